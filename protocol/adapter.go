@@ -1,0 +1,38 @@
+package protocol
+
+import "context"
+
+// Cursor is a place in what a network delivers. It is saved in the transaction that handles the last event before
+// it. The zero value means that the network has no such place.
+type Cursor struct {
+	Name  string // unique to the adapter
+	Value string // opaque to all but the adapter
+}
+
+// Admitter takes what a network delivers.
+type Admitter interface {
+	// Admit hands over events in their order. It returns nil when all of them and the cursor are durable, each with
+	// a disposition; a bad event gets one too and is no error. It blocks while the bot has more to do than it can
+	// hold. After an error the same events are to be handed over again, by the next run if need be.
+	//
+	// It may be called concurrently; events of one room must then come from one goroutine. The slice belongs to
+	// the callee.
+	Admit(ctx context.Context, events []Event, cursor Cursor) error
+	// Cursor returns the value saved under the name, zero if there is none.
+	Cursor(name string) (string, error)
+}
+
+// Adapter connects one network.
+type Adapter interface {
+	// Network returns the name with which the identifiers of the network begin.
+	Network() Network
+	// Run reads the network and admits what it says until the context ends, which is no error. Another end is one,
+	// and with a sentence that tells the operator what to do. Run returns when all its goroutines have ended.
+	Run(ctx context.Context, to Admitter) error
+	// Send sends once and returns where the message then stands (zero where there is nothing to stand). It may
+	// block until the context ends, is called concurrently for different rooms, and only while Run runs.
+	// The error is a *SendError where the adapter knows more than that it failed.
+	Send(ctx context.Context, out Outgoing, attempt Attempt) (Ref, error)
+	// Ask asks once and returns what it learned; otherwise as Send.
+	Ask(ctx context.Context, ask Ask, attempt Attempt) (Body, error)
+}

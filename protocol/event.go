@@ -1,0 +1,363 @@
+package protocol
+
+import (
+	"fmt"
+	"time"
+)
+
+// Event is one thing that a network, or the bot itself, says has happened.
+type Event struct {
+	Room   RoomID    // where; a private conversation is a room too
+	Place  PlaceID   // the thread or channel in the room; zero means the room itself
+	ID     EventID   // unique within Room, and the same at every delivery
+	Sender UserID    // who caused it; zero where the network does not say
+	Time   time.Time // when, by the network's clock; zero means unknown. It only serves to recognise what is old
+	// Private is whether this is a conversation of one person with the bot.
+	Private bool
+	// History marks what lies before the bot's own join, or what the first reading of a room brings along. It is
+	// recorded and never acted on.
+	History bool
+	// Backlog marks what was caught up after a pause. Only there does the age of a command matter.
+	Backlog bool
+	// Handle is what the adapter needs to answer this event in the network's own manner (the token of a Discord
+	// interaction). It is opaque to everyone else and copied into the answers.
+	Handle string
+	Body   Body
+}
+
+// Ref is the address of an event.
+type Ref struct {
+	Room  RoomID
+	Event EventID
+}
+
+// Ref returns the address of the event.
+func (e Event) Ref() Ref { return Ref{e.Room, e.ID} }
+
+// Scope is the room or the person under which everything is written that an event changes.
+type Scope string
+
+// Scope returns the person for what somebody says in a private conversation, and the room for all else.
+func (e Event) Scope() Scope {
+	if e.Private && e.Sender != "" {
+		switch e.Body.(type) {
+		case MemberChange, MemberList, RoomChange, Receipt, Answer:
+		default:
+			return Scope(e.Sender)
+		}
+	}
+	return Scope(e.Room)
+}
+
+// Body is what happened: one of the types of this package that have the unexported method, and no other.
+type Body interface{ body() }
+
+// Message is a text that somebody wrote. Mentions stand in Text in the form of [MentionToken].
+type Message struct {
+	Text string
+	// Addressed is whether the text begins by naming the bot; Text is then without that name.
+	Addressed bool
+	// Bot is whether a bot wrote it, or whether it is marked as a notice. Such a message is never obeyed.
+	Bot     bool
+	ReplyTo EventID // zero means no reply
+}
+
+// Edit replaces the text of a message. It never runs a command.
+type Edit struct {
+	Target EventID
+	Text   string
+	Bot    bool
+}
+
+// Deletion removes a message, or a reaction that has an event of its own.
+type Deletion struct {
+	Target EventID
+	Reason string
+}
+
+// ReactionAdded is a reaction to a message by the sender of the event.
+type ReactionAdded struct {
+	Target   EventID
+	Reaction string // the emoji or short text itself
+	Bot      bool
+}
+
+// ReactionRemoved takes a reaction back. Networks whose reactions have events of their own say it by a Deletion.
+type ReactionRemoved struct {
+	Target   EventID
+	Reaction string
+	Bot      bool
+}
+
+// ReactionSet is all the reactions to a message as read from the network at one moment.
+type ReactionSet struct {
+	Target    EventID
+	Reactions []Reaction
+}
+
+// Reaction is one person's reaction within a ReactionSet.
+type Reaction struct {
+	User     UserID
+	Reaction string
+	Event    EventID // the event of the reaction, where the network has one
+	Bot      bool
+}
+
+// Membership is what somebody is to a room.
+type Membership string
+
+// The memberships. Joined and Knocking lead in, the others lead out or leave one outside.
+const (
+	Joined   Membership = "joined"
+	Left     Membership = "left"
+	Kicked   Membership = "kicked"
+	Banned   Membership = "banned"
+	Invited  Membership = "invited"
+	Knocking Membership = "knocking"
+)
+
+// Power is what a network lets a member do to others. The zero value says that it is not known.
+type Power string
+
+// The powers. A moderator may kick (Matrix), or has Manage Server or Moderate Members (Discord).
+const (
+	PowerUnknown   Power = ""
+	PowerMember    Power = "member"
+	PowerModerator Power = "moderator"
+)
+
+// MemberChange says what a person, or the bot, now is to the room. A change of name is one with Joined. The sender
+// of the event is who did it.
+type MemberChange struct {
+	User       UserID
+	Self       bool // whether User is this bot
+	Membership Membership
+	Name       string // display name; zero leaves the known one
+	Bot        bool
+	Power      Power // PowerUnknown leaves the known one
+	Reason     string
+}
+
+// Member is one entry of a MemberList.
+type Member struct {
+	User UserID
+	Name string
+	Bot  bool
+	Self bool
+	// Power leaves the known one where it is PowerUnknown.
+	Power Power
+	// Since is when the person joined, where the network tells; zero means before the bot looked.
+	Since time.Time
+}
+
+// MemberList is a fresh and whole list of a room's members. Long ones are cut into parts when they are admitted;
+// the parts of one list carry its name, and the room's members are "unknown" until the last one is in.
+type MemberList struct {
+	List    string // name of this reading of the list; zero means the id of the event
+	Part    int    // counts from 0
+	Last    bool   // whether this is the last part; a list in one piece has Part 0 and Last true
+	Members []Member
+	// Fault is why the list could not be read. The members are then unknown, never none.
+	Fault string
+}
+
+// RoomChange is what has changed about a room, in order.
+type RoomChange struct{ Changes []Change }
+
+// Change is one change of a room: one of the types of this package with the unexported method.
+type Change interface{ change() }
+
+// Renamed gives the room another name. An empty one takes the name away.
+type Renamed struct{ Name string }
+
+// Realiased gives the room another alias that people can type. An empty one takes it away.
+type Realiased struct{ Alias string }
+
+// TopicChanged gives the room another topic.
+type TopicChanged struct{ Topic string }
+
+// EncryptionEnabled says that the room is encrypted from here on. There is no way back.
+type EncryptionEnabled struct{}
+
+// Upgraded says that the room goes on elsewhere.
+type Upgraded struct{ Successor RoomID }
+
+// PowersChanged is the whole list of those who may moderate the room.
+type PowersChanged struct{ Moderators []UserID }
+
+// Available says whether the network can reach the room. An outage is not a leave.
+type Available struct{ Reachable bool }
+
+// VoicePresence says that the sender is in a voice call, or has left it.
+type VoicePresence struct {
+	Call     PlaceID // zero means that the person left
+	Deafened bool
+	AFK      bool // in a channel for those who are away
+	Bot      bool
+}
+
+// Invocation is a command given through the network's own interface, already taken apart by it.
+type Invocation struct {
+	Path []string          // names from the root of the command tree
+	Args map[string]string // parameters by name, as text
+	Bot  bool
+}
+
+// Receipt says under which id something that we sent stands in the network. The room may be one that the adapter
+// opened for it.
+type Receipt struct {
+	Key Key
+}
+
+// Answer is what came of an Ask.
+type Answer struct {
+	Ask   Key
+	Fault string // why it failed; zero means that it worked
+	// Result is what was asked for: a MemberList, a ReactionSet, a DirectRoom, or nil where there is nothing to tell.
+	Result Body
+}
+
+// DirectRoom is the private conversation with a person, as the result of an AskDirectRoom.
+type DirectRoom struct {
+	User UserID
+	Room RoomID
+}
+
+// Timer is something that the bot wanted to happen now. Only the bot makes it.
+type Timer struct {
+	Name string
+	Data []byte
+}
+
+// Internal is what one scope tells another. Only the bot makes it.
+type Internal struct {
+	Kind string
+	Data []byte
+}
+
+func (Message) body()         {}
+func (Edit) body()            {}
+func (Deletion) body()        {}
+func (ReactionAdded) body()   {}
+func (ReactionRemoved) body() {}
+func (ReactionSet) body()     {}
+func (MemberChange) body()    {}
+func (MemberList) body()      {}
+func (RoomChange) body()      {}
+func (VoicePresence) body()   {}
+func (Invocation) body()      {}
+func (Receipt) body()         {}
+func (Answer) body()          {}
+func (DirectRoom) body()      {}
+func (Timer) body()           {}
+func (Internal) body()        {}
+
+func (Renamed) change()           {}
+func (Realiased) change()         {}
+func (TopicChanged) change()      {}
+func (EncryptionEnabled) change() {}
+func (Upgraded) change()          {}
+func (PowersChanged) change()     {}
+func (Available) change()         {}
+
+// Check tells whether the event may enter: its identifiers are identifiers, those of rooms and people are of the
+// given network (any, where that is zero), and the body is one that an adapter may bring.
+func (e Event) Check(network Network) error {
+	if err := checkScoped(string(e.Room), network); err != nil {
+		return fmt.Errorf("room: %w", err)
+	}
+	if err := CheckID(string(e.ID)); err != nil {
+		return fmt.Errorf("event: %w", err)
+	}
+	if e.Place != "" {
+		if err := CheckID(string(e.Place)); err != nil {
+			return fmt.Errorf("place: %w", err)
+		}
+	}
+	if e.Sender != "" {
+		if err := checkScoped(string(e.Sender), network); err != nil {
+			return fmt.Errorf("sender: %w", err)
+		}
+	}
+	return checkBody(e.Body, network)
+}
+
+func checkBody(b Body, network Network) error {
+	user := func(id UserID) error {
+		if err := checkScoped(string(id), network); err != nil {
+			return fmt.Errorf("user: %w", err)
+		}
+		return nil
+	}
+	target := func(id EventID) error {
+		if err := CheckID(string(id)); err != nil {
+			return fmt.Errorf("target: %w", err)
+		}
+		return nil
+	}
+	switch b := b.(type) {
+	case nil:
+		return ErrNoBody
+	case Message, VoicePresence, Invocation, Receipt:
+		return nil
+	case Edit:
+		return target(b.Target)
+	case Deletion:
+		return target(b.Target)
+	case ReactionAdded:
+		return target(b.Target)
+	case ReactionRemoved:
+		return target(b.Target)
+	case ReactionSet:
+		for _, r := range b.Reactions {
+			if err := user(r.User); err != nil {
+				return err
+			}
+		}
+		return target(b.Target)
+	case MemberChange:
+		return user(b.User)
+	case MemberList:
+		for _, m := range b.Members {
+			if err := user(m.User); err != nil {
+				return err
+			}
+		}
+		return nil
+	case RoomChange:
+		return checkChanges(b.Changes, network)
+	case DirectRoom:
+		if err := checkScoped(string(b.Room), network); err != nil {
+			return fmt.Errorf("room: %w", err)
+		}
+		return user(b.User)
+	case Answer:
+		if b.Result == nil {
+			return nil
+		}
+		return checkBody(b.Result, network)
+	case Timer, Internal:
+		return ErrInternal
+	}
+	return fmt.Errorf("%w: %T", ErrUnknownBody, b)
+}
+
+func checkChanges(changes []Change, network Network) error {
+	for _, c := range changes {
+		switch c := c.(type) {
+		case Upgraded:
+			if err := checkScoped(string(c.Successor), network); err != nil {
+				return fmt.Errorf("successor: %w", err)
+			}
+		case PowersChanged:
+			for _, id := range c.Moderators {
+				if err := checkScoped(string(id), network); err != nil {
+					return fmt.Errorf("moderator: %w", err)
+				}
+			}
+		case nil:
+			return ErrNoBody
+		}
+	}
+	return nil
+}

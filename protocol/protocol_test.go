@@ -1,0 +1,195 @@
+package protocol
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestEventsSurviveJSON(t *testing.T) {
+	at := time.Date(2026, 11, 21, 8, 0, 0, 5, time.UTC)
+	list := MemberList{List: "l", Part: 1, Last: true, Members: []Member{{User: "console:ann", Name: "Ann", Power: PowerModerator, Since: at}}}
+	for _, body := range []Body{
+		Message{Text: "hi", Addressed: true, ReplyTo: "e0"}, Edit{Target: "e1", Text: "ho"}, Deletion{Target: "e1", Reason: "spam"},
+		ReactionAdded{Target: "e1", Reaction: "👍"}, ReactionRemoved{Target: "e1", Reaction: "👍"},
+		ReactionSet{Target: "e1", Reactions: []Reaction{{User: "console:ann", Reaction: "👍", Event: "e2"}}},
+		MemberChange{User: "console:ann", Membership: Banned, Reason: "why"}, list,
+		RoomChange{Changes: []Change{Renamed{"Lobby"}, Realiased{"a"}, TopicChanged{"t"}, EncryptionEnabled{}, Upgraded{"console:new"}, PowersChanged{[]UserID{"console:ann"}}, Available{true}}},
+		VoicePresence{Call: "c", AFK: true}, Invocation{Path: []string{"vote", "cast"}, Args: map[string]string{"a": "b"}},
+		Receipt{Key: "k"}, Answer{Ask: "k", Result: list}, Answer{Ask: "k", Fault: "gone"},
+		DirectRoom{User: "console:ann", Room: "console:dm"}, Timer{Name: "n", Data: []byte{0, 1}}, Internal{Kind: "k", Data: []byte("d")},
+	} {
+		want := Event{Room: "console:lobby", Place: "p", ID: "e", Sender: "console:ann", Time: at, Private: true, Backlog: true, Handle: "h", Body: body}
+		data, err := json.Marshal(want)
+		if err != nil {
+			t.Fatalf("%s: %v", KindOf(body), err)
+		}
+		var got Event
+		if err := json.Unmarshal(data, &got); err != nil {
+			t.Fatalf("%s: %v", data, err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", data, d)
+		}
+	}
+	if len(bodies.byName) != 16 {
+		t.Errorf("%d kinds of body, of which this test knows 16", len(bodies.byName))
+	}
+}
+
+func TestOutgoingsAndAsksSurviveJSON(t *testing.T) {
+	at := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
+	text := Join("hello ", Mention("console:ann", "Ann"), " at ", Moment(at))
+	for _, act := range []Act{Say{Text: text, ReplyTo: "e"}, Whisper{User: "console:ann", Text: text}, Revise{Original: "k0", Text: text},
+		React{Target: "e", Reaction: "👍"}, Redact{Original: "k0", Reason: "r"}} {
+		want := Outgoing{Key: "k", Room: "console:lobby", Place: "p", Expires: at, Cause: Ref{"console:lobby", "e"}, Act: act}
+		data, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Outgoing
+		if err := json.Unmarshal(data, &got); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	}
+	for _, w := range []Want{AskMembers{}, AskReactions{Target: "e"}, AskDirectRoom{User: "console:ann"}, AskJoin{}, AskLeave{Reason: "r"}} {
+		want := Ask{Key: "k", Room: "console:lobby", Expires: at, Want: w}
+		data, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Ask
+		if err := json.Unmarshal(data, &got); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+func TestUnknownKindsAreRefused(t *testing.T) {
+	for _, data := range []string{`{"Body":{"Nonsense":{}}}`, `{"Body":{"Message":{},"Edit":{}}}`, `{"Body":7}`, `{"Body":{"Message":7}}`} {
+		var e Event
+		if err := json.Unmarshal([]byte(data), &e); err == nil {
+			t.Errorf("%s was read as %+v", data, e)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	good := Event{Room: "console:lobby", ID: "e", Sender: "console:ann", Body: Message{Text: "hi"}}
+	if err := good.Check(Console); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		spoil func(*Event)
+		want  error
+	}{
+		"no room":          {func(e *Event) { e.Room = "" }, ErrEmptyID},
+		"no network":       {func(e *Event) { e.Room = "lobby" }, ErrNoNetwork},
+		"nothing behind":   {func(e *Event) { e.Room = "console:" }, ErrNoNetwork},
+		"foreign room":     {func(e *Event) { e.Room = "matrix:!a:b" }, ErrForeignID},
+		"separator":        {func(e *Event) { e.ID = "a" + Separator + "b" }, ErrBadID},
+		"invalid UTF-8":    {func(e *Event) { e.ID = "a\xff" }, ErrBadID},
+		"long":             {func(e *Event) { e.ID = EventID(strings.Repeat("a", MaxID+1)) }, ErrLongID},
+		"place":            {func(e *Event) { e.Place = "\n" }, ErrBadID},
+		"sender":           {func(e *Event) { e.Sender = "ann" }, ErrNoNetwork},
+		"no body":          {func(e *Event) { e.Body = nil }, ErrNoBody},
+		"timer":            {func(e *Event) { e.Body = Timer{Name: "x"} }, ErrInternal},
+		"internal":         {func(e *Event) { e.Body = Internal{Kind: "x"} }, ErrInternal},
+		"target":           {func(e *Event) { e.Body = Edit{} }, ErrEmptyID},
+		"member":           {func(e *Event) { e.Body = MemberList{Members: []Member{{User: "x"}}} }, ErrNoNetwork},
+		"within an answer": {func(e *Event) { e.Body = Answer{Result: Timer{}} }, ErrInternal},
+		"successor":        {func(e *Event) { e.Body = RoomChange{Changes: []Change{Upgraded{"x"}}} }, ErrNoNetwork},
+	} {
+		e := good
+		tc.spoil(&e)
+		if err := e.Check(Console); !errors.Is(err, tc.want) {
+			t.Errorf("%s: got %v, want %v", name, err, tc.want)
+		}
+	}
+}
+
+func TestCleanTakesAwayWhatDeceives(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain":                   "plain",
+		"a\tb\x00\x1b[31mc\u0085": "a b[31mc",
+		"evil\u202egnp.exe":       "evilgnp.exe",
+		"\u2066iso\u2069lated":    "isolated",
+		"zero\u200bwidth\ufeff":   "zerowidth",
+		"family 👩\u200d👩\u200d👧":  "family 👩\u200d👩\u200d👧",
+		"bad\xffutf":              "bad\uFFFDutf",
+		"two\nlines":              "two\nlines",
+	} {
+		if got := Clean(in); got != want {
+			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
+		}
+	}
+	if got := OneLine(" a\n\n b\r\nc "); got != "a b c" {
+		t.Errorf("OneLine gave %q", got)
+	}
+	if got := Quoted(strings.Repeat("é", 100), 10); got != "«ééééééééé…»" {
+		t.Errorf("Quoted gave %q", got)
+	}
+}
+
+func TestTextIsCompleteInPlainForm(t *testing.T) {
+	at := time.Date(2026, 11, 21, 8, 0, 0, 0, time.FixedZone("", 3600))
+	text := Lines(Join(Strong("Vote 3"), " by ", Mention("console:ann", "Ann\n@everyone"), ", until ", Moment(at), ": ", 7), Code("!moot vote\ncast"))
+	want := "Vote 3 by Ann @everyone, until 2026-11-21 07:00 UTC: 7\n!moot vote cast"
+	if got := text.Plain(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if d := cmp.Diff([]UserID{"console:ann"}, text.Mentions()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestMentionTokens(t *testing.T) {
+	for _, id := range []UserID{"console:ann", "matrix:@ann:example.org", "discord:1234"} {
+		if got, ok := ParseMention(MentionToken(id)); !ok || got != id {
+			t.Errorf("%s came back as %q, %v", id, got, ok)
+		}
+	}
+	for _, bad := range []string{"", "<@>", "<@ann>", "@ann", "<@console:ann", "console:ann>"} {
+		if id, ok := ParseMention(bad); ok {
+			t.Errorf("%q was read as %q", bad, id)
+		}
+	}
+}
+
+func TestKeysAreStableAndShort(t *testing.T) {
+	k := DeriveKey("console:lobby", "e1", "0")
+	if k != DeriveKey("console:lobby", "e1", "0") {
+		t.Error("the same parts gave another key")
+	}
+	if k == DeriveKey("console:lobbye", "1", "0") || k == DeriveKey("console:lobby", "e1") {
+		t.Error("other parts gave the same key")
+	}
+	if len(k) != 24 {
+		t.Errorf("key %q has %d characters", k, len(k))
+	}
+}
+
+func TestScope(t *testing.T) {
+	e := Event{Room: "console:dm", Sender: "console:ann", Private: true, Body: Message{}}
+	if e.Scope() != "console:ann" {
+		t.Errorf("a private message has the scope %q", e.Scope())
+	}
+	e.Body = MemberChange{}
+	if e.Scope() != "console:dm" {
+		t.Errorf("a member change in a private conversation has the scope %q", e.Scope())
+	}
+	e.Private, e.Body = false, Message{}
+	if e.Scope() != "console:dm" {
+		t.Errorf("a message in a room has the scope %q", e.Scope())
+	}
+}

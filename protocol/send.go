@@ -1,0 +1,147 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Outgoing is something that the bot says to a network. It never changes once it is made.
+type Outgoing struct {
+	Key     Key
+	Room    RoomID    // where; zero for a Whisper, for which the adapter finds or opens the private conversation
+	Place   PlaceID   // the thread or channel; zero means the room itself
+	Expires time.Time // after this it is not sent any more; zero means never
+	Cause   Ref       // the event that it answers; zero means none
+	Handle  string    // of the event that it answers
+	Act     Act
+}
+
+// Network returns the network that the outgoing belongs to.
+func (o Outgoing) Network() Network {
+	if w, ok := o.Act.(Whisper); ok && o.Room == "" {
+		return w.User.Network()
+	}
+	return o.Room.Network()
+}
+
+// Act is what an Outgoing does: one of the types of this package with the unexported method.
+type Act interface{ act() }
+
+// Say posts a message.
+type Say struct {
+	Text    Text
+	ReplyTo EventID // zero means no reply
+}
+
+// Whisper is a private answer: a message to one person that nobody else sees.
+type Whisper struct {
+	User UserID
+	Text Text
+}
+
+// Revise edits a message that the bot has sent. Of several waiting edits of one message only the newest is sent.
+type Revise struct {
+	Original Key
+	Text     Text
+}
+
+// React adds a reaction to a message: to one of the bot's own by Original, to any other by Target.
+type React struct {
+	Original Key
+	Target   EventID
+	Reaction string
+}
+
+// Redact removes a message: one of the bot's own by Original, any other by Target.
+type Redact struct {
+	Original Key
+	Target   EventID
+	Reason   string
+}
+
+func (Say) act()     {}
+func (Whisper) act() {}
+func (Revise) act()  {}
+func (React) act()   {}
+func (Redact) act()  {}
+
+// Ask is something that the bot wants to know from a network or have done by it. Its answer comes back as an Event
+// with an [Answer].
+type Ask struct {
+	Key     Key
+	Room    RoomID    // zero for AskDirectRoom
+	Expires time.Time // after this it is given up, which is a fault; zero means never
+	Want    Want
+}
+
+// Network returns the network that is asked.
+func (a Ask) Network() Network {
+	if d, ok := a.Want.(AskDirectRoom); ok {
+		return d.User.Network()
+	}
+	return a.Room.Network()
+}
+
+// Want is what an Ask wants: one of the types of this package with the unexported method.
+type Want interface{ want() }
+
+// AskMembers wants the whole MemberList of the room.
+type AskMembers struct{}
+
+// AskReactions wants the ReactionSet of a message, which is one of the bot's own by Original, any other by Target.
+type AskReactions struct {
+	Original Key
+	Target   EventID
+}
+
+// AskDirectRoom wants the DirectRoom with a person, opened if there is none.
+type AskDirectRoom struct{ User UserID }
+
+// AskJoin wants the bot to join the room.
+type AskJoin struct{}
+
+// AskLeave wants the bot to leave the room.
+type AskLeave struct{ Reason string }
+
+func (AskMembers) want()    {}
+func (AskReactions) want()  {}
+func (AskDirectRoom) want() {}
+func (AskJoin) want()       {}
+func (AskLeave) want()      {}
+
+// Attempt is what a sender knows beside the Outgoing itself.
+type Attempt struct {
+	// N counts the attempts, from 1. One above 1 may have been sent before.
+	N int
+	// Original is where the message stands that the outgoing names by its key; zero where it names none.
+	Original Ref
+	// First is when the first attempt was made.
+	First time.Time
+}
+
+// SendError says what became of a failed attempt. Any other error of an adapter counts as one that may pass.
+type SendError struct {
+	// Final is whether trying again is of no use.
+	Final bool
+	// Ambiguous is whether it cannot be known if the message was sent. It is then recorded so and not sent again.
+	Ambiguous bool
+	// RetryAfter is how long the network wants to be left alone; zero leaves it to the backoff of the sender.
+	RetryAfter time.Duration
+	Err        error
+}
+
+func (e *SendError) Error() string {
+	switch {
+	case e.Ambiguous:
+		return fmt.Sprintf("it cannot be known whether it was sent: %v", e.Err)
+	case e.RetryAfter > 0:
+		return fmt.Sprintf("the network asks to wait %s: %v", e.RetryAfter, e.Err)
+	}
+	return e.Err.Error()
+}
+
+func (e *SendError) Unwrap() error { return e.Err }
+
+// ErrGone is the cause of a SendError when the room or message that is written to is no longer there.
+var ErrGone = errors.New("no longer there")

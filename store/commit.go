@@ -1,0 +1,152 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"moot/protocol"
+)
+
+// Commit is one durable step of the store, made of any number of runs. It is valid until the function that it was
+// given to returns and belongs to one goroutine.
+type Commit struct {
+	now      time.Time
+	layer    *layer
+	recorded map[protocol.RoomID][]protocol.EventID // for seen-by-time
+	appended bool
+	queued   []Queued
+}
+
+// PanicError is the error of a run whose function panicked.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Commit runs f and makes durable what it did. The time of the commit is now, or just after the commit before it,
+// whichever is later. An error of f discards everything. An error of the disk does too, and breaks the store.
+func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return fmt.Errorf("%w: %w", ErrBroken, s.broken)
+	}
+	btx, err := s.db.Begin(true)
+	if err != nil {
+		return fmt.Errorf("begin a commit: %w", err)
+	}
+	defer btx.Rollback() //nolint:errcheck // after a successful commit it has nothing to do
+	if now = now.UTC(); !now.After(s.last) {
+		now = s.last.Add(1)
+	}
+	c := &Commit{now: now, layer: newLayer(newFile(btx)), recorded: map[protocol.RoomID][]protocol.EventID{}}
+	if err := guard(func() error { return f(c) }); err != nil {
+		if errors.Is(err, ErrDamaged) {
+			s.broken = err
+		}
+		return err
+	}
+	if len(c.layer.buckets) == 0 {
+		return nil
+	}
+	c.indexSeen()
+	c.layer.put(meta.name, metaLast, []byte(Time(now)))
+	err = guard(func() error {
+		if err := write(btx, c.layer); err != nil {
+			return err
+		}
+		return btx.Commit()
+	})
+	if err != nil {
+		s.broken = err
+		return fmt.Errorf("commit: %w", err)
+	}
+	s.last = now
+	return nil
+}
+
+// write puts the layer into the file, in the order of the keys: unsorted writes of many keys take ninety times as
+// long.
+func write(btx *bbolt.Tx, l *layer) (err error) {
+	for name, keys := range l.buckets {
+		b, berr := btx.CreateBucketIfNotExists([]byte(name))
+		if berr != nil {
+			return berr
+		}
+		keys.Scan(func(k string, v []byte) bool {
+			if v == nil {
+				err = b.Delete([]byte(k))
+			} else {
+				err = b.Put([]byte(k), v)
+			}
+			return err == nil
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Now returns the time of the commit.
+func (c *Commit) Now() time.Time { return c.now }
+
+// Appended tells whether a run has added to the log of facts.
+func (c *Commit) Appended() bool { return c.appended }
+
+// Run runs f with writes of its own under the scope. If f returns nil and broke no rule they become part of the
+// commit; otherwise nothing that it did is left, and the error says why: that of f, the broken rule, or a PanicError.
+func (c *Commit) Run(scope protocol.Scope, cause protocol.Ref, f func(*Tx) error) error {
+	l := newLayer(c.layer)
+	tx := &Tx{now: c.now, scope: scope, shared: &shared{reader: l, layer: l, cause: cause}}
+	if err := protect(tx, f); err != nil {
+		return err
+	}
+	l.mergeInto(c.layer)
+	c.appendFacts(tx.facts)
+	c.enqueue(tx.sends)
+	return nil
+}
+
+// protect runs f and turns a panic into an error, unless the file is at fault.
+func protect(tx *Tx, f func(*Tx) error) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case fault:
+			panic(p)
+		default:
+			err = &PanicError{p, debug.Stack()}
+		}
+	}()
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.err
+}
+
+// Read returns a transaction that reads what the commit has done so far and writes nothing.
+func (c *Commit) Read() *Tx { return &Tx{now: c.now, shared: &shared{reader: c.layer}} }
+
+// SetCursor saves an adapter's place with the commit.
+func (c *Commit) SetCursor(cur protocol.Cursor) {
+	if cur.Name != "" {
+		c.layer.put(cursors.name, cur.Name, []byte(cur.Value))
+	}
+}
+
+// next gives out the next number of a series. Numbers of a discarded commit are given again.
+func (c *Commit) next(series string) uint64 {
+	n := ParseNumber(string(c.layer.get(meta.name, series+"-next")))
+	if n == 0 {
+		n = 1
+	}
+	c.layer.put(meta.name, series+"-next", []byte(Number(n+1)))
+	return n
+}

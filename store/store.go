@@ -1,0 +1,305 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"moot/protocol"
+)
+
+// Errors of Open and of the open store.
+var (
+	ErrLocked  = errors.New("another process holds the file")
+	ErrForeign = errors.New("not a file of moot")
+	ErrDamaged = errors.New("the file is damaged")
+	ErrNewer   = errors.New("the file was written by a newer version of moot")
+	ErrBroken  = errors.New("the store is broken by an earlier failed write")
+)
+
+// Config says how to open a store.
+type Config struct {
+	// Path of the file. It is made, readable by its owner only, if it does not exist.
+	Path string
+	// LockTimeout is how long to wait for another process to let go of the file; zero means 5 seconds.
+	LockTimeout time.Duration
+	// ReadOnly opens the file for views only. It must exist.
+	ReadOnly bool
+
+	migrations []migration // tests bring their own; nil means those of this version
+}
+
+// Store is an open file. Its methods may be called concurrently; commits wait for one another.
+type Store struct {
+	db *bbolt.DB
+
+	mu     sync.Mutex // held by the one commit
+	broken error      // guarded by mu
+	last   time.Time  // time of the last commit; guarded by mu
+}
+
+// Open opens the file, or makes it. What it refuses it leaves unchanged: ErrLocked, ErrForeign, ErrDamaged, ErrNewer.
+func Open(c Config) (*Store, error) {
+	if c.LockTimeout == 0 {
+		c.LockTimeout = 5 * time.Second
+	}
+	if c.migrations == nil {
+		c.migrations = migrations
+	}
+	s, err := open(c)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", c.Path, err)
+	}
+	return s, nil
+}
+
+func open(c Config) (*Store, error) {
+	if !c.ReadOnly {
+		if err := create(c); err != nil {
+			return nil, err
+		}
+	}
+	if err := preflight(c.Path); err != nil {
+		return nil, err
+	}
+	db, err := openBolt(c.Path, c.LockTimeout, c.ReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{db: db}
+	if err := s.begin(c); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// create makes the file if there is none. It appears under its name only when it is whole, so that a crash leaves no
+// half of one.
+func create(c Config) error {
+	info, err := os.Stat(c.Path)
+	if err == nil && info.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	fresh := c.Path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := openBolt(fresh, c.LockTimeout, false)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error { return initialise(tx, len(c.migrations)) })
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, c.Path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(c.Path))
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// openBolt opens the file under a guard: bbolt panics on some kinds of damage (etcd-io/bbolt#701).
+func openBolt(path string, timeout time.Duration, readOnly bool) (db *bbolt.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, fmt.Errorf("%w: %v", ErrDamaged, p)
+		}
+	}()
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:  timeout,
+		ReadOnly: readOnly,
+		// Both matter once the freelist is large: with a synced one commits slowed down fourfold.
+		FreelistType:   bbolt.FreelistMapType,
+		NoFreelistSync: true,
+	})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, ErrLocked
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return db, err
+}
+
+// Close lets go of the file. It waits for views and for the commit that runs.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Path returns the name of the file.
+func (s *Store) Path() string { return s.db.Path() }
+
+// Size returns the length of the file in bytes. It does not shrink when something is deleted.
+func (s *Store) Size() int64 {
+	info, err := os.Stat(s.db.Path())
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// View runs f on the state of the last commit. Keep it short: what is deleted meanwhile is not reused until it ends.
+// It must not be called within a Commit by the same goroutine.
+func (s *Store) View(f func(*Tx) error) error {
+	btx, err := s.db.Begin(false)
+	if err != nil {
+		return fmt.Errorf("begin a view: %w", err)
+	}
+	defer btx.Rollback() //nolint:errcheck // a read transaction has nothing to lose
+	file := newFile(btx)
+	tx := &Tx{now: lastCommit(file), shared: &shared{reader: file}}
+	return guard(func() error { return errors.Join(f(tx), tx.err) })
+}
+
+// Check reads the whole file and returns what is wrong with it, nil if nothing is. It takes a while for a large one.
+func (s *Store) Check() error {
+	return s.db.View(func(tx *bbolt.Tx) error {
+		return guard(func() error {
+			var errs []error
+			for err := range tx.Check() {
+				if errs = append(errs, err); len(errs) == 10 {
+					break
+				}
+			}
+			if len(errs) > 0 {
+				return fmt.Errorf("%w: %w", ErrDamaged, errors.Join(errs...))
+			}
+			return nil
+		})
+	})
+}
+
+// file reads from a bbolt transaction.
+type file struct {
+	tx      *bbolt.Tx
+	buckets map[string]*bbolt.Bucket
+}
+
+func newFile(tx *bbolt.Tx) *file { return &file{tx, map[string]*bbolt.Bucket{}} }
+
+func (f *file) bucket(name string) *bbolt.Bucket {
+	b, ok := f.buckets[name]
+	if !ok {
+		b = f.tx.Bucket([]byte(name))
+		f.buckets[name] = b
+	}
+	return b
+}
+
+func (f *file) get(bucket, key string) []byte {
+	defer faulted()
+	if b := f.bucket(bucket); b != nil {
+		return b.Get([]byte(key))
+	}
+	return nil
+}
+
+func (f *file) walk(bucket string, reverse bool) walker {
+	b := f.bucket(bucket)
+	if b == nil {
+		return nothing{}
+	}
+	return &fileWalker{b.Cursor(), reverse}
+}
+
+type nothing struct{}
+
+func (nothing) seek(string) (string, []byte, bool) { return "", nil, false }
+func (nothing) step() (string, []byte, bool)       { return "", nil, false }
+
+type fileWalker struct {
+	cursor  *bbolt.Cursor
+	reverse bool
+}
+
+func (w *fileWalker) seek(key string) (string, []byte, bool) {
+	defer faulted()
+	if !w.reverse {
+		return w.at(w.cursor.Seek([]byte(key)))
+	}
+	if key == "" {
+		return w.at(w.cursor.Last())
+	}
+	if k, _ := w.cursor.Seek([]byte(key)); k == nil {
+		return w.at(w.cursor.Last())
+	}
+	return w.at(w.cursor.Prev())
+}
+
+func (w *fileWalker) step() (string, []byte, bool) {
+	defer faulted()
+	if w.reverse {
+		return w.at(w.cursor.Prev())
+	}
+	return w.at(w.cursor.Next())
+}
+
+func (w *fileWalker) at(k, v []byte) (string, []byte, bool) {
+	if k == nil {
+		return "", nil, false
+	}
+	if v == nil {
+		v = []byte{}
+	}
+	return string(k), v, true
+}
+
+// fault is the panic of a file that cannot be read. It passes through handlers and stops the process: it is never an
+// error of theirs.
+type fault struct{ cause any }
+
+func faulted() {
+	if p := recover(); p != nil {
+		panic(fault{p})
+	}
+}
+
+// guard turns the panic of a fault into an error, and lets others through.
+func guard(f func() error) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case fault:
+			err = fmt.Errorf("%w: %v", ErrDamaged, p.cause)
+		default:
+			panic(p)
+		}
+	}()
+	return f()
+}
+
+// Instance returns the name that the file was given when it was made, and the key with which its keyed hashes are
+// made where the operator brings none.
+func (s *Store) Instance() (id string, secret []byte, err error) {
+	err = s.View(func(tx *Tx) error {
+		id = string(tx.Get(meta, metaInstance))
+		secret = append(secret, tx.Get(meta, metaSecret)...)
+		return nil
+	})
+	return id, secret, err
+}
+
+// Cursor returns the saved cursor of that name, zero if there is none.
+func (tx *Tx) Cursor(name string) string { return string(tx.Get(cursors, name)) }
+
+// SetCursor saves a cursor with the transaction.
+func (tx *Tx) SetCursor(c protocol.Cursor) {
+	if c.Name != "" {
+		tx.Put(cursors, c.Name, []byte(c.Value))
+	}
+}
+
+var cursors = SharedBucket("cursors")

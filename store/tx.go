@@ -1,0 +1,180 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"moot/protocol"
+)
+
+// Errors of a transaction. They stick: the first one is returned by Err and fails the Run.
+var (
+	ErrReadOnly = errors.New("write in a read transaction")
+	ErrScope    = errors.New("key is outside the scope of the transaction")
+	ErrKey      = errors.New("key is empty or too long")
+)
+
+// Tx is what a handler reads and writes through. It is valid until the function that it was given to returns, and
+// so are the values that it returns, which must not be changed. It belongs to one goroutine.
+//
+// Its methods return no errors: a write that breaks a rule is dropped and fails the whole transaction when its
+// function returns.
+type Tx struct {
+	now   time.Time
+	scope protocol.Scope
+	*shared
+}
+
+// shared is what the views of one transaction have in common.
+type shared struct {
+	reader reader
+	layer  *layer // nil in a read transaction
+	cause  protocol.Ref
+	facts  []Record
+	sends  []Entry
+	told   []Told
+	err    error
+}
+
+// Told is a message from one scope to another within one transaction.
+type Told struct {
+	To   protocol.Scope
+	What protocol.Internal
+}
+
+// Now returns the time of the commit. It is the same for everything in it.
+func (tx *Tx) Now() time.Time { return tx.now }
+
+// Scope returns the room or the person under which the transaction writes. Zero means that it writes shared buckets
+// only.
+func (tx *Tx) Scope() protocol.Scope { return tx.scope }
+
+// Cause returns the event that the transaction handles; zero if there is none.
+func (tx *Tx) Cause() protocol.Ref { return tx.cause }
+
+// Err returns the first rule that was broken.
+func (tx *Tx) Err() error { return tx.err }
+
+// In returns a view of the same transaction that writes under another scope.
+func (tx *Tx) In(scope protocol.Scope) *Tx {
+	return &Tx{now: tx.now, scope: scope, shared: tx.shared}
+}
+
+// Tell hands something to another scope. Here it is handled in the same transaction, after the function that tells;
+// an engine that keeps scopes on several machines may do it later.
+func (tx *Tx) Tell(to protocol.Scope, what protocol.Internal) {
+	if tx.writable() {
+		tx.told = append(tx.told, Told{to, what})
+	}
+}
+
+// TakeTold returns what was told since the last call.
+func (tx *Tx) TakeTold() []Told {
+	told := tx.told
+	tx.told = nil
+	return told
+}
+
+// Get returns the value under the key, nil if there is none.
+func (tx *Tx) Get(b Bucket, key string) []byte { return tx.reader.get(b.name, key) }
+
+// Has tells whether there is a value under the key.
+func (tx *Tx) Has(b Bucket, key string) bool { return tx.reader.get(b.name, key) != nil }
+
+// Put sets the value under the key. An empty value is a value.
+func (tx *Tx) Put(b Bucket, key string, value []byte) {
+	if value == nil {
+		value = []byte{}
+	}
+	tx.write(b, key, value)
+}
+
+// Delete removes the key. One that is not there stays so.
+func (tx *Tx) Delete(b Bucket, key string) { tx.write(b, key, nil) }
+
+func (tx *Tx) write(b Bucket, key string, value []byte) {
+	switch {
+	case !tx.writable():
+	case key == "" || len(key) > maxKey:
+		tx.fail(fmt.Errorf("%w: %q in %s", ErrKey, protocol.Shorten(key, 80), b.name))
+	case b.scoped && !tx.covers(key):
+		tx.fail(fmt.Errorf("%w: %q in %s under %q", ErrScope, key, b.name, tx.scope))
+	default:
+		tx.layer.put(b.name, key, value)
+	}
+}
+
+// covers tells whether the key lies under the scope.
+func (tx *Tx) covers(key string) bool {
+	rest, ok := strings.CutPrefix(key, string(tx.scope))
+	return ok && tx.scope != "" && (rest == "" || strings.HasPrefix(rest, Sep))
+}
+
+func (tx *Tx) writable() bool {
+	if tx.layer == nil {
+		tx.fail(ErrReadOnly)
+		return false
+	}
+	return true
+}
+
+func (tx *Tx) fail(err error) {
+	if tx.err == nil {
+		tx.err = err
+	}
+}
+
+// Range goes through the keys from (inclusive) to to (exclusive; zero means no end), in order. The loop may write.
+func (tx *Tx) Range(b Bucket, from, to string) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		w := tx.reader.walk(b.name, false)
+		writes := tx.writes()
+		k, v, ok := w.seek(from)
+		for ok && (to == "" || k < to) {
+			if !yield(k, v) {
+				return
+			}
+			if writes == tx.writes() {
+				k, v, ok = w.step()
+				continue
+			}
+			w, writes = tx.reader.walk(b.name, false), tx.writes()
+			k, v, ok = w.seek(k + "\x00")
+		}
+	}
+}
+
+// Backward is Range from the last key to the first.
+func (tx *Tx) Backward(b Bucket, from, to string) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		w := tx.reader.walk(b.name, true)
+		writes := tx.writes()
+		k, v, ok := w.seek(to)
+		for ok && k >= from {
+			if !yield(k, v) {
+				return
+			}
+			if writes == tx.writes() {
+				k, v, ok = w.step()
+				continue
+			}
+			w, writes = tx.reader.walk(b.name, true), tx.writes()
+			k, v, ok = w.seek(k)
+		}
+	}
+}
+
+// Prefix goes through the keys that begin with prefix, in order.
+func (tx *Tx) Prefix(b Bucket, prefix string) iter.Seq2[string, []byte] {
+	return tx.Range(b, prefix, After(prefix))
+}
+
+func (tx *Tx) writes() int {
+	if tx.layer == nil {
+		return 0
+	}
+	return tx.layer.writes
+}
