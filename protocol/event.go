@@ -126,16 +126,18 @@ const (
 	PowerModerator Power = "moderator"
 )
 
-// MemberChange says what a person, or the bot, now is to the room. A change of name is one with Joined. The sender
-// of the event is who did it.
+// MemberChange says what a person, or the bot, now is to the room. The sender of the event is who did it.
 type MemberChange struct {
 	User       UserID
 	Self       bool // whether User is this bot
 	Membership Membership
-	Name       string // display name; zero leaves the known one
-	Bot        bool
-	Power      Power // PowerUnknown leaves the known one
-	Reason     string
+	// Profile is whether somebody who was joined and still is has only another name or power. An own join without it
+	// is a place in the timeline: what comes before it in the same delivery is history.
+	Profile bool
+	Name    string // display name; zero leaves the known one
+	Bot     bool
+	Power   Power // PowerUnknown leaves the known one
+	Reason  string
 }
 
 // Member is one entry of a MemberList.

@@ -165,6 +165,14 @@ func (c *Commit) Finish(q Queued, state State, ref protocol.Ref, reason string) 
 	})
 }
 
+// Settle notes that an entry whose end was ambiguous was sent after all. Any other entry stays as it is.
+func (c *Commit) Settle(key protocol.Key, ref protocol.Ref) {
+	if s := c.Read().Sent(key); s.State == StateAmbiguous {
+		s.State, s.Ref, s.Reason = StateSent, ref, ""
+		c.putSent(key, s)
+	}
+}
+
 // Queued returns the entry of that key while it waits or is being sent.
 func (c *Commit) Queued(key protocol.Key) (q Queued, ok bool) {
 	s := c.Read().Sent(key)

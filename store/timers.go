@@ -54,6 +54,15 @@ func (tx *Tx) Timer(name string) time.Time {
 	return ParseTime(string(tx.Get(timerNames, Key(tx.scope, name))))
 }
 
+// TimerData returns the data of the timer of that name; nil if it is not set.
+func (tx *Tx) TimerData(name string) []byte {
+	k := Key(tx.scope, name)
+	if at := tx.Get(timerNames, k); at != nil {
+		return tx.Get(timers, Key(string(at), k))
+	}
+	return nil
+}
+
 // Due returns at most limit timers whose time has come, in their order.
 func (c *Commit) Due(limit int) []Timer {
 	var due []Timer

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ type shared struct {
 	facts  []Record
 	sends  []Entry
 	told   []Told
+	keys   int // given out by NewKey
 	err    error
 }
 
@@ -54,6 +56,18 @@ func (tx *Tx) Scope() protocol.Scope { return tx.scope }
 
 // Cause returns the event that the transaction handles; zero if there is none.
 func (tx *Tx) Cause() protocol.Ref { return tx.cause }
+
+// NewKey returns a key for something to be sent: the same one when the same cause is handled again, and another one
+// at each call.
+func (tx *Tx) NewKey() protocol.Key {
+	tx.keys++
+	return CauseKey(tx.cause, tx.keys)
+}
+
+// CauseKey returns the nth key, counted from 1, that NewKey gives out for the cause.
+func CauseKey(cause protocol.Ref, n int) protocol.Key {
+	return protocol.DeriveKey(string(cause.Room), string(cause.Event), strconv.Itoa(n))
+}
 
 // Err returns the first rule that was broken.
 func (tx *Tx) Err() error { return tx.err }

@@ -1,0 +1,90 @@
+package outbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"moot/protocol"
+	"moot/store"
+)
+
+// DefaultExpiry is after what time an answer is of no use any more.
+const DefaultExpiry = 15 * time.Minute
+
+// Never is the Expires of what is sent however late.
+var Never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// envelope is the payload of an entry: one of the two.
+type envelope struct {
+	Out *protocol.Outgoing `json:",omitempty"`
+	Ask *protocol.Ask      `json:",omitempty"`
+}
+
+// Send puts o into the outbox and returns its key. Where o has no key it gets the next one of its cause, where it has
+// no cause that of the transaction, and where it has no time of expiry (Never is one) it expires after DefaultExpiry.
+func Send(tx *store.Tx, o protocol.Outgoing) (protocol.Key, error) {
+	if o.Key == "" {
+		o.Key = tx.NewKey()
+	}
+	if o.Cause == (protocol.Ref{}) {
+		o.Cause = tx.Cause()
+	}
+	o.Expires = expiry(tx, o.Expires)
+	payload, err := json.Marshal(envelope{Out: &o})
+	if err != nil {
+		return "", fmt.Errorf("encode an outgoing: %w", err)
+	}
+	e := store.Entry{Key: o.Key, Lane: string(o.Room), Message: o.Key, Expires: o.Expires, Cause: o.Cause, Payload: payload}
+	switch act := o.Act.(type) {
+	case protocol.Whisper:
+		if e.Lane == "" {
+			e.Lane = string(act.User)
+		}
+	case protocol.Revise:
+		e.Message, e.Edit = act.Original, true
+	case protocol.React:
+		e.Message = act.Original
+	case protocol.Redact:
+		e.Message = act.Original
+	}
+	tx.Enqueue(e)
+	return o.Key, tx.Err()
+}
+
+// Ask puts a into the outbox and returns its key; what is not set is filled in as Send does. Asks have lanes of their
+// own, so that a slow answer holds up no message.
+func Ask(tx *store.Tx, a protocol.Ask) (protocol.Key, error) {
+	if a.Key == "" {
+		a.Key = tx.NewKey()
+	}
+	a.Expires = expiry(tx, a.Expires)
+	payload, err := json.Marshal(envelope{Ask: &a})
+	if err != nil {
+		return "", fmt.Errorf("encode an ask: %w", err)
+	}
+	lane := string(a.Room)
+	e := store.Entry{Key: a.Key, Expires: a.Expires, Cause: tx.Cause(), Payload: payload}
+	switch want := a.Want.(type) {
+	case protocol.AskDirectRoom:
+		lane = string(want.User)
+	case protocol.AskReactions:
+		e.Message = want.Original
+	}
+	e.Lane = askLane + lane
+	tx.Enqueue(e)
+	return a.Key, tx.Err()
+}
+
+// askLane begins the lanes of asks. No room or person begins with it.
+const askLane = "?"
+
+func expiry(tx *store.Tx, at time.Time) time.Time {
+	switch {
+	case at.IsZero():
+		return tx.Now().Add(DefaultExpiry)
+	case at.Equal(Never):
+		return time.Time{}
+	}
+	return at
+}

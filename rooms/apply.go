@@ -1,0 +1,372 @@
+package rooms
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"moot/outbox"
+	"moot/protocol"
+	"moot/store"
+)
+
+// Timers and internal events of this package.
+const (
+	timerSweep     = "rooms.sweep" // data: the user to go on from
+	timerRead      = "rooms.read"  // data: how often reading the list has failed, as a number
+	tellShared     = "rooms.shared"
+	tellSucceeds   = "rooms.succeeds"
+	sweepSlice     = 500
+	firstRetry     = 30 * time.Second
+	longestRetry   = time.Hour
+	listDeadline   = 10 * time.Minute
+	joinDeadline   = time.Hour
+	nameLength     = 200 // characters kept of what people call rooms and themselves
+	sweepInterval  = time.Millisecond
+	failuresToHour = 7 // doublings of firstRetry until longestRetry
+)
+
+// Note is something about a room that others may want to know.
+type Note struct {
+	What   What
+	Room   protocol.RoomID
+	User   protocol.UserID // who did it; zero where the network does not say
+	Detail string          // the new name, the successor, the reason
+}
+
+// What says what a Note is about.
+type What string
+
+// The kinds of notes.
+const (
+	BotJoined  What = "joined"
+	BotLeft    What = "left"
+	BotKicked  What = "kicked"
+	BotBanned  What = "banned"
+	RoomNamed  What = "renamed"
+	RoomMoved  What = "upgraded"
+	ListRead   What = "members-known"
+	ListFailed What = "members-unknown"
+)
+
+// Result is what became of an event.
+type Result struct {
+	Notes []Note
+	// Ignored is why the event changes nothing; zero means that it was none of those.
+	Ignored string
+}
+
+// Apply changes what is known of the room as the event says. Events of other kinds change nothing. The transaction has
+// the room as its scope.
+func Apply(tx *store.Tx, ev protocol.Event) (Result, error) {
+	info, _ := Get(tx, ev.Room)
+	a := applier{tx: tx, ev: ev, info: info}
+	switch b := ev.Body.(type) {
+	case protocol.MemberChange:
+		a.memberChange(b)
+	case protocol.MemberList:
+		a.memberList(b)
+	case protocol.RoomChange:
+		for _, c := range b.Changes {
+			a.change(c)
+		}
+		a.dirty = true
+	default:
+		return Result{}, nil
+	}
+	if ev.Private && !a.info.Private {
+		a.info.Private, a.dirty = true, true
+	}
+	if a.dirty && a.err == nil {
+		a.err = put(tx, a.info)
+	}
+	return a.result, a.err
+}
+
+// applier is one call of Apply.
+type applier struct {
+	tx     *store.Tx
+	ev     protocol.Event
+	info   Info
+	dirty  bool // whether info is to be written
+	result Result
+	err    error
+}
+
+func (a *applier) note(what What, detail string) {
+	a.result.Notes = append(a.result.Notes, Note{what, a.ev.Room, a.ev.Sender, detail})
+}
+
+func (a *applier) fail(err error) {
+	if a.err == nil {
+		a.err = err
+	}
+}
+
+func (a *applier) memberChange(c protocol.MemberChange) {
+	switch {
+	case a.ev.History:
+		a.result.Ignored = "from before the bot joined"
+	case c.Self:
+		a.own(c)
+	case !a.info.Joined():
+		a.result.Ignored = "the bot is not in the room"
+	case c.Membership == protocol.Joined:
+		a.join(c)
+	case c.Membership == protocol.Invited || c.Membership == protocol.Knocking:
+		a.result.Ignored = "not a member yet"
+	default:
+		a.leave(c.User)
+	}
+	if a.result.Ignored == "" && !c.Self {
+		a.power(c.User, c.Power)
+	}
+}
+
+// own is a change of the bot's own membership.
+func (a *applier) own(c protocol.MemberChange) {
+	a.dirty = true
+	switch c.Membership {
+	case protocol.Joined:
+		if c.Profile && a.info.Joined() {
+			a.join(c)
+			return
+		}
+		a.begin()
+		a.join(c)
+		a.note(BotJoined, "")
+		a.ask(protocol.AskMembers{}, listDeadline)
+	case protocol.Invited, protocol.Knocking:
+		if a.info.Joined() {
+			a.result.Ignored = "the bot is in the room already"
+			return
+		}
+		a.info.Own = c.Membership
+	default:
+		was := a.info.Own
+		a.info.Own = c.Membership
+		if was != protocol.Joined {
+			return
+		}
+		a.drop()
+		a.tx.StopTimer(timerRead)
+		what := map[protocol.Membership]What{protocol.Kicked: BotKicked, protocol.Banned: BotBanned}[c.Membership]
+		if what == "" {
+			what = BotLeft
+		}
+		a.note(what, c.Reason)
+	}
+	a.power(c.User, c.Power)
+}
+
+// begin starts a generation.
+func (a *applier) begin() {
+	a.drop()
+	a.info.Own = protocol.Joined
+	a.info.Generation++
+	a.info.Floor = a.ev.ID
+	a.info.JoinedAt = a.tx.Now()
+	if a.info.FirstJoined.IsZero() {
+		a.info.FirstJoined = a.tx.Now()
+	}
+	a.info.Outage = false
+}
+
+// drop makes all rows of the room void.
+func (a *applier) drop() {
+	a.info.Marks++
+	a.info.Valid = a.info.Marks
+	a.info.Members, a.info.Fault, a.info.Reading, a.info.Count = Unknown, "", nil, 0
+	a.tx.SetTimer(timerSweep, a.tx.Now(), nil)
+}
+
+func (a *applier) join(c protocol.MemberChange) {
+	was, ok := getRow(a.tx, a.ev.Room, c.User)
+	stayed := ok && a.info.counts(was)
+	r := row{Name: protocol.Shorten(c.Name, nameLength), Mark: a.info.mark(), Since: a.tx.Now(), Bot: c.Bot || c.Self, Self: c.Self}
+	if stayed {
+		r.Since = was.Since
+		if c.Name == "" {
+			r.Name = was.Name
+		}
+	}
+	a.place(c.User, r, stayed, was)
+}
+
+// place writes a row and keeps the counts.
+func (a *applier) place(user protocol.UserID, r row, stayed bool, was row) {
+	if !stayed {
+		a.info.Count++
+		a.tell(user, true)
+	}
+	if rd := a.info.Reading; rd != nil && (!stayed || was.Mark < rd.Mark) {
+		rd.Count++
+	}
+	a.dirty = true
+	putRow(a.tx, a.ev.Room, user, r)
+}
+
+func (a *applier) leave(user protocol.UserID) {
+	was, ok := getRow(a.tx, a.ev.Room, user)
+	stood := ok && a.info.counts(was)
+	if stood {
+		a.info.Count--
+		a.tell(user, false)
+	}
+	a.dirty = true
+	rd := a.info.Reading
+	if rd == nil {
+		a.tx.Delete(roomUsers, store.Key(a.ev.Room, string(user)))
+		return
+	}
+	if stood && was.Mark >= rd.Mark {
+		rd.Count--
+	}
+	putRow(a.tx, a.ev.Room, user, row{Mark: rd.Mark, Gone: true})
+}
+
+// power keeps who may moderate. Unknown leaves what is known.
+func (a *applier) power(user protocol.UserID, p protocol.Power) {
+	key := store.Key(a.ev.Room, string(user))
+	switch p {
+	case protocol.PowerModerator:
+		a.tx.Put(moderators, key, nil)
+	case protocol.PowerMember:
+		a.tx.Delete(moderators, key)
+	}
+}
+
+func (a *applier) change(c protocol.Change) {
+	switch c := c.(type) {
+	case protocol.Renamed:
+		name := protocol.Shorten(protocol.OneLine(c.Name), nameLength)
+		if name != a.info.Name {
+			a.info.Name = name
+			a.note(RoomNamed, name)
+		}
+	case protocol.Realiased:
+		a.info.Alias = protocol.Shorten(protocol.OneLine(c.Alias), nameLength)
+	case protocol.TopicChanged:
+		a.info.Topic = protocol.Shorten(protocol.Clean(c.Topic), 4*nameLength)
+	case protocol.EncryptionEnabled:
+		a.info.Encrypted = true
+	case protocol.Available:
+		a.info.Outage = !c.Reachable
+	case protocol.PowersChanged:
+		for k := range a.tx.Prefix(moderators, store.Key(a.ev.Room, "")) {
+			a.tx.Delete(moderators, k)
+		}
+		for _, user := range c.Moderators {
+			a.power(user, protocol.PowerModerator)
+		}
+	case protocol.Upgraded:
+		a.upgrade(c.Successor)
+	}
+}
+
+func (a *applier) upgrade(successor protocol.RoomID) {
+	if successor == a.info.ID || successor == a.info.Successor {
+		return
+	}
+	a.info.Successor = successor
+	a.note(RoomMoved, string(successor))
+	data, err := json.Marshal(a.info.ID)
+	a.fail(err)
+	a.tx.Tell(protocol.Scope(successor), protocol.Internal{Kind: tellSucceeds, Data: data})
+	if a.info.Joined() && !a.ev.History {
+		_, err := outbox.Ask(a.tx, protocol.Ask{Room: successor, Want: protocol.AskJoin{}, Expires: a.tx.Now().Add(joinDeadline)})
+		a.fail(err)
+	}
+}
+
+func (a *applier) ask(want protocol.Want, within time.Duration) {
+	_, err := outbox.Ask(a.tx, protocol.Ask{Room: a.ev.Room, Want: want, Expires: a.tx.Now().Add(within)})
+	a.fail(err)
+}
+
+// sharing is the data of tellShared: whether a person is in a room with the bot.
+type sharing struct {
+	Room protocol.RoomID
+	In   bool
+}
+
+func (a *applier) tell(user protocol.UserID, in bool) { tellSharing(a.tx, user, a.ev.Room, in) }
+
+func tellSharing(tx *store.Tx, user protocol.UserID, room protocol.RoomID, in bool) {
+	data, err := json.Marshal(sharing{room, in})
+	if err != nil {
+		panic(err) // a string and a bool can be encoded
+	}
+	tx.Tell(protocol.Scope(user), protocol.Internal{Kind: tellShared, Data: data})
+}
+
+// Told handles what a room tells a person or another room. It returns false where that is not of this package.
+func Told(tx *store.Tx, what protocol.Internal) (bool, error) {
+	switch what.Kind {
+	case tellShared:
+		var s sharing
+		if err := json.Unmarshal(what.Data, &s); err != nil {
+			return true, fmt.Errorf("decode %s: %w", what.Kind, err)
+		}
+		key := store.Key(tx.Scope(), string(s.Room))
+		switch has := tx.Has(userRooms, key); {
+		case s.In && !has:
+			tx.Put(userRooms, key, nil)
+		case !s.In && has:
+			tx.Delete(userRooms, key)
+		}
+		return true, nil
+	case tellSucceeds:
+		var old protocol.RoomID
+		if err := json.Unmarshal(what.Data, &old); err != nil {
+			return true, fmt.Errorf("decode %s: %w", what.Kind, err)
+		}
+		info, _ := Get(tx, protocol.RoomID(tx.Scope()))
+		info.Predecessor = old
+		return true, put(tx, info)
+	}
+	return false, nil
+}
+
+// Timed handles a timer of the room. It returns false where that is not of this package.
+func Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
+	room := protocol.RoomID(tx.Scope())
+	switch t.Name {
+	case timerSweep:
+		sweep(tx, room, string(t.Data))
+		return true, nil
+	case timerRead:
+		info, _ := Get(tx, room)
+		if !info.Joined() || info.Members == Known {
+			return true, nil
+		}
+		// The count of failures is kept while the list is being asked for.
+		tx.SetTimer(timerRead, tx.Now().Add(2*listDeadline), t.Data)
+		_, err := outbox.Ask(tx, protocol.Ask{Room: room, Want: protocol.AskMembers{}, Expires: tx.Now().Add(listDeadline)})
+		return true, err
+	}
+	return false, nil
+}
+
+// sweep clears away a slice of the rows that do not count, and sets a timer for the next.
+func sweep(tx *store.Tx, room protocol.RoomID, from string) {
+	info, ok := Get(tx, room)
+	if !ok {
+		return
+	}
+	prefix := store.Key(room, "")
+	n := 0
+	for k, v := range tx.Range(roomUsers, prefix+from, store.After(prefix)) {
+		user := k[len(prefix):]
+		if n++; n > sweepSlice {
+			tx.SetTimer(timerSweep, tx.Now().Add(sweepInterval), []byte(user))
+			return
+		}
+		r, ok := decodeRow(v)
+		if ok && (info.counts(r) || r.Gone && info.Reading != nil && r.Mark == info.Reading.Mark) {
+			continue
+		}
+		tx.Delete(roomUsers, k)
+		tellSharing(tx, protocol.UserID(user), room, false)
+	}
+}

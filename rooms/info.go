@@ -1,0 +1,118 @@
+package rooms
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"time"
+
+	"moot/protocol"
+	"moot/store"
+)
+
+var (
+	infos      = store.ScopedBucket("rooms")
+	roomUsers  = store.ScopedBucket("room-users")
+	userRooms  = store.ScopedBucket("user-rooms")
+	moderators = store.ScopedBucket("moderators")
+)
+
+// Knowledge is whether the members of a room are known.
+type Knowledge string
+
+// The states of knowledge. Unknown is also that of a room in which the bot is not.
+const (
+	Unknown Knowledge = ""
+	Known   Knowledge = "known"
+)
+
+// Info is what is known of a room beside its members.
+type Info struct {
+	ID        protocol.RoomID     `json:"-"`
+	Private   bool                `json:",omitempty"` // a conversation of one person with the bot
+	Name      string              `json:",omitempty"`
+	Alias     string              `json:",omitempty"` // a name that people can type
+	Topic     string              `json:",omitempty"`
+	Encrypted bool                `json:",omitempty"`
+	Outage    bool                `json:",omitempty"` // the network cannot reach the room at present
+	Own       protocol.Membership // of the bot; zero where the bot was never in it
+	// Generation counts the bot's own joins. Floor is the last of them: what lies before it in the timeline is
+	// never acted on.
+	Generation uint64           `json:",omitempty"`
+	Floor      protocol.EventID `json:",omitempty"`
+	// FirstJoined is when the bot first joined, and JoinedAt when it last did, by the time of the commit.
+	FirstJoined time.Time `json:",omitzero"`
+	JoinedAt    time.Time `json:",omitzero"`
+	// Successor is the room in which this one goes on, and Predecessor the one that went on here.
+	Successor   protocol.RoomID `json:",omitempty"`
+	Predecessor protocol.RoomID `json:",omitempty"`
+	// Members is whether it is known who is in the room; Fault is why not, where reading the list failed.
+	Members Knowledge `json:",omitempty"`
+	Fault   string    `json:",omitempty"`
+	// Count is the number of members, the bot included, as far as they are known.
+	Count int `json:",omitempty"`
+
+	Marks   uint64   `json:",omitempty"` // the last mark given
+	Valid   uint64   `json:",omitempty"` // rows with a lower mark do not count
+	Reading *reading `json:",omitempty"` // the list that is being read, if any
+}
+
+// reading is how far a list of members has been read.
+type reading struct {
+	List  string
+	Mark  uint64
+	Next  int // the part that comes next
+	Count int
+}
+
+// Joined tells whether the bot is in the room.
+func (i Info) Joined() bool { return i.Own == protocol.Joined }
+
+// Title returns what to call the room: its name, its alias, or its id.
+func (i Info) Title() string {
+	for _, s := range []string{i.Name, i.Alias} {
+		if s = protocol.OneLine(s); s != "" {
+			return s
+		}
+	}
+	return i.ID.Local()
+}
+
+// mark is the one that a row gets which is written now.
+func (i Info) mark() uint64 {
+	if i.Reading != nil {
+		return i.Reading.Mark
+	}
+	return i.Valid
+}
+
+// Get returns what is known of a room, and whether anything is.
+func Get(tx *store.Tx, room protocol.RoomID) (info Info, ok bool) {
+	v := tx.Get(infos, string(room))
+	if v != nil {
+		_ = json.Unmarshal(v, &info) // what this package wrote it can read
+	}
+	info.ID = room
+	return info, v != nil
+}
+
+// All goes through all rooms, also those that the bot has left, by their ids.
+func All(tx *store.Tx) iter.Seq[Info] {
+	return func(yield func(Info) bool) {
+		for k, v := range tx.Range(infos, "", "") {
+			info := Info{ID: protocol.RoomID(k)}
+			if json.Unmarshal(v, &info) == nil && !yield(info) {
+				return
+			}
+		}
+	}
+}
+
+func put(tx *store.Tx, info Info) error {
+	v, err := json.Marshal(info)
+	if err != nil {
+		return fmt.Errorf("encode room %s: %w", info.ID, err)
+	}
+	tx.Put(infos, string(info.ID), v)
+	return nil
+}
