@@ -22,8 +22,7 @@ const (
 	listDeadline   = 10 * time.Minute
 	joinDeadline   = time.Hour
 	nameLength     = 200 // characters kept of what people call rooms and themselves
-	sweepInterval  = time.Millisecond
-	failuresToHour = 7 // doublings of firstRetry until longestRetry
+	failuresToHour = 7   // doublings of firstRetry until longestRetry
 )
 
 // Note is something about a room that others may want to know.
@@ -359,7 +358,7 @@ func sweep(tx *store.Tx, room protocol.RoomID, from string) {
 	for k, v := range tx.Range(roomUsers, prefix+from, store.After(prefix)) {
 		user := k[len(prefix):]
 		if n++; n > sweepSlice {
-			tx.SetTimer(timerSweep, tx.Now().Add(sweepInterval), []byte(user))
+			tx.SetTimer(timerSweep, tx.Now(), []byte(user))
 			return
 		}
 		r, ok := decodeRow(v)
