@@ -19,7 +19,14 @@ type Commit struct {
 	recorded map[protocol.RoomID][]protocol.EventID // for seen-by-time
 	appended bool
 	queued   []Queued
+	deliver  func(*Tx, protocol.Internal) error // nil leaves what is told to the caller
 }
+
+// tellRounds is how often scopes may tell each other something in one transaction.
+const tellRounds = 16
+
+// ErrTold is the error of a run in which scopes tell each other things without end.
+var ErrTold = errors.New("scopes tell each other things without end")
 
 // PanicError is the error of a run whose function panicked.
 type PanicError struct {
@@ -45,6 +52,7 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 	if now = now.UTC(); !now.After(s.last) {
 		now = s.last.Add(1)
 	}
+	s.last = now
 	c := &Commit{now: now, layer: newLayer(newFile(btx)), recorded: map[protocol.RoomID][]protocol.EventID{}}
 	if err := guard(func() error { return f(c) }); err != nil {
 		if errors.Is(err, ErrDamaged) {
@@ -58,6 +66,7 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 	c.indexSeen()
 	c.layer.put(meta.name, metaLast, []byte(Time(now)))
 	err = guard(func() error {
+		defer faulted()
 		if err := write(btx, c.layer); err != nil {
 			return err
 		}
@@ -67,7 +76,6 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 		s.broken = err
 		return fmt.Errorf("commit: %w", err)
 	}
-	s.last = now
 	return nil
 }
 
@@ -105,7 +113,12 @@ func (c *Commit) Appended() bool { return c.appended }
 func (c *Commit) Run(scope protocol.Scope, cause protocol.Ref, f func(*Tx) error) error {
 	l := newLayer(c.layer)
 	tx := &Tx{now: c.now, scope: scope, shared: &shared{reader: l, layer: l, cause: cause}}
-	if err := protect(tx, f); err != nil {
+	if err := protect(tx, func(tx *Tx) error {
+		if err := f(tx); err != nil {
+			return err
+		}
+		return c.handOn(tx)
+	}); err != nil {
 		return err
 	}
 	l.mergeInto(c.layer)
@@ -129,6 +142,29 @@ func protect(tx *Tx, f func(*Tx) error) (err error) {
 		return err
 	}
 	return tx.err
+}
+
+// Deliver sets who handles what one scope tells another: f is called with a view of the same transaction under the other
+// scope, after the function of the run. Its error fails the run.
+func (c *Commit) Deliver(f func(*Tx, protocol.Internal) error) { c.deliver = f }
+
+// handOn hands on what scopes tell each other, until nobody has anything more to say.
+func (c *Commit) handOn(tx *Tx) error {
+	if c.deliver == nil {
+		return nil
+	}
+	for range tellRounds {
+		told := tx.TakeTold()
+		if len(told) == 0 {
+			return nil
+		}
+		for _, t := range told {
+			if err := c.deliver(tx.In(t.To), t.What); err != nil {
+				return fmt.Errorf("%s told to %s: %w", t.What.Kind, t.To, err)
+			}
+		}
+	}
+	return ErrTold
 }
 
 // Read returns a transaction that reads what the commit has done so far and writes nothing.

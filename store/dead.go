@@ -19,6 +19,8 @@ type Letter struct {
 	// Error is the cause, and Stack where it happened if it was a panic.
 	Error string
 	Stack string `json:",omitempty"`
+	// Core is whether not a feature failed but what comes before all features.
+	Core bool `json:",omitempty"`
 	// Tries counts how often the event was handled in vain.
 	Tries int
 	// Retry is whether somebody wants it to be tried again.
@@ -31,6 +33,14 @@ func (c *Commit) Bury(l Letter) Letter {
 		l.ID = c.next("dead")
 	}
 	l.Time = c.now
+	// Networks tell any time, but JSON reaches to the year 9999 only; zero means unknown.
+	if l.Event.Time = l.Event.Time.UTC(); l.Event.Time.Year() < 0 || l.Event.Time.Year() > 9999 {
+		l.Event.Time = time.Time{}
+	}
+	if _, err := json.Marshal(l.Event); err != nil {
+		l.Event.Body = nil
+		l.Error += "; and what happened could not be kept: " + err.Error()
+	}
 	c.put(dead, Number(l.ID), l)
 	return l
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"math"
 	"strings"
 	"time"
 
@@ -78,11 +79,15 @@ func ParseNumber(key string) uint64 {
 	return binary.BigEndian.Uint64([]byte(key[len(key)-8:]))
 }
 
-// Time encodes t as eight bytes that sort as t does. What lies before 1970 becomes 1970.
+// Time encodes t as eight bytes that sort as t does. What lies before 1970 becomes 1970, and what lies after April 2262
+// becomes that: nanoseconds do not reach further.
 func Time(t time.Time) string {
 	n := t.UnixNano()
-	if t.Unix() < 0 {
+	switch {
+	case t.Unix() < 0:
 		n = 0
+	case t.Unix() >= math.MaxInt64/int64(time.Second):
+		n = math.MaxInt64
 	}
 	return Number(uint64(n))
 }

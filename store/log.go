@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 var (
@@ -34,7 +36,7 @@ func (tx *Tx) Append(r Record) {
 				return
 			}
 		}
-		tx.facts = append(tx.facts, r)
+		tx.facts = append(tx.facts, Record{slices.Clone(r.Index), bytes.Clone(r.Data)})
 	}
 }
 

@@ -95,7 +95,13 @@ func (s *Store) begin(c Config) error {
 	return nil
 }
 
-func lastCommit(r reader) time.Time { return ParseTime(string(r.get(meta.name, metaLast))) }
+// lastCommit returns the time of the last commit, 1970 if there was none: keys know no time before.
+func lastCommit(r reader) time.Time {
+	if v := r.get(meta.name, metaLast); len(v) == 8 {
+		return ParseTime(string(v))
+	}
+	return time.Unix(0, 0).UTC()
+}
 
 // Layout of a bbolt file, as far as preflight reads it (etcd-io/bbolt, internal/common: page.go, meta.go): two meta
 // pages, each a 16-byte page header and then
@@ -115,18 +121,16 @@ const (
 // preflight refuses a file that bbolt would crash on: mapped memory behind the end of a file cannot be read, and the
 // signal for it cannot be caught.
 func preflight(path string) error {
+	if info, err := os.Stat(path); err != nil {
+		return err
+	} else if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: not a regular file", ErrForeign)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: not a regular file", ErrForeign)
-	}
 	magic, pages, pageSize := false, uint64(0), uint64(0)
 	txid, found := uint64(0), false
 	look := func(offset int64) (size uint64) {
@@ -159,13 +163,17 @@ func preflight(path string) error {
 			look(size)
 		}
 	}
+	// The length is asked for last: where another process writes, the file only grows.
+	info, err := f.Stat()
 	switch {
+	case err != nil:
+		return err
 	case !found && magic:
 		return fmt.Errorf("%w: neither of its two first pages is whole", ErrDamaged)
 	case !found:
 		return ErrForeign
-	case uint64(info.Size()) < pages*pageSize:
-		return fmt.Errorf("%w: it has %d bytes of at least %d; the rest is missing", ErrDamaged, info.Size(), pages*pageSize)
+	case uint64(info.Size())/pageSize < pages:
+		return fmt.Errorf("%w: it has %d bytes of at least %d pages of %d; the rest is missing", ErrDamaged, info.Size(), pages, pageSize)
 	}
 	return nil
 }

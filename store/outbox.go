@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"time"
+	"unicode/utf8"
 
 	"moot/protocol"
 )
@@ -71,9 +73,13 @@ type Sent struct {
 func (tx *Tx) Enqueue(e Entry) {
 	switch {
 	case !tx.writable():
-	case e.Key == "" || e.Lane == "" || len(e.Key)+len(e.Lane) > maxKey-64:
+	case e.Key == "" || e.Lane == "" || len(e.Key)+len(e.Lane) > maxKey-64, !utf8.ValidString(e.Lane):
 		tx.fail(fmt.Errorf("%w: outbox entry %q in lane %.80q", ErrKey, e.Key, e.Lane))
 	case json.Valid(e.Payload):
+		if e.Expires = e.Expires.UTC(); e.Expires.Year() > 9999 {
+			e.Expires = time.Time{} // JSON does not reach further
+		}
+		e.Payload = bytes.Clone(e.Payload)
 		tx.sends = append(tx.sends, e)
 	default:
 		tx.fail(fmt.Errorf("outbox entry %q: the payload is not JSON", e.Key))
@@ -107,7 +113,7 @@ func (tx *Tx) Queue(lane string, from uint64) iter.Seq[Queued] {
 	}
 	return func(yield func(Queued) bool) {
 		for k, v := range walk {
-			if lane != "" && len(k) != len(lane)+len(Sep)+8 {
+			if lane != "" && len(k) != len(lane)+len(Sep)+8 || ParseNumber(k) < from {
 				continue
 			}
 			var q Queued
@@ -192,12 +198,14 @@ func (c *Commit) putSent(key protocol.Key, s Sent) {
 	c.layer.put(sentByTime.name, Key(Time(c.now), string(key)), []byte{})
 }
 
-// SweepSent forgets entries that ended before the given time, at most limit of them. It starts at the place where the
-// call before stopped (zero means at the beginning) and returns where to go on, zero when it is through.
+// SweepSent forgets entries that ended before the given time. It looks at limit of them, and of those that still wait.
+// It starts at the place where the call before stopped (zero means at the beginning) and returns where to go on, zero
+// when it is through.
 func (c *Commit) SweepSent(before time.Time, from string, limit int) (next string, swept int) {
+	looked := 0
 	for k := range c.Read().Range(sentByTime, from, Time(before)) {
-		if swept++; swept > limit {
-			return k, limit
+		if looked++; looked > limit {
+			return k, swept
 		}
 		key := protocol.Key(k[8+len(Sep):])
 		if c.Read().Sent(key).State == StateQueued {
@@ -205,6 +213,7 @@ func (c *Commit) SweepSent(before time.Time, from string, limit int) (next strin
 		}
 		c.layer.put(sent.name, string(key), nil)
 		c.layer.put(sentByTime.name, k, nil)
+		swept++
 	}
 	return "", swept
 }

@@ -54,18 +54,36 @@ type Seen struct {
 	Reason      string // for people; may be empty
 }
 
+// seenIDs returns the identifiers under which an event is recorded. Events with bad ones are recorded too, as refused;
+// theirs could break a key, so others stand for them that depend on nothing else.
+func seenIDs(room protocol.RoomID, event protocol.EventID) (protocol.RoomID, protocol.EventID) {
+	if protocol.CheckID(string(room)) != nil {
+		room = protocol.RoomID("!" + protocol.DeriveKey(string(room)))
+	}
+	if protocol.CheckID(string(event)) != nil {
+		event = protocol.EventID("!" + protocol.DeriveKey(string(event)))
+	}
+	return room, event
+}
+
+func seenKey(room protocol.RoomID, event protocol.EventID) string {
+	room, event = seenIDs(room, event)
+	return Key(room, string(event))
+}
+
 // Seen returns what is recorded about the event. Its Disposition is Unseen where nothing is.
 func (tx *Tx) Seen(room protocol.RoomID, event protocol.EventID) Seen {
-	return decodeSeen(tx.Get(seen, Key(room, string(event))))
+	return decodeSeen(tx.Get(seen, seenKey(room, event)))
 }
 
 // Seen returns what is recorded about the event, in this commit or before it.
 func (c *Commit) Seen(room protocol.RoomID, event protocol.EventID) Seen {
-	return decodeSeen(c.layer.get(seen.name, Key(room, string(event))))
+	return decodeSeen(c.layer.get(seen.name, seenKey(room, event)))
 }
 
 // Record records what became of the event, or something else than before. The time of the first record stays.
 func (c *Commit) Record(room protocol.RoomID, event protocol.EventID, d Disposition, reason string) {
+	room, event = seenIDs(room, event)
 	key := Key(room, string(event))
 	at := c.now
 	if was := decodeSeen(c.layer.get(seen.name, key)); was.Disposition != Unseen {
@@ -97,13 +115,13 @@ func (c *Commit) indexSeen() {
 	}
 }
 
-// SweepSeen forgets the events of all rooms that were recorded before the given time, at most about limit of them. It
-// starts at the place where the call before stopped (zero means at the beginning) and returns where to go on, zero
-// when it is through.
+// SweepSeen forgets the events of all rooms that were recorded before the given time. It looks at about limit of them,
+// and of rooms that have none. It starts at the place where the call before stopped (zero means at the beginning) and
+// returns where to go on, zero when it is through.
 func (c *Commit) SweepSeen(before time.Time, from string, limit int) (next string, swept int) {
 	tx := c.Read()
 	end := Time(before)
-	for {
+	for rooms := 0; ; {
 		var key string
 		var value []byte
 		for k, v := range tx.Range(seenByTime, from, "") {
@@ -113,13 +131,14 @@ func (c *Commit) SweepSeen(before time.Time, from string, limit int) (next strin
 		if key == "" {
 			return "", swept
 		}
+		if swept+rooms >= limit {
+			return key, swept
+		}
 		room := key[:len(key)-len(Sep)-8]
 		if key[len(key)-8:] >= end {
 			from = After(room + Sep)
+			rooms++
 			continue
-		}
-		if swept >= limit {
-			return key, swept
 		}
 		for id := range strings.SplitSeq(string(value), Sep) {
 			c.layer.put(seen.name, Key(room, id), nil)

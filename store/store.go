@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ type Store struct {
 
 	mu     sync.Mutex // held by the one commit
 	broken error      // guarded by mu
-	last   time.Time  // time of the last commit; guarded by mu
+	last   time.Time  // time of the last commit, also of one that wrote nothing; guarded by mu
 }
 
 // Open opens the file, or makes it. What it refuses it leaves unchanged: ErrLocked, ErrForeign, ErrDamaged, ErrNewer.
@@ -81,14 +82,19 @@ func open(c Config) (*Store, error) {
 }
 
 // create makes the file if there is none. It appears under its name only when it is whole, so that a crash leaves no
-// half of one.
+// half of one, and never in place of one that another process has made meanwhile.
 func create(c Config) error {
-	info, err := os.Stat(c.Path)
-	if err == nil && info.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if missing, err := isMissing(c.Path); err != nil || !missing {
 		return err
 	}
-	fresh := c.Path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	folder, name := filepath.Split(c.Path)
+	f, err := os.CreateTemp(filepath.Clean(folder), name+".new")
+	if err != nil {
+		return err
+	}
+	fresh := f.Name()
+	defer os.Remove(fresh) //nolint:errcheck // it is there only after an error
+	if err := f.Close(); err != nil {
 		return err
 	}
 	db, err := openBolt(fresh, c.LockTimeout, false)
@@ -99,10 +105,25 @@ func create(c Config) error {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(fresh, c.Path); err != nil {
-		return err
+	// A link replaces nothing. A rename is for an empty file, and for a file system without links.
+	if err := os.Link(fresh, c.Path); err != nil {
+		if missing, err := isMissing(c.Path); err != nil || !missing {
+			return err
+		}
+		if err := os.Rename(fresh, c.Path); err != nil {
+			return err
+		}
 	}
 	return syncFolder(filepath.Dir(c.Path))
+}
+
+// isMissing tells whether there is no file, or an empty one.
+func isMissing(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return err == nil && info.Size() == 0 && info.Mode().IsRegular(), err
 }
 
 func syncFolder(path string) error {
@@ -115,12 +136,19 @@ func syncFolder(path string) error {
 
 // openBolt opens the file under a guard: bbolt panics on some kinds of damage (etcd-io/bbolt#701).
 func openBolt(path string, timeout time.Duration, readOnly bool) (db *bbolt.DB, err error) {
+	var file *os.File
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			db, err = nil, fmt.Errorf("%w: %v", ErrDamaged, p)
+			// bbolt leaves it open, and with it the lock.
+			db, err = nil, errors.Join(fmt.Errorf("%w: %v", ErrDamaged, p), file.Close())
 		}
 	}()
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		},
 		Timeout:  timeout,
 		ReadOnly: readOnly,
 		// Both matter once the freelist is large: with a synced one commits slowed down fourfold.
@@ -159,19 +187,28 @@ func (s *Store) View(f func(*Tx) error) error {
 		return fmt.Errorf("begin a view: %w", err)
 	}
 	defer btx.Rollback() //nolint:errcheck // a read transaction has nothing to lose
-	file := newFile(btx)
-	tx := &Tx{now: lastCommit(file), shared: &shared{reader: file}}
-	return guard(func() error { return errors.Join(f(tx), tx.err) })
+	return guard(func() error {
+		file := newFile(btx)
+		tx := &Tx{now: lastCommit(file), shared: &shared{reader: file}}
+		if err := f(tx); err != nil {
+			return err
+		}
+		return tx.err
+	})
 }
 
-// Check reads the whole file and returns what is wrong with it, nil if nothing is. It takes a while for a large one.
+// Check reads the whole file and returns what is wrong with it, nil if nothing is. It takes a while for a large one, and
+// commits wait for it: a page that one of them frees meanwhile would look lost.
 func (s *Store) Check() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.db.View(func(tx *bbolt.Tx) error {
 		return guard(func() error {
 			var errs []error
 			for err := range tx.Check() {
-				if errs = append(errs, err); len(errs) == 10 {
-					break
+				// The rest is read too: whoever sends it would wait for ever.
+				if len(errs) < 10 {
+					errs = append(errs, err)
 				}
 			}
 			if len(errs) > 0 {
@@ -208,6 +245,7 @@ func (f *file) get(bucket, key string) []byte {
 }
 
 func (f *file) walk(bucket string, reverse bool) walker {
+	defer faulted()
 	b := f.bucket(bucket)
 	if b == nil {
 		return nothing{}
@@ -267,8 +305,10 @@ func faulted() {
 	}
 }
 
-// guard turns the panic of a fault into an error, and lets others through.
+// guard turns the panic of a fault into an error, and lets others through. Memory that is mapped but not there, behind a
+// page number that is damaged, is a fault too.
 func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -290,6 +330,15 @@ func (s *Store) Instance() (id string, secret []byte, err error) {
 		return nil
 	})
 	return id, secret, err
+}
+
+// Cursor returns the saved cursor of that name, zero if there is none.
+func (s *Store) Cursor(name string) (value string, err error) {
+	err = s.View(func(tx *Tx) error {
+		value = tx.Cursor(name)
+		return nil
+	})
+	return value, err
 }
 
 // Cursor returns the saved cursor of that name, zero if there is none.

@@ -27,7 +27,8 @@ func (tx *Tx) SetTimer(name string, at time.Time, data []byte) {
 	if !tx.writable() {
 		return
 	}
-	if tx.scope == "" || strings.ContainsAny(name, Sep+"\x00") || len(name) > 200 {
+	if tx.scope == "" || strings.Contains(string(tx.scope), Sep) || len(tx.scope) > maxKey-256 ||
+		strings.ContainsAny(name, Sep+"\x00") || len(name) > 200 {
 		tx.fail(fmt.Errorf("%w: timer %q in scope %q", ErrKey, name, tx.scope))
 		return
 	}
@@ -87,7 +88,7 @@ func (tx *Tx) NextTimer() time.Time {
 func (c *Commit) EndTimer(t Timer) {
 	k := Key(t.Scope, t.Name)
 	c.layer.put(timers.name, Key(Time(t.At), k), nil)
-	if ParseTime(string(c.layer.get(timerNames.name, k))).Equal(t.At) {
+	if string(c.layer.get(timerNames.name, k)) == Time(t.At) {
 		c.layer.put(timerNames.name, k, nil)
 	}
 }

@@ -98,13 +98,8 @@ func (tx *Tx) Get(b Bucket, key string) []byte { return tx.reader.get(b.name, ke
 // Has tells whether there is a value under the key.
 func (tx *Tx) Has(b Bucket, key string) bool { return tx.reader.get(b.name, key) != nil }
 
-// Put sets the value under the key. An empty value is a value.
-func (tx *Tx) Put(b Bucket, key string, value []byte) {
-	if value == nil {
-		value = []byte{}
-	}
-	tx.write(b, key, value)
-}
+// Put sets the value under the key to a copy of value. An empty value is a value.
+func (tx *Tx) Put(b Bucket, key string, value []byte) { tx.write(b, key, append([]byte{}, value...)) }
 
 // Delete removes the key. One that is not there stays so.
 func (tx *Tx) Delete(b Bucket, key string) { tx.write(b, key, nil) }
@@ -186,9 +181,11 @@ func (tx *Tx) Prefix(b Bucket, prefix string) iter.Seq2[string, []byte] {
 	return tx.Range(b, prefix, After(prefix))
 }
 
-func (tx *Tx) writes() int {
-	if tx.layer == nil {
-		return 0
+// writes counts what was written to all layers that the transaction reads: a range of Commit.Read lies on the layer of
+// the commit, which goes on writing.
+func (tx *Tx) writes() (n int) {
+	for l, ok := tx.reader.(*layer); ok; l, ok = l.below.(*layer) {
+		n += l.writes
 	}
-	return tx.layer.writes
+	return n
 }

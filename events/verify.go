@@ -1,0 +1,154 @@
+package events
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"moot/store"
+)
+
+// Difference is the error of a projection that is not what the log gives.
+type Difference struct {
+	Bucket, Key string
+	Stands      []byte // in the store; nil if there is no such key
+	Replayed    []byte // from the log; nil if there is no such key
+}
+
+func (d *Difference) Error() string {
+	switch {
+	case d.Stands == nil:
+		return fmt.Sprintf("bucket %s: the log gives key %q, which is missing", d.Bucket, d.Key)
+	case d.Replayed == nil:
+		return fmt.Sprintf("bucket %s: the log does not give key %q, which is there", d.Bucket, d.Key)
+	}
+	return fmt.Sprintf("bucket %s: key %q has another value than the log gives", d.Bucket, d.Key)
+}
+
+// A turn is how much of the log is replayed in one commit.
+const (
+	turnFacts = 1000
+	turnBytes = 4 << 20
+)
+
+// Verify replays the log into a scratch file and compares all buckets of the registered kinds with it, key by key. It
+// returns a *Difference, the first in the order of buckets and keys, if they are not the same, and any other error if
+// the log cannot be read or replayed. The scratch file is made in the folder dir (zero means the usual one for temporary
+// files), readable by its owner only, and removed.
+//
+// It sees one state of the store and blocks nobody; but as the store does not reuse what is deleted meanwhile, its file
+// may grow. It must not be called within a commit.
+func (b *Bus) Verify(ctx context.Context, dir string) (err error) {
+	scratch, err := os.MkdirTemp(dir, "moot-verify-*")
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	replayed, err := store.Open(store.Config{Path: filepath.Join(scratch, "replayed.db")})
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	defer func() { err = errors.Join(err, replayed.Close()) }()
+	err = b.store.View(func(tx *store.Tx) error {
+		if err := b.replay(ctx, tx, replayed); err != nil {
+			return err
+		}
+		return replayed.View(func(other *store.Tx) error { return b.compare(ctx, tx, other) })
+	})
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	return nil
+}
+
+// replay folds the whole log, as tx sees it, into another store.
+func (b *Bus) replay(ctx context.Context, tx *store.Tx, into *store.Store) error {
+	var turn []Fact
+	bytes := 0
+	flush := func() error {
+		err := into.Commit(lastTime, func(c *store.Commit) error {
+			for _, f := range turn {
+				if err := b.again(c, f); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		turn, bytes = turn[:0], 0
+		return errors.Join(err, ctx.Err())
+	}
+	for f, err := range b.All(tx, 1) {
+		if err != nil {
+			return err
+		}
+		turn, bytes = append(turn, f), bytes+len(f.Payload)
+		if len(turn) < turnFacts && bytes < turnBytes {
+			continue
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	return flush()
+}
+
+// again applies a fact as Publish did.
+func (b *Bus) again(c *store.Commit, f Fact) error {
+	k := b.kinds[f.Kind]
+	if k.Apply == nil {
+		return nil
+	}
+	seq := f.Seq
+	f.Seq = 0
+	err := c.Run(f.Scope, f.Cause, func(tx *store.Tx) error { return k.Apply(tx, f) })
+	if err != nil {
+		return fmt.Errorf("apply fact %d, a %s: %w", seq, f.Kind, err)
+	}
+	return nil
+}
+
+// compare returns the first difference between the projections of two stores.
+func (b *Bus) compare(ctx context.Context, stands, replayed *store.Tx) error {
+	var buckets []store.Bucket
+	for _, k := range b.kinds {
+		buckets = append(buckets, k.Buckets...)
+	}
+	slices.SortFunc(buckets, func(x, y store.Bucket) int { return cmp.Compare(x.Name(), y.Name()) })
+	for _, bucket := range slices.CompactFunc(buckets, func(x, y store.Bucket) bool { return x.Name() == y.Name() }) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if d := difference(stands.Range(bucket, "", ""), replayed.Range(bucket, "", "")); d != nil {
+			d.Bucket = bucket.Name()
+			return d
+		}
+	}
+	return nil
+}
+
+// difference returns the first one between two buckets, nil if there is none.
+func difference(stands, replayed iter.Seq2[string, []byte]) *Difference {
+	next, stop := iter.Pull2(replayed)
+	defer stop()
+	key, value, ok := next()
+	for k, v := range stands {
+		switch {
+		case !ok || k < key:
+			return &Difference{Key: k, Stands: slices.Clone(v)}
+		case k > key:
+			return &Difference{Key: key, Replayed: slices.Clone(value)}
+		case string(v) != string(value):
+			return &Difference{Key: k, Stands: slices.Clone(v), Replayed: slices.Clone(value)}
+		}
+		key, value, ok = next()
+	}
+	if ok {
+		return &Difference{Key: key, Replayed: slices.Clone(value)}
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package bot
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"moot/events"
+	"moot/outbox"
+	"moot/protocol"
+	"moot/store"
+)
+
+// DefaultRetention is for how long it is remembered what was seen.
+const DefaultRetention = 60 * 24 * time.Hour
+
+// Outcome is what a feature made of an event. The zero value means that it had nothing to do with it.
+type Outcome struct {
+	Disposition store.Disposition
+	Reason      string
+}
+
+// Feature is something that the bot does. Its methods are called within transactions, one after another, and do
+// nothing but read and write through them. An error, or a panic, makes the event a dead letter.
+type Feature interface {
+	// Handle handles an event that a network has brought, or an answer, in its scope. It is called for what is new and
+	// no history, after the state of the room was brought up to date.
+	Handle(tx *store.Tx, ev protocol.Event) (Outcome, error)
+	// Told handles what another scope tells this one, and returns false where that is not for this feature.
+	Told(tx *store.Tx, what protocol.Internal) (bool, error)
+	// Timed handles a timer of the scope, and returns false where it was not set by this feature.
+	Timed(tx *store.Tx, t protocol.Timer) (bool, error)
+}
+
+// MachineConfig says what a Machine is made of.
+type MachineConfig struct {
+	Store    *store.Store
+	Bus      *events.Bus
+	Features []Feature
+	// Retention is for how long it is remembered what was seen and sent; zero means DefaultRetention. What is older
+	// by its own time is never acted on.
+	Retention time.Duration
+	Log       *slog.Logger // nil means none
+}
+
+// Machine is the state of the loop. It belongs to one goroutine.
+type Machine struct {
+	MachineConfig
+	lanes    *lanes
+	outbox   *outbox.Dispatcher
+	sweep    sweep
+	retry    bool // whether dead letters may wait to be tried again
+	reacting bool // whether reactors may have facts to read
+}
+
+// Input is something that a Step takes: one of the types below.
+type Input interface{ input() }
+
+// Admitted is a batch from an adapter.
+type Admitted struct{ Batch *Batch }
+
+// Sent is how an attempt to send ended.
+type Sent struct {
+	Key protocol.Key
+	Ref protocol.Ref
+	Err error
+}
+
+// Answered is how an attempt to ask ended.
+type Answered struct {
+	Ask     protocol.Ask
+	Attempt int
+	Result  protocol.Body
+	Err     error
+}
+
+// Online says whether a network can be reached.
+type Online struct {
+	Network protocol.Network
+	Up      bool
+}
+
+// RetryDead wants a dead letter to be tried again.
+type RetryDead struct{ ID uint64 }
+
+func (Admitted) input()  {}
+func (Sent) input()      {}
+func (Answered) input()  {}
+func (Online) input()    {}
+func (RetryDead) input() {}
+
+// Effects is what is to be done in the world after a Step.
+type Effects struct {
+	Done     []*Batch         // their Admit returns
+	Attempts []outbox.Attempt // to be made
+	Appended bool             // the log of facts has grown
+	More     bool             // there is work left for the next Step
+	Wake     time.Time        // when the next Step has something to do at the latest; zero means never
+	Quiet    bool             // nothing is waiting, due or being sent
+}
+
+// NewMachine returns a machine that goes on where the store stands.
+func NewMachine(c MachineConfig) (*Machine, error) {
+	if c.Retention == 0 {
+		c.Retention = DefaultRetention
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Machine{MachineConfig: c, lanes: newLanes(), outbox: outbox.NewDispatcher(), retry: true, reacting: true}
+	err := c.Store.View(func(tx *store.Tx) error {
+		m.outbox.Load(tx)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	return m, nil
+}
+
+// Step takes the inputs and makes one commit. After an error the machine is of no use any more.
+func (m *Machine) Step(now time.Time, inputs []Input) (Effects, error) {
+	var fx Effects
+	err := m.Store.Commit(now, func(c *store.Commit) error {
+		s := &step{Machine: m, c: c, fx: &fx}
+		c.Deliver(s.told)
+		for _, in := range inputs {
+			s.take(in)
+		}
+		s.timers()
+		m.lanes.take(s.queued)
+		s.dead()
+		s.react()
+		m.sweep.step(c, m.Retention)
+		s.dispatch()
+		fx.Appended = c.Appended()
+		return nil
+	})
+	if err != nil {
+		return Effects{}, fmt.Errorf("step: %w", err)
+	}
+	return fx, m.plan(&fx, now)
+}
+
+// plan says when the next Step has something to do.
+func (m *Machine) plan(fx *Effects, now time.Time) error {
+	var timer time.Time
+	err := m.Store.View(func(tx *store.Tx) error {
+		timer = tx.NextTimer()
+		if n := tx.Now(); n.After(now) {
+			now = n // the time of the store, where the clock has gone back
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the timers: %w", err)
+	}
+	busy := m.lanes.size > 0 || m.retry || m.reacting
+	fx.More = busy || m.sweep.running() || due(timer, now) || due(m.outbox.Wake(), now)
+	fx.Quiet = !busy && !due(timer, now) && !m.outbox.Busy(now)
+	fx.Wake = earliest(timer, m.outbox.Wake(), m.sweep.next)
+	return nil
+}
+
+func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
+
+func earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+// Backlog returns how many events wait in the lanes.
+func (m *Machine) Backlog() int { return m.lanes.size }

@@ -1,0 +1,403 @@
+package bot
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"moot/events"
+	"moot/outbox"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+const (
+	timerTurn   = 64                    // timers that one commit lets go off
+	reactTurn   = 64                    // facts that one commit shows to reactors
+	attemptTurn = 64                    // attempts that one commit begins
+	deadTurn    = 16                    // dead letters that one commit tries again
+	overrun     = 20 * time.Millisecond // a handler that takes longer is named in the log
+)
+
+// step is one commit of the machine.
+type step struct {
+	*Machine
+	c  *store.Commit
+	fx *Effects
+}
+
+// take takes an input.
+func (s *step) take(in Input) {
+	switch in := in.(type) {
+	case Admitted:
+		s.lanes.admit(in.Batch)
+		if in.Batch.left == 0 {
+			s.finish(s.lanes.settled(in.Batch))
+		}
+	case Sent:
+		s.answers(s.outbox.Done(s.c, in.Key, in.Ref, in.Err))
+		s.logSend(in.Key, in.Err)
+	case Answered:
+		if in.Err != nil {
+			s.answers(s.outbox.Done(s.c, in.Ask.Key, protocol.Ref{}, in.Err))
+			s.logSend(in.Ask.Key, in.Err)
+			return
+		}
+		ev := outbox.AnswerEvent(in.Ask, in.Attempt, protocol.Answer{Result: in.Result})
+		for _, part := range rooms.Split(ev) {
+			s.lanes.push(queued{event: part, bad: part.Check(in.Ask.Network())})
+		}
+	case Online:
+		s.outbox.SetOnline(in.Network, in.Up)
+	case RetryDead:
+		s.retry = s.c.WantRetry(in.ID) || s.retry
+	}
+}
+
+func (s *step) logSend(key protocol.Key, err error) {
+	if err != nil {
+		sent := s.c.Read().Sent(key)
+		s.Log.Warn("an attempt to send failed", "key", key, "room", sent.Cause.Room, "event", sent.Cause.Event, "state", sent.State, "err", err)
+	}
+}
+
+// finish saves the cursors of batches that are all handled, and lets their Admit return.
+func (s *step) finish(batches []*Batch) {
+	for _, b := range batches {
+		s.c.SetCursor(b.Cursor)
+		s.fx.Done = append(s.fx.Done, b)
+	}
+}
+
+// queued handles the next event of a lane.
+func (s *step) queued(q queued) {
+	s.event(q)
+	s.finish(s.lanes.done(q.batch))
+}
+
+func (s *step) event(q queued) {
+	ev := q.event
+	switch seen := s.c.Seen(ev.Room, ev.ID); {
+	case seen.Disposition != store.Unseen && seen.Disposition != store.Waiting:
+		s.Log.Debug("an event was delivered again", "room", ev.Room, "event", ev.ID, "disposition", seen.Disposition)
+		if a, ok := ev.Body.(protocol.Answer); ok {
+			s.outbox.Answered(s.c, a.Ask, a.Fault)
+		}
+		return
+	case q.bad != nil:
+		s.Log.Warn("an event was refused", "room", ev.Room, "event", ev.ID, "err", q.bad)
+		s.c.Record(ev.Room, ev.ID, store.Refused, q.bad.Error())
+		if a, ok := ev.Body.(protocol.Answer); ok {
+			s.outbox.Answered(s.c, a.Ask, "the answer was refused: "+q.bad.Error())
+		}
+		return
+	}
+	s.handle(ev, nil)
+}
+
+// handle handles an event, or once more one that is a dead letter, and records what became of it.
+func (s *step) handle(ev protocol.Event, letter *store.Letter) {
+	out, core, err := s.stages(ev, letter)
+	if err == nil {
+		s.c.Record(ev.Room, ev.ID, out.Disposition, out.Reason)
+		if letter != nil {
+			s.c.DropLetter(letter.ID)
+		}
+		return
+	}
+	s.c.Record(ev.Room, ev.ID, store.Failed, s.bury(ev, ev.Scope(), core, letter, err))
+}
+
+// stages brings the room up to date and then asks the features. It tells whether it failed before the features.
+func (s *step) stages(ev protocol.Event, letter *store.Letter) (out Outcome, core bool, err error) {
+	if letter == nil || letter.Core {
+		var ignored string
+		if ignored, err = s.core(ev); err != nil {
+			return out, true, err
+		}
+		if ignored == "" {
+			ignored = s.barrier(ev)
+		}
+		if ignored != "" {
+			return Outcome{store.Ignored, ignored}, false, nil
+		}
+	}
+	if _, ok := ev.Body.(protocol.Receipt); ok {
+		return Outcome{store.Handled, "we sent it"}, false, nil
+	}
+	err = s.run(ev.Scope(), ev.Ref(), protocol.KindOf(ev.Body), func(tx *store.Tx) error {
+		out = Outcome{}
+		for _, f := range s.Features {
+			o, err := f.Handle(tx, ev)
+			if err != nil {
+				return err
+			}
+			out = weightier(out, o)
+		}
+		return nil
+	})
+	if out.Disposition == store.Unseen {
+		out = Outcome{store.Ignored, "nothing to do with it"}
+		if isState(ev.Body) {
+			out = Outcome{store.Handled, ""}
+		}
+	}
+	return out, false, err
+}
+
+// weightier returns the outcome that says more: that something was done rather than that it was not.
+func weightier(a, b Outcome) Outcome {
+	if a.Disposition == store.Unseen || a.Disposition == store.Ignored && b.Disposition == store.Handled {
+		return b
+	}
+	return a
+}
+
+// core brings up to date what is known of the room and of what was sent. It returns why the event is of no concern to
+// features, if so.
+func (s *step) core(ev protocol.Event) (ignored string, err error) {
+	state := ev
+	switch b := ev.Body.(type) {
+	case protocol.Receipt:
+		s.outbox.Received(s.c, b.Key, ev.Ref())
+		return "", nil
+	case protocol.Answer:
+		s.outbox.Answered(s.c, b.Ask, b.Fault)
+		if b.Result == nil {
+			return "", nil
+		}
+		state.Body = b.Result
+	}
+	var result rooms.Result
+	err = s.run(protocol.Scope(ev.Room), ev.Ref(), "rooms", func(tx *store.Tx) (err error) {
+		if result, err = rooms.Apply(tx, state); err != nil {
+			return err
+		}
+		for _, n := range result.Notes {
+			if err := s.Bus.Publish(tx, roomFact(n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, n := range result.Notes {
+		s.Log.Info("room "+string(n.What), "room", n.Room, "user", n.User, "detail", n.Detail)
+		if n.What == rooms.BotLeft || n.What == rooms.BotKicked || n.What == rooms.BotBanned {
+			s.answers(s.outbox.LeaveRoom(s.c, n.Room))
+		}
+	}
+	return result.Ignored, nil
+}
+
+// barrier returns why the event must not be acted on, zero if it may.
+func (s *step) barrier(ev protocol.Event) string {
+	if ev.History {
+		return "from before the bot joined"
+	}
+	if isState(ev.Body) {
+		return ""
+	}
+	if !ev.Time.IsZero() && ev.Time.Before(s.c.Now().Add(-s.Retention)) {
+		// What was swept from the record of the seen could not be told from what is new.
+		return "older than what the bot remembers"
+	}
+	if !ev.Private {
+		if info, _ := rooms.Get(s.c.Read(), ev.Room); !info.Joined() {
+			return "the bot is not in the room"
+		}
+	}
+	return ""
+}
+
+// isState tells whether a body says how things are, rather than that somebody wants something.
+func isState(b protocol.Body) bool {
+	switch b.(type) {
+	case protocol.MemberChange, protocol.MemberList, protocol.RoomChange, protocol.Receipt, protocol.Answer, protocol.DirectRoom, protocol.ReactionSet:
+		return true
+	}
+	return false
+}
+
+// run runs f in a transaction, and names it in the log if it takes too long.
+func (s *step) run(scope protocol.Scope, cause protocol.Ref, name string, f func(*store.Tx) error) error {
+	began := time.Now()
+	err := s.c.Run(scope, cause, f)
+	if took := time.Since(began); took > overrun {
+		s.Log.Warn("a handler took long", "handler", name, "room", cause.Room, "event", cause.Event, "took", took)
+	}
+	return err
+}
+
+// told handles what one scope tells another.
+func (s *step) told(tx *store.Tx, what protocol.Internal) error {
+	if ok, err := rooms.Told(tx, what); ok || err != nil {
+		return err
+	}
+	for _, f := range s.Features {
+		if ok, err := f.Told(tx, what); ok || err != nil {
+			return err
+		}
+	}
+	return errors.New("nobody knows what to do with it")
+}
+
+// answers handles answers that the outbox has made, within this commit.
+func (s *step) answers(answers []protocol.Event) {
+	for _, ev := range answers {
+		s.event(queued{event: ev})
+	}
+}
+
+// dispatch begins attempts.
+func (s *step) dispatch() {
+	for {
+		for _, q := range s.c.TakeQueued() {
+			s.outbox.Add(q)
+		}
+		attempts, answers := s.outbox.Next(s.c, attemptTurn-len(s.fx.Attempts))
+		s.fx.Attempts = append(s.fx.Attempts, attempts...)
+		if len(answers) == 0 {
+			return
+		}
+		s.answers(answers)
+	}
+}
+
+// timers lets the timers go off whose time has come.
+func (s *step) timers() {
+	for _, t := range s.c.Due(timerTurn) {
+		s.c.EndTimer(t)
+		ev := protocol.Event{
+			Room: protocol.RoomID(t.Scope),
+			ID:   protocol.EventID(fmt.Sprintf("timer/%s/%d", t.Name, t.At.UnixNano())),
+			Time: t.At,
+			Body: protocol.Timer{Name: t.Name, Data: t.Data},
+		}
+		if err := s.timed(ev, t.Scope); err != nil {
+			s.bury(ev, t.Scope, false, nil, err)
+		}
+	}
+}
+
+func (s *step) timed(ev protocol.Event, scope protocol.Scope) error {
+	t := ev.Body.(protocol.Timer)
+	return s.run(scope, ev.Ref(), t.Name, func(tx *store.Tx) error {
+		if ok, err := rooms.Timed(tx, t); ok || err != nil {
+			return err
+		}
+		for _, f := range s.Features {
+			if ok, err := f.Timed(tx, t); ok || err != nil {
+				return err
+			}
+		}
+		return errors.New("nobody knows what to do with this timer")
+	})
+}
+
+// bury makes a dead letter of an event that could not be handled, and returns the reason to be recorded.
+func (s *step) bury(ev protocol.Event, scope protocol.Scope, core bool, letter *store.Letter, err error) string {
+	l := store.Letter{Scope: scope, Event: ev, Error: err.Error(), Core: core, Tries: 1}
+	if letter != nil {
+		l.ID, l.Tries = letter.ID, letter.Tries+1
+	}
+	var p *store.PanicError
+	if errors.As(err, &p) {
+		l.Stack = string(p.Stack)
+	}
+	l = s.c.Bury(l)
+	s.Log.Error("an event could not be handled", "room", ev.Room, "event", ev.ID, "user", ev.Sender, "dead", l.ID, "err", err, "stack", l.Stack)
+	return fmt.Sprintf("dead letter %d: %s", l.ID, err)
+}
+
+// dead tries again the dead letters that somebody wants to be tried again.
+func (s *step) dead() {
+	if !s.retry {
+		return
+	}
+	s.retry = false
+	turn := 0
+	var letters []store.Letter
+	for l := range s.c.Read().Letters(0) {
+		if !l.Retry {
+			continue
+		}
+		if turn++; turn > deadTurn {
+			s.retry = true
+			break
+		}
+		letters = append(letters, l)
+	}
+	for _, l := range letters {
+		switch b := l.Event.Body.(type) {
+		case protocol.Timer:
+			if err := s.timed(l.Event, l.Scope); err != nil {
+				s.bury(l.Event, l.Scope, false, &l, err)
+				continue
+			}
+			s.c.DropLetter(l.ID)
+		case protocol.Internal:
+			if err := s.reacted(b, l); err != nil {
+				s.bury(l.Event, l.Scope, false, &l, err)
+				continue
+			}
+			s.c.DropLetter(l.ID)
+		default:
+			s.handle(l.Event, &l)
+		}
+	}
+}
+
+// react shows new facts to reactors. What one fails on becomes a dead letter.
+func (s *step) react() {
+	if !s.reacting && !s.c.Appended() {
+		return
+	}
+	more, failures := s.Bus.React(s.c, reactTurn)
+	s.reacting = more
+	for _, f := range failures {
+		data, err := json.Marshal(reaction{f.Reactor, f.Seq})
+		if err != nil {
+			panic(err) // a string and a number can be encoded
+		}
+		ev := protocol.Event{Room: f.Cause.Room, ID: f.Cause.Event, Time: s.c.Now(), Body: protocol.Internal{Kind: reactionKind, Data: data}}
+		s.bury(ev, f.Scope, false, nil, f.Err)
+	}
+}
+
+// reaction is the data of the dead letter of a reactor.
+type reaction struct {
+	Reactor string
+	Seq     uint64
+}
+
+const reactionKind = "reaction"
+
+// reacted tries again what a reactor failed on.
+func (s *step) reacted(what protocol.Internal, l store.Letter) error {
+	var r reaction
+	if err := json.Unmarshal(what.Data, &r); err != nil || what.Kind != reactionKind {
+		return fmt.Errorf("dead letter of an unknown kind %q", what.Kind)
+	}
+	return s.run(l.Scope, l.Event.Ref(), "reactor "+r.Reactor, func(tx *store.Tx) error { return s.Bus.Retry(tx, r.Reactor, r.Seq) })
+}
+
+// roomFact makes the fact of a note.
+func roomFact(n rooms.Note) events.Draft {
+	d := events.Draft{Kind: RoomKind.Name, Keys: map[string]string{"what": string(n.What)}}
+	if n.User != "" {
+		d.People = map[string]protocol.UserID{"by": n.User}
+	}
+	if n.Detail != "" {
+		d.Payload = map[string]string{"detail": n.Detail}
+	}
+	return d
+}
+
+// RoomKind is the kind of the facts about rooms: that the bot joined or left one, was kicked or banned, that a room has
+// another name or goes on elsewhere, that its members are known or not.
+var RoomKind = events.Kind{Name: "room", Version: 1}

@@ -1,0 +1,40 @@
+package bot
+
+import (
+	"time"
+
+	"moot/store"
+)
+
+const (
+	sweepEvery = time.Hour
+	sweepSlice = 500
+)
+
+// sweep forgets what was seen and sent long ago, a slice in each commit.
+type sweep struct {
+	next  time.Time // when to begin again; zero means at the first step
+	stage int       // 0: not running, 1: seen, 2: sent
+	from  string
+}
+
+func (s *sweep) running() bool { return s.stage != 0 }
+
+func (s *sweep) step(c *store.Commit, retention time.Duration) {
+	if s.stage == 0 {
+		if s.next.IsZero() || !s.next.After(c.Now()) {
+			s.stage, s.from = 1, ""
+			s.next = c.Now().Add(sweepEvery)
+		}
+		return
+	}
+	before := c.Now().Add(-retention)
+	if s.stage == 1 {
+		s.from, _ = c.SweepSeen(before, s.from, sweepSlice)
+	} else {
+		s.from, _ = c.SweepSent(before, s.from, sweepSlice)
+	}
+	if s.from == "" {
+		s.stage = (s.stage + 1) % 3
+	}
+}

@@ -1,0 +1,220 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"moot/protocol"
+)
+
+// children are what the test binary does when it is started as a child process of a test.
+var children = map[string]func(args []string){
+	"hold":  holdFile,
+	"flip":  openFlipped,
+	"limit": commitUntilLimit,
+	"count": commitAndCount,
+}
+
+const (
+	childVar = "MOOT_STORE_CHILD"
+	argsVar  = "MOOT_STORE_ARGS"
+)
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(childVar); name != "" {
+		children[name](strings.Split(os.Getenv(argsVar), "\n"))
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// child returns a command that runs one of the children in a process of its own.
+func child(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVar+"="+name, argsVar+"="+strings.Join(args, "\n"))
+	return cmd
+}
+
+// start is when the clock of the tests starts.
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// tb is what a test, a benchmark and a check of rapid have in common.
+type tb interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// box is a store under test. It checks all invariants after each commit and after each time that it is opened.
+type box struct {
+	*Store
+	t   tb
+	now time.Time // of the next commit
+}
+
+// newBox opens a new store, which is checked, opened anew and checked once more when the test ends.
+func newBox(t testing.TB) *box {
+	t.Helper()
+	b := openBox(t, filepath.Join(t.TempDir(), "moot.db"))
+	t.Cleanup(func() {
+		if !t.Failed() {
+			b.reopen()
+		}
+		b.Close()
+	})
+	return b
+}
+
+func openBox(t tb, path string) *box {
+	t.Helper()
+	s, err := Open(Config{Path: path})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	b := &box{s, t, start}
+	checkInvariants(t, s)
+	return b
+}
+
+func (b *box) reopen() {
+	b.t.Helper()
+	path := b.Path()
+	checkInvariants(b.t, b.Store)
+	if err := b.Close(); err != nil {
+		b.t.Fatalf("close: %v", err)
+	}
+	b.Store = openBox(b.t, path).Store
+}
+
+// commit makes a commit that must succeed, a minute after the one before.
+func (b *box) commit(f func(*Commit)) {
+	b.t.Helper()
+	err := b.Commit(b.now, func(c *Commit) error { f(c); return nil })
+	if err != nil {
+		b.t.Fatalf("commit: %v", err)
+	}
+	b.now = b.now.Add(time.Minute)
+	checkInvariants(b.t, b.Store)
+}
+
+// run makes a commit of one run that must succeed.
+func (b *box) run(scope protocol.Scope, f func(*Tx)) {
+	b.t.Helper()
+	b.commit(func(c *Commit) { b.in(c, scope, f) })
+}
+
+// in makes a run that must succeed.
+func (b *box) in(c *Commit, scope protocol.Scope, f func(*Tx)) {
+	b.t.Helper()
+	if err := c.Run(scope, protocol.Ref{}, func(tx *Tx) error { f(tx); return nil }); err != nil {
+		b.t.Fatalf("run: %v", err)
+	}
+}
+
+func (b *box) view(f func(*Tx)) {
+	b.t.Helper()
+	if err := b.View(func(tx *Tx) error { f(tx); return nil }); err != nil {
+		b.t.Fatalf("view: %v", err)
+	}
+}
+
+// dump returns everything in the file: bucket␟key → value.
+func dump(t tb, s *Store) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := s.View(func(tx *Tx) error {
+		f := tx.reader.(*file)
+		c := f.tx.Cursor()
+		for name, _ := c.First(); name != nil; name, _ = c.Next() {
+			for k, v := range tx.Range(SharedBucket(string(name)), "", "") {
+				all[Key(string(name), k)] = string(v)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("dump: %v", err)
+	}
+	return all
+}
+
+// same fails unless nothing in the store has changed since the dump was made.
+func same(t tb, s *Store, before map[string]string) {
+	t.Helper()
+	if now := dump(t, s); !maps.Equal(now, before) {
+		t.Fatalf("the store has changed:\n before %q\n now    %q", before, now)
+	}
+}
+
+// hash returns a hash of the file's bytes, or why there is none.
+func hash(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%d bytes %x", len(data), sha256.Sum256(data))
+}
+
+func writeFile(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// filled writes a file with something in every bucket over some dozens of pages, and returns its bytes.
+func filled(t testing.TB) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "filled.db")
+	b := openBox(t, path)
+	for i := range 8 {
+		b.commit(func(c *Commit) { fillStep(b.t, c, i) })
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Clone(readFile(t, path))
+}
+
+// fillStep does a bit of everything that a commit can do.
+func fillStep(t tb, c *Commit, i int) {
+	t.Helper()
+	room := protocol.RoomID(fmt.Sprintf("c:room%d", i%3))
+	for j := range 20 {
+		c.Record(room, protocol.EventID(fmt.Sprintf("event-%d-%d", i, j)), Handled, strings.Repeat("reason ", 20))
+	}
+	err := c.Run(protocol.Scope(room), protocol.Ref{Room: room, Event: "e"}, func(tx *Tx) error {
+		tx.Append(Record{Index: []string{"vote", Key("vote", string(room))}, Data: bytes.Repeat([]byte{byte(i)}, 1500)})
+		key := protocol.DeriveKey("fill", fmt.Sprint(i))
+		tx.Enqueue(Entry{Key: key, Lane: string(room), Payload: []byte(`{"text":"hello"}`)})
+		tx.SetTimer(fmt.Sprintf("timer%d", i), tx.Now().Add(time.Hour), []byte("data"))
+		tx.SetCursor(protocol.Cursor{Name: "console", Value: fmt.Sprint(i)})
+		tx.Put(ScopedBucket("rooms"), Key(room, fmt.Sprint(i)), bytes.Repeat([]byte("x"), 9000)) // overflow pages
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("run: %v", err)
+	}
+	c.Bury(Letter{Scope: protocol.Scope(room), Event: protocol.Event{Room: room, ID: "e", Body: protocol.Message{Text: "hi"}}})
+	if i%2 == 1 {
+		for q := range c.Read().Queue(string(room), 0) {
+			c.Finish(c.Begin(q), StateSent, protocol.Ref{Room: room, Event: "sent"}, "")
+		}
+	}
+}

@@ -1,0 +1,5 @@
+package store
+func holdFile([]string){}
+func openFlipped([]string){}
+func commitUntilLimit([]string){}
+func commitAndCount([]string){}
