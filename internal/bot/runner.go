@@ -163,6 +163,11 @@ func (r *Runner) runAdapter(ctx context.Context, a protocol.Adapter) (err error)
 // put hands an input to the loop, unless that has ended.
 func (r *Runner) put(in Input) bool {
 	select {
+	case <-r.stopped: // also when the inbox has room
+		return false
+	default:
+	}
+	select {
 	case r.inbox <- in:
 		return true
 	case <-r.stopped:
@@ -247,6 +252,9 @@ const (
 
 // wait returns the inputs for the next step when there are any, or none when it is time for one all the same.
 func (r *Runner) wait(fx Effects, ph phase, w waits) ([]Input, signal) {
+	if ph == running {
+		w.hurry = nil // there is nothing to cut short yet
+	}
 	if fx.More && ph != ending {
 		select {
 		case <-w.stop:
@@ -267,10 +275,6 @@ func (r *Runner) wait(fx Effects, ph phase, w waits) ([]Input, signal) {
 		defer t.Stop()
 		wake = t.C
 	}
-	hurry := w.hurry
-	if ph == running {
-		hurry = nil // there is nothing to cut short
-	}
 	for {
 		select {
 		case in := <-r.inbox:
@@ -289,7 +293,7 @@ func (r *Runner) wait(fx Effects, ph phase, w waits) ([]Input, signal) {
 			return r.drain(nil), wantsStop
 		case <-w.deadline:
 			return r.drain(nil), wantsEnd
-		case <-hurry:
+		case <-w.hurry:
 			return r.drain(nil), wantsEnd
 		case <-w.idle:
 			return nil, allEnded
