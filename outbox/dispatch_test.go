@@ -286,6 +286,9 @@ func TestOnlyTheNewestEditIsSent(t *testing.T) {
 	}
 	r.done(later, nil)
 	r.expect(edits[1], store.StateSent)
+	if len(r.d.newest) != 0 || len(r.d.lanes) != 0 {
+		t.Errorf("%d edits and %d lanes are still in memory", len(r.d.newest), len(r.d.lanes))
+	}
 }
 
 func TestWhatBelongsToAMessageThatWasNotSentFails(t *testing.T) {

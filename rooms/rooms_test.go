@@ -209,6 +209,19 @@ func TestPartsOfAnAbandonedListChangeNothing(t *testing.T) {
 	}
 }
 
+func TestALeaveTakesAwayBothDirections(t *testing.T) {
+	w := newWorld(t)
+	w.apply(lobby, ownJoin())
+	w.apply(lobby, list("console:ann"))
+	w.apply(lobby, change("console:ann", protocol.Kicked))
+	if n := w.rows(roomUsers); n != 1 {
+		t.Errorf("%d rows by room", n)
+	}
+	if n := w.rows(userRooms); n != 1 {
+		t.Errorf("%d rows by person", n)
+	}
+}
+
 func TestModerators(t *testing.T) {
 	w := newWorld(t)
 	is := func(user protocol.UserID) (yes bool) {
@@ -306,10 +319,7 @@ func TestSplit(t *testing.T) {
 func TestAHundredThousandMembers(t *testing.T) {
 	w := newWorld(t)
 	w.apply(lobby, ownJoin())
-	big := list()
-	for i := range 100_000 {
-		big.Members = append(big.Members, protocol.Member{User: protocol.UserID(fmt.Sprintf("console:%08x", uint32(i)*2654435761)), Name: "Somebody"})
-	}
+	big := manyMembers(100_000)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
