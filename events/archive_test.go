@@ -8,11 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"moot/events/docbuf"
 	"moot/protocol"
@@ -70,7 +69,7 @@ func TestArchiveStep(t *testing.T) {
 	}
 	check := func() {
 		t.Helper()
-		if d := cmp.Diff(lasting(before), w.all()[:450]); d != "" {
+		if d := diff(lasting(before), w.all()[:450]); d != "" {
 			t.Error(d)
 		}
 		if got := w.matching(Query{Kind: "active"}); len(got) != 0 {
@@ -102,11 +101,44 @@ func TestArchiveStep(t *testing.T) {
 	check()
 }
 
+// What is read to find one fact is bounded, by facts and by bytes.
+func TestBlocks(t *testing.T) {
+	w := newWorld(t)
+	large := strings.Repeat("x", 30<<10)
+	for _, d := range []Draft{says(large), says(large), says(large), says(large), says("small")} { // 1 to 5
+		w.publish(lobby, d)
+	}
+	w.commit(func(c *store.Commit) {
+		for i := range blockFacts + 1 {
+			if err := c.Run(lobby, w.cause(), func(tx *store.Tx) error { return w.bus.Publish(tx, note(i)) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	w.age()
+	w.archive()
+	w.view(func(tx *store.Tx) {
+		var first []uint64
+		for k := range tx.Range(blocks, "", "") {
+			first = append(first, store.ParseNumber(k))
+		}
+		if want := []uint64{1, 4, 68}; !slices.Equal(first, want) {
+			t.Errorf("blocks begin at %v, not %v", first, want)
+		}
+		r := w.bus.reader(tx)
+		for _, seq := range []uint64{70, 1, 4, 67, 68, 3} {
+			if f, err := r.fact(seq); f.Seq != seq || err != nil || len(r.block) > blockFacts {
+				t.Errorf("%d: %+v, %v", seq, f.Seq, err)
+			}
+		}
+	})
+}
+
 // A crash at any step, with whatever the file system has made of what was not synced, loses nothing and doubles
 // nothing.
 func TestCrashWhileArchiving(t *testing.T) {
 	w := newWorld(t)
-	w.crowd(600)
+	w.crowd(180)
 	before := w.all()
 	w.age()
 	type image struct{ point, dir string }
@@ -118,9 +150,14 @@ func TestCrashWhileArchiving(t *testing.T) {
 		images = append(images, image{point, dir})
 		return nil
 	}
-	w.archive()
-	if len(images) < 3*2+9 {
-		t.Fatalf("%d crashes", len(images))
+	for more := true; more; {
+		var err error
+		if _, more, err = w.bus.ArchiveStep(w.now, 90); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(images) != 2*(2+1+1) {
+		t.Fatalf("%d crashes, where 2 steps each push 2 blocks, sync and commit", len(images))
 	}
 	for i, im := range images {
 		path := filepath.Join(im.dir, "facts.archive")
@@ -155,10 +192,10 @@ func TestCrashWhileArchiving(t *testing.T) {
 			}
 			check := func() {
 				t.Helper()
-				if d := cmp.Diff(lasting(before), lasting(c.all())); d != "" {
+				if d := diff(lasting(before), lasting(c.all())); d != "" {
 					t.Errorf("crash %d at %s, %s: %s", i, im.point, name, d)
 				}
-				if d := cmp.Diff(lasting(before), lasting(c.matching(Query{}))); d != "" {
+				if d := diff(lasting(before), lasting(c.matching(Query{}))); d != "" {
 					t.Errorf("crash %d at %s, %s: by the index: %s", i, im.point, name, d)
 				}
 			}
@@ -206,7 +243,7 @@ func TestAStepThatFails(t *testing.T) {
 		if moved, more, err := w.bus.ArchiveStep(w.now, 0); moved != 0 || more || !errors.Is(err, cause) {
 			t.Errorf("%d, %v, %v", moved, more, err)
 		}
-		if d := cmp.Diff(before, w.all()); d != "" {
+		if d := diff(before, w.all()); d != "" {
 			t.Error(d)
 		}
 	}
@@ -214,7 +251,7 @@ func TestAStepThatFails(t *testing.T) {
 	if n := w.archive(); n != 100 {
 		t.Errorf("%d facts archived", n)
 	}
-	if d := cmp.Diff(lasting(before), w.all()); d != "" {
+	if d := diff(lasting(before), w.all()); d != "" {
 		t.Error(d)
 	}
 }
@@ -409,7 +446,7 @@ func TestReadOnly(t *testing.T) {
 	if w.bus, err = Open(c); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(before, w.all()); d != "" {
+	if d := diff(before, w.all()); d != "" {
 		t.Error(d)
 	}
 	if _, _, err := w.bus.ArchiveStep(w.now, 0); !errors.Is(err, ErrReadOnly) {
@@ -456,10 +493,10 @@ func TestViewsWhileArchiving(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(part, w.collect(w.bus.All(tx, 0))); d != "" {
+		if d := diff(part, w.collect(w.bus.All(tx, 0))); d != "" {
 			t.Error(d)
 		}
-		if d := cmp.Diff(part, w.collect(w.bus.Matching(tx, Query{}))); d != "" {
+		if d := diff(part, w.collect(w.bus.Matching(tx, Query{}))); d != "" {
 			t.Error(d)
 		}
 	})
@@ -474,7 +511,7 @@ func TestViewsWhileArchiving(t *testing.T) {
 				default:
 				}
 				w.view(func(tx *store.Tx) {
-					if d := cmp.Diff(lasting(before), lasting(w.collect(w.bus.Matching(tx, Query{})))); d != "" {
+					if d := diff(lasting(before), lasting(w.collect(w.bus.Matching(tx, Query{})))); d != "" {
 						t.Error(d)
 					}
 				})

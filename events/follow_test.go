@@ -206,7 +206,7 @@ func TestALaggard(t *testing.T) {
 	w := newWorld(t)
 	lazy := w.bus.Subscribe()
 	defer lazy.Close()
-	for i := range 30 {
+	for i := range 12 {
 		w.publish(lobby, note(i), Draft{Kind: "note", Payload: strings.Repeat("x", 100<<10)}, active(ann), note(i), note(i), note(i), note(i), note(i))
 	}
 	if len(lazy.page) != 0 {
@@ -215,7 +215,7 @@ func TestALaggard(t *testing.T) {
 	w.age()
 	w.archive()
 	var want []uint64
-	for n := uint64(1); n <= 240; n++ {
+	for n := uint64(1); n <= 96; n++ {
 		if n%8 != 3 { // the disposable ones are gone
 			want = append(want, n)
 		}

@@ -21,7 +21,8 @@ type Kind struct {
 	// An error, or a panic, discards the transaction.
 	Apply func(tx *store.Tx, f Fact) error
 	// Drop takes a disposable fact out of the buckets again. A disposable kind needs it if it has a projection; for
-	// others it is never called. The rules for Apply hold for it. An error keeps the facts from leaving the window.
+	// others it is never called. Mind that the facts of one commit have the same time and may leave one by one. The
+	// rules for Apply hold for it. An error keeps the facts from leaving the window.
 	Drop func(tx *store.Tx, f Fact) error
 }
 

@@ -195,9 +195,9 @@ func TestMatchingIsNoScan(t *testing.T) {
 			measure(Query{Kind: "ballot", Backward: true, Limit: 1}, 1)
 	}
 	rare, last := cost(256)
-	rareOfMany, lastOfMany := cost(16 * 256)
+	rareOfMany, lastOfMany := cost(8 * 256)
 	if rareOfMany > 1.5*rare || lastOfMany > 1.5*last {
-		t.Errorf("among 16 times as many facts, a rare one takes %v allocations instead of %v, the last one %v instead of %v",
+		t.Errorf("among 8 times as many facts, a rare one takes %v allocations instead of %v, the last one %v instead of %v",
 			rareOfMany, rare, lastOfMany, last)
 	}
 }

@@ -16,9 +16,9 @@ func TestVerify(t *testing.T) {
 	if err := w.bus.Verify(t.Context(), ""); err != nil {
 		t.Error("an empty log:", err)
 	}
-	w.crowd(2*turnFacts + 10)
+	w.crowd(turnFacts + 10)
 	w.age()
-	for range 5 {
+	for range 3 {
 		if _, _, err := w.bus.ArchiveStep(w.now, 0); err != nil {
 			t.Fatal(err)
 		}

@@ -5,8 +5,11 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"moot/protocol"
 	"moot/store"
@@ -43,14 +46,20 @@ func testKinds() []Kind {
 			},
 		},
 		{
+			// When somebody was last active, and how often: facts of one commit have the same time.
 			Name: "active", Version: 1, Disposable: true, Buckets: []store.Bucket{activity},
 			Apply: func(tx *store.Tx, f Fact) error {
-				tx.Put(activity, store.Key(f.Scope, f.People["who"].String()), []byte(store.Time(f.Time)))
+				key := store.Key(f.Scope, f.People["who"].String())
+				n := store.ParseNumber(string(tx.Get(activity, key)))
+				tx.Put(activity, key, []byte(store.Time(f.Time)+store.Number(n+1)))
 				return nil
 			},
 			Drop: func(tx *store.Tx, f Fact) error {
 				key := store.Key(f.Scope, f.People["who"].String())
-				if string(tx.Get(activity, key)) == store.Time(f.Time) {
+				v := string(tx.Get(activity, key))
+				if n := store.ParseNumber(v); n > 1 {
+					tx.Put(activity, key, []byte(v[:8]+store.Number(n-1)))
+				} else {
 					tx.Delete(activity, key)
 				}
 				return nil
@@ -260,6 +269,14 @@ func seqs(facts []Fact) []uint64 {
 		ns[i] = f.Seq
 	}
 	return ns
+}
+
+// diff is cmp.Diff, which takes its time, for facts that are mostly the same.
+func diff(want, got []Fact) string {
+	if reflect.DeepEqual(want, got) {
+		return ""
+	}
+	return cmp.Diff(want, got)
 }
 
 // copyFile copies a file of another world, if it is there.

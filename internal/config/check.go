@@ -1,0 +1,79 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"moot/protocol"
+)
+
+const (
+	maxName   = 40 // characters of a name
+	maxPrefix = 20 // characters of a prefix
+)
+
+// check finds what no single value tells.
+func (d *decoder) check(c *Config) {
+	if strings.TrimSpace(c.Data) == "" || strings.ContainsRune(c.Data, 0) {
+		d.complain([]string{"data"}, `data: expected the name of a folder, such as "data"`)
+	}
+	if c.Name == "" || protocol.OneLine(c.Name) != c.Name || protocol.Shorten(c.Name, maxName) != c.Name {
+		d.complain([]string{"name"}, `name: expected 1 to %d characters on one line, such as "moot"`, maxName)
+	}
+	d.operators(c.Operators)
+	d.prefixes(c.Commands.Prefixes)
+	if c.Commands.MaxAge > c.Store.Retention {
+		d.complain([]string{"commands", "max_age"}, "max_age in [commands]: it is longer than retention in [store] (%q), after which the bot cannot tell whether it has seen a command before",
+			FormatDuration(c.Store.Retention))
+	}
+}
+
+func (d *decoder) operators(ids []protocol.UserID) {
+	path := []string{"operators"}
+	for i, id := range ids {
+		network, local, ok := strings.Cut(string(id), ":")
+		switch {
+		case protocol.CheckID(string(id)) != nil || !ok || network == "" || local == "":
+			d.complain(path, `operators: %s is not the identifier of a person: write the network, a colon, and the person as the network writes them, such as "console:ann" or "matrix:@ann:example.org"`, describe(string(id)))
+		case !slices.Contains(knownNetworks, protocol.Network(network)):
+			text := "the networks are " + quoteNetworks()
+			if near := nearest(network, networkNames()); near != "" {
+				text = "did you mean " + near + "?"
+			}
+			d.complain(path, "operators: in %s there is no network called %s; %s", describe(string(id)), describe(network), text)
+		case slices.Contains(ids[:i], id):
+			d.complain(path, "operators: %s stands there twice", describe(string(id)))
+		}
+	}
+}
+
+// knownNetworks are those that an identifier may belong to, also where this version cannot connect to all of them: a
+// file may be shared by several versions.
+var knownNetworks = []protocol.Network{protocol.Console, "matrix", "discord"}
+
+func networkNames() []string {
+	names := make([]string, len(knownNetworks))
+	for i, n := range knownNetworks {
+		names[i] = string(n)
+	}
+	return names
+}
+
+func quoteNetworks() string { return strings.Join(networkNames(), ", ") }
+
+func (d *decoder) prefixes(prefixes []string) {
+	path := []string{"commands", "prefixes"}
+	if len(prefixes) == 0 {
+		d.complain(path, `prefixes in [commands]: expected at least one, such as ["!moot"]`)
+	}
+	for i, p := range prefixes {
+		switch {
+		case p == "" || protocol.Shorten(p, maxPrefix) != p || strings.Join(strings.Fields(protocol.Clean(p)), "") != p:
+			d.complain(path, `prefixes in [commands]: %s cannot be one: expected 1 to %d characters without a space, such as "!moot"`, describe(p), maxPrefix)
+		case strings.HasPrefix(p, "/"):
+			d.complain(path, `prefixes in [commands]: %s begins with a slash, which chat programs keep for themselves; take another sign, such as "!"`, describe(p))
+		case slices.Contains(prefixes[:i], p):
+			d.complain(path, "prefixes in [commands]: %s stands there twice", describe(p))
+		}
+	}
+}

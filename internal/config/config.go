@@ -1,0 +1,133 @@
+// Package config reads config.toml.
+//
+// # Promises
+//
+//   - The shipped config.toml is the manual: it names every key with its meaning, its unit and its default, and what it
+//     says is what [Default] returns. A file of one's own needs only the keys that differ.
+//   - Nothing is guessed. An unknown key, a value of the wrong type, without its unit or out of its range is a [Problem]
+//     that says the file, the line and what to write instead. All problems of a file are reported together.
+//   - A secret never stands in the file: it names an environment variable or a file, and [Secret] holds only that name.
+//     Whatever prints or logs a Config prints no secret, and neither does any error of this package.
+//
+// A key that another version of the program needs has one field in [Config] with its range in the tags, one entry in
+// Default and one in config.toml; the tests see to it that none of the three is forgotten.
+package config
+
+import (
+	"path/filepath"
+	"time"
+
+	"moot/protocol"
+)
+
+// Config is what can be set. The keys of config.toml stand in the tags; min and max are the bounds of a value, and oneof
+// are the only ones that it can have.
+type Config struct {
+	// Data is the folder of everything that the bot keeps. A relative one in a file counts from the folder of that file.
+	Data string `toml:"data"`
+	// Name is what people call the bot.
+	Name string `toml:"name"`
+	// Operators may do everything in every room.
+	Operators []protocol.UserID `toml:"operators"`
+	// StopTimeout is how long a stop waits for what is under way.
+	StopTimeout time.Duration `toml:"stop_timeout" min:"100ms" max:"10m"`
+
+	Log      Log      `toml:"log"`
+	Commands Commands `toml:"commands"`
+	Events   Events   `toml:"events"`
+	Store    Store    `toml:"store"`
+	Privacy  Privacy  `toml:"privacy"`
+	Console  Console  `toml:"console"`
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  string `toml:"level" oneof:"debug info warn error"`
+	Format string `toml:"format" oneof:"text json"`
+}
+
+// Commands says how people give commands.
+type Commands struct {
+	// Prefixes begin a command in a room. Each of them will do.
+	Prefixes []string `toml:"prefixes"`
+	// MaxAge is how old a command may be that is caught up after a pause.
+	MaxAge time.Duration `toml:"max_age" min:"0s" max:"7d"`
+	// RateBurst is how many commands a person may give at once, and RateEvery after what time one more is allowed.
+	RateBurst int           `toml:"rate_burst" min:"1" max:"10000"`
+	RateEvery time.Duration `toml:"rate_every" min:"1ms" max:"1h"`
+}
+
+// Events says how facts are kept.
+type Events struct {
+	// Window is how long facts stay in the store before they are archived or dropped.
+	Window time.Duration `toml:"window" min:"1h" max:"3650d"`
+	// History is how many facts are shown first where nobody says how many.
+	History int `toml:"history" min:"1" max:"100000"`
+}
+
+// Store says how the one file is kept.
+type Store struct {
+	// Retention is for how long it is remembered what was seen and sent.
+	Retention time.Duration `toml:"retention" min:"7d" max:"3650d"`
+	// LockTimeout is how long a start waits for another process to let go of the file.
+	LockTimeout time.Duration `toml:"lock_timeout" min:"100ms" max:"10m"`
+}
+
+// Privacy says how people are protected.
+type Privacy struct {
+	// HashKey is the key of the hashes that stand for forgotten people; zero means the one in the data folder.
+	HashKey Secret `toml:"hash_key"`
+}
+
+// Console is the chat network in the terminal.
+type Console struct {
+	// Enabled is whether it runs beside other networks too. Where no network is switched on it always does.
+	Enabled bool `toml:"enabled"`
+}
+
+// Default returns what holds where nobody says otherwise: what the shipped config.toml says.
+func Default() Config {
+	return Config{
+		Data:        "data",
+		Name:        "moot",
+		Operators:   []protocol.UserID{"console:ann"},
+		StopTimeout: 5 * time.Second,
+		Log:         Log{Level: "info", Format: "text"},
+		Commands: Commands{
+			Prefixes:  []string{"!moot", "!m"},
+			MaxAge:    15 * time.Minute,
+			RateBurst: 10,
+			RateEvery: 3 * time.Second,
+		},
+		Events: Events{Window: 10 * day, History: 256},
+		Store:  Store{Retention: 60 * day, LockTimeout: 5 * time.Second},
+	}
+}
+
+const day = 24 * time.Hour
+
+// UseConsole tells whether the console runs: it was switched on, or no network was.
+func (c Config) UseConsole() bool { return c.Console.Enabled || len(c.Networks()) == 0 }
+
+// Networks returns the networks that are switched on, other than the console.
+func (c Config) Networks() []protocol.Network { return nil }
+
+// secrets returns the secrets that are set, by their keys.
+func (c Config) secrets() map[string]Secret {
+	all := map[string]Secret{"hash_key in [privacy]": c.Privacy.HashKey}
+	for key, s := range all {
+		if s.IsZero() {
+			delete(all, key)
+		}
+	}
+	return all
+}
+
+// from lets relative paths of a file count from the folder of that file.
+func (c Config) from(folder string) Config {
+	if !filepath.IsAbs(c.Data) {
+		c.Data = filepath.Join(folder, c.Data)
+	}
+	c.Privacy.HashKey = c.Privacy.HashKey.from(folder)
+	return c
+}

@@ -1,0 +1,251 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"moot"
+)
+
+var compareSecrets = cmp.AllowUnexported(Secret{})
+
+func TestShippedFileIsTheDefault(t *testing.T) {
+	var c Config // not Default: the file has to say everything
+	if err := decodeInto(&c, string(moot.DefaultConfig), "config.toml"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Default(), c, compareSecrets); diff != "" {
+		t.Errorf("config.toml is not what Default returns (-Default +file):\n%s", diff)
+	}
+	if n := c.Networks(); len(n) != 0 {
+		t.Errorf("networks are switched on in the shipped file: %v", n)
+	}
+	if !c.UseConsole() {
+		t.Error("nothing is switched on, and the console does not run either")
+	}
+}
+
+// The manual: each key stands under a comment that ends by naming its default, secrets as a comment themselves.
+func TestShippedFileExplainsEveryKey(t *testing.T) {
+	text := string(moot.DefaultConfig)
+	var look func(typ reflect.Type)
+	look = func(typ reflect.Type) {
+		for name, f := range fields(typ) {
+			if name == "" {
+				t.Errorf("field %s has no key", f.Name)
+				continue
+			}
+			if isSection(f) {
+				if !strings.Contains(text, "\n["+name+"]\n") {
+					t.Errorf("section [%s] is missing", name)
+				}
+				look(f.Type)
+				continue
+			}
+			commented := ""
+			if f.Type == secretType {
+				commented = "# "
+			}
+			found := regexp.MustCompile(`(?m)((?:^# .*\n)+)^` + commented + name + ` = `).FindStringSubmatch(text)
+			if found == nil {
+				t.Errorf("key %s is missing, or has no comment", name)
+				continue
+			}
+			if !strings.Contains(found[1], "# Default: ") {
+				t.Errorf("the comment of %s does not name the default:\n%s", name, found[1])
+			}
+			for _, bound := range []string{"min", "max"} {
+				if v, ok := f.Tag.Lookup(bound); ok && !strings.Contains(found[1], v) {
+					t.Errorf("the comment of %s does not name its %s, %s", name, bound, v)
+				}
+			}
+		}
+	}
+	look(configType)
+}
+
+func TestDecodeOverDefaults(t *testing.T) {
+	c, err := Decode(`
+name = "agora"
+operators = ["console:ben", "matrix:@ann:example.org"]
+[commands]
+prefixes = ["!"]
+max_age = "1h30m"
+[store]
+retention = "12w"
+[privacy]
+hash_key = { env = "MOOT_HASH_KEY" }
+`, "my.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Name, want.Commands.Prefixes, want.Commands.MaxAge = "agora", []string{"!"}, 90*time.Minute
+	want.Operators = append(want.Operators[:0:0], "console:ben", "matrix:@ann:example.org")
+	want.Store.Retention, want.Privacy.HashKey = 84*day, EnvSecret("MOOT_HASH_KEY")
+	if diff := cmp.Diff(want, c, compareSecrets); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestProblems(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"unknown key", "[commands]\nmax_agee = \"15m\"", `c.toml:2: there is no key max_agee in [commands]; did you mean max_age?`},
+		{"unknown key at the top", "nmae = \"x\"", `c.toml:1: there is no key nmae; did you mean name?`},
+		{"key of another section", "\nlevel = \"info\"", `c.toml:2: there is no key level; it belongs to [log]`},
+		{"key of the top", "[log]\noperators = []", `c.toml:2: there is no key operators in [log]; it belongs at the top, before all sections`},
+		{"nothing like it", "[log]\nzzzzzzzz = 1", `c.toml:2: there is no key zzzzzzzz in [log]; there are level, format`},
+		{"case counts", "[log]\nLevel = \"info\"", `c.toml:2: there is no key Level in [log]; did you mean level?`},
+		{"unknown section", "\n\n[comands]\nmax_age = \"1m\"", `c.toml:3: there is no section [comands]; did you mean [commands]?`},
+		{"unknown section by dots", "comands.max_age = \"1m\"", `c.toml:1: there is no section [comands]; did you mean [commands]?`},
+		{"section that is a value", "log = \"debug\"", `c.toml:1: log is a section: write [log], and its keys below it`},
+		{"section that is a list", "[[log]]\nlevel = \"info\"", `c.toml:1: log is a section: write [log], and its keys below it`},
+		{"number for a duration", "[events]\nwindow = 10", `c.toml:2: window in [events]: expected a duration in quotes with its unit, such as "10d", and not the number 10`},
+		{"unit", "[events]\nwindow = \"10 days\"", `c.toml:2: window in [events]: "10 days" is not a duration: write a number and its unit: w, d, h, m, s or ms, such as "10d", "36h", "1h30m" or "15s"`},
+		{"no unit", "[events]\nwindow = \"10\"", `c.toml:2: window in [events]: "10" is not a duration: write a number and its unit: w, d, h, m, s or ms, such as "10d", "36h", "1h30m" or "15s"`},
+		{"too little", "[store]\nretention = \"6d\"", `c.toml:2: retention in [store]: "6d" is too little, it has to be at least "7d"`},
+		{"too much", "stop_timeout = \"1d\"", `c.toml:1: stop_timeout: "1d" is too much, it may be at most "10m"`},
+		{"number out of range", "[commands]\nrate_burst = 0", `c.toml:2: rate_burst in [commands]: 0 is too little, it has to be at least 1`},
+		{"text for a number", "[commands]\nrate_burst = \"10\"", `c.toml:2: rate_burst in [commands]: expected a whole number without quotes, such as 10, and not "10"`},
+		{"text for a switch", "[console]\nenabled = \"yes\"", `c.toml:2: enabled in [console]: expected true or false, without quotes, and not "yes"`},
+		{"number for a text", "name = 7", `c.toml:1: name: expected a text in quotes, such as "moot", and not the number 7`},
+		{"no such word", "[log]\nlevel = \"verbose\"", `c.toml:2: level in [log]: expected one of "debug", "info", "warn", "error", and not "verbose"`},
+		{"text for a list", "operators = \"console:ann\"", `c.toml:1: operators: expected a list of texts in brackets, such as ["console:ann"], and not "console:ann"`},
+		{"list of numbers", "operators = [1]", `c.toml:1: operators: expected a list of texts, such as ["console:ann"], and not one with the number 1 in it`},
+		{"no identifier", "operators = [\"ann\"]", `c.toml:1: operators: "ann" is not the identifier of a person: write the network, a colon, and the person as the network writes them, such as "console:ann" or "matrix:@ann:example.org"`},
+		{"no such network", "operators = [\"matrx:@ann:example.org\"]", `c.toml:1: operators: in "matrx:@ann:example.org" there is no network called "matrx"; did you mean matrix?`},
+		{"twice", "operators = [\"console:ann\", \"console:ann\"]", `c.toml:1: operators: "console:ann" stands there twice`},
+		{"prefix with a space", "[commands]\nprefixes = [\"hey you\"]", `c.toml:2: prefixes in [commands]: "hey you" cannot be one: expected 1 to 20 characters without a space, such as "!moot"`},
+		{"prefix with a slash", "[commands]\nprefixes = [\"/moot\"]", `c.toml:2: prefixes in [commands]: "/moot" begins with a slash, which chat programs keep for themselves; take another sign, such as "!"`},
+		{"no prefix", "[commands]\nprefixes = []", `c.toml:2: prefixes in [commands]: expected at least one, such as ["!moot"]`},
+		{"empty name", "name = \"\"", `c.toml:1: name: expected 1 to 40 characters on one line, such as "moot"`},
+		{"empty folder", "data = \" \"", `c.toml:1: data: expected the name of a folder, such as "data"`},
+		{"not TOML", "a = 1\nname = \"moot\nx = 1", `c.toml:2: strings cannot contain newlines`},
+		{"key twice", "name = \"a\"\nname = \"b\"", `c.toml:2: Key 'name' has already been defined`},
+		{"not UTF-8", "name = \"\xff\"", `c.toml: it is not UTF-8 text`},
+		{"too long", strings.Repeat("#\n", maxFile), `c.toml: it has 524288 bytes, and a configuration at most 262144`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Decode(tt.text, "c.toml")
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestProblemsAreReportedTogether(t *testing.T) {
+	_, err := Decode("nmae = \"x\"\n[log]\nlevel = 3\n[events]\nwindow = \"soon\"\n", "c.toml")
+	var ps Problems
+	if !errors.As(err, &ps) || len(ps) != 3 || ps[0].Line != 1 || ps[1].Line != 3 || ps[2].Line != 5 {
+		t.Fatalf("got %v", err)
+	}
+	if lines := strings.Count(err.Error(), "\n"); lines != 2 {
+		t.Errorf("three problems on %d lines:\n%v", lines+1, err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv(Variable, "")
+	check := func(flag, path, why string) {
+		t.Helper()
+		src, err := Find(flag)
+		if err != nil || src.Path != path || src.Why != why {
+			t.Errorf("Find(%q) = %+v, %v; want %q because it is %s", flag, src, err, path, why)
+		}
+	}
+	check("", "", "there is no config.toml in the working folder")
+	if err := os.WriteFile("config.toml", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check("", "config.toml", "in the working folder")
+	t.Setenv(Variable, "/etc/moot.toml")
+	check("", "/etc/moot.toml", "named by $MOOT_CONFIG")
+	check("my.toml", "my.toml", "named by --config")
+}
+
+func TestLoadCountsPathsFromTheFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "my.toml")
+	text := "data = \"state\"\n[privacy]\nhash_key = { file = \"key\" }\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, src, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Data != filepath.Join(dir, "state") || c.Privacy.HashKey != FileSecret(filepath.Join(dir, "key")) {
+		t.Errorf("data is %s, the key is in %s", c.Data, c.Privacy.HashKey)
+	}
+	if want := file + " (named by --config)"; src.String() != want {
+		t.Errorf("source is %s, want %s", src, want)
+	}
+	t.Chdir(t.TempDir())
+	t.Setenv(Variable, "")
+	c, src, err = Load("")
+	if err != nil || c.Data != "data" || src.Path != "" {
+		t.Errorf("without a file: data %q, source %s, %v", c.Data, src, err)
+	}
+	if _, _, err := Load("missing.toml"); err == nil || !strings.Contains(err.Error(), "missing.toml") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"10d": 240 * time.Hour, "15m": 15 * time.Minute, "1w2d3h4m5s6ms": 9*day + 3*time.Hour + 4*time.Minute + 5*time.Second + 6*time.Millisecond,
+		"1.5h": 90 * time.Minute, "0s": 0, "36h": 36 * time.Hour,
+	} {
+		got, err := ParseDuration(text)
+		if err != nil || got != want {
+			t.Errorf("ParseDuration(%q) = %s, %v; want %s", text, got, err, want)
+		}
+		if again, err := ParseDuration(FormatDuration(want)); err != nil || again != want {
+			t.Errorf("%s is written as %q, which is read as %s, %v", want, FormatDuration(want), again, err)
+		}
+	}
+	for _, text := range []string{"", "10", "d", "-1d", "1h1d", "1d1d", "10 d", "1e9h", "1D", "1..5h", "NaNh", "999999999w", "1µs", "."} {
+		if got, err := ParseDuration(text); err == nil {
+			t.Errorf("ParseDuration(%q) = %s, want an error", text, got)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(string(moot.DefaultConfig))
+	f.Add("[privacy]\nhash_key = \"s3cr3t-s3cr3t\"")
+	f.Add("operators = [\"console:ann\", 3]\n[events]\nwindow = \"10d\"")
+	f.Add("[[log]]\na.b.\"c\" = {}\n[log.x]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Decode(text, "fuzz.toml")
+		var ps Problems
+		switch {
+		case err == nil:
+			d := decoder{doc: &document{}}
+			if d.check(&c); len(d.problems) > 0 {
+				t.Errorf("accepted, and then refused: %v", d.problems)
+			}
+			if c.Store.Retention < 7*day || c.Commands.RateBurst < 1 {
+				t.Errorf("accepted what is out of range: %+v", c)
+			}
+		case !errors.As(err, &ps) || len(ps) == 0 || len(ps) > maxProblems:
+			t.Errorf("error is %T: %v", err, err)
+		}
+		for _, p := range ps {
+			if p.Text == "" || len(p.Text) > 4000 {
+				t.Errorf("problem of %d bytes", len(p.Text))
+			}
+		}
+	})
+}

@@ -1,0 +1,124 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const hidden = "s3cr3t-s3cr3t-s3cr3t"
+
+func TestSecretIsReadFromWhereItIs(t *testing.T) {
+	t.Setenv("MOOT_TEST_KEY", hidden)
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(hidden+"\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Secret{EnvSecret("MOOT_TEST_KEY"), FileSecret(file)} {
+		if got, err := s.Reveal(); got != hidden || err != nil {
+			t.Errorf("%s holds %q, %v", s, got, err)
+		}
+		if w := s.Warning(); w != "" {
+			t.Errorf("%s: warns %q", s, w)
+		}
+	}
+	if got, err := (Secret{}).Reveal(); got != "" || err != nil {
+		t.Errorf("no secret gives %q, %v", got, err)
+	}
+}
+
+func TestSecretThatIsNotThere(t *testing.T) {
+	t.Setenv("MOOT_TEST_EMPTY", "")
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Secret{
+		EnvSecret("MOOT_TEST_UNSET"), EnvSecret("MOOT_TEST_EMPTY"), FileSecret(empty), FileSecret(filepath.Join(dir, "none")), FileSecret(dir),
+	} {
+		if got, err := s.Reveal(); got != "" || err == nil {
+			t.Errorf("%s gives %q, %v", s, got, err)
+		}
+	}
+}
+
+func TestSecretThatOthersCanRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(hidden), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := Default()
+	c.Privacy.HashKey = FileSecret(file)
+	w := c.Warnings()
+	if len(w) != 1 || !strings.Contains(w[0], "chmod 600 "+file) {
+		t.Errorf("warnings: %q", w)
+	}
+}
+
+// Whatever is done with a Config, only where the secret is comes out.
+func TestSecretIsNeverShown(t *testing.T) {
+	t.Setenv("MOOT_TEST_KEY", hidden)
+	c := Default()
+	c.Privacy.HashKey = EnvSecret("MOOT_TEST_KEY")
+	if _, err := c.Privacy.HashKey.Reveal(); err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
+		slog.New(h).Info("started", "config", c, "secret", c.Privacy.HashKey, "pointer", &c)
+	}
+	shown := string(encoded) + logged.String() + fmt.Sprintf("%v %+v %#v", c, c, c)
+	key := c.Privacy.HashKey
+	shown += fmt.Sprintf("%v %+v %#v %s %q", key, key, key, key, key)
+	if strings.Contains(shown, hidden) || strings.Contains(shown, fmt.Sprintf("%x", hidden)) {
+		t.Errorf("the secret was shown:\n%s", shown)
+	}
+	if !strings.Contains(shown, "the environment variable MOOT_TEST_KEY") {
+		t.Errorf("nothing says where the secret is:\n%s", shown)
+	}
+}
+
+// A secret that somebody wrote into the file by mistake is refused, and not repeated in the error, whatever is wrong
+// beside it.
+func TestSecretInTheFileIsRefused(t *testing.T) {
+	for _, text := range []string{
+		"[privacy]\nhash_key = \"" + hidden + "\"",
+		"[privacy]\nhash_key = " + hidden,
+		"[privacy]\nhash_key = \"" + hidden,
+		"[privacy]\nhash_key = '''" + hidden,
+		"[privacy]\nhash_key = [\"" + hidden + "\"]",
+		"[privacy]\nhash_key = { env = \"" + hidden + "\" }",
+		"[privacy]\nhash_key = { value = \"" + hidden + "\" }",
+		"[privacy]\nhash_key = { env = \"A\", file = \"" + hidden + "\" }",
+		"[privacy]\nhash_key = { env = \"" + hidden + "\"",
+		"[privacy]\nhash_kee = \"" + hidden + "\"",
+		"[privacy.hash_key]\nenv = \"" + hidden + "\"",
+		"hash_key = \"" + hidden + "\"",
+		"privacy.hash_key = " + hidden,
+	} {
+		c, err := Decode(text, "c.toml")
+		if err == nil {
+			t.Errorf("%s: accepted as %v", text, c.Privacy)
+			continue
+		}
+		if strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%s: the error repeats it: %v", text, err)
+		}
+		if !strings.Contains(err.Error(), ":1: ") && !strings.Contains(err.Error(), ":2: ") {
+			t.Errorf("%s: the error names no line: %v", text, err)
+		}
+	}
+}

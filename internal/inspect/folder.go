@@ -1,0 +1,79 @@
+package inspect
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+const (
+	failFree = 20 << 20  // bytes free on the disk below which the bot will soon stop
+	warnFree = 200 << 20 // and below which somebody should look
+)
+
+// Folder looks at the data folder: whether it is there, who can read it, how large it is, how much room is left. It opens
+// none of the files.
+func Folder(path string) []Finding {
+	const what = "data folder"
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return []Finding{{OK, what, path + " is not there yet", "bot run makes it"}}
+	case err != nil:
+		return []Finding{{Fail, what, err.Error(), "run the check as the user that runs the bot"}}
+	case !info.IsDir():
+		return []Finding{{Fail, what, path + " is a file", "move it away, or name another folder as data in config.toml"}}
+	}
+	found := []Finding{{OK, what, path, ""}}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return []Finding{{Fail, what, err.Error(), "run the check as the user that runs the bot"}}
+	}
+	var total int64
+	var open []string
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		total += info.Size()
+		if info.Mode().Perm()&0o077 != 0 {
+			open = append(open, filepath.Join(path, e.Name()))
+		}
+	}
+	found[0].Text += ", " + Bytes(total)
+	if runtime.GOOS != "windows" { // whose modes say nothing about who can read
+		found = append(found, permissions(path, info.Mode().Perm(), open)...)
+	}
+	if free, ok := freeSpace(path); ok {
+		found = append(found, freeLine(free))
+	}
+	return found
+}
+
+func permissions(path string, mode fs.FileMode, open []string) []Finding {
+	const what = "permissions"
+	switch {
+	case mode&0o077 != 0:
+		return []Finding{{Warn, what, fmt.Sprintf("others on this machine can look into the data folder (its mode is %04o)", mode), "chmod 700 " + path}}
+	case len(open) > 0:
+		return []Finding{{Warn, what, "files in it would be readable by others, were it not for the folder", "chmod 600 " + strings.Join(open, " ")}}
+	}
+	return []Finding{{OK, what, "only you can look into it", ""}}
+}
+
+func freeLine(free int64) Finding {
+	const what = "disk"
+	text := Bytes(free) + " free"
+	switch {
+	case free < failFree:
+		return Finding{Fail, what, text, "make room: the bot stops when it cannot write"}
+	case free < warnFree:
+		return Finding{Warn, what, text, "make room soon: the bot stops when it cannot write"}
+	}
+	return Finding{OK, what, text, ""}
+}

@@ -1,0 +1,338 @@
+package console
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"moot/protocol"
+)
+
+// MaxText is the longest text in bytes that anybody can say.
+const MaxText = 1 << 20
+
+const maxReaction = 64
+
+// Say lets somebody say something in a room where they are. Names after an @ become mentions.
+func (w *World) Say(in protocol.RoomID, by protocol.UserID, text string, replyTo protocol.EventID) (id protocol.EventID, err error) {
+	err = w.act(by, func(c *change) error {
+		rm, err := c.speaking(in)
+		if err != nil {
+			return err
+		}
+		if replyTo != "" {
+			if _, err := c.standing(rm, replyTo); err != nil {
+				return err
+			}
+		}
+		if text, err = c.text(text); err != nil {
+			return err
+		}
+		id, err = c.add(in, said{Text: text, ReplyTo: replyTo})
+		return err
+	})
+	return id, err
+}
+
+// Edit replaces the text of one's own message.
+func (w *World) Edit(in protocol.RoomID, by protocol.UserID, target protocol.EventID, text string) error {
+	return w.act(by, func(c *change) error {
+		rm, err := c.speaking(in)
+		if err != nil {
+			return err
+		}
+		m, err := c.standing(rm, target)
+		if err != nil {
+			return err
+		}
+		if m.by != by {
+			return refuse(ErrForbidden, "%s wrote that; only they can change it", c.name(m.by))
+		}
+		if text, err = c.text(text); err != nil {
+			return err
+		}
+		_, err = c.add(in, edited{Target: target, Text: text})
+		return err
+	})
+}
+
+// Delete removes a message: one's own, or, for moderators, any.
+func (w *World) Delete(in protocol.RoomID, by protocol.UserID, target protocol.EventID, reason string) error {
+	return w.act(by, func(c *change) error {
+		rm, err := c.inside(in)
+		if err != nil {
+			return err
+		}
+		m, err := c.standing(rm, target)
+		if err != nil {
+			return err
+		}
+		if m.by != by {
+			if err := c.moderating(rm); err != nil {
+				return err
+			}
+		}
+		_, err = c.add(in, deleted{Target: target, Reason: reason})
+		return err
+	})
+}
+
+// React adds a reaction to a message.
+func (w *World) React(in protocol.RoomID, by protocol.UserID, target protocol.EventID, with string) error {
+	return w.act(by, func(c *change) error {
+		rm, err := c.speaking(in)
+		if err != nil {
+			return err
+		}
+		m, err := c.standing(rm, target)
+		if err != nil {
+			return err
+		}
+		with = protocol.OneLine(with)
+		if with == "" || len(with) > maxReaction {
+			return refuse(ErrBadText, "a reaction is an emoji or a short word")
+		}
+		if rm.reactionOf(m, by, with) != "" {
+			return refuse(ErrNoChange, "%s has already reacted with %s", c.name(by), with)
+		}
+		_, err = c.add(in, reacted{Target: target, Reaction: with})
+		return err
+	})
+}
+
+// Unreact takes one's own reaction back.
+func (w *World) Unreact(in protocol.RoomID, by protocol.UserID, target protocol.EventID, with string) error {
+	return w.act(by, func(c *change) error {
+		rm, err := c.inside(in)
+		if err != nil {
+			return err
+		}
+		m, err := c.standing(rm, target)
+		if err != nil {
+			return err
+		}
+		with = protocol.OneLine(with)
+		id := rm.reactionOf(m, by, with)
+		if id == "" {
+			return refuse(ErrNoChange, "%s has not reacted with %s", c.name(by), protocol.Quoted(with, 20))
+		}
+		_, err = c.add(in, deleted{Target: id})
+		return err
+	})
+}
+
+// Voice says whether somebody is in the room's voice call: not at all where Call is zero.
+func (w *World) Voice(in protocol.RoomID, by protocol.UserID, to protocol.VoicePresence) error {
+	return w.act(by, func(c *change) error {
+		rm, err := c.inside(in)
+		if err != nil {
+			return err
+		}
+		v := voiceSet{to.Call, to.Deafened, to.AFK}
+		if rm.members[by].voice == v {
+			return refuse(ErrNoChange, "nothing changes: that is how %s is already", c.name(by))
+		}
+		_, err = c.add(in, v)
+		return err
+	})
+}
+
+// Again delivers an event to the bot a second time, under the same id.
+func (w *World) Again(in protocol.RoomID, target protocol.EventID) error {
+	return w.act("", func(c *change) error {
+		rm, err := c.room(in)
+		if err != nil {
+			return err
+		}
+		pos, ok := position(target)
+		if !ok || !slices.Contains(rm.timeline, pos) {
+			return refuse(ErrNoMessage, "there is no event %s in %s", target, c.title(rm))
+		}
+		_, err = c.add(in, again{target})
+		return err
+	})
+}
+
+// Wait moves the clock forward.
+func (w *World) Wait(d time.Duration) error {
+	return w.act("", func(c *change) error {
+		if d <= 0 || d > 100*365*day {
+			return refuse(ErrNoChange, "time goes forward, by at most a hundred years at once")
+		}
+		w.clock.move(d)
+		_, err := c.add("", clockMoved{d})
+		return err
+	})
+}
+
+// FailMembers makes every reading of a member list fail, or work again.
+func (w *World) FailMembers(on bool) error {
+	return w.act("", func(c *change) error {
+		if c.failMembers == on {
+			return refuse(ErrNoChange, "nothing changes: that is how it is already")
+		}
+		_, err := c.add("", membersFail{on})
+		return err
+	})
+}
+
+// The checks that acts are made of.
+
+func (c *change) room(id protocol.RoomID) (*room, error) {
+	if rm := c.rooms[id]; rm != nil {
+		return rm, nil
+	}
+	return nil, refuse(ErrNoRoom, "there is no room %s", protocol.Quoted(id.Local(), 40))
+}
+
+func (c *change) person(id protocol.UserID) (*person, error) {
+	if p := c.people[id]; p != nil {
+		return p, nil
+	}
+	return nil, refuse(ErrNoPerson, "there is nobody called %s", protocol.Quoted(id.Local(), 40))
+}
+
+// inside checks that the one who acts is in the room.
+func (c *change) inside(id protocol.RoomID) (*room, error) {
+	rm, err := c.room(id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.person(c.by); err != nil {
+		return nil, err
+	}
+	if !rm.has(c.by) {
+		if rm.direct != "" {
+			return nil, refuse(ErrNotMember, "%s is not part of that private conversation", c.name(c.by))
+		}
+		if rm.membership(c.by) == protocol.Banned {
+			return nil, refuse(ErrBanned, "%s is banned from %s", c.name(c.by), c.title(rm))
+		}
+		return nil, refuse(ErrNotMember, "%s is not in %s; /join %s goes in", c.name(c.by), c.title(rm), rm.id.Local())
+	}
+	return rm, nil
+}
+
+// speaking checks that the one who acts may say something in the room.
+func (c *change) speaking(id protocol.RoomID) (*room, error) {
+	rm, err := c.inside(id)
+	if err != nil {
+		return nil, err
+	}
+	if rm.successor != "" {
+		return nil, refuse(ErrRoomClosed, "%s goes on as %s; /in %s goes there", c.title(rm), rm.successor.Local(), rm.successor.Local())
+	}
+	return rm, nil
+}
+
+// moderating checks that the one who acts is a moderator of the room.
+func (c *change) moderating(rm *room) error {
+	if rm.direct != "" {
+		return refuse(ErrForbidden, "that cannot be done in a private conversation")
+	}
+	if rm.power(c.by) == protocol.PowerModerator {
+		return nil
+	}
+	var names []string
+	for _, u := range rm.moderators {
+		if rm.has(u) {
+			names = append(names, c.name(u))
+		}
+	}
+	if len(names) == 0 {
+		return refuse(ErrForbidden, "only a moderator can do that, and %s has none any more", c.title(rm))
+	}
+	return refuse(ErrForbidden, "%s is no moderator of %s; %s can do that", c.name(c.by), c.title(rm), list(names, "or"))
+}
+
+// standing finds a message that was not deleted.
+func (c *change) standing(rm *room, id protocol.EventID) (*message, error) {
+	m := rm.messages[id]
+	if m == nil {
+		return nil, refuse(ErrNoMessage, "there is no such message in %s", c.title(rm))
+	}
+	if m.deletion != "" {
+		return nil, refuse(ErrNoMessage, "that message was deleted")
+	}
+	return m, nil
+}
+
+// text makes what somebody typed into what is kept.
+func (c *change) text(typed string) (string, error) {
+	typed = strings.ToValidUTF8(typed, "\uFFFD")
+	if strings.TrimSpace(typed) == "" {
+		return "", refuse(ErrBadText, "there is nothing to say")
+	}
+	if len(typed) > MaxText {
+		return "", refuse(ErrBadText, "a message has at most %d bytes; this one has %d", MaxText, len(typed))
+	}
+	return c.withMentions(typed), nil
+}
+
+func (rm *room) reactionOf(m *message, by protocol.UserID, with string) protocol.EventID {
+	for _, id := range m.reactions {
+		if r := rm.reactions[id]; r.by == by && r.reaction == with {
+			return id
+		}
+	}
+	return ""
+}
+
+// name is how a person is called, and who they are where that does not say it.
+func (s *state) name(id protocol.UserID) string {
+	p := s.people[id]
+	if p == nil {
+		return protocol.Shorten(protocol.OneLine(id.Local()), maxName)
+	}
+	name := protocol.Shorten(protocol.OneLine(p.name), maxName)
+	if !strings.EqualFold(name, id.Local()) {
+		for _, other := range s.people {
+			if other != p && (strings.EqualFold(other.name, p.name) || strings.EqualFold(other.id.Local(), p.name)) {
+				return fmt.Sprintf("%s (%s)", name, id.Local())
+			}
+		}
+	}
+	if name == "" {
+		return id.Local()
+	}
+	return name
+}
+
+// title is how a room is called: by its name, unless another has the same.
+func (s *state) title(rm *room) string {
+	if rm.direct != "" {
+		return "the private conversation of " + s.name(rm.direct)
+	}
+	name := protocol.Shorten(protocol.OneLine(rm.name), maxName)
+	if name == "" {
+		return rm.id.Local()
+	}
+	for _, other := range s.rooms {
+		if other != rm && strings.EqualFold(other.name, rm.name) {
+			return rm.id.Local()
+		}
+	}
+	return name
+}
+
+// list writes names as a sentence does.
+func list(names []string, last string) string {
+	switch n := len(names); n {
+	case 0:
+		return "nobody"
+	case 1:
+		return names[0]
+	default:
+		return strings.Join(names[:n-1], ", ") + " " + last + " " + names[n-1]
+	}
+}
+
+// checkNick tells whether a display name will do. It may be as odd as people like.
+func checkNick(name string) error {
+	if protocol.OneLine(name) == "" || utf8.RuneCountInString(name) > 255 {
+		return refuse(ErrBadName, "a name has between 1 and 255 characters")
+	}
+	return nil
+}
