@@ -137,6 +137,7 @@ func TestBlocks(t *testing.T) {
 // A crash at any step, with whatever the file system has made of what was not synced, loses nothing and doubles
 // nothing.
 func TestCrashWhileArchiving(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.crowd(180)
 	before := w.all()

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -90,6 +91,14 @@ func Time(t time.Time) string {
 		n = math.MaxInt64
 	}
 	return Number(uint64(n))
+}
+
+// behindTime returns what follows the time at the beginning of a key.
+func behindTime(key string) string {
+	if len(key) < 8+len(Sep) {
+		panic(fault{fmt.Sprintf("a key with a time is %q", key)})
+	}
+	return key[8+len(Sep):]
 }
 
 // ParseTime decodes what Time encoded from the first eight bytes of a key; zero if it is shorter.

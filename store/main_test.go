@@ -43,6 +43,9 @@ func child(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// long is whether the tests may take minutes.
+var long = os.Getenv("MOOT_LONG") != ""
+
 // start is when the clock of the tests starts.
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 

@@ -2,13 +2,9 @@ package store
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
-	"os"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -101,79 +97,4 @@ func lastCommit(r reader) time.Time {
 		return ParseTime(string(v))
 	}
 	return time.Unix(0, 0).UTC()
-}
-
-// Layout of a bbolt file, as far as preflight reads it (etcd-io/bbolt, internal/common: page.go, meta.go): two meta
-// pages, each a 16-byte page header and then
-//
-//	magic u32, version u32, page size u32, flags u32, root u64, sequence u64, freelist u64, pages u64, txid u64, checksum u64
-//
-// in the byte order of the machine, where the checksum is FNV-1a over the 56 bytes before it.
-const (
-	boltMagic   = 0xED0CDAED
-	boltHeader  = 16
-	boltMeta    = 64
-	boltSummed  = 56
-	boltMinPage = 512
-	boltMaxPage = 1 << 16
-)
-
-// preflight refuses a file that bbolt would crash on: mapped memory behind the end of a file cannot be read, and the
-// signal for it cannot be caught.
-func preflight(path string) error {
-	if info, err := os.Stat(path); err != nil {
-		return err
-	} else if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: not a regular file", ErrForeign)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	magic, pages, pageSize := false, uint64(0), uint64(0)
-	txid, found := uint64(0), false
-	look := func(offset int64) (size uint64) {
-		buf := make([]byte, boltHeader+boltMeta)
-		if n, err := f.ReadAt(buf, offset); n < len(buf) || err != nil && err != io.EOF {
-			return 0
-		}
-		m := buf[boltHeader:]
-		order := binary.NativeEndian
-		if order.Uint32(m) != boltMagic {
-			return 0
-		}
-		magic = true
-		sum := fnv.New64a()
-		sum.Write(m[:boltSummed])
-		size = uint64(order.Uint32(m[8:]))
-		if order.Uint64(m[boltSummed:]) != sum.Sum64() || size < boltMinPage || size > boltMaxPage {
-			return 0
-		}
-		if id := order.Uint64(m[48:]); !found || id > txid {
-			txid, pages, pageSize, found = id, order.Uint64(m[40:]), size, true
-		}
-		return size
-	}
-	if size := look(0); size != 0 {
-		look(int64(size))
-	} else {
-		// The first meta page is lost; the second lies one page size further, which is then unknown.
-		for size := int64(boltMinPage); size <= boltMaxPage && !found; size *= 2 {
-			look(size)
-		}
-	}
-	// The length is asked for last: where another process writes, the file only grows.
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return err
-	case !found && magic:
-		return fmt.Errorf("%w: neither of its two first pages is whole", ErrDamaged)
-	case !found:
-		return ErrForeign
-	case uint64(info.Size())/pageSize < pages:
-		return fmt.Errorf("%w: it has %d bytes of at least %d pages of %d; the rest is missing", ErrDamaged, info.Size(), pages, pageSize)
-	}
-	return nil
 }

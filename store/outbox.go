@@ -138,7 +138,7 @@ func (tx *Tx) Sent(key protocol.Key) Sent {
 func (tx *Tx) RecentlySent() iter.Seq[Sent] {
 	return func(yield func(Sent) bool) {
 		for k := range tx.Backward(sentByTime, "", "") {
-			if !yield(tx.Sent(protocol.Key(k[8+len(Sep):]))) {
+			if !yield(tx.Sent(protocol.Key(behindTime(k)))) {
 				return
 			}
 		}
@@ -207,7 +207,7 @@ func (c *Commit) SweepSent(before time.Time, from string, limit int) (next strin
 		if looked++; looked > limit {
 			return k, swept
 		}
-		key := protocol.Key(k[8+len(Sep):])
+		key := protocol.Key(behindTime(k))
 		if c.Read().Sent(key).State == StateQueued {
 			continue
 		}

@@ -134,6 +134,9 @@ func (c *Commit) SweepSeen(before time.Time, from string, limit int) (next strin
 		if swept+rooms >= limit {
 			return key, swept
 		}
+		if len(key) < len(Sep)+8 {
+			panic(fault{fmt.Sprintf("seen-by-time has the key %q", key)})
+		}
 		room := key[:len(key)-len(Sep)-8]
 		if key[len(key)-8:] >= end {
 			from = After(room + Sep)

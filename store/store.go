@@ -70,9 +70,20 @@ func open(c Config) (*Store, error) {
 	if err := preflight(c.Path); err != nil {
 		return nil, err
 	}
-	db, err := openBolt(c.Path, c.LockTimeout, c.ReadOnly)
+	db, err := openBolt(c.Path, c.LockTimeout, true)
 	if err != nil {
 		return nil, err
+	}
+	if err := verify(c.Path); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if !c.ReadOnly {
+		if err := db.Close(); err != nil {
+			return nil, err
+		}
+		if db, err = openBolt(c.Path, c.LockTimeout, false); err != nil {
+			return nil, err
+		}
 	}
 	s := &Store{db: db}
 	if err := s.begin(c); err != nil {
@@ -203,6 +214,9 @@ func (s *Store) Check() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.db.View(func(tx *bbolt.Tx) error {
+		if err := verify(s.db.Path()); err != nil {
+			return err
+		}
 		return guard(func() error {
 			var errs []error
 			for err := range tx.Check() {

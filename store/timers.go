@@ -94,6 +94,6 @@ func (c *Commit) EndTimer(t Timer) {
 }
 
 func decodeTimer(k string, v []byte) Timer {
-	scope, name, _ := strings.Cut(k[8+len(Sep):], Sep)
+	scope, name, _ := strings.Cut(behindTime(k), Sep)
 	return Timer{ParseTime(k), protocol.Scope(scope), name, v}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -206,6 +207,45 @@ func TestTell(t *testing.T) {
 			t.Errorf("told again %+v", again)
 		}
 	})
+}
+
+func TestDeliver(t *testing.T) {
+	b := newBox(t)
+	boom := errors.New("boom")
+	for _, c := range []struct {
+		rounds int
+		end    error
+		want   error
+	}{
+		{0, nil, nil}, {1, nil, nil}, {15, nil, nil}, {tellRounds + 1, nil, ErrTold}, {1000, nil, ErrTold}, {3, boom, boom},
+	} {
+		b.commit(func(commit *Commit) {
+			told := 0
+			commit.Deliver(func(tx *Tx, what protocol.Internal) error {
+				if told++; tx.Scope() != "t" || what.Kind != "hop" || string(tx.Get(scopedC, "t")) != fmt.Sprint(told-1) {
+					t.Errorf("hop %d: %q in %q with %q", told, what.Kind, tx.Scope(), tx.Get(scopedC, "t"))
+				}
+				tx.Put(scopedC, "t", []byte(fmt.Sprint(told)))
+				if told == c.rounds {
+					return c.end
+				}
+				tx.Tell("t", what)
+				return nil
+			})
+			err := commit.Run("s", none, func(tx *Tx) error {
+				tx.In("t").Put(scopedC, "t", []byte("0"))
+				if c.rounds > 0 {
+					tx.Tell("t", protocol.Internal{Kind: "hop"})
+				}
+				return nil
+			})
+			left := commit.Read().Get(scopedC, "t")
+			if !errors.Is(err, c.want) || c.want == nil && (err != nil || string(left) != fmt.Sprint(c.rounds)) {
+				t.Errorf("%d hops ended with %v and left %q", c.rounds, err, left)
+			}
+			b.in(commit, "t", func(tx *Tx) { tx.Delete(scopedC, "t") })
+		})
+	}
 }
 
 func TestNewKey(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	maxName   = 40 // characters of a name
-	maxPrefix = 20 // characters of a prefix
+	maxName        = 40 // characters of a name
+	maxPrefix      = 20 // characters of a prefix
+	maxPrefixBytes = 32
 )
 
 // check finds what no single value tells.
@@ -68,7 +69,7 @@ func (d *decoder) prefixes(prefixes []string) {
 	}
 	for i, p := range prefixes {
 		switch {
-		case p == "" || protocol.Shorten(p, maxPrefix) != p || strings.Join(strings.Fields(protocol.Clean(p)), "") != p:
+		case p == "" || len(p) > maxPrefixBytes || protocol.Shorten(p, maxPrefix) != p || strings.Join(strings.Fields(protocol.Clean(p)), "") != p:
 			d.complain(path, `prefixes in [commands]: %s cannot be one: expected 1 to %d characters without a space, such as "!moot"`, describe(p), maxPrefix)
 		case strings.HasPrefix(p, "/"):
 			d.complain(path, `prefixes in [commands]: %s begins with a slash, which chat programs keep for themselves; take another sign, such as "!"`, describe(p))

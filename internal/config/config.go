@@ -51,7 +51,7 @@ type Commands struct {
 	// Prefixes begin a command in a room. Each of them will do.
 	Prefixes []string `toml:"prefixes"`
 	// MaxAge is how old a command may be that is caught up after a pause.
-	MaxAge time.Duration `toml:"max_age" min:"0s" max:"7d"`
+	MaxAge time.Duration `toml:"max_age" min:"1s" max:"7d"`
 	// RateBurst is how many commands a person may give at once, and RateEvery after what time one more is allowed.
 	RateBurst int           `toml:"rate_burst" min:"1" max:"10000"`
 	RateEvery time.Duration `toml:"rate_every" min:"1ms" max:"1h"`
@@ -96,7 +96,7 @@ func Default() Config {
 		Commands: Commands{
 			Prefixes:  []string{"!moot", "!m"},
 			MaxAge:    15 * time.Minute,
-			RateBurst: 10,
+			RateBurst: 8,
 			RateEvery: 3 * time.Second,
 		},
 		Events: Events{Window: 10 * day, History: 256},

@@ -114,7 +114,7 @@ func TestProblems(t *testing.T) {
 		{"too little", "[store]\nretention = \"6d\"", `c.toml:2: retention in [store]: "6d" is too little, it has to be at least "7d"`},
 		{"too much", "stop_timeout = \"1d\"", `c.toml:1: stop_timeout: "1d" is too much, it may be at most "10m"`},
 		{"number out of range", "[commands]\nrate_burst = 0", `c.toml:2: rate_burst in [commands]: 0 is too little, it has to be at least 1`},
-		{"text for a number", "[commands]\nrate_burst = \"10\"", `c.toml:2: rate_burst in [commands]: expected a whole number without quotes, such as 10, and not "10"`},
+		{"text for a number", "[commands]\nrate_burst = \"10\"", `c.toml:2: rate_burst in [commands]: expected a whole number without quotes, such as 8, and not "10"`},
 		{"text for a switch", "[console]\nenabled = \"yes\"", `c.toml:2: enabled in [console]: expected true or false, without quotes, and not "yes"`},
 		{"number for a text", "name = 7", `c.toml:1: name: expected a text in quotes, such as "moot", and not the number 7`},
 		{"no such word", "[log]\nlevel = \"verbose\"", `c.toml:2: level in [log]: expected one of "debug", "info", "warn", "error", and not "verbose"`},

@@ -1,7 +1,10 @@
 package inspect
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -45,11 +48,15 @@ const (
 	maxCount = 10_000
 )
 
-// Check looks at the store and the log. It does not return a page: a full check takes as long as it takes.
-func (d *Desk) Check(q CheckQuery) ([]Finding, error) {
+// Check looks at the store and the log. It does not return a page: a full check takes as long as it takes, or until the
+// context ends.
+func (d *Desk) Check(ctx context.Context, q CheckQuery) ([]Finding, error) {
 	found := []Finding{d.integrity(q)}
 	if d.Bus == nil {
 		found = append(found, Finding{Fail, "log of facts", d.BusErr.Error(), "put facts.archive back as it was, from the same backup as moot.db"})
+	}
+	if d.Bus != nil && q.Full {
+		found = append(found, d.replay(ctx))
 	}
 	err := d.Store.View(func(tx *store.Tx) error {
 		if d.Bus != nil {
@@ -73,6 +80,20 @@ func (d *Desk) integrity(q CheckQuery) Finding {
 		return Finding{Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "stop the bot and put back the last good backup of the data folder"}
 	}
 	return Finding{OK, what, Bytes(size) + ", every page read", ""}
+}
+
+// replay makes all that the bot knows from its facts again, and compares.
+func (d *Desk) replay(ctx context.Context) Finding {
+	const what = "replay"
+	err := d.Bus.Verify(ctx, filepath.Dir(d.Store.Path()))
+	var diff *events.Difference
+	switch {
+	case errors.As(err, &diff):
+		return Finding{Fail, what, diff.Error(), "report this as a fault of moot, with this line"}
+	case err != nil:
+		return Finding{Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "put back the last good backup of the data folder"}
+	}
+	return Finding{OK, what, "the facts give exactly what the bot knows", ""}
 }
 
 func logLine(tx *store.Tx, bus *events.Bus) Finding {

@@ -66,6 +66,8 @@ type LogQuery struct {
 	Person string            `json:"person,omitempty"` // in any role
 	Keys   map[string]string `json:"keys,omitempty"`
 	Since  time.Time         `json:"since,omitzero"`
+	// Ago is how old they may be; it counts from now, or from the last commit where the clock of the store is ahead.
+	Ago time.Duration `json:"ago,omitempty"`
 	// After and Before are numbers between which the facts lie, themselves excluded; zero means no bound.
 	After  uint64 `json:"after,omitempty"`
 	Before uint64 `json:"before,omitempty"`
@@ -107,15 +109,16 @@ func logPage(tx *store.Tx, bus *events.Bus, q LogQuery) (LogPage, error) {
 	if err != nil {
 		return page, err
 	}
+	since := q.since(tx)
 	if !q.Backward {
-		query.After = max(query.After, beforeTime(tx, bus, q.Since))
+		query.After = max(query.After, beforeTime(tx, bus, since))
 	}
 	bytes := 0
 	for f, err := range bus.Matching(tx, query) {
 		if err != nil && f.Seq == 0 {
 			return page, err
 		}
-		if err == nil && q.Backward && f.Time.Before(q.Since) {
+		if err == nil && q.Backward && f.Time.Before(since) {
 			return page, nil
 		}
 		page.Facts = append(page.Facts, showFact(tx, bus, f, err))
@@ -125,6 +128,21 @@ func logPage(tx *store.Tx, bus *events.Bus, q LogQuery) (LogPage, error) {
 		}
 	}
 	return page, nil
+}
+
+// since returns the time before which nothing is wanted.
+func (q LogQuery) since(tx *store.Tx) time.Time {
+	if q.Ago <= 0 {
+		return q.Since
+	}
+	now := time.Now().UTC()
+	if tx.Now().After(now) {
+		now = tx.Now()
+	}
+	if from := now.Add(-q.Ago); from.After(q.Since) {
+		return from
+	}
+	return q.Since
 }
 
 // resolve makes of the names in a query what stands in the index.

@@ -12,7 +12,7 @@ import (
 const (
 	numberWidth = 4
 	placeWidth  = 10
-	whoWidth    = 6
+	whoWidth    = 7
 	textColumn  = numberWidth + placeWidth + whoWidth
 )
 
@@ -64,12 +64,12 @@ func (v *view) show(s *state, r record) []string {
 	if sentence == "" {
 		return nil
 	}
-	where := ""
+	head, indent := pad("", numberWidth), numberWidth
 	if rm != nil {
-		where = v.where(s, rm)
+		head += v.paint(v.placeStyle(rm), pad(v.where(s, rm), placeWidth-1)+" ")
+		indent += placeWidth
 	}
-	head := pad("", numberWidth) + v.paint(v.placeStyle(rm), pad(where, placeWidth))
-	return v.under(head, numberWidth+placeWidth, []piece{{dim, "— " + sentence}})
+	return v.under(head, indent, []piece{{dim, "— " + sentence}})
 }
 
 // message writes what somebody said.
@@ -82,7 +82,7 @@ func (v *view) message(s *state, rm *room, by protocol.UserID, id protocol.Event
 	where, name := v.where(s, rm), s.name(by)
 	head := v.paint(dim, fmt.Sprintf("%3d ", number)) +
 		v.paint(v.placeStyle(rm), pad(where, placeWidth-1)+" ") +
-		v.paint(who, pad(name, whoWidth-1)+" ")
+		v.paint(who, pad(name+":", whoWidth-1)+" ")
 
 	var pieces []piece
 	if before != "" {

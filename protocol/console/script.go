@@ -9,6 +9,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"moot/protocol"
 )
 
 // A script is what a person would type, line by line. Blank lines and lines that begin with # are passed on to the
@@ -89,7 +91,7 @@ func ended(ctx context.Context, err error) error {
 // scriptLine does one line and waits for what comes of it. Bad is what is wrong with the line.
 func (t *Terminal) scriptLine(ctx context.Context, typed string) (bad, err error) {
 	if trimmed := strings.TrimSpace(typed); trimmed == "" || trimmed[0] == '#' {
-		t.print(trimmed + "\n")
+		t.print(protocol.Clean(trimmed) + "\n")
 		return nil, nil
 	}
 	typed, refused := strings.CutPrefix(typed, "! ")

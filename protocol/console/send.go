@@ -30,23 +30,32 @@ func (a *Adapter) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 }
 
 func (c *change) send(out protocol.Outgoing, original protocol.Ref) (protocol.Ref, error) {
-	in := out.Room
 	if w, ok := out.Act.(protocol.Whisper); ok {
-		if p := c.people[w.User]; p == nil || p.bot {
-			return protocol.Ref{}, gone("there is nobody called %s", w.User)
-		}
-		var err error
-		if in, err = c.direct(w.User); err != nil {
-			return protocol.Ref{}, err
-		}
+		return c.whisper(w, out.Key)
 	}
-	rm, err := c.botIn(in)
+	rm, err := c.botIn(out.Room)
 	if err != nil {
 		return protocol.Ref{}, err
 	}
 	d, done, err := c.deedOf(rm, out, original)
 	if err != nil || done != "" {
-		return protocol.Ref{Room: in, Event: done}, err
+		return protocol.Ref{Room: rm.id, Event: done}, err
+	}
+	id, err := c.add(rm.id, d)
+	return protocol.Ref{Room: rm.id, Event: id}, err
+}
+
+func (c *change) whisper(w protocol.Whisper, key protocol.Key) (protocol.Ref, error) {
+	if p := c.people[w.User]; p == nil || p.bot {
+		return protocol.Ref{}, gone("there is nobody called %s", w.User)
+	}
+	d, err := saying(w.Text, "", key) // before a conversation is opened for it
+	if err != nil {
+		return protocol.Ref{}, err
+	}
+	in, err := c.direct(w.User)
+	if err != nil {
+		return protocol.Ref{}, err
 	}
 	id, err := c.add(in, d)
 	return protocol.Ref{Room: in, Event: id}, err
@@ -57,9 +66,6 @@ func (c *change) deedOf(rm *room, out protocol.Outgoing, original protocol.Ref) 
 	switch act := out.Act.(type) {
 	case protocol.Say:
 		d, err = saying(act.Text, act.ReplyTo, out.Key)
-		return d, "", err
-	case protocol.Whisper:
-		d, err = saying(act.Text, "", out.Key)
 		return d, "", err
 	case protocol.Revise:
 		m, err := rm.aim(original.Event, original.Event)

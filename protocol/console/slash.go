@@ -17,7 +17,8 @@ type slash struct {
 	run     func(t *Terminal, args []string) error
 }
 
-// param is a parameter: one word or, where it is rest, all that follows. Words with spaces stand in double quotes.
+// param is a parameter: one word, which stands in double quotes if it has spaces, or, where it is rest, all that
+// follows.
 type param struct {
 	name     string
 	kind     kind
@@ -53,14 +54,15 @@ var words = map[kind][]string{
 // slashes are the commands, in the order of /help.
 func slashes() []slash {
 	person := param{name: "NAME", kind: aPerson}
-	room := param{name: "ROOM", kind: aRoom}
+	whole := func(p param) param { p.rest = true; return p } // names have spaces
+	room := whole(param{name: "ROOM", kind: aRoom})
 	message := param{name: "N", kind: aMessage}
 	text := func(name string, optional bool) param {
 		return param{name: name, kind: freeText, optional: optional, rest: true}
 	}
 	maybe := func(p param) param { p.optional = true; return p }
 	return []slash{
-		{"as", []param{person}, "speak as somebody else", (*Terminal).as},
+		{"as", []param{whole(person)}, "speak as somebody else", (*Terminal).as},
 		{"in", []param{room}, "speak in another room", (*Terminal).in},
 		{"dm", nil, "talk with the bot alone; again: back to the room", (*Terminal).dm},
 		{"reply", []param{message, text("TEXT", false)}, "answer message N", (*Terminal).reply},
@@ -77,7 +79,7 @@ func slashes() []slash {
 		{"voice", []param{{name: "on|off|deaf|afk", kind: aVoice}}, "join or leave the voice call", (*Terminal).voice},
 		{"nick", []param{text("NAME", false)}, "change your display name", (*Terminal).nick},
 
-		{"invite", []param{person}, "ask somebody in; the bot comes by itself", (*Terminal).invite},
+		{"invite", []param{whole(person)}, "ask somebody in; the bot comes by itself", (*Terminal).invite},
 		{"kick", []param{person, text("REASON", true)}, "put somebody out (moderators)", (*Terminal).kick},
 		{"ban", []param{person, text("REASON", true)}, "put somebody out for good (moderators)", (*Terminal).ban},
 		{"unban", []param{person, text("REASON", true)}, "lift a ban (moderators)", (*Terminal).unban},
@@ -147,13 +149,17 @@ func (s slash) parse(typed string) ([]string, error) {
 	args := make([]string, len(s.params))
 	for i, p := range s.params {
 		typed = strings.TrimSpace(typed)
-		if p.rest {
+		var err error
+		switch {
+		case p.rest && p.kind == freeText:
 			args[i], typed = typed, ""
-		} else {
-			var err error
-			if args[i], typed, err = nextWord(typed); err != nil {
-				return nil, err
-			}
+		case p.rest:
+			args[i], typed = strings.Trim(typed, `"`), ""
+		default:
+			args[i], typed, err = nextWord(typed)
+		}
+		if err != nil {
+			return nil, err
 		}
 		if args[i] == "" && !p.optional {
 			return nil, fmt.Errorf("%s is missing", p.name)

@@ -127,7 +127,8 @@ func (s *state) applyWorld(r record) error {
 }
 
 func (s *state) applyRoom(r record) error {
-	if r.By != "" && s.people[r.By] == nil {
+	_, redelivery := r.Deed.(again)
+	if s.people[r.By] == nil && !redelivery {
 		return ErrNoPerson
 	}
 	rm := s.rooms[r.Room]
@@ -157,7 +158,7 @@ func (s *state) applyRoom(r record) error {
 	if key := keyOf(r.Deed); key != "" {
 		s.sent[key] = protocol.Ref{Room: r.Room, Event: r.id()}
 	}
-	if _, redelivery := r.Deed.(again); !redelivery {
+	if !redelivery {
 		rm.timeline = append(rm.timeline, r.Pos)
 	}
 	return nil

@@ -1,0 +1,165 @@
+package commands
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"moot/outbox"
+	"moot/protocol"
+	"moot/store"
+)
+
+// MaxAnswer is how many characters an answer may have. What is longer is cut at the end of a line.
+const MaxAnswer = 3500
+
+// Mistake is the error of a person. It is answered, and the event is handled.
+type Mistake struct {
+	// Text is what the person is told.
+	Text protocol.Text
+	// why says it in a few words for the record, which holds no words of people.
+	why string
+}
+
+func (m *Mistake) Error() string { return m.Text.Plain() }
+
+// Sorry returns the error with which a command tells the person what is wrong, and what to do.
+func Sorry(text protocol.Text) error { return &Mistake{text, "declined"} }
+
+// Sorryf is Sorry with formatting. Words of people go through [protocol.Quoted] or [protocol.OneLine] first.
+func Sorryf(format string, args ...any) error { return Sorry(protocol.Plainf(format, args...)) }
+
+// and adds to what the person is told. Parts are as for [protocol.Join].
+func (m *Mistake) and(parts ...any) *Mistake {
+	m.Text = append(m.Text, protocol.Join(parts...)...)
+	return m
+}
+
+// manner is how the bot speaks where it was spoken to.
+type manner struct {
+	lead    string // what stands before a command: "!moot ", "/", or nothing
+	private bool   // whether it is a private conversation
+}
+
+func (s *manner) mistake(why string, parts ...any) *Mistake {
+	return &Mistake{protocol.Join(parts...), why}
+}
+
+// code shows a command as it is typed.
+func (s *manner) code(line string) protocol.Text { return protocol.Code(s.lead + line) }
+
+// usageOf is the line of a mistake that shows how the command is used.
+func (s *manner) usageOf(n *Node) protocol.Text {
+	return protocol.Join("\nUsage: ", s.code(s.usage(n)))
+}
+
+// moreAbout is the end of a mistake that says where there is more to read.
+func (s *manner) moreAbout(n *Node) protocol.Text {
+	return protocol.Join(" More: ", s.code("help "+n.Title()))
+}
+
+// words shows the words of a person within a sentence.
+func words(s string) string { return protocol.Quoted(readable(s), 60) }
+
+// readable writes the mentions in a text as people read them. They mention nobody then.
+func readable(s string) string {
+	var b strings.Builder
+	for {
+		i := strings.Index(s, "<@")
+		if i < 0 {
+			break
+		}
+		end := strings.IndexByte(s[i:], '>') + 1
+		id, ok := protocol.ParseMention(s[i : i+end])
+		if !ok {
+			b.WriteString(s[:i+2])
+			s = s[i+2:]
+			continue
+		}
+		b.WriteString(s[:i])
+		b.WriteString("@" + strings.TrimPrefix(id.Local(), "@"))
+		s = s[i+end:]
+	}
+	return b.String() + s
+}
+
+// list shows things as "a", "a and b", "a, b and c", with the given word before the last.
+func list[S ~[]E, E any](things S, last string) protocol.Text {
+	var t protocol.Text
+	for i, thing := range things {
+		switch {
+		case i > 0 && i == len(things)-1:
+			t = protocol.Join(t, " "+last+" ", thing)
+		case i > 0:
+			t = protocol.Join(t, ", ", thing)
+		default:
+			t = protocol.Join(thing)
+		}
+	}
+	return t
+}
+
+// reply answers an event where it was said, or, where that is not private and the answer is to be, to the person alone.
+func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) error {
+	o := protocol.Outgoing{Handle: ev.Handle, Cause: ev.Ref()}
+	text = clip(text, MaxAnswer)
+	if v == Private && !ev.Private {
+		o.Act = protocol.Whisper{User: ev.Sender, Text: text}
+	} else {
+		say := protocol.Say{Text: text}
+		if _, ok := ev.Body.(protocol.Message); ok {
+			say.ReplyTo = ev.ID
+		}
+		o.Room, o.Place, o.Act = ev.Room, ev.Place, say
+	}
+	_, err := outbox.Send(tx, o)
+	return err
+}
+
+// clip returns the text without the lines at its end that do not fit into so many characters, and says how many they
+// are. A first line that is too long by itself is shortened.
+func clip(text protocol.Text, most int) protocol.Text {
+	if characters(text) <= most {
+		return text
+	}
+	const forTail = 24
+	lines := splitLines(text)
+	var kept []protocol.Text
+	left := most - forTail
+	for _, line := range lines {
+		if left -= characters(line) + 1; left < 0 {
+			break
+		}
+		kept = append(kept, line)
+	}
+	if len(kept) == 0 {
+		kept = append(kept, protocol.Plain(protocol.Shorten(lines[0].Plain(), most-forTail)))
+	}
+	if more := len(lines) - len(kept); more > 0 {
+		kept = append(kept, protocol.Plainf("… %d more", more))
+	}
+	return protocol.Lines(kept...)
+}
+
+func characters(t protocol.Text) (n int) {
+	for _, span := range t {
+		n += utf8.RuneCountInString(span.Text)
+	}
+	return n
+}
+
+// splitLines is the reverse of [protocol.Lines].
+func splitLines(text protocol.Text) []protocol.Text {
+	lines := []protocol.Text{nil}
+	for _, span := range text {
+		for i, part := range strings.Split(span.Text, "\n") {
+			if i > 0 {
+				lines = append(lines, nil)
+			}
+			if part != "" {
+				last := &lines[len(lines)-1]
+				*last = append(*last, protocol.Span{Style: span.Style, Text: part, Ref: span.Ref})
+			}
+		}
+	}
+	return lines
+}

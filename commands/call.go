@@ -1,0 +1,112 @@
+package commands
+
+import (
+	"fmt"
+	"time"
+
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// Call is one run of a command, as its Run sees it. It is valid until Run returns.
+//
+// The methods that return the value of a parameter return the zero value where it was left out, and panic if the command
+// has no such parameter of that kind.
+type Call struct {
+	// Tx writes under the scope that [Where] says.
+	Tx *store.Tx
+	// Event is what gave the command. The text of a message is clean and without what addressed the bot.
+	Event protocol.Event
+	// Person is who gave it, and Role what they are in Room.
+	Person protocol.UserID
+	Role   Role
+	// Room is the room that the command is about. For a command that needs none it is the room in which it was given, and
+	// has no id in private.
+	Room rooms.Info
+	// Command is the command that runs.
+	Command *Node
+
+	run *run
+}
+
+// Answer says something to the person, as the Visibility of the command says. It becomes one message; what is longer than
+// MaxAnswer is cut at the end of a line.
+func (c *Call) Answer(text protocol.Text) error { return c.run.answer(c.Command.Visibility, text) }
+
+// Answerf is Answer with formatting. Words of people go through [protocol.Quoted] or [protocol.OneLine] first.
+func (c *Call) Answerf(format string, args ...any) error {
+	return c.Answer(protocol.Plainf(format, args...))
+}
+
+// Whisper is Answer to the person alone, whatever the Visibility of the command.
+func (c *Call) Whisper(text protocol.Text) error { return c.run.answer(Private, text) }
+
+// Code shows a line as it is typed where the command was given: with a prefix in a room, without one in private.
+func (c *Call) Code(line string) protocol.Text { return c.run.code(line) }
+
+// Tree returns the commands of which this is one.
+func (c *Call) Tree() *Commands { return c.run.Commands }
+
+// Help returns the help about the command or group to which the words lead, or about everything that the person can use
+// where they are. The error is a Mistake.
+func (c *Call) Help(path ...string) (protocol.Text, error) { return c.run.help(path) }
+
+// Has tells whether the parameter was given.
+func (c *Call) Has(name string) bool { return len(c.run.values[name]) > 0 }
+
+// Word returns the value of a Word, a Text or a Choice, or the choice that stands in the place of a Room.
+func (c *Call) Word(name string) string { return c.one(name, Word, Text, Choice, Room).word }
+
+// Words returns all values of a Word or a Choice that may be given several times.
+func (c *Call) Words(name string) []string {
+	c.check(name, Word, Choice)
+	var all []string
+	for _, v := range c.run.values[name] {
+		all = append(all, v.word)
+	}
+	return all
+}
+
+// Integer returns the value of an Integer.
+func (c *Call) Integer(name string) int64 { return c.one(name, Integer).number }
+
+// Duration returns the value of a Duration.
+func (c *Call) Duration(name string) time.Duration {
+	return time.Duration(c.one(name, Duration).number)
+}
+
+// Switch returns whether a Switch is on.
+func (c *Call) Switch(name string) bool { return c.one(name, Switch).on }
+
+// Somebody returns the value of a Person, and whether they are in the room: if they are not, only the id and a name are
+// known.
+func (c *Call) Somebody(name string) (who rooms.Member, in bool) {
+	v := c.one(name, Person)
+	return v.person, v.in
+}
+
+// Place returns the value of a Room. It has no id where a choice stands in its place.
+func (c *Call) Place(name string) rooms.Info { return c.one(name, Room).room }
+
+func (c *Call) one(name string, kinds ...Kind) value {
+	c.check(name, kinds...)
+	if all := c.run.values[name]; len(all) > 0 {
+		return all[0]
+	}
+	return value{}
+}
+
+func (c *Call) check(name string, kinds ...Kind) {
+	for _, p := range c.Command.Params {
+		if p.Name != name {
+			continue
+		}
+		for _, k := range kinds {
+			if p.Kind == k {
+				return
+			}
+		}
+	}
+	panic(fmt.Sprintf("commands: %q has no parameter %q of kind %v", c.Command.Title(), name, kinds))
+}

@@ -1,0 +1,268 @@
+package commands
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// Outcome is what became of an event. The zero value means that it was none of a kind that can be a command.
+type Outcome struct {
+	Disposition store.Disposition
+	Reason      string
+}
+
+func ignored(reason string) (Outcome, error) { return Outcome{store.Ignored, reason}, nil }
+
+// The reasons that are worth a name.
+const (
+	notForTheBot = "not addressed to the bot"
+	rateLimit    = "rate limit"
+)
+
+// Handle handles a message, an edit or an invocation in the scope of the event: it finds out whether it is a command, runs
+// it or hands it to the scope in which it runs, and answers. An error is a fault, never that of the person.
+func (c *Commands) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+	switch body := ev.Body.(type) {
+	case protocol.Message:
+		switch {
+		case ev.History:
+			return ignored("from before the bot joined")
+		case body.Bot:
+			return ignored("written by a bot")
+		}
+		return c.message(tx, ev, body)
+	case protocol.Edit:
+		return ignored("an edit never runs a command")
+	case protocol.Invocation:
+		switch {
+		case ev.History:
+			return ignored("from before the bot joined")
+		case body.Bot:
+			return ignored("written by a bot")
+		}
+		return c.invocation(tx, ev, body)
+	}
+	return Outcome{}, nil
+}
+
+// asked is a command before it is known in which scope it runs.
+type asked struct {
+	*Commands
+	*manner
+	tx   *store.Tx
+	ev   protocol.Event
+	node *Node // the root where no word of a command was said
+	// parse takes apart what was given, once it is certain that it is wanted.
+	parse func() (given, *Mistake)
+	// wrong is what keeps it from being a command at all.
+	wrong *Mistake
+}
+
+func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) (Outcome, error) {
+	line, how := c.addressed(ev, m)
+	if how == notAddressed {
+		return ignored(notForTheBot)
+	}
+	a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev}
+	node, stray, rest := c.find(line)
+	if ev.Private && node == &c.root && stray != "" {
+		// Some write in private as they do in rooms, or as other bots want it.
+		if bare := strings.TrimLeft(line, "/!."); bare != line && bare != "" {
+			if n, s, r := c.find(bare); n != node {
+				node, stray, rest = n, s, r
+			}
+		}
+	}
+	if how == perhaps && node == &c.root {
+		return ignored(notForTheBot)
+	}
+	a.node = node
+	m.Text = line // clean, and without what addresses it
+	a.ev.Body = m
+	switch {
+	case size(c.config.MaxLength, line) > c.config.MaxLength:
+		a.wrong = a.tooLong()
+	case stray != "":
+		a.wrong = a.unknown(stray)
+	default:
+		a.parse = func() (given, *Mistake) { return a.parseLine(node, rest) }
+	}
+	if line == "" && ev.Private {
+		return ignored("it says nothing")
+	}
+	return a.obey()
+}
+
+func (c *Commands) invocation(tx *store.Tx, ev protocol.Event, i protocol.Invocation) (Outcome, error) {
+	a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev, node: &c.root}
+	parts := slices.Clone(i.Path)
+	for name, value := range i.Args {
+		parts = append(parts, name, value)
+	}
+	node, ok := c.Find(i.Path...)
+	switch {
+	case size(c.config.MaxLength, parts...) > c.config.MaxLength:
+		a.wrong = a.tooLong()
+	case !ok:
+		a.wrong = a.unknown(protocol.OneLine(strings.Join(i.Path, " ")))
+	default:
+		a.node = node
+		a.parse = func() (given, *Mistake) { return a.parseArgs(node, i.Args) }
+	}
+	return a.obey()
+}
+
+// obey decides whether what was asked is obeyed, and then does it or hands it on.
+func (a *asked) obey() (Outcome, error) {
+	switch {
+	case a.ev.Sender == "":
+		return ignored("nobody is named as its sender")
+	case isBot(a.tx, a.ev.Room, a.ev.Sender):
+		return ignored("written by a bot")
+	}
+	if age := a.config.MaxAge; a.ev.Backlog && !a.node.Ageless && !a.ev.Time.IsZero() && a.tx.Now().Sub(a.ev.Time) > age {
+		a.remember()
+		return ignored(fmt.Sprintf("older than %s", age))
+	}
+	switch wait, first := a.turn(); {
+	case wait > 0 && !first:
+		return ignored(rateLimit)
+	case wait > 0:
+		a.remember()
+		return a.done("answered to the "+rateLimit, reply(a.tx, a.ev, Public, a.tooFast(wait).Text))
+	}
+	a.remember()
+	if a.wrong != nil {
+		return a.refuse(a.wrong)
+	}
+	if a.node == &a.root {
+		return a.refuse(a.mistake("addressed without a command", "Yes? ", a.code("help"), " tells what you can ask of me."))
+	}
+	given, m := a.parse()
+	switch {
+	case m != nil:
+		return a.refuse(m)
+	case len(a.node.subs) > 0 || given.has(helpFlag):
+		return a.done("help about "+a.node.Title(), reply(a.tx, a.ev, a.node.Visibility, a.helpAbout(a.node)))
+	}
+	return a.route(given)
+}
+
+// route runs the command in its scope.
+func (a *asked) route(g given) (Outcome, error) {
+	task := task{Event: a.ev, Path: a.node.Path, Given: g}
+	to := a.tx.Scope()
+	switch a.node.Where {
+	case NeedsRoom:
+		switch {
+		case !a.ev.Private && g.has(inFlag):
+			return a.refuse(a.mistake("--in outside a private conversation",
+				protocol.Code("--"+inFlag), " is for our private conversation; here it is always about this room."))
+		case !a.ev.Private:
+			task.Room = a.ev.Room
+		default:
+			info, m := a.about(a.tx, a.ev.Sender, g)
+			if m != nil {
+				return a.refuse(m)
+			}
+			task.Room, to = info.ID, protocol.Scope(info.ID)
+		}
+	case Personal:
+		to = protocol.Scope(a.ev.Sender)
+	case PrivateOnly:
+		if !a.ev.Private {
+			return a.refuse(a.mistake("only in private", a.code(a.node.Title()),
+				" is for our private conversation. Write to me there."))
+		}
+	}
+	if a.node.Where != NeedsRoom && g.has(inFlag) {
+		return a.refuse(a.mistake("--in without need", a.code(a.node.Title()),
+			" is not about a room, and takes no ", protocol.Code("--"+inFlag), "."))
+	}
+	if to == a.tx.Scope() {
+		reason, err := a.perform(a.tx, task)
+		return a.done(reason, err)
+	}
+	data, err := json.Marshal(task)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("command %s: %w", a.node.Title(), err)
+	}
+	a.tx.Tell(to, protocol.Internal{Kind: toldCommand, Data: data})
+	// What becomes of it there is not for this record: it would tell whether somebody is in a room.
+	return a.done("command "+a.node.Title(), nil)
+}
+
+func (a *asked) done(reason string, err error) (Outcome, error) {
+	return Outcome{store.Handled, reason}, err
+}
+
+// refuse answers a mistake.
+func (a *asked) refuse(m *Mistake) (Outcome, error) {
+	reason := m.why
+	if a.node != &a.root {
+		reason = "command " + a.node.Title() + ": " + reason
+	}
+	return a.done(reason, reply(a.tx, a.ev, a.node.Visibility, m.Text))
+}
+
+func (a *asked) tooLong() *Mistake {
+	return a.mistake("too long for a command", "That is too long for me: I read at most ", a.config.MaxLength, " characters at once.")
+}
+
+// unknown is the answer to a word that is no command.
+func (a *asked) unknown(stray string) *Mistake {
+	var near []*Node
+	var names []string
+	seat := a.seatOf(a.tx, a.ev.Sender, a.ev.Room, a.ev.Private)
+	for _, n := range a.node.subs {
+		if seat.offered(n) {
+			near, names = append(near, n), append(names, n.Name)
+		}
+	}
+	m := a.mistake("an unknown command", "I know no command ", words(strings.TrimSpace(a.node.Title()+" "+stray)))
+	var meant []protocol.Text
+	for _, i := range nearest(stray, names, 3) {
+		meant = append(meant, a.code(near[i].Title()))
+	}
+	if len(meant) > 0 {
+		return m.and("; did you mean ", list(meant, "or"), "?")
+	}
+	return m.and(". ", a.code(strings.TrimSpace("help "+a.node.Title())), " lists those that there are.")
+}
+
+// seat is a person in the place where they speak, or are about to.
+type seat struct {
+	person protocol.UserID
+	room   protocol.RoomID // that commands there are about if they name none; zero if there is no such
+	role   Role            // in that room
+}
+
+func (c *Commands) seatOf(tx *store.Tx, person protocol.UserID, room protocol.RoomID, private bool) seat {
+	if private {
+		room = ""
+		if info, m := (&manner{}).about(tx, person, nil); m == nil {
+			room = info.ID
+		}
+	}
+	return seat{person, room, c.roleOf(tx, room, person)}
+}
+
+// offered tells whether help and suggestions show a command to somebody.
+func (s seat) offered(n *Node) bool { return !n.Hidden && s.role >= n.Who }
+
+// roleOf returns what somebody is to the bot in a room, or outside of all where it is zero.
+func (c *Commands) roleOf(tx *store.Tx, room protocol.RoomID, user protocol.UserID) Role {
+	switch {
+	case c.operators[user]:
+		return Operator
+	case room != "" && rooms.IsModerator(tx, room, user):
+		return Moderator
+	}
+	return Member
+}

@@ -1,0 +1,228 @@
+package commands
+
+import (
+	"math"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"moot/protocol"
+)
+
+// usage shows how a command is typed, without what stands before it.
+func (s *manner) usage(n *Node) string {
+	parts := []string{n.Title()}
+	if len(n.subs) > 0 {
+		var names []string
+		for _, sub := range n.subs {
+			if !sub.Hidden {
+				names = append(names, sub.Name)
+			}
+		}
+		return n.Title() + " " + strings.Join(names, "|")
+	}
+	for i := range n.Params {
+		parts = append(parts, n.Params[i].usage())
+	}
+	if n.Where == NeedsRoom && s.private {
+		parts = append(parts, "[--in ROOM]")
+	}
+	return strings.Join(parts, " ")
+}
+
+func (p *Param) usage() string {
+	what := strings.ToUpper(p.Name)
+	switch {
+	case p.Kind == Switch:
+		return "[--" + p.Name + "]"
+	case p.Kind == Choice && !p.Flag:
+		if all := strings.Join(p.Choices, "|"); len(all) <= 40 {
+			what = all
+		}
+	case p.Flag && p.Kind == Integer:
+		what = "NUMBER"
+	case p.Flag && p.Kind == Duration:
+		what = "TIME"
+	case p.Flag && p.Kind == Choice:
+		what = strings.Join(p.Choices, "|")
+	case p.Kind == Text:
+		what += " …"
+	}
+	if p.Repeat > 1 {
+		what += " …"
+	}
+	if p.Flag {
+		what = "--" + p.Name + " " + what
+	}
+	if !p.Required() {
+		what = "[" + what + "]"
+	}
+	return what
+}
+
+// hint says what is expected of the value of a parameter; zero where that needs no saying.
+func (p *Param) hint() string {
+	switch p.Kind {
+	case Text:
+		return "all the rest of the message"
+	case Integer:
+		return "a number" + numbers(p)
+	case Duration:
+		hint := "a length of time, as 90m, 2h30m, 3d or 1w"
+		if p.bounded() && p.Max < math.MaxInt64 {
+			hint += ", from " + FormatDuration(time.Duration(p.Min)) + " to " + FormatDuration(time.Duration(p.Max))
+		}
+		return hint
+	case Person:
+		return "a mention, an id or an exact name"
+	case Room:
+		hint := "the name or the id of a room that we share"
+		if p.Fuzzy {
+			hint = "the name, a part of it, or the id of a room that we share"
+		}
+		if len(p.Choices) > 0 {
+			hint += ", or " + strings.Join(p.Choices, ", ")
+		}
+		return hint
+	case Choice:
+		return "one of " + strings.Join(p.Choices, ", ")
+	}
+	if p.Repeat > 1 {
+		return protocol.Plainf("up to %d of them", p.Repeat).Plain()
+	}
+	return ""
+}
+
+// sentence makes a sentence of a summary.
+func sentence(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[size:] + "."
+}
+
+// helpAbout explains a command or a group.
+func (s *manner) helpAbout(n *Node) protocol.Text {
+	lines := []protocol.Text{s.code(s.usage(n)), protocol.Plain(sentence(n.Summary))}
+	add := func(parts ...any) { lines = append(lines, protocol.Join(parts...)) }
+	if n.Detail != "" {
+		add(n.Detail)
+	}
+	for _, sub := range n.subs {
+		if !sub.Hidden {
+			add("• ", s.code(s.usage(sub)), " — "+sub.Summary)
+		}
+	}
+	for i := range n.Params {
+		p := &n.Params[i]
+		line := protocol.Join("• ", p.label(), " — "+p.Summary)
+		if hint := p.hint(); hint != "" {
+			line = protocol.Join(line, " ("+hint+")")
+		}
+		lines = append(lines, line)
+	}
+	if len(n.Examples) > 0 {
+		add("For example:")
+		for _, e := range n.Examples {
+			add("• ", s.code(e))
+		}
+	}
+	if len(n.subs) > 0 {
+		add("More about one of them: ", s.code("help "+n.Title()+" "+n.subs[0].Name))
+		return protocol.Lines(lines...)
+	}
+	if rules := s.rules(n); rules != nil {
+		lines = append(lines, rules)
+	}
+	return protocol.Lines(lines...)
+}
+
+// rules says who may use a command where; nil if there is nothing special about it.
+func (s *manner) rules(n *Node) protocol.Text {
+	var rules []any
+	switch n.Who {
+	case Moderator:
+		rules = append(rules, "It is for moderators. ")
+	case Operator:
+		rules = append(rules, "It is for those who operate me. ")
+	}
+	switch {
+	case n.Where == PrivateOnly:
+		rules = append(rules, "It works in our private conversation only. ")
+	case n.Where == NeedsRoom && s.private:
+		rules = append(rules, "It is about the room that you name behind ", protocol.Code("--in"), " or have chosen with ", s.code("use ROOM"), ". ")
+	}
+	if n.Visibility == Private && !s.private {
+		rules = append(rules, "Only you see the answer. ")
+	}
+	if n.Ageless {
+		rules = append(rules, "It counts however late it reaches me. ")
+	}
+	if rules == nil {
+		return nil
+	}
+	last, _ := rules[len(rules)-1].(string) // every rule ends with one
+	rules[len(rules)-1] = strings.TrimSuffix(last, " ")
+	return protocol.Join(rules...)
+}
+
+// help explains what the path leads to, or lists what the person can use where they are.
+func (r *run) help(path []string) (protocol.Text, error) {
+	if len(path) == 0 {
+		return r.overview(), nil
+	}
+	n, stray, _ := r.find(strings.Join(path, " "))
+	if stray != "" {
+		a := &asked{Commands: r.Commands, manner: r.manner, tx: r.tx, ev: r.ev, node: n}
+		return nil, a.unknown(stray)
+	}
+	return r.helpAbout(n), nil
+}
+
+// overview lists the commands that the person can use where they are.
+func (r *run) overview() protocol.Text {
+	seat := r.seatOf(r.tx, r.ev.Sender, r.ev.Room, r.ev.Private)
+	var here, room, own []protocol.Text
+	for _, n := range r.root.subs {
+		if !seat.offered(n) || n.Where == PrivateOnly && !r.ev.Private {
+			continue
+		}
+		line := protocol.Join("• ", r.code(r.manner.usage(n)), " — "+n.Summary)
+		switch where(n) {
+		case NeedsRoom:
+			room = append(room, line)
+		case Personal, PrivateOnly:
+			own = append(own, line)
+		default:
+			here = append(here, line)
+		}
+	}
+	var lines []protocol.Text
+	add := func(parts ...any) { lines = append(lines, protocol.Join(parts...)) }
+	section := func(title protocol.Text, list []protocol.Text) {
+		if len(list) > 0 {
+			lines = append(append(lines, title), list...)
+		}
+	}
+	if r.ev.Private {
+		section(protocol.Plain("What you can ask of me here:"), here)
+		section(protocol.Plain("About yourself:"), own)
+		section(protocol.Join("About a room, which you name behind ", protocol.Code("--in"), " or choose with ", r.code("use ROOM"), ":"), room)
+	} else {
+		section(protocol.Plain("What you can ask of me:"), here)
+		section(protocol.Plain("About this room:"), room)
+		section(protocol.Plain("About yourself, answered in private:"), own)
+	}
+	add("More about one of them: ", r.code("help "+r.root.subs[0].Name))
+	if !r.ev.Private {
+		add("In a private conversation with me you need no ", protocol.Code(strings.TrimSpace(r.lead)), ".")
+	}
+	return protocol.Lines(lines...)
+}
+
+// where returns where a command may be given; of a group it is that of its first command.
+func where(n *Node) Where {
+	for len(n.subs) > 0 {
+		n = n.subs[0]
+	}
+	return n.Where
+}

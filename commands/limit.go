@@ -1,0 +1,158 @@
+package commands
+
+import (
+	"strings"
+	"time"
+
+	"moot/protocol"
+	"moot/store"
+)
+
+// rates holds until when people have used up their turns. A turn taken moves that on by Config.Every, and there is one as
+// long as it lies less than a burst ahead; so nobody counts turns, and there is nothing to be refilled.
+var rates = store.ScopedBucket("command-rates")
+
+// Timers of this package.
+const (
+	timerRates = "commands.rates" // data: the key to go on from
+	timerAsked = "commands.asked" // data: the key to go on from
+)
+
+// sweepSlice is how many rows one timer looks at.
+const sweepSlice = 500
+
+// turn takes a turn for who asked. If there is none it returns after what time there is one, and whether that has to be
+// said: it is said once, until they have been quiet for as long as a burst takes.
+func (a *asked) turn() (wait time.Duration, first bool) {
+	every := a.config.Every
+	if every < 0 {
+		return 0, false
+	}
+	burst := time.Duration(a.config.Burst) * every
+	key := store.Key(a.tx.Scope(), string(a.ev.Sender))
+	now := a.tx.Now()
+	until, told := decodeRate(a.tx.Get(rates, key))
+	if !until.After(now) {
+		until, told = now, false
+	}
+	until = until.Add(every)
+	if over := until.Sub(now) - burst; over > 0 {
+		if !told {
+			a.tx.Put(rates, key, encodeRate(until.Add(-every), true))
+		}
+		return over, !told
+	}
+	a.tx.Put(rates, key, encodeRate(until, told))
+	if a.tx.Timer(timerRates).IsZero() {
+		a.tx.SetTimer(timerRates, now.Add(burst+every), nil)
+	}
+	return 0, false
+}
+
+func encodeRate(until time.Time, told bool) []byte {
+	b := append([]byte(store.Time(until)), 0)
+	if told {
+		b[8] = 1
+	}
+	return b
+}
+
+func decodeRate(v []byte) (until time.Time, told bool) {
+	if len(v) != 9 {
+		return time.Time{}, false
+	}
+	return store.ParseTime(string(v)), v[8] == 1
+}
+
+func (a *asked) tooFast(wait time.Duration) *Mistake {
+	seconds := (wait + time.Second - 1) / time.Second
+	return a.mistake(rateLimit, "One at a time, please: I take ", a.config.Burst, " in a row from one person, and then one every ",
+		FormatDuration(a.config.Every), ". Try again in ", int64(seconds), " s.")
+}
+
+// asks holds by which events people have addressed the bot in rooms, because the store does not know who sent what.
+var asks = store.ScopedBucket("command-asked")
+
+// forgetsAsked is after what time the rows of a room are looked through.
+const forgetsAsked = 24 * time.Hour
+
+// remember notes who asked. In private everything is by the one who is there.
+func (a *asked) remember() {
+	if a.ev.Private {
+		return
+	}
+	a.tx.Put(asks, store.Key(a.ev.Room, string(a.ev.Sender), string(a.ev.ID)), nil)
+	if a.tx.Timer(timerAsked).IsZero() {
+		a.tx.SetTimer(timerAsked, a.tx.Now().Add(forgetsAsked), nil)
+	}
+}
+
+// Asked tells whether it was this person who addressed the bot by that event of a room. It is true for as long as the
+// event is remembered.
+func Asked(tx *store.Tx, ref protocol.Ref, person protocol.UserID) bool {
+	return tx.Has(asks, store.Key(ref.Room, string(person), string(ref.Event)))
+}
+
+// AskedIn returns the events of a room by which this person has addressed the bot.
+func AskedIn(tx *store.Tx, room protocol.RoomID, person protocol.UserID) []protocol.EventID {
+	var ids []protocol.EventID
+	prefix := store.Key(room, string(person), "")
+	for k := range tx.Prefix(asks, prefix) {
+		ids = append(ids, protocol.EventID(k[len(prefix):]))
+	}
+	return ids
+}
+
+// Forget removes what this package keeps of a person in a room, or about the person, whichever the scope of the
+// transaction is.
+func Forget(tx *store.Tx, person protocol.UserID) {
+	tx.Delete(rates, store.Key(tx.Scope(), string(person)))
+	if tx.Scope() == protocol.Scope(person) {
+		Choose(tx, "")
+		return
+	}
+	for k := range tx.Prefix(asks, store.Key(tx.Scope(), string(person), "")) {
+		tx.Delete(asks, k)
+	}
+}
+
+// Timed handles a timer of the transaction's scope. It returns false where that is not of this package.
+func (c *Commands) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
+	switch t.Name {
+	case timerRates:
+		again := c.config.Every*time.Duration(c.config.Burst+1) + time.Second
+		sweep(tx, rates, t, again, func(_ string, v []byte) bool {
+			until, _ := decodeRate(v)
+			return !until.After(tx.Now())
+		})
+	case timerAsked:
+		sweep(tx, asks, t, forgetsAsked, func(k string, _ []byte) bool {
+			room, event := protocol.RoomID(tx.Scope()), k[strings.LastIndex(k, store.Sep)+len(store.Sep):]
+			return tx.Seen(room, protocol.EventID(event)).Disposition == store.Unseen
+		})
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+// sweep removes the rows of the scope that are of no use any more, a slice of them at once. It sets the timer for the next
+// slice, or to begin again after a while if there are rows left.
+func sweep(tx *store.Tx, b store.Bucket, t protocol.Timer, again time.Duration, useless func(string, []byte) bool) {
+	prefix := store.Key(tx.Scope(), "")
+	n, left := 0, false
+	for k, v := range tx.Range(b, prefix+string(t.Data), store.After(prefix)) {
+		if n++; n > sweepSlice {
+			tx.SetTimer(t.Name, tx.Now(), []byte(k[len(prefix):]))
+			return
+		}
+		if useless(k, v) {
+			tx.Delete(b, k)
+		} else {
+			left = true
+		}
+	}
+	if left || len(t.Data) > 0 {
+		tx.SetTimer(t.Name, tx.Now().Add(again), nil)
+	}
+}

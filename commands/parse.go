@@ -1,0 +1,240 @@
+package commands
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"moot/protocol"
+)
+
+// given is what somebody gave a command: words by the name of the parameter, taken apart but not yet understood. It also
+// holds what every command understands, under inFlag and helpFlag.
+type given map[string][]string
+
+func (g given) has(name string) bool { return len(g[name]) > 0 }
+
+// find follows the words of a line into the tree as far as they lead. It returns where that is, the word that leads no
+// further (zero if the line is at its end, or a command was reached), and what follows the words that lead there.
+func (c *Commands) find(line string) (n *Node, stray, rest string) {
+	n = &c.root
+	s := scanner{s: line}
+	for s.space() && len(n.subs) > 0 {
+		before := s.at
+		word, err := s.word()
+		next := n.byName[fold(word)]
+		switch {
+		case err != nil:
+			word, _, _ = strings.Cut(line[before:], " ")
+			return n, word, line[before:]
+		case next == nil && fold(word) == "--"+helpFlag:
+			return n, "", "" // a group says by itself how it works
+		case next == nil:
+			return n, word, line[before:]
+		}
+		n = next
+	}
+	return n, "", s.rest()
+}
+
+// parseLine takes apart what was typed behind the words of a command.
+func (s *manner) parseLine(n *Node, rest string) (given, *Mistake) {
+	p := linePass{manner: s, node: n, scanner: scanner{s: rest}, given: given{}}
+	for i := range n.Params {
+		if !n.Params[i].ByName() {
+			p.places = append(p.places, &n.Params[i])
+		}
+	}
+	for p.space() {
+		done, m := p.next()
+		if m != nil {
+			return nil, m
+		}
+		if done {
+			break
+		}
+	}
+	return p.given, s.missing(n, p.given)
+}
+
+// linePass is one pass over a line.
+type linePass struct {
+	*manner
+	scanner
+	node   *Node
+	places []*Param // that are still to be filled, in order
+	words  bool     // whether nothing is a flag any more
+	given  given
+}
+
+// next takes the next word or flag, or all the rest. It tells whether it has taken all the rest.
+func (p *linePass) next() (done bool, m *Mistake) {
+	if !p.words {
+		if taken, m := p.flagged(); taken || m != nil {
+			return false, m
+		}
+	}
+	if len(p.places) > 0 && p.places[0].Kind == Text {
+		p.given[p.places[0].Name] = []string{unquoted(p.rest())}
+		return true, nil
+	}
+	word, err := p.word()
+	if err != nil {
+		return false, p.unclosed(p.node)
+	}
+	if len(p.places) == 0 {
+		return false, p.tooMuch(p.node, word)
+	}
+	at := p.places[0]
+	p.given[at.Name] = append(p.given[at.Name], word)
+	if len(p.given[at.Name]) >= at.Repeat {
+		p.places = p.places[1:]
+	}
+	return false, nil
+}
+
+// flagged takes a flag and its value, if there is one.
+func (p *linePass) flagged() (taken bool, m *Mistake) {
+	before := p.at
+	dash := !strings.HasPrefix(p.rest(), "-")
+	name, value, joined, ok, err := p.scanner.flag()
+	switch {
+	case !ok:
+		return false, nil
+	case err != nil:
+		return false, p.unclosed(p.node)
+	case name == "" && !joined:
+		p.words = true
+		return true, nil
+	}
+	param := p.node.flag(name)
+	switch {
+	case param == nil && dash:
+		p.at = before // somebody just begins with a dash
+		return false, nil
+	case param == nil:
+		return false, p.unknownFlag(p.node, name)
+	case p.given.has(name):
+		return false, p.mistake("a flag is given twice", protocol.Code("--"+name), " stands there twice.").and(p.usageOf(p.node))
+	case param.Kind == Switch && !joined:
+		value = "yes"
+	case !joined:
+		if !p.space() || strings.HasPrefix(p.rest(), "--") {
+			return false, p.noValue(p.node, param)
+		}
+		if value, err = p.word(); err != nil {
+			return false, p.unclosed(p.node)
+		}
+	}
+	p.given[name] = []string{value}
+	return true, nil
+}
+
+// roomFlag and aboutFlag are what every command understands.
+var (
+	roomFlag  = &Param{Name: inFlag, Kind: Room, Flag: true, Summary: "the room that it is about"}
+	aboutFlag = &Param{Name: helpFlag, Kind: Switch, Summary: "says how the command works"}
+)
+
+// flag returns the parameter that is given by that name; nil if there is none.
+func (n *Node) flag(name string) *Param {
+	switch name {
+	case inFlag:
+		return roomFlag
+	case helpFlag:
+		return aboutFlag
+	}
+	for i := range n.Params {
+		if p := &n.Params[i]; p.ByName() && p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// parseArgs takes apart what a native command interface brings.
+func (s *manner) parseArgs(n *Node, args map[string]string) (given, *Mistake) {
+	g := given{}
+	known := map[string]bool{}
+	take := func(p *Param, slots []string) {
+		for _, slot := range slots {
+			known[slot] = true
+			value := protocol.Clean(args[slot])
+			if p.Kind != Text {
+				value = protocol.OneLine(value)
+			}
+			if value = strings.TrimSpace(value); value != "" {
+				g[p.Name] = append(g[p.Name], value)
+			}
+		}
+	}
+	for i := range n.Params {
+		take(&n.Params[i], n.Params[i].Slots())
+	}
+	take(roomFlag, []string{inFlag})
+	take(aboutFlag, []string{helpFlag})
+	for _, name := range slices.Sorted(maps.Keys(args)) {
+		if !known[name] {
+			return nil, s.unknownFlag(n, name)
+		}
+	}
+	return g, s.missing(n, g)
+}
+
+// missing tells which parameter is required and was not given. Who asks for help needs none.
+func (s *manner) missing(n *Node, g given) *Mistake {
+	if g.has(helpFlag) {
+		return nil
+	}
+	for i := range n.Params {
+		p := &n.Params[i]
+		if p.Required() && !slices.ContainsFunc(g[p.Name], func(v string) bool { return v != "" }) {
+			return s.mistake("something is missing", p.label(), " is missing: ", p.Summary, ".").and(s.usageOf(n))
+		}
+	}
+	return nil
+}
+
+func (s *manner) unclosed(n *Node) *Mistake {
+	return s.mistake("a quotation does not end",
+		"A quotation begins there and does not end. Put a second quotation mark, or ", protocol.Code(`\`), " before the first.").and(s.moreAbout(n))
+}
+
+func (s *manner) tooMuch(n *Node, word string) *Mistake {
+	m := s.mistake("too many words", "I do not know what to do with ", words(word), ".")
+	if len(n.Params) == 0 {
+		m = s.mistake("too many words", s.code(n.Title()), " stands by itself; I do not know what to do with ", words(word), ".")
+	}
+	return m.and(s.usageOf(n))
+}
+
+func (s *manner) noValue(n *Node, p *Param) *Mistake {
+	return s.mistake("a flag without its value", protocol.Code("--"+p.Name), " needs something behind it: ", p.Summary, ".").and(s.usageOf(n))
+}
+
+func (s *manner) unknownFlag(n *Node, name string) *Mistake {
+	var names []string
+	for _, p := range n.Params {
+		if p.ByName() {
+			names = append(names, p.Name)
+		}
+	}
+	m := s.mistake("an unknown flag", s.code(n.Title()), " knows no ", words("--"+name), ".")
+	if near := nearest(name, names, 1); len(near) > 0 {
+		return m.and(" Did you mean ", protocol.Code("--"+names[near[0]]), "?")
+	}
+	return m.and(" If it is no name, put ", protocol.Code("--"), " before it.").and(s.moreAbout(n))
+}
+
+// size returns how many characters, at least, somebody gave; counting stops above the limit.
+func size(limit int, parts ...string) int {
+	n := 0
+	for _, p := range parts {
+		if len(p) > limit*utf8.UTFMax {
+			return limit + 1
+		}
+		n += utf8.RuneCountInString(p)
+	}
+	return n
+}

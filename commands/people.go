@@ -1,0 +1,115 @@
+package commands
+
+import (
+	"strings"
+
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// maxNames is how many members a room may have in which people are found by their names: all of them have to be read.
+// In larger ones there are mentions and ids.
+const maxNames = 5000
+
+// somebody finds the person whom a word names, and tells whether they are in the room.
+func (r *run) somebody(p *Param, w string) (who rooms.Member, in bool, m *Mistake) {
+	id, mention := protocol.ParseMention(w)
+	if !mention {
+		id = protocol.UserID(w)
+	}
+	if m, ok := rooms.Lookup(r.tx, r.room.ID, id); ok {
+		return m, true, nil
+	}
+	if isID(id) && (mention || id.Network() == r.room.ID.Network()) {
+		return r.outsider(p, id)
+	}
+	return r.named(p, protocol.OneLine(w))
+}
+
+// isID tells whether somebody may be called so: whether it begins with a network, and whether it is clean, as it will be
+// shown.
+func isID(id protocol.UserID) bool {
+	return protocol.CheckID(string(id)) == nil && id.Network() != "" && id.Local() != "" && id.Local() != string(id) &&
+		protocol.OneLine(string(id)) == string(id)
+}
+
+// outsider is somebody who is not in the room, as far as that is known.
+func (r *run) outsider(p *Param, id protocol.UserID) (rooms.Member, bool, *Mistake) {
+	if p.Outside && id.Network() == r.room.ID.Network() {
+		return rooms.Member{User: id, Name: protocol.OneLine(id.Local())}, false, nil
+	}
+	if r.room.Members != rooms.Known {
+		return rooms.Member{}, false, r.mistake("the members are not known yet",
+			"I am still reading the list of members, and do not know yet who ", words(id.Local()), " is. Try again in a moment.")
+	}
+	return rooms.Member{}, false, r.mistake("not in the room", words(id.Local()), " is not in this room.")
+}
+
+// named finds the person with a local id or a display name. An id is not worth more than a name here: whoever takes the
+// id of somebody else for a name makes it ambiguous, and nothing else.
+func (r *run) named(p *Param, name string) (who rooms.Member, in bool, m *Mistake) {
+	local := protocol.UserID(string(r.room.ID.Network()) + ":" + name)
+	isLocal := isID(local) && strings.HasPrefix(name, "@") && strings.Contains(name, ":")
+	if r.room.Count > maxNames {
+		who, in = rooms.Lookup(r.tx, r.room.ID, local)
+		switch {
+		case in:
+			return who, true, nil
+		case isLocal:
+			return r.outsider(p, local)
+		}
+		return who, false, r.mistake("a name in a large room",
+			"In a room of this size I know people by mention or id only, not by name.")
+	}
+	var fit, all []rooms.Member
+	var names []string
+	folded, bare := fold(name), fold(strings.TrimPrefix(name, "@"))
+	for m := range rooms.Members(r.tx, r.room.ID) {
+		if f := fold(m.Name); m.User == local || f != "" && (f == folded || f == bare) {
+			fit = append(fit, m)
+		}
+		all = append(all, m)
+		names = append(names, m.Name)
+	}
+	switch {
+	case len(fit) == 1:
+		return fit[0], true, nil
+	case len(fit) > 1:
+		return who, false, r.ambiguous(name, fit)
+	case isLocal:
+		return r.outsider(p, local)
+	case r.room.Members != rooms.Known:
+		return who, false, r.mistake("the members are not known yet",
+			"I am still reading the list of members, and do not know yet who ", words(name), " is. Try again in a moment.")
+	}
+	m = r.mistake("nobody of that name", "Nobody here is called ", words(name))
+	var near []protocol.Text
+	for _, i := range nearest(bare, names, 3) {
+		near = append(near, protocol.Person(all[i].User, "«"+all[i].Name+"»"))
+	}
+	if len(near) > 0 {
+		return who, false, m.and("; did you mean ", list(near, "or"), "?")
+	}
+	return who, false, m.and(". A person is named by a mention, by their id, or by their exact name.")
+}
+
+// ambiguous lists the people who fit a name, for one of them to be named by id.
+func (r *run) ambiguous(name string, fit []rooms.Member) *Mistake {
+	const most = 5
+	m := r.mistake("several of that name", words(name), " may be several people here. Name one by a mention or by their id: ")
+	var ids []protocol.Text
+	for i, f := range fit {
+		if i == most {
+			return m.and(list(ids, "or"), " … ", len(fit)-most, " more.")
+		}
+		ids = append(ids, protocol.Code(string(f.User)))
+	}
+	return m.and(list(ids, "or"), ".")
+}
+
+// isBot tells whether somebody is known to be a bot in the room, or to be this bot.
+func isBot(tx *store.Tx, room protocol.RoomID, user protocol.UserID) bool {
+	m, ok := rooms.Lookup(tx, room, user)
+	return ok && (m.Bot || m.Self)
+}

@@ -1,0 +1,137 @@
+package commands
+
+import (
+	"cmp"
+	"slices"
+
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// chosen holds which room a person's commands in private are about.
+var chosen = store.ScopedBucket("chosen-rooms")
+
+// Chosen returns the room that a person has chosen for their commands in private, zero if none. They may have left it
+// since: whoever shows it, or runs something in it, looks whether they share it.
+func Chosen(tx *store.Tx, person protocol.UserID) protocol.RoomID {
+	return protocol.RoomID(tx.Get(chosen, string(person)))
+}
+
+// Choose keeps the room that the person of the transaction's scope has chosen; zero takes the choice back.
+func Choose(tx *store.Tx, room protocol.RoomID) {
+	if room == "" {
+		tx.Delete(chosen, string(tx.Scope()))
+		return
+	}
+	tx.Put(chosen, string(tx.Scope()), []byte(room))
+}
+
+// OwnRooms returns the rooms that the bot shares with a person, without private conversations, by their titles.
+func OwnRooms(tx *store.Tx, person protocol.UserID) []rooms.Info { return ownRooms(tx, person) }
+
+func ownRooms(tx *store.Tx, person protocol.UserID) []rooms.Info {
+	var own []rooms.Info
+	for info := range rooms.Of(tx, person) {
+		if !info.Private {
+			own = append(own, info)
+		}
+	}
+	slices.SortFunc(own, func(a, b rooms.Info) int {
+		return cmp.Or(cmp.Compare(fold(a.Title()), fold(b.Title())), cmp.Compare(a.ID, b.ID))
+	})
+	return own
+}
+
+// title shows the name of a room within a sentence.
+func title(info rooms.Info) string { return protocol.Quoted(info.Title(), 0) }
+
+// titles shows rooms so that each can be told from the others, at most so many.
+func titles(list []rooms.Info, most int) []protocol.Text {
+	var out []protocol.Text
+	for i, info := range list {
+		if i == most {
+			break
+		}
+		t := protocol.Plain(title(info))
+		same := func(o rooms.Info) bool { return o.ID != info.ID && fold(o.Title()) == fold(info.Title()) }
+		if slices.ContainsFunc(list, same) {
+			t = protocol.Join(t, " (", protocol.Code(string(info.ID)), ")")
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// findRoom finds the room that a word names among those given. With loose, some letters of its name in their order are
+// enough if they are in one name only.
+func (s *manner) findRoom(own []rooms.Info, w string, loose bool) (rooms.Info, *Mistake) {
+	w = protocol.OneLine(w)
+	f := fold(w)
+	var fit []rooms.Info
+	var names []string
+	for _, info := range own {
+		if string(info.ID) == w {
+			return info, nil
+		}
+		if info.ID.Local() == w || f != "" && (f == fold(info.Alias) || f == fold(info.Title())) {
+			fit = append(fit, info)
+		}
+		names = append(names, info.Title())
+	}
+	switch {
+	case len(fit) == 1:
+		return fit[0], nil
+	case len(fit) > 1:
+		return rooms.Info{}, s.mistake("several rooms of that name",
+			words(w), " may be several rooms. Name one by its id: ", list(titles(fit, 5), "or"), ".")
+	}
+	if loose {
+		if i, n := spelled(w, names); n == 1 {
+			return own[i], nil
+		}
+	}
+	m := s.mistake("no such room", "I find no room called ", words(w))
+	var near []rooms.Info
+	for _, i := range nearest(w, names, 3) {
+		near = append(near, own[i])
+	}
+	if len(near) > 0 {
+		return rooms.Info{}, m.and("; did you mean ", list(titles(near, 3), "or"), "?")
+	}
+	return rooms.Info{}, m.and(". ", s.code("rooms"), " lists those that we share.")
+}
+
+// about finds the room that a command in private is about.
+func (s *manner) about(tx *store.Tx, person protocol.UserID, g given) (rooms.Info, *Mistake) {
+	own := ownRooms(tx, person)
+	if g.has(inFlag) {
+		return s.findRoom(own, g[inFlag][0], false)
+	}
+	if id := Chosen(tx, person); id != "" {
+		return s.chosenRoom(own, id)
+	}
+	switch len(own) {
+	case 0:
+		return rooms.Info{}, s.mistake("no room", "That is about a room, and I know of none that we share.")
+	case 1:
+		return own[0], nil
+	}
+	const most = 6
+	m := s.mistake("no room named", "Which room is it about? We share ", list(titles(own, most), "and"))
+	if more := len(own) - most; more > 0 {
+		m.and(" … ", more, " more")
+	}
+	return rooms.Info{}, m.and(". Name one behind ", protocol.Code("--in"), ", or choose one with ", s.code("use ROOM"), ".")
+}
+
+// chosenRoom is the room that a person has chosen, if they still share it. It is not fallen back from in silence: what is
+// meant for one room must not happen in another.
+func (s *manner) chosenRoom(own []rooms.Info, id protocol.RoomID) (rooms.Info, *Mistake) {
+	if i := slices.IndexFunc(own, func(o rooms.Info) bool { return o.ID == id }); i >= 0 {
+		return own[i], nil
+	}
+	// It has no name here: the person knew one when they chose it, and must not learn of another.
+	return rooms.Info{}, s.mistake("no such room", "I do not find the room that you chose any more. Choose another one with ",
+		s.code("use ROOM"), ", or take the choice back with ", s.code("use -"), ".")
+}

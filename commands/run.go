@@ -1,0 +1,157 @@
+package commands
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// toldCommand is the kind of the internal event that brings a command to the scope in which it runs.
+const toldCommand = "command"
+
+// task is a command that is to be run in a scope. It is taken apart but not understood: whom and what its words name is
+// decided there.
+type task struct {
+	Event protocol.Event
+	Path  []string
+	Room  protocol.RoomID `json:",omitempty"` // that it is about; zero for none
+	Given given           `json:",omitempty"`
+}
+
+// MarshalJSON writes the task without the time of the event where JSON does not reach it.
+func (t task) MarshalJSON() ([]byte, error) {
+	if t.Event.Time = t.Event.Time.UTC(); t.Event.Time.Year() < 0 || t.Event.Time.Year() > 9999 {
+		t.Event.Time = t.Event.Time.AddDate(-t.Event.Time.Year(), 0, 0)
+	}
+	type plain task
+	return json.Marshal(plain(t))
+}
+
+// Told handles what another scope tells this one, and returns false where that is not for this package. An error is a
+// fault.
+func (c *Commands) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
+	if what.Kind != toldCommand {
+		return false, nil
+	}
+	var t task
+	if err := json.Unmarshal(what.Data, &t); err != nil {
+		return true, fmt.Errorf("decode %s: %w", what.Kind, err)
+	}
+	_, err := c.perform(tx, t)
+	return true, err
+}
+
+// run is one run of a command.
+type run struct {
+	*Commands
+	*manner
+	tx     *store.Tx
+	ev     protocol.Event
+	node   *Node
+	given  given
+	values map[string][]value
+	room   rooms.Info // that it is about, or in which it was given; zero where there is none
+	role   Role
+	said   bool // whether anything was answered
+}
+
+// perform runs a command in the scope of the transaction and answers. The reason that it returns is for the record.
+func (c *Commands) perform(tx *store.Tx, t task) (reason string, err error) {
+	node, ok := c.Find(t.Path...)
+	if !ok {
+		return "", fmt.Errorf("command %q: not in the tree", t.Path)
+	}
+	r := &run{Commands: c, manner: c.mannerOf(t.Event), tx: tx, ev: t.Event, node: node, given: t.Given}
+	reason = "command " + node.Title()
+	err = r.do(t.Room)
+	var m *Mistake
+	if errors.As(err, &m) {
+		reason += ": " + m.why
+		v := node.Visibility
+		if m.why == isChallenged {
+			v = Private // it is nobody else's business
+		}
+		err = r.answer(v, m.Text)
+	}
+	if _, native := t.Event.Body.(protocol.Invocation); native && err == nil && !r.said {
+		err = r.answer(node.Visibility, protocol.Plain("Done."))
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", reason, err)
+	}
+	return reason, err
+}
+
+// isChallenged is why somebody who is challenged is refused.
+const isChallenged = "the person is challenged"
+
+// do looks whether the person may, understands what was given, and runs the command. A Mistake is an error too.
+func (r *run) do(room protocol.RoomID) error {
+	switch {
+	case room != "" && r.ev.Private:
+		if m := r.enter(room); m != nil {
+			return m
+		}
+	case !r.ev.Private:
+		r.room, _ = rooms.Get(r.tx, r.ev.Room)
+	}
+	r.role = r.roleOf(r.tx, r.room.ID, r.ev.Sender)
+	if m := r.allowed(); m != nil {
+		return m
+	}
+	if m := r.understand(); m != nil {
+		return m
+	}
+	return r.node.Run(&Call{
+		Tx: r.tx, Event: r.ev, Person: r.ev.Sender, Role: r.role, Room: r.room, Command: r.node, run: r,
+	})
+}
+
+// enter makes a room the one that a command given in private is about. That the person is in it was seen before, but
+// perhaps in another transaction: whoever has left it since is answered as if it had never been.
+func (r *run) enter(room protocol.RoomID) *Mistake {
+	info, _ := rooms.Get(r.tx, room)
+	if _, ok := rooms.Lookup(r.tx, room, r.ev.Sender); ok && !info.Private {
+		r.room = info
+		return nil
+	}
+	if _, m := r.about(r.tx, r.ev.Sender, r.given); m != nil {
+		return m
+	}
+	return r.mistake("no such room", "The room that this was about is not one that we share any more. ", r.code("rooms"), " lists those that are.")
+}
+
+// allowed tells why the person may not give the command, nil if they may.
+func (r *run) allowed() *Mistake {
+	if r.config.Challenged != nil && r.room.ID != "" && !r.node.Challenged {
+		if why, is := r.config.Challenged(r.tx, r.room.ID, r.ev.Sender); is {
+			return r.mistake(isChallenged, why)
+		}
+	}
+	if r.role >= r.node.Who {
+		return nil
+	}
+	who := "the moderators of this room"
+	if r.node.Who == Operator {
+		who = "those who operate me"
+	}
+	return r.mistake("only for a "+r.node.Who.String(), r.code(r.node.Title()), " is for ", who, ".")
+}
+
+// answer says something to the person. Where it does not stand in the room that it is about, it names that room.
+func (r *run) answer(v Visibility, text protocol.Text) error {
+	r.said = true
+	elsewhere := r.ev.Private || v == Private
+	if r.node.Where == NeedsRoom && elsewhere && r.room.ID != "" {
+		between := " "
+		if len(splitLines(text)) > 1 {
+			between = "\n"
+		}
+		text = protocol.Join("In ", title(r.room), ":"+between, text)
+	}
+	return reply(r.tx, r.ev, v, text)
+}

@@ -1,0 +1,216 @@
+package commands
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"moot/protocol"
+	"moot/rooms"
+)
+
+// value is a value of a parameter as it was understood.
+type value struct {
+	word   string // of a Word, Text or Choice; of a Room if it is one of its choices
+	number int64  // of an Integer, or of a Duration in nanoseconds
+	on     bool   // of a Switch
+	person rooms.Member
+	in     bool // whether the person is in the room
+	room   rooms.Info
+}
+
+// understand makes values of what was given.
+func (r *run) understand() *Mistake {
+	r.values = map[string][]value{}
+	for i := range r.node.Params {
+		p := &r.node.Params[i]
+		for _, w := range r.given[p.Name] {
+			if w == "" {
+				continue // the same as nothing
+			}
+			v, m := r.value(p, w)
+			if m != nil {
+				return m
+			}
+			r.values[p.Name] = append(r.values[p.Name], v)
+		}
+	}
+	return nil
+}
+
+func (r *run) value(p *Param, w string) (v value, m *Mistake) {
+	switch p.Kind {
+	case Word:
+		v.word = protocol.OneLine(w)
+		return v, r.length(p, v.word)
+	case Text:
+		v.word = readable(w)
+		return v, r.length(p, v.word)
+	case Integer:
+		v.number, m = r.integer(p, w)
+	case Duration:
+		v.number, m = r.duration(p, w)
+	case Choice:
+		v.word, m = r.choice(p, w)
+	case Switch:
+		v.on, m = r.onOff(p, w)
+	case Person:
+		v.person, v.in, m = r.somebody(p, w)
+	case Room:
+		if choice, ok := oneOf(p.Choices, w); ok {
+			v.word = choice
+			return v, nil
+		}
+		v.room, m = r.findRoom(ownRooms(r.tx, r.ev.Sender), w, p.Fuzzy)
+	}
+	return v, m
+}
+
+// label is how the help and mistakes call a parameter.
+func (p *Param) label() protocol.Text {
+	if p.ByName() {
+		return protocol.Code("--" + p.Name)
+	}
+	return protocol.Code(strings.ToUpper(p.Name))
+}
+
+func (r *run) length(p *Param, w string) *Mistake {
+	n := utf8.RuneCountInString(w)
+	if p.within(int64(n)) {
+		return nil
+	}
+	if int64(n) < p.Min {
+		return r.mistake("too short", p.label(), protocol.Plainf(" has %d characters; it needs at least %d.", n, p.Min))
+	}
+	return r.mistake("too long", p.label(), protocol.Plainf(" has %d characters; at most %d fit.", n, p.Max))
+}
+
+func (r *run) integer(p *Param, w string) (int64, *Mistake) {
+	n, err := strconv.ParseInt(strings.TrimPrefix(w, "+"), 10, 64)
+	if err != nil || strings.HasPrefix(w, "+-") {
+		return 0, r.mistake("not a number", words(w), " is not a whole number, which ", p.label(), " has to be", numbers(p), ".")
+	}
+	if !p.within(n) {
+		return 0, r.mistake("a number out of bounds", p.label(), " cannot be ", strconv.FormatInt(n, 10), "; it has to be a number", numbers(p), ".")
+	}
+	return n, nil
+}
+
+// numbers says the bounds of an integer.
+func numbers(p *Param) string {
+	switch {
+	case !p.bounded():
+		return ""
+	case p.Max == math.MaxInt64:
+		return " from " + strconv.FormatInt(p.Min, 10) + " on"
+	}
+	return " from " + strconv.FormatInt(p.Min, 10) + " to " + strconv.FormatInt(p.Max, 10)
+}
+
+func (r *run) duration(p *Param, w string) (int64, *Mistake) {
+	d, ok := ParseDuration(w)
+	if !ok {
+		return 0, r.mistake("not a length of time", words(w), " is not a length of time. Write it like ",
+			protocol.Code("90m"), ", ", protocol.Code("2h30m"), ", ", protocol.Code("3d"), " or ", protocol.Code("1w"), ".")
+	}
+	if !p.within(int64(d)) {
+		bounds := "from " + FormatDuration(time.Duration(p.Min)) + " to " + FormatDuration(time.Duration(p.Max))
+		if p.Max == math.MaxInt64 {
+			bounds = "at least " + FormatDuration(time.Duration(p.Min))
+		}
+		return 0, r.mistake("a length of time out of bounds", p.label(), " cannot be ", FormatDuration(d), "; it has to be ", bounds, ".")
+	}
+	return int64(d), nil
+}
+
+func (r *run) choice(p *Param, w string) (string, *Mistake) {
+	if choice, ok := oneOf(p.Choices, w); ok {
+		return choice, nil
+	}
+	var all []protocol.Text
+	for _, c := range p.Choices {
+		all = append(all, protocol.Code(c))
+	}
+	m := r.mistake("not one of the choices", p.label(), " cannot be ", words(w), "; it is one of ", list(all, "and"), ".")
+	if near := nearest(w, p.Choices, 1); len(near) > 0 {
+		m.and(" Did you mean ", all[near[0]], "?")
+	}
+	return "", m
+}
+
+func oneOf(choices []string, w string) (string, bool) {
+	i := slices.IndexFunc(choices, func(c string) bool { return fold(c) == fold(w) })
+	if i < 0 {
+		return "", false
+	}
+	return choices[i], true
+}
+
+func (r *run) onOff(p *Param, w string) (bool, *Mistake) {
+	switch fold(w) {
+	case "yes", "on", "true", "1":
+		return true, nil
+	case "no", "off", "false", "0":
+		return false, nil
+	}
+	return false, r.mistake("neither yes nor no", p.label(), " is yes or no, not ", words(w), ".")
+}
+
+// units of a length of time, from the longest to the shortest.
+var units = []struct {
+	name string
+	d    time.Duration
+}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
+
+// ParseDuration understands a length of time as people write it: numbers with w, d, h, m or s behind them, each at most
+// once and the longer before the shorter, as in 90m, 2h30m, 3d or 1w.
+func ParseDuration(s string) (time.Duration, bool) {
+	s = strings.ReplaceAll(fold(s), " ", "")
+	var total time.Duration
+	from := 0 // the first unit that may still come
+	for s != "" {
+		digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
+		n, err := strconv.ParseInt(s[:digits], 10, 64)
+		if err != nil || digits == len(s) {
+			return 0, false
+		}
+		i := slices.IndexFunc(units[from:], func(u struct {
+			name string
+			d    time.Duration
+		}) bool {
+			return u.name == s[digits:digits+1]
+		})
+		if i < 0 {
+			return 0, false
+		}
+		unit := units[from+i].d
+		if n > int64((math.MaxInt64-total)/unit) {
+			return 0, false
+		}
+		total += time.Duration(n) * unit
+		from += i + 1
+		s = s[digits+1:]
+	}
+	return total, from > 0
+}
+
+// FormatDuration writes a length of time, to the second, so that ParseDuration understands it.
+func FormatDuration(d time.Duration) string {
+	if d < 0 {
+		return "-" + FormatDuration(-max(d, -math.MaxInt64))
+	}
+	var b strings.Builder
+	for _, u := range units[1:] { // people count days rather than weeks
+		if n := d / u.d; n > 0 {
+			b.WriteString(strconv.FormatInt(int64(n), 10) + u.name)
+			d -= n * u.d
+		}
+	}
+	if b.Len() == 0 {
+		return "0s"
+	}
+	return b.String()
+}

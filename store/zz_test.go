@@ -1,5 +1,0 @@
-package store
-func holdFile([]string){}
-func openFlipped([]string){}
-func commitUntilLimit([]string){}
-func commitAndCount([]string){}
