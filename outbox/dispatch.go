@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	// inFlight is how many attempts of one network run at once.
-	inFlight     = 32
+	// inFlight is how many attempts to send run at once on one network, and how many to ask.
+	inFlight = 32
+	// endTurn is how many entries one call of Next ends at most.
+	endTurn      = 256
 	firstBackoff = time.Second
 	maxBackoff   = 5 * time.Minute
 )
@@ -34,31 +36,34 @@ type Attempt struct {
 // Dispatcher decides what is to be sent next. It belongs to the one goroutine that makes commits; a commit that it
 // took part in and that failed leaves it of no use.
 type Dispatcher struct {
-	networks map[protocol.Network]*network
-	lanes    map[string]*lane
-	newest   map[protocol.Key]uint64 // the newest waiting edit of each message
+	routes map[string]*route
+	lanes  map[string]*lane
+	newest map[protocol.Key]uint64 // the newest waiting edit of each message
 }
 
-type network struct {
-	online bool
-	flying int      // attempts that run
-	ready  laneHeap // lanes that are not busy
+// route is one of the two ways to a network, that of messages or, after askLane, that of asks: a slow answer takes the
+// place of no message.
+type route struct {
+	network protocol.Network
+	online  bool
+	flying  int      // attempts that run
+	ready   laneHeap // lanes that are not busy
 }
 
 // lane is one in which something waits.
 type lane struct {
-	name    string
-	network *network
-	due     time.Time // when its head is to be looked at: when it is due or expires
-	order   uint64    // number of the head, so that who waited longest comes first
-	busy    protocol.Key
-	index   int // in the heap; -1 while it is not there
+	name  string
+	route *route
+	due   time.Time // when its head is to be looked at: when it is due or expires
+	order uint64    // number of the head, so that who waited longest comes first
+	busy  protocol.Key
+	index int // in the heap; -1 while it is not there
 }
 
 // NewDispatcher returns a Dispatcher to which all networks are offline.
 func NewDispatcher() *Dispatcher {
 	return &Dispatcher{
-		networks: map[protocol.Network]*network{}, lanes: map[string]*lane{}, newest: map[protocol.Key]uint64{},
+		routes: map[string]*route{}, lanes: map[string]*lane{}, newest: map[protocol.Key]uint64{},
 	}
 }
 
@@ -70,15 +75,20 @@ func (d *Dispatcher) Load(tx *store.Tx) {
 }
 
 // SetOnline says whether attempts can be made on the network.
-func (d *Dispatcher) SetOnline(name protocol.Network, online bool) { d.network(name).online = online }
-
-func (d *Dispatcher) network(name protocol.Network) *network {
-	n := d.networks[name]
-	if n == nil {
-		n = &network{}
-		d.networks[name] = n
+func (d *Dispatcher) SetOnline(name protocol.Network, online bool) {
+	for _, way := range []string{"", askLane} {
+		d.route(way, name).online = online
 	}
-	return n
+}
+
+func (d *Dispatcher) route(way string, network protocol.Network) *route {
+	name := way + string(network)
+	r := d.routes[name]
+	if r == nil {
+		r = &route{network: network}
+		d.routes[name] = r
+	}
+	return r
 }
 
 // Add takes note of an entry that has been enqueued.
@@ -89,20 +99,26 @@ func (d *Dispatcher) Add(q store.Queued) {
 	if d.lanes[q.Lane] != nil {
 		return // its head comes first
 	}
-	l := &lane{name: q.Lane, network: d.network(laneNetwork(q.Lane)), index: -1}
+	l := &lane{name: q.Lane, route: d.laneRoute(q.Lane), index: -1}
 	d.lanes[q.Lane] = l
 	d.ready(l, q)
 }
 
-// ready puts a lane into the heap of its network with q as its head.
+// ready puts a lane into the heap of its route with q as its head.
 func (d *Dispatcher) ready(l *lane, q store.Queued) {
 	l.due, l.order = q.Due, q.Number
-	heap.Push(&l.network.ready, l)
+	if !q.Expires.IsZero() && q.Expires.Before(l.due) {
+		l.due = q.Expires
+	}
+	heap.Push(&l.route.ready, l)
 }
 
-// laneNetwork returns the network of a lane, whose name is that of a room or a person, after askLane for asks.
-func laneNetwork(name string) protocol.Network {
-	return protocol.RoomID(strings.TrimPrefix(name, askLane)).Network()
+// laneRoute returns the route of a lane, whose name is that of a room or a person, after askLane for asks.
+func (d *Dispatcher) laneRoute(name string) *route {
+	if room, ok := strings.CutPrefix(name, askLane); ok {
+		return d.route(askLane, protocol.RoomID(room).Network())
+	}
+	return d.route("", protocol.RoomID(name).Network())
 }
 
 // Waiting returns in how many lanes something waits or is being sent.
@@ -110,8 +126,8 @@ func (d *Dispatcher) Waiting() int { return len(d.lanes) }
 
 // Busy tells whether on a network that is online anything is being sent or is due.
 func (d *Dispatcher) Busy(now time.Time) bool {
-	for _, n := range d.networks {
-		if n.flying > 0 || n.online && len(n.ready) > 0 && !n.ready[0].due.After(now) {
+	for _, r := range d.routes {
+		if r.flying > 0 || r.online && len(r.ready) > 0 && !r.ready[0].due.After(now) {
 			return true
 		}
 	}
@@ -121,11 +137,11 @@ func (d *Dispatcher) Busy(now time.Time) bool {
 // Wake returns when Next has something to do again; zero if nothing waits for a time.
 func (d *Dispatcher) Wake() time.Time {
 	var wake time.Time
-	for _, n := range d.networks {
-		if len(n.ready) == 0 || !n.online || n.flying >= inFlight {
+	for _, r := range d.routes {
+		if len(r.ready) == 0 || !r.online || r.flying >= inFlight {
 			continue
 		}
-		if due := n.ready[0].due; wake.IsZero() || due.Before(wake) {
+		if due := r.ready[0].due; wake.IsZero() || due.Before(wake) {
 			wake = due
 		}
 	}
@@ -136,29 +152,30 @@ func (d *Dispatcher) Wake() time.Time {
 // expired, is superseded or can never be sent it ends; the answers of asks among it are to be handled in the same
 // commit.
 func (d *Dispatcher) Next(c *store.Commit, limit int) (attempts []Attempt, answers []protocol.Event) {
-	for _, name := range slices.Sorted(maps.Keys(d.networks)) { // in order, so that the same history goes the same way
-		n := d.networks[name]
-		for n.online && n.flying < inFlight && len(attempts) < limit && len(n.ready) > 0 && !n.ready[0].due.After(c.Now()) {
-			l := heap.Pop(&n.ready).(*lane)
-			a, ended, ok := d.head(c, l)
+	ends := endTurn
+	for _, name := range slices.Sorted(maps.Keys(d.routes)) { // in order, so that the same history goes the same way
+		r := d.routes[name]
+		for r.online && r.flying < inFlight && len(attempts) < limit && ends > 0 && len(r.ready) > 0 && !r.ready[0].due.After(c.Now()) {
+			l := heap.Pop(&r.ready).(*lane)
+			a, ended, ok := d.head(c, l, &ends)
 			answers = append(answers, ended...)
 			if !ok {
 				continue
 			}
-			a.Network = name
+			a.Network = r.network
 			l.busy = a.Key
-			n.flying++
+			r.flying++
 			attempts = append(attempts, a)
 		}
 	}
 	return attempts, answers
 }
 
-// head begins an attempt with the first entry of a lane that can be sent, and puts the lane back where that one is not
-// due yet.
-func (d *Dispatcher) head(c *store.Commit, l *lane) (a Attempt, answers []protocol.Event, ok bool) {
+// head begins an attempt with the first entry of a lane that can be sent. It puts the lane back where that one is not due
+// yet, and where as many entries were ended before it as may be.
+func (d *Dispatcher) head(c *store.Commit, l *lane, ends *int) (a Attempt, answers []protocol.Event, ok bool) {
 	for q := range c.Read().Queue(l.name, 0) {
-		if q.Due.After(c.Now()) && (q.Expires.IsZero() || q.Expires.After(c.Now())) {
+		if *ends == 0 || q.Due.After(c.Now()) && (q.Expires.IsZero() || q.Expires.After(c.Now())) {
 			d.ready(l, q)
 			return a, answers, false
 		}
@@ -174,7 +191,13 @@ func (d *Dispatcher) head(c *store.Commit, l *lane) (a Attempt, answers []protoc
 		default:
 			var original store.Sent
 			if q.Message != "" && q.Message != q.Key {
-				if original = c.Read().Sent(q.Message); original.State != store.StateSent {
+				original = c.Read().Sent(q.Message)
+				if original.State == store.StateQueued && original.Lane != l.name { // in its own lane it would come first
+					q.Due = c.Now().Add(firstBackoff)
+					d.ready(l, q)
+					return a, answers, false
+				}
+				if original.State != store.StateSent {
 					reason = "the message that it belongs to was not sent"
 					break
 				}
@@ -184,6 +207,7 @@ func (d *Dispatcher) head(c *store.Commit, l *lane) (a Attempt, answers []protoc
 			return Attempt{Key: q.Key, Out: e.Out, Ask: e.Ask, Try: try}, answers, true
 		}
 		answers = append(answers, d.end(c, q, state, protocol.Ref{}, reason)...)
+		*ends--
 	}
 	delete(d.lanes, l.name)
 	return a, answers, false
@@ -198,19 +222,20 @@ func (d *Dispatcher) Done(c *store.Commit, key protocol.Key, ref protocol.Ref, e
 		return nil
 	}
 	var se *protocol.SendError
+	words := fmt.Sprint(err) // unlike err.Error it survives an error that wraps nothing
 	switch errors.As(err, &se); {
 	case err == nil:
 		d.end(c, q, store.StateSent, ref, "")
 	case se != nil && se.Ambiguous:
-		answers = d.end(c, q, store.StateAmbiguous, protocol.Ref{}, err.Error())
+		answers = d.end(c, q, store.StateAmbiguous, protocol.Ref{}, words)
 	case se != nil && se.Final:
-		answers = d.end(c, q, store.StateFailed, protocol.Ref{}, err.Error())
+		answers = d.end(c, q, store.StateFailed, protocol.Ref{}, words)
 	default:
 		wait := backoff(q)
 		if se != nil && se.RetryAfter > 0 {
 			wait = se.RetryAfter
 		}
-		c.Postpone(q, c.Now().Add(wait), err.Error())
+		c.Postpone(q, c.Now().Add(wait), words)
 	}
 	d.release(c, q.Lane, key)
 	return answers
@@ -241,7 +266,7 @@ func (d *Dispatcher) Received(c *store.Commit, key protocol.Key, ref protocol.Re
 	d.end(c, q, store.StateSent, ref, "")
 	if l := d.lanes[q.Lane]; l != nil && l.busy == "" {
 		// It had not been tried again since a restart.
-		heap.Remove(&l.network.ready, l.index)
+		heap.Remove(&l.route.ready, l.index)
 		d.next(c, l)
 	}
 }
@@ -253,7 +278,7 @@ func (d *Dispatcher) LeaveRoom(c *store.Commit, room protocol.RoomID) (answers [
 			answers = append(answers, d.end(c, q, store.StateEnded, protocol.Ref{}, "the bot is no longer in the room")...)
 		}
 		if l := d.lanes[name]; l != nil && l.busy == "" {
-			heap.Remove(&l.network.ready, l.index)
+			heap.Remove(&l.route.ready, l.index)
 			delete(d.lanes, name)
 		}
 	}
@@ -297,7 +322,7 @@ func (d *Dispatcher) release(c *store.Commit, name string, key protocol.Key) {
 		return
 	}
 	l.busy = ""
-	l.network.flying--
+	l.route.flying--
 	d.next(c, l)
 }
 

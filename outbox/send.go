@@ -71,7 +71,9 @@ func Ask(tx *store.Tx, a protocol.Ask) (protocol.Key, error) {
 	case protocol.AskReactions:
 		e.Message = want.Original
 	}
-	e.Lane = askLane + lane
+	if lane != "" {
+		e.Lane = askLane + lane
+	} // Enqueue refuses what goes nowhere
 	tx.Enqueue(e)
 	return a.Key, tx.Err()
 }

@@ -134,7 +134,7 @@ func (a *applier) own(c protocol.MemberChange) {
 		a.begin()
 		a.join(c)
 		a.note(BotJoined, "")
-		a.ask(protocol.AskMembers{}, listDeadline)
+		a.ask("members", protocol.Ask{Room: a.ev.Room, Want: protocol.AskMembers{}, Expires: a.tx.Now().Add(listDeadline)})
 	case protocol.Invited, protocol.Knocking:
 		if a.info.Joined() {
 			a.result.Ignored = "the bot is in the room already"
@@ -148,12 +148,13 @@ func (a *applier) own(c protocol.MemberChange) {
 			return
 		}
 		a.drop()
+		a.powers(nil)
 		a.tx.StopTimer(timerRead)
 		what := map[protocol.Membership]What{protocol.Kicked: BotKicked, protocol.Banned: BotBanned}[c.Membership]
 		if what == "" {
 			what = BotLeft
 		}
-		a.note(what, c.Reason)
+		a.note(what, protocol.Shorten(protocol.OneLine(c.Reason), nameLength))
 	}
 	a.power(c.User, c.Power)
 }
@@ -183,11 +184,14 @@ func (a *applier) join(c protocol.MemberChange) {
 	was, ok := getRow(a.tx, a.ev.Room, c.User)
 	stayed := ok && a.info.counts(was)
 	r := row{Name: protocol.Shorten(c.Name, nameLength), Mark: a.info.mark(), Since: a.tx.Now(), Bot: c.Bot || c.Self, Self: c.Self}
-	if stayed {
+	switch {
+	case stayed:
 		r.Since = was.Since
 		if c.Name == "" {
 			r.Name = was.Name
 		}
+	case c.Profile && a.info.Members != Known:
+		r.Since = time.Time{} // they were here before the list is
 	}
 	a.place(c.User, r, stayed, was)
 }
@@ -210,6 +214,8 @@ func (a *applier) leave(user protocol.UserID) {
 	stood := ok && a.info.counts(was)
 	if stood {
 		a.info.Count--
+	}
+	if ok { // also where it stood for an earlier generation and was not swept yet
 		a.tell(user, false)
 	}
 	a.dirty = true
@@ -235,6 +241,16 @@ func (a *applier) power(user protocol.UserID, p protocol.Power) {
 	}
 }
 
+// powers makes these, and nobody else, those who may moderate.
+func (a *applier) powers(users []protocol.UserID) {
+	for k := range a.tx.Prefix(moderators, store.Key(a.ev.Room, "")) {
+		a.tx.Delete(moderators, k)
+	}
+	for _, user := range users {
+		a.power(user, protocol.PowerModerator)
+	}
+}
+
 func (a *applier) change(c protocol.Change) {
 	switch c := c.(type) {
 	case protocol.Renamed:
@@ -252,12 +268,7 @@ func (a *applier) change(c protocol.Change) {
 	case protocol.Available:
 		a.info.Outage = !c.Reachable
 	case protocol.PowersChanged:
-		for k := range a.tx.Prefix(moderators, store.Key(a.ev.Room, "")) {
-			a.tx.Delete(moderators, k)
-		}
-		for _, user := range c.Moderators {
-			a.power(user, protocol.PowerModerator)
-		}
+		a.powers(c.Moderators)
 	case protocol.Upgraded:
 		a.upgrade(c.Successor)
 	}
@@ -273,13 +284,14 @@ func (a *applier) upgrade(successor protocol.RoomID) {
 	a.fail(err)
 	a.tx.Tell(protocol.Scope(successor), protocol.Internal{Kind: tellSucceeds, Data: data})
 	if a.info.Joined() && !a.ev.History {
-		_, err := outbox.Ask(a.tx, protocol.Ask{Room: successor, Want: protocol.AskJoin{}, Expires: a.tx.Now().Add(joinDeadline)})
-		a.fail(err)
+		a.ask("successor", protocol.Ask{Room: successor, Want: protocol.AskJoin{}, Expires: a.tx.Now().Add(joinDeadline)})
 	}
 }
 
-func (a *applier) ask(want protocol.Want, within time.Duration) {
-	_, err := outbox.Ask(a.tx, protocol.Ask{Room: a.ev.Room, Want: want, Expires: a.tx.Now().Add(within)})
+// ask asks under a key of its own: what features send in answer to the same event gets the keys that are counted.
+func (a *applier) ask(name string, ask protocol.Ask) {
+	ask.Key = protocol.DeriveKey(string(a.ev.Room), string(a.ev.ID), "rooms", name)
+	_, err := outbox.Ask(a.tx, ask)
 	a.fail(err)
 }
 

@@ -3,11 +3,11 @@
 // # Promises
 //
 //   - What is recorded of a room outlives every leave, kick and ban: its name, its floor, its successor. Only the
-//     members are dropped.
+//     members are dropped, and who of them may moderate.
 //   - Membership has generations. The bot's own join starts one, in which nobody is known until the network's list of
 //     members is in. A list that could not be read makes the members unknown, never none.
 //   - What lies before the own join (history) never changes who is a member.
-//   - While a list is being read, a join or leave that happens meanwhile wins over the list.
+//   - A join or leave that comes after a list was asked for ([Await]), or while it is being read, wins over the list.
 //   - Dropping or replacing the members of a room, however many, takes effect at once; the rows are cleared away
 //     later, in slices.
 //

@@ -26,8 +26,8 @@ func Split(ev protocol.Event) []protocol.Event {
 	if !whole || !isAnswer && len(list.Members) <= PartSize {
 		return []protocol.Event{ev}
 	}
-	if list.List == "" {
-		list.List = string(ev.ID)
+	if list.List == "" || isAnswer {
+		list.List = string(ev.ID) // by which Await knows it
 	}
 	members := slices.Clone(list.Members)
 	slices.SortFunc(members, func(a, b protocol.Member) int { return strings.Compare(string(a.User), string(b.User)) })
@@ -50,6 +50,24 @@ func Split(ev protocol.Event) []protocol.Event {
 	return out
 }
 
+// Await notes that a list of members is about to be asked for, under the id of the event that will bring it. What happens
+// from here on wins over the list: which moment it shows is known to the network alone. The transaction has the room as
+// its scope.
+func Await(tx *store.Tx, room protocol.RoomID, answer protocol.EventID) error {
+	info, _ := Get(tx, room)
+	if !info.Joined() {
+		return nil
+	}
+	info.begin(string(answer))
+	return put(tx, info)
+}
+
+// begin begins the reading of a list, in place of the one that is being read.
+func (i *Info) begin(list string) {
+	i.Marks++
+	i.Reading = &reading{List: list, Mark: i.Marks}
+}
+
 // memberList takes in one part of a list.
 func (a *applier) memberList(list protocol.MemberList) {
 	if !a.info.Joined() {
@@ -65,11 +83,11 @@ func (a *applier) memberList(list protocol.MemberList) {
 		name = string(a.ev.ID)
 	}
 	a.dirty = true
-	if list.Part == 0 {
-		a.info.Marks++
-		a.info.Reading = &reading{List: name, Mark: a.info.Marks}
-	}
 	rd := a.info.Reading
+	if list.Part == 0 && (rd == nil || rd.List != name || rd.Next != 0) {
+		a.info.begin(name)
+		rd = a.info.Reading
+	}
 	if rd == nil || rd.List != name || rd.Next != list.Part {
 		a.result.Ignored = "part of a list that is no longer being read"
 		return
@@ -92,7 +110,13 @@ func (a *applier) listed(m protocol.Member) {
 		return // it has changed since the list was begun, or stands in the list twice
 	}
 	stayed := ok && a.info.counts(was)
-	r := row{Name: protocol.Shorten(m.Name, nameLength), Mark: rd.Mark, Since: m.Since, Bot: m.Bot || m.Self, Self: m.Self}
+	r := row{Name: protocol.Shorten(m.Name, nameLength), Mark: rd.Mark, Since: m.Since.UTC(), Bot: m.Bot || m.Self, Self: m.Self}
+	switch now := a.tx.Now(); { // senders tell any time, also one that cannot be written down
+	case r.Since.After(now):
+		r.Since = now
+	case r.Since.Unix() < 0:
+		r.Since = time.Time{}
+	}
 	if stayed {
 		r.Since = was.Since
 	} else if r.Since.IsZero() && a.info.Members == Known {
@@ -121,6 +145,9 @@ func (a *applier) listFailed(fault string) {
 		a.note(ListFailed, fault)
 	}
 	a.dirty = true
+	if a.info.Reading != nil {
+		a.tx.SetTimer(timerSweep, a.tx.Now(), nil) // of those who left meanwhile
+	}
 	a.info.Members, a.info.Reading, a.info.Fault = Unknown, nil, fault
 	failures := 0
 	if data := a.tx.TimerData(timerRead); data != nil {

@@ -17,5 +17,7 @@
 //   - A cursor is saved in the commit that handles the last event before it, never earlier.
 //   - The membership and state of rooms is brought up to date before and apart from features: their failure does not
 //     undo it.
+//   - Whoever asks is answered once: with what the network says, or with why there is no answer. What answers an ask that
+//     has ended meanwhile, because the bot left the room, changes nothing.
 //   - An error of the store ends the Step, and the process with it. Nothing goes on after it.
 package bot

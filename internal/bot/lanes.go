@@ -20,15 +20,17 @@ type Batch struct {
 	Events  []protocol.Event
 	Cursor  protocol.Cursor
 
-	left int           // events that are not handled yet
-	done chan struct{} // closed by the Runner when all are handled; nil where there is none
+	left   int           // events that are not handled yet
+	weight int64         // of Events in memory, as the Runner counts it
+	done   chan struct{} // closed by the Runner when all are handled; nil where there is none
 }
 
 // queued is an event in a lane.
 type queued struct {
 	event protocol.Event
-	batch *Batch // nil for what the bot made itself
-	bad   error  // why it is refused
+	batch *Batch       // nil for what the bot made itself
+	bad   error        // why it is refused
+	ask   protocol.Key // what it answers; zero means nothing
 }
 
 // lane is the queue of one scope.

@@ -49,8 +49,9 @@ type Machine struct {
 	lanes    *lanes
 	outbox   *outbox.Dispatcher
 	sweep    sweep
-	retry    bool // whether dead letters may wait to be tried again
-	reacting bool // whether reactors may have facts to read
+	retries  []uint64 // dead letters that are to be tried again
+	reacting bool     // whether reactors may have facts to read
+	ending   bool     // whether no attempt may begin any more
 }
 
 // Input is something that a Step takes: one of the types below.
@@ -83,11 +84,15 @@ type Online struct {
 // RetryDead wants a dead letter to be tried again.
 type RetryDead struct{ ID uint64 }
 
+// Ending says that no attempt is to begin any more: what waits is left to the next run.
+type Ending struct{}
+
 func (Admitted) input()  {}
 func (Sent) input()      {}
 func (Answered) input()  {}
 func (Online) input()    {}
 func (RetryDead) input() {}
+func (Ending) input()    {}
 
 // Effects is what is to be done in the world after a Step.
 type Effects struct {
@@ -107,13 +112,18 @@ func NewMachine(c MachineConfig) (*Machine, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Machine{MachineConfig: c, lanes: newLanes(), outbox: outbox.NewDispatcher(), retry: true, reacting: true}
+	m := &Machine{MachineConfig: c, lanes: newLanes(), outbox: outbox.NewDispatcher(), reacting: true}
 	err := c.Store.View(func(tx *store.Tx) error {
 		m.outbox.Load(tx)
+		for l := range tx.Letters(0) {
+			if l.Retry {
+				m.retries = append(m.retries, l.ID)
+			}
+		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the outbox: %w", err)
+		return nil, fmt.Errorf("read the outbox and the dead letters: %w", err)
 	}
 	return m, nil
 }
@@ -139,7 +149,10 @@ func (m *Machine) Step(now time.Time, inputs []Input) (Effects, error) {
 	if err != nil {
 		return Effects{}, fmt.Errorf("step: %w", err)
 	}
-	return fx, m.plan(&fx, now)
+	if err := m.plan(&fx, now); err != nil {
+		return Effects{}, err
+	}
+	return fx, nil
 }
 
 // plan says when the next Step has something to do.
@@ -155,10 +168,14 @@ func (m *Machine) plan(fx *Effects, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read the timers: %w", err)
 	}
-	busy := m.lanes.size > 0 || m.retry || m.reacting
-	fx.More = busy || m.sweep.running() || due(timer, now) || due(m.outbox.Wake(), now)
+	busy := m.lanes.size > 0 || len(m.retries) > 0 || m.reacting
+	send := m.outbox.Wake()
+	if m.ending {
+		send = time.Time{}
+	}
+	fx.More = busy || m.sweep.running() || due(timer, now) || due(send, now)
 	fx.Quiet = !busy && !due(timer, now) && !m.outbox.Busy(now)
-	fx.Wake = earliest(timer, m.outbox.Wake(), m.sweep.next)
+	fx.Wake = earliest(timer, send, m.sweep.next)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/events"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -364,4 +365,61 @@ func TestABrokenStoreEndsTheStep(t *testing.T) {
 		t.Error("a step on a closed store went well")
 	}
 	r.store, _ = store.Open(store.Config{Path: r.path})
+}
+
+func TestAnErrorWithoutWordsIsAnError(t *testing.T) {
+	r := newRig(t)
+	r.joined(lobby)
+	r.answering()
+	for want, err := range map[store.State]error{
+		store.StateFailed: &protocol.SendError{Final: true},
+		store.StateQueued: (*protocol.SendError)(nil),
+	} {
+		ev := r.say(lobby, string(want))
+		a := r.admit(ev)
+		r.step(Sent{Key: a[0].Key, Err: err})
+		if s := r.sent(a[0].Key); s.State != want {
+			t.Errorf("%#v made of it %+v", err, s)
+		}
+	}
+}
+
+func TestAnOwnEndWithALongReasonIsTakenIn(t *testing.T) {
+	r := newRig(t)
+	r.joined(lobby)
+	kick := r.own(protocol.Kicked)
+	c := kick.Body.(protocol.MemberChange)
+	c.Reason = string(slices.Repeat([]byte("x"), 2<<20))
+	kick.Body = c
+	r.admit(kick)
+	if _, info := r.members(); info.Joined() {
+		t.Error("the bot thinks that it is still there")
+	}
+}
+
+func TestReactorsSeeWhatTheEndOfAnAskBrings(t *testing.T) {
+	r := newRig(t)
+	r.close()
+	var seen []string
+	reactor := events.Reactor{Name: "watch", React: func(_ *store.Tx, f events.Fact) error {
+		seen = append(seen, f.Keys["what"])
+		return nil
+	}}
+	r.reactors = []events.Reactor{reactor}
+	r.open()
+	r.joined(lobby)
+	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (out Outcome, err error) {
+		if _, ok := ev.Body.(protocol.Message); ok {
+			r.now = r.now.Add(time.Second)
+		}
+		return Outcome{}, nil
+	}
+	r.admit(r.own(protocol.Joined)) // asks
+	a := r.asked(1)[0]
+	r.step(Answered{Ask: *a.Ask, Attempt: a.Try.N, Err: errors.New("passing")})
+	seen = nil
+	r.later(time.Hour) // the ask has expired
+	if len(seen) != 1 || seen[0] != "members-unknown" {
+		t.Errorf("reactors saw %q", seen)
+	}
 }

@@ -69,13 +69,14 @@ type model struct {
 	rooms    []*modelRoom
 	waiting  []Input // what the network will say next
 	attempts []outbox.Attempt
-	handed   []protocol.Ref // everything that was ever delivered and acknowledged
+	lists    map[string]protocol.MemberList // what the network had when an attempt to ask began
+	handed   []protocol.Ref                 // everything that was ever delivered and acknowledged
 }
 
 var modelUsers = []protocol.UserID{"console:ann", "console:ben", "console:cleo", "console:dan"}
 
 func newModel(t *rapid.T, dir string) *model {
-	m := &model{path: filepath.Join(dir, "moot.db"), now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)}
+	m := &model{path: filepath.Join(dir, "moot.db"), lists: map[string]protocol.MemberList{}, now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)}
 	for _, id := range []protocol.RoomID{"console:a", "console:b"} {
 		m.rooms = append(m.rooms, &modelRoom{
 			id: id, members: map[protocol.UserID]bool{}, live: map[protocol.EventID]bool{}, dead: map[protocol.EventID]bool{},
@@ -162,6 +163,11 @@ func (m *model) step(t *rapid.T) {
 			t.Fatal(err)
 		}
 		m.attempts = append(m.attempts, fx.Attempts...)
+		for _, a := range fx.Attempts {
+			if a.Ask != nil {
+				m.lists[attemptID(a)] = m.list(m.room(a.Ask.Room))
+			}
+		}
 		if !fx.More {
 			return
 		}
@@ -185,6 +191,8 @@ func (m *model) network(t *rapid.T, fail bool) {
 			in.Err = &protocol.SendError{Final: true, Err: protocol.ErrGone}
 		case fail:
 			in.Err = fmt.Errorf("the network does not feel like it")
+		case rapid.Bool().Draw(t, "as of when it was asked"):
+			in.Result = m.lists[attemptID(a)]
 		default:
 			in.Result = m.list(r)
 		}
@@ -208,6 +216,8 @@ func (m *model) network(t *rapid.T, fail bool) {
 	m.step(t)
 }
 
+func attemptID(a outbox.Attempt) string { return fmt.Sprint(a.Key, a.Try.N) }
+
 func (m *model) list(r *modelRoom) protocol.MemberList {
 	l := protocol.MemberList{Last: true, Members: []protocol.Member{{User: "console:moot", Self: true, Bot: true}}}
 	for u := range r.members {
@@ -224,6 +234,9 @@ func (m *model) settle(t *rapid.T) {
 			m.now = m.now.Add(2 * time.Hour)
 			m.step(t)
 			if len(m.attempts) == 0 {
+				if n := m.machine.outbox.Waiting(); n != 0 || m.machine.outbox.Busy(m.now) {
+					t.Fatalf("the network is at rest, but %d lanes are not", n)
+				}
 				return
 			}
 		}
@@ -383,6 +396,20 @@ func TestModel(t *testing.T) {
 				// The server replays the timeline, with what the bot has handled and what it was not there for.
 				m.say(r, "console:moot", protocol.MemberChange{User: "console:moot", Self: true, Membership: protocol.Joined})
 				r.botIn = true
+				from := max(0, len(r.timeline)-rapid.IntRange(1, 30).Draw(t, "replayed"))
+				m.deliver(t, r.timeline[from:]...)
+			},
+			"botIsThrownOutAndBackBeforeItKnows": func(t *rapid.T) {
+				r := pick(t)
+				if !r.botIn {
+					return
+				}
+				m.say(r, "console:ann", protocol.MemberChange{User: "console:moot", Self: true, Membership: protocol.Kicked})
+				u := user(t)
+				delete(r.members, u)
+				m.say(r, u, protocol.MemberChange{User: u, Membership: protocol.Left})
+				r.out[m.say(r, u, protocol.Message{Text: "hi"}).ID] = true
+				m.say(r, "console:moot", protocol.MemberChange{User: "console:moot", Self: true, Membership: protocol.Joined})
 				from := max(0, len(r.timeline)-rapid.IntRange(1, 30).Draw(t, "replayed"))
 				m.deliver(t, r.timeline[from:]...)
 			},

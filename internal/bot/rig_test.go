@@ -20,10 +20,12 @@ type rig struct {
 	bus     *events.Bus
 	machine *Machine
 	feature *fake
-	now     time.Time
-	next    int
-	done    []*Batch
-	flying  []outbox.Attempt // attempts that have not ended
+	// reactors are those of the bus, from the next open on.
+	reactors []events.Reactor
+	now      time.Time
+	next     int
+	done     []*Batch
+	flying   []outbox.Attempt // attempts that have not ended
 }
 
 // fake is a feature whose doings a test says.
@@ -72,7 +74,7 @@ func (r *rig) open() {
 	if r.store, err = store.Open(store.Config{Path: r.path}); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.bus, err = events.Open(events.Config{Store: r.store, Kinds: []events.Kind{RoomKind}}); err != nil {
+	if r.bus, err = events.Open(events.Config{Store: r.store, Kinds: []events.Kind{RoomKind}, Reactors: r.reactors}); err != nil {
 		r.t.Fatal(err)
 	}
 	if r.machine, err = NewMachine(MachineConfig{Store: r.store, Bus: r.bus, Features: []Feature{r.feature}}); err != nil {

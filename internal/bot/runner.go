@@ -24,6 +24,9 @@ const (
 	inboxSize    = 1024
 	archiveEvery = time.Hour
 	archiveSlice = 256
+	// longestSleep is after what time the clock is looked at in any case: that of the machine may have been set, and
+	// timers of Go stand still while the machine sleeps.
+	longestSleep = time.Minute
 )
 
 // ErrStopping is what Admit returns when the bot takes nothing new any more.
@@ -55,7 +58,8 @@ type RunnerConfig struct {
 	StopTimeout time.Duration
 	// Hurry cuts that short when it is closed; nil never does.
 	Hurry <-chan struct{}
-	// MaxQueued is how many events may wait in memory; zero means DefaultMaxQueued.
+	// MaxQueued is how many events may wait in memory, where one with a long text counts as several; zero means
+	// DefaultMaxQueued. A single delivery may be larger.
 	MaxQueued int64
 	Log       *slog.Logger // nil means none
 }
@@ -68,11 +72,15 @@ type Runner struct {
 	settle   chan chan struct{}
 	room     *semaphore.Weighted // for events that wait in memory
 	closing  chan struct{}       // closed when Admit takes nothing new any more
+	ending   chan struct{}       // closed when what is queued is left to the next run
 	stopped  chan struct{}       // closed when Run has ended
 	sends    sync.WaitGroup      // attempts that run
 
 	waiting     []chan struct{} // of Settle; owned by loop
 	nextArchive time.Time       // owned by loop
+
+	mu     sync.Mutex
+	failed []error // how adapters failed; guarded by mu
 }
 
 // NewRunner returns a Runner.
@@ -96,6 +104,7 @@ func NewRunner(c RunnerConfig) (*Runner, error) {
 		settle:       make(chan chan struct{}),
 		room:         semaphore.NewWeighted(c.MaxQueued),
 		closing:      make(chan struct{}),
+		ending:       make(chan struct{}),
 		stopped:      make(chan struct{}),
 	}
 	for _, a := range c.Adapters {
@@ -114,36 +123,37 @@ func (r *Runner) Run(ctx context.Context) error {
 	// The adapters outlive ctx: what is queued is still handled and sent.
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
-	stop, stopNow := context.WithCancelCause(ctx)
-	defer stopNow(nil)
+	stop, stopNow := context.WithCancel(ctx)
+	defer stopNow()
 
 	ended := make(chan struct{}) // all adapters have
 	var adapters sync.WaitGroup
 	for _, a := range r.Adapters {
 		adapters.Go(func() {
-			if err := r.runAdapter(work, a); err != nil {
-				stopNow(err)
+			err := r.runAdapter(work, a)
+			if err == nil || errors.Is(err, ErrStopping) || work.Err() != nil && errors.Is(err, context.Canceled) {
+				return // it ends because the bot does
 			}
+			r.mu.Lock()
+			r.failed = append(r.failed, err)
+			r.mu.Unlock()
+			stopNow()
 		})
 	}
 	go func() {
 		adapters.Wait()
-		stopNow(nil)
+		stopNow()
 		close(ended)
 	}()
 
 	err := r.loop(stop, work, ended, stopWork)
 	close(r.stopped)
-	if err != nil {
-		stopWork()
-		<-ended
-		r.sends.Wait()
-		return err
-	}
-	if cause := context.Cause(stop); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
-		return cause
-	}
-	return nil
+	stopWork()
+	<-ended
+	r.sends.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(append([]error{err}, r.failed...)...)
 }
 
 func (r *Runner) runAdapter(ctx context.Context, a protocol.Adapter) (err error) {
@@ -196,6 +206,7 @@ func (r *Runner) loop(stop, work context.Context, ended <-chan struct{}, stopWor
 	)
 	end := func() {
 		ph, deadline, hurry = ending, nil, nil
+		close(r.ending)
 		stopWork()
 		go func() {
 			<-ended
@@ -218,13 +229,20 @@ func (r *Runner) loop(stop, work context.Context, ended <-chan struct{}, stopWor
 				return nil
 			}
 		}
+		if ph == ending {
+			inputs = append(inputs, Ending{}) // an attempt would be in vain, and yet count as one
+		}
 		var err error
 		if fx, err = r.Machine.Step(r.Clock.Now(), inputs); err != nil {
 			return err
 		}
 		r.act(work, fx, ph)
-		if err := r.archive(); err != nil {
-			return err
+		if ph == running {
+			more, err := r.archive()
+			if err != nil {
+				return err
+			}
+			fx.More = fx.More || more
 		}
 		if ph == draining && fx.Quiet && len(r.inbox) == 0 {
 			end()
@@ -271,33 +289,28 @@ func (r *Runner) wait(fx Effects, ph phase, w waits) ([]Input, signal) {
 	}
 	var wake <-chan time.Time
 	if !fx.Wake.IsZero() && ph != ending {
-		t := time.NewTimer(fx.Wake.Sub(r.Clock.Now()))
+		t := time.NewTimer(min(fx.Wake.Sub(r.Clock.Now()), longestSleep))
 		defer t.Stop()
 		wake = t.C
 	}
-	for {
-		select {
-		case in := <-r.inbox:
-			return r.drain([]Input{in}), none
-		case done := <-r.settle:
-			if fx.Quiet && len(r.inbox) == 0 {
-				close(done)
-				continue
-			}
-			r.waiting = append(r.waiting, done)
-		case <-wake:
-			return nil, none
-		case <-r.Clock.Jumped():
-			return nil, none
-		case <-w.stop:
-			return r.drain(nil), wantsStop
-		case <-w.deadline:
-			return r.drain(nil), wantsEnd
-		case <-w.hurry:
-			return r.drain(nil), wantsEnd
-		case <-w.idle:
-			return nil, allEnded
-		}
+	select {
+	case in := <-r.inbox:
+		return r.drain([]Input{in}), none
+	case done := <-r.settle:
+		r.waiting = append(r.waiting, done) // the next step tells: something may have become due since the last
+		return nil, none
+	case <-wake:
+		return nil, none
+	case <-r.Clock.Jumped():
+		return nil, none
+	case <-w.stop:
+		return r.drain(nil), wantsStop
+	case <-w.deadline:
+		return r.drain(nil), wantsEnd
+	case <-w.hurry:
+		return r.drain(nil), wantsEnd
+	case <-w.idle:
+		return nil, allEnded
 	}
 }
 
@@ -317,6 +330,7 @@ func (r *Runner) drain(inputs []Input) []Input {
 // act does what a step says.
 func (r *Runner) act(work context.Context, fx Effects, ph phase) {
 	for _, b := range fx.Done {
+		r.room.Release(b.weight)
 		close(b.done) // made by Admit
 	}
 	if fx.Appended {
@@ -362,20 +376,20 @@ func protect(f func() error) (err error) {
 	return f()
 }
 
-// archive moves a slice of old facts to the archive, when it is time for that.
-func (r *Runner) archive() error {
+// archive moves a slice of old facts to the archive, when it is time for that, and tells whether there are more.
+func (r *Runner) archive() (more bool, err error) {
 	now := r.Clock.Now()
 	if now.Before(r.nextArchive) {
-		return nil
+		return false, nil
 	}
-	_, more, err := r.Machine.Bus.ArchiveStep(now, archiveSlice)
+	_, more, err = r.Machine.Bus.ArchiveStep(now, archiveSlice)
 	if err != nil {
-		return fmt.Errorf("archive: %w", err)
+		return false, fmt.Errorf("archive: %w", err)
 	}
 	if !more {
 		r.nextArchive = now.Add(archiveEvery)
 	}
-	return nil
+	return more, nil
 }
 
 // Settle waits until nothing is queued, due or being sent, as far as what was admitted before goes.
@@ -405,42 +419,3 @@ func (r *Runner) RetryDead(id uint64) error {
 	}
 	return nil
 }
-
-// admitter is what an adapter sees of the Runner.
-type admitter struct {
-	*Runner
-	network protocol.Network
-}
-
-// Admit implements protocol.Admitter.
-func (a admitter) Admit(ctx context.Context, events []protocol.Event, cursor protocol.Cursor) error {
-	select {
-	case <-a.closing:
-		return ErrStopping
-	default:
-	}
-	weight := min(int64(len(events)), a.MaxQueued)
-	if err := a.room.Acquire(ctx, weight); err != nil {
-		return fmt.Errorf("wait for room: %w", err)
-	}
-	defer a.room.Release(weight)
-	b := &Batch{Network: a.network, Events: events, Cursor: cursor, done: make(chan struct{})}
-	select {
-	case <-a.closing:
-		return ErrStopping
-	case <-ctx.Done():
-		return ctx.Err()
-	case a.inbox <- Admitted{b}:
-	}
-	select {
-	case <-b.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-a.stopped:
-		return ErrStopping
-	}
-}
-
-// Cursor implements protocol.Admitter.
-func (a admitter) Cursor(name string) (string, error) { return a.Machine.Store.Cursor(name) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -407,6 +408,14 @@ func TestAHundredThousandMembersDoNotHoldUpOthers(t *testing.T) {
 	}
 	if err := run.end(t); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestLongTextsTakeMoreRoomInMemory(t *testing.T) {
+	short := []protocol.Event{{Body: protocol.Message{Text: "hi"}}, {Body: nil}}
+	long := []protocol.Event{{Body: protocol.Message{Text: strings.Repeat("x", 1<<20)}}}
+	if weigh(short) != 2 || weigh(long) < 200 {
+		t.Errorf("short ones weigh %d, a long one %d", weigh(short), weigh(long))
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"moot/events"
-	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -40,19 +39,16 @@ func (s *step) take(in Input) {
 		s.answers(s.outbox.Done(s.c, in.Key, in.Ref, in.Err))
 		s.logSend(in.Key, in.Err)
 	case Answered:
-		if in.Err != nil {
-			s.answers(s.outbox.Done(s.c, in.Ask.Key, protocol.Ref{}, in.Err))
-			s.logSend(in.Ask.Key, in.Err)
-			return
-		}
-		ev := outbox.AnswerEvent(in.Ask, in.Attempt, protocol.Answer{Result: in.Result})
-		for _, part := range rooms.Split(ev) {
-			s.lanes.push(queued{event: part, bad: part.Check(in.Ask.Network())})
-		}
+		s.answered(in)
 	case Online:
 		s.outbox.SetOnline(in.Network, in.Up)
 	case RetryDead:
-		s.retry = s.c.WantRetry(in.ID) || s.retry
+		if l, ok := s.c.Read().Letter(in.ID); ok && !l.Retry { // one that has it is among the retries already
+			s.c.WantRetry(in.ID)
+			s.retries = append(s.retries, in.ID)
+		}
+	case Ending:
+		s.ending = true
 	}
 }
 
@@ -82,19 +78,17 @@ func (s *step) event(q queued) {
 	switch seen := s.c.Seen(ev.Room, ev.ID); {
 	case seen.Disposition != store.Unseen && seen.Disposition != store.Waiting:
 		s.Log.Debug("an event was delivered again", "room", ev.Room, "event", ev.ID, "disposition", seen.Disposition)
-		if a, ok := ev.Body.(protocol.Answer); ok {
-			s.outbox.Answered(s.c, a.Ask, a.Fault)
-		}
-		return
 	case q.bad != nil:
 		s.Log.Warn("an event was refused", "room", ev.Room, "event", ev.ID, "err", q.bad)
 		s.c.Record(ev.Room, ev.ID, store.Refused, q.bad.Error())
-		if a, ok := ev.Body.(protocol.Answer); ok {
-			s.outbox.Answered(s.c, a.Ask, "the answer was refused: "+q.bad.Error())
-		}
-		return
+	case q.ask != "" && !s.waits(q.ask):
+		s.c.Record(ev.Room, ev.ID, store.Ignored, "what was asked has ended meanwhile")
+	default:
+		s.handle(ev, nil)
 	}
-	s.handle(ev, nil)
+	if _, ok := ev.Body.(protocol.Answer); ok && q.ask != "" {
+		s.outbox.Answered(s.c, q.ask, "") // whatever became of it, its lane is free from here on
+	}
 }
 
 // handle handles an event, or once more one that is a dead letter, and records what became of it.
@@ -124,7 +118,10 @@ func (s *step) stages(ev protocol.Event, letter *store.Letter) (out Outcome, cor
 			return Outcome{store.Ignored, ignored}, false, nil
 		}
 	}
-	if _, ok := ev.Body.(protocol.Receipt); ok {
+	if r, ok := ev.Body.(protocol.Receipt); ok {
+		if s.c.Read().Sent(r.Key).State == "" {
+			return Outcome{store.Ignored, "it was sent under a key that the bot does not know"}, false, nil
+		}
 		return Outcome{store.Handled, "we sent it"}, false, nil
 	}
 	err = s.run(ev.Scope(), ev.Ref(), protocol.KindOf(ev.Body), func(tx *store.Tx) error {
@@ -170,6 +167,9 @@ func (s *step) core(ev protocol.Event) (ignored string, err error) {
 		}
 		state.Body = b.Result
 	}
+	if s.rejoins(ev) {
+		s.leave(ev.Room)
+	}
 	var result rooms.Result
 	err = s.run(protocol.Scope(ev.Room), ev.Ref(), "rooms", func(tx *store.Tx) (err error) {
 		if result, err = rooms.Apply(tx, state); err != nil {
@@ -188,10 +188,29 @@ func (s *step) core(ev protocol.Event) (ignored string, err error) {
 	for _, n := range result.Notes {
 		s.Log.Info("room "+string(n.What), "room", n.Room, "user", n.User, "detail", n.Detail)
 		if n.What == rooms.BotLeft || n.What == rooms.BotKicked || n.What == rooms.BotBanned {
-			s.answers(s.outbox.LeaveRoom(s.c, n.Room))
+			s.leave(n.Room)
 		}
 	}
+	if _, ok := ev.Body.(protocol.Answer); ok {
+		return "", nil // whoever asked is told, also what changes nothing
+	}
 	return result.Ignored, nil
+}
+
+// leave ends what waits to be sent to a room.
+func (s *step) leave(room protocol.RoomID) {
+	s.enqueued()
+	s.answers(s.outbox.LeaveRoom(s.c, room))
+}
+
+// rejoins tells whether the bot joins a room in which it is: it was not in it for a while, and that is history already.
+func (s *step) rejoins(ev protocol.Event) bool {
+	c, ok := ev.Body.(protocol.MemberChange)
+	if !ok || !c.Self || c.Membership != protocol.Joined || c.Profile || ev.History {
+		return false
+	}
+	info, _ := rooms.Get(s.c.Read(), ev.Room)
+	return info.Joined()
 }
 
 // barrier returns why the event must not be acted on, zero if it may.
@@ -253,18 +272,28 @@ func (s *step) answers(answers []protocol.Event) {
 	}
 }
 
+// enqueued shows the outbox what was enqueued in this commit.
+func (s *step) enqueued() {
+	for _, q := range s.c.TakeQueued() {
+		s.outbox.Add(q)
+	}
+}
+
 // dispatch begins attempts.
 func (s *step) dispatch() {
-	for {
-		for _, q := range s.c.TakeQueued() {
-			s.outbox.Add(q)
-		}
-		attempts, answers := s.outbox.Next(s.c, attemptTurn-len(s.fx.Attempts))
-		s.fx.Attempts = append(s.fx.Attempts, attempts...)
-		if len(answers) == 0 {
-			return
-		}
-		s.answers(answers)
+	s.enqueued()
+	if s.ending {
+		return
+	}
+	attempts, answers := s.outbox.Next(s.c, attemptTurn)
+	s.fx.Attempts = attempts
+	for _, a := range attempts {
+		s.await(a)
+	}
+	s.answers(answers)
+	s.enqueued()
+	if len(answers) > 0 {
+		s.reacting = true // there may be new facts
 	}
 }
 
@@ -316,23 +345,14 @@ func (s *step) bury(ev protocol.Event, scope protocol.Scope, core bool, letter *
 
 // dead tries again the dead letters that somebody wants to be tried again.
 func (s *step) dead() {
-	if !s.retry {
-		return
-	}
-	s.retry = false
-	turn := 0
-	var letters []store.Letter
-	for l := range s.c.Read().Letters(0) {
-		if !l.Retry {
+	n := min(len(s.retries), deadTurn)
+	turn := s.retries[:n]
+	s.retries = s.retries[n:]
+	for _, id := range turn {
+		l, ok := s.c.Read().Letter(id)
+		if !ok {
 			continue
 		}
-		if turn++; turn > deadTurn {
-			s.retry = true
-			break
-		}
-		letters = append(letters, l)
-	}
-	for _, l := range letters {
 		switch b := l.Event.Body.(type) {
 		case protocol.Timer:
 			if err := s.timed(l.Event, l.Scope); err != nil {

@@ -1,0 +1,87 @@
+package activity
+
+import (
+	"encoding/json"
+	"time"
+
+	"moot/protocol"
+	"moot/store"
+)
+
+var (
+	presences = store.ScopedBucket("activity-voice")
+	byCall    = store.ScopedBucket("activity-calls")
+)
+
+// presence is that somebody, who is no bot, is in a call.
+type presence struct {
+	Call string `json:"c"`
+	Deaf bool   `json:"d,omitempty"`
+	AFK  bool   `json:"a,omitempty"`
+	// Number names its timer. It is given once in a room: the number of the person would outlive them in a cause.
+	Number uint64 `json:"n"`
+	Gen    uint64 `json:"g"` // of the bot's membership
+	// Since is from when on the time counts; zero while it does not.
+	Since time.Time `json:"s,omitzero"`
+}
+
+// callName returns what stands for a call in keys: itself, where it can.
+func callName(call protocol.PlaceID) string {
+	if protocol.CheckID(string(call)) != nil {
+		return "!" + string(protocol.DeriveKey(string(call)))
+	}
+	return string(call)
+}
+
+// getPresence returns the presence of a person, void or not.
+func getPresence(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (p presence, ok bool) {
+	v := tx.Get(presences, store.Key(room, string(user)))
+	return p, v != nil && json.Unmarshal(v, &p) == nil
+}
+
+// presence returns the presence of a person, if they are in a call.
+func (c *calls) presence(user protocol.UserID) (presence, bool) {
+	p, ok := getPresence(c.tx, c.room, user)
+	return p, ok && c.info.Joined() && p.Gen == c.info.Generation
+}
+
+// put sets the presence of a person.
+func (c *calls) put(user protocol.UserID, p presence) {
+	if was, ok := getPresence(c.tx, c.room, user); ok && (was.Gen != p.Gen || was.Number != p.Number) {
+		c.drop(user) // a void one
+	}
+	v, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // strings, numbers and times of this century can be encoded
+	}
+	c.tx.Put(presences, store.Key(c.room, string(user)), v)
+	if key := c.callKey(p, user); !c.tx.Has(byCall, key) {
+		c.tx.Put(byCall, key, nil)
+	}
+}
+
+// drop removes the presence of a person, void or not, and its timer. Without one it does nothing.
+func (c *calls) drop(user protocol.UserID) {
+	p, ok := getPresence(c.tx, c.room, user)
+	if !ok {
+		return
+	}
+	c.tx.StopTimer(p.timer())
+	c.tx.Delete(presences, store.Key(c.room, string(user)))
+	c.tx.Delete(byCall, c.callKey(p, user))
+}
+
+// in returns at most limit of those who are in a call.
+func (c *calls) in(call string, limit int) (users []protocol.UserID) {
+	prefix := c.callKey(presence{Call: call, Gen: c.info.Generation}, "")
+	for k := range c.tx.Prefix(byCall, prefix) {
+		if users = append(users, protocol.UserID(k[len(prefix):])); len(users) == limit {
+			break
+		}
+	}
+	return users
+}
+
+func (c *calls) callKey(p presence, user protocol.UserID) string {
+	return store.Key(c.room, store.Number(p.Gen), p.Call, string(user))
+}

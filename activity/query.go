@@ -1,0 +1,94 @@
+package activity
+
+import (
+	"iter"
+	"time"
+
+	"moot/events"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// maxLine is through how many upgrades activity is followed.
+const maxLine = 8
+
+// Days returns on how many different days of the window the person was active in the room or those that it goes on from.
+// The window is a number of days, today included; what is left of a day counts as one more, and zero means DefaultWindow.
+func (f *Feature) Days(tx *store.Tx, room protocol.RoomID, user protocol.UserID, window time.Duration) int {
+	if window == 0 {
+		window = DefaultWindow
+	}
+	n := f.Bus.Lookup(tx, user)
+	if n == 0 {
+		return 0
+	}
+	found := map[day]struct{}{}
+	for r, before := range line(tx, room) {
+		for d := range activeDays(tx, r, n, firstDay(tx.Now(), window), before) {
+			found[d] = struct{}{}
+		}
+	}
+	return len(found)
+}
+
+// Last returns when the person was last active in the room or those that it goes on from, as far as the log reaches; zero
+// if never.
+func (f *Feature) Last(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (last time.Time) {
+	n := f.Bus.Lookup(tx, user)
+	if n == 0 {
+		return last
+	}
+	for r, before := range line(tx, room) {
+		for k := range tx.Backward(moments, momentKey(r, n, time.Time{}), momentKey(r, n, before)) {
+			last = later(last, parseMoment(k))
+			break
+		}
+	}
+	return last
+}
+
+// activeDays goes through the days from first on on which there are moments before the given one, with one look at each.
+func activeDays(tx *store.Tx, room protocol.RoomID, n events.Number, first day, before time.Time) iter.Seq[day] {
+	return func(yield func(day) bool) {
+		end := momentKey(room, n, before)
+		for d, ok := first, true; ok; d++ {
+			ok = false
+			for k := range tx.Range(moments, momentKey(room, n, d.start()), end) {
+				d, ok = dayOf(parseMoment(k)), true
+				break
+			}
+			if ok && !yield(d) {
+				return
+			}
+		}
+	}
+}
+
+// line goes through the room and those that it goes on from, each with the time before which what was done there
+// counts.
+func line(tx *store.Tx, room protocol.RoomID) iter.Seq2[protocol.RoomID, time.Time] {
+	return func(yield func(protocol.RoomID, time.Time) bool) {
+		before := tx.Now().Add(1) // no moment lies after that
+		for range maxLine + 1 {
+			if !yield(room, before) {
+				return
+			}
+			info, _ := rooms.Get(tx, room)
+			if info.Predecessor == "" {
+				return
+			}
+			if first := info.FirstJoined; !first.IsZero() && first.Before(before) {
+				before = first
+			}
+			room = info.Predecessor
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,93 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+
+	"moot/protocol"
+)
+
+// eventSize is how many bytes of text count as one more event.
+const eventSize = 4 << 10
+
+// admitter is what an adapter sees of the Runner.
+type admitter struct {
+	*Runner
+	network protocol.Network
+}
+
+// Admit implements protocol.Admitter.
+func (a admitter) Admit(ctx context.Context, events []protocol.Event, cursor protocol.Cursor) error {
+	select {
+	case <-a.closing:
+		return ErrStopping
+	default:
+	}
+	b := &Batch{Network: a.network, Events: events, Cursor: cursor, weight: min(weigh(events), a.MaxQueued), done: make(chan struct{})}
+	if err := a.acquire(ctx, b.weight); err != nil {
+		return err
+	}
+	select {
+	case <-a.closing:
+		a.room.Release(b.weight)
+		return ErrStopping
+	case <-a.stopped:
+		return ErrStopping
+	case <-ctx.Done():
+		a.room.Release(b.weight)
+		return ctx.Err()
+	case a.inbox <- Admitted{b}: // from here on the weight is the loop's, also when nobody waits for the batch any more
+	}
+	select {
+	case <-b.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-a.ending:
+		return ErrStopping
+	case <-a.stopped:
+		return ErrStopping
+	}
+}
+
+// acquire waits until there is room for events of that weight.
+func (a admitter) acquire(ctx context.Context, weight int64) error {
+	wait, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !a.room.TryAcquire(weight) {
+		go func() {
+			select {
+			case <-a.closing:
+			case <-a.stopped:
+			case <-wait.Done():
+			}
+			cancel()
+		}()
+		if err := a.room.Acquire(wait, weight); err != nil {
+			if ctx.Err() == nil {
+				return ErrStopping
+			}
+			return fmt.Errorf("wait for room: %w", err)
+		}
+	}
+	return nil
+}
+
+// weigh returns as how many events these count in memory.
+func weigh(events []protocol.Event) (weight int64) {
+	for _, ev := range events {
+		weight++
+		switch b := ev.Body.(type) {
+		case protocol.Message:
+			weight += int64(len(b.Text) / eventSize)
+		case protocol.Edit:
+			weight += int64(len(b.Text) / eventSize)
+		case protocol.MemberList:
+			weight += int64(len(b.Members) * 64 / eventSize)
+		}
+	}
+	return weight
+}
+
+// Cursor implements protocol.Admitter.
+func (a admitter) Cursor(name string) (string, error) { return a.Machine.Store.Cursor(name) }

@@ -1,0 +1,74 @@
+package bot
+
+import (
+	"fmt"
+
+	"moot/outbox"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// waits tells whether the ask has not ended.
+func (s *step) waits(ask protocol.Key) bool {
+	_, ok := s.c.Queued(ask)
+	return ok
+}
+
+// await prepares a room for the list of members that is about to be asked for.
+func (s *step) await(a outbox.Attempt) {
+	if a.Ask == nil {
+		return
+	}
+	if _, ok := a.Ask.Want.(protocol.AskMembers); !ok {
+		return
+	}
+	answer := outbox.AnswerEvent(*a.Ask, a.Try.N, protocol.Answer{}).Ref()
+	err := s.run(protocol.Scope(answer.Room), answer, "rooms", func(tx *store.Tx) error {
+		return rooms.Await(tx, answer.Room, answer.Event)
+	})
+	if err != nil { // the list is then taken in all the same, as of the moment when it comes
+		s.Log.Error("a room could not be prepared for its list of members", "room", answer.Room, "err", err)
+	}
+}
+
+// answered takes what came of an ask. It is handled in its lane, behind what came before it.
+func (s *step) answered(in Answered) {
+	ev := outbox.AnswerEvent(in.Ask, in.Attempt, protocol.Answer{Result: in.Result})
+	err := in.Err
+	if err == nil {
+		err = checkAnswer(in.Ask, ev)
+	}
+	if err != nil {
+		s.answers(s.outbox.Done(s.c, in.Ask.Key, protocol.Ref{}, err))
+		s.logSend(in.Ask.Key, err)
+		return
+	}
+	for _, part := range rooms.Split(ev) {
+		s.lanes.push(queued{event: part, ask: in.Ask.Key})
+	}
+}
+
+// checkAnswer tells whether ev may enter and answers the ask. An answer that does not is a fault, of which whoever asked
+// is told: to refuse only its event would leave them waiting.
+func checkAnswer(ask protocol.Ask, ev protocol.Event) error {
+	result := ev.Body.(protocol.Answer).Result
+	fits := result == nil
+	switch ask.Want.(type) {
+	case protocol.AskMembers:
+		list, ok := result.(protocol.MemberList)
+		fits = ok && list.Part == 0 && list.Last
+	case protocol.AskReactions:
+		_, fits = result.(protocol.ReactionSet)
+	case protocol.AskDirectRoom:
+		_, fits = result.(protocol.DirectRoom)
+	}
+	err := ev.Check(ask.Network())
+	if err == nil && !fits {
+		err = fmt.Errorf("%s is no answer to %s", protocol.KindOf(result), protocol.KindOf(ask.Want))
+	}
+	if err == nil {
+		return nil
+	}
+	return &protocol.SendError{Final: true, Err: fmt.Errorf("the answer was refused: %w", err)}
+}
