@@ -318,7 +318,11 @@ func checkBody(b Body, network Network) error {
 		}
 		return target(b.Target)
 	case MemberChange:
-		return user(b.User)
+		switch b.Membership {
+		case Joined, Left, Kicked, Banned, Invited, Knocking:
+			return user(b.User)
+		}
+		return fmt.Errorf("%w: %q", ErrMembership, Shorten(string(b.Membership), 20))
 	case MemberList:
 		for _, m := range b.Members {
 			if err := user(m.User); err != nil {

@@ -44,6 +44,7 @@ var (
 	ErrInternal    = errors.New("only the bot itself makes timers and internal events")
 	ErrNoBody      = errors.New("event has no body")
 	ErrUnknownBody = errors.New("unknown kind of body")
+	ErrMembership  = errors.New("unknown membership")
 )
 
 // Network returns the part of the identifier before its first colon.

@@ -108,6 +108,7 @@ func TestCheck(t *testing.T) {
 		"target":           {func(e *Event) { e.Body = Edit{} }, ErrEmptyID},
 		"member":           {func(e *Event) { e.Body = MemberList{Members: []Member{{User: "x"}}} }, ErrNoNetwork},
 		"within an answer": {func(e *Event) { e.Body = Answer{Result: Timer{}} }, ErrInternal},
+		"membership":       {func(e *Event) { e.Body = MemberChange{User: "console:ann", Membership: "lurking"} }, ErrMembership},
 		"successor":        {func(e *Event) { e.Body = RoomChange{Changes: []Change{Upgraded{"x"}}} }, ErrNoNetwork},
 	} {
 		e := good

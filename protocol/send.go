@@ -133,6 +133,8 @@ type SendError struct {
 
 func (e *SendError) Error() string {
 	switch {
+	case e.Err == nil:
+		return "the network does not say why"
 	case e.Ambiguous:
 		return fmt.Sprintf("it cannot be known whether it was sent: %v", e.Err)
 	case e.RetryAfter > 0:

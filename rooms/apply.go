@@ -333,6 +333,10 @@ func Told(tx *store.Tx, what protocol.Internal) (bool, error) {
 			return true, fmt.Errorf("decode %s: %w", what.Kind, err)
 		}
 		info, _ := Get(tx, protocol.RoomID(tx.Scope()))
+		if info.Predecessor != "" || !info.FirstJoined.IsZero() {
+			// Anybody can say of a room of theirs that it goes on in one of others, which then would inherit from it.
+			return true, nil
+		}
 		info.Predecessor = old
 		return true, put(tx, info)
 	}

@@ -74,16 +74,20 @@ func (a *applier) memberList(list protocol.MemberList) {
 		a.result.Ignored = "the bot is not in the room"
 		return
 	}
-	if list.Fault != "" {
-		a.listFailed(list.Fault)
-		return
-	}
 	name := list.List
 	if name == "" {
 		name = string(a.ev.ID)
 	}
-	a.dirty = true
 	rd := a.info.Reading
+	if list.Fault != "" {
+		if rd != nil && rd.List != name {
+			a.result.Ignored = "a list that is no longer being read"
+			return
+		}
+		a.listFailed(list.Fault)
+		return
+	}
+	a.dirty = true
 	if list.Part == 0 && (rd == nil || rd.List != name || rd.Next != 0) {
 		a.info.begin(name)
 		rd = a.info.Reading

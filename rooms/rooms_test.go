@@ -338,3 +338,30 @@ func TestAHundredThousandMembers(t *testing.T) {
 		t.Errorf("the heap has grown by %d bytes", grown)
 	}
 }
+
+func TestTheFaultOfAnOldListDoesNotEndANewOne(t *testing.T) {
+	w := newWorld(t)
+	w.apply(lobby, ownJoin())
+	w.commit(protocol.Scope(lobby), func(tx *store.Tx) error { return Await(tx, lobby, "new") })
+	w.event(protocol.Event{Room: lobby, ID: "old", Body: protocol.MemberList{Last: true, Fault: "expired"}})
+	w.apply(lobby, change("console:ben", protocol.Joined)) // after the network has looked, before its answer is here
+	w.event(protocol.Event{Room: lobby, ID: "new", Body: list("console:ann")})
+	want := map[protocol.UserID]string{self: "moot", "console:ann": "ann", "console:ben": "ben"}
+	if d := cmp.Diff(want, w.members(lobby)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestNobodyMakesARoomOfOthersTheirSuccessor(t *testing.T) {
+	w := newWorld(t)
+	w.apply(lobby, ownJoin())
+	w.apply("console:trap", ownJoin())
+	w.apply("console:trap", protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: lobby}, protocol.Upgraded{Successor: "console:new"}}})
+	w.apply("console:trap-2", protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: "console:new"}}})
+	if p := w.info(lobby).Predecessor; p != "" {
+		t.Errorf("the lobby was made to inherit from %s", p)
+	}
+	if p := w.info("console:new").Predecessor; p != "console:trap" {
+		t.Errorf("the predecessor is %q, want the first that said so", p)
+	}
+}

@@ -171,9 +171,10 @@ func (c *Commit) Finish(q Queued, state State, ref protocol.Ref, reason string) 
 	})
 }
 
-// Settle notes that an entry whose end was ambiguous was sent after all. Any other entry stays as it is.
+// Settle notes that an entry which was thought to have ended otherwise was sent after all, since the network shows it.
+// One that waits, or was never enqueued, stays as it is.
 func (c *Commit) Settle(key protocol.Key, ref protocol.Ref) {
-	if s := c.Read().Sent(key); s.State == StateAmbiguous {
+	if s := c.Read().Sent(key); s.State != "" && s.State != StateQueued && s.State != StateSent {
 		s.State, s.Ref, s.Reason = StateSent, ref, ""
 		c.putSent(key, s)
 	}

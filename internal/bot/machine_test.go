@@ -171,11 +171,16 @@ func TestWhatIsOlderThanTheMemoryIsNotActedOn(t *testing.T) {
 	if n := len(r.admit(ev)); n != 0 || r.seen(ev).Disposition != store.Ignored {
 		t.Errorf("%d answers, %+v", n, r.seen(ev))
 	}
+	ev = r.say(lobby, "from tomorrow")
+	ev.Time = r.now.Add(futureSlack + time.Minute)
+	if n := len(r.admit(ev)); n != 0 || r.seen(ev).Disposition != store.Ignored {
+		t.Errorf("%d answers to the future, %+v", n, r.seen(ev))
+	}
 	// The sweep forgets an event only when its age keeps it from being acted on again.
 	ev = r.say(lobby, "young")
 	r.admit(ev)
 	r.flying = nil
-	r.now = r.now.Add(DefaultRetention + 2*time.Hour)
+	r.now = r.now.Add(DefaultRetention + futureSlack + 2*time.Hour)
 	r.step()
 	if s := r.seen(ev); s.Disposition != store.Unseen {
 		t.Fatalf("the sweep did not forget %+v", s)

@@ -221,9 +221,14 @@ func (s *step) barrier(ev protocol.Event) string {
 	if isState(ev.Body) {
 		return ""
 	}
-	if !ev.Time.IsZero() && ev.Time.Before(s.c.Now().Add(-s.Retention)) {
+	switch {
+	case ev.Time.IsZero():
+	case ev.Time.Before(s.c.Now().Add(-s.Retention)):
 		// What was swept from the record of the seen could not be told from what is new.
 		return "older than what the bot remembers"
+	case ev.Time.After(s.c.Now().Add(futureSlack)):
+		// It would be young for longer than it is remembered.
+		return "its time lies in the future"
 	}
 	if !ev.Private {
 		if info, _ := rooms.Get(s.c.Read(), ev.Room); !info.Joined() {
@@ -406,13 +411,14 @@ func (s *step) reacted(what protocol.Internal, l store.Letter) error {
 	return s.run(l.Scope, l.Event.Ref(), "reactor "+r.Reactor, func(tx *store.Tx) error { return s.Bus.Retry(tx, r.Reactor, r.Seq) })
 }
 
-// roomFact makes the fact of a note.
+// roomFact makes the fact of a note. Words of people (names, reasons) have no place in a log that is kept for ever.
 func roomFact(n rooms.Note) events.Draft {
 	d := events.Draft{Kind: RoomKind.Name, Keys: map[string]string{"what": string(n.What)}}
 	if n.User != "" {
 		d.People = map[string]protocol.UserID{"by": n.User}
 	}
-	if n.Detail != "" {
+	switch n.What {
+	case rooms.RoomMoved, rooms.ListRead:
 		d.Payload = map[string]string{"detail": n.Detail}
 	}
 	return d

@@ -9,6 +9,10 @@ import (
 const (
 	sweepEvery = time.Hour
 	sweepSlice = 500
+
+	// futureSlack is how far the clock of a network may be ahead. What is recorded is kept that much longer, so that
+	// nothing is forgotten before its own time has become too old to act on.
+	futureSlack = 24 * time.Hour
 )
 
 // sweep forgets what was seen and sent long ago, a slice in each commit.
@@ -28,7 +32,7 @@ func (s *sweep) step(c *store.Commit, retention time.Duration) {
 		}
 		return
 	}
-	before := c.Now().Add(-retention)
+	before := c.Now().Add(-retention - futureSlack)
 	if s.stage == 1 {
 		s.from, _ = c.SweepSeen(before, s.from, sweepSlice)
 	} else {
