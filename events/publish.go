@@ -40,8 +40,7 @@ func (b *Bus) publish(tx *store.Tx, d Draft) error {
 	if err := checkDraft(tx, d); err != nil {
 		return err
 	}
-	// Round strips the reading of the monotonic clock, which a replay would not have.
-	f := Fact{Time: tx.Now().Round(0), Kind: k.Name, Version: k.Version, Cause: tx.Cause(), Scope: tx.Scope()}
+	f := Fact{Time: tx.Now(), Kind: k.Name, Version: k.Version, Cause: tx.Cause(), Scope: tx.Scope()}
 	if d.Payload != nil {
 		payload, err := json.Marshal(d.Payload)
 		if err != nil {

@@ -392,7 +392,7 @@ type spoiled struct {
 	stop chan struct{}
 }
 
-func (s *spoiled) Patience() time.Duration { return 300 * time.Millisecond }
+func (s *spoiled) Patience() time.Duration { return 100 * time.Millisecond }
 
 func (s *spoiled) Adapter() protocol.Adapter {
 	s.once.Do(func() { s.stop = make(chan struct{}) })

@@ -25,6 +25,14 @@
 //   - The clock of the world never goes backward, not even over a restart.
 //   - With a frozen clock and a bot that answers the same way, a script gives the same transcript, byte for byte.
 //
+// # Scripts
+//
+// Where standard input is no terminal, it is a script: what a person would type, line by line. After each line the
+// Terminal waits until the bot has admitted and settled what came of it, so a conversation can be a test. Blank lines
+// and lines that begin with # pass to the transcript as they are. What is said shows as a message; a command of the
+// console is repeated after "> ", and why something could not be done stands after "! ". Such a line is an error of
+// the script, which goes on all the same, unless it was written with "! " before it: then it must be refused.
+//
 // # The log
 //
 //	console.jsonl:

@@ -147,83 +147,47 @@ func (l *ledger) send(out protocol.Outgoing) {
 
 // A bot that is killed after any line of the pipe, in either direction, says in the end the same as one that lives.
 func TestKilledAfterAnyLine(t *testing.T) {
-	deliver := func(s *protocoltest.Script) {
+	run := func(t *testing.T, cfg protocoltest.ScriptConfig) *protocoltest.Script {
+		s := protocoltest.NewScript(cfg)
 		for i := range 4 {
-			s.Deliver(
-				protocoltest.Says(lobby, protocol.EventID(fmt.Sprint("a", i)), ann, fmt.Sprint("first ", i)),
-				protocoltest.Says("console:garden", protocol.EventID(fmt.Sprint("a", i)), ben, fmt.Sprint("second ", i)))
+			id := protocol.EventID(fmt.Sprint("a", i))
+			s.Deliver(protocoltest.Says(lobby, id, ann, fmt.Sprint("first ", i)), protocoltest.Says("console:garden", id, ben, fmt.Sprint("second ", i)))
 		}
+		dir := t.TempDir()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		err := s.Keep(ctx, func() *exec.Cmd {
+			cmd := exec.Command(os.Args[0])
+			// Under -race a process sleeps for a second before it exits, if it may.
+			cmd.Env = append(os.Environ(), "CONSOLE_TEST_CHILD=ledger", "CONSOLE_TEST_LEDGER="+filepath.Join(dir, "ledger"), "GORACE=atexit_sleep_ms=0")
+			cmd.Stderr = os.Stderr
+			return cmd
+		}, func(ctx context.Context) error { return errors.Join(s.WaitSent(ctx, 8), s.WaitAcked(ctx, 0)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
-	quiet := protocoltest.NewScript(protocoltest.ScriptConfig{})
-	deliver(quiet)
-	live(t, quiet, t.TempDir(), nil)
-	want := quiet.Text()
-	if n := strings.Count(want, "re: "); n != 8 {
-		t.Fatalf("the bot says %d things:\n%s", n, want)
+	quiet := run(t, protocoltest.ScriptConfig{})
+	if n := strings.Count(quiet.Text(), "re: "); n != 8 {
+		t.Fatalf("the bot says %d things:\n%s", n, quiet.Text())
 	}
-	total := quiet.Lines()
-	for at := 1; at <= total; at++ {
-		t.Run(fmt.Sprint(at), func(t *testing.T) {
+	for at := range quiet.Lines() {
+		t.Run(fmt.Sprint(at+1), func(t *testing.T) {
 			t.Parallel()
-			var child atomic.Pointer[os.Process]
-			killed := false
-			s := protocoltest.NewScript(protocoltest.ScriptConfig{Echo: true, Overlap: 2, OnLine: func(n int) {
-				if n == at {
-					killed = true
-					_ = child.Load().Kill()
+			var killed atomic.Bool
+			s := run(t, protocoltest.ScriptConfig{Echo: true, Overlap: 2, OnLine: func(n int, life *protocoltest.Life) {
+				if n == at+1 {
+					killed.Store(true)
+					life.Kill()
 				}
 			}})
-			deliver(s)
-			live(t, s, t.TempDir(), &child)
-			if got := s.Text(); got != want {
+			if got, want := s.Text(), quiet.Text(); got != want {
 				t.Errorf("it said\n%sinstead of\n%s", got, want)
 			}
-			if !killed {
+			if !killed.Load() {
 				t.Errorf("only %d lines went over", s.Lines())
 			}
 		})
-	}
-}
-
-// live runs the bot, again when it dies, until the network has heard all.
-func live(t *testing.T, s *protocoltest.Script, dir string, current *atomic.Pointer[os.Process]) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	heard := make(chan error, 1)
-	go func() { heard <- errors.Join(s.WaitAcked(ctx, 0), s.WaitSent(ctx, 8), s.WaitAcked(ctx, 0)) }()
-	for {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "CONSOLE_TEST_CHILD=ledger", "CONSOLE_TEST_LEDGER="+filepath.Join(dir, "ledger"))
-		cmd.Stderr = os.Stderr
-		stdin, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if current != nil {
-			current.Store(cmd.Process)
-		}
-		life := s.Attach(stdin, stdout)
-		ended := make(chan struct{})
-		go func() { life.Wait(); close(ended) }()
-		select {
-		case <-ended: // it was killed
-			_ = cmd.Wait()
-			continue
-		case err := <-heard:
-			_ = life.Hangup()
-			<-ended
-			if werr := cmd.Wait(); err != nil || werr != nil {
-				t.Fatal(err, werr)
-			}
-			return
-		}
 	}
 }

@@ -348,10 +348,6 @@ func (c *change) join(rm *room, user protocol.UserID, reason string) error {
 	return err
 }
 
-func (c *change) leave(rm *room, user protocol.UserID) error {
-	return c.set(rm, user, protocol.Left, "")
-}
-
 // set leads somebody out, or asks them in. Who is out is also out of the voice call.
 func (c *change) set(rm *room, user protocol.UserID, to protocol.Membership, reason string) error {
 	if m := rm.members[user]; m != nil && m.voice.Call != "" {

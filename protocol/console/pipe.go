@@ -156,6 +156,9 @@ func (p *Pipe) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.Attem
 }
 
 func (p *Pipe) ask(ctx context.Context, q question, out wire.Out) (wire.In, error) {
+	if err := ctx.Err(); err != nil {
+		return wire.In{}, err
+	}
 	answer := make(chan wire.In, 1)
 	p.mu.Lock()
 	if p.waiting == nil {

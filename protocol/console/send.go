@@ -33,7 +33,11 @@ func (c *change) send(out protocol.Outgoing, original protocol.Ref) (protocol.Re
 	if w, ok := out.Act.(protocol.Whisper); ok {
 		return c.whisper(w, out.Key)
 	}
-	rm, err := c.botIn(out.Room)
+	in := out.Room
+	if in == "" { // of a whisper only the place where it stands is known
+		in = original.Room
+	}
+	rm, err := c.botIn(in)
 	if err != nil {
 		return protocol.Ref{}, err
 	}

@@ -93,6 +93,7 @@ func slashes() []slash {
 		{"wait", []param{{name: "DURATION", kind: aDuration}}, "let time pass: 10m, 25h, 3d", (*Terminal).wait},
 		{"time", nil, "what time it is here", (*Terminal).time},
 		{"again", []param{message}, "deliver message N to the bot a second time", (*Terminal).again},
+		{"id", []param{message}, "the event that message N is, for the bot's why", (*Terminal).id},
 		{"members", []param{{name: "fail", kind: failWord}, {name: "on|off", kind: onOrOff}}, "keep the bot from reading who is in a room", (*Terminal).members},
 		{"help", []param{{name: "COMMAND", kind: aCommand, optional: true}}, "this list, or one command", (*Terminal).help},
 		{"quit", nil, "leave", (*Terminal).leaveAll},
@@ -201,7 +202,8 @@ func (t *Terminal) help(args []string) error {
 	for _, s := range slashes() {
 		t.note("  " + t.view.paint(codeStyle, pad(s.usage(), width)) + "  " + s.summary)
 	}
-	t.tell("Anything else is said where you are; //x says /x. N is the number at the left of a message, and @ann in\n" +
-		"a message mentions ann. Commands of the bot begin with !moot; alone with it they need no prefix.")
+	t.note("Anything else is said where you are; //x says /x. N is the number at the left of a")
+	t.note("message, and @ann in a message mentions ann. Commands of the bot begin with !moot;")
+	t.note("alone with it they need no prefix.")
 	return nil
 }

@@ -138,6 +138,14 @@ func (t *Terminal) again(args []string) error {
 	return t.w.Again(ref.Room, ref.Event)
 }
 
+func (t *Terminal) id(args []string) error {
+	ref, err := t.view.findMessage(args[0])
+	if err == nil {
+		t.tell("message %s is the event %s in %s", args[0], ref.Event, ref.Room)
+	}
+	return err
+}
+
 func (t *Terminal) join(args []string) error {
 	id, err := t.findRoom(args[0])
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 // TerminalConfig is what a Terminal needs. Only World is required.
 type TerminalConfig struct {
 	World *World
-	// Adapter is the bot's connection to the world. A script waits until it has admitted what was done; zero waits
-	// for nothing.
+	// Adapter is the bot's connection to the world, which runs at the same time. A script waits until it has admitted
+	// what was done; zero waits for nothing.
 	Adapter *Adapter
 	// Settle returns when everything that was admitted is handled and everything that is due is sent. A script waits
 	// for it after each line; zero waits for nothing.
@@ -153,6 +153,17 @@ func (t *Terminal) printLines(lines []string) {
 	}
 }
 
+// Write prints lines that somebody else writes, such as the log of the bot, above what is being typed. It takes
+// whole lines, cleans them of control characters, and never fails.
+func (t *Terminal) Write(lines []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for line := range strings.Lines(string(lines)) {
+		t.print(t.view.paint(dim, protocol.Clean(strings.TrimSuffix(line, "\n"))) + "\n")
+	}
+	return len(lines), nil
+}
+
 // tell lets a command answer with a sentence.
 func (t *Terminal) tell(format string, args ...any) {
 	for _, line := range t.view.lines([]piece{{plain, fmt.Sprintf(format, args...)}}, 0) {
@@ -207,7 +218,7 @@ func (t *Terminal) greet() {
 		line("/as ben", "speaks as somebody else; /help lists all of this, /quit leaves")
 		return
 	}
-	t.tell("You speak as %s in the %s. /help lists what you can do here. This was said last:", me, where)
+	t.tell("You are %s in the %s; /help lists what you can do. This was said last:", me, where)
 	t.showLast(5)
 }
 

@@ -1,13 +1,17 @@
 package protocoltest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"moot/protocol"
 	"moot/protocol/console/wire"
@@ -15,12 +19,14 @@ import (
 
 // Life is one life of a child process that is attached to a Script.
 type Life struct {
-	s    *Script
-	in   io.WriteCloser
-	w    *wire.Writer
-	r    *wire.Reader
-	wg   sync.WaitGroup
-	done chan struct{} // closed when the bot has ended its output
+	s       *Script
+	process *os.Process // nil where Attach was given the pipes alone
+	killed  atomic.Bool
+	in      io.WriteCloser
+	w       *wire.Writer
+	r       *wire.Reader
+	wg      sync.WaitGroup
+	done    chan struct{} // closed when the bot has ended its output
 
 	// guarded by the mutex of the script
 	next    int // in its lines
@@ -32,6 +38,60 @@ func (l *Life) Wait() { l.wg.Wait() }
 
 // Hangup ends the input of the bot, as a network that goes away. A console.Pipe then ends by itself.
 func (l *Life) Hangup() error { return l.in.Close() }
+
+// Kill kills the process of a life that Keep has started, as SIGKILL does; of another it does nothing.
+func (l *Life) Kill() {
+	if l.process != nil {
+		l.killed.Store(true)
+		_ = l.process.Kill()
+	}
+}
+
+// Keep starts a bot, again whenever it was killed, until what the network waits for has come; it then hangs up and
+// waits for the end of the bot. Until is usually made of WaitAcked and WaitSent. Command makes a process that is
+// not yet started and speaks at its standard input and output.
+//
+// The errors are those of until, and that the bot ended by itself or did not end well.
+func (s *Script) Keep(ctx context.Context, command func() *exec.Cmd, until func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	heard := make(chan error, 1)
+	go func() { heard <- until(ctx) }()
+	for {
+		cmd := command()
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			return err
+		}
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		life := s.attach(stdin, stdout, cmd.Process)
+		ended := make(chan struct{})
+		go func() { defer close(ended); life.Wait() }()
+		select {
+		case <-ended:
+			_ = cmd.Wait()
+			if !life.killed.Load() {
+				return fmt.Errorf("the bot ended by itself: %v", cmd.ProcessState)
+			}
+		case err := <-heard:
+			if err != nil {
+				_ = cmd.Process.Kill()
+			}
+			_ = life.Hangup()
+			<-ended
+			if died := cmd.Wait(); err == nil && died != nil && !life.killed.Load() {
+				err = fmt.Errorf("the bot did not end well: %w", died)
+			}
+			return err
+		}
+	}
+}
 
 // read takes what the bot says until its output ends. It never waits for the bot to read, so neither side can hold
 // the other up.
@@ -70,7 +130,7 @@ func (l *Life) exchanged() {
 	n := l.s.exchange
 	l.s.mu.Unlock()
 	if l.s.cfg.OnLine != nil {
-		l.s.cfg.OnLine(n)
+		l.s.cfg.OnLine(n, l)
 	}
 }
 

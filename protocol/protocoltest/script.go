@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -27,12 +28,13 @@ type ScriptConfig struct {
 	// reactions, and a private conversation for everybody.
 	Answer func(ask protocol.Ask) (protocol.Body, error)
 	// OnLine is called for each line that goes over, in either direction, with its number counted from 1 over all
-	// lives: just after it was written, or read and not yet looked at. It may kill the bot. Zero does nothing.
-	OnLine func(n int)
+	// lives: just after it was written, or read and not yet looked at. It may kill the life. It is called by two
+	// goroutines. Zero does nothing.
+	OnLine func(n int, life *Life)
 }
 
 // Script is a scripted network for a bot in a child process that speaks package wire, such as one with a
-// console.Pipe. It outlives the child: give each life of it to Attach. It delivers every line until it is
+// console.Pipe. It outlives the child: let Keep start it again and again, or give each life to Attach. It delivers every line until it is
 // acknowledged, lets a key stand once however often it is sent, and knows what people saw. It is safe for concurrent use.
 type Script struct {
 	cfg ScriptConfig
@@ -96,6 +98,10 @@ func (s *Script) tellLocked() {
 // Attach connects a life of the bot by its standard input and output. It first waits until the life before has ended
 // its output, as a killed process does.
 func (s *Script) Attach(stdin io.WriteCloser, stdout io.Reader) *Life {
+	return s.attach(stdin, stdout, nil)
+}
+
+func (s *Script) attach(stdin io.WriteCloser, stdout io.Reader, process *os.Process) *Life {
 	s.mu.Lock()
 	before := s.life
 	s.mu.Unlock()
@@ -106,7 +112,7 @@ func (s *Script) Attach(stdin io.WriteCloser, stdout io.Reader) *Life {
 	defer s.mu.Unlock()
 	s.lives++
 	l := &Life{
-		s: s, in: stdin, w: wire.NewWriter(stdin), r: wire.NewReader(stdout),
+		s: s, process: process, in: stdin, w: wire.NewWriter(stdin), r: wire.NewReader(stdout),
 		done: make(chan struct{}), next: s.resumeLocked(),
 	}
 	s.life = l
