@@ -17,7 +17,7 @@ import (
 var directions = map[string][]string{
 	".":                     {},
 	"protocol":              {},
-	"protocol/console":      {"protocol"},
+	"protocol/console":      {"protocol", "protocol/console/wire"},
 	"protocol/console/wire": {"protocol"},
 	"protocol/protocoltest": {"protocol", "protocol/console/wire"},
 	"store":                 {"protocol"},
@@ -27,21 +27,25 @@ var directions = map[string][]string{
 	"events/docbuf":         {},
 	"commands":              {"events", "outbox", "protocol", "rooms", "store"},
 	"commands/standard":     {"commands", "events", "outbox", "protocol", "rooms", "store"},
+	"activity":              {"events", "protocol", "rooms", "store"},
 	"internal/bot":          {"events", "outbox", "protocol", "rooms", "store"},
 	"internal/config":       {".", "protocol"},
 	"internal/inspect":      {"events", "outbox", "protocol", "rooms", "store"},
 	"internal/control":      {"events", "internal/inspect", "protocol", "store"},
 	"cmd/bot":               {"*"},
+	"votes":                 {"commands", "events", "outbox", "protocol", "rooms", "store", "votes/tally"},
+	"votes/tally":           {},
+	"challenges":            {"commands", "events", "outbox", "protocol", "rooms", "store"},
 }
 
 // outside says which packages alone may import a module of others.
 var outside = map[string][]string{
-	"go.etcd.io/bbolt":                {"store"},
-	"github.com/tidwall/btree":        {"store"},
-	"github.com/BurntSushi/toml":      {"internal/config"},
-	"github.com/reeflective/readline": {"protocol/console"},
-	"github.com/spf13/cobra":          {"cmd/bot"},
-	"github.com/sahilm/fuzzy":         {"commands"},
+	"go.etcd.io/bbolt":           {"store"},
+	"github.com/tidwall/btree":   {"store"},
+	"github.com/BurntSushi/toml": {"internal/config"},
+	"github.com/chzyer/readline": {"protocol/console"},
+	"github.com/spf13/cobra":     {"cmd/bot"},
+	"github.com/sahilm/fuzzy":    {"commands"},
 }
 
 const module = "moot"

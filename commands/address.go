@@ -3,6 +3,7 @@ package commands
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"moot/protocol"
 )
@@ -20,20 +21,23 @@ const (
 // headLength is how many bytes of a message are looked at to see whether it is addressed.
 const headLength = 256
 
-// addressed tells whether a message is meant for the bot, and what it then says, clean and at most a little longer than
-// a command may be.
+// addressed tells whether a message is meant for the bot, and what it then says, clean. Of what is too long for a command
+// in any case it returns the beginning.
 func (c *Commands) addressed(ev protocol.Event, m protocol.Message) (line string, how address) {
 	if m.Addressed || ev.Private {
 		how = addressed
 	} else if _, how = c.cutPrefix(protocol.Clean(head(m.Text, headLength))); how == notAddressed {
 		return "", notAddressed
 	}
-	line = strings.TrimSpace(protocol.Clean(head(m.Text, (c.config.MaxLength+headLength)*4)))
+	line = strings.TrimSpace(protocol.Clean(head(m.Text, c.maxBytes())))
 	if rest, h := c.cutPrefix(line); h != notAddressed {
 		line = rest
 	}
 	return line, how
 }
+
+// maxBytes is how many bytes a message may have that holds a command.
+func (c *Commands) maxBytes() int { return c.config.MaxLength*utf8.UTFMax + headLength }
 
 // head returns about the first n bytes of s, and all of it where it is not longer.
 func head(s string, n int) string { return s[:min(n, len(s))] }

@@ -18,12 +18,14 @@ type Mistake struct {
 	Text protocol.Text
 	// why says it in a few words for the record, which holds no words of people.
 	why string
+	// private is whether it is nobody else's business, wherever the command was given.
+	private bool
 }
 
 func (m *Mistake) Error() string { return m.Text.Plain() }
 
 // Sorry returns the error with which a command tells the person what is wrong, and what to do.
-func Sorry(text protocol.Text) error { return &Mistake{text, "declined"} }
+func Sorry(text protocol.Text) error { return &Mistake{Text: text, why: "declined"} }
 
 // Sorryf is Sorry with formatting. Words of people go through [protocol.Quoted] or [protocol.OneLine] first.
 func Sorryf(format string, args ...any) error { return Sorry(protocol.Plainf(format, args...)) }
@@ -41,7 +43,21 @@ type manner struct {
 }
 
 func (s *manner) mistake(why string, parts ...any) *Mistake {
-	return &Mistake{protocol.Join(parts...), why}
+	return &Mistake{Text: protocol.Join(parts...), why: why}
+}
+
+// aside makes the answer to a mistake private.
+func (m *Mistake) aside() *Mistake {
+	m.private = true
+	return m
+}
+
+// visibility says who sees the answer to a mistake with that command.
+func (m *Mistake) visibility(n *Node) Visibility {
+	if m.private {
+		return Private
+	}
+	return n.Visibility
 }
 
 // code shows a command as it is typed.
@@ -101,7 +117,7 @@ func list[S ~[]E, E any](things S, last string) protocol.Text {
 // reply answers an event where it was said, or, where that is not private and the answer is to be, to the person alone.
 func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) error {
 	o := protocol.Outgoing{Handle: ev.Handle, Cause: ev.Ref()}
-	text = clip(text, MaxAnswer)
+	text = clip(harmless(text), MaxAnswer)
 	if v == Private && !ev.Private {
 		o.Act = protocol.Whisper{User: ev.Sender, Text: text}
 	} else {
@@ -113,6 +129,17 @@ func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) er
 	}
 	_, err := outbox.Send(tx, o)
 	return err
+}
+
+// harmless returns the text with no mention in it but those that it means, wherever the words of people have come into
+// it. Adapters escape them too; but a name that reads well is better than one that is escaped.
+func harmless(text protocol.Text) protocol.Text {
+	out := make(protocol.Text, len(text))
+	for i, span := range text {
+		span.Text = readable(span.Text)
+		out[i] = span
+	}
+	return out
 }
 
 // clip returns the text without the lines at its end that do not fit into so many characters, and says how many they

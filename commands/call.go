@@ -45,6 +45,15 @@ func (c *Call) Whisper(text protocol.Text) error { return c.run.answer(Private, 
 // Code shows a line as it is typed where the command was given: with a prefix in a room, without one in private.
 func (c *Call) Code(line string) protocol.Text { return c.run.code(line) }
 
+// Again shows how to give the command again, with the given flags: about the same room, if it was named behind --in.
+func (c *Call) Again(flags string) protocol.Text {
+	line := c.Command.Title() + " " + flags
+	if in := c.run.given[inFlag]; len(in) > 0 {
+		line += " --" + inFlag + " " + quoted(in[0])
+	}
+	return c.Code(line)
+}
+
 // Tree returns the commands of which this is one.
 func (c *Call) Tree() *Commands { return c.run.Commands }
 
@@ -52,10 +61,14 @@ func (c *Call) Tree() *Commands { return c.run.Commands }
 // where they are. The error is a Mistake.
 func (c *Call) Help(path ...string) (protocol.Text, error) { return c.run.help(path) }
 
+// Challenged tells whether the person is challenged in the room, and why.
+func (c *Call) Challenged() (why protocol.Text, is bool) { return c.run.challenged() }
+
 // Has tells whether the parameter was given.
 func (c *Call) Has(name string) bool { return len(c.run.values[name]) > 0 }
 
-// Word returns the value of a Word, a Text or a Choice, or the choice that stands in the place of a Room.
+// Word returns the value of a Word, a Text or a Choice, or the choice that stands in the place of a Room. Whom a person
+// mentions in it is written out, and not mentioned when it is shown.
 func (c *Call) Word(name string) string { return c.one(name, Word, Text, Choice, Room).word }
 
 // Words returns all values of a Word or a Choice that may be given several times.

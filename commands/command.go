@@ -100,7 +100,8 @@ const (
 	Duration
 	// Person is somebody in the room that the command is about, which therefore needs one.
 	Person
-	// Room is a room that the person shares with the bot.
+	// Room is a room that the person shares with the bot. That they are in it is for them to tell: a command that takes
+	// one answers privately, or does not name it.
 	Room
 	// Choice is one of a few words.
 	Choice

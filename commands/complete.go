@@ -48,7 +48,7 @@ func (c *Commands) Complete(tx *store.Tx, where CompletionContext, line string) 
 		if glued = strings.TrimRightFunc(p, unicode.IsSpace); glued != p {
 			glued = ""
 		} else if !shared(p) {
-			return nil // the prefix is whole, and the space behind it is missing
+			return c.completePrefix(line) // it may be the beginning of a longer one
 		}
 	}
 	w := lastWord(rest)
@@ -112,7 +112,7 @@ func (c *Commands) completePrefix(line string) []string {
 	if line == "" {
 		return nil
 	}
-	return matching(line, c.config.Prefixes)
+	return slices.DeleteFunc(matching(line, c.config.Prefixes), func(p string) bool { return p == line })
 }
 
 func (c *Commands) completeName(tx *store.Tx, where CompletionContext, n *Node, glued, typed string) []string {
@@ -137,12 +137,7 @@ func (c *Commands) completeName(tx *store.Tx, where CompletionContext, n *Node, 
 
 // completeParam completes a word behind those of a command.
 func (c *Commands) completeParam(tx *store.Tx, where CompletionContext, n *Node, before string, w partial) []string {
-	pass := linePass{manner: &manner{}, node: n, scanner: scanner{s: before}, given: given{}}
-	for i := range n.Params {
-		if !n.Params[i].ByName() {
-			pass.places = append(pass.places, &n.Params[i])
-		}
-	}
+	pass := (&manner{}).pass(n, before)
 	for pass.space() {
 		at := pass.at
 		done, m := pass.next()
@@ -206,7 +201,7 @@ func (c *Commands) values(tx *store.Tx, where CompletionContext, n *Node, p *Par
 	case p.Kind == Switch:
 		return matching(typed, []string{"yes", "no"})
 	case p.Kind == Room:
-		return matching(typed, append(roomNames(ownRooms(tx, where.Person)), p.Choices...))
+		return matching(typed, append(roomNames(OwnRooms(tx, where.Person)), p.Choices...))
 	case p.Kind == Person:
 		return c.people(tx, where, typed)
 	}

@@ -39,7 +39,8 @@
 //	--                                                       what follows is not by name, whatever it begins with
 //	--in ROOM                                                for one command in private: the room that it is about
 //
-// A last parameter that takes all the rest of the message takes it as it stands; quotes around the whole are taken off.
+// A last parameter that takes all the rest of the message takes it as it stands; quotes around the whole are taken off. The
+// name of a person or a room that comes last needs no quotes.
 // What phones make of two hyphens, a dash, is understood.
 //
 // # Data

@@ -58,18 +58,19 @@ type asked struct {
 	tx   *store.Tx
 	ev   protocol.Event
 	node *Node // the root where no word of a command was said
-	// parse takes apart what was given, once it is certain that it is wanted.
+	// parse takes apart what was given, or says why it is no command at all. It is called once it is certain that there
+	// is to be an answer: what is refused for its age or its haste costs little.
 	parse func() (given, *Mistake)
-	// wrong is what keeps it from being a command at all.
-	wrong *Mistake
 }
 
 func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) (Outcome, error) {
 	line, how := c.addressed(ev, m)
-	if how == notAddressed {
+	switch {
+	case how == notAddressed:
 		return ignored(notForTheBot)
+	case line == "" && ev.Private:
+		return ignored("it says nothing")
 	}
-	a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev}
 	node, stray, rest := c.find(line)
 	if ev.Private && node == &c.root && stray != "" {
 		// Some write in private as they do in rooms, or as other bots want it.
@@ -82,38 +83,42 @@ func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) 
 	if how == perhaps && node == &c.root {
 		return ignored(notForTheBot)
 	}
-	a.node = node
+	tooLong := len(m.Text) > c.maxBytes() || size(c.config.MaxLength, line) > c.config.MaxLength
 	m.Text = line // clean, and without what addresses it
-	a.ev.Body = m
-	switch {
-	case size(c.config.MaxLength, line) > c.config.MaxLength:
-		a.wrong = a.tooLong()
-	case stray != "":
-		a.wrong = a.unknown(stray)
-	default:
-		a.parse = func() (given, *Mistake) { return a.parseLine(node, rest) }
-	}
-	if line == "" && ev.Private {
-		return ignored("it says nothing")
+	ev.Body = m
+	a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev, node: node}
+	a.parse = func() (given, *Mistake) {
+		switch {
+		case tooLong:
+			return nil, a.tooLong()
+		case stray != "":
+			return nil, a.unknown(stray)
+		case node == &c.root:
+			return nil, a.mistake("addressed without a command", "Yes? ", a.code("help"), " tells what you can ask of me.")
+		}
+		return a.parseLine(node, rest)
 	}
 	return a.obey()
 }
 
 func (c *Commands) invocation(tx *store.Tx, ev protocol.Event, i protocol.Invocation) (Outcome, error) {
-	a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev, node: &c.root}
-	parts := slices.Clone(i.Path)
-	for name, value := range i.Args {
-		parts = append(parts, name, value)
-	}
 	node, ok := c.Find(i.Path...)
-	switch {
-	case size(c.config.MaxLength, parts...) > c.config.MaxLength:
-		a.wrong = a.tooLong()
-	case !ok:
-		a.wrong = a.unknown(protocol.OneLine(strings.Join(i.Path, " ")))
-	default:
-		a.node = node
-		a.parse = func() (given, *Mistake) { return a.parseArgs(node, i.Args) }
+	if !ok {
+		node = &c.root
+	}
+	a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev, node: node}
+	a.parse = func() (given, *Mistake) {
+		parts := slices.Clone(i.Path)
+		for name, value := range i.Args {
+			parts = append(parts, name, value)
+		}
+		switch {
+		case size(c.config.MaxLength, parts...) > c.config.MaxLength:
+			return nil, a.tooLong()
+		case !ok:
+			return nil, a.unknown(protocol.OneLine(strings.Join(i.Path, " ")))
+		}
+		return a.parseArgs(node, i.Args)
 	}
 	return a.obey()
 }
@@ -138,12 +143,6 @@ func (a *asked) obey() (Outcome, error) {
 		return a.done("answered to the "+rateLimit, reply(a.tx, a.ev, Public, a.tooFast(wait).Text))
 	}
 	a.remember()
-	if a.wrong != nil {
-		return a.refuse(a.wrong)
-	}
-	if a.node == &a.root {
-		return a.refuse(a.mistake("addressed without a command", "Yes? ", a.code("help"), " tells what you can ask of me."))
-	}
 	given, m := a.parse()
 	switch {
 	case m != nil:
@@ -208,7 +207,7 @@ func (a *asked) refuse(m *Mistake) (Outcome, error) {
 	if a.node != &a.root {
 		reason = "command " + a.node.Title() + ": " + reason
 	}
-	return a.done(reason, reply(a.tx, a.ev, a.node.Visibility, m.Text))
+	return a.done(reason, reply(a.tx, a.ev, m.visibility(a.node), m.Text))
 }
 
 func (a *asked) tooLong() *Mistake {

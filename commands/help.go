@@ -1,9 +1,7 @@
 package commands
 
 import (
-	"math"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -27,6 +25,20 @@ func (s *manner) usage(n *Node) string {
 	}
 	if n.Where == NeedsRoom && s.private {
 		parts = append(parts, "[--in ROOM]")
+	}
+	return strings.Join(parts, " ")
+}
+
+// brief is usage without what is given by name.
+func brief(n *Node) string {
+	parts := []string{n.Title()}
+	if len(n.subs) > 0 {
+		return (&manner{}).usage(n)
+	}
+	for i := range n.Params {
+		if p := &n.Params[i]; !p.ByName() {
+			parts = append(parts, p.usage())
+		}
 	}
 	return strings.Join(parts, " ")
 }
@@ -69,11 +81,7 @@ func (p *Param) hint() string {
 	case Integer:
 		return "a number" + numbers(p)
 	case Duration:
-		hint := "a length of time, as 90m, 2h30m, 3d or 1w"
-		if p.bounded() && p.Max < math.MaxInt64 {
-			hint += ", from " + FormatDuration(time.Duration(p.Min)) + " to " + FormatDuration(time.Duration(p.Max))
-		}
-		return hint
+		return "a length of time" + times(p) + ", such as 90m, 2h30m, 3d or 1w"
 	case Person:
 		return "a mention, an id or an exact name"
 	case Room:
@@ -138,31 +146,32 @@ func (s *manner) helpAbout(n *Node) protocol.Text {
 
 // rules says who may use a command where; nil if there is nothing special about it.
 func (s *manner) rules(n *Node) protocol.Text {
-	var rules []any
+	var rules protocol.Text
+	add := func(parts ...any) {
+		if rules != nil {
+			parts = append([]any{" "}, parts...)
+		}
+		rules = append(rules, protocol.Join(parts...)...)
+	}
 	switch n.Who {
 	case Moderator:
-		rules = append(rules, "It is for moderators. ")
+		add("It is for moderators.")
 	case Operator:
-		rules = append(rules, "It is for those who operate me. ")
+		add("It is for those who operate me.")
 	}
 	switch {
 	case n.Where == PrivateOnly:
-		rules = append(rules, "It works in our private conversation only. ")
+		add("It works in our private conversation only.")
 	case n.Where == NeedsRoom && s.private:
-		rules = append(rules, "It is about the room that you name behind ", protocol.Code("--in"), " or have chosen with ", s.code("use ROOM"), ". ")
+		add("It is about the room that you name behind ", protocol.Code("--in"), " or have chosen with ", s.code("use ROOM"), ".")
 	}
 	if n.Visibility == Private && !s.private {
-		rules = append(rules, "Only you see the answer. ")
+		add("Only you see the answer.")
 	}
 	if n.Ageless {
-		rules = append(rules, "It counts however late it reaches me. ")
+		add("It counts however late it reaches me.")
 	}
-	if rules == nil {
-		return nil
-	}
-	last, _ := rules[len(rules)-1].(string) // every rule ends with one
-	rules[len(rules)-1] = strings.TrimSuffix(last, " ")
-	return protocol.Join(rules...)
+	return rules
 }
 
 // help explains what the path leads to, or lists what the person can use where they are.
@@ -186,7 +195,7 @@ func (r *run) overview() protocol.Text {
 		if !seat.offered(n) || n.Where == PrivateOnly && !r.ev.Private {
 			continue
 		}
-		line := protocol.Join("• ", r.code(r.manner.usage(n)), " — "+n.Summary)
+		line := protocol.Join("• ", r.code(brief(n)), " — "+n.Summary)
 		switch where(n) {
 		case NeedsRoom:
 			room = append(room, line)
@@ -212,7 +221,7 @@ func (r *run) overview() protocol.Text {
 		section(protocol.Plain("About this room:"), room)
 		section(protocol.Plain("About yourself, answered in private:"), own)
 	}
-	add("More about one of them: ", r.code("help "+r.root.subs[0].Name))
+	add("More about one of them: ", r.code("help COMMAND"))
 	if !r.ev.Private {
 		add("In a private conversation with me you need no ", protocol.Code(strings.TrimSpace(r.lead)), ".")
 	}

@@ -1,10 +1,12 @@
 package commands
 
 import (
+	"iter"
 	"strings"
 	"time"
 
 	"moot/protocol"
+	"moot/rooms"
 	"moot/store"
 )
 
@@ -93,25 +95,35 @@ func Asked(tx *store.Tx, ref protocol.Ref, person protocol.UserID) bool {
 	return tx.Has(asks, store.Key(ref.Room, string(person), string(ref.Event)))
 }
 
-// AskedIn returns the events of a room by which this person has addressed the bot.
-func AskedIn(tx *store.Tx, room protocol.RoomID, person protocol.UserID) []protocol.EventID {
-	var ids []protocol.EventID
-	prefix := store.Key(room, string(person), "")
-	for k := range tx.Prefix(asks, prefix) {
-		ids = append(ids, protocol.EventID(k[len(prefix):]))
+// AskedIn goes through the events of a room by which this person has addressed the bot.
+func AskedIn(tx *store.Tx, room protocol.RoomID, person protocol.UserID) iter.Seq[protocol.EventID] {
+	return func(yield func(protocol.EventID) bool) {
+		prefix := store.Key(room, string(person), "")
+		for k := range tx.Prefix(asks, prefix) {
+			if !yield(protocol.EventID(k[len(prefix):])) {
+				return
+			}
+		}
 	}
-	return ids
 }
 
-// Forget removes what this package keeps of a person in a room, or about the person, whichever the scope of the
-// transaction is.
-func Forget(tx *store.Tx, person protocol.UserID) {
-	tx.Delete(rates, store.Key(tx.Scope(), string(person)))
-	if tx.Scope() == protocol.Scope(person) {
-		Choose(tx, "")
-		return
+// Forget removes what this package keeps of the person in whose scope the transaction is: the room that they have chosen,
+// and by which events they have asked something in rooms, which are told of it. How many turns they have left stays for the
+// minute that it is kept: else there would be no end of turns.
+func Forget(tx *store.Tx) {
+	person := string(tx.Scope())
+	tx.Delete(chosen, person)
+	for info := range rooms.All(tx) {
+		for range AskedIn(tx, info.ID, protocol.UserID(person)) {
+			tx.Tell(protocol.Scope(info.ID), protocol.Internal{Kind: toldForget, Data: []byte(person)})
+			break
+		}
 	}
-	for k := range tx.Prefix(asks, store.Key(tx.Scope(), string(person), "")) {
+}
+
+// forgetHere removes what is kept of a person in the room of the scope.
+func forgetHere(tx *store.Tx, person string) {
+	for k := range tx.Prefix(asks, store.Key(tx.Scope(), person, "")) {
 		tx.Delete(asks, k)
 	}
 }

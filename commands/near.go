@@ -22,12 +22,13 @@ func nearest(word string, names []string, most int) []int {
 	}
 	type candidate struct{ place, distance int }
 	var found []candidate
+	slips := (length + 2) / 4
 	for i, name := range names {
 		name = fold(name)
-		switch d := distance(word, name, length/3+1); {
+		switch d := distance(word, name, slips); {
 		case strings.HasPrefix(name, word):
 			found = append(found, candidate{i, 0})
-		case d <= length/3+1 && d < length:
+		case d <= slips:
 			found = append(found, candidate{i, d})
 		case length >= 3 && strings.Contains(name, word), length >= 4 && len(fuzzy.Find(word, []string{name})) > 0:
 			found = append(found, candidate{i, length})

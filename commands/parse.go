@@ -10,8 +10,11 @@ import (
 )
 
 // given is what somebody gave a command: words by the name of the parameter, taken apart but not yet understood. It also
-// holds what every command understands, under inFlag and helpFlag.
+// holds what every command understands, under inFlag and helpFlag, and under loosely the names of the parameters whose
+// value stood without quotes among other words, so that it may not be whole.
 type given map[string][]string
+
+const loosely = ""
 
 func (g given) has(name string) bool { return len(g[name]) > 0 }
 
@@ -40,12 +43,7 @@ func (c *Commands) find(line string) (n *Node, stray, rest string) {
 
 // parseLine takes apart what was typed behind the words of a command.
 func (s *manner) parseLine(n *Node, rest string) (given, *Mistake) {
-	p := linePass{manner: s, node: n, scanner: scanner{s: rest}, given: given{}}
-	for i := range n.Params {
-		if !n.Params[i].ByName() {
-			p.places = append(p.places, &n.Params[i])
-		}
-	}
+	p := s.pass(n, rest)
 	for p.space() {
 		done, m := p.next()
 		if m != nil {
@@ -64,8 +62,19 @@ type linePass struct {
 	scanner
 	node   *Node
 	places []*Param // that are still to be filled, in order
+	open   *Param   // a name that further words may belong to; nil if there is none
 	words  bool     // whether nothing is a flag any more
 	given  given
+}
+
+func (s *manner) pass(n *Node, rest string) *linePass {
+	p := &linePass{manner: s, node: n, scanner: scanner{s: rest}, given: given{}}
+	for i := range n.Params {
+		if !n.Params[i].ByName() {
+			p.places = append(p.places, &n.Params[i])
+		}
+	}
+	return p
 }
 
 // next takes the next word or flag, or all the rest. It tells whether it has taken all the rest.
@@ -79,17 +88,26 @@ func (p *linePass) next() (done bool, m *Mistake) {
 		p.given[p.places[0].Name] = []string{unquoted(p.rest())}
 		return true, nil
 	}
+	bare := closing(firstRune(p.rest())) == "" && !strings.HasPrefix(p.rest(), "<@")
 	word, err := p.word()
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, p.unclosed(p.node)
-	}
-	if len(p.places) == 0 {
+	case len(p.places) == 0 && p.open != nil && bare:
+		p.given[p.open.Name][0] += " " + word
+		return false, nil
+	case len(p.places) == 0:
 		return false, p.tooMuch(p.node, word)
 	}
 	at := p.places[0]
 	p.given[at.Name] = append(p.given[at.Name], word)
 	if len(p.given[at.Name]) >= at.Repeat {
 		p.places = p.places[1:]
+	}
+	p.open = nil
+	if bare && at.Repeat <= 1 && (at.Kind == Person || at.Kind == Room) {
+		p.open = at
+		p.given[loosely] = append(p.given[loosely], at.Name)
 	}
 	return false, nil
 }

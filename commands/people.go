@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"slices"
 	"strings"
+	"unicode"
 
 	"moot/protocol"
 	"moot/rooms"
@@ -72,7 +74,10 @@ func (r *run) named(p *Param, name string) (who rooms.Member, in bool, m *Mistak
 		all = append(all, m)
 		names = append(names, m.Name)
 	}
+	longer := r.goesOn(p, bare, all)
 	switch {
+	case len(fit) == 1 && len(longer) > 0:
+		return who, false, r.ambiguous(name, append(fit, longer...)).and(" Or put the whole name between quotation marks.")
 	case len(fit) == 1:
 		return fit[0], true, nil
 	case len(fit) > 1:
@@ -92,6 +97,28 @@ func (r *run) named(p *Param, name string) (who rooms.Member, in bool, m *Mistak
 		return who, false, m.and("; did you mean ", list(near, "or"), "?")
 	}
 	return who, false, m.and(". A person is named by a mention, by their id, or by their exact name.")
+}
+
+// goesOn returns the members whose names begin with a name that stood without quotes, and go on with the words that
+// followed it: of "challenge Ann Lee" it is not known whether it is about Ann, for the reason Lee.
+func (r *run) goesOn(p *Param, name string, members []rooms.Member) (longer []rooms.Member) {
+	if !slices.Contains(r.given[loosely], p.Name) {
+		return nil
+	}
+	line := name
+	for i := range r.node.Params {
+		if q := &r.node.Params[i]; q.Name != p.Name && !q.ByName() {
+			line += " " + fold(strings.Join(r.given[q.Name], " "))
+		}
+	}
+	for _, m := range members {
+		f := fold(m.Name)
+		after, goesOn := strings.CutPrefix(line, f)
+		if next := firstRune(after); goesOn && strings.HasPrefix(f, name+" ") && !unicode.IsLetter(next) && !unicode.IsDigit(next) {
+			longer = append(longer, m)
+		}
+	}
+	return longer
 }
 
 // ambiguous lists the people who fit a name, for one of them to be named by id.

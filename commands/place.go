@@ -28,9 +28,7 @@ func Choose(tx *store.Tx, room protocol.RoomID) {
 }
 
 // OwnRooms returns the rooms that the bot shares with a person, without private conversations, by their titles.
-func OwnRooms(tx *store.Tx, person protocol.UserID) []rooms.Info { return ownRooms(tx, person) }
-
-func ownRooms(tx *store.Tx, person protocol.UserID) []rooms.Info {
+func OwnRooms(tx *store.Tx, person protocol.UserID) []rooms.Info {
 	var own []rooms.Info
 	for info := range rooms.Of(tx, person) {
 		if !info.Private {
@@ -64,7 +62,7 @@ func titles(list []rooms.Info, most int) []protocol.Text {
 }
 
 // findRoom finds the room that a word names among those given. With loose, some letters of its name in their order are
-// enough if they are in one name only.
+// enough if they are in one name only. A mistake names rooms that others need not know the person is in.
 func (s *manner) findRoom(own []rooms.Info, w string, loose bool) (rooms.Info, *Mistake) {
 	w = protocol.OneLine(w)
 	f := fold(w)
@@ -84,14 +82,14 @@ func (s *manner) findRoom(own []rooms.Info, w string, loose bool) (rooms.Info, *
 		return fit[0], nil
 	case len(fit) > 1:
 		return rooms.Info{}, s.mistake("several rooms of that name",
-			words(w), " may be several rooms. Name one by its id: ", list(titles(fit, 5), "or"), ".")
+			words(w), " may be several rooms. Name one by its id: ", list(titles(fit, 5), "or"), ".").aside()
 	}
 	if loose {
 		if i, n := spelled(w, names); n == 1 {
 			return own[i], nil
 		}
 	}
-	m := s.mistake("no such room", "I find no room called ", words(w))
+	m := s.mistake("no such room", "I find no room called ", words(w)).aside()
 	var near []rooms.Info
 	for _, i := range nearest(w, names, 3) {
 		near = append(near, own[i])
@@ -104,7 +102,7 @@ func (s *manner) findRoom(own []rooms.Info, w string, loose bool) (rooms.Info, *
 
 // about finds the room that a command in private is about.
 func (s *manner) about(tx *store.Tx, person protocol.UserID, g given) (rooms.Info, *Mistake) {
-	own := ownRooms(tx, person)
+	own := OwnRooms(tx, person)
 	if g.has(inFlag) {
 		return s.findRoom(own, g[inFlag][0], false)
 	}

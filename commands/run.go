@@ -10,8 +10,11 @@ import (
 	"moot/store"
 )
 
-// toldCommand is the kind of the internal event that brings a command to the scope in which it runs.
-const toldCommand = "command"
+// The internal events of this package.
+const (
+	toldCommand = "command"         // a task, to the scope in which it runs
+	toldForget  = "commands.forget" // the id of a person, to a room
+)
 
 // task is a command that is to be run in a scope. It is taken apart but not understood: whom and what its words name is
 // decided there.
@@ -34,7 +37,12 @@ func (t task) MarshalJSON() ([]byte, error) {
 // Told handles what another scope tells this one, and returns false where that is not for this package. An error is a
 // fault.
 func (c *Commands) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
-	if what.Kind != toldCommand {
+	switch what.Kind {
+	case toldForget:
+		forgetHere(tx, string(what.Data))
+		return true, nil
+	case toldCommand:
+	default:
 		return false, nil
 	}
 	var t task
@@ -71,11 +79,7 @@ func (c *Commands) perform(tx *store.Tx, t task) (reason string, err error) {
 	var m *Mistake
 	if errors.As(err, &m) {
 		reason += ": " + m.why
-		v := node.Visibility
-		if m.why == isChallenged {
-			v = Private // it is nobody else's business
-		}
-		err = r.answer(v, m.Text)
+		err = r.answer(m.visibility(node), m.Text)
 	}
 	if _, native := t.Event.Body.(protocol.Invocation); native && err == nil && !r.said {
 		err = r.answer(node.Visibility, protocol.Plain("Done."))
@@ -85,9 +89,6 @@ func (c *Commands) perform(tx *store.Tx, t task) (reason string, err error) {
 	}
 	return reason, err
 }
-
-// isChallenged is why somebody who is challenged is refused.
-const isChallenged = "the person is challenged"
 
 // do looks whether the person may, understands what was given, and runs the command. A Mistake is an error too.
 func (r *run) do(room protocol.RoomID) error {
@@ -127,10 +128,8 @@ func (r *run) enter(room protocol.RoomID) *Mistake {
 
 // allowed tells why the person may not give the command, nil if they may.
 func (r *run) allowed() *Mistake {
-	if r.config.Challenged != nil && r.room.ID != "" && !r.node.Challenged {
-		if why, is := r.config.Challenged(r.tx, r.room.ID, r.ev.Sender); is {
-			return r.mistake(isChallenged, why)
-		}
+	if why, is := r.challenged(); is && !r.node.Challenged {
+		return r.mistake("the person is challenged", why).aside()
 	}
 	if r.role >= r.node.Who {
 		return nil
@@ -140,6 +139,13 @@ func (r *run) allowed() *Mistake {
 		who = "those who operate me"
 	}
 	return r.mistake("only for a "+r.node.Who.String(), r.code(r.node.Title()), " is for ", who, ".")
+}
+
+func (r *run) challenged() (why protocol.Text, is bool) {
+	if r.config.Challenged == nil || r.room.ID == "" {
+		return nil, false
+	}
+	return r.config.Challenged(r.tx, r.room.ID, r.ev.Sender)
 }
 
 // answer says something to the person. Where it does not stand in the room that it is about, it names that room.

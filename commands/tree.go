@@ -227,7 +227,7 @@ func (n *Node) checkParams() error {
 		err := p.check(n.Where)
 		switch {
 		case err != nil:
-		case names[p.Name]:
+		case slices.ContainsFunc(p.Slots(), func(slot string) bool { return names[slot] }):
 			err = errors.New("there are two of that name")
 		case p.ByName():
 		case last != nil && last.Kind == Text:

@@ -44,7 +44,7 @@ func (r *run) understand() *Mistake {
 func (r *run) value(p *Param, w string) (v value, m *Mistake) {
 	switch p.Kind {
 	case Word:
-		v.word = protocol.OneLine(w)
+		v.word = protocol.OneLine(readable(w))
 		return v, r.length(p, v.word)
 	case Text:
 		v.word = readable(w)
@@ -64,7 +64,7 @@ func (r *run) value(p *Param, w string) (v value, m *Mistake) {
 			v.word = choice
 			return v, nil
 		}
-		v.room, m = r.findRoom(ownRooms(r.tx, r.ev.Sender), w, p.Fuzzy)
+		v.room, m = r.findRoom(OwnRooms(r.tx, r.ev.Sender), w, p.Fuzzy)
 	}
 	return v, m
 }
@@ -90,11 +90,8 @@ func (r *run) length(p *Param, w string) *Mistake {
 
 func (r *run) integer(p *Param, w string) (int64, *Mistake) {
 	n, err := strconv.ParseInt(strings.TrimPrefix(w, "+"), 10, 64)
-	if err != nil || strings.HasPrefix(w, "+-") {
-		return 0, r.mistake("not a number", words(w), " is not a whole number, which ", p.label(), " has to be", numbers(p), ".")
-	}
-	if !p.within(n) {
-		return 0, r.mistake("a number out of bounds", p.label(), " cannot be ", strconv.FormatInt(n, 10), "; it has to be a number", numbers(p), ".")
+	if err != nil || strings.HasPrefix(w, "+-") || !p.within(n) {
+		return 0, r.mistake("not a fitting number", p.label(), " has to be a whole number", numbers(p), ", not ", words(w), ".")
 	}
 	return n, nil
 }
@@ -117,13 +114,20 @@ func (r *run) duration(p *Param, w string) (int64, *Mistake) {
 			protocol.Code("90m"), ", ", protocol.Code("2h30m"), ", ", protocol.Code("3d"), " or ", protocol.Code("1w"), ".")
 	}
 	if !p.within(int64(d)) {
-		bounds := "from " + FormatDuration(time.Duration(p.Min)) + " to " + FormatDuration(time.Duration(p.Max))
-		if p.Max == math.MaxInt64 {
-			bounds = "at least " + FormatDuration(time.Duration(p.Min))
-		}
-		return 0, r.mistake("a length of time out of bounds", p.label(), " cannot be ", FormatDuration(d), "; it has to be ", bounds, ".")
+		return 0, r.mistake("not a fitting length of time", p.label(), " has to be a length of time", times(p), ", not ", words(w), ".")
 	}
 	return int64(d), nil
+}
+
+// times says the bounds of a length of time.
+func times(p *Param) string {
+	switch {
+	case !p.bounded():
+		return ""
+	case p.Max == math.MaxInt64:
+		return " of at least " + FormatDuration(time.Duration(p.Min))
+	}
+	return " from " + FormatDuration(time.Duration(p.Min)) + " to " + FormatDuration(time.Duration(p.Max))
 }
 
 func (r *run) choice(p *Param, w string) (string, *Mistake) {

@@ -116,7 +116,7 @@ func decodeFact(seq uint64, data []byte) (Fact, error) {
 	case len(w.Cause) != 0 && len(w.Cause) != 2:
 		return f, fmt.Errorf("fact %d: %w: its cause has %d parts", seq, ErrFact, len(w.Cause))
 	}
-	f.Time, f.Kind, f.Version, f.Scope = w.Time.UTC(), w.Kind, w.Version, w.Scope
+	f.Time, f.Kind, f.Version, f.Scope, f.Payload = w.Time.UTC(), w.Kind, w.Version, w.Scope, w.Payload
 	if len(w.Cause) == 2 {
 		f.Cause = protocol.Ref{Room: protocol.RoomID(w.Cause[0]), Event: protocol.EventID(w.Cause[1])}
 	}
@@ -125,9 +125,6 @@ func decodeFact(seq uint64, data []byte) (Fact, error) {
 	}
 	if len(w.Keys) > 0 {
 		f.Keys = w.Keys
-	}
-	if string(w.Payload) != "null" {
-		f.Payload = w.Payload
 	}
 	return f, nil
 }

@@ -43,6 +43,10 @@ func TestEncodingOfAFact(t *testing.T) {
 	if d := cmp.Diff(entries, f.indexed()); d != "" {
 		t.Error(d)
 	}
+	f.People["author"] = 12 // the same person once more
+	if got := f.indexed(); len(got) != len(entries)+1 {
+		t.Errorf("%q", got)
+	}
 }
 
 func TestFactsThatCannotBeRead(t *testing.T) {
@@ -73,6 +77,9 @@ func FuzzDecodeFact(f *testing.F) {
 				t.Fatalf("another error: %v", err)
 			}
 			return
+		}
+		if fact.Time.Location() != time.UTC {
+			t.Fatalf("the time is %v", fact.Time)
 		}
 		again, err := encodeFact(fact)
 		if err != nil {

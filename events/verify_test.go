@@ -16,7 +16,7 @@ func TestVerify(t *testing.T) {
 	if err := w.bus.Verify(t.Context(), ""); err != nil {
 		t.Error("an empty log:", err)
 	}
-	w.crowd(turnFacts + 10)
+	w.crowd(turnFacts * 3 / 2)
 	w.age()
 	for range 3 {
 		if _, _, err := w.bus.ArchiveStep(w.now, 0); err != nil {

@@ -80,6 +80,20 @@ func Members(tx *store.Tx, room protocol.RoomID) iter.Seq[Member] {
 	}
 }
 
+// Moderators goes through the members who may moderate the room, by their ids.
+func Moderators(tx *store.Tx, room protocol.RoomID) iter.Seq[Member] {
+	return func(yield func(Member) bool) {
+		info, _ := Get(tx, room)
+		prefix := store.Key(room, "")
+		for k := range tx.Prefix(moderators, prefix) {
+			user := protocol.UserID(k[len(prefix):])
+			if r, ok := getRow(tx, room, user); ok && info.counts(r) && !yield(member(tx, room, user, r)) {
+				return
+			}
+		}
+	}
+}
+
 // Of goes through the rooms that the bot shares with the person, by their ids, private conversations among them.
 func Of(tx *store.Tx, user protocol.UserID) iter.Seq[Info] {
 	return func(yield func(Info) bool) {

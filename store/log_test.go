@@ -139,6 +139,7 @@ func TestDropRecord(t *testing.T) {
 
 // TestLogModel races the log against a slice.
 func TestLogModel(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	type record struct {
 		index   []string
@@ -172,6 +173,7 @@ func TestLogModel(t *testing.T) {
 						}
 						return nil
 					})
+					reraise(err)
 					if (err != nil) != fails {
 						t.Fatal(err)
 					}

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -116,8 +117,17 @@ func (b *box) run(scope protocol.Scope, f func(*Tx)) {
 // in makes a run that must succeed.
 func (b *box) in(c *Commit, scope protocol.Scope, f func(*Tx)) {
 	b.t.Helper()
-	if err := c.Run(scope, protocol.Ref{}, func(tx *Tx) error { f(tx); return nil }); err != nil {
+	err := c.Run(scope, protocol.Ref{}, func(tx *Tx) error { f(tx); return nil })
+	reraise(err)
+	if err != nil {
 		b.t.Fatalf("run: %v", err)
+	}
+}
+
+// reraise panics with what a run panicked with. Package rapid ends a test by panics, which Run catches.
+func reraise(err error) {
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		panic(p.Value)
 	}
 }
 

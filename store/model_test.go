@@ -186,6 +186,9 @@ func (r *race) run(depth int) {
 		return nil
 	})
 	var p *PanicError
+	if errors.As(err, &p) && p.Value != boom {
+		reraise(err)
+	}
 	ok := map[string]bool{
 		"ok": err == nil, "error": err == boom, "panic": errors.As(err, &p) && p.Value == boom,
 		"key": errors.Is(err, ErrKey), "scope": errors.Is(err, ErrScope),
@@ -295,6 +298,7 @@ func (r *race) whole(s *Store) {
 
 // TestModel races runs, commits and reopening against plain maps.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "model.db")

@@ -57,6 +57,7 @@ func TestOpenNew(t *testing.T) {
 
 // TestOpenNewAtOnce: of several who start on an empty folder none makes a file in place of another's.
 func TestOpenNewAtOnce(t *testing.T) {
+	t.Parallel()
 	for round := range 10 {
 		path := filepath.Join(t.TempDir(), "moot.db")
 		if round%5 == 4 {
@@ -105,6 +106,7 @@ func holdFile(args []string) {
 }
 
 func TestLocked(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "moot.db")
 	writeFile(t, path, filled(t))
 	for _, c := range []struct{ holder, opener, free bool }{

@@ -187,7 +187,14 @@ func TestLifeOfAnEntry(t *testing.T) {
 		c.Settle("unknown", ref)
 		want.State, want.Ref, want.Reason, want.Time = StateSent, ref, "", c.Now()
 	})
-	b.commit(func(c *Commit) { c.Settle("k", protocol.Ref{Event: "no longer ambiguous"}) })
+	b.commit(func(c *Commit) {
+		c.Settle("k", protocol.Ref{Event: "sent already"})
+		enqueue(b, c, toSend("waits", "lane"))
+		c.Settle("waits", ref)
+		if _, ok := c.Queued("waits"); !ok {
+			t.Error("one that waits was settled")
+		}
+	})
 	b.view(func(tx *Tx) {
 		if got := tx.Sent("k"); got != want || tx.Sent("unknown").State != "" {
 			t.Errorf("it was settled as %+v, want %+v", got, want)
@@ -371,6 +378,7 @@ func TestSweepSentInItsOwnCommit(t *testing.T) {
 
 // TestOutboxModel races the outbox against plain maps.
 func TestOutboxModel(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "outbox.db")
@@ -399,7 +407,7 @@ func TestOutboxModel(t *testing.T) {
 						maps.DeleteFunc(states, func(_ protocol.Key, s State) bool { return s != StateQueued })
 					case do == "settle":
 						c.Settle(key, protocol.Ref{})
-						if states[key] == StateAmbiguous {
+						if states[key] != "" && states[key] != StateQueued {
 							states[key] = StateSent
 						}
 					case do == "begin" && ok:

@@ -189,6 +189,7 @@ func TestSweepSeenAmongManyRooms(t *testing.T) {
 
 // TestSeenModel races records, sweeps and reopening against a plain map.
 func TestSeenModel(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "seen.db")

@@ -157,6 +157,7 @@ func TestEndTimer(t *testing.T) {
 
 // TestTimersModel races timers against a plain map.
 func TestTimersModel(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	type name struct {
 		scope protocol.Scope

@@ -25,7 +25,7 @@ import (
 type Config struct {
 	// Data is the folder of everything that the bot keeps. A relative one in a file counts from the folder of that file.
 	Data string `toml:"data"`
-	// Name is what people call the bot.
+	// Name is what the bot calls itself.
 	Name string `toml:"name"`
 	// Operators may do everything in every room.
 	Operators []protocol.UserID `toml:"operators"`

@@ -78,8 +78,8 @@ func Listen(folder string, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	var errs []error
-	for i, path := range paths {
-		l, err := listen(path, i > 0 || filepath.Base(path) != SocketName)
+	for _, path := range paths {
+		l, err := listen(path, filepath.Base(path) != SocketName)
 		if err == nil {
 			return &Server{l, path, log, slow}, nil
 		}
@@ -88,8 +88,9 @@ func Listen(folder string, log *slog.Logger) (*Server, error) {
 	return nil, fmt.Errorf("listen for commands of this machine: %w", errors.Join(errs...))
 }
 
-func listen(path string, fallback bool) (*net.UnixListener, error) {
-	if fallback {
+// listen makes the socket, and its folder where that is not the data folder.
+func listen(path string, elsewhere bool) (*net.UnixListener, error) {
+	if elsewhere {
 		dir := filepath.Dir(path)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err

@@ -28,10 +28,11 @@ type world struct {
 	machine *bot.Machine
 	desk    *Desk
 	trying  []outbox.Attempt // that have no answer yet
+	members map[protocol.RoomID]protocol.MemberList
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)}
+	w := &world{t: t, now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC), members: map[protocol.RoomID]protocol.MemberList{}}
 	var err error
 	if w.store, err = store.Open(store.Config{Path: filepath.Join(t.TempDir(), "moot.db")}); err != nil {
 		t.Fatal(err)
@@ -78,6 +79,7 @@ func (w *world) join(room protocol.RoomID, name string, people ...protocol.UserI
 	for _, p := range people {
 		list.Members = append(list.Members, protocol.Member{User: p})
 	}
+	w.members[room] = list
 	w.admit(
 		protocol.Event{Room: room, ID: "join", Body: protocol.MemberChange{User: "console:moot", Self: true, Membership: protocol.Joined}},
 		protocol.Event{Room: room, ID: "name", Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Renamed{Name: name}}}},
@@ -96,7 +98,7 @@ func (w *world) answer(err error) {
 	var inputs []bot.Input
 	for i, a := range w.trying {
 		if a.Ask != nil {
-			inputs = append(inputs, bot.Answered{Ask: *a.Ask, Attempt: a.Try.N, Err: err})
+			inputs = append(inputs, bot.Answered{Ask: *a.Ask, Attempt: a.Try.N, Result: w.members[a.Ask.Room], Err: err})
 			continue
 		}
 		ref := protocol.Ref{Room: a.Out.Room, Event: protocol.EventID(fmt.Sprintf("own%d", i))}

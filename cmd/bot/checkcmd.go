@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"moot/internal/config"
+	"moot/internal/control"
+	"moot/internal/inspect"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var q inspect.CheckQuery
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration and the data folder",
+		Long: `Looks at everything that can be wrong, and says of each thing what to do: the configuration, the data folder, the
+database, what failed, what waits, which rooms are not fully known. It changes nothing, and also works while the
+bot runs.
+
+The exit code is 1 if something keeps the bot from its work, and 0 otherwise.`,
+		Example: `  bot check
+  bot check --full       read the whole database, and replay the log of facts
+  bot check --config new.toml --json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found := a.check(cmd.Context(), q)
+			if a.json {
+				if err := a.printJSON(found); err != nil {
+					return err
+				}
+			} else {
+				showFindings(a.out, found)
+			}
+			for _, f := range found {
+				if f.Status == inspect.Fail {
+					return errSilent
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&q.Full, "full", false, "read all data, however long it takes; messages may have to wait meanwhile")
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// check looks at one thing after another. What is wrong with one of them keeps only those from being looked at that rest
+// on it.
+func (a *app) check(ctx context.Context, q inspect.CheckQuery) []inspect.Finding {
+	cfg, src, err := a.load()
+	if err != nil {
+		return configFaults(err)
+	}
+	found := []inspect.Finding{{Status: inspect.OK, What: "configuration", Text: src.String()}}
+	for _, w := range cfg.Warnings() {
+		found = append(found, inspect.Finding{Status: inspect.Warn, What: "secret", Text: w})
+	}
+	if _, err := hashKey(cfg); err != nil {
+		found = append(found, inspect.Finding{Status: inspect.Fail, What: "secret", Text: sentence(err.Error()), Do: "put it where hash_key in [privacy] says that it is"})
+	}
+	found = append(found, inspect.Folder(cfg.Data)...)
+	client := newClient(cfg)
+	switch status, err := client.Status(ctx); {
+	case errors.Is(err, control.ErrNoData):
+		return append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: "has not run with this data folder yet"})
+	case err != nil:
+		return append(found, inspect.Finding{Status: inspect.Fail, What: "database", Text: explain(at(cfg, err))})
+	case status.Running:
+		found = append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: fmt.Sprintf("runs as process %d since %s", status.PID, when(status.Started))})
+	default:
+		found = append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: "does not run"})
+	}
+	more, err := client.Check(ctx, q)
+	if err != nil {
+		more = []inspect.Finding{{Status: inspect.Fail, What: "database", Text: explain(at(cfg, err))}}
+	}
+	return append(found, more...)
+}
+
+// configFaults makes a finding of each thing that is wrong with the configuration.
+func configFaults(err error) []inspect.Finding {
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		return []inspect.Finding{{Status: inspect.Fail, What: "configuration", Text: explain(err)}}
+	}
+	var found []inspect.Finding
+	for _, p := range problems {
+		found = append(found, inspect.Finding{Status: inspect.Fail, What: "configuration", Text: p.String()})
+	}
+	return found
+}
+
+func showFindings(w io.Writer, found []inspect.Finding) {
+	for _, f := range found {
+		fmt.Fprintf(w, "%-5s %-20s %s\n", f.Status, f.What, clean(f.Text))
+		if f.Do != "" {
+			fmt.Fprintf(w, "%27s→ %s\n", "", clean(f.Do))
+		}
+	}
+}

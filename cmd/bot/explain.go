@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"moot/events"
+	"moot/internal/config"
+	"moot/internal/control"
+	"moot/internal/inspect"
+	"moot/protocol/console"
+	"moot/store"
+)
+
+// placed is an error together with what somebody has to know to do something about it.
+type placed struct {
+	err    error
+	file   string // of the store
+	folder string
+	holder int // the process that holds the file; 0 where it is not known
+}
+
+func (p *placed) Error() string { return p.err.Error() }
+func (p *placed) Unwrap() error { return p.err }
+
+// explain makes of an error a sentence for whoever started the program: what is the matter, and what to do.
+func explain(err error) string {
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		return problems.Error()
+	}
+	at := &placed{file: "the file", folder: "the data folder"}
+	errors.As(err, &at)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "Interrupted."
+	case errors.Is(err, inspect.ErrNotFound), errors.Is(err, inspect.ErrAmbiguous):
+		return err.Error()
+	case errors.Is(err, control.ErrNoData):
+		return fmt.Sprintf("There is nothing in %s yet: no bot has run with it. `bot run` starts one; --data names another folder.", at.folder)
+	case errors.Is(err, control.ErrUnreachable):
+		return fmt.Sprintf("Another process holds %s and does not answer. If it is a bot that starts or stops, try again in a moment.", at.file)
+	case errors.Is(err, control.ErrCutShort):
+		return "The bot ended in the middle of its answer. Ask again."
+	case errors.Is(err, store.ErrLocked):
+		who := "another process"
+		if at.holder != 0 {
+			who = fmt.Sprintf("a bot that runs already (process %d)", at.holder)
+		}
+		return fmt.Sprintf("The data folder %s is in use by %s. Stop that one first, or give this one a folder of its own with --data.", at.folder, who)
+	case errors.Is(err, store.ErrForeign):
+		return fmt.Sprintf("%s is not a file of moot, and was not changed. Move it away, or name another folder with --data.", at.file)
+	case errors.Is(err, store.ErrNewer):
+		return fmt.Sprintf("%s was written by a newer version of moot, and was not changed. Run that version, or name another folder with --data.", at.file)
+	case errors.Is(err, store.ErrBroken):
+		return fmt.Sprintf("The bot stopped because it could not write to %s: %v. Nothing is lost: what was not written is delivered again at the next start.", at.file, err)
+	case errors.Is(err, store.ErrDamaged):
+		return fmt.Sprintf("%s is damaged, and was not changed: %v. Put the last backup of the data folder in its place.", at.file, err)
+	case errors.Is(err, events.ErrArchive):
+		return fmt.Sprintf("The archive of facts in %s does not belong to its database: %v. Put both back from the same backup.", at.folder, err)
+	case errors.Is(err, console.ErrOtherWorld), errors.Is(err, console.ErrNewer), errors.Is(err, console.ErrForeign), errors.Is(err, console.ErrCorrupt):
+		return fmt.Sprintf("The console of %s cannot be opened: %v.", at.folder, err)
+	}
+	return sentence(err.Error())
+}
+
+// sentence makes a sentence of the words of an error.
+func sentence(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	// What begins with a path or an identifier stays as it is.
+	if word, _, _ := strings.Cut(s, " "); !strings.ContainsAny(word, "/.:_") {
+		s = string(unicode.ToUpper(r)) + s[size:]
+	}
+	if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") {
+		s += "."
+	}
+	return s
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"moot/commands"
+	"moot/commands/standard"
+	"moot/events"
+	"moot/internal/bot"
+	"moot/internal/config"
+	"moot/protocol"
+	"moot/protocol/console"
+	"moot/store"
+)
+
+// kinds are the kinds of facts that the bot and its features publish.
+func kinds() []events.Kind { return []events.Kind{bot.RoomKind} }
+
+// features are what the bot does.
+type features struct {
+	store    *store.Store
+	commands *commands.Commands
+}
+
+func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features, error) {
+	list := standard.Commands(standard.Config{
+		Bus:       bus,
+		Version:   ownVersion(cfg.Name),
+		Outcomes:  []events.Query{{Kind: bot.RoomKind.Name}},
+		Retention: cfg.Store.Retention,
+	})
+	tree, err := commands.New(commands.Config{
+		Prefixes: cfg.Commands.Prefixes, Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge,
+		Burst: cfg.Commands.RateBurst, Every: cfg.Commands.RateEvery,
+	}, list...)
+	if err != nil {
+		return nil, err
+	}
+	return &features{st, tree}, nil
+}
+
+// ownVersion is what the bot answers who asks for its version.
+func ownVersion(name string) string {
+	if name == "moot" {
+		return "moot " + version()
+	}
+	return name + ", moot " + version()
+}
+
+// list returns the features in the order in which they see an event.
+func (f *features) list() []bot.Feature { return []bot.Feature{commandFeature{f.commands}} }
+
+// commandFeature lets the loop know commands, which do not know the loop.
+type commandFeature struct{ *commands.Commands }
+
+// Handle implements bot.Feature.
+func (f commandFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+	o, err := f.Commands.Handle(tx, ev)
+	return bot.Outcome(o), err
+}
+
+// complete returns what a line to the bot may become, for the terminal.
+func (f *features) complete(private bool, line string) []string {
+	var out []string
+	err := f.store.View(func(tx *store.Tx) error {
+		out = f.commands.Complete(tx, commands.CompletionContext{Private: private}, line)
+		return nil
+	})
+	if err != nil {
+		return nil // the next line that is sent finds out
+	}
+	return out
+}
+
+// openTerminal opens what a person or a script speaks through, if the console is open.
+func (a *app) openTerminal(n *networks, f *features, runner *bot.Runner, cfg config.Config) (terminal, error) {
+	if n.world == nil {
+		return nil, nil
+	}
+	return console.NewTerminal(console.TerminalConfig{
+		World: n.world, Adapter: n.console, Settle: runner.Settle, In: a.in, Out: a.out, Dir: cfg.Data, Complete: f.complete,
+	})
+}

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"moot/protocol"
+	"moot/protocol/protocoltest"
+)
+
+// A bot that is killed with SIGKILL between any two lines that it exchanges with the network must end where one that
+// was never killed does: the network has seen the same, and the bot knows the same.
+
+const (
+	killRoom   protocol.RoomID = "console:lobby"
+	killGarden protocol.RoomID = "console:garden"
+	killDirect protocol.RoomID = "console:dm-ann"
+)
+
+// killTimeout is how long one life, or the wait for one, may take before the test gives up.
+const killTimeout = 30 * time.Second
+
+// killStage is a part of what happens in the network: lines, and how many messages the bot has sent when all is done. The
+// next stage waits for that, since what is not sent when the bot is kicked is never sent.
+type killStage struct {
+	lines [][]protocol.Event
+	sent  int
+}
+
+// killStages are what happens in the network: joins, commands in public and in private, a kick with messages meanwhile, a
+// rejoin with the replayed timeline, duplicates, and nonsense.
+func killStages() []killStage {
+	var lines [][]protocol.Event
+	deliver := func(evs ...protocol.Event) { lines = append(lines, evs) }
+	var timeline []protocol.Event
+	n := 0
+	next := func(room protocol.RoomID, by protocol.UserID, body protocol.Body) protocol.Event {
+		n++
+		ev := protocol.Event{Room: room, ID: protocol.EventID(fmt.Sprintf("$%d", n)), Sender: by, Body: body, Private: room == killDirect}
+		if room == killRoom {
+			timeline = append(timeline, ev)
+		}
+		return ev
+	}
+	say := func(room protocol.RoomID, by protocol.UserID, text string) protocol.Event {
+		return next(room, by, protocol.Message{Text: text})
+	}
+	own := func(room protocol.RoomID, m protocol.Membership) protocol.Event {
+		by := protocol.UserID("console:moot")
+		if m == protocol.Kicked {
+			by = "console:ann"
+		}
+		return next(room, by, protocol.MemberChange{User: "console:moot", Self: true, Bot: true, Membership: m})
+	}
+	join := func(room protocol.RoomID, user protocol.UserID) protocol.Event {
+		return next(room, user, protocol.MemberChange{User: user, Membership: protocol.Joined, Name: user.Local()})
+	}
+	// People join by events of their own, so that nothing depends on when the list of members is in.
+	deliver(own(killRoom, protocol.Joined), join(killRoom, "console:ann"), join(killRoom, "console:ben"))
+	deliver(own(killGarden, protocol.Joined), join(killGarden, "console:ben"))
+	deliver(next(killRoom, "console:ann", protocol.RoomChange{Changes: []protocol.Change{protocol.Renamed{Name: "Lobby"}}}))
+	deliver(say(killRoom, "console:ann", "good morning"), say(killRoom, "console:ben", "!moot ping"))
+	deliver(say(killDirect, "console:ann", "rooms"))
+	deliver(say(killDirect, "console:ann", "use lobby"))
+	deliver(say(killDirect, "console:ann", "whoami"), say(killGarden, "console:ben", "!moot ping"))
+	before := killStage{lines, 5}
+	lines = nil
+	deliver(own(killRoom, protocol.Kicked))
+	next(killRoom, "console:ben", protocol.Message{Text: "!moot ping"}) // said while the bot is out
+	missed := append([]protocol.Event{}, timeline...)
+	deliver(append(missed, own(killRoom, protocol.Joined), join(killRoom, "console:ben"), say(killRoom, "console:ben", "!moot whoami"))...)
+	deliver(missed[4], missed[5]) // delivered twice
+	deliver(protocol.Event{Room: killRoom, ID: "bad\x1fid", Sender: "console:ben", Body: protocol.Message{Text: "!moot ping"}})
+	deliver(say(killRoom, "console:ben", "!moot nonsense"), say(killRoom, "console:ben", "!moot help ping"))
+	return []killStage{before, {lines, 8}}
+}
+
+// killed is one run of the whole script.
+type killed struct {
+	t      *testing.T
+	bin    string
+	dir    string
+	script *protocoltest.Script
+	stages []killStage // those that are not done
+	told   bool        // whether the lines of the first of them were delivered
+	lives  int
+	kill   chan struct{} // gets a value when the present life is to die
+}
+
+// life starts the bot, and returns when it has ended: by the kill, or by itself once everything is done.
+func (k *killed) life() {
+	k.t.Helper()
+	k.lives++
+	ctx, cancel := context.WithTimeout(k.t.Context(), killTimeout)
+	defer cancel()
+	cmd := exec.Command(k.bin, "run", "--pipe", "--data", k.dir)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	// A pipe of our own: that of the command is closed by Wait, while lines may still be in it.
+	r, w, err := os.Pipe()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	var stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = w, &stderr
+	if err := cmd.Start(); err != nil {
+		k.t.Fatal(err)
+	}
+	w.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	defer func() {
+		_ = cmd.Process.Kill()
+	}()
+	life := k.script.Attach(stdin, r)
+	allDone := make(chan error, 1)
+	go func() { allDone <- k.play(ctx) }()
+	struck := false // the kill may also come after everything is done
+	for {
+		select {
+		case <-k.kill:
+			struck = true
+			_ = cmd.Process.Kill()
+		case err := <-allDone:
+			allDone = nil
+			if err != nil {
+				k.t.Errorf("life %d: %v\n%s", k.lives, err, stderr.String())
+				_ = cmd.Process.Kill()
+				continue
+			}
+			_ = life.Hangup()
+		case err := <-ended:
+			cancel()
+			life.Wait()
+			r.Close()
+			if allDone != nil {
+				<-allDone
+				return
+			}
+			if err != nil && !struck {
+				k.t.Errorf("life %d ended with %v\n%s", k.lives, err, stderr.String())
+			}
+			return
+		case <-ctx.Done():
+			k.t.Fatalf("life %d does not end\n%s", k.lives, stderr.String())
+		}
+	}
+}
+
+// play does what is left of the stages.
+func (k *killed) play(ctx context.Context) error {
+	for len(k.stages) > 0 {
+		if !k.told {
+			for _, evs := range k.stages[0].lines {
+				k.script.Deliver(evs...)
+			}
+			k.told = true
+		}
+		if err := k.script.WaitSent(ctx, k.stages[0].sent); err != nil {
+			return err
+		}
+		if err := k.script.WaitAcked(ctx, 0); err != nil { // also the echoes
+			return err
+		}
+		k.stages, k.told = k.stages[1:], false
+	}
+	return nil
+}
+
+// run plays the script, killing the bot at the given line (zero never), and returns what the network saw and what the bot
+// knows.
+func (k *killed) run(at int) string {
+	k.t.Helper()
+	k.kill = make(chan struct{}, 1)
+	k.stages = killStages()
+	k.script = protocoltest.NewScript(protocoltest.ScriptConfig{Echo: true, Overlap: 2, OnLine: func(n int, _ *protocoltest.Life) {
+		if n == at {
+			k.kill <- struct{}{}
+		}
+	}})
+	for k.life(); at != 0 && k.lives < 2; {
+		k.life() // also where the kill came after the last line that mattered
+	}
+	if k.t.Failed() {
+		k.t.FailNow()
+	}
+	return withoutTimes(k.script.Text()) + k.knows()
+}
+
+// knows is what the bot says about itself afterwards.
+func (k *killed) knows() string {
+	k.t.Helper()
+	var out strings.Builder
+	for _, args := range [][]string{{"log", "--json"}, {"dead"}, {"why", string(killRoom), "$8"}, {"why", string(killRoom), "$17"}} {
+		b, err := exec.Command(k.bin, append(args, "--data", k.dir)...).CombinedOutput()
+		if err != nil {
+			k.t.Fatalf("bot %v: %v\n%s", args, err, b)
+		}
+		text := withoutTimes(string(b))
+		if args[0] == "log" {
+			text = byScope(text)
+		}
+		fmt.Fprintf(&out, "$ bot %s\n%s", strings.Join(args, " "), text)
+	}
+	return out.String()
+}
+
+func TestKilledBetweenAnyTwoLines(t *testing.T) {
+	bin := buildBot(t)
+	k := &killed{t: t, bin: bin, dir: filepath.Join(t.TempDir(), "data")}
+	want := k.run(0)
+	lines := k.script.Lines()
+	t.Logf("%d lines without a kill; the network saw and the bot knows:\n%s", lines, want)
+	step := 5
+	if os.Getenv("MOOT_LONG") != "" {
+		step = 1
+	}
+	for at := 1; at <= lines; at += step {
+		k := &killed{t: t, bin: bin, dir: filepath.Join(t.TempDir(), fmt.Sprint(at))}
+		if got := k.run(at); got != want {
+			t.Fatalf("killed at line %d of %d it came out otherwise.\n--- got\n%s\n--- want\n%s", at, lines, got, want)
+		}
+	}
+}
+
+// byScope brings facts into the order of their rooms, without their numbers and attempts: which of two rooms comes first,
+// and how often a question was asked, may differ.
+func byScope(log string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	for i, l := range lines {
+		lines[i] = anAttempt.ReplaceAllString(aNumber.ReplaceAllString(l, ""), "$1")
+	}
+	slices.SortStableFunc(lines, func(a, b string) int { return strings.Compare(aScope.FindString(a), aScope.FindString(b)) })
+	return strings.Join(lines, "\n") + "\n"
+}
+
+var (
+	aNumber   = regexp.MustCompile(`"seq":\d+,`)
+	anAttempt = regexp.MustCompile(`(answer/[a-z0-9]+)/\d+`)
+	aScope    = regexp.MustCompile(`"scope":"[^"]*"`)
+)
+
+var aTime = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| UTC)?`)
+
+// aSent is the id that the network gives to what is sent to it, a number over all rooms.
+var aSent = regexp.MustCompile(`sent as sent\d+ `)
+
+// withoutTimes replaces what is another in each run: times, and ids that depend on which room came first.
+func withoutTimes(s string) string {
+	return aSent.ReplaceAllString(aTime.ReplaceAllString(s, "TIME"), "sent as ID ")
+}
+
+// buildBot builds the program as a person would and returns its path.
+func buildBot(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "bot")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return bin
+}

@@ -1,0 +1,49 @@
+// Command bot is moot: the bot itself, and the means to look into it. It alone knows all packages; wire.go puts them
+// together.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+)
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(context.Background(), signals, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // it could not be done, and one sentence on stderr says why
+	exitUsage  = 2 // it was asked for in a way that is not understood
+)
+
+// run does what the arguments say and returns the exit code. The first signal is the wish that it ends in good order, the
+// second that it does not wait any more. Nothing of it runs when it returns.
+func run(ctx context.Context, signals <-chan os.Signal, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	a := &app{in: stdin, out: stdout, errs: stderr, hurry: make(chan struct{})}
+	done := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		for _, obey := range []func(){stop, func() { close(a.hurry) }} {
+			select {
+			case <-signals:
+				obey()
+			case <-done:
+				return
+			}
+		}
+	})
+	err := a.execute(ctx, args)
+	close(done)
+	watch.Wait()
+	return a.report(err)
+}

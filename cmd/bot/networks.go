@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+
+	"moot/internal/bot"
+	"moot/internal/config"
+	"moot/protocol"
+	"moot/protocol/console"
+)
+
+// networks are the connections of a bot, and the world of the console where it is one of them.
+type networks struct {
+	adapters []protocol.Adapter
+	clock    bot.Clock      // nil means the real one
+	world    *console.World // nil means that there is no console
+	console  *console.Adapter
+}
+
+// openNetworks opens what is configured. The caller holds the lock on the data folder.
+func (a *app) openNetworks(cfg config.Config, f runFlags) (*networks, error) {
+	n := &networks{}
+	if f.pipe {
+		n.adapters = append(n.adapters, console.NewPipe(a.in, a.out))
+		return n, nil
+	}
+	if !usesConsole(cfg, f) {
+		return n, nil
+	}
+	world, err := console.Open(console.Config{Dir: cfg.Data, Frozen: !f.start.IsZero(), Start: f.start})
+	if err != nil {
+		return nil, fmt.Errorf("open the console: %w", err)
+	}
+	n.world, n.clock, n.console = world, world.Clock(), console.NewAdapter(world)
+	n.adapters = append(n.adapters, n.console)
+	return n, nil
+}
+
+func (n *networks) close() error {
+	if n.world == nil {
+		return nil
+	}
+	return n.world.Close()
+}
+
+// now is the time by the clock of the bot.
+func (n *networks) now() time.Time {
+	if n.clock == nil {
+		return time.Now()
+	}
+	return n.clock.Now()
+}
+
+func (n *networks) names() []string {
+	var names []string
+	for _, a := range n.adapters {
+		names = append(names, string(a.Network()))
+	}
+	return names
+}
+
+func usesConsole(cfg config.Config, f runFlags) bool {
+	return !f.pipe && (f.console || cfg.UseConsole())
+}
+
+// isTerminal tells whether a person sits there.
+func (a *app) isTerminal() bool {
+	in, ok := a.in.(*os.File)
+	out, ok2 := a.out.(*os.File)
+	return ok && ok2 && isatty.IsTerminal(in.Fd()) && isatty.IsTerminal(out.Fd())
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// runFlags are the flags of `bot run`.
+type runFlags struct {
+	console bool
+	script  string
+	pipe    bool
+	clock   string
+
+	start time.Time // of a frozen clock; zero means the real time
+}
+
+// runCommand is the command, and a function that gives its flags to another command too.
+func (a *app) runCommand() (*cobra.Command, func(*cobra.Command)) {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the bot (what it also does without a command)",
+		Long: `Runs the bot on all networks that are configured. Where none is, or with --console, it opens the console: a
+chat in the terminal, with rooms, people and private conversations. It ends with /quit, Ctrl-D or a signal; a
+second signal does not wait for what is under way.
+
+Where the standard input is no terminal the console reads a script from it: what people would type, line by line,
+and ends with it. Where other networks run too, the end of the standard input ends nothing.`,
+		Example: `  bot run
+  bot run --data /var/lib/moot --config /etc/moot/config.toml
+  bot run --console                    the console beside the networks
+  bot run --data /tmp/try --script talk.txt
+  echo '!moot help' | bot run --data /tmp/try`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return a.run(cmd.Context(), f)
+		},
+	}
+	bind := func(cmd *cobra.Command) {
+		flags := cmd.Flags()
+		flags.BoolVar(&f.console, "console", false, "open the console beside the networks that are configured")
+		flags.StringVar(&f.script, "script", "", "let the console read this `FILE` instead of the standard input")
+		flags.StringVar(&f.clock, "clock", "", "let the console's clock stand still at this `TIME` (2026-11-21T08:00:00Z), one second on with each line; for scripts")
+		flags.BoolVar(&f.pipe, "pipe", false, "speak with a network in the parent process over standard input and output; for tests")
+		if err := flags.MarkHidden("pipe"); err != nil {
+			panic(err) // it is there
+		}
+	}
+	bind(cmd)
+	return cmd, bind
+}
+
+func (f *runFlags) check() error {
+	if f.pipe && (f.console || f.script != "" || f.clock != "") {
+		return usageErrorf("--pipe does not go together with --console, --script and --clock.")
+	}
+	if f.script != "" || f.clock != "" {
+		f.console = true
+	}
+	if f.clock == "" {
+		return nil
+	}
+	var err error
+	if f.start, err = time.Parse(time.RFC3339, f.clock); err != nil {
+		return usageErrorf("--clock %q: write a time such as 2026-11-21T08:00:00Z.", f.clock)
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+package standard
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"moot/commands"
+	"moot/events"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+func (conf Config) events() *commands.Command {
+	return &commands.Command{
+		Name:    "events",
+		Summary: "lists what has happened in the room, the last first",
+		Detail: "You see what was decided, and what is about you. Moderators see everything. " +
+			"It holds no messages.",
+		Where:      commands.NeedsRoom,
+		Visibility: commands.Private,
+		Params: []commands.Param{
+			{Name: "kind", Kind: commands.Word, Flag: true, Summary: "only what is of that kind", Complete: conf.completeKind},
+			{Name: "person", Kind: commands.Person, Flag: true, Outside: true, Summary: "only what is about that person"},
+			pages(),
+		},
+		Examples: []string{"events", "events --kind room --page 2"},
+		Run: func(c *commands.Call) error {
+			facts, flags, err := conf.listed(c)
+			if err != nil {
+				return err
+			}
+			for range facts {
+				return answerPage(c, protocol.Plain("What has happened, the last first:"), conf.factLines(c, facts), flags)
+			}
+			return c.Answerf("There is nothing of that for you to see.")
+		},
+	}
+}
+
+func (conf Config) completeKind(tx *store.Tx, _ commands.CompletionContext, typed string) []string {
+	return slices.DeleteFunc(conf.Bus.Kinds(tx), func(k string) bool { return !strings.HasPrefix(k, strings.ToLower(typed)) })
+}
+
+// listed returns the facts of the room that the person may see and wants to, the last first, and the flags by which they were asked for.
+func (conf Config) listed(c *commands.Call) (facts iter.Seq2[events.Fact, error], flags string, err error) {
+	want := events.Query{Backward: true, Filters: map[string]string{events.KeyScope: string(c.Room.ID)}}
+	if c.Has("kind") {
+		want.Kind = strings.ToLower(c.Word("kind"))
+		if kinds := conf.Bus.Kinds(c.Tx); !slices.Contains(kinds, want.Kind) {
+			there := "so far there is none"
+			if len(kinds) > 0 {
+				there = "there is " + strings.Join(kinds, ", ")
+			}
+			return nil, "", commands.Sorryf("There is no kind %s; %s.", protocol.Quoted(c.Word("kind"), 40), there)
+		}
+		flags += "--kind " + want.Kind + " "
+	}
+	if c.Has("person") {
+		who, _ := c.Somebody("person")
+		want.Filters[events.KeyPerson] = conf.Bus.Lookup(c.Tx, who.User).String()
+		flags += "--person " + string(who.User) + " "
+	}
+	if c.Role >= commands.Moderator {
+		return conf.Bus.Matching(c.Tx, want), flags, nil
+	}
+	return conf.visible(c, want), flags, nil
+}
+
+// visible goes through those of the wanted facts that everybody may see, or that are about the person.
+func (conf Config) visible(c *commands.Call, want events.Query) iter.Seq2[events.Fact, error] {
+	var sources []iter.Seq2[events.Fact, error]
+	for _, outcome := range conf.Outcomes {
+		q := want
+		q.Filters = maps.Clone(want.Filters)
+		switch {
+		case q.Kind == "":
+			q.Kind = outcome.Kind
+		case outcome.Kind != "" && outcome.Kind != q.Kind:
+			continue
+		}
+		if clash := merge(q.Filters, outcome.Filters); !clash {
+			sources = append(sources, conf.Bus.Matching(c.Tx, q))
+		}
+	}
+	if own := conf.Bus.Lookup(c.Tx, c.Person); own != 0 {
+		q := want
+		q.Filters = maps.Clone(want.Filters)
+		about := q.Filters[events.KeyPerson]
+		q.Filters[events.KeyPerson] = own.String()
+		sources = append(sources, naming(conf.Bus.Matching(c.Tx, q), about))
+	}
+	return latest(sources, pageLines*int(max(1, c.Integer("page")))+1)
+}
+
+// merge adds filters to others, and tells whether they cannot both hold.
+func merge(into, from map[string]string) (clash bool) {
+	for k, v := range from {
+		if was, ok := into[k]; ok && was != v {
+			return true
+		}
+		into[k] = v
+	}
+	return false
+}
+
+// naming leaves out the facts that do not name a person, who is given by number; zero leaves out none.
+func naming(facts iter.Seq2[events.Fact, error], person string) iter.Seq2[events.Fact, error] {
+	return func(yield func(events.Fact, error) bool) {
+		for f, err := range facts {
+			named := person == "" || err != nil
+			for _, n := range f.People {
+				named = named || n.String() == person
+			}
+			if named && !yield(f, err) {
+				return
+			}
+		}
+	}
+}
+
+// latest goes through several sources, each of them the last first, as one, and at most so far. What is in two of them
+// comes once.
+func latest(sources []iter.Seq2[events.Fact, error], most int) iter.Seq2[events.Fact, error] {
+	type read struct {
+		fact events.Fact
+		err  error
+	}
+	var all []read
+	for _, source := range sources {
+		n := 0
+		for f, err := range source {
+			all = append(all, read{f, err})
+			if n++; n == most {
+				break
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b read) int { return cmp.Compare(b.fact.Seq, a.fact.Seq) })
+	all = slices.CompactFunc(all, func(a, b read) bool { return a.fact.Seq == b.fact.Seq })
+	return func(yield func(events.Fact, error) bool) {
+		for _, r := range all[:min(most, len(all))] {
+			if !yield(r.fact, r.err) {
+				return
+			}
+		}
+	}
+}
+
+func (conf Config) factLines(c *commands.Call, facts iter.Seq2[events.Fact, error]) iter.Seq[protocol.Text] {
+	return func(yield func(protocol.Text) bool) {
+		for f, err := range facts {
+			line := bullet(conf.factLine(c.Tx, c.Room.ID, f))
+			if err != nil {
+				line = bullet(fmt.Sprintf("#%d is a fact that cannot be read", f.Seq))
+			}
+			if !yield(line) {
+				return
+			}
+		}
+	}
+}
+
+// factLine shows a fact to somebody in a room.
+func (conf Config) factLine(tx *store.Tx, room protocol.RoomID, f events.Fact) protocol.Text {
+	line := protocol.Join(fmt.Sprintf("#%d ", f.Seq), protocol.Moment(f.Time), " ", f.Kind)
+	for _, key := range slices.Sorted(maps.Keys(f.Keys)) {
+		line = protocol.Join(line, " "+key+"="+protocol.Shorten(protocol.OneLine(f.Keys[key]), 80))
+	}
+	for _, role := range slices.Sorted(maps.Keys(f.People)) {
+		line = protocol.Join(line, ", "+role+": ", conf.person(tx, room, f.People[role]))
+	}
+	return line
+}
+
+// person names somebody whom a fact names, as they are called in the room.
+func (conf Config) person(tx *store.Tx, room protocol.RoomID, n events.Number) protocol.Text {
+	id, ok := conf.Bus.Who(tx, n)
+	if !ok {
+		return protocol.Plain("somebody who is forgotten")
+	}
+	if m, ok := rooms.Lookup(tx, room, id); ok {
+		return protocol.Person(id, m.Name)
+	}
+	return protocol.Person(id, id.Local())
+}
