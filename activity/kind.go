@@ -35,7 +35,7 @@ type payload struct {
 // Kind returns the kind of the facts that somebody was active.
 func Kind() events.Kind {
 	return events.Kind{
-		Name: KindName, Version: 1, Disposable: true,
+		Name: KindName, Version: 1, Disposable: true, Describe: describe,
 		Buckets: []store.Bucket{moments},
 		Apply: func(tx *store.Tx, f events.Fact) error {
 			key, err := rowOf(f)
@@ -53,6 +53,17 @@ func Kind() events.Kind {
 			return err
 		},
 	}
+}
+
+func describe(f events.Fact) string {
+	_, by, err := decode(f)
+	if err != nil {
+		return ""
+	}
+	if by == byVoice {
+		return "somebody was in a call"
+	}
+	return "somebody took part by a " + by
 }
 
 // rowOf returns the row of a fact.

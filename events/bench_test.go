@@ -35,12 +35,11 @@ func voter(i int) protocol.UserID { return protocol.UserID(fmt.Sprint("console:v
 
 // BenchmarkPublish publishes ballots, with people, one key and a projection; one operation is one fact.
 func BenchmarkPublish(b *testing.B) {
+	w := newWorld(b)
+	w.history(*benchFacts)
 	for _, batch := range []int{1, 50, 500} {
 		b.Run(fmt.Sprintf("facts=%d/batch=%d", *benchFacts, batch), func(b *testing.B) {
-			w := newWorld(b)
-			w.history(*benchFacts)
 			b.ReportAllocs()
-			b.ResetTimer()
 			for i := 0; i < b.N; {
 				w.commit(func(c *store.Commit) {
 					for range min(batch, b.N-i) {

@@ -14,6 +14,9 @@ type Kind struct {
 	Version int
 	// Disposable facts are dropped when they are older than the window; all others are archived.
 	Disposable bool
+	// Describe says in a few words what a fact is about, for people, without whom it names; zero means that there is
+	// nothing to say but its kind and keys.
+	Describe func(f Fact) string
 	// Buckets are what Apply and Drop write, and all that they read. Kinds may share them. Nothing else writes them.
 	Buckets []store.Bucket
 	// Apply folds a fact into the buckets; zero means that the kind has no projection. It is called by Publish under

@@ -2,6 +2,7 @@ package events
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -47,6 +48,12 @@ var (
 
 func TestModel(t *testing.T) {
 	t.Parallel()
+	// Each check makes some dozens of commits; -rapid.checks asks for more of them.
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("40"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	dir := t.TempDir()
 	runs := 0
 	rapid.Check(t, func(rt *rapid.T) {

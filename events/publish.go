@@ -134,6 +134,20 @@ func checkDraft(tx *store.Tx, d Draft) error {
 	return nil
 }
 
+// Describe says in a few words what a fact is about, for people, without whom it names.
+func (b *Bus) Describe(f Fact) string {
+	if k, ok := b.kinds[f.Kind]; ok && k.Describe != nil {
+		if words := protocol.OneLine(k.Describe(f)); words != "" {
+			return words
+		}
+	}
+	words := f.Kind
+	for _, key := range sortedKeys(f.Keys) {
+		words += " " + key + "=" + protocol.Shorten(protocol.OneLine(f.Keys[key]), 80)
+	}
+	return words
+}
+
 // Kinds returns all kinds that were ever published, in order.
 func (b *Bus) Kinds(tx *store.Tx) []string {
 	var kinds []string

@@ -230,3 +230,22 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestDescribe(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Kinds = append(c.Kinds,
+			Kind{Name: "said", Version: 1, Describe: func(Fact) string { return "something\nwas said" }},
+			Kind{Name: "mute", Version: 1, Describe: func(Fact) string { return "" }})
+	})
+	keys := map[string]string{"vote": "3", "a": strings.Repeat("x", 100)}
+	for kind, want := range map[string]string{
+		"said":    "something was said",
+		"mute":    "mute a=" + strings.Repeat("x", 79) + "… vote=3",
+		"ballot":  "ballot a=" + strings.Repeat("x", 79) + "… vote=3",
+		"unknown": "unknown a=" + strings.Repeat("x", 79) + "… vote=3",
+	} {
+		if got := w.bus.Describe(Fact{Kind: kind, Keys: keys}); got != want {
+			t.Errorf("%s: %q", kind, got)
+		}
+	}
+}

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"iter"
+	"slices"
+
+	"moot/activity"
 	"moot/commands"
 	"moot/commands/standard"
 	"moot/events"
@@ -12,20 +16,26 @@ import (
 )
 
 // kinds are the kinds of facts that the bot and its features publish.
-func kinds() []events.Kind { return []events.Kind{bot.RoomKind} }
+func kinds() []events.Kind { return []events.Kind{bot.RoomKind, activity.Kind()} }
 
 // features are what the bot does.
 type features struct {
 	store    *store.Store
 	commands *commands.Commands
+	activity *activity.Feature
 }
 
 func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features, error) {
+	active, err := activity.New(activity.Config{Bus: bus, Window: cfg.Events.Window})
+	if err != nil {
+		return nil, err
+	}
 	list := standard.Commands(standard.Config{
 		Bus:       bus,
 		Version:   ownVersion(cfg.Name),
 		Outcomes:  []events.Query{{Kind: bot.RoomKind.Name}},
 		Retention: cfg.Store.Retention,
+		Personal:  []standard.Personal{personalActivity(active)},
 	})
 	tree, err := commands.New(commands.Config{
 		Prefixes: cfg.Commands.Prefixes, Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge,
@@ -34,7 +44,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
-	return &features{st, tree}, nil
+	return &features{st, tree, active}, nil
 }
 
 // ownVersion is what the bot answers who asks for its version.
@@ -46,7 +56,9 @@ func ownVersion(name string) string {
 }
 
 // list returns the features in the order in which they see an event.
-func (f *features) list() []bot.Feature { return []bot.Feature{commandFeature{f.commands}} }
+func (f *features) list() []bot.Feature {
+	return []bot.Feature{commandFeature{f.commands}, activityFeature{f.activity}}
+}
 
 // commandFeature lets the loop know commands, which do not know the loop.
 type commandFeature struct{ *commands.Commands }
@@ -57,11 +69,34 @@ func (f commandFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, er
 	return bot.Outcome(o), err
 }
 
+// activityFeature lets the loop know activity, which does not know the loop.
+type activityFeature struct{ *activity.Feature }
+
+// Handle implements bot.Feature.
+func (f activityFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+	o, err := f.Feature.Handle(tx, ev)
+	return bot.Outcome(o), err
+}
+
+// personalActivity is what is stored about when people were active.
+func personalActivity(f *activity.Feature) standard.Personal {
+	return standard.Personal{
+		Name: "When you were active",
+		Export: func(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
+			return slices.Values(f.Export(tx, user))
+		},
+		Forget: func(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Text) {
+			f.Forget(tx, user)
+			return nil, nil
+		},
+	}
+}
+
 // complete returns what a line to the bot may become, for the terminal.
-func (f *features) complete(private bool, line string) []string {
+func (f *features) complete(t console.Typing) []string {
 	var out []string
 	err := f.store.View(func(tx *store.Tx) error {
-		out = f.commands.Complete(tx, commands.CompletionContext{Private: private}, line)
+		out = f.commands.Complete(tx, commands.CompletionContext{Person: t.Person, Room: t.Room, Private: t.Private}, t.Line)
 		return nil
 	})
 	if err != nil {

@@ -209,7 +209,7 @@ func (k *killed) knows() string {
 		}
 		text := withoutTimes(string(b))
 		if args[0] == "log" {
-			text = byScope(text)
+			text = inOrder(text)
 		}
 		fmt.Fprintf(&out, "$ bot %s\n%s", strings.Join(args, " "), text)
 	}
@@ -234,21 +234,20 @@ func TestKilledBetweenAnyTwoLines(t *testing.T) {
 	}
 }
 
-// byScope brings facts into the order of their rooms, without their numbers and attempts: which of two rooms comes first,
-// and how often a question was asked, may differ.
-func byScope(log string) string {
+// inOrder brings facts into an order of their own, without their numbers and attempts: which of two rooms comes first, when
+// a question was answered, and how often it was asked, may differ.
+func inOrder(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	for i, l := range lines {
 		lines[i] = anAttempt.ReplaceAllString(aNumber.ReplaceAllString(l, ""), "$1")
 	}
-	slices.SortStableFunc(lines, func(a, b string) int { return strings.Compare(aScope.FindString(a), aScope.FindString(b)) })
+	slices.Sort(lines)
 	return strings.Join(lines, "\n") + "\n"
 }
 
 var (
 	aNumber   = regexp.MustCompile(`"seq":\d+,`)
 	anAttempt = regexp.MustCompile(`(answer/[a-z0-9]+)/\d+`)
-	aScope    = regexp.MustCompile(`"scope":"[^"]*"`)
 )
 
 var aTime = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| UTC)?`)

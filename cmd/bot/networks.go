@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/mattn/go-isatty"
 
@@ -45,14 +44,6 @@ func (n *networks) close() error {
 		return nil
 	}
 	return n.world.Close()
-}
-
-// now is the time by the clock of the bot.
-func (n *networks) now() time.Time {
-	if n.clock == nil {
-		return time.Now()
-	}
-	return n.clock.Now()
 }
 
 func (n *networks) names() []string {

@@ -109,7 +109,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	office := &control.Office{
 		Desk:  &inspect.Desk{Store: st, Bus: bus},
 		Retry: func(ctx context.Context, id uint64) (string, error) { return retryNow(ctx, runner, st, id) },
-		Drop:  func(_ context.Context, id uint64) error { return dropLetter(st, nets.now(), id) },
+		Drop:  func(_ context.Context, id uint64) error { return dropNow(runner, st, id) },
 		Status: func() control.Status {
 			return control.Status{
 				Running: true, PID: os.Getpid(), Version: version(), Started: began, Networks: nets.names(), Folder: cfg.Data,
@@ -235,6 +235,20 @@ func retryNow(ctx context.Context, runner *bot.Runner, st *store.Store, id uint6
 		return fmt.Sprintf("Dead letter %d failed again: %s", id, protocol.OneLine(after.Error)), nil
 	}
 	return fmt.Sprintf("Dead letter %d will be tried again soon; the bot has a lot to do.", id), nil
+}
+
+// dropNow has a dead letter forgotten.
+func dropNow(runner *bot.Runner, st *store.Store, id uint64) error {
+	err := st.View(func(tx *store.Tx) error {
+		if _, ok := tx.Letter(id); !ok {
+			return inspect.NoLetter(id)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return runner.DropDead(id)
 }
 
 // retryPatience is how long an answer may take that waits for the bot.

@@ -167,10 +167,7 @@ func (conf Config) factLines(c *commands.Call, facts iter.Seq2[events.Fact, erro
 
 // factLine shows a fact to somebody in a room.
 func (conf Config) factLine(tx *store.Tx, room protocol.RoomID, f events.Fact) protocol.Text {
-	line := protocol.Join(fmt.Sprintf("#%d ", f.Seq), protocol.Moment(f.Time), " ", f.Kind)
-	for _, key := range slices.Sorted(maps.Keys(f.Keys)) {
-		line = protocol.Join(line, " "+key+"="+protocol.Shorten(protocol.OneLine(f.Keys[key]), 80))
-	}
+	line := protocol.Join(fmt.Sprintf("#%d ", f.Seq), protocol.Moment(f.Time), " ", conf.Bus.Describe(f))
 	for _, role := range slices.Sorted(maps.Keys(f.People)) {
 		line = protocol.Join(line, ", "+role+": ", conf.person(tx, room, f.People[role]))
 	}

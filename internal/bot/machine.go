@@ -87,6 +87,10 @@ type RetryDead struct{ ID uint64 }
 // Ending says that no attempt is to begin any more: what waits is left to the next run.
 type Ending struct{}
 
+// DropDead wants a dead letter to be forgotten.
+type DropDead struct{ ID uint64 }
+
+func (DropDead) input()  {}
 func (Admitted) input()  {}
 func (Sent) input()      {}
 func (Answered) input()  {}

@@ -412,6 +412,14 @@ func (r *Runner) Settle(ctx context.Context) error {
 	}
 }
 
+// DropDead has a dead letter forgotten soon.
+func (r *Runner) DropDead(id uint64) error {
+	if !r.put(DropDead{id}) {
+		return ErrStopping
+	}
+	return nil
+}
+
 // RetryDead has a dead letter tried again soon.
 func (r *Runner) RetryDead(id uint64) error {
 	if !r.put(RetryDead{id}) {

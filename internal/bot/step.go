@@ -47,6 +47,8 @@ func (s *step) take(in Input) {
 			s.c.WantRetry(in.ID)
 			s.retries = append(s.retries, in.ID)
 		}
+	case DropDead:
+		s.c.DropLetter(in.ID)
 	case Ending:
 		s.ending = true
 	}
@@ -426,4 +428,26 @@ func roomFact(n rooms.Note) events.Draft {
 
 // RoomKind is the kind of the facts about rooms: that the bot joined or left one, was kicked or banned, that a room has
 // another name or goes on elsewhere, that its members are known or not.
-var RoomKind = events.Kind{Name: "room", Version: 1}
+var RoomKind = events.Kind{Name: "room", Version: 1, Describe: describeRoom}
+
+func describeRoom(f events.Fact) string {
+	switch rooms.What(f.Keys["what"]) {
+	case rooms.BotJoined:
+		return "the bot joined"
+	case rooms.BotLeft:
+		return "the bot left"
+	case rooms.BotKicked:
+		return "the bot was kicked"
+	case rooms.BotBanned:
+		return "the bot was banned"
+	case rooms.RoomNamed:
+		return "the room got another name"
+	case rooms.RoomMoved:
+		return "the room goes on elsewhere"
+	case rooms.ListRead:
+		return "the list of members was read"
+	case rooms.ListFailed:
+		return "the list of members could not be read"
+	}
+	return ""
+}

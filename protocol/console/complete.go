@@ -22,7 +22,9 @@ func (t *Terminal) complete(line string) (candidates []string, word string) {
 			known = append(known, "@"+name)
 		}
 	case t.cfg.Complete != nil:
-		known = t.cfg.Complete(strings.HasPrefix(t.view.place.Local(), directPrefix), line)
+		known = t.cfg.Complete(Typing{
+			Person: t.view.me, Room: t.view.place, Private: strings.HasPrefix(t.view.place.Local(), directPrefix), Line: line,
+		})
 	}
 	for _, k := range known {
 		if len(k) > len(word) && strings.EqualFold(k[:len(word)], word) {

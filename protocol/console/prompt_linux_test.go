@@ -35,7 +35,7 @@ func promptBot() int {
 	bot := &slow{toy: newToy(a), allowed: os.NewFile(3, "allowed")}
 	term, err := console.NewTerminal(console.TerminalConfig{
 		World: w, Adapter: a, Dir: dir,
-		Complete: func(private bool, line string) []string { return []string{fmt.Sprint("private-", private)} },
+		Complete: func(t console.Typing) []string { return []string{fmt.Sprint("private-", t.Private)} },
 	})
 	if err != nil {
 		fmt.Println(err)

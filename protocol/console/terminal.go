@@ -34,13 +34,21 @@ type TerminalConfig struct {
 	Out io.Writer
 	// Dir is the folder for what was typed in earlier runs; zero keeps nothing.
 	Dir string
-	// Complete returns what the last word of a line to the bot may become. Private is whether nobody else reads it;
+	// Complete returns what the last word of a line to the bot may become;
 	// zero completes nothing but names. It is called from another goroutine than Run.
-	Complete func(private bool, line string) []string
+	Complete func(Typing) []string
 
 	// As and Room are who speaks at first and where; zero means ann in the lobby.
 	As   string
 	Room string
+}
+
+// Typing is a line that somebody is typing, as far as it goes.
+type Typing struct {
+	Person  protocol.UserID
+	Room    protocol.RoomID
+	Private bool // whether nobody but the bot will read it
+	Line    string
 }
 
 // Terminal is what a person sees of a World: they speak as anybody, anywhere, and see everything. Use NewTerminal; a
