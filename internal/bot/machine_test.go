@@ -376,15 +376,17 @@ func TestAnErrorWithoutWordsIsAnError(t *testing.T) {
 	r := newRig(t)
 	r.joined(lobby)
 	r.answering()
-	for want, err := range map[store.State]error{
-		store.StateFailed: &protocol.SendError{Final: true},
-		store.StateQueued: (*protocol.SendError)(nil),
+	for _, tc := range []struct {
+		err  error
+		want store.State
+	}{
+		{&protocol.SendError{Final: true}, store.StateFailed},
+		{(*protocol.SendError)(nil), store.StateQueued}, // last, since its room then waits
 	} {
-		ev := r.say(lobby, string(want))
-		a := r.admit(ev)
-		r.step(Sent{Key: a[0].Key, Err: err})
-		if s := r.sent(a[0].Key); s.State != want {
-			t.Errorf("%#v made of it %+v", err, s)
+		a := r.admit(r.say(lobby, string(tc.want)))
+		r.step(Sent{Key: a[0].Key, Err: tc.err})
+		if s := r.sent(a[0].Key); s.State != tc.want {
+			t.Errorf("%#v made of it %+v", tc.err, s)
 		}
 	}
 }
