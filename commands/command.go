@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"slices"
 	"strconv"
 
 	"moot/store"
@@ -30,11 +31,17 @@ type Command struct {
 	Hidden bool
 	// Sub makes it a group. A group has no Run and takes nothing.
 	Sub []*Command
+	// Alone is the command of a group that runs where the group is given without one; zero means that the group then
+	// says what it holds. It requires no parameters.
+	Alone string
 	// Run does it. It reads and writes through the transaction of the call, under its scope, and answers through the
 	// call. What the person has to be told instead it returns as an error of [Sorry], before it has written anything:
 	// what it has written by then stays. Any other error is a fault.
 	Run func(*Call) error
 }
+
+// requires tells whether it cannot run without being given something.
+func (c *Command) requires() bool { return slices.ContainsFunc(c.Params, Param.Required) }
 
 // Where says where a command may be given, and in which scope it runs.
 type Where int

@@ -33,10 +33,15 @@ func (c *Commands) find(line string) (n *Node, stray, rest string) {
 			return n, word, line[before:]
 		case next == nil && fold(word) == "--"+helpFlag:
 			return n, "", "" // a group says by itself how it works
+		case next == nil && n.alone() != nil && strings.HasPrefix(word, "--"):
+			return n.alone(), "", line[before:] // a flag of the command that runs alone
 		case next == nil:
 			return n, word, line[before:]
 		}
 		n = next
+	}
+	if alone := n.alone(); alone != nil {
+		n = alone
 	}
 	return n, "", s.rest()
 }

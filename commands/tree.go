@@ -84,6 +84,9 @@ func (n *Node) Title() string { return strings.Join(n.Path, " ") }
 // Subs returns what the group holds, in its order; nothing for a command.
 func (n *Node) Subs() []*Node { return slices.Clone(n.subs) }
 
+// alone returns the command that runs where the group is given without one; nil if there is none.
+func (n *Node) alone() *Node { return n.byName[n.Alone] }
+
 // New returns the tree of the given commands, or all that is wrong with them.
 func New(config Config, list ...*Command) (*Commands, error) {
 	c := &Commands{
@@ -207,6 +210,8 @@ func (n *Node) check() error {
 		return errors.New("it is a group, which neither runs nor takes anything")
 	case !group && n.Run == nil:
 		return errors.New("it has neither Run nor commands of its own")
+	case n.Alone != "" && !slices.ContainsFunc(n.Sub, func(c *Command) bool { return c.Name == n.Alone && c.Run != nil && !c.requires() }):
+		return fmt.Errorf("%q cannot run where the group is given alone", n.Alone)
 	case n.Where < Anywhere || n.Where > PrivateOnly:
 		return errors.New("its place is unknown")
 	case n.Who < Member || n.Who > Operator:

@@ -50,7 +50,7 @@ func TestModel(t *testing.T) {
 	t.Parallel()
 	// Each check makes some dozens of commits; -rapid.checks asks for more of them.
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		if err := checks.Value.Set("40"); err != nil {
+		if err := checks.Value.Set("25"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -238,3 +238,87 @@ func TestFlippedBytes(t *testing.T) {
 		t.Error("the sweep does not cover all outcomes")
 	}
 }
+
+// TestVerify damages what only a walk through the pages finds.
+func TestVerify(t *testing.T) {
+	good := filled(t)
+	path := filepath.Join(t.TempDir(), "moot.db")
+	writeFile(t, path, good)
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	l, err := readLayout(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := func(data []byte, id uint64) []byte { return data[id*l.pageSize:] }
+	// The root lists the buckets. One of them has a branch page.
+	var buckets [][2]int // where the number of a bucket's root page stands, and the number
+	branch := uint64(0)
+	for i := range int(order.Uint16(page(good, l.root)[10:])) {
+		_, value, err := element(page(good, l.root), boltLeaf, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id := order.Uint64(value); id != 0 {
+			buckets = append(buckets, [2]int{len(good) - cap(value), int(id)})
+			if order.Uint16(page(good, id)[8:]) == boltBranch {
+				branch = id
+			}
+		}
+	}
+	if len(buckets) < 3 || branch == 0 {
+		t.Fatalf("buckets %v, branch %d", buckets, branch)
+	}
+	for name, c := range map[string]struct {
+		damage func(data []byte)
+		want   string
+	}{
+		"nothing":               {func([]byte) {}, ""},
+		"a page twice":          {func(d []byte) { order.PutUint64(d[buckets[0][0]:], uint64(buckets[1][1])) }, "in use twice"},
+		"a meta page as a root": {func(d []byte) { order.PutUint64(d[buckets[0][0]:], 1) }, "out of bounds"},
+		"a page behind the end": {func(d []byte) { order.PutUint64(d[buckets[0][0]:], l.pages) }, "out of bounds"},
+		"a page far away":       {func(d []byte) { order.PutUint64(d[buckets[0][0]:], 1<<63) }, "out of bounds"},
+		"a circle":              {func(d []byte) { order.PutUint64(page(d, branch)[boltHeader+8:], branch) }, "in use twice"},
+		"a child of another":    {func(d []byte) { copy(page(d, branch)[2*boltHeader+8:][:8], page(d, branch)[boltHeader+8:]) }, "in use twice"},
+		"a wrong number":        {func(d []byte) { page(d, branch)[0]++ }, "has the head"},
+		"another kind":          {func(d []byte) { order.PutUint16(page(d, branch)[8:], 0x10) }, "has the head"},
+		"both kinds":            {func(d []byte) { order.PutUint16(page(d, branch)[8:], boltBranch|boltLeaf) }, "has the head"},
+		"an empty branch":       {func(d []byte) { order.PutUint16(page(d, branch)[10:], 0) }, "has the head"},
+		"too many elements":     {func(d []byte) { order.PutUint16(page(d, branch)[10:], 0xffff) }, ""},
+		"too long":              {func(d []byte) { order.PutUint32(page(d, branch)[12:], uint32(l.pages-branch)) }, "out of bounds"},
+		"far too long":          {func(d []byte) { order.PutUint32(page(d, branch)[12:], 1<<32-1) }, "out of bounds"},
+		"a key outside":         {func(d []byte) { order.PutUint32(page(d, branch)[boltHeader:], 1<<32-1) }, "out of bounds"},
+		"a long key":            {func(d []byte) { order.PutUint32(page(d, branch)[boltHeader+4:], 1<<32-1) }, "out of bounds"},
+		"keys in disorder": {func(d []byte) {
+			e := page(d, l.root)[boltHeader:]
+			e[order.Uint32(e[4:])] = 0xff
+		}, "not in order"},
+		"a key of the parent too high": {func(d []byte) {
+			e := page(d, branch)[boltHeader:]
+			e[order.Uint32(e)] = 0xff
+		}, "not in order"},
+		"a value outside": {func(d []byte) { order.PutUint32(page(d, l.root)[boltHeader+12:], 1<<32-1) }, "out of bounds"},
+		"a short bucket":  {func(d []byte) { order.PutUint32(page(d, l.root)[boltHeader+12:], 15) }, "out of bounds"},
+		"an odd flag":     {func(d []byte) { order.PutUint32(page(d, l.root)[boltHeader:], 2) }, "out of bounds"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := bytes.Clone(good)
+			c.damage(data)
+			writeFile(t, path, data)
+			err := verify(path)
+			if name == "nothing" {
+				if err != nil {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			refused(t, path, ErrDamaged)
+		})
+	}
+}

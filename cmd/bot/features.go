@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"moot/activity"
+	"moot/challenges"
 	"moot/commands"
 	"moot/commands/standard"
 	"moot/events"
@@ -13,16 +14,21 @@ import (
 	"moot/protocol"
 	"moot/protocol/console"
 	"moot/store"
+	"moot/votes"
 )
 
 // kinds are the kinds of facts that the bot and its features publish.
-func kinds() []events.Kind { return []events.Kind{bot.RoomKind, activity.Kind()} }
+func kinds() []events.Kind {
+	return slices.Concat([]events.Kind{bot.RoomKind, activity.Kind()}, votes.Kinds(), challenges.Kinds())
+}
 
 // features are what the bot does.
 type features struct {
-	store    *store.Store
-	commands *commands.Commands
-	activity *activity.Feature
+	store      *store.Store
+	commands   *commands.Commands
+	activity   *activity.Feature
+	votes      *votes.Feature
+	challenges *challenges.Feature
 }
 
 func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features, error) {
@@ -30,21 +36,56 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
+	settings, err := votes.NewSettings(votes.SettingsConfig{Bus: bus})
+	if err != nil {
+		return nil, err
+	}
+	prefix := cfg.Commands.Prefixes[0]
+	sanctions, err := challenges.New(challenges.Config{
+		Bus: bus, Operators: cfg.Operators, Max: settings.ChallengeMax, Channel: settings.Channel, Lead: prefix + " ",
+	})
+	if err != nil {
+		return nil, err
+	}
+	ballots, err := votes.New(votes.Config{
+		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Operators: cfg.Operators, Prefix: prefix,
+	})
+	if err != nil {
+		return nil, err
+	}
 	list := standard.Commands(standard.Config{
 		Bus:       bus,
 		Version:   ownVersion(cfg.Name),
-		Outcomes:  []events.Query{{Kind: bot.RoomKind.Name}},
+		Outcomes:  outcomes(),
 		Retention: cfg.Store.Retention,
-		Personal:  []standard.Personal{personalActivity(active)},
+		Personal: []standard.Personal{
+			personalActivity(active),
+			{Name: "Your votes", Export: ballots.Export, Forget: ballots.Forget},
+			{Name: "Challenges", Export: sanctions.Export, Forget: sanctions.Forget},
+		},
+		Sanctioned:   sanctions.Standing,
+		RoomCommands: ballots.RoomCommands(),
 	})
+	list = append(list, ballots.Commands()...)
+	list = append(list, sanctions.Commands()...)
 	tree, err := commands.New(commands.Config{
 		Prefixes: cfg.Commands.Prefixes, Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge,
 		Burst: cfg.Commands.RateBurst, Every: cfg.Commands.RateEvery,
+		Challenged: sanctions.Challenged,
 	}, list...)
 	if err != nil {
 		return nil, err
 	}
-	return &features{st, tree, active}, nil
+	return &features{st, tree, active, ballots, sanctions}, nil
+}
+
+// outcomes are the facts that everybody in a room may see.
+func outcomes() []events.Query {
+	q := []events.Query{{Kind: bot.RoomKind.Name}, {Kind: "challenge"}, {Kind: "restore"}, {Kind: "setting"}}
+	for _, what := range []string{"opened", "closed", "extended"} {
+		q = append(q, events.Query{Kind: "vote", Filters: map[string]string{"what": what}})
+	}
+	return q
 }
 
 // ownVersion is what the bot answers who asks for its version.
@@ -57,7 +98,9 @@ func ownVersion(name string) string {
 
 // list returns the features in the order in which they see an event.
 func (f *features) list() []bot.Feature {
-	return []bot.Feature{commandFeature{f.commands}, activityFeature{f.activity}}
+	return []bot.Feature{
+		commandFeature{f.commands}, activityFeature{f.activity}, voteFeature{f.votes}, challengeFeature{f.challenges},
+	}
 }
 
 // commandFeature lets the loop know commands, which do not know the loop.
@@ -74,6 +117,24 @@ type activityFeature struct{ *activity.Feature }
 
 // Handle implements bot.Feature.
 func (f activityFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+	o, err := f.Feature.Handle(tx, ev)
+	return bot.Outcome(o), err
+}
+
+// voteFeature lets the loop know votes, which do not know the loop.
+type voteFeature struct{ *votes.Feature }
+
+// Handle implements bot.Feature.
+func (f voteFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+	o, err := f.Feature.Handle(tx, ev)
+	return bot.Outcome(o), err
+}
+
+// challengeFeature lets the loop know challenges, which do not know the loop.
+type challengeFeature struct{ *challenges.Feature }
+
+// Handle implements bot.Feature.
+func (f challengeFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
 	o, err := f.Feature.Handle(tx, ev)
 	return bot.Outcome(o), err
 }

@@ -75,6 +75,9 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := features.votes.Start(st); err != nil {
+		return err
+	}
 	machine, err := bot.NewMachine(bot.MachineConfig{
 		Store: st, Bus: bus, Features: features.list(), Retention: cfg.Store.Retention, Log: log,
 	})

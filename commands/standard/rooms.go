@@ -80,7 +80,21 @@ func nowUsing(c *commands.Call) error {
 	return c.Answer(protocol.Join("You have not chosen a room. ", c.Code("rooms"), " lists those that we share."))
 }
 
-func room() *commands.Command {
+// room is one command, or a group of them with that one as what it does alone.
+func (conf Config) room() *commands.Command {
+	show := showRoom()
+	if len(conf.RoomCommands) == 0 {
+		return show
+	}
+	group := &commands.Command{
+		Name: show.Name, Summary: "tells what I know of the room, and sets how things are done in it",
+		Where: show.Where, Alone: "show", Sub: append([]*commands.Command{show}, conf.RoomCommands...),
+	}
+	show.Name = group.Alone
+	return group
+}
+
+func showRoom() *commands.Command {
 	return &commands.Command{
 		Name:    "room",
 		Summary: "tells what I know of the room",

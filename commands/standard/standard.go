@@ -34,6 +34,8 @@ type Config struct {
 	// Sanctioned tells whether something stands against a person by which they have to be recognised even when they are
 	// forgotten. Nil means that there never is.
 	Sanctioned func(tx *store.Tx, user protocol.UserID) bool
+	// RoomCommands are what else there is under room, beside what is known of it.
+	RoomCommands []*commands.Command
 	// Retention is for how long the bot remembers what it has handled, as it is told to people; zero means 60 days.
 	Retention time.Duration
 }
@@ -43,7 +45,7 @@ func Commands(c Config) []*commands.Command {
 	c.Retention = cmp.Or(c.Retention, 60*24*time.Hour)
 	return []*commands.Command{
 		help(), ping(), c.version(),
-		room(), members(), c.events(), c.why(),
+		c.room(), members(), c.events(), c.why(),
 		whoami(), roomList(), use(), c.mydata(), c.forget(),
 	}
 }

@@ -32,6 +32,13 @@ type Feature interface {
 	Timed(tx *store.Tx, t protocol.Timer) (bool, error)
 }
 
+// Watcher is a Feature that wants to know when a network can be reached.
+type Watcher interface {
+	// Online is called when a network can be reached, or no longer. It makes runs of the commit. Its error is one of the
+	// store, and ends the machine.
+	Online(c *store.Commit, network protocol.Network, up bool) error
+}
+
 // MachineConfig says what a Machine is made of.
 type MachineConfig struct {
 	Store    *store.Store
@@ -148,7 +155,7 @@ func (m *Machine) Step(now time.Time, inputs []Input) (Effects, error) {
 		m.sweep.step(c, m.Retention)
 		s.dispatch()
 		fx.Appended = c.Appended()
-		return nil
+		return s.failed
 	})
 	if err != nil {
 		return Effects{}, fmt.Errorf("step: %w", err)

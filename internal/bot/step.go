@@ -23,8 +23,9 @@ const (
 // step is one commit of the machine.
 type step struct {
 	*Machine
-	c  *store.Commit
-	fx *Effects
+	c      *store.Commit
+	fx     *Effects
+	failed error // why the commit cannot be made
 }
 
 // take takes an input.
@@ -42,6 +43,11 @@ func (s *step) take(in Input) {
 		s.answered(in)
 	case Online:
 		s.outbox.SetOnline(in.Network, in.Up)
+		for _, f := range s.Features {
+			if w, ok := f.(Watcher); ok && s.failed == nil {
+				s.failed = w.Online(s.c, in.Network, in.Up)
+			}
+		}
 	case RetryDead:
 		if l, ok := s.c.Read().Letter(in.ID); ok && !l.Retry { // one that has it is among the retries already
 			s.c.WantRetry(in.ID)

@@ -1,0 +1,392 @@
+package challenges
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"moot/events"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// The kinds of facts.
+const (
+	KindChallenge = "challenge"
+	KindRestore   = "restore"
+)
+
+const (
+	keyBy        = "by"
+	keyVote      = "vote"
+	roleTarget   = "target"
+	roleOperator = "operator"
+
+	byVote     = "vote"
+	byOverride = "override"
+	byExpiry   = "expiry"
+	byUpgrade  = "upgrade"
+)
+
+// standing is a challenge that stands.
+type standing struct {
+	Since time.Time     `json:"since"`
+	Until time.Time     `json:"until,omitzero"` // zero means until it is lifted
+	By    string        `json:"by"`
+	Vote  string        `json:"vote,omitempty"`
+	Text  events.TextID `json:"text,omitempty"`
+}
+
+// payload is that of both kinds.
+type payload struct {
+	Until time.Time       `json:"until,omitzero"`
+	Text  events.TextID   `json:"text,omitempty"`
+	From  protocol.RoomID `json:"from,omitempty"` // of an upgrade
+	Since time.Time       `json:"since,omitzero"` // of an upgrade: when it began there
+}
+
+var challenged = store.ScopedBucket("challenged")
+
+// Kinds returns the kinds of facts. They do not depend on any configuration.
+func Kinds() []events.Kind {
+	buckets := []store.Bucket{challenged}
+	return []events.Kind{
+		{Name: KindChallenge, Version: 1, Apply: applyChallenge, Buckets: buckets},
+		{Name: KindRestore, Version: 1, Apply: applyRestore, Buckets: buckets},
+	}
+}
+
+func key[S ~string](room S, n events.Number) string {
+	return store.Key(room, store.Number(uint64(n)))
+}
+
+func applyChallenge(tx *store.Tx, f events.Fact) error {
+	var p payload
+	if err := f.Decode(&p); err != nil {
+		return err
+	}
+	s := standing{Since: f.Time, Until: p.Until, By: f.Keys[keyBy], Vote: f.Keys[keyVote], Text: p.Text}
+	if !p.Since.IsZero() {
+		s.Since = p.Since
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if f.People[roleTarget] == 0 {
+		return errors.New("it names nobody")
+	}
+	tx.Put(challenged, key(f.Scope, f.People[roleTarget]), data)
+	return nil
+}
+
+func applyRestore(tx *store.Tx, f events.Fact) error {
+	n := f.People[roleTarget]
+	if n == 0 { // somebody who was forgotten
+		number, err := strconv.ParseUint(f.Keys[keyNumber], 10, 64)
+		if err != nil {
+			return fmt.Errorf("it names nobody: %w", err)
+		}
+		n = events.Number(number)
+	}
+	tx.Delete(challenged, key(f.Scope, n))
+	return nil
+}
+
+// Config says how challenges are kept.
+type Config struct {
+	Bus *events.Bus
+	// Operators cannot be challenged by an override either.
+	Operators []protocol.UserID
+	// Max returns how long a challenge that begins now stands at most in a room; zero means until it is lifted. Nil means
+	// always so. It serves for overrides; a vote brings the limit that was frozen with it.
+	Max func(tx *store.Tx, room protocol.RoomID) time.Duration
+	// Channel returns where something is announced in a room; nil means in the room itself.
+	Channel func(tx *store.Tx, room protocol.RoomID) protocol.PlaceID
+	// Lead is what a command begins with where somebody is told what they can type, as "!moot "; zero is for a private
+	// conversation.
+	Lead string
+}
+
+// Feature keeps challenges. It keeps nothing but what is in the store, and is used as the loop uses a feature.
+type Feature struct {
+	Config
+	bus       *events.Bus
+	operators map[protocol.UserID]bool
+}
+
+// Outcome is what was made of an event. The zero value means that it had nothing to do with challenges.
+type Outcome struct {
+	Disposition store.Disposition
+	Reason      string
+}
+
+// New returns the feature.
+func New(c Config) (*Feature, error) {
+	if c.Bus == nil {
+		return nil, errors.New("challenges: they need a bus")
+	}
+	if c.Max == nil {
+		c.Max = func(*store.Tx, protocol.RoomID) time.Duration { return 0 }
+	}
+	if c.Channel == nil {
+		c.Channel = func(*store.Tx, protocol.RoomID) protocol.PlaceID { return "" }
+	}
+	f := &Feature{Config: c, bus: c.Bus, operators: map[protocol.UserID]bool{}}
+	for _, id := range c.Operators {
+		f.operators[id] = true
+	}
+	return f, nil
+}
+
+// Kinds returns the kinds of facts.
+func (f *Feature) Kinds() []events.Kind { return Kinds() }
+
+func (f *Feature) lookup(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (s standing, n events.Number, ok bool) {
+	if n = f.bus.Lookup(tx, user); n == 0 {
+		return s, n, false
+	}
+	data := tx.Get(challenged, key(room, n))
+	return s, n, data != nil && json.Unmarshal(data, &s) == nil
+}
+
+// Challenged tells whether somebody is challenged in a room, and tells them why and what they can do.
+func (f *Feature) Challenged(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool) {
+	s, _, ok := f.lookup(tx, room, user)
+	if !ok {
+		return nil, false
+	}
+	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are challenged in this room, ", f.reason(tx, s), ", and cannot do that here.")
+	if !s.Until.IsZero() {
+		why = protocol.Join(why, " That ends by itself on ", protocol.Moment(s.Until), ".")
+	}
+	return protocol.Join(why, " You can ask to be restored, once a week: ", f.code("vote appeal REASON"),
+		". Anybody else here can ask for you, too. You can still read votes, vote in those that you could vote in before, and answer one about yourself."), true
+}
+
+func (f *Feature) code(line string) protocol.Text { return protocol.Code(f.Lead + line) }
+
+// reason says what a challenge rests on.
+func (f *Feature) reason(tx *store.Tx, s standing) protocol.Text {
+	switch {
+	case s.Vote != "":
+		return protocol.Join("by vote ", s.Vote, " (", f.code("vote show "+s.Vote), ")")
+	case s.By == byOverride:
+		text, ok := f.bus.Text(tx, s.Text)
+		if !ok {
+			return protocol.Plain("by somebody who operates me")
+		}
+		return protocol.Join("by somebody who operates me, for this reason: ", protocol.Quoted(text, 1000))
+	}
+	return protocol.Plain("as in the room that this one follows")
+}
+
+const timerExpire = "challenges.expire/"
+
+// Challenge makes somebody challenged because of a vote that passed. Who is challenged already stays so.
+func (f *Feature) Challenge(tx *store.Tx, target protocol.UserID, vote uint64, max time.Duration) error {
+	return f.challenge(tx, target, map[string]string{keyBy: byVote, keyVote: strconv.FormatUint(vote, 10)}, nil, payload{}, max)
+}
+
+func (f *Feature) challenge(tx *store.Tx, target protocol.UserID, keys map[string]string, who map[string]protocol.UserID, p payload, max time.Duration) error {
+	room := protocol.RoomID(tx.Scope())
+	if _, _, is := f.lookup(tx, room, target); is {
+		return nil
+	}
+	if max > 0 && p.Until.IsZero() {
+		p.Until = tx.Now().Add(max).Round(0)
+	}
+	if who == nil {
+		who = map[string]protocol.UserID{}
+	}
+	who[roleTarget] = target
+	if err := f.bus.Publish(tx, events.Draft{Kind: KindChallenge, People: who, Keys: keys, Payload: p}); err != nil {
+		return err
+	}
+	if !p.Until.IsZero() {
+		tx.SetTimer(timerExpire+f.bus.Number(tx, target).String(), p.Until, nil)
+	}
+	return nil
+}
+
+// Restore lifts a challenge because of a vote that passed. Who is not challenged stays so.
+func (f *Feature) Restore(tx *store.Tx, target protocol.UserID, vote uint64) error {
+	return f.restore(tx, target, map[string]string{keyBy: byVote, keyVote: strconv.FormatUint(vote, 10)}, nil, payload{})
+}
+
+func (f *Feature) restore(tx *store.Tx, target protocol.UserID, keys map[string]string, who map[string]protocol.UserID, p payload) error {
+	room := protocol.RoomID(tx.Scope())
+	_, n, is := f.lookup(tx, room, target)
+	if !is {
+		return nil
+	}
+	if who == nil {
+		who = map[string]protocol.UserID{}
+	}
+	who[roleTarget] = target
+	if err := f.bus.Publish(tx, events.Draft{Kind: KindRestore, People: who, Keys: keys, Payload: p}); err != nil {
+		return err
+	}
+	f.lifted(tx, n)
+	return nil
+}
+
+// lifted ends what a challenge needed that is lifted.
+func (f *Feature) lifted(tx *store.Tx, n events.Number) {
+	tx.StopTimer(timerExpire + n.String())
+	if !anywhere(tx, n) {
+		f.bus.Release(tx, n)
+	}
+}
+
+// anywhere tells whether somebody is challenged in any room.
+func anywhere(tx *store.Tx, n events.Number) bool {
+	suffix := store.Number(uint64(n))
+	for k := range tx.Range(challenged, "", "") {
+		if strings.HasSuffix(k, store.Sep+suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// Standing tells whether something stands against somebody, in any room, by which they have to be recognised even if they
+// are forgotten.
+func (f *Feature) Standing(tx *store.Tx, user protocol.UserID) bool {
+	n := f.bus.Lookup(tx, user)
+	return n != 0 && anywhere(tx, n)
+}
+
+// Handle handles an event in its scope.
+func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+	change, ok := ev.Body.(protocol.RoomChange)
+	if !ok {
+		return Outcome{}, nil
+	}
+	for _, c := range change.Changes {
+		if up, ok := c.(protocol.Upgraded); ok {
+			if err := f.move(tx, ev.Room, up.Successor); err != nil {
+				return Outcome{}, err
+			}
+		}
+	}
+	return Outcome{}, nil
+}
+
+// Timed handles a timer of the scope, and returns false where it was not set here.
+func (f *Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
+	number, ok := strings.CutPrefix(t.Name, timerExpire)
+	if !ok {
+		return false, nil
+	}
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return false, nil
+	}
+	return true, f.expire(tx, events.Number(n))
+}
+
+// expire lifts a challenge whose longest time is over. The person may be one who was forgotten, and has no name then.
+func (f *Feature) expire(tx *store.Tx, n events.Number) error {
+	room := protocol.RoomID(tx.Scope())
+	var s standing
+	data := tx.Get(challenged, key(room, n))
+	if data == nil || json.Unmarshal(data, &s) != nil || s.Until.IsZero() {
+		return nil
+	}
+	if s.Until.After(tx.Now()) {
+		tx.SetTimer(timerExpire+n.String(), s.Until, nil)
+		return nil
+	}
+	user, ok := f.bus.Who(tx, n)
+	if !ok {
+		return f.expireForgotten(tx, n)
+	}
+	if err := f.restore(tx, user, map[string]string{keyBy: byExpiry}, nil, payload{}); err != nil {
+		return err
+	}
+	return f.announce(tx, room, protocol.Join(f.name(tx, room, user), " is no longer challenged: the time of the challenge is over."))
+}
+
+// Export goes through what is stored of a person beside the facts that name them.
+func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
+	return func(yield func(protocol.Text) bool) {
+		for info := range rooms.All(tx) {
+			s, _, is := f.lookup(tx, info.ID, user)
+			if !is {
+				continue
+			}
+			text := protocol.Join("You are challenged in ", protocol.Quoted(info.Title(), 0), " since ", protocol.Moment(s.Since), ", ", f.reason(tx, s))
+			if !s.Until.IsZero() {
+				text = protocol.Join(text, ", until ", protocol.Moment(s.Until))
+			}
+			if !yield(protocol.Join(text, ".")) {
+				return
+			}
+		}
+	}
+}
+
+// Forget says what stays of a person who is forgotten.
+func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays protocol.Text) {
+	if !f.Standing(tx, user) {
+		return nil, nil
+	}
+	return nil, protocol.Plain("That you are challenged, under a hash by which you are recognised until you are restored.")
+}
+
+// toldCarry is the kind of the internal event with which a room hands its challenges to its successor.
+const toldCarry = "challenges.carry"
+
+// luggage is one challenge on its way to another room.
+type luggage struct {
+	From     protocol.RoomID
+	User     protocol.UserID `json:",omitempty"`
+	Standing standing
+}
+
+// move hands the challenges of a room to its successor.
+func (f *Feature) move(tx *store.Tx, room, successor protocol.RoomID) error {
+	if successor == room || successor.Network() != room.Network() {
+		return nil
+	}
+	if to, ok := rooms.Get(tx, successor); ok && !to.FirstJoined.IsZero() {
+		return nil
+	}
+	prefix := store.Key(room, "")
+	for k, data := range tx.Prefix(challenged, prefix) {
+		l := luggage{From: room}
+		if err := json.Unmarshal(data, &l.Standing); err != nil {
+			return err
+		}
+		user, ok := f.bus.Who(tx, events.Number(store.ParseNumber(k)))
+		if !ok {
+			continue // a fact names people; this one has no name until they come back
+		}
+		l.User = user
+		out, err := json.Marshal(l)
+		if err != nil {
+			return err
+		}
+		tx.Tell(protocol.Scope(successor), protocol.Internal{Kind: toldCarry, Data: out})
+	}
+	return nil
+}
+
+// Told handles what another scope tells this one.
+func (f *Feature) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
+	if what.Kind != toldCarry {
+		return false, nil
+	}
+	var l luggage
+	if err := json.Unmarshal(what.Data, &l); err != nil {
+		return true, fmt.Errorf("decode %s: %w", what.Kind, err)
+	}
+	p := payload{Until: l.Standing.Until, Text: l.Standing.Text, From: l.From, Since: l.Standing.Since}
+	return true, f.challenge(tx, l.User, map[string]string{keyBy: byUpgrade}, nil, p, 0)
+}

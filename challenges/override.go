@@ -1,0 +1,113 @@
+package challenges
+
+import (
+	"moot/commands"
+	"moot/events"
+	"moot/outbox"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// Commands returns the commands with which an operator overrides what a room has decided, or has not.
+func (f *Feature) Commands() []*commands.Command {
+	params := func(whom string) []commands.Param {
+		return []commands.Param{
+			{Name: "person", Kind: commands.Person, Summary: whom, Outside: true},
+			{Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: 1000},
+		}
+	}
+	return []*commands.Command{{
+		Name: "override", Summary: "challenges or restores somebody without a vote; it is announced",
+		Sub: []*commands.Command{
+			{
+				Name: "challenge", Summary: "challenges somebody in this room without a vote; it is announced",
+				Where: commands.NeedsRoom, Who: commands.Operator, Params: params("whom to challenge"), Run: f.overrideChallenge,
+			},
+			{
+				Name: "restore", Summary: "restores somebody in this room without a vote; it is announced",
+				Where: commands.NeedsRoom, Who: commands.Operator, Params: params("whom to restore"), Run: f.overrideRestore,
+			},
+		},
+	}}
+}
+
+func (f *Feature) overrideChallenge(c *commands.Call) error {
+	who, _ := c.Somebody("person")
+	name := protocol.Person(who.User, who.Name)
+	_, _, is := f.lookup(c.Tx, c.Room.ID, who.User)
+	switch {
+	case who.Bot || who.Self:
+		return commands.Sorry(protocol.Join(name, " is a bot. People are challenged."))
+	case f.operators[who.User]:
+		return commands.Sorry(protocol.Join(name, " operates me and cannot be challenged."))
+	case is:
+		return commands.Sorry(protocol.Join(name, " is challenged here already."))
+	}
+	text := protocol.OneLine(c.Word("reason"))
+	p := payload{Text: f.bus.KeepText(c.Tx, c.Person, text)}
+	by := map[string]protocol.UserID{roleOperator: c.Person}
+	err := f.challenge(c.Tx, who.User, map[string]string{keyBy: byOverride}, by, p, f.Max(c.Tx, c.Room.ID))
+	if err != nil {
+		return err
+	}
+	return f.say(c, protocol.Join(name, " is now challenged by decision of ", f.name(c.Tx, c.Room.ID, c.Person),
+		", who operates me, and not by a vote. Reason: ", text))
+}
+
+func (f *Feature) overrideRestore(c *commands.Call) error {
+	who, _ := c.Somebody("person")
+	name := protocol.Person(who.User, who.Name)
+	if _, _, is := f.lookup(c.Tx, c.Room.ID, who.User); !is {
+		return commands.Sorry(protocol.Join(name, " is not challenged here."))
+	}
+	text := protocol.OneLine(c.Word("reason"))
+	p := payload{Text: f.bus.KeepText(c.Tx, c.Person, text)}
+	by := map[string]protocol.UserID{roleOperator: c.Person}
+	if err := f.restore(c.Tx, who.User, map[string]string{keyBy: byOverride}, by, p); err != nil {
+		return err
+	}
+	return f.say(c, protocol.Join(name, " is restored by decision of ", f.name(c.Tx, c.Room.ID, c.Person),
+		", who operates me, and not by a vote. Reason: ", text))
+}
+
+// say announces in the room what was done, also where it was done in private.
+func (f *Feature) say(c *commands.Call, text protocol.Text) error {
+	if !c.Event.Private {
+		return c.Answer(text)
+	}
+	if err := f.announce(c.Tx, c.Room.ID, text); err != nil {
+		return err
+	}
+	return c.Answer(protocol.Plain("Done, and announced in the room."))
+}
+
+func (f *Feature) announce(tx *store.Tx, room protocol.RoomID, text protocol.Text) error {
+	if info, _ := rooms.Get(tx, room); !info.Joined() {
+		return nil
+	}
+	_, err := outbox.Send(tx, protocol.Outgoing{
+		Room: room, Place: f.Channel(tx, room), Expires: outbox.Never, Act: protocol.Say{Text: text},
+	})
+	return err
+}
+
+func (f *Feature) name(tx *store.Tx, room protocol.RoomID, user protocol.UserID) protocol.Text {
+	if m, ok := rooms.Lookup(tx, room, user); ok {
+		return protocol.Person(user, m.Name)
+	}
+	return protocol.Person(user, protocol.OneLine(user.Local()))
+}
+
+// keyNumber names somebody in a fact who has no name any more.
+const keyNumber = "number"
+
+// expireForgotten lifts the challenge of somebody who was forgotten. The fact names them by their number alone.
+func (f *Feature) expireForgotten(tx *store.Tx, n events.Number) error {
+	err := f.bus.Publish(tx, events.Draft{Kind: KindRestore, Keys: map[string]string{keyBy: byExpiry, keyNumber: n.String()}})
+	if err != nil {
+		return err
+	}
+	f.lifted(tx, n)
+	return nil
+}

@@ -1,0 +1,205 @@
+package votes
+
+import (
+	"moot/commands"
+	"moot/protocol"
+	"moot/rooms"
+)
+
+// Commands returns the commands about votes: the group "vote", and "history".
+func (f *Feature) Commands() []*commands.Command {
+	secret := commands.Param{Name: "secret", Kind: commands.Switch, Summary: "hides who votes how from the room and its moderators"}
+	runs := commands.Param{
+		Name: "for", Kind: commands.Duration, Flag: true, Summary: "how long it runs",
+		Min: int64(f.Shortest), Max: int64(f.Longest),
+	}
+	vote := commands.Param{Name: "vote", Kind: commands.Word, Summary: "the number of the vote; can be left out where one is open", Optional: true}
+	return []*commands.Command{
+		{
+			Name: "vote", Summary: "decides together",
+			Sub: []*commands.Command{
+				{
+					Name: "challenge", Summary: "opens a vote to challenge somebody, who then cannot use the bot here",
+					Detail:   "Who has been a member long enough and took part lately can vote. It takes a quorum, and two thirds of yes and no. The person is told, and can answer.",
+					Examples: []string{"vote challenge @bob has posted the same advertisement all week"},
+					Where:    commands.NeedsRoom,
+					Params: []commands.Param{
+						secret, somebody("whom to challenge"),
+						{Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: MaxReason},
+					},
+					Run: f.openChallenge,
+				},
+				{
+					Name: "restore", Summary: "opens a vote to restore somebody who is challenged",
+					Detail:   "It takes a quorum, and more yes than no.",
+					Examples: []string{"vote restore @bob has apologised"},
+					Where:    commands.NeedsRoom, Challenged: true,
+					Params: []commands.Param{
+						secret, somebody("whom to restore"),
+						{Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: MaxReason},
+					},
+					Run: f.openRestore,
+				},
+				{
+					Name: "appeal", Summary: "opens a vote to restore yourself, if you are challenged; once a week",
+					Detail:   "It takes a quorum, and more yes than no. You can vote on it yourself.",
+					Examples: []string{"vote appeal I have taken it back and will not do it again"},
+					Where:    commands.NeedsRoom, Challenged: true,
+					Params: []commands.Param{
+						secret, {Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: MaxReason},
+					},
+					Run: f.openAppeal,
+				},
+				{
+					Name: "motion", Summary: "opens a vote on a sentence: yes or no",
+					Examples: []string{"vote motion we meet on Tuesdays", "vote motion --for 3d --secret we meet on Tuesdays"},
+					Where:    commands.NeedsRoom,
+					Params: []commands.Param{
+						secret, runs, {Name: "text", Kind: commands.Text, Summary: "what is moved", Min: 1, Max: MaxReason},
+					},
+					Run: f.openMotion,
+				},
+				{
+					Name: "poll", Summary: "asks everybody a question with 2 to 10 options; it binds nobody",
+					Examples: []string{`vote poll "Which day?" Monday Tuesday "any other day"`},
+					Where:    commands.NeedsRoom,
+					Params: []commands.Param{
+						secret, runs, {Name: "multiple", Kind: commands.Switch, Summary: "several options can be chosen"},
+						{Name: "question", Kind: commands.Word, Summary: "the question, between quotes", Min: 1, Max: MaxQuery},
+						{Name: "option", Kind: commands.Word, Summary: "an option, between quotes if it has several words", Repeat: MaxOptions, Min: 1, Max: MaxOption},
+					},
+					Run: f.openPoll,
+				},
+				{
+					Name: "list", Summary: "shows the votes of the room", Where: commands.NeedsRoom, Challenged: true, Run: f.list,
+				},
+				{
+					Name: "show", Summary: "shows one vote", Where: commands.NeedsRoom, Challenged: true,
+					Params: []commands.Param{vote}, Run: f.show,
+				},
+				{
+					Name: "cast", Summary: "casts your ballot, or changes it",
+					Detail:   "The number of the vote can be left out where one is open. In a poll an option is chosen by its number.",
+					Examples: []string{"vote cast 3 yes", "vote cast no", "vote cast 4 2"},
+					Where:    commands.NeedsRoom, Challenged: true, Ageless: true,
+					Params: []commands.Param{{
+						Name: "ballot", Kind: commands.Word, Summary: "the number of the vote, and what you choose", Repeat: 1 + MaxOptions,
+					}},
+					Run: f.cast,
+				},
+				{
+					Name: "withdraw", Summary: "withdraws your ballot", Where: commands.NeedsRoom, Challenged: true, Ageless: true,
+					Params: []commands.Param{vote}, Run: f.withdraw,
+				},
+				{
+					Name: "cancel", Summary: "ends a vote without an outcome",
+					Detail: "Who opened a vote can do so before the first ballot, and moderators can with a reason.",
+					Where:  commands.NeedsRoom,
+					Params: []commands.Param{
+						vote, {Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Optional: true, Max: MaxReason, Min: 0},
+					},
+					Run: f.cancel,
+				},
+				{
+					Name: "reply", Summary: "answers a vote that is about you, in its message",
+					Examples: []string{"vote reply 3 I have paid it back"},
+					Where:    commands.NeedsRoom, Challenged: true, Ageless: true,
+					Params: []commands.Param{
+						{Name: "vote", Kind: commands.Word, Summary: "the number of the vote; can be left out where one is open"},
+						{Name: "text", Kind: commands.Text, Summary: "your answer, for all to read", Optional: true, Max: MaxReason},
+					},
+					Run: f.reply,
+				},
+			},
+		},
+		{
+			Name: "history", Summary: "shows the votes about somebody, and when they were challenged and restored",
+			Where: commands.NeedsRoom, Params: []commands.Param{somebody("whom it is about")}, Run: f.history,
+		},
+	}
+}
+
+func somebody(summary string) commands.Param {
+	return commands.Param{Name: "person", Kind: commands.Person, Summary: summary, Outside: true}
+}
+
+// RoomCommands returns the command "set", which belongs under the group "room".
+func (f *Feature) RoomCommands() []*commands.Command {
+	return []*commands.Command{{
+		Name: "set", Summary: "shows what can be set for the room, or sets it",
+		Detail:   "Without a name it shows everything that can be set, with a name alone what that is. A dash takes a setting back. What is set is announced, and holds for votes that open from then on.",
+		Examples: []string{"room set", "room set votes.duration 48h", "room set votes.channel here", "room set votes.duration -"},
+		Where:    commands.NeedsRoom, Who: commands.Moderator,
+		Params: []commands.Param{
+			{Name: "setting", Kind: commands.Choice, Summary: "what to set", Optional: true, Choices: f.settings.names()},
+			{Name: "value", Kind: commands.Word, Summary: "to what; - takes it back", Optional: true, Min: 1, Max: 200},
+		},
+		Run: f.set,
+	}}
+}
+
+func (f *Feature) openChallenge(c *commands.Call) error {
+	who, in := c.Somebody("person")
+	return f.open(c, wish{Type: Challenge, Target: who, In: in, Text: protocol.OneLine(c.Word("reason")), Secret: c.Switch("secret")})
+}
+
+func (f *Feature) openMotion(c *commands.Call) error {
+	return f.open(c, wish{Type: Motion, Text: protocol.OneLine(c.Word("text")), Secret: c.Switch("secret"), Runs: c.Duration("for")})
+}
+
+func (f *Feature) openPoll(c *commands.Call) error {
+	list, err := options(c.Words("option"))
+	if err != nil {
+		return err
+	}
+	return f.open(c, wish{
+		Type: Poll, Text: protocol.OneLine(c.Word("question")), Options: list, Multiple: c.Switch("multiple"),
+		Secret: c.Switch("secret"), Runs: c.Duration("for"),
+	})
+}
+
+func (f *Feature) openRestore(c *commands.Call) error {
+	who, in := c.Somebody("person")
+	return f.open(c, wish{Type: Restore, Target: who, In: in, Text: protocol.OneLine(c.Word("reason")), Secret: c.Switch("secret")})
+}
+
+func (f *Feature) openAppeal(c *commands.Call) error {
+	me, in := rooms.Lookup(c.Tx, c.Room.ID, c.Person)
+	return f.open(c, wish{Type: Restore, Target: me, In: in, Text: protocol.OneLine(c.Word("reason")), Secret: c.Switch("secret")})
+}
+
+// reply is the command with which the target answers.
+func (f *Feature) reply(c *commands.Call) error {
+	v, text, err := f.voteAndWords(c, "reply", "text")
+	if err != nil {
+		return err
+	}
+	me := f.bus.Lookup(c.Tx, c.Person)
+	switch {
+	case me == 0 || v.Target != me:
+		return commands.Sorry(protocol.Join("Vote ", v.ID, " is not about you. Only the one whom it is about can answer it."))
+	case !v.Open():
+		return commands.Sorry(protocol.Join("Vote ", v.ID, " has closed."))
+	case text == "":
+		return commands.Sorry(protocol.Join("What do you want to answer? ", c.Code("vote reply "+v.Number()+" TEXT"), "."))
+	}
+	id := f.bus.KeepText(c.Tx, c.Person, text)
+	if err := f.publish(c.Tx, v, whatReplied, map[string]protocol.UserID{roleTarget: c.Person}, replied{id}); err != nil {
+		return err
+	}
+	f.touch(c.Tx, c.Room.ID, v)
+	return c.Answer(protocol.Join("Your answer will stand in the message of vote ", v.ID, "."))
+}
+
+// voteAndWords returns the vote and the words behind it. Where one vote is open its number may be left out; all are words
+// then.
+func (f *Feature) voteAndWords(c *commands.Call, verb, param string) (Vote, string, error) {
+	words := protocol.OneLine(c.Word(param))
+	if _, ok := voteID(c.Word("vote")); !ok && c.Has("vote") {
+		if v, _ := f.oneOpen(c); v.ID != 0 {
+			return v, protocol.OneLine(c.Word("vote") + " " + words), nil
+		}
+	}
+	v, err := f.theVote(c, verb)
+	return v, words, err
+}

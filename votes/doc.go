@@ -1,0 +1,75 @@
+// Package votes lets the people of a room decide together: challenge, restore, motion and poll. It owns the facts of the
+// kinds vote and setting and what they add up to; how a vote is decided is arithmetic and stands in votes/tally.
+//
+// # Promises
+//
+//   - Who may vote, and by which rules, is settled when a vote opens, and stands in the fact that opened it. Nothing that
+//     happens later adds anybody: no join, no second account, no change of a setting. Leaving takes nobody away.
+//   - There is one ballot a person. It counts if it was committed before the vote closed; no clock of a sender decides
+//     anything. It can be changed and withdrawn until then, by command, by reaction, or in private.
+//   - Nobody waives how long one has to be a member. Where fewer than three would be active enough, activity is waived, and
+//     the vote says so. Where too few remain even so, no challenge and no motion opens.
+//   - No vote opens while it is not known who is in the room, and none where not all can see it.
+//   - A vote ends once: at its deadline, or before it when no ballot that is out could change the outcome, but never in its
+//     first hour, a challenge never in its first half, a poll never early. Deadlines are durable timers.
+//   - The time in which nobody could vote, because the bot was not connected, not running or not in the room, is given back,
+//     as a fact and announced. After 30 days of it a vote is void.
+//   - The ballots of a secret vote are in the log under a hash whose key is random, kept beside the log, and deleted when
+//     the vote closes; their facts name neither the person nor what they said, and stand in an order that tells nothing.
+//     That hides them from the room and its moderators, not from who operates the bot: they can read the key until then.
+//   - What is shown can be read aloud: words and numbers, no bars, nothing by colour or by an emoji alone.
+//   - The message of a vote is edited no more often than its network bears. If it is deleted, the ballots stand, and it is
+//     posted once more.
+//   - Where a room goes on elsewhere, its open votes, its limits and its settings go along, but never into a room in which
+//     the bot has been before: who may end a room could else bring their votes into somebody else's.
+//
+// What this does not defeat: somebody who keeps several accounts in a room for a week and is active with each of them on
+// two days. Patience beats every rule that looks at accounts only.
+//
+// # The way of a vote
+//
+//	opened ─▶ ballots ─▶ deadline, or settled ─▶ closing: the reactions are asked for ─▶ closed ─▶ challenge, restore
+//
+// # Reactions
+//
+// A reaction that is known is a ballot: of several the last one counts, and taking back the one that made the ballot
+// withdraws it. Which reactions stand is remembered for as long as the vote is open. When it closes all of them are read
+// once more: one that is new there was missed and becomes a ballot, one that is gone there was taken back; those that
+// came or went after the deadline are left out as far as the bot has seen them.
+//
+// # Data
+//
+// Numbers are eight bytes, big-endian. The projection, which [applyVote] and the log give:
+//
+//	bucket            key                            value
+//	votes             room ␟ vote                    Vote (JSON)
+//	votes-counts      room ␟ vote                    how many ballots, and how many for each option
+//	votes-open        room ␟ vote                    ∅
+//	votes-last        room                           number of the last vote
+//	votes-electorate  room ␟ vote                    the people, in order    until it closes
+//	votes-ballots     room ␟ vote ␟ person or hash   options, a byte each   until it closes
+//	votes-limits      room ␟ what ␟ person           time until when
+//	settings          room ␟ name                    value
+//
+// Beside it, what serves the display, the reactions and the secrets, and is no part of the truth:
+//
+//	votes-boards      room ␟ vote                          board (JSON): where it is shown
+//	votes-holds       room                                 hold (JSON): why its votes stand still, and since when
+//	votes-marks       room ␟ vote ␟ person ␟ reaction      order, event
+//	votes-mark-events room ␟ event                         key of the mark
+//	votes-made-by     room ␟ vote ␟ person                 the reaction that made the ballot
+//	votes-late        room ␟ vote ␟ person ␟ reaction      ∅     came or went when no more ballots were taken
+//	votes-told        room ␟ vote ␟ user                   ∅     was told why they cannot vote
+//	votes-gone        room ␟ user                          time at which they left; for 10 days
+//	votes-keys        room ␟ vote                          key of a secret vote, until it closes
+//	votes-waiting     room ␟ vote ␟ hash                   secret ballots on their way into the log
+//	votes-origins     room                                 the room that it goes on from, if that is believed
+//
+// # Facts
+//
+// A fact of the kind vote has the keys "vote" (its number), "what" (opened, ballot, withdrawn, replied, extended, closing,
+// closed, moved, carried, carrying, limits), "type", and for one that says closed "outcome" (passed, rejected, no-quorum,
+// chosen, tied, unvoted, withdrawn, cancelled, void); people stand under the roles opener, target, voter and by. One of the
+// kind setting has the key "setting" and the role by. The reason, the motion, the question and the answer of the target
+// are texts of their authors, which can be forgotten; options belong to the vote.
+package votes

@@ -1,0 +1,138 @@
+package votes
+
+import (
+	"time"
+
+	"moot/events"
+	"moot/protocol"
+	"moot/store"
+	"moot/votes/tally"
+)
+
+// KindVote is the kind of the facts about votes.
+const KindVote = "vote"
+
+// The keys and roles by which facts about votes are found.
+const (
+	keyVote    = "vote"    // the number
+	keyWhat    = "what"    // one of the words below
+	keyType    = "type"    // of the vote
+	keyOutcome = "outcome" // of a fact that it closed
+	roleOpener = "opener"
+	roleTarget = "target"
+	roleVoter  = "voter"
+	roleBy     = "by"
+)
+
+// What a fact about a vote says.
+const (
+	whatOpened    = "opened"
+	whatBallot    = "ballot"
+	whatWithdrawn = "withdrawn" // a ballot
+	whatReplied   = "replied"
+	whatExtended  = "extended"
+	whatClosing   = "closing"
+	whatClosed    = "closed"
+	whatMoved     = "moved"
+	whatCarried   = "carried"
+	whatCarrying  = "carrying" // ballots and voters of a vote that is carried over
+	whatLimits    = "limits"   // that are carried over
+)
+
+// opened is the payload of the fact that a vote was opened. All that follows from it later rests on it.
+type opened struct {
+	Secret     bool             `json:"secret,omitempty"`
+	Appeal     bool             `json:"appeal,omitempty"`
+	Text       events.TextID    `json:"text,omitempty"`
+	Options    []string         `json:"options,omitempty"`
+	Rules      Rules            `json:"rules"`
+	Tally      tally.Rules      `json:"tally"`
+	Waived     bool             `json:"waived,omitempty"`
+	Deadline   time.Time        `json:"deadline"`
+	Place      protocol.PlaceID `json:"place,omitempty"`
+	Electorate people           `json:"electorate"`
+}
+
+// cast is the payload of the fact that a ballot was cast or withdrawn.
+type cast struct {
+	Choices tally.Ballot `json:"choices,omitempty"`
+	// Voter is the hash that stands for the voter of a secret ballot.
+	Voter string `json:"voter,omitempty"`
+	// Via is how: "command", "private", "reaction" or "read" (a reaction that was found when the vote closed).
+	Via string `json:"via,omitempty"`
+}
+
+type replied struct {
+	Text events.TextID `json:"text"`
+}
+
+// extended is the payload of the fact that a deadline was moved.
+type extended struct {
+	By  time.Duration `json:"by"`
+	Why string        `json:"why"`
+}
+
+type closed struct {
+	Count   tally.Tally   `json:"count"`
+	Size    int           `json:"size"`
+	Winners []int         `json:"winners,omitempty"`
+	Explain string        `json:"explain,omitempty"`
+	Unread  bool          `json:"unread,omitempty"`
+	Why     events.TextID `json:"why,omitempty"`
+}
+
+type moved struct {
+	To protocol.RoomID `json:"to"`
+}
+
+// carried is the payload of the fact that a vote goes on here which was opened in a predecessor of the room.
+type carried struct {
+	From  protocol.RoomID `json:"from"`
+	Vote  Vote            `json:"vote"`
+	Count tally.Tally     `json:"count"`
+}
+
+type carrying struct {
+	Electorate people                  `json:"electorate,omitempty"`
+	Ballots    map[string]tally.Ballot `json:"ballots,omitempty"` // by voter: a number in decimal, or a hash
+}
+
+// limitRow is one limit that is carried over.
+type limitRow struct {
+	What   string        `json:"what"`
+	Person events.Number `json:"person"`
+	Until  time.Time     `json:"until"`
+}
+
+type carriedLimits struct {
+	From   protocol.RoomID `json:"from"`
+	Last   uint64          `json:"last"`
+	Limits []limitRow      `json:"limits,omitempty"`
+}
+
+// people is a list of people in the order of their numbers, written as the distance of each to the one before.
+type people []events.Number
+
+// deltas returns what is written of the list.
+func (p people) deltas() []uint64 {
+	out := make([]uint64, len(p))
+	last := events.Number(0)
+	for i, n := range p {
+		out[i], last = uint64(n-last), n
+	}
+	return out
+}
+
+// publish adds a fact about a vote. Payloads hold neither people nor their words.
+func (f *Feature) publish(tx *store.Tx, v Vote, what string, who map[string]protocol.UserID, payload any) error {
+	keys := map[string]string{keyVote: v.Number(), keyWhat: what, keyType: string(v.Type)}
+	return f.bus.Publish(tx, events.Draft{Kind: KindVote, People: who, Keys: keys, Payload: payload})
+}
+
+// closedDraft is the fact that a vote has closed.
+func closedDraft(v Vote, o tally.Outcome, who map[string]protocol.UserID, p closed) events.Draft {
+	return events.Draft{
+		Kind: KindVote, People: who, Payload: p,
+		Keys: map[string]string{keyVote: v.Number(), keyWhat: whatClosed, keyType: string(v.Type), keyOutcome: string(o)},
+	}
+}

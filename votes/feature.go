@@ -1,0 +1,240 @@
+package votes
+
+import (
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"moot/events"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// Activity knows who took part.
+type Activity interface {
+	// Days returns on how many different days of the window, today included, the person was active in the room.
+	Days(tx *store.Tx, room protocol.RoomID, user protocol.UserID, window time.Duration) int
+}
+
+// Sanctions knows who is challenged. Both changes are made in the transaction, whose scope is the room, and are no-ops
+// where they would change nothing.
+type Sanctions interface {
+	// Challenged tells whether the person is challenged in the room, and why and what can be done about it.
+	Challenged(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool)
+	// Challenge makes the person challenged because of a vote that passed.
+	Challenge(tx *store.Tx, target protocol.UserID, vote uint64, max time.Duration) error
+	// Restore lifts the challenge because of a vote that passed.
+	Restore(tx *store.Tx, target protocol.UserID, vote uint64) error
+}
+
+// The defaults of Config.
+const (
+	DefaultEdits        = 30 * time.Second
+	DefaultDiscordEdits = 5 * time.Second
+	DefaultReading      = 5 * time.Minute
+	DefaultOutage       = time.Minute
+	DefaultVoid         = 30 * day
+	DefaultShortest     = 10 * time.Minute
+	DefaultLongest      = 14 * day
+	DefaultRuns         = 2 * day
+	DefaultSecretEvery  = 20 * time.Second
+)
+
+// Limits of what people write.
+const (
+	MaxOption  = 80
+	MaxQuery   = 300 // the question of a poll
+	MaxReason  = 1000
+	MaxOptions = 10
+)
+
+// Config says how votes are held.
+type Config struct {
+	Bus       *events.Bus
+	Settings  *Settings
+	Activity  Activity
+	Sanctions Sanctions
+	// Operators cannot be challenged, and count as moderators.
+	Operators []protocol.UserID
+	// Prefix is what a command in a room begins with, for the messages that say how to vote; zero means "!moot".
+	Prefix string
+	// Edits is how far apart two edits of the message of a vote are at least on a network; one that is not named has
+	// DefaultEdits. Nil means DefaultDiscordEdits on Discord.
+	Edits map[protocol.Network]time.Duration
+	// Seeds are the networks on which the bot adds to the message of a vote the reactions that are ballots, for people to
+	// press. Nil means none.
+	Seeds []protocol.Network
+	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be told
+	// where. Nil means Discord.
+	Places []protocol.Network
+	// Visible tells whether everybody in the room can see what is said in a place of it. Nil means that all can see all.
+	Visible func(tx *store.Tx, room protocol.RoomID, place protocol.PlaceID) bool
+	// Shortest and Longest bound the length of polls and motions, and Runs is what it is if nobody says; zero means 10
+	// minutes, 14 days, 2 days.
+	Shortest, Longest, Runs time.Duration
+	// Reading is how long a vote that is closing waits for its reactions; zero means 5 minutes.
+	Reading time.Duration
+	// Outage is how long the bot has to be away for the time to be given back; zero means 1 minute. Void is after how long
+	// away a vote is void; zero means 30 days.
+	Outage, Void time.Duration
+	// SecretEvery is how long secret ballots are collected before they go into the log, in an order that tells nothing;
+	// zero means 20 seconds.
+	SecretEvery time.Duration
+	// Random fills the keys of secret votes; nil means crypto/rand. It is the one thing here that is left to chance.
+	Random func([]byte)
+}
+
+// Feature holds votes. It keeps nothing but what is in the store, and is used as the loop uses a feature: its methods are
+// called within transactions, one after another.
+type Feature struct {
+	Config
+	bus       *events.Bus
+	settings  *Settings
+	operators map[protocol.UserID]bool
+}
+
+// Outcome is what was made of an event. The zero value means that it had nothing to do with votes.
+type Outcome struct {
+	Disposition store.Disposition
+	Reason      string
+}
+
+func handled(reason string) Outcome { return Outcome{store.Handled, reason} }
+
+func ignored(reason string) Outcome { return Outcome{store.Ignored, reason} }
+
+// New returns the feature, or what is wrong with the configuration.
+func New(c Config) (*Feature, error) {
+	if c.Bus == nil || c.Settings == nil || c.Activity == nil || c.Sanctions == nil {
+		return nil, errors.New("votes: they need a bus, settings, activity and sanctions")
+	}
+	if c.Edits == nil {
+		c.Edits = map[protocol.Network]time.Duration{"discord": DefaultDiscordEdits}
+	}
+	if c.Places == nil {
+		c.Places = []protocol.Network{"discord"}
+	}
+	if c.Prefix == "" {
+		c.Prefix = "!moot"
+	}
+	if c.Visible == nil {
+		c.Visible = func(*store.Tx, protocol.RoomID, protocol.PlaceID) bool { return true }
+	}
+	if c.Random == nil {
+		c.Random = func(b []byte) { _, _ = rand.Read(b) } // it never fails: crypto/rand says so
+	}
+	for at, def := range map[*time.Duration]time.Duration{
+		&c.Shortest: DefaultShortest, &c.Longest: DefaultLongest, &c.Runs: DefaultRuns, &c.Reading: DefaultReading,
+		&c.Outage: DefaultOutage, &c.Void: DefaultVoid, &c.SecretEvery: DefaultSecretEvery,
+	} {
+		switch {
+		case *at < 0:
+			return nil, errors.New("votes: a length of time is negative")
+		case *at == 0:
+			*at = def
+		}
+	}
+	if c.Shortest > c.Longest || c.Runs < c.Shortest || c.Runs > c.Longest {
+		return nil, errors.New("votes: the length of polls and motions lies between the shortest and the longest")
+	}
+	f := &Feature{Config: c, bus: c.Bus, settings: c.Settings, operators: map[protocol.UserID]bool{}}
+	for _, id := range c.Operators {
+		f.operators[id] = true
+	}
+	return f, nil
+}
+
+// Kinds returns the kinds of facts about votes and settings.
+func (f *Feature) Kinds() []events.Kind { return Kinds() }
+
+// Kinds returns the kinds of facts about votes and settings. They do not depend on any configuration: the bus that a
+// Feature needs is opened with them.
+func Kinds() []events.Kind {
+	return append([]events.Kind{voteKind()}, (*Settings)(nil).Kinds()...)
+}
+
+// Handle handles an event in its scope.
+func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+	switch b := ev.Body.(type) {
+	case protocol.ReactionAdded:
+		return f.reacted(tx, ev, b)
+	case protocol.ReactionRemoved:
+		return f.unreacted(tx, ev, b)
+	case protocol.Deletion:
+		return f.deleted(tx, ev, b)
+	case protocol.ReactionSet:
+		return f.reactionSet(tx, ev, b)
+	case protocol.Answer:
+		return f.answered(tx, ev, b)
+	case protocol.MemberChange:
+		return f.memberChange(tx, ev, b)
+	case protocol.RoomChange:
+		return f.roomChange(tx, ev, b)
+	}
+	return Outcome{}, nil
+}
+
+func (f *Feature) memberChange(tx *store.Tx, ev protocol.Event, c protocol.MemberChange) (Outcome, error) {
+	switch {
+	case ev.Private:
+		return Outcome{}, nil
+	case c.Self && c.Profile:
+		return Outcome{}, nil
+	case c.Self && c.Membership == protocol.Joined:
+		return Outcome{}, f.resume(tx, ev.Room, becauseRemoved)
+	case c.Self && c.Membership != protocol.Invited && c.Membership != protocol.Knocking:
+		return Outcome{}, f.suspend(tx, ev.Room, becauseRemoved)
+	case c.Self || c.Bot:
+		return Outcome{}, nil
+	}
+	switch c.Membership {
+	case protocol.Joined:
+		cameBack(tx, ev.Room, c.User)
+	case protocol.Left, protocol.Kicked, protocol.Banned:
+		f.hasLeft(tx, ev.Room, c.User)
+	}
+	return Outcome{}, nil
+}
+
+func (f *Feature) roomChange(tx *store.Tx, ev protocol.Event, c protocol.RoomChange) (Outcome, error) {
+	for _, one := range c.Changes {
+		var err error
+		switch one := one.(type) {
+		case protocol.Available:
+			if one.Reachable {
+				err = f.resume(tx, ev.Room, becauseUnreachable)
+			} else {
+				err = f.suspend(tx, ev.Room, becauseUnreachable)
+			}
+		case protocol.Upgraded:
+			err = f.move(tx, ev.Room, one.Successor)
+		}
+		if err != nil {
+			return Outcome{}, err
+		}
+	}
+	return Outcome{}, nil
+}
+
+// Told handles what another scope tells this one.
+func (f *Feature) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
+	if what.Kind != toldCarry {
+		return false, nil
+	}
+	return true, f.carriedOver(tx, what.Data)
+}
+
+// isOperator and mayModerate tell what somebody is in a room.
+func (f *Feature) isOperator(user protocol.UserID) bool { return f.operators[user] }
+
+func (f *Feature) mayModerate(tx *store.Tx, room protocol.RoomID, user protocol.UserID) bool {
+	return f.isOperator(user) || rooms.IsModerator(tx, room, user)
+}
+
+func (f *Feature) edits(room protocol.RoomID) time.Duration {
+	if d, ok := f.Edits[room.Network()]; ok {
+		return d
+	}
+	return DefaultEdits
+}

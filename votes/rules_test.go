@@ -1,0 +1,301 @@
+package votes_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"moot/events"
+	"moot/protocol"
+	"moot/store"
+	"moot/votes"
+	"moot/votes/tally"
+)
+
+// opened is a town in which ann has opened a challenge of ben.
+func opened(t *testing.T) *town {
+	t.Helper()
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan", "eve", "fay")
+	w.say(lobby, "ann", "!moot vote challenge ben he is loud")
+	w.heard()
+	return w
+}
+
+func (w *town) counts(id uint64, yes, no, abstained int) {
+	w.t.Helper()
+	if got := fmt.Sprint(w.vote(lobby, id).Count.For); got != fmt.Sprint([]int{yes, no, abstained}) {
+		w.t.Fatalf("the count is %s, not %d %d %d", got, yes, no, abstained)
+	}
+}
+
+// TestMissedReactions: what the bot has not heard of it reads when the vote closes, both ways; what came after the deadline
+// it leaves out.
+func TestMissedReactions(t *testing.T) {
+	w := opened(t)
+	w.react(lobby, "ann", "👍")
+	gone := w.react(lobby, "cem", "👍")
+	w.react(lobby, "dan", "👎")
+	w.say(lobby, "dan", "!moot vote withdraw") // its reaction stands, but was seen and withdrawn
+	id := w.board(lobby)
+	m := w.messages[id]
+	m.reactions = append(m.reactions,
+		protocol.Reaction{User: person("eve"), Reaction: "👍", Event: "$missed"},
+		protocol.Reaction{User: person("sock"), Reaction: "👍", Event: "$sock"},
+		protocol.Reaction{User: self, Reaction: "👍", Bot: true})
+	w.unreact(lobby, "cem", gone, true)
+	w.counts(1, 2, 0, 0)
+	w.mute = true
+	w.wait(24*time.Hour + time.Minute)
+	if got := w.vote(lobby, 1).Status; got != votes.Closing {
+		t.Fatalf("the vote is %s", got)
+	}
+	w.react(lobby, "fay", "👍") // too late
+	w.mute = false
+	w.crash(time.Second) // the question is asked once more
+	w.counts(1, 2, 0, 0)
+	if v := w.vote(lobby, 1); v.Status != votes.Closed || v.Outcome != tally.NoQuorum || v.Unread {
+		t.Fatalf("got %+v", v)
+	}
+}
+
+// TestDeletedReactionOfMany: of several reactions the last one counts, and only taking back that one withdraws the ballot.
+func TestDeletedReactionOfMany(t *testing.T) {
+	w := opened(t)
+	first := w.react(lobby, "cem", "👍")
+	second := w.react(lobby, "cem", "👎")
+	w.counts(1, 0, 1, 0)
+	w.unreact(lobby, "cem", first, false)
+	w.counts(1, 0, 1, 0)
+	w.unreact(lobby, "cem", second, false)
+	w.counts(1, 0, 0, 0)
+	third := w.react(lobby, "cem", "👍")
+	w.say(lobby, "cem", "!moot vote cast abstain")
+	w.unreact(lobby, "cem", third, false)
+	w.counts(1, 0, 0, 1)
+}
+
+// TestSecretFactsTellNothing: nothing in the log leads from a secret ballot to who cast it, and nothing in the store does
+// once the vote has closed.
+func TestSecretFactsTellNothing(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.say(lobby, "ann", "!moot vote motion --secret --for 1d we sing")
+	w.tell("ben", "vote cast yes")
+	w.tell("cem", "vote cast no")
+	w.wait(time.Hour)
+	n := 0
+	w.view(func(tx *store.Tx) {
+		for f, err := range w.bus.Matching(tx, events.Query{Kind: votes.KindVote, Filters: map[string]string{"what": "ballot"}}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+			if len(f.People) > 0 || strings.Contains(string(f.Cause.Event), "$") || f.Cause.Room != lobby {
+				t.Errorf("the fact tells whose ballot it is: %+v", f)
+			}
+		}
+	})
+	if n != 2 {
+		t.Fatalf("there are %d ballots", n)
+	}
+	w.wait(24 * time.Hour)
+	w.view(func(tx *store.Tx) {
+		for _, bucket := range []string{"votes-keys", "votes-waiting", "votes-ballots", "votes-electorate"} {
+			for k := range tx.Range(store.ScopedBucket(bucket), "", "") {
+				t.Errorf("%s still has %q", bucket, k)
+			}
+		}
+	})
+	w.expect("1 yes, 1 no")
+	if err := w.bus.Verify(t.Context(), ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTimeAwayIsGivenBack: also that of a process which was not running, but nothing where it was short.
+func TestTimeAwayIsGivenBack(t *testing.T) {
+	w := opened(t)
+	deadline := w.vote(lobby, 1).Deadline
+	moved := func(want time.Duration) {
+		t.Helper()
+		got := w.vote(lobby, 1).Deadline.Sub(deadline)
+		if d := got - want; d < -time.Minute || d > time.Minute {
+			t.Fatalf("the deadline has moved by %s, not %s", got, want)
+		}
+	}
+	w.crash(30 * time.Second)
+	moved(0)
+	w.crash(3 * time.Hour)
+	moved(3 * time.Hour)
+	w.wait(time.Minute)
+	w.expect("Vote 1 ends that much later: by 3 hours and 0 minutes.")
+	w.online(false)
+	w.now = w.now.Add(48 * time.Hour) // over the deadline
+	w.online(true)
+	moved(51 * time.Hour)
+	w.admit(protocol.Event{Room: lobby, Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Available{}}}})
+	w.wait(time.Hour)
+	w.admit(protocol.Event{Room: lobby, Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Available{Reachable: true}}}})
+	moved(52 * time.Hour)
+	w.botKicked(lobby)
+	w.wait(29 * 24 * time.Hour)
+	w.botJoins(lobby)
+	moved(52*time.Hour + 29*24*time.Hour)
+	w.botKicked(lobby)
+	w.wait(31 * 24 * time.Hour)
+	w.botJoins(lobby)
+	if v := w.vote(lobby, 1); v.Outcome != votes.Void || w.isChallenged(lobby, "ben") {
+		t.Fatalf("got %+v", v)
+	}
+}
+
+// TestNoTakeover: who ends a room cannot bring its votes, settings and challenges into a room in which the bot is already.
+func TestNoTakeover(t *testing.T) {
+	w := opened(t)
+	w.settle(hall, "ben", "gus")
+	w.members[lobby][olga] = w.now
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	w.admit(protocol.Event{Room: lobby, Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: hall}}}})
+	if w.isChallenged(hall, "ben") || w.vote(hall, 1).ID != 0 {
+		t.Error("the room was taken over")
+	}
+	if v := w.vote(lobby, 1); !v.Open() {
+		t.Errorf("the vote is lost: %+v", v)
+	}
+}
+
+// TestChallengedKeepTheirBallot: who is challenged while a vote is open keeps their ballot in it, and gets none in the next.
+func TestChallengedKeepTheirBallot(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan", "olga")
+	w.say(lobby, "ann", "!moot vote motion we sing")
+	w.say(lobby, "ben", "!moot vote cast yes")
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	w.say(lobby, "ben", "!moot vote cast 1 no")
+	w.counts(1, 0, 1, 0)
+	w.say(lobby, "ann", `!moot vote poll "Which?" one two`)
+	w.heard()
+	w.say(lobby, "ben", "!moot vote cast 2 1")
+	w.expect("You cannot vote in vote 2")
+	w.say(lobby, "ben", "!moot vote motion we dance")
+	w.expect("you are challenged in this room")
+}
+
+// TestActivityIsWaivedVisibly where fewer than three would remain.
+func TestActivityIsWaivedVisibly(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.active[person("ann")], w.active[person("cem")] = 1, 1
+	w.say(lobby, "ann", "!moot vote motion we sing")
+	w.expect("Too few members were active on 2 of the last days")
+	if v := w.vote(lobby, 1); v.Size != 4 || !v.Waived {
+		t.Errorf("got %+v", v)
+	}
+}
+
+// TestChallengeMax: a challenge that may not stand for ever ends by itself.
+func TestChallengeMax(t *testing.T) {
+	w := newTown(t)
+	w.mods[person("ann")] = true
+	w.settle(lobby, "ann", "ben", "cem", "olga")
+	w.say(lobby, "ann", "!moot room set challenge.max 2d")
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	w.wait(47 * time.Hour)
+	if !w.isChallenged(lobby, "ben") {
+		t.Fatal("it ended too early")
+	}
+	w.heard()
+	w.wait(2 * time.Hour)
+	w.expect("Ben is no longer challenged")
+	if w.isChallenged(lobby, "ben") {
+		t.Error("it stands")
+	}
+}
+
+// TestForgottenUnderAChallenge: who is forgotten while challenged is recognised when they come back, until they are
+// restored.
+func TestForgottenUnderAChallenge(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "olga")
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	forget := func() (stays string) {
+		t.Helper()
+		w.now = w.now.Add(time.Second)
+		err := w.store.Commit(w.now, func(c *store.Commit) error {
+			return c.Run(protocol.Scope(person("ben")), protocol.Ref{}, func(tx *store.Tx) error {
+				_, s1 := w.votes.Forget(tx, person("ben"))
+				_, s2 := w.challenges.Forget(tx, person("ben"))
+				stays = s1.Plain() + s2.Plain()
+				w.bus.Forget(tx, person("ben"), w.challenges.Standing(tx, person("ben")))
+				return nil
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stays
+	}
+	if got := forget(); !strings.Contains(got, "recognised until you are restored") {
+		t.Errorf("got %q", got)
+	}
+	if !w.isChallenged(lobby, "ben") {
+		t.Fatal("forgetting is a way out")
+	}
+	w.say(lobby, "olga", "!moot override restore ben enough")
+	forget()
+	if w.isChallenged(lobby, "ben") {
+		t.Error("still challenged")
+	}
+	w.view(func(tx *store.Tx) {
+		if n := w.bus.Lookup(tx, person("ben")); n != 0 {
+			t.Errorf("still known as %d", n)
+		}
+	})
+}
+
+// TestExport shows what is stored of somebody.
+func TestExport(t *testing.T) {
+	w := opened(t)
+	w.say(lobby, "cem", "!moot vote cast yes")
+	w.member(lobby, person("cem"), protocol.Left)
+	var lines []string
+	w.view(func(tx *store.Tx) {
+		for line := range w.votes.Export(tx, person("cem")) {
+			lines = append(lines, line.Plain())
+		}
+	})
+	if got := strings.Join(lines, "\n"); !strings.Contains(got, "You left") || !strings.Contains(got, "your ballot is yes") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestNativeCasts: what comes through the network's own interface is not seen by the room, and so may be secret.
+func TestNativeCasts(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.say(lobby, "ann", "!moot vote motion --secret we sing")
+	w.heard()
+	w.admit(protocol.Event{Room: lobby, Sender: person("ben"), Handle: "token", Body: protocol.Invocation{
+		Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "1", "ballot-2": "yes"},
+	}})
+	w.expect("to ben: In «lobby»: Your ballot in vote 1 is yes")
+	w.wait(time.Minute)
+	w.counts(1, 1, 0, 0)
+}
+
+// TestRulesAreFrozen: what a moderator sets holds for votes that open from then on.
+func TestRulesAreFrozen(t *testing.T) {
+	w := newTown(t)
+	w.mods[person("mia")] = true
+	w.settle(lobby, "ann", "ben", "cem", "mia")
+	w.say(lobby, "ann", "!moot vote challenge ben he is loud")
+	before, _ := json.Marshal(w.vote(lobby, 1).Rules)
+	w.say(lobby, "mia", "!moot room set votes.least-yes 9")
+	after, _ := json.Marshal(w.vote(lobby, 1).Rules)
+	if string(before) != string(after) {
+		t.Errorf("the rules of an open vote have changed:\n%s\n%s", before, after)
+	}
+}

@@ -1,0 +1,268 @@
+package votes
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"moot/commands"
+	"moot/events"
+	"moot/protocol"
+	"moot/store"
+)
+
+// KindSetting is the kind of the facts about what a moderator has set for a room.
+const KindSetting = "setting"
+
+// SettingsConfig says what rooms may set.
+type SettingsConfig struct {
+	Bus *events.Bus
+	// Rules are those of a room that has set nothing; zeros mean the defaults.
+	Rules Rules
+	// ShortestVote is the floor of the duration of challenges and restores: zero means 12 hours. All other floors follow from
+	// Rules: a room may protect its people better than these do, never less.
+	ShortestVote time.Duration
+}
+
+// DefaultShortestVote is what a room may set the duration of its challenges and restores to at the least.
+const DefaultShortestVote = 12 * time.Hour
+
+// Settings are what moderators may set for their rooms. It keeps nothing but what is in the store.
+type Settings struct {
+	bus   *events.Bus
+	rules Rules
+	table []setting
+}
+
+// NewSettings returns the settings, or what is wrong with the configuration.
+func NewSettings(c SettingsConfig) (*Settings, error) {
+	s := &Settings{bus: c.Bus, rules: c.Rules.filled()}
+	if err := s.rules.check(); err != nil {
+		return nil, err
+	}
+	s.table = table(s.rules, cmp.Or(c.ShortestVote, DefaultShortestVote))
+	return s, nil
+}
+
+// Kinds returns the kinds of facts about settings.
+func (s *Settings) Kinds() []events.Kind {
+	return []events.Kind{{Name: KindSetting, Version: 1, Apply: applySetting, Buckets: []store.Bucket{settings}}}
+}
+
+// settings holds what was set, in the form in which it is read.
+var settings = store.ScopedBucket("settings")
+
+const (
+	keySetting = "setting"
+	// Channel is the name of the setting that says where votes are held.
+	channel = "votes.channel"
+)
+
+// setTo is the payload of the fact that something was set; an empty value takes the setting back.
+type setTo struct {
+	Value string          `json:"value,omitempty"`
+	From  protocol.RoomID `json:"from,omitempty"` // the room from which it was carried over
+}
+
+func applySetting(tx *store.Tx, f events.Fact) error {
+	var p setTo
+	if err := f.Decode(&p); err != nil {
+		return err
+	}
+	key := store.Key(f.Scope, f.Keys[keySetting])
+	if p.Value == "" {
+		tx.Delete(settings, key)
+	} else {
+		tx.Put(settings, key, []byte(p.Value))
+	}
+	return nil
+}
+
+// setting is one thing that can be set.
+type setting struct {
+	name, summary string
+	read          func(string) (string, bool) // makes of what was typed what is kept
+	bounds        string                      // says what it may be
+	apply         func(*Rules, string)        // puts what is kept into the rules; nil where it is none of them
+	show          func(Rules) string          // the value in rules; nil as apply
+}
+
+func duration(name, summary string, at func(*Rules) *time.Duration, least, most time.Duration) setting {
+	return setting{
+		name: name, summary: summary,
+		bounds: "a length of time from " + commands.FormatDuration(least) + " to " + commands.FormatDuration(most),
+		read: func(w string) (string, bool) {
+			d, ok := commands.ParseDuration(w)
+			return d.String(), ok && d >= least && d <= most
+		},
+		apply: func(r *Rules, v string) {
+			if d, err := time.ParseDuration(v); err == nil {
+				*at(r) = d
+			}
+		},
+		show: func(r Rules) string { return commands.FormatDuration(*at(&r)) },
+	}
+}
+
+func number(name, summary string, at func(*Rules) *int, least, most int) setting {
+	return setting{
+		name: name, summary: summary,
+		bounds: fmt.Sprintf("a number from %d to %d", least, most),
+		read: func(w string) (string, bool) {
+			n, err := strconv.Atoi(w)
+			return strconv.Itoa(n), err == nil && n >= least && n <= most
+		},
+		apply: func(r *Rules, v string) {
+			if n, err := strconv.Atoi(v); err == nil {
+				*at(r) = n
+			}
+		},
+		show: func(r Rules) string { return strconv.Itoa(*at(&r)) },
+	}
+}
+
+// table returns what can be set. Its floors are such that a room can make its votes safer than the configuration has
+// them, and slower, but never easier to win by showing up with twenty accounts.
+func table(d Rules, shortest time.Duration) []setting {
+	const long = 3650 * day
+	max := duration("challenge.max", "how long a challenge stands at most; off means until it is lifted",
+		func(r *Rules) *time.Duration { return &r.ChallengeMax }, day, long)
+	read, show := max.read, max.show
+	max.bounds += ", or off"
+	max.read = func(w string) (string, bool) {
+		if strings.EqualFold(w, "off") {
+			return "0s", true
+		}
+		return read(w)
+	}
+	max.show = func(r Rules) string {
+		if r.ChallengeMax == 0 {
+			return "off"
+		}
+		return show(r)
+	}
+	return []setting{
+		{
+			name: channel, summary: "the channel or thread in which votes are held: its id, or here",
+			bounds: "the id of a channel or thread, or here",
+			read:   func(w string) (string, bool) { return w, protocol.CheckID(w) == nil && protocol.OneLine(w) == w },
+		},
+		duration("votes.duration", "how long a challenge or a restore runs",
+			func(r *Rules) *time.Duration { return &r.Duration }, shortest, 14*day),
+		duration("votes.member", "how long one has to be a member to vote on what binds",
+			func(r *Rules) *time.Duration { return &r.Member }, d.Member, 365*day),
+		number("votes.active-days", "on how many of the last days one has to be active to vote on what binds",
+			func(r *Rules) *int { return &r.ActiveDays }, d.ActiveDays, int(d.ActiveWindow/day)),
+		number("votes.voters", "how many have to be able to vote on a challenge or a motion",
+			func(r *Rules) *int { return &r.Voters }, d.Voters, 1000),
+		number("votes.quorum", "the smallest quorum",
+			func(r *Rules) *int { return &r.QuorumLeast }, d.QuorumLeast, d.QuorumMost),
+		number("votes.quorum-most", "the largest quorum",
+			func(r *Rules) *int { return &r.QuorumMost }, d.QuorumMost, 100_000),
+		number("votes.quorum-share", "one in how many of those who may vote makes the quorum",
+			func(r *Rules) *int { return &r.QuorumShare }, 1, d.QuorumShare),
+		number("votes.least-yes", "how many yes a challenge takes in any case",
+			func(r *Rules) *int { return &r.LeastYes }, d.LeastYes, 1000),
+		number("votes.open", "how many votes may be open at once",
+			func(r *Rules) *int { return &r.Open }, 1, d.Open),
+		number("votes.challenges", "how many challenges may be open at once",
+			func(r *Rules) *int { return &r.Challenges }, 1, d.Challenges),
+		duration("votes.protected", "how long a challenge that failed protects its target",
+			func(r *Rules) *time.Duration { return &r.Protected }, d.Protected, 365*day),
+		duration("votes.rest", "how long an opener waits after a challenge that did not reach its quorum",
+			func(r *Rules) *time.Duration { return &r.Rest }, d.Rest, 365*day),
+		duration("votes.restore-rest", "how long a restore is not asked for again after one that failed",
+			func(r *Rules) *time.Duration { return &r.RestoreRest }, time.Hour, d.RestoreRest),
+		duration("votes.appeal", "how far apart the appeals of one person are",
+			func(r *Rules) *time.Duration { return &r.Appeal }, day, d.Appeal),
+		{
+			name: "votes.reminder", summary: "whether there is a reminder at three quarters of the time: on or off",
+			bounds: "on or off",
+			read: func(w string) (string, bool) {
+				w = strings.ToLower(w)
+				return w, w == "on" || w == "off"
+			},
+			apply: func(r *Rules, v string) { r.Remind = v == "on" },
+			show: func(r Rules) string {
+				if r.Remind {
+					return "on"
+				}
+				return "off"
+			},
+		},
+		max,
+	}
+}
+
+// Rules returns the rules by which a vote that opens now is held.
+func (s *Settings) Rules(tx *store.Tx, room protocol.RoomID) Rules {
+	r := s.rules
+	for _, one := range s.table {
+		if v := tx.Get(settings, store.Key(room, one.name)); v != nil && one.apply != nil {
+			one.apply(&r, string(v))
+		}
+	}
+	r.QuorumMost = max(r.QuorumMost, r.QuorumLeast)
+	return r
+}
+
+// Channel returns where votes of the room are held; zero means where they are opened.
+func (s *Settings) Channel(tx *store.Tx, room protocol.RoomID) protocol.PlaceID {
+	return protocol.PlaceID(tx.Get(settings, store.Key(room, channel)))
+}
+
+// ChallengeMax returns how long a challenge that begins now stands at most; zero means until it is lifted.
+func (s *Settings) ChallengeMax(tx *store.Tx, room protocol.RoomID) time.Duration {
+	return s.Rules(tx, room).ChallengeMax
+}
+
+func (s *Settings) find(name string) (setting, bool) {
+	i := slices.IndexFunc(s.table, func(one setting) bool { return strings.EqualFold(one.name, name) })
+	if i < 0 {
+		return setting{}, false
+	}
+	return s.table[i], true
+}
+
+func (s *Settings) names() []string {
+	names := make([]string, len(s.table))
+	for i, one := range s.table {
+		names[i] = one.name
+	}
+	return names
+}
+
+// value returns what a setting is in a room, in words, and whether the room has set it.
+func (s *Settings) value(tx *store.Tx, room protocol.RoomID, one setting) (value string, set bool) {
+	v := tx.Get(settings, store.Key(room, one.name))
+	if one.show != nil {
+		return one.show(s.Rules(tx, room)), v != nil
+	}
+	if v == nil {
+		return "where a vote is opened", false
+	}
+	return string(v), true
+}
+
+// carry tells the successor of a room what was set in it.
+func (s *Settings) carry(tx *store.Tx, room protocol.RoomID) map[string]string {
+	out := map[string]string{}
+	for k, v := range tx.Prefix(settings, store.Key(room, "")) {
+		if name := strings.TrimPrefix(k, store.Key(room, "")); name != channel { // it has channels of its own
+			out[name] = string(v)
+		}
+	}
+	return out
+}
+
+// publish adds the fact that something was set.
+func (s *Settings) publish(tx *store.Tx, name, value string, by protocol.UserID, from protocol.RoomID) error {
+	d := events.Draft{Kind: KindSetting, Keys: map[string]string{keySetting: name}, Payload: setTo{value, from}}
+	if by != "" {
+		d.People = map[string]protocol.UserID{roleBy: by}
+	}
+	return s.bus.Publish(tx, d)
+}

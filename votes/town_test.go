@@ -1,0 +1,472 @@
+package votes_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"moot/challenges"
+	"moot/commands"
+	"moot/events"
+	"moot/internal/bot"
+	"moot/outbox"
+	"moot/protocol"
+	"moot/store"
+	"moot/votes"
+)
+
+const (
+	lobby  protocol.RoomID = "console:lobby"
+	hall   protocol.RoomID = "console:hall"
+	self   protocol.UserID = "console:moot"
+	olga   protocol.UserID = "console:olga" // operates the bot
+	month                  = 30 * 24 * time.Hour
+	noFlow                 = 10_000
+)
+
+// tester is what testing.TB and rapid.T have in common.
+type tester interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+	Cleanup(func())
+}
+
+// town is a bot with its votes, the real loop around them, and a network that answers at once.
+type town struct {
+	t          tester
+	dir        string
+	store      *store.Store
+	bus        *events.Bus
+	machine    *bot.Machine
+	votes      *votes.Feature
+	challenges *challenges.Feature
+	commands   *commands.Commands
+	now        time.Time
+	next       int
+
+	members  map[protocol.RoomID]map[protocol.UserID]time.Time // since when; zero where the network does not say
+	mods     map[protocol.UserID]bool
+	active   map[protocol.UserID]int // on how many days
+	in       map[protocol.RoomID]bool
+	messages map[protocol.EventID]*message
+	deaf     map[protocol.UserID]bool // cannot be reached in private
+	mute     bool                     // nobody answers about reactions
+	said     []string
+}
+
+// message is one of the bot's, as it stands.
+type message struct {
+	room      protocol.RoomID
+	text      string
+	reactions []protocol.Reaction
+	deleted   bool
+}
+
+func newTown(t tester) *town {
+	t.Helper()
+	if alone, ok := t.(*testing.T); ok {
+		alone.Parallel()
+	}
+	dir, err := os.MkdirTemp("", "moot-votes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &town{
+		t: t, dir: dir, now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC),
+		members: map[protocol.RoomID]map[protocol.UserID]time.Time{}, mods: map[protocol.UserID]bool{},
+		active: map[protocol.UserID]int{}, in: map[protocol.RoomID]bool{}, messages: map[protocol.EventID]*message{},
+		deaf: map[protocol.UserID]bool{},
+	}
+	t.Cleanup(func() {
+		w.close()
+		os.RemoveAll(dir)
+	})
+	w.open()
+	w.step(bot.Online{Network: protocol.Console, Up: true})
+	return w
+}
+
+// Days makes the town the judge of who was active.
+func (w *town) Days(_ *store.Tx, _ protocol.RoomID, user protocol.UserID, _ time.Duration) int {
+	return w.active[user]
+}
+
+func (w *town) open() {
+	var err error
+	fail := func(err error) {
+		w.t.Helper()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.store, err = store.Open(store.Config{Path: filepath.Join(w.dir, "moot.db")})
+	fail(err)
+	kinds := slices.Concat([]events.Kind{bot.RoomKind}, votes.Kinds(), challenges.Kinds())
+	w.bus, err = events.Open(events.Config{Store: w.store, Kinds: kinds})
+	fail(err)
+	settings, err := votes.NewSettings(votes.SettingsConfig{Bus: w.bus})
+	fail(err)
+	operators := []protocol.UserID{olga}
+	w.challenges, err = challenges.New(challenges.Config{Bus: w.bus, Operators: operators, Max: settings.ChallengeMax, Channel: settings.Channel})
+	fail(err)
+	random := byte(0)
+	w.votes, err = votes.New(votes.Config{
+		Bus: w.bus, Settings: settings, Activity: w, Sanctions: w.challenges, Operators: operators,
+		Random: func(b []byte) {
+			for i := range b {
+				random++
+				b[i] = random
+			}
+		},
+	})
+	fail(err)
+	tree := slices.Concat(w.votes.Commands(), w.challenges.Commands(), []*commands.Command{
+		{Name: "room", Summary: "is about the room", Sub: w.votes.RoomCommands()},
+		{Name: "ping", Summary: "answers", Run: func(c *commands.Call) error { return c.Answerf("pong") }},
+	})
+	w.commands, err = commands.New(commands.Config{
+		Prefixes: []string{"!moot"}, Operators: operators, Challenged: w.challenges.Challenged, Burst: 1000, Every: time.Millisecond,
+	}, tree...)
+	fail(err)
+	fail(w.votes.Start(w.store))
+	w.machine, err = bot.NewMachine(bot.MachineConfig{Store: w.store, Bus: w.bus, Features: []bot.Feature{w}})
+	fail(err)
+}
+
+func (w *town) close() {
+	if err := w.bus.Close(); err != nil {
+		w.t.Errorf("close the bus: %v", err)
+	}
+	if err := w.store.Close(); err != nil {
+		w.t.Errorf("close the store: %v", err)
+	}
+}
+
+// Handle, Told and Timed hand everything to the features, as the bot does.
+func (w *town) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+	c, err := w.commands.Handle(tx, ev)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	ch, err := w.challenges.Handle(tx, ev)
+	if err != nil {
+		return bot.Outcome{}, err
+	}
+	v, err := w.votes.Handle(tx, ev)
+	for _, o := range []bot.Outcome{bot.Outcome(v), bot.Outcome(ch)} {
+		if o.Disposition != store.Unseen {
+			return o, err
+		}
+	}
+	return bot.Outcome(c), err
+}
+
+func (w *town) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
+	for _, told := range []func(*store.Tx, protocol.Internal) (bool, error){w.commands.Told, w.votes.Told, w.challenges.Told} {
+		if ok, err := told(tx, what); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+func (w *town) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
+	for _, timed := range []func(*store.Tx, protocol.Timer) (bool, error){w.commands.Timed, w.votes.Timed, w.challenges.Timed} {
+		if ok, err := timed(tx, t); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// step makes steps until there is nothing more to do, and lets the network do what it is told.
+func (w *town) step(in ...bot.Input) {
+	w.t.Helper()
+	for n := 0; ; n++ {
+		w.now = w.now.Add(time.Millisecond)
+		fx, err := w.machine.Step(w.now, in)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		in = nil
+		for _, a := range fx.Attempts {
+			in = append(in, w.attempt(a)...)
+		}
+		if !fx.More && len(in) == 0 {
+			break
+		}
+		if n > noFlow {
+			w.t.Fatal("the machine never comes to rest")
+		}
+	}
+	err := w.store.View(func(tx *store.Tx) error {
+		for l := range tx.Letters(0) {
+			w.t.Fatalf("dead letter: %s\n%s", l.Error, l.Stack)
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// attempt does what the bot wants done, and says how it went.
+func (w *town) attempt(a outbox.Attempt) []bot.Input {
+	if a.Ask != nil {
+		return w.asked(a)
+	}
+	w.next++
+	id := protocol.EventID(fmt.Sprintf("$m%d", w.next))
+	o := a.Out
+	sent := bot.Sent{Key: a.Key, Ref: protocol.Ref{Room: o.Room, Event: id}}
+	switch act := o.Act.(type) {
+	case protocol.Say:
+		if !w.in[o.Room] && !private(o.Room) {
+			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
+		}
+		w.messages[id] = &message{room: o.Room, text: act.Text.Plain()}
+		w.hear("@"+o.Room.Local(), act.Text)
+	case protocol.Whisper:
+		if w.deaf[act.User] {
+			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: fmt.Errorf("no private messages")}}}
+		}
+		w.hear("to "+act.User.Local(), act.Text)
+	case protocol.Revise:
+		m := w.messages[a.Try.Original.Event]
+		if m == nil || m.deleted {
+			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
+		}
+		if text := act.Text.Plain(); m.text != text {
+			w.hear("edits @"+m.room.Local(), act.Text)
+			m.text = text
+		}
+	}
+	return []bot.Input{sent}
+}
+
+func private(room protocol.RoomID) bool { return strings.Contains(string(room), "dm-") }
+
+func (w *town) hear(where string, text protocol.Text) {
+	line := text.Plain()
+	for _, who := range text.Mentions() {
+		line += " [mentions " + who.Local() + "]"
+	}
+	w.said = append(w.said, where+": "+line)
+}
+
+func (w *town) asked(a outbox.Attempt) []bot.Input {
+	ans := bot.Answered{Ask: *a.Ask, Attempt: a.Try.N}
+	switch want := a.Ask.Want.(type) {
+	case protocol.AskMembers:
+		ans.Result = w.memberList(a.Ask.Room)
+	case protocol.AskReactions:
+		m := w.messages[a.Try.Original.Event]
+		if w.mute {
+			return nil
+		}
+		if m == nil || m.deleted {
+			ans.Err = &protocol.SendError{Final: true, Err: protocol.ErrGone}
+			break
+		}
+		ans.Result = protocol.ReactionSet{Target: a.Try.Original.Event, Reactions: slices.Clone(m.reactions)}
+	case protocol.AskJoin:
+		if w.members[a.Ask.Room] == nil {
+			ans.Err = &protocol.SendError{Final: true, Err: protocol.ErrGone}
+		}
+		_ = want
+	}
+	return []bot.Input{ans}
+}
+
+func (w *town) memberList(room protocol.RoomID) protocol.MemberList {
+	list := protocol.MemberList{Last: true, Members: []protocol.Member{{User: self, Self: true, Bot: true}}}
+	var ids []protocol.UserID
+	for id := range w.members[room] {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		m := protocol.Member{User: id, Name: name(id), Since: w.members[room][id]}
+		if w.mods[id] {
+			m.Power = protocol.PowerModerator
+		}
+		list.Members = append(list.Members, m)
+	}
+	return list
+}
+
+// name is what people call somebody.
+func name(id protocol.UserID) string {
+	l := id.Local()
+	return strings.ToUpper(l[:1]) + l[1:]
+}
+
+func person(local string) protocol.UserID { return protocol.UserID("console:" + local) }
+
+func (w *town) admit(ev protocol.Event) protocol.EventID {
+	w.t.Helper()
+	if ev.ID == "" {
+		w.next++
+		ev.ID = protocol.EventID(fmt.Sprintf("$%d", w.next))
+	}
+	if ev.Time.IsZero() {
+		ev.Time = w.now
+	}
+	w.step(bot.Admitted{Batch: &bot.Batch{Network: protocol.Console, Events: []protocol.Event{ev}}})
+	return ev.ID
+}
+
+// settle makes people members for long and active, and lets the bot join.
+func (w *town) settle(room protocol.RoomID, people ...string) {
+	w.t.Helper()
+	if w.members[room] == nil {
+		w.members[room] = map[protocol.UserID]time.Time{}
+	}
+	for _, p := range people {
+		w.members[room][person(p)] = w.now.Add(-month)
+		w.active[person(p)] = 5
+	}
+	w.botJoins(room)
+}
+
+func (w *town) botJoins(room protocol.RoomID) {
+	w.in[room] = true
+	w.admit(protocol.Event{Room: room, Sender: self, Body: protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined}})
+}
+
+func (w *town) botKicked(room protocol.RoomID) {
+	w.in[room] = false
+	w.admit(protocol.Event{Room: room, Body: protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked}})
+}
+
+func (w *town) member(room protocol.RoomID, who protocol.UserID, m protocol.Membership) {
+	if m == protocol.Joined {
+		w.members[room][who] = w.now
+	} else {
+		delete(w.members[room], who)
+	}
+	w.admit(protocol.Event{Room: room, Sender: who, Body: protocol.MemberChange{User: who, Name: name(who), Membership: m}})
+}
+
+// say lets somebody say something in a room.
+func (w *town) say(room protocol.RoomID, who, text string) {
+	w.t.Helper()
+	w.admit(protocol.Event{Room: room, Sender: person(who), Body: protocol.Message{Text: text}})
+}
+
+// tell lets somebody say something in private.
+func (w *town) tell(who, text string) {
+	w.t.Helper()
+	w.admit(protocol.Event{Room: protocol.RoomID("console:dm-" + who), Sender: person(who), Private: true, Body: protocol.Message{Text: text}})
+}
+
+// board returns the last message of the bot in a room that shows a vote.
+func (w *town) board(room protocol.RoomID) protocol.EventID {
+	var best protocol.EventID
+	n := 0
+	for id, m := range w.messages {
+		var i int
+		fmt.Sscanf(string(id), "$m%d", &i)
+		if m.room == room && !m.deleted && (strings.HasPrefix(m.text, "Vote ") || strings.HasPrefix(m.text, "Secret vote ")) &&
+			strings.Contains(m.text, "Turnout") && i > n {
+			best, n = id, i
+		}
+	}
+	return best
+}
+
+func (w *town) react(room protocol.RoomID, who, reaction string) protocol.EventID {
+	w.t.Helper()
+	id := w.board(room)
+	if id == "" {
+		w.t.Fatal("no vote is shown")
+	}
+	w.next++
+	ev := protocol.EventID(fmt.Sprintf("$r%d", w.next))
+	w.messages[id].reactions = append(w.messages[id].reactions, protocol.Reaction{User: person(who), Reaction: reaction, Event: ev})
+	w.admit(protocol.Event{Room: room, ID: ev, Sender: person(who), Body: protocol.ReactionAdded{Target: id, Reaction: reaction}})
+	return ev
+}
+
+// unreact takes a reaction back; with quiet, the bot does not hear of it.
+func (w *town) unreact(room protocol.RoomID, who string, event protocol.EventID, quiet bool) {
+	w.t.Helper()
+	for _, m := range w.messages {
+		m.reactions = slices.DeleteFunc(m.reactions, func(r protocol.Reaction) bool { return r.Event == event })
+	}
+	if !quiet {
+		w.admit(protocol.Event{Room: room, Sender: person(who), Body: protocol.Deletion{Target: event}})
+	}
+}
+
+// wait lets time pass, in steps such that timers go off about when they are due.
+func (w *town) wait(d time.Duration) {
+	w.t.Helper()
+	pace := max(10*time.Minute, d/200)
+	for end := w.now.Add(d); w.now.Before(end); {
+		w.now = minTime(end, w.now.Add(pace))
+		w.step()
+	}
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// crash loses everything that is not in the store; away is how long the bot is not there.
+func (w *town) crash(away time.Duration) {
+	w.t.Helper()
+	w.close()
+	w.now = w.now.Add(away)
+	w.open()
+	w.online(true)
+}
+
+func (w *town) online(up bool) {
+	w.t.Helper()
+	w.step(bot.Online{Network: protocol.Console, Up: up})
+	err := w.store.Commit(w.now, func(c *store.Commit) error { return w.votes.Online(c, protocol.Console, up) })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.now = w.now.Add(time.Millisecond)
+	// What that has enqueued the machine learns when it starts anew, as it is not part of its step here.
+	w.machine, err = bot.NewMachine(bot.MachineConfig{Store: w.store, Bus: w.bus, Features: []bot.Feature{w}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.step(bot.Online{Network: protocol.Console, Up: up})
+}
+
+// heard returns what the bot has said since the last call.
+func (w *town) heard() string {
+	out := strings.Join(w.said, "\n")
+	w.said = nil
+	return out
+}
+
+func (w *town) view(f func(*store.Tx)) {
+	w.t.Helper()
+	if err := w.store.View(func(tx *store.Tx) error { f(tx); return nil }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *town) vote(room protocol.RoomID, id uint64) (v votes.Vote) {
+	w.view(func(tx *store.Tx) { v, _ = votes.Get(tx, room, id) })
+	return v
+}
+
+func (w *town) isChallenged(room protocol.RoomID, who string) (is bool) {
+	w.view(func(tx *store.Tx) { _, is = w.challenges.Challenged(tx, room, person(who)) })
+	return is
+}
