@@ -165,9 +165,13 @@ func (a *applier) begin() {
 	a.info.Own = protocol.Joined
 	a.info.Generation++
 	a.info.Floor = a.ev.ID
+	// The bot's own join is told by its own server, which may have happened long before it is read.
 	a.info.JoinedAt = a.tx.Now()
+	if told := a.ev.Time.UTC(); told.Unix() > 0 && told.Before(a.info.JoinedAt) {
+		a.info.JoinedAt = told
+	}
 	if a.info.FirstJoined.IsZero() {
-		a.info.FirstJoined = a.tx.Now()
+		a.info.FirstJoined = a.info.JoinedAt
 	}
 	a.info.Outage = false
 }

@@ -40,7 +40,8 @@ type Info struct {
 	// never acted on.
 	Generation uint64           `json:",omitempty"`
 	Floor      protocol.EventID `json:",omitempty"`
-	// FirstJoined is when the bot first joined, and JoinedAt when it last did, by the time of the commit.
+	// FirstJoined is when the bot first joined, and JoinedAt when it last did, by the network, or by
+	// the time of the commit where the network does not say.
 	FirstJoined time.Time `json:",omitzero"`
 	JoinedAt    time.Time `json:",omitzero"`
 	// Successor is the room in which this one goes on, and Predecessor the one that went on here.

@@ -84,7 +84,7 @@ workshop e24 MemberChange finn joined history backlog
 workshop e27 MemberChange moot joined backlog
 workshop e27-state RoomChange backlog
 workshop e29 Message "The lathe is repaired." backlog
-workshop e33 Message "Who has the small screwdriver?" backlog
+workshop e35 Message "Who has the small screwdriver?" backlog
 `
 	if got := brief(in(workshop)); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)

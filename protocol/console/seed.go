@@ -21,7 +21,7 @@ var (
 		{"garden", "What grows, and who waters it", []string{"ann", "ben", "cleo", "eve"}, []string{"ann"}},
 		{"workshop", "Tools and noise", []string{"ben", "dan", "eve", "finn"}, []string{"eve"}},
 	}
-	// seedTalk is said in the last ten days, so that everybody is known as active.
+	// seedTalk is said in the last ten days, by everybody on two of them in the lobby, so that they are known as active.
 	seedTalk = []struct {
 		ago      time.Duration
 		room, by string
@@ -30,13 +30,20 @@ var (
 		{9*day + 5*time.Hour, "lobby", "cleo", "Good morning, everybody."},
 		{9*day + 2*time.Hour, "workshop", "dan", "The lathe is repaired."},
 		{8*day + 3*time.Hour, "lobby", "ben", "Is anybody coming to the market on Saturday?"},
+		{8*day + 1*time.Hour, "lobby", "ann", "Some of us are, as always."},
 		{7*day + 6*time.Hour, "garden", "cleo", "The beans are up."},
 		{6*day + 4*time.Hour, "lobby", "eve", "I moved the meeting notes to the shelf."},
+		{6*day + 2*time.Hour, "lobby", "cleo", "There is cake left in the kitchen."},
 		{5*day + 8*time.Hour, "workshop", "finn", "Who has the small screwdriver?"},
+		{5*day + 3*time.Hour, "lobby", "ben", "The cake was good."},
 		{4*day + 1*time.Hour, "lobby", "dan", "Thank you for the soup yesterday."},
+		{4 * day, "lobby", "cleo", "There is some left."},
 		{3*day + 7*time.Hour, "garden", "ann", "I watered the tomatoes."},
+		{3*day + 5*time.Hour, "lobby", "dan", "It will rain on Saturday, they say."},
+		{3*day + 4*time.Hour, "lobby", "eve", "Then we take the tent."},
 		{2*day + 2*time.Hour, "lobby", "finn", "The small screwdriver was in my pocket."},
 		{1*day + 3*time.Hour, "lobby", "ann", "See you all tomorrow."},
+		{1*day + 2*time.Hour, "lobby", "finn", "I will be there."},
 	}
 )
 
