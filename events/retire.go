@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"moot/events/docbuf"
+	"moot/internal/failpoint"
 	"moot/protocol"
 	"moot/store"
 )
@@ -84,6 +85,7 @@ func (b *Bus) archiveStep(now time.Time, limit int) (moved int, more bool, err e
 	if err != nil {
 		return 0, false, err
 	}
+	failpoint.Hit(failpoint.ArchiveMoved)
 	return len(out), more, b.at("committed")
 }
 
@@ -141,11 +143,13 @@ func (b *Bus) shelve(end int64, out []retiring) (newEnd int64, places []place, e
 		if err := errors.Join(buf.Push(docs[:n]...), b.at("pushed")); err != nil {
 			return 0, nil, err
 		}
+		failpoint.Hit(failpoint.ArchivePushed)
 		docs = docs[n:]
 	}
 	if err := errors.Join(buf.Flush(), b.at("synced")); err != nil {
 		return 0, nil, err
 	}
+	failpoint.Hit(failpoint.ArchiveSynced)
 	return buf.End(), places, nil
 }
 

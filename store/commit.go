@@ -8,6 +8,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"moot/internal/failpoint"
 	"moot/protocol"
 )
 
@@ -65,6 +66,7 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 	}
 	c.indexSeen()
 	c.layer.put(meta.name, metaLast, []byte(Time(now)))
+	failpoint.Hit(failpoint.CommitBefore)
 	err = guard(func() error {
 		defer faulted()
 		if err := write(btx, c.layer); err != nil {
@@ -76,6 +78,7 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 		s.broken = err
 		return fmt.Errorf("commit: %w", err)
 	}
+	failpoint.Hit(failpoint.CommitAfter)
 	return nil
 }
 

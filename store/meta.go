@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"moot/internal/failpoint"
 )
 
 // The meta bucket: what the file says about itself.
@@ -82,11 +84,13 @@ func (s *Store) begin(c Config) error {
 			if err := c.migrations[schema](tx); err != nil {
 				return err
 			}
+			failpoint.Hit(failpoint.MigrateBefore)
 			return tx.Bucket([]byte(meta.name)).Put([]byte(metaSchema), []byte(Number(uint64(schema+1))))
 		})
 		if err != nil {
 			return fmt.Errorf("migrate from schema %d to %d: %w", schema, schema+1, err)
 		}
+		failpoint.Hit(failpoint.MigrateAfter)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"moot/internal/failpoint"
 	"moot/protocol"
 )
 
@@ -116,6 +117,7 @@ func create(c Config) error {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.CreateBefore)
 	// A link replaces nothing. A rename is for an empty file, and for a file system without links.
 	if err := os.Link(fresh, c.Path); err != nil {
 		if missing, err := isMissing(c.Path); err != nil || !missing {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"moot/internal/failpoint"
 	"moot/protocol"
 )
 
@@ -40,6 +41,7 @@ func (a admitter) Admit(ctx context.Context, events []protocol.Event, cursor pro
 	}
 	select {
 	case <-b.done:
+		failpoint.Hit(failpoint.AdmitReturned)
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

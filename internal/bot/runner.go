@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"moot/internal/failpoint"
 	"moot/outbox"
 	"moot/protocol"
 )
@@ -331,6 +332,7 @@ func (r *Runner) drain(inputs []Input) []Input {
 func (r *Runner) act(work context.Context, fx Effects, ph phase) {
 	for _, b := range fx.Done {
 		r.room.Release(b.weight)
+		failpoint.Hit(failpoint.AdmitReturns)
 		close(b.done) // made by Admit
 	}
 	if fx.Appended {
@@ -353,7 +355,9 @@ func (r *Runner) attempt(ctx context.Context, a outbox.Attempt) {
 	if a.Ask != nil {
 		in := Answered{Ask: *a.Ask, Attempt: a.Try.N}
 		in.Err = protect(func() (err error) {
+			failpoint.Hit(failpoint.AskBefore)
 			in.Result, err = adapter.Ask(ctx, *a.Ask, a.Try)
+			failpoint.Hit(failpoint.AskAfter)
 			return err
 		})
 		r.put(in)
@@ -361,7 +365,9 @@ func (r *Runner) attempt(ctx context.Context, a outbox.Attempt) {
 	}
 	in := Sent{Key: a.Key}
 	in.Err = protect(func() (err error) {
+		failpoint.Hit(failpoint.SendBefore)
 		in.Ref, err = adapter.Send(ctx, *a.Out, a.Try)
+		failpoint.Hit(failpoint.SendAfter)
 		return err
 	})
 	r.put(in)

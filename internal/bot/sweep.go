@@ -3,6 +3,7 @@ package bot
 import (
 	"time"
 
+	"moot/internal/failpoint"
 	"moot/store"
 )
 
@@ -35,8 +36,10 @@ func (s *sweep) step(c *store.Commit, retention time.Duration) {
 	before := c.Now().Add(-retention - futureSlack)
 	if s.stage == 1 {
 		s.from, _ = c.SweepSeen(before, s.from, sweepSlice)
+		failpoint.Hit(failpoint.SweepSeen)
 	} else {
 		s.from, _ = c.SweepSent(before, s.from, sweepSlice)
+		failpoint.Hit(failpoint.SweepSent)
 	}
 	if s.from == "" {
 		s.stage = (s.stage + 1) % 3
