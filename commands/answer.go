@@ -52,9 +52,10 @@ func (m *Mistake) aside() *Mistake {
 	return m
 }
 
-// visibility says who sees the answer to a mistake with that command.
-func (m *Mistake) visibility(n *Node) Visibility {
-	if m.private {
+// visibility says who sees the answer to a mistake with that command. What came through the network's own interface was
+// seen by nobody else, and so is what was wrong with it.
+func (m *Mistake) visibility(n *Node, ev protocol.Event) Visibility {
+	if _, native := ev.Body.(protocol.Invocation); m.private || native {
 		return Private
 	}
 	return n.Visibility
@@ -118,7 +119,7 @@ func list[S ~[]E, E any](things S, last string) protocol.Text {
 func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) error {
 	o := protocol.Outgoing{Handle: ev.Handle, Cause: ev.Ref()}
 	text = clip(harmless(text), MaxAnswer)
-	if v == Private && !ev.Private {
+	if v.In(ev) == Private && !ev.Private {
 		o.Act = protocol.Whisper{User: ev.Sender, Text: text}
 	} else {
 		say := protocol.Say{Text: text}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"moot/protocol"
 	"moot/store"
 )
 
@@ -90,7 +91,21 @@ const (
 	Public Visibility = iota
 	// Private answers are seen by the person alone, wherever the command was given.
 	Private
+	// Discreet answers are Public where the command was typed for all to read, and Private where it came through the
+	// network's own interface, which shows it to nobody else.
+	Discreet
 )
+
+// In returns the visibility of the answers to what came as ev: Public or Private.
+func (v Visibility) In(ev protocol.Event) Visibility {
+	if _, native := ev.Body.(protocol.Invocation); v == Discreet && native {
+		return Private
+	}
+	if v == Discreet {
+		return Public
+	}
+	return v
+}
 
 // Kind is the kind of a parameter.
 type Kind int
@@ -145,6 +160,9 @@ type Param struct {
 	Fuzzy bool
 	// Outside is whether a Person may be somebody who is not in the room, named by mention or id.
 	Outside bool
+	// Hidden is whether it is brought by controls alone: help, completion and native interfaces leave it out. Such a one
+	// is a Flag.
+	Hidden bool
 	// Complete returns what the person may mean who has typed the beginning of a value; zero leaves it to the kind.
 	Complete func(tx *store.Tx, where CompletionContext, typed string) []string
 }

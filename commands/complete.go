@@ -180,7 +180,7 @@ func (c *Commands) completeFlag(tx *store.Tx, where CompletionContext, n *Node, 
 	}
 	var names []string
 	for _, p := range n.Params {
-		if p.ByName() && !where.given.has(p.Name) {
+		if p.ByName() && !p.Hidden && !where.given.has(p.Name) {
 			names = append(names, "--"+p.Name)
 		}
 	}

@@ -207,7 +207,7 @@ func (a *asked) refuse(m *Mistake) (Outcome, error) {
 	if a.node != &a.root {
 		reason = "command " + a.node.Title() + ": " + reason
 	}
-	return a.done(reason, reply(a.tx, a.ev, m.visibility(a.node), m.Text))
+	return a.done(reason, reply(a.tx, a.ev, m.visibility(a.node, a.ev), m.Text))
 }
 
 func (a *asked) tooLong() *Mistake {

@@ -21,7 +21,9 @@ func (s *manner) usage(n *Node) string {
 		return n.Title() + " " + strings.Join(names, "|")
 	}
 	for i := range n.Params {
-		parts = append(parts, n.Params[i].usage())
+		if !n.Params[i].Hidden {
+			parts = append(parts, n.Params[i].usage())
+		}
 	}
 	if n.Where == NeedsRoom && s.private {
 		parts = append(parts, "[--in ROOM]")
@@ -122,6 +124,9 @@ func (s *manner) helpAbout(n *Node) protocol.Text {
 	}
 	for i := range n.Params {
 		p := &n.Params[i]
+		if p.Hidden {
+			continue
+		}
 		line := protocol.Join("• ", p.label(), " — "+p.Summary)
 		if hint := p.hint(); hint != "" {
 			line = protocol.Join(line, " ("+hint+")")

@@ -239,7 +239,7 @@ func (s *manner) noValue(n *Node, p *Param) *Mistake {
 func (s *manner) unknownFlag(n *Node, name string) *Mistake {
 	var names []string
 	for _, p := range n.Params {
-		if p.ByName() {
+		if p.ByName() && !p.Hidden {
 			names = append(names, p.Name)
 		}
 	}

@@ -79,7 +79,7 @@ func (c *Commands) perform(tx *store.Tx, t task) (reason string, err error) {
 	var m *Mistake
 	if errors.As(err, &m) {
 		reason += ": " + m.why
-		err = r.answer(m.visibility(node), m.Text)
+		err = r.answer(m.visibility(node, t.Event), m.Text)
 	}
 	if _, native := t.Event.Body.(protocol.Invocation); native && err == nil && !r.said {
 		err = r.answer(node.Visibility, protocol.Plain("Done."))
@@ -151,7 +151,9 @@ func (r *run) challenged() (why protocol.Text, is bool) {
 // answer says something to the person. Where it does not stand in the room that it is about, it names that room.
 func (r *run) answer(v Visibility, text protocol.Text) error {
 	r.said = true
-	elsewhere := r.ev.Private || v == Private
+	// What came through the network's own interface is answered beside it, also where nobody else sees that.
+	_, native := r.ev.Body.(protocol.Invocation)
+	elsewhere := r.ev.Private || v == Private && !native
 	if r.node.Where == NeedsRoom && elsewhere && r.room.ID != "" {
 		between := " "
 		if len(splitLines(text)) > 1 {

@@ -94,6 +94,12 @@ func newChat(t *testing.T) *chat {
 			}},
 		&commands.Command{Name: "late", Summary: "is as good late as early", Ageless: true,
 			Run: func(c *commands.Call) error { return c.Answerf("better late than never") }},
+		&commands.Command{Name: "pick", Summary: "is nobody else's business where that can be", Where: commands.NeedsRoom, Visibility: commands.Discreet,
+			Params: []commands.Param{
+				{Name: "fruit", Kind: commands.Word, Summary: "which one"},
+				{Name: "of", Kind: commands.Word, Flag: true, Hidden: true, Summary: "from which basket"},
+			},
+			Run: func(c *commands.Call) error { return c.Answerf("you pick %s%s", c.Word("fruit"), c.Word("of")) }},
 		&commands.Command{Name: "quiet", Summary: "is for moderators", Where: commands.NeedsRoom, Who: commands.Moderator,
 			Params: []commands.Param{{Name: "for", Kind: commands.Duration, Min: int64(time.Minute), Max: int64(7 * 24 * time.Hour), Summary: "how long"}},
 			Run:    func(c *commands.Call) error { return c.Answerf("quiet for %s", c.Duration("for")) }},

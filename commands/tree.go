@@ -218,7 +218,7 @@ func (n *Node) check() error {
 		return errors.New("its role is unknown")
 	case n.Who == Moderator && n.Where != NeedsRoom:
 		return errors.New("it is for moderators, who are so in a room, and so it needs one")
-	case n.Visibility != Public && n.Visibility != Private:
+	case n.Visibility < Public || n.Visibility > Discreet:
 		return errors.New("its visibility is unknown")
 	}
 	return n.checkParams()
@@ -279,6 +279,8 @@ func (p *Param) check(where Where) error {
 		return errors.New("its kind is unknown")
 	case p.Repeat < 0 || p.Repeat > 1 && (p.ByName() || p.Kind == Text):
 		return errors.New("it cannot be repeated")
+	case p.Hidden && !p.ByName():
+		return errors.New("what is hidden is given by name")
 	case p.Kind == Text && p.Flag:
 		return errors.New("what takes all the rest is not given by name")
 	case p.Kind == Person && where != NeedsRoom:

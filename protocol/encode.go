@@ -11,11 +11,11 @@ import (
 var (
 	bodies = newSet[Body](Message{}, Edit{}, Deletion{}, ReactionAdded{}, ReactionRemoved{}, ReactionSet{},
 		MemberChange{}, MemberList{}, RoomChange{}, VoicePresence{}, Invocation{}, Receipt{}, Answer{}, DirectRoom{},
-		Timer{}, Internal{})
+		Restrained{}, Gap{}, Timer{}, Internal{})
 	changes = newSet[Change](Renamed{}, Realiased{}, TopicChanged{}, EncryptionEnabled{}, Upgraded{},
 		PowersChanged{}, Available{})
 	acts  = newSet[Act](Say{}, Whisper{}, Revise{}, React{}, Redact{})
-	wants = newSet[Want](AskMembers{}, AskReactions{}, AskDirectRoom{}, AskJoin{}, AskLeave{})
+	wants = newSet[Want](AskMembers{}, AskReactions{}, AskDirectRoom{}, AskJoin{}, AskLeave{}, AskRestrain{})
 )
 
 // set is a closed set of types by their names.

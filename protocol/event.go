@@ -41,7 +41,7 @@ type Scope string
 func (e Event) Scope() Scope {
 	if e.Private && e.Sender != "" {
 		switch e.Body.(type) {
-		case MemberChange, MemberList, RoomChange, Receipt, Answer:
+		case MemberChange, MemberList, RoomChange, Receipt, Answer, Gap:
 		default:
 			return Scope(e.Sender)
 		}
@@ -215,7 +215,8 @@ type Receipt struct {
 type Answer struct {
 	Ask   Key
 	Fault string // why it failed; zero means that it worked
-	// Result is what was asked for: a MemberList, a ReactionSet, a DirectRoom, or nil where there is nothing to tell.
+	// Result is what was asked for: a MemberList, a ReactionSet, a DirectRoom, a Restrained, or nil where there is nothing
+	// to tell.
 	Result Body
 }
 
@@ -223,6 +224,37 @@ type Answer struct {
 type DirectRoom struct {
 	User UserID
 	Room RoomID
+}
+
+// Restrained says what somebody now is to the network's own means of holding people back, as the result of an AskRestrain.
+type Restrained struct {
+	User UserID
+	On   bool
+	// Until is when it ends by itself, so that it has to be asked for again before; zero means never.
+	Until time.Time
+	// Refused is why it is not as it was asked for; zero means that it is.
+	Refused Refusal
+}
+
+// Refusal is why a network does not hold somebody back, or let them go.
+type Refusal string
+
+// The refusals. Trying again is of use after somebody has changed what they name.
+const (
+	RefusedOff       Refusal = "off"       // the operator has not switched it on for this network
+	RefusedPower     Refusal = "power"     // the bot lacks the permission or the power level
+	RefusedOutranked Refusal = "outranked" // the person stands above the bot, or as high
+	RefusedAbsent    Refusal = "absent"    // the person is not in the room
+	RefusedSetting   Refusal = "setting"   // what the configuration names, as a role, does not exist in the room
+)
+
+// Gap says that the network has not told of everything that happened in the room in a span of time, because the bot was
+// not connected, and what of it could not be fetched afterwards. Its sender is zero.
+type Gap struct {
+	From  time.Time // zero means that it is not known since when
+	Until time.Time
+	// Lost names what is lost for good, each in a few words that complete "lost: …".
+	Lost []string
 }
 
 // Timer is something that the bot wanted to happen now. Only the bot makes it.
@@ -251,6 +283,8 @@ func (Invocation) body()      {}
 func (Receipt) body()         {}
 func (Answer) body()          {}
 func (DirectRoom) body()      {}
+func (Restrained) body()      {}
+func (Gap) body()             {}
 func (Timer) body()           {}
 func (Internal) body()        {}
 
@@ -300,8 +334,10 @@ func checkBody(b Body, network Network) error {
 	switch b := b.(type) {
 	case nil:
 		return ErrNoBody
-	case Message, VoicePresence, Invocation, Receipt:
+	case Message, VoicePresence, Invocation, Receipt, Gap:
 		return nil
+	case Restrained:
+		return user(b.User)
 	case Edit:
 		return target(b.Target)
 	case Deletion:

@@ -21,7 +21,8 @@ func TestEventsSurviveJSON(t *testing.T) {
 		RoomChange{Changes: []Change{Renamed{"Lobby"}, Realiased{"a"}, TopicChanged{"t"}, EncryptionEnabled{}, Upgraded{"console:new"}, PowersChanged{[]UserID{"console:ann"}}, Available{true}}},
 		VoicePresence{Call: "c", AFK: true}, Invocation{Path: []string{"vote", "cast"}, Args: map[string]string{"a": "b"}},
 		Receipt{Key: "k"}, Answer{Ask: "k", Result: list}, Answer{Ask: "k", Fault: "gone"},
-		DirectRoom{User: "console:ann", Room: "console:dm"}, Timer{Name: "n", Data: []byte{0, 1}}, Internal{Kind: "k", Data: []byte("d")},
+		DirectRoom{User: "console:ann", Room: "console:dm"}, Restrained{User: "console:ann", On: true, Until: at, Refused: RefusedPower},
+		Gap{From: at, Until: at, Lost: []string{"edits"}}, Timer{Name: "n", Data: []byte{0, 1}}, Internal{Kind: "k", Data: []byte("d")},
 	} {
 		want := Event{Room: "console:lobby", Place: "p", ID: "e", Sender: "console:ann", Time: at, Private: true, Backlog: true, Handle: "h", Body: body}
 		data, err := json.Marshal(want)
@@ -36,15 +37,20 @@ func TestEventsSurviveJSON(t *testing.T) {
 			t.Errorf("%s: %s", data, d)
 		}
 	}
-	if len(bodies.byName) != 16 {
-		t.Errorf("%d kinds of body, of which this test knows 16", len(bodies.byName))
+	if len(bodies.byName) != 18 {
+		t.Errorf("%d kinds of body, of which this test knows 18", len(bodies.byName))
 	}
 }
 
 func TestOutgoingsAndAsksSurviveJSON(t *testing.T) {
 	at := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
 	text := Join("hello ", Mention("console:ann", "Ann"), " at ", Moment(at))
-	for _, act := range []Act{Say{Text: text, ReplyTo: "e"}, Whisper{User: "console:ann", Text: text}, Revise{Original: "k0", Text: text},
+	controls := []Control{{
+		Label: "Vote", Tone: ToneGood, Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "3"},
+		Param: "ballot", Options: []Option{{Label: "One", Detail: "the first", Value: "1"}}, Least: 1, Most: 1,
+	}}
+	for _, act := range []Act{Say{Text: text, ReplyTo: "e", Controls: controls}, Whisper{User: "console:ann", Text: text, Controls: controls},
+		Revise{Original: "k0", Text: text, Controls: controls}, Revise{Original: "k0", Text: text},
 		React{Target: "e", Reaction: "👍"}, Redact{Original: "k0", Reason: "r"}} {
 		want := Outgoing{Key: "k", Room: "console:lobby", Place: "p", Expires: at, Cause: Ref{"console:lobby", "e"}, Act: act}
 		data, err := json.Marshal(want)
@@ -59,7 +65,8 @@ func TestOutgoingsAndAsksSurviveJSON(t *testing.T) {
 			t.Error(d)
 		}
 	}
-	for _, w := range []Want{AskMembers{}, AskReactions{Target: "e"}, AskDirectRoom{User: "console:ann"}, AskJoin{}, AskLeave{Reason: "r"}} {
+	for _, w := range []Want{AskMembers{}, AskReactions{Target: "e"}, AskDirectRoom{User: "console:ann"}, AskJoin{}, AskLeave{Reason: "r"},
+		AskRestrain{User: "console:ann", On: true, Reason: "r"}} {
 		want := Ask{Key: "k", Room: "console:lobby", Expires: at, Want: w}
 		data, err := json.Marshal(want)
 		if err != nil {
@@ -71,6 +78,40 @@ func TestOutgoingsAndAsksSurviveJSON(t *testing.T) {
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
+		}
+	}
+}
+
+func TestControlsThatNobodyCouldShow(t *testing.T) {
+	good := Control{
+		Label: "Vote", Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "3"}, Param: "ballot",
+		Options: []Option{{Label: "One", Value: "1"}, {Label: "Two", Value: "2", Detail: "the second"}}, Least: 1, Most: 2,
+	}
+	if err := good.Check(); err != nil {
+		t.Fatal(err)
+	}
+	button := Control{Label: "Yes", Path: []string{"vote", "cast"}}
+	if err := button.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*Control){
+		"no command":        func(c *Control) { c.Path = nil },
+		"no label":          func(c *Control) { c.Label = "" },
+		"two lines":         func(c *Control) { c.Label = "a\nb" },
+		"long label":        func(c *Control) { c.Label = strings.Repeat("é", MaxControlLabel+1) },
+		"long command":      func(c *Control) { c.Args = map[string]string{"a": strings.Repeat("b", MaxControlBytes)} },
+		"button's options":  func(c *Control) { c.Param = "" },
+		"no options":        func(c *Control) { c.Options = nil },
+		"many options":      func(c *Control) { c.Options = make([]Option, MaxOptions+1) },
+		"more than all":     func(c *Control) { c.Most = 3 },
+		"least above most":  func(c *Control) { c.Least, c.Most = 2, 1 },
+		"two of one value":  func(c *Control) { c.Options = []Option{{Label: "a", Value: "1"}, {Label: "b", Value: "1"}} },
+		"option of no name": func(c *Control) { c.Options = []Option{{Value: "1"}, {Label: "b", Value: "2"}} },
+	} {
+		c := good
+		spoil(&c)
+		if err := c.Check(); !errors.Is(err, ErrControl) {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }

@@ -30,20 +30,24 @@ type Act interface{ act() }
 
 // Say posts a message.
 type Say struct {
-	Text    Text
-	ReplyTo EventID // zero means no reply
+	Text     Text
+	ReplyTo  EventID   // zero means no reply
+	Controls []Control `json:",omitempty"`
 }
 
 // Whisper is a private answer: a message to one person that nobody else sees.
 type Whisper struct {
-	User UserID
-	Text Text
+	User     UserID
+	Text     Text
+	Controls []Control `json:",omitempty"`
 }
 
 // Revise edits a message that the bot has sent. Of several waiting edits of one message only the newest is sent.
+// Controls are those that the message then has: none takes them away.
 type Revise struct {
 	Original Key
 	Text     Text
+	Controls []Control `json:",omitempty"`
 }
 
 // React adds a reaction to a message: to one of the bot's own by Original, to any other by Target.
@@ -104,11 +108,22 @@ type AskJoin struct{}
 // AskLeave wants the bot to leave the room.
 type AskLeave struct{ Reason string }
 
+// AskRestrain wants a member of the room held back by the network's own means (on Discord a timeout or a role, on Matrix a
+// power level), or let go again. It is a state that is wanted and no act: asking again for what is so already changes
+// nothing. Its answer is a [Restrained].
+type AskRestrain struct {
+	User UserID
+	On   bool
+	// Reason stands where the network keeps such things, for the moderators.
+	Reason string
+}
+
 func (AskMembers) want()    {}
 func (AskReactions) want()  {}
 func (AskDirectRoom) want() {}
 func (AskJoin) want()       {}
 func (AskLeave) want()      {}
+func (AskRestrain) want()   {}
 
 // Attempt is what a sender knows beside the Outgoing itself.
 type Attempt struct {

@@ -281,7 +281,7 @@ func TestNativeCasts(t *testing.T) {
 	w.admit(protocol.Event{Room: lobby, Sender: person("ben"), Handle: "token", Body: protocol.Invocation{
 		Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "1", "ballot-2": "yes"},
 	}})
-	w.expect("to ben: In «lobby»: Your ballot in vote 1 is yes")
+	w.expect("to ben: Your ballot in vote 1 is yes")
 	w.wait(time.Minute)
 	w.counts(1, 1, 0, 0)
 }

@@ -62,6 +62,8 @@ func checkAnswer(ask protocol.Ask, ev protocol.Event) error {
 		_, fits = result.(protocol.ReactionSet)
 	case protocol.AskDirectRoom:
 		_, fits = result.(protocol.DirectRoom)
+	case protocol.AskRestrain:
+		_, fits = result.(protocol.Restrained)
 	}
 	err := ev.Check(ask.Network())
 	if err == nil && !fits {

@@ -188,6 +188,9 @@ func (s *step) core(ev protocol.Event) (ignored string, err error) {
 				return err
 			}
 		}
+		if gap, ok := ev.Body.(protocol.Gap); ok {
+			return s.Bus.Publish(tx, events.Draft{Kind: RoomKind.Name, Keys: map[string]string{"what": gapWhat}, Payload: gap})
+		}
 		return nil
 	})
 	if err != nil {
@@ -249,7 +252,8 @@ func (s *step) barrier(ev protocol.Event) string {
 // isState tells whether a body says how things are, rather than that somebody wants something.
 func isState(b protocol.Body) bool {
 	switch b.(type) {
-	case protocol.MemberChange, protocol.MemberList, protocol.RoomChange, protocol.Receipt, protocol.Answer, protocol.DirectRoom, protocol.ReactionSet:
+	case protocol.MemberChange, protocol.MemberList, protocol.RoomChange, protocol.Receipt, protocol.Answer, protocol.DirectRoom, protocol.ReactionSet,
+		protocol.Gap:
 		return true
 	}
 	return false
@@ -433,10 +437,16 @@ func roomFact(n rooms.Note) events.Draft {
 }
 
 // RoomKind is the kind of the facts about rooms: that the bot joined or left one, was kicked or banned, that a room has
-// another name or goes on elsewhere, that its members are known or not.
+// another name or goes on elsewhere, that its members are known or not, that the network kept something to itself.
 var RoomKind = events.Kind{Name: "room", Version: 1, Describe: describeRoom}
 
+// gapWhat is the key "what" of the fact of a [protocol.Gap], which is its payload.
+const gapWhat = "gap"
+
 func describeRoom(f events.Fact) string {
+	if f.Keys["what"] == gapWhat {
+		return "the bot was not connected, and some of what happened is lost"
+	}
 	switch rooms.What(f.Keys["what"]) {
 	case rooms.BotJoined:
 		return "the bot joined"

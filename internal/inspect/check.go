@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,7 @@ func (d *Desk) Check(ctx context.Context, q CheckQuery) ([]Finding, error) {
 	err := d.Store.View(func(tx *store.Tx) error {
 		if d.Bus != nil {
 			found = append(found, logLine(tx, d.Bus))
+			found = append(found, gapLines(tx, d.Bus)...)
 		}
 		found = append(found, deadLine(tx))
 		found = append(found, outboxLines(tx)...)
@@ -99,6 +101,39 @@ func (d *Desk) replay(ctx context.Context) Finding {
 func logLine(tx *store.Tx, bus *events.Bus) Finding {
 	last := tx.NextRecord() - 1
 	return Finding{OK, "log of facts", fmt.Sprintf("%d facts, of %s", last, count(len(bus.Kinds(tx)), "kind", "kinds")), ""}
+}
+
+// gapLines says what networks have kept to themselves lately.
+func gapLines(tx *store.Tx, bus *events.Bus) []Finding {
+	n, scopes, lost := 0, map[protocol.Scope]bool{}, []string{}
+	var last protocol.Gap
+	for f, err := range bus.Matching(tx, events.Query{Kind: "room", Filters: map[string]string{"what": "gap"}, Backward: true, Limit: maxCount}) {
+		if err != nil || ago(tx, f.Time) > recent {
+			break
+		}
+		var g protocol.Gap
+		if f.Decode(&g) != nil {
+			continue
+		}
+		if n++; n == 1 {
+			last = g
+		}
+		scopes[f.Scope] = true
+		for _, l := range g.Lost {
+			if !slices.Contains(lost, l) {
+				lost = append(lost, l)
+			}
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("in the last day the bot was not connected %s in %s, the last time until %s ago",
+		count(n, "time", "times"), count(len(scopes), "room", "rooms"), ago(tx, last.Until))
+	if len(lost) > 0 {
+		text += "; lost: " + strings.Join(lost, ", ")
+	}
+	return []Finding{{Warn, "missed", text, "bot log --kind room shows when; what is lost the network cannot give back"}}
 }
 
 func deadLine(tx *store.Tx) Finding {

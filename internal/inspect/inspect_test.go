@@ -253,10 +253,16 @@ func TestCheck(t *testing.T) {
 	w.answer(nil)
 	w.answer(errors.New("the line is cut"))
 	w.say(lobby, "e2", "console:ann", "fail")
+	for i, lost := range []string{"edits", "edits", "voice"} {
+		w.admit(protocol.Event{Room: lobby, ID: protocol.EventID(fmt.Sprintf("gap%d", i)), Body: protocol.Gap{
+			From: w.now.Add(-time.Hour), Until: w.now.Add(-time.Duration(i) * time.Minute), Lost: []string{lost},
+		}})
+	}
 	w.admit(protocol.Event{Room: lobby, ID: "list2", Body: protocol.MemberList{Last: true, Fault: "no answer"}})
 	got := w.check(false)
 	for _, want := range []string{
 		"warn dead letters: 1 event could not be handled", "warn outbox: 1 message waits", "the line is cut",
+		"warn missed: in the last day the bot was not connected 3 times in 1 room, the last time until 2m1s ago; lost: voice, edits (",
 		"warn members: it is not known who is in console:lobby; the list could not be read because: no answer",
 	} {
 		if !strings.Contains(got, want) {
