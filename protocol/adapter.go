@@ -22,6 +22,14 @@ type Admitter interface {
 	Cursor(name string) (string, error)
 }
 
+// Connectivity is what an Admitter may have: it wants to know when the network can be reached, and when not. It is
+// said to be reachable when Run begins.
+type Connectivity interface {
+	// Connected says whether the network can be reached from now on. It does not block for long. Saying the same
+	// twice does no harm.
+	Connected(up bool)
+}
+
 // Adapter connects one network.
 type Adapter interface {
 	// Network returns the name with which the identifiers of the network begin.

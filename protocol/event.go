@@ -269,6 +269,18 @@ type Internal struct {
 	Data []byte
 }
 
+// Malformed is an event of the network that breaks the rules of the network. Check refuses it, so that its
+// disposition tells why nothing came of it.
+type Malformed struct {
+	Kind   string // as the network calls it
+	Reason string
+}
+
+// Other is an event of the network that has no meaning here.
+type Other struct {
+	Kind string // as the network calls it
+}
+
 func (Message) body()         {}
 func (Edit) body()            {}
 func (Deletion) body()        {}
@@ -287,6 +299,8 @@ func (Restrained) body()      {}
 func (Gap) body()             {}
 func (Timer) body()           {}
 func (Internal) body()        {}
+func (Malformed) body()       {}
+func (Other) body()           {}
 
 func (Renamed) change()           {}
 func (Realiased) change()         {}
@@ -334,8 +348,10 @@ func checkBody(b Body, network Network) error {
 	switch b := b.(type) {
 	case nil:
 		return ErrNoBody
-	case Message, VoicePresence, Invocation, Receipt, Gap:
+	case Message, VoicePresence, Invocation, Receipt, Gap, Other:
 		return nil
+	case Malformed:
+		return fmt.Errorf("%w: %s: %s", ErrMalformed, Shorten(OneLine(b.Kind), 60), Shorten(OneLine(b.Reason), 200))
 	case Restrained:
 		return user(b.User)
 	case Edit:

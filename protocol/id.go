@@ -45,6 +45,7 @@ var (
 	ErrNoBody      = errors.New("event has no body")
 	ErrUnknownBody = errors.New("unknown kind of body")
 	ErrMembership  = errors.New("unknown membership")
+	ErrMalformed   = errors.New("it breaks the rules of its network")
 )
 
 // Network returns the part of the identifier before its first colon.

@@ -23,6 +23,7 @@ func TestEventsSurviveJSON(t *testing.T) {
 		Receipt{Key: "k"}, Answer{Ask: "k", Result: list}, Answer{Ask: "k", Fault: "gone"},
 		DirectRoom{User: "console:ann", Room: "console:dm"}, Restrained{User: "console:ann", On: true, Until: at, Refused: RefusedPower},
 		Gap{From: at, Until: at, Lost: []string{"edits"}}, Timer{Name: "n", Data: []byte{0, 1}}, Internal{Kind: "k", Data: []byte("d")},
+		Malformed{Kind: "m.room.message", Reason: "no text"}, Other{Kind: "m.sticker"},
 	} {
 		want := Event{Room: "console:lobby", Place: "p", ID: "e", Sender: "console:ann", Time: at, Private: true, Backlog: true, Handle: "h", Body: body}
 		data, err := json.Marshal(want)
@@ -37,8 +38,8 @@ func TestEventsSurviveJSON(t *testing.T) {
 			t.Errorf("%s: %s", data, d)
 		}
 	}
-	if len(bodies.byName) != 18 {
-		t.Errorf("%d kinds of body, of which this test knows 18", len(bodies.byName))
+	if len(bodies.byName) != 20 {
+		t.Errorf("%d kinds of body, of which this test knows 20", len(bodies.byName))
 	}
 }
 
@@ -144,6 +145,7 @@ func TestCheck(t *testing.T) {
 		"place":            {func(e *Event) { e.Place = "\n" }, ErrBadID},
 		"sender":           {func(e *Event) { e.Sender = "ann" }, ErrNoNetwork},
 		"no body":          {func(e *Event) { e.Body = nil }, ErrNoBody},
+		"malformed":        {func(e *Event) { e.Body = Malformed{"m.room.message", "no body"} }, ErrMalformed},
 		"timer":            {func(e *Event) { e.Body = Timer{Name: "x"} }, ErrInternal},
 		"internal":         {func(e *Event) { e.Body = Internal{Kind: "x"} }, ErrInternal},
 		"target":           {func(e *Event) { e.Body = Edit{} }, ErrEmptyID},

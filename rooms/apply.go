@@ -73,8 +73,9 @@ func Apply(tx *store.Tx, ev protocol.Event) (Result, error) {
 	default:
 		return Result{}, nil
 	}
-	if ev.Private && !a.info.Private {
-		a.info.Private, a.dirty = true, true
+	if _, isList := ev.Body.(protocol.MemberList); !isList && !ev.History && ev.Private != a.info.Private {
+		// A conversation of two that a third one joins is a room like any other from then on.
+		a.info.Private, a.dirty = ev.Private, true
 	}
 	if a.dirty && a.err == nil {
 		a.err = put(tx, a.info)

@@ -365,3 +365,39 @@ func TestNobodyMakesARoomOfOthersTheirSuccessor(t *testing.T) {
 		t.Errorf("the predecessor is %q, want the first that said so", p)
 	}
 }
+
+func TestAConversationOfTwoThatAThirdJoinsIsARoom(t *testing.T) {
+	w := newWorld(t)
+	say := func(user protocol.UserID, self, private, history bool) {
+		w.next++
+		w.event(protocol.Event{
+			Room: lobby, ID: protocol.EventID(fmt.Sprintf("e%d", w.next)), Private: private, History: history,
+			Body: protocol.MemberChange{User: user, Self: self, Membership: protocol.Joined},
+		})
+	}
+	private := func() (is bool) {
+		w.commit(protocol.Scope(lobby), func(tx *store.Tx) error {
+			info, _ := Get(tx, lobby)
+			is = info.Private
+			return nil
+		})
+		return is
+	}
+	say("console:moot", true, false, false)
+	say("console:ann", false, true, false)
+	if !private() {
+		t.Error("a conversation of two is not private")
+	}
+	w.apply(lobby, protocol.MemberList{Last: true, Members: []protocol.Member{{User: "console:moot", Self: true}, {User: "console:ann"}}})
+	if !private() {
+		t.Error("a list of members has ended the privacy of a conversation")
+	}
+	say("console:old", false, false, true)
+	if !private() {
+		t.Error("history has ended the privacy of a conversation")
+	}
+	say("console:ben", false, false, false)
+	if private() {
+		t.Error("a room of three is private")
+	}
+}

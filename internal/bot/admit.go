@@ -93,3 +93,6 @@ func weigh(events []protocol.Event) (weight int64) {
 
 // Cursor implements protocol.Admitter.
 func (a admitter) Cursor(name string) (string, error) { return a.Machine.Store.Cursor(name) }
+
+// Connected implements protocol.Connectivity.
+func (a admitter) Connected(up bool) { a.put(Online{a.network, up}) }
