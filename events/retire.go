@@ -33,7 +33,7 @@ type retiring struct {
 //
 // It first writes and syncs the archive and then makes a commit of its own, so it must not be called within one. After
 // an error nothing has moved; the next call tries again, but for an archive that could not be synced: what it holds is no
-// longer known, and every later step fails as well.
+// longer known, and every later step fails as well. Where the disk is full the error is store.ErrFull.
 func (b *Bus) ArchiveStep(now time.Time, limit int) (moved int, more bool, err error) {
 	b.stepping.Lock()
 	defer b.stepping.Unlock()
@@ -45,8 +45,11 @@ func (b *Bus) ArchiveStep(now time.Time, limit int) (moved int, more bool, err e
 	default:
 		moved, more, err = b.archiveStep(now, limit)
 	}
-	if errors.Is(err, docbuf.ErrSync) {
+	switch {
+	case errors.Is(err, docbuf.ErrSync):
 		b.unsynced = err
+	case store.IsFull(err):
+		err = fmt.Errorf("%w: %w", store.ErrFull, err)
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("archive facts: %w", err)

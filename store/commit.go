@@ -38,7 +38,8 @@ type PanicError struct {
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
 // Commit runs f and makes durable what it did. The time of the commit is now, or just after the commit before it,
-// whichever is later. An error of f discards everything. An error of the disk does too, and breaks the store.
+// whichever is later. An error of f discards everything. An error of the disk does too, and breaks the store;
+// not so ErrFull, which comes before f is called.
 func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,6 +51,9 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 		return fmt.Errorf("begin a commit: %w", err)
 	}
 	defer btx.Rollback() //nolint:errcheck // after a successful commit it has nothing to do
+	if err := s.room(btx.Size()); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
 	if now = now.UTC(); !now.After(s.last) {
 		now = s.last.Add(1)
 	}

@@ -10,6 +10,8 @@
 //   - A scoped bucket is written only under the scope of the transaction.
 //   - After a failed write to the disk the store is broken: every later commit is refused ([ErrBroken]), because what
 //     the file holds is no longer known. The process has to stop and open the file anew.
+//   - A full disk is noticed before a commit begins ([ErrFull]): nothing has happened then, and the store goes on as soon
+//     as there is room. See room.go for how, and for where that cannot be promised.
 //   - A file that is locked, truncated, foreign or of a newer version is refused and not changed.
 //
 // No type of bbolt is visible from outside.

@@ -34,17 +34,23 @@ type Config struct {
 	LockTimeout time.Duration
 	// ReadOnly opens the file for views only. It must exist.
 	ReadOnly bool
+	// Room sees to it that the file, of which so many bytes are in use, can grow by what a commit may need, and fails with
+	// ErrFull where it cannot. Nil asks the disk; others are for tests.
+	Room func(used int64) error
 
 	migrations []migration // tests bring their own; nil means those of this version
 }
 
 // Store is an open file. Its methods may be called concurrently; commits wait for one another.
 type Store struct {
-	db *bbolt.DB
+	db   *bbolt.DB
+	file *os.File          // that of db, for reserve; nil where the file is open for reading only
+	room func(int64) error // see Config.Room; guarded by mu
 
-	mu     sync.Mutex // held by the one commit
-	broken error      // guarded by mu
-	last   time.Time  // time of the last commit, also of one that wrote nothing; guarded by mu
+	mu       sync.Mutex // held by the one commit
+	broken   error      // guarded by mu
+	last     time.Time  // time of the last commit, also of one that wrote nothing; guarded by mu
+	reserved int64      // up to where the file has blocks on the disk; guarded by mu
 }
 
 // Open opens the file, or makes it. What it refuses it leaves unchanged: ErrLocked, ErrForeign, ErrDamaged, ErrNewer.
@@ -71,7 +77,7 @@ func open(c Config) (*Store, error) {
 	if err := preflight(c.Path); err != nil {
 		return nil, err
 	}
-	db, err := openBolt(c.Path, c.LockTimeout, true)
+	db, file, err := openBolt(c.Path, c.LockTimeout, true)
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +88,14 @@ func open(c Config) (*Store, error) {
 		if err := db.Close(); err != nil {
 			return nil, err
 		}
-		if db, err = openBolt(c.Path, c.LockTimeout, false); err != nil {
+		if db, file, err = openBolt(c.Path, c.LockTimeout, false); err != nil {
 			return nil, err
 		}
 	}
 	s := &Store{db: db}
+	if s.room = c.Room; s.room == nil && !c.ReadOnly {
+		s.file, s.room = file, s.reserve
+	}
 	if err := s.begin(c); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -109,7 +118,7 @@ func create(c Config) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	db, err := openBolt(fresh, c.LockTimeout, false)
+	db, _, err := openBolt(fresh, c.LockTimeout, false)
 	if err != nil {
 		return err
 	}
@@ -148,8 +157,7 @@ func syncFolder(path string) error {
 }
 
 // openBolt opens the file under a guard: bbolt panics on some kinds of damage (etcd-io/bbolt#701).
-func openBolt(path string, timeout time.Duration, readOnly bool) (db *bbolt.DB, err error) {
-	var file *os.File
+func openBolt(path string, timeout time.Duration, readOnly bool) (db *bbolt.DB, file *os.File, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
@@ -170,11 +178,11 @@ func openBolt(path string, timeout time.Duration, readOnly bool) (db *bbolt.DB, 
 	})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, ErrLocked
+		return nil, nil, ErrLocked
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	return db, err
+	return db, file, err
 }
 
 // Close lets go of the file. It waits for views and for the commit that runs.

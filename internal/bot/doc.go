@@ -19,5 +19,6 @@
 //     undo it.
 //   - Whoever asks is answered once: with what the network says, or with why there is no answer. What answers an ask that
 //     has ended meanwhile, because the bot left the room, changes nothing.
-//   - An error of the store ends the Step, and the process with it. Nothing goes on after it.
+//   - While the disk is full the Runner makes no step, takes nothing and says so; it goes on when there is room.
+//   - Any other error of the store ends the Step, and the process with it. Nothing goes on after it.
 package bot

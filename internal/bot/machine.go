@@ -139,7 +139,8 @@ func NewMachine(c MachineConfig) (*Machine, error) {
 	return m, nil
 }
 
-// Step takes the inputs and makes one commit. After an error the machine is of no use any more.
+// Step takes the inputs and makes one commit. After store.ErrFull nothing has happened, and the same inputs can be given to
+// the next Step. After any other error the machine is of no use any more.
 func (m *Machine) Step(now time.Time, inputs []Input) (Effects, error) {
 	var fx Effects
 	err := m.Store.Commit(now, func(c *store.Commit) error {

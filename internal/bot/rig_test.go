@@ -22,6 +22,7 @@ type rig struct {
 	feature *fake
 	// reactors are those of the bus, from the next open on.
 	reactors []events.Reactor
+	room     func(int64) error // of the store, from the next open on
 	now      time.Time
 	next     int
 	done     []*Batch
@@ -71,7 +72,7 @@ func newRig(t testing.TB) *rig {
 
 func (r *rig) open() {
 	var err error
-	if r.store, err = store.Open(store.Config{Path: r.path}); err != nil {
+	if r.store, err = store.Open(store.Config{Path: r.path, Room: r.room}); err != nil {
 		r.t.Fatal(err)
 	}
 	if r.bus, err = events.Open(events.Config{Store: r.store, Kinds: []events.Kind{RoomKind}, Reactors: r.reactors}); err != nil {

@@ -63,6 +63,8 @@ type RunnerConfig struct {
 	// DefaultMaxQueued. A single delivery may be larger.
 	MaxQueued int64
 	Log       *slog.Logger // nil means none
+
+	fullRetry time.Duration // tests bring their own; zero means fullRetry
 }
 
 // Runner runs a Machine: it feeds it what adapters, timers and senders bring, and does what it says.
@@ -79,6 +81,7 @@ type Runner struct {
 
 	waiting     []chan struct{} // of Settle; owned by loop
 	nextArchive time.Time       // owned by loop
+	full        fullDisk        // owned by loop
 
 	mu     sync.Mutex
 	failed []error // how adapters failed; guarded by mu
@@ -94,6 +97,9 @@ func NewRunner(c RunnerConfig) (*Runner, error) {
 	}
 	if c.MaxQueued == 0 {
 		c.MaxQueued = DefaultMaxQueued
+	}
+	if c.fullRetry == 0 {
+		c.fullRetry = fullRetry
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -227,18 +233,18 @@ func (r *Runner) loop(stop, work context.Context, ended <-chan struct{}, stopWor
 		case allEnded:
 			// Whatever ended has put its last words into the inbox before.
 			if inputs = r.drain(nil); len(inputs) == 0 {
-				return nil
+				return r.leaveFull()
 			}
 		}
 		if ph == ending {
 			inputs = append(inputs, Ending{}) // an attempt would be in vain, and yet count as one
 		}
 		var err error
-		if fx, err = r.Machine.Step(r.Clock.Now(), inputs); err != nil {
+		if fx, err = r.step(inputs); err != nil {
 			return err
 		}
 		r.act(work, fx, ph)
-		if ph == running {
+		if ph == running && r.full.err == nil {
 			more, err := r.archive()
 			if err != nil {
 				return err
@@ -273,6 +279,9 @@ const (
 func (r *Runner) wait(fx Effects, ph phase, w waits) ([]Input, signal) {
 	if ph == running {
 		w.hurry = nil // there is nothing to cut short yet
+	}
+	if r.full.err != nil && ph != ending {
+		return nil, r.waitForRoom(w)
 	}
 	if fx.More && ph != ending {
 		select {
@@ -389,6 +398,9 @@ func (r *Runner) archive() (more bool, err error) {
 		return false, nil
 	}
 	_, more, err = r.Machine.Bus.ArchiveStep(now, archiveSlice)
+	if r.archiveFull(err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("archive: %w", err)
 	}

@@ -71,9 +71,9 @@ func freeLine(free int64) Finding {
 	text := Bytes(free) + " free"
 	switch {
 	case free < failFree:
-		return Finding{Fail, what, text, "make room: the bot stops when it cannot write"}
+		return Finding{Fail, what, text, "make room: without it the bot takes no messages"}
 	case free < warnFree:
-		return Finding{Warn, what, text, "make room soon: the bot stops when it cannot write"}
+		return Finding{Warn, what, text, "make room soon: without it the bot takes no messages"}
 	}
 	return Finding{OK, what, text, ""}
 }
