@@ -36,6 +36,7 @@ var directions = map[string][]string{
 	"cmd/bot":               {"*"},
 	"votes":                 {"commands", "events", "outbox", "protocol", "rooms", "store", "votes/tally"},
 	"votes/tally":           {},
+	"invites":               {"commands", "events", "outbox", "protocol", "rooms", "store"},
 	"challenges":            {"commands", "events", "outbox", "protocol", "rooms", "store"},
 }
 

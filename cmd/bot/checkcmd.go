@@ -11,6 +11,9 @@ import (
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/inspect"
+	"moot/invites"
+	"moot/protocol"
+	"moot/store"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -80,6 +83,54 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []inspect.Finding
 		more = []inspect.Finding{{Status: inspect.Fail, What: "database", Text: explain(at(cfg, err))}}
 	}
 	return append(found, more...)
+}
+
+// invitationFindings returns what there is to say of the invitations that are open: of a few of them each, with the line of
+// the configuration that would admit whoever invited.
+func invitationFindings(f *invites.Feature) func(tx *store.Tx) []inspect.Finding {
+	return func(tx *store.Tx) (found []inspect.Finding) {
+		const most = 10
+		left := 0
+		for i := range f.Open(tx) {
+			line, ok := invitationFinding(f, i)
+			switch {
+			case !ok:
+			case len(found) == most:
+				left++
+			default:
+				found = append(found, line)
+			}
+		}
+		if left > 0 {
+			found = append(found, inspect.Finding{Status: inspect.Warn, What: "invitation", Text: fmt.Sprintf("%d more wait", left), Do: "the command invites lists more of them, for operators"})
+		}
+		return found
+	}
+}
+
+func invitationFinding(f *invites.Feature, i invites.Invitation) (inspect.Finding, bool) {
+	by := "somebody whom the bot does not know any more"
+	if i.By != "" {
+		by = string(i.By)
+	}
+	line := inspect.Finding{Status: inspect.Warn, What: "invitation", Text: fmt.Sprintf("to %s (%s) by %s", i.Room, protocol.Quoted(i.Title, 0), by)}
+	switch {
+	case i.State == invites.Waiting && i.By != "":
+		line.Text += " waits, because this person may not invite the bot"
+		line.Do = f.Line(i.By) + " in [invites] of config.toml, and a restart, lets the bot join; an operator's invites accept " + string(i.Room) + " does it once"
+	case i.State == invites.Waiting:
+		line.Text += " waits, because nobody knows whether this person may invite the bot"
+		line.Do = "an operator's command invites accept " + string(i.Room) + " lets it join"
+	case i.State == invites.Failed:
+		line.Text += " was accepted, but the room could not be joined: " + i.Fault
+		line.Do = "an operator's command invites accept " + string(i.Room) + " tries again"
+	case i.State == invites.Accepted && i.Fault != "":
+		line.Text += " was accepted, but the room could not be joined yet: " + i.Fault
+		line.Do = "the bot tries again by itself, for some hours"
+	default:
+		return line, false
+	}
+	return line, true
 }
 
 // configFaults makes a finding of each thing that is wrong with the configuration.

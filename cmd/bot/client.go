@@ -57,6 +57,13 @@ func openFiles(cfg config.Config, write bool) (*control.Office, func() error, er
 	}
 	desk := &inspect.Desk{Store: s}
 	desk.Bus, desk.BusErr = events.Open(events.Config{Store: s, Kinds: kinds(), ReadOnly: true})
+	if desk.Bus != nil {
+		guests, err := newInvites(cfg, desk.Bus)
+		if err != nil {
+			return nil, nil, errors.Join(err, desk.Bus.Close(), s.Close())
+		}
+		desk.Features = invitationFindings(guests)
+	}
 	release := func() error {
 		if desk.Bus != nil {
 			return errors.Join(desk.Bus.Close(), s.Close())

@@ -11,6 +11,7 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/config"
+	"moot/invites"
 	"moot/protocol"
 	"moot/protocol/console"
 	"moot/store"
@@ -19,7 +20,7 @@ import (
 
 // kinds are the kinds of facts that the bot and its features publish.
 func kinds() []events.Kind {
-	return slices.Concat([]events.Kind{bot.RoomKind, activity.Kind()}, votes.Kinds(), challenges.Kinds())
+	return slices.Concat([]events.Kind{bot.RoomKind, activity.Kind(), invites.Kind()}, votes.Kinds(), challenges.Kinds())
 }
 
 // features are what the bot does.
@@ -29,6 +30,7 @@ type features struct {
 	activity   *activity.Feature
 	votes      *votes.Feature
 	challenges *challenges.Feature
+	invites    *invites.Feature
 }
 
 func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features, error) {
@@ -53,6 +55,10 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
+	guests, err := newInvites(cfg, bus)
+	if err != nil {
+		return nil, err
+	}
 	list := standard.Commands(standard.Config{
 		Bus:       bus,
 		Version:   ownVersion(cfg.Name),
@@ -62,12 +68,14 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 			personalActivity(active),
 			{Name: "Your votes", Export: ballots.Export, Forget: ballots.Forget},
 			{Name: "Challenges", Export: sanctions.Export, Forget: sanctions.Forget},
+			{Name: "Your invitations", Export: guests.Export, Forget: guests.Forget},
 		},
 		Sanctioned:   sanctions.Standing,
 		RoomCommands: ballots.RoomCommands(),
 	})
 	list = append(list, ballots.Commands()...)
 	list = append(list, sanctions.Commands()...)
+	list = append(list, guests.Commands()...)
 	tree, err := commands.New(commands.Config{
 		Prefixes: cfg.Commands.Prefixes, Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge,
 		Burst: cfg.Commands.RateBurst, Every: cfg.Commands.RateEvery,
@@ -76,7 +84,17 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
-	return &features{st, tree, active, ballots, sanctions}, nil
+	return &features{st, tree, active, ballots, sanctions, guests}, nil
+}
+
+// newInvites returns what takes care of invitations. On Discord the bot is added to a guild rather than invited.
+func newInvites(cfg config.Config, bus *events.Bus) (*invites.Feature, error) {
+	c := cfg.Invites
+	return invites.New(invites.Config{
+		Bus: bus, Networks: []protocol.Network{protocol.Console, "matrix"}, Operators: cfg.Operators,
+		OwnServer: c.OwnServer, Servers: c.Servers, People: c.People,
+		PerHour: c.PerHour, Alone: c.LeaveAlone, Greet: c.Greet, Name: cfg.Name, Prefix: cfg.Commands.Prefixes[0],
+	})
 }
 
 // outcomes are the facts that everybody in a room may see.
@@ -100,6 +118,7 @@ func ownVersion(name string) string {
 func (f *features) list() []bot.Feature {
 	return []bot.Feature{
 		commandFeature{f.commands}, activityFeature{f.activity}, voteFeature{f.votes}, challengeFeature{f.challenges},
+		inviteFeature{f.invites},
 	}
 }
 
@@ -135,6 +154,15 @@ type challengeFeature struct{ *challenges.Feature }
 
 // Handle implements bot.Feature.
 func (f challengeFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+	o, err := f.Feature.Handle(tx, ev)
+	return bot.Outcome(o), err
+}
+
+// inviteFeature lets the loop know invites, which do not know the loop.
+type inviteFeature struct{ *invites.Feature }
+
+// Handle implements bot.Feature.
+func (f inviteFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
 	o, err := f.Feature.Handle(tx, ev)
 	return bot.Outcome(o), err
 }

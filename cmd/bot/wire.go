@@ -110,7 +110,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		return err
 	}
 	office := &control.Office{
-		Desk:  &inspect.Desk{Store: st, Bus: bus},
+		Desk:  &inspect.Desk{Store: st, Bus: bus, Features: invitationFindings(features.invites)},
 		Retry: func(ctx context.Context, id uint64) (string, error) { return retryNow(ctx, runner, st, id) },
 		Drop:  func(_ context.Context, id uint64) error { return dropNow(runner, st, id) },
 		Status: func() control.Status {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,7 +22,9 @@ func (d *decoder) check(c *Config) {
 	if c.Name == "" || protocol.OneLine(c.Name) != c.Name || protocol.Shorten(c.Name, maxName) != c.Name {
 		d.complain([]string{"name"}, `name: expected 1 to %d characters on one line, such as "moot"`, maxName)
 	}
-	d.operators(c.Operators)
+	d.people([]string{"operators"}, c.Operators)
+	d.people([]string{"invites", "people"}, c.Invites.People)
+	d.servers([]string{"invites", "servers"}, c.Invites.Servers)
 	d.prefixes(c.Commands.Prefixes)
 	if c.Commands.MaxAge > c.Store.Retention {
 		d.complain([]string{"commands", "max_age"}, "max_age in [commands]: it is longer than retention in [store] (%q), after which the bot cannot tell whether it has seen a command before",
@@ -29,21 +32,37 @@ func (d *decoder) check(c *Config) {
 	}
 }
 
-func (d *decoder) operators(ids []protocol.UserID) {
-	path := []string{"operators"}
+// people finds what is wrong with a list of people.
+func (d *decoder) people(path []string, ids []protocol.UserID) {
+	name := key(path)
 	for i, id := range ids {
 		network, local, ok := strings.Cut(string(id), ":")
 		switch {
 		case protocol.CheckID(string(id)) != nil || !ok || network == "" || local == "":
-			d.complain(path, `operators: %s is not the identifier of a person: write the network, a colon, and the person as the network writes them, such as "console:ann" or "matrix:@ann:example.org"`, describe(string(id)))
+			d.complain(path, `%s: %s is not the identifier of a person: write the network, a colon, and the person as the network writes them, such as "console:ann" or "matrix:@ann:example.org"`, name, describe(string(id)))
 		case !slices.Contains(knownNetworks, protocol.Network(network)):
 			text := "the networks are " + quoteNetworks()
 			if near := nearest(network, networkNames()); near != "" {
 				text = "did you mean " + near + "?"
 			}
-			d.complain(path, "operators: in %s there is no network called %s; %s", describe(string(id)), describe(network), text)
+			d.complain(path, "%s: in %s there is no network called %s; %s", name, describe(string(id)), describe(network), text)
 		case slices.Contains(ids[:i], id):
-			d.complain(path, "operators: %s stands there twice", describe(string(id)))
+			d.complain(path, "%s: %s stands there twice", name, describe(string(id)))
+		}
+	}
+}
+
+// serverName is the form of the name of a server: a host, and perhaps a port (Matrix specification, appendix "Server Name").
+var serverName = regexp.MustCompile(`^([A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+
+// servers finds what is wrong with a list of servers.
+func (d *decoder) servers(path []string, names []string) {
+	for i, name := range names {
+		switch {
+		case !serverName.MatchString(name):
+			d.complain(path, `%s: %s is not the name of a server: write what stands behind the colon in the identifiers of its people, such as "example.org"`, key(path), describe(name))
+		case slices.Contains(names[:i], name):
+			d.complain(path, "%s: %s stands there twice", key(path), describe(name))
 		}
 	}
 }

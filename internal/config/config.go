@@ -38,6 +38,7 @@ type Config struct {
 	Store    Store    `toml:"store"`
 	Privacy  Privacy  `toml:"privacy"`
 	Console  Console  `toml:"console"`
+	Invites  Invites  `toml:"invites"`
 }
 
 // Log says what is logged, and how.
@@ -85,6 +86,21 @@ type Console struct {
 	Enabled bool `toml:"enabled"`
 }
 
+// Invites says whose invitations are accepted, and how the bot comes and goes.
+type Invites struct {
+	// OwnServer lets everybody invite it who has their account on the server of its own.
+	OwnServer bool `toml:"own_server"`
+	// Servers and People may invite it beside them and the operators.
+	Servers []string          `toml:"servers"`
+	People  []protocol.UserID `toml:"people"`
+	// PerHour is how many invitations of one person are accepted within an hour.
+	PerHour int `toml:"per_hour" min:"1" max:"1000"`
+	// Greet is whether it greets a room that it was invited to.
+	Greet bool `toml:"greet"`
+	// LeaveAlone is how long it stays in a room where it is alone.
+	LeaveAlone time.Duration `toml:"leave_alone" min:"1m" max:"3650d"`
+}
+
 // Default returns what holds where nobody says otherwise: what the shipped config.toml says.
 func Default() Config {
 	return Config{
@@ -101,6 +117,9 @@ func Default() Config {
 		},
 		Events: Events{Window: 10 * day, History: 256},
 		Store:  Store{Retention: 60 * day, LockTimeout: 5 * time.Second},
+		Invites: Invites{
+			OwnServer: true, Servers: []string{}, People: []protocol.UserID{}, PerHour: 10, Greet: true, LeaveAlone: day,
+		},
 	}
 }
 

@@ -67,6 +67,9 @@ func (d *Desk) Check(ctx context.Context, q CheckQuery) ([]Finding, error) {
 		found = append(found, deadLine(tx))
 		found = append(found, outboxLines(tx)...)
 		found = append(found, roomLines(tx)...)
+		if d.Features != nil {
+			found = append(found, d.Features(tx)...)
+		}
 		return nil
 	})
 	return found, err

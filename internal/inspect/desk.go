@@ -60,6 +60,8 @@ type Desk struct {
 	// Bus is the way to the log. Nil means that it cannot be opened; BusErr is then why.
 	Bus    *events.Bus
 	BusErr error
+	// Features says what features have to say in a check; nil means nothing.
+	Features func(tx *store.Tx) []Finding
 }
 
 // bus returns the bus, or why there is none.

@@ -1,0 +1,45 @@
+package invites
+
+import (
+	"moot/outbox"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// look sees to it that the bot leaves a room in which it is alone, and stays where it is not. Left is whether somebody has
+// just gone: only that says of a private conversation that its person will not come any more.
+func (f *Feature) look(tx *store.Tx, room protocol.RoomID, left bool) {
+	switch info, _ := rooms.Get(tx, room); {
+	case !alone(info):
+		tx.StopTimer(timerAlone)
+	case info.Private && !left, !tx.Timer(timerAlone).IsZero():
+	default:
+		tx.SetTimer(timerAlone, tx.Now().Add(f.Alone), nil)
+	}
+}
+
+// alone tells whether nobody but the bot is known to be in the room. Where the members are not known, nobody can tell.
+func alone(info rooms.Info) bool {
+	return info.Joined() && info.Members == rooms.Known && info.Count <= 1
+}
+
+// leave leaves a room when the time is over.
+func (f *Feature) leave(tx *store.Tx, room protocol.RoomID) error {
+	info, _ := rooms.Get(tx, room)
+	switch {
+	case info.Joined() && info.Members != rooms.Known:
+		tx.SetTimer(timerAlone, tx.Now().Add(f.Alone), nil)
+		return nil
+	case !alone(info):
+		return nil
+	}
+	key, err := outbox.Ask(tx, protocol.Ask{Room: room, Want: protocol.AskLeave{Reason: "nobody else is here any more"}})
+	if err != nil {
+		return err
+	}
+	a := getAsks(tx, room)
+	a.Leave = key
+	putAsks(tx, room, a)
+	return nil
+}

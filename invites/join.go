@@ -1,0 +1,178 @@
+package invites
+
+import (
+	"encoding/json"
+	"time"
+
+	"moot/outbox"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// retries are the waits between attempts to join. Servers that hear of an invitation before they can serve the room answer
+// for a while that there is no such room, or that it is forbidden; so no failure counts as the last.
+var retries = []time.Duration{15 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 5 * time.Hour}
+
+// joinDeadline is how long the outbox tries by itself at each attempt.
+const joinDeadline = 5 * time.Minute
+
+// forgetting is how often it is looked whether a failure was forgotten with its fact, and its reason can go too.
+const forgetting = 10 * 24 * time.Hour
+
+// pending holds what is being asked of the network about a room.
+var pending = store.ScopedBucket("invites-asks")
+
+// asks is a row of pending.
+type asks struct {
+	Join  protocol.Key `json:",omitempty"` // the newest ask
+	Leave protocol.Key `json:",omitempty"`
+	Tries int          `json:",omitempty"` // attempts to join that have failed
+	Fault string       `json:",omitempty"` // of the last one
+}
+
+func getAsks(tx *store.Tx, room protocol.RoomID) (a asks) {
+	if v := tx.Get(pending, string(room)); v != nil {
+		_ = json.Unmarshal(v, &a) // what this package wrote it can read
+	}
+	return a
+}
+
+func putAsks(tx *store.Tx, room protocol.RoomID, a asks) {
+	if a == (asks{}) {
+		tx.Delete(pending, string(room))
+		return
+	}
+	v, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // strings and a number can be encoded
+	}
+	tx.Put(pending, string(room), v)
+}
+
+// accept accepts an invitation: the bot sets off.
+func (f *Feature) accept(tx *store.Tx, room protocol.RoomID, by protocol.UserID, own bool) error {
+	f.stop(tx, room)
+	if err := f.publish(tx, Accepted, by, own); err != nil {
+		return err
+	}
+	return f.ask(tx, room)
+}
+
+// ask asks the network to let the bot in.
+func (f *Feature) ask(tx *store.Tx, room protocol.RoomID) error {
+	switch i, ok := find(tx, room); {
+	case !ok: // so old that it was forgotten
+		f.stop(tx, room)
+		return nil
+	case i.State != Accepted:
+		tx.SetTimer(timerJoin, tx.Now().Add(forgetting), nil)
+		return nil
+	}
+	key, err := outbox.Ask(tx, protocol.Ask{Room: room, Want: protocol.AskJoin{}, Expires: tx.Now().Add(joinDeadline)})
+	if err != nil {
+		return err
+	}
+	a := getAsks(tx, room)
+	a.Join = key
+	putAsks(tx, room, a)
+	return nil
+}
+
+// answered handles what came of an ask.
+func (f *Feature) answered(tx *store.Tx, room protocol.RoomID, answer protocol.Answer) error {
+	a := getAsks(tx, room)
+	switch {
+	case answer.Ask == "":
+		return nil
+	case answer.Ask == a.Leave:
+		a.Leave = ""
+		putAsks(tx, room, a)
+		if answer.Fault != "" {
+			tx.SetTimer(timerAlone, tx.Now().Add(f.Alone), nil)
+		}
+		return nil
+	case answer.Ask != a.Join:
+		return nil
+	}
+	a.Join = ""
+	if answer.Fault == "" { // that it is in, the network tells by the join itself
+		putAsks(tx, room, a)
+		return nil
+	}
+	a.Tries++
+	a.Fault = protocol.Shorten(protocol.OneLine(answer.Fault), 200)
+	putAsks(tx, room, a)
+	if a.Tries <= len(retries) {
+		tx.SetTimer(timerJoin, tx.Now().Add(retries[a.Tries-1]), nil)
+		return nil
+	}
+	i, ok := find(tx, room)
+	if !ok {
+		f.stop(tx, room)
+		return nil
+	}
+	by, _ := f.Bus.Who(tx, i.By)
+	tx.SetTimer(timerJoin, tx.Now().Add(forgetting), nil)
+	return f.publish(tx, Failed, by, i.Own)
+}
+
+// joined notes that the bot has arrived, and greets the room if it came by an invitation.
+func (f *Feature) joined(tx *store.Tx, ev protocol.Event) error {
+	i, ok := find(tx, ev.Room)
+	f.stop(tx, ev.Room)
+	f.look(tx, ev.Room, false)
+	if !ok {
+		return nil
+	}
+	by, _ := f.Bus.Who(tx, i.By)
+	if err := f.publish(tx, Joined, by, i.Own); err != nil {
+		return err
+	}
+	info, _ := rooms.Get(tx, ev.Room)
+	if !f.Greet || i.State != Accepted || info.Generation > 1 || follows(tx, ev.Room) {
+		return nil
+	}
+	_, err := outbox.Send(tx, protocol.Outgoing{Room: ev.Room, Act: protocol.Say{Text: f.greeting(ev.Private)}})
+	return err
+}
+
+func (f *Feature) greeting(private bool) protocol.Text {
+	help := f.Prefix + " help"
+	if private {
+		help = "help"
+	}
+	return protocol.Join("Hello, I am "+f.Name+". ", protocol.Code(help), " says what I can do.")
+}
+
+// over ends an open invitation.
+func (f *Feature) over(tx *store.Tx, room protocol.RoomID, how State) error {
+	f.stop(tx, room)
+	i, ok := find(tx, room)
+	if !ok {
+		return nil
+	}
+	by, _ := f.Bus.Who(tx, i.By)
+	return f.publish(tx, how, by, i.Own)
+}
+
+// decline turns an invitation down.
+func (f *Feature) decline(tx *store.Tx, room protocol.RoomID) error {
+	if _, ok := find(tx, room); !ok {
+		return nil
+	}
+	if err := f.over(tx, room, Declined); err != nil {
+		return err
+	}
+	_, err := outbox.Ask(tx, protocol.Ask{Room: room, Want: protocol.AskLeave{}})
+	return err
+}
+
+// stop ends what goes on about an invitation.
+func (f *Feature) stop(tx *store.Tx, room protocol.RoomID) {
+	tx.StopTimer(timerHeld)
+	tx.StopTimer(timerJoin)
+	if tx.Has(pending, string(room)) {
+		putAsks(tx, room, asks{})
+	}
+}
