@@ -78,24 +78,33 @@ func applyChallenge(tx *store.Tx, f events.Fact) error {
 	if err != nil {
 		return err
 	}
-	if f.People[roleTarget] == 0 {
-		return errors.New("it names nobody")
+	n, err := whom(f)
+	if err != nil {
+		return err
 	}
-	tx.Put(challenged, key(f.Scope, f.People[roleTarget]), data)
+	tx.Put(challenged, key(f.Scope, n), data)
 	return nil
 }
 
 func applyRestore(tx *store.Tx, f events.Fact) error {
-	n := f.People[roleTarget]
-	if n == 0 { // somebody who was forgotten
-		number, err := strconv.ParseUint(f.Keys[keyNumber], 10, 64)
-		if err != nil {
-			return fmt.Errorf("it names nobody: %w", err)
-		}
-		n = events.Number(number)
+	n, err := whom(f)
+	if err != nil {
+		return err
 	}
 	tx.Delete(challenged, key(f.Scope, n))
 	return nil
+}
+
+// whom returns whom a fact is about: somebody by their role or, where they were forgotten, by their number alone.
+func whom(f events.Fact) (events.Number, error) {
+	if n := f.People[roleTarget]; n != 0 {
+		return n, nil
+	}
+	n, err := strconv.ParseUint(f.Keys[keyNumber], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("it names nobody: %w", err)
+	}
+	return events.Number(n), nil
 }
 
 // Config says how challenges are kept.
@@ -211,7 +220,10 @@ func (f *Feature) challenge(tx *store.Tx, target protocol.UserID, keys map[strin
 	if !p.Until.IsZero() {
 		tx.SetTimer(timerExpire+f.bus.Number(tx, target).String(), p.Until, nil)
 	}
-	return nil
+	if keys[keyBy] == byUpgrade {
+		return nil // they know
+	}
+	return f.tellChallenged(tx, room, target)
 }
 
 // Restore lifts a challenge because of a vote that passed. Who is not challenged stays so.
@@ -233,7 +245,7 @@ func (f *Feature) restore(tx *store.Tx, target protocol.UserID, keys map[string]
 		return err
 	}
 	f.lifted(tx, n)
-	return nil
+	return f.tellRestored(tx, room, target, keys, p)
 }
 
 // lifted ends what a challenge needed that is lifted.
@@ -347,6 +359,7 @@ const toldCarry = "challenges.carry"
 type luggage struct {
 	From     protocol.RoomID
 	User     protocol.UserID `json:",omitempty"`
+	Number   events.Number   `json:",omitempty"` // of somebody who was forgotten
 	Standing standing
 }
 
@@ -364,11 +377,12 @@ func (f *Feature) move(tx *store.Tx, room, successor protocol.RoomID) error {
 		if err := json.Unmarshal(data, &l.Standing); err != nil {
 			return err
 		}
-		user, ok := f.bus.Who(tx, events.Number(store.ParseNumber(k)))
-		if !ok {
-			continue // a fact names people; this one has no name until they come back
+		n := events.Number(store.ParseNumber(k))
+		if user, ok := f.bus.Who(tx, n); ok {
+			l.User = user
+		} else {
+			l.Number = n
 		}
-		l.User = user
 		out, err := json.Marshal(l)
 		if err != nil {
 			return err
@@ -388,5 +402,8 @@ func (f *Feature) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
 		return true, fmt.Errorf("decode %s: %w", what.Kind, err)
 	}
 	p := payload{Until: l.Standing.Until, Text: l.Standing.Text, From: l.From, Since: l.Standing.Since}
+	if l.User == "" {
+		return true, f.challengeForgotten(tx, l.Number, p)
+	}
 	return true, f.challenge(tx, l.User, map[string]string{keyBy: byUpgrade}, nil, p, 0)
 }

@@ -2,7 +2,6 @@ package challenges
 
 import (
 	"moot/commands"
-	"moot/events"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -97,17 +96,4 @@ func (f *Feature) name(tx *store.Tx, room protocol.RoomID, user protocol.UserID)
 		return protocol.Person(user, m.Name)
 	}
 	return protocol.Person(user, protocol.OneLine(user.Local()))
-}
-
-// keyNumber names somebody in a fact who has no name any more.
-const keyNumber = "number"
-
-// expireForgotten lifts the challenge of somebody who was forgotten. The fact names them by their number alone.
-func (f *Feature) expireForgotten(tx *store.Tx, n events.Number) error {
-	err := f.bus.Publish(tx, events.Draft{Kind: KindRestore, Keys: map[string]string{keyBy: byExpiry, keyNumber: n.String()}})
-	if err != nil {
-		return err
-	}
-	f.lifted(tx, n)
-	return nil
 }

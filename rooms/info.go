@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"moot/protocol"
@@ -77,6 +78,18 @@ func (i Info) Title() string {
 		}
 	}
 	return i.ID.Local()
+}
+
+// Word returns the room as it can be typed in a command, as behind --in.
+func (i Info) Word() string {
+	switch w := i.Title(); {
+	case w == "" || strings.ContainsAny(w, "\"\\") || strings.HasPrefix(w, "-"):
+		return string(i.ID)
+	case strings.ContainsRune(w, ' '):
+		return `"` + w + `"`
+	default:
+		return w
+	}
 }
 
 // mark is the one that a row gets which is written now.

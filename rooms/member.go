@@ -68,11 +68,14 @@ func Lookup(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (Member, b
 
 // Members goes through the members of the room by their ids. It is empty where the bot is not in the room; whether
 // it is whole tells Info.Members.
-func Members(tx *store.Tx, room protocol.RoomID) iter.Seq[Member] {
+func Members(tx *store.Tx, room protocol.RoomID) iter.Seq[Member] { return MembersFrom(tx, room, "") }
+
+// MembersFrom is Members from the given person on, for those who look at many in slices.
+func MembersFrom(tx *store.Tx, room protocol.RoomID, from protocol.UserID) iter.Seq[Member] {
 	return func(yield func(Member) bool) {
 		info, _ := Get(tx, room)
 		prefix := store.Key(room, "")
-		for k, v := range tx.Prefix(roomUsers, prefix) {
+		for k, v := range tx.Range(roomUsers, prefix+string(from), store.After(prefix)) {
 			if r, ok := decodeRow(v); ok && info.counts(r) && !yield(member(tx, room, protocol.UserID(k[len(prefix):]), r)) {
 				return
 			}

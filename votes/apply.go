@@ -65,6 +65,8 @@ func applyVote(tx *store.Tx, f events.Fact) error {
 		v.Deadline, v.Paused = v.Deadline.Add(p.By), v.Paused+p.By
 	case whatClosing:
 		v.Status = Closing
+	case whatReopened:
+		v.Status = Running
 	case whatClosed:
 		return applyClosed(tx, room, v, f)
 	case whatMoved:
@@ -88,7 +90,7 @@ func applyOpened(tx *store.Tx, room protocol.RoomID, id uint64, f events.Fact) e
 	v := Vote{
 		ID: id, Type: Type(f.Keys[keyType]), Status: Running, Secret: p.Secret, Appeal: p.Appeal,
 		Opener: f.People[roleOpener], Target: f.People[roleTarget], Text: p.Text, Options: p.Options,
-		Rules: p.Rules, Tally: p.Tally, Size: len(p.Electorate), Waived: p.Waived,
+		Rules: p.Rules, Tally: p.Tally, Size: max(p.Size, len(p.Electorate)), Waived: p.Waived,
 		Opened: f.Time, Deadline: p.Deadline, Place: p.Place,
 	}
 	tx.Put(counts, voteKey(room, id), encodeCount(p.Tally.NewTally()))

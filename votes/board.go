@@ -16,9 +16,11 @@ type board struct {
 	Key      protocol.Key `json:",omitempty"` // of the message that is edited
 	Edited   time.Time    `json:",omitzero"`
 	Reposted bool         `json:",omitempty"` // because it was deleted
-	Notice   protocol.Key `json:",omitempty"` // of what the target was told in private
-	Untold   bool         `json:",omitempty"` // it did not reach them
-	Ask      protocol.Key `json:",omitempty"` // about the reactions
+	// Mentioned is whether the target was mentioned already, in the room from which the vote was carried over too.
+	Mentioned bool         `json:",omitempty"`
+	Notice    protocol.Key `json:",omitempty"` // of what the target was told in private
+	Untold    bool         `json:",omitempty"` // it did not reach them
+	Ask       protocol.Key `json:",omitempty"` // about the reactions
 }
 
 var boards = store.ScopedBucket("votes-boards")
@@ -41,7 +43,11 @@ func putBoard(tx *store.Tx, room protocol.RoomID, id uint64, b board) {
 // post says that a vote is open, in the message that is edited from then on. The target is mentioned the first time only.
 func (f *Feature) post(tx *store.Tx, room protocol.RoomID, v Vote) error {
 	b := boardOf(tx, room, v.ID)
-	first := b.Key == ""
+	first := b.Key == "" && !b.Mentioned
+	if b.Key != "" {
+		f.unmarkMessage(tx, room, v.ID) // the reactions went with the message; the ballots that they made stand
+	}
+	b.Mentioned = true
 	key, err := outbox.Send(tx, protocol.Outgoing{
 		Room: room, Place: v.Place, Expires: outbox.Never, Act: protocol.Say{Text: f.message(tx, room, v, first)},
 	})
@@ -152,7 +158,7 @@ func (f *Feature) tellTarget(tx *store.Tx, room protocol.RoomID, v Vote) error {
 	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " a vote is open to ", what, ". It was opened by ",
 		f.name(tx, room, v.Opener), ", for this reason: ", protocol.Quoted(f.text(tx, v.Text), MaxReason), "\n",
 		"It runs until ", protocol.Moment(v.Deadline), ". You cannot vote on it, but you can answer, for all to read: ",
-		protocol.Code("vote reply "+v.Number()+" TEXT --in "+roomWord(info)), ".")
+		protocol.Code("vote reply "+v.Number()+" TEXT --in "+info.Word()), ".")
 	if v.Type == Challenge {
 		text = protocol.Join(text, " If it passes you can appeal once a week: ", protocol.Code("vote appeal REASON"), ".")
 	}

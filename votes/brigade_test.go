@@ -56,6 +56,8 @@ func TestTwentyFromYesterday(t *testing.T) {
 	w.wait(25 * time.Hour)
 	w.heard()
 	w.say(lobby, "sock0", "!moot vote challenge ann we are many")
+	w.expect("You cannot open that")
+	w.say(lobby, "ben", "!moot vote challenge ann they are many") // who is with them
 	for _, s := range socks(20) {
 		w.react(lobby, s, "👍")
 	}

@@ -81,13 +81,11 @@ func (f *Feature) move(tx *store.Tx, room, successor protocol.RoomID) error {
 		f.touch(tx, room, v)
 	}
 	letGo(tx, room)
-	if l.Last == 0 && len(l.Settings) == 0 {
-		return nil
-	}
 	data, err := json.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("pack votes: %w", err)
 	}
+	tx.SetTimer(timerElders, tx.Now(), nil)
 	tx.Tell(protocol.Scope(successor), protocol.Internal{Kind: toldCarry, Data: data})
 	return nil
 }
@@ -171,7 +169,7 @@ func (f *Feature) unpack(tx *store.Tx, room, from protocol.RoomID, p packed) err
 			return err
 		}
 	}
-	putBoard(tx, room, v.ID, board{Untold: p.Untold})
+	putBoard(tx, room, v.ID, board{Untold: p.Untold, Mentioned: true})
 	v, _ = Get(tx, room, v.ID)
 	f.start(tx, v)
 	tx.SetTimer(timerEdit+v.Number(), tx.Now().Add(settle), nil)

@@ -153,15 +153,7 @@ func (f *Feature) secretly(info rooms.Info, v Vote, verb string) protocol.Text {
 	if verb == "cast" {
 		line += " " + strings.ToUpper("choice")
 	}
-	return protocol.Join("Write to me in private: ", protocol.Code(line+" --in "+roomWord(info)), ".")
-}
-
-// roomWord names a room as it can be typed behind --in.
-func roomWord(info rooms.Info) string {
-	if w := info.Title(); w != "" && !strings.ContainsAny(w, " \"\\") && !strings.HasPrefix(w, "-") {
-		return w
-	}
-	return string(info.ID)
+	return protocol.Join("Write to me in private: ", protocol.Code(line+" --in "+info.Word()), ".")
 }
 
 // castWords finds the vote and the choice in what was given: a number and words, or words alone where one vote is open.

@@ -4,6 +4,7 @@ import (
 	"moot/commands"
 	"moot/outbox"
 	"moot/protocol"
+	"moot/rooms"
 	"moot/store"
 	"moot/votes/tally"
 )
@@ -79,10 +80,29 @@ func (f *Feature) answered(tx *store.Tx, ev protocol.Event, a protocol.Answer) (
 				return Outcome{}, err
 			}
 			v, _ = Get(tx, ev.Room, v.ID)
+			if tally.Decide(v.Tally, v.Size, v.Count, v.clock(tx.Now())).Outcome == tally.Open {
+				return handled("vote " + v.Number() + " goes on"), f.goOn(tx, ev, v, set)
+			}
 		}
 		return handled("vote " + v.Number() + " closes"), f.close(tx, ev.Room, v, !ok || a.Fault != "")
 	}
 	return Outcome{}, nil
+}
+
+// goOn takes ballots again in a vote that was to end early: what was read says that its outcome can still change. What was
+// pressed meanwhile counts.
+func (f *Feature) goOn(tx *store.Tx, ev protocol.Event, v Vote, set protocol.ReactionSet) error {
+	if err := f.publish(tx, v, whatReopened, nil, nil); err != nil {
+		return err
+	}
+	v, _ = Get(tx, ev.Room, v.ID)
+	tx.StopTimer(timerClose + v.Number())
+	for k := range tx.Prefix(lateMarks, store.Key(ev.Room, store.Number(v.ID), "")) {
+		tx.Delete(lateMarks, k)
+	}
+	f.start(tx, v)
+	f.touch(tx, ev.Room, v)
+	return f.merge(tx, ev, v, set)
 }
 
 // unanswered closes a vote on what is recorded.
@@ -132,11 +152,34 @@ func (f *Feature) finish(tx *store.Tx, room protocol.RoomID, v Vote, outcome tal
 		letGo(tx, room)
 	}
 	f.touch(tx, room, v)
+	if info, _ := rooms.Get(tx, room); !info.Joined() {
+		tx.Put(unsaid, voteKey(room, v.ID), nil)
+		return nil
+	}
 	text := f.closing(tx, room, v)
 	if follows != nil {
 		text = protocol.Lines(text, follows)
 	}
 	return f.announce(tx, room, v.Place, text)
+}
+
+// unsaid holds the votes that ended while the bot was out of their room, which can only be those that became void.
+var unsaid = store.ScopedBucket("votes-unsaid")
+
+// sayUnsaid says which votes have ended while the bot was out of the room.
+func (f *Feature) sayUnsaid(tx *store.Tx, room protocol.RoomID) error {
+	for k := range tx.Prefix(unsaid, store.Key(room, "")) {
+		tx.Delete(unsaid, k)
+		v, ok := Get(tx, room, store.ParseNumber(k))
+		if !ok {
+			continue
+		}
+		if err := f.announce(tx, room, v.Place, f.closing(tx, room, v)); err != nil {
+			return err
+		}
+		f.touch(tx, room, v)
+	}
+	return nil
 }
 
 // follows does what follows from an outcome, and says it.
@@ -164,7 +207,7 @@ func (f *Feature) follows(tx *store.Tx, room protocol.RoomID, v Vote, o tally.Ou
 			text = protocol.Join(text, " That ends on ", protocol.Moment(tx.Now().Add(v.Rules.ChallengeMax)), " at the latest.")
 		}
 		return protocol.Join(text, " Anybody who is not challenged can ask for a restore: ",
-			f.code("vote restore "+f.called(tx, room, target)+" REASON"), "."), nil
+			f.code("vote restore "+personWord(rooms.Member{User: target, Name: f.called(tx, room, target)})+" REASON"), "."), nil
 	}
 	if err := f.Sanctions.Restore(tx, target, v.ID); err != nil {
 		return nil, err
@@ -209,6 +252,8 @@ func (f *Feature) cancel(c *commands.Call) error {
 		return commands.Sorry(protocol.Join("Vote ", v.ID, " can be cancelled by who opened it, before the first ballot, or by a moderator."))
 	case reason == "":
 		return commands.Sorry(protocol.Join("Say why, for all to read: ", c.Code("vote cancel "+v.Number()+" REASON"), "."))
+	case v.Opener == me:
+		return f.cancelled(c, v, Withdrawn, reason) // with what follows from that for everybody who opens one
 	}
 	return f.cancelled(c, v, Cancelled, reason)
 }

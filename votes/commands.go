@@ -42,7 +42,7 @@ func (f *Feature) Commands() []*commands.Command {
 				},
 				{
 					Name: "appeal", Summary: "opens a vote to restore yourself, if you are challenged; once a week",
-					Detail:   "It takes a quorum, and more yes than no. You can vote on it yourself.",
+					Detail:   "It takes a quorum, and more yes than no. You do not vote on it yourself, but can answer what is said: vote reply.",
 					Examples: []string{"vote appeal I have taken it back and will not do it again"},
 					Where:    commands.NeedsRoom, Challenged: true,
 					Params: []commands.Param{

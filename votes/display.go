@@ -29,7 +29,7 @@ func (f *Feature) messageOf(tx *store.Tx, room protocol.RoomID, v Vote, first bo
 	}
 	for i, o := range v.Options {
 		line := protocol.Join(i+1, ": ", o)
-		if !v.Secret || !v.Open() {
+		if !v.Secret || v.decided() {
 			line = protocol.Join(line, ": ", count(v.Count.For[i], "vote"))
 		}
 		lines = append(lines, line)
@@ -120,7 +120,7 @@ func (f *Feature) howTo(tx *store.Tx, room protocol.RoomID, v Vote) []protocol.T
 	if v.Secret {
 		info, _ := rooms.Get(tx, room)
 		return []protocol.Text{
-			protocol.Join("Vote in our private conversation only: ", protocol.Code("vote cast "+v.Number()+" "+example+" --in "+roomWord(info)), "."),
+			protocol.Join("Vote in our private conversation only: ", protocol.Code("vote cast "+v.Number()+" "+example+" --in "+info.Word()), "."),
 			protocol.Plain("Until it closes only the turnout is shown. Who voted how is hidden from the room and the moderators, not from who operates me; with few voters it may be guessed."),
 		}
 	}

@@ -10,12 +10,22 @@ import (
 	"moot/store"
 )
 
-// electors are those who may vote on something that opens now.
+// electors are those who may vote on something that opens now, by their numbers.
 type electors struct {
-	people []protocol.UserID
-	waived bool // nobody had to be active
-	// Of those who may not: how many are members for too short a time, and how many are not active enough.
-	fresh, idle int
+	active people
+	idle   people // who would be among them, had they taken part
+	fresh  int    // how many are members for too short a time
+}
+
+// choose returns those who may vote, in order, and whether nobody had to be active for it: that is so where fewer than
+// least were. A poll asks for nothing but membership, and all are among the active then.
+func (e electors) choose(t Type, least int) (voters people, waived bool) {
+	voters = slices.Clone(e.active)
+	if t != Poll && len(e.active) < least && len(e.idle) > 0 {
+		voters, waived = append(voters, e.idle...), true
+	}
+	slices.Sort(voters)
+	return voters, waived
 }
 
 // since returns from when on somebody counts as a member. Where the network does not say when they joined, they were there
@@ -31,72 +41,97 @@ func since(info rooms.Info, m rooms.Member) time.Time {
 	return time.Time{}
 }
 
-// longEnough tells whether somebody has been a member for as long as the rules ask for.
+// longEnough tells whether somebody has been a member for as long as the rules ask for, here or in the room that this one
+// goes on from.
 func longEnough(tx *store.Tx, info rooms.Info, m rooms.Member, r Rules) bool {
-	if !since(info, m).After(tx.Now().Add(-r.Member)) {
+	before := tx.Now().Add(-r.Member)
+	if !since(info, m).After(before) {
 		return true
 	}
-	if old, ok := predecessor(tx, info); ok {
-		was, in := rooms.Lookup(tx, old.ID, m.User)
-		return in && !since(old, was).After(tx.Now().Add(-r.Member))
-	}
-	return false
+	at, ok := elder(tx, info.ID, m.User)
+	return ok && !at.After(before)
 }
 
-// electorateFor returns those who may vote on something of that type with that target. The members of the room are known.
-func (f *Feature) electorateFor(tx *store.Tx, info rooms.Info, t Type, target protocol.UserID, r Rules) electors {
+// electorateFor returns those who may vote on something. The members of the room are known.
+func (f *Feature) electorateFor(tx *store.Tx, info rooms.Info, w wish, r Rules) electors {
 	var e electors
-	var active, members []protocol.UserID
 	for m := range rooms.Members(tx, info.ID) {
-		if m.Bot || m.Self {
-			continue
-		}
-		if _, is := f.Sanctions.Challenged(tx, info.ID, m.User); is {
-			continue
-		}
-		if t == Poll {
-			members = append(members, m.User)
-			continue
-		}
-		if m.User == target {
-			continue
-		}
-		if !longEnough(tx, info, m, r) {
-			e.fresh++
-			continue
-		}
-		members = append(members, m.User)
-		if f.active(tx, info.ID, m.User, r) {
-			active = append(active, m.User)
-		}
-	}
-	e.people, e.idle = active, len(members)-len(active)
-	if t == Poll || len(active) < r.Voters {
-		e.people, e.waived = members, t != Poll && e.idle > 0
+		f.consider(tx, info, w, m, r, &e)
 	}
 	return e
+}
+
+// voting is what a member is to a vote that opens now.
+type voting int
+
+const (
+	mayNot   voting = iota
+	isFresh         // not a member for long enough
+	isIdle          // not active on enough days
+	isActive        // may vote
+)
+
+// votesOn tells what a member is to a vote that opens now.
+func (f *Feature) votesOn(tx *store.Tx, info rooms.Info, w wish, m rooms.Member, r Rules) voting {
+	if m.Bot || m.Self {
+		return mayNot
+	}
+	if _, is := f.Sanctions.Challenged(tx, info.ID, m.User); is {
+		return mayNot
+	}
+	switch {
+	case w.Type == Poll:
+		return isActive
+	case m.User == w.Target.User:
+		return mayNot
+	case !longEnough(tx, info, m, r):
+		return isFresh
+	case !f.active(tx, info.ID, m.User, r):
+		return isIdle
+	}
+	return isActive
+}
+
+// consider puts a member where they belong.
+func (f *Feature) consider(tx *store.Tx, info rooms.Info, w wish, m rooms.Member, r Rules, e *electors) {
+	switch f.votesOn(tx, info, w, m, r) {
+	case isFresh:
+		e.fresh++
+	case isIdle:
+		e.idle = append(e.idle, f.bus.Number(tx, m.User))
+	case isActive:
+		e.active = append(e.active, f.bus.Number(tx, m.User))
+	}
 }
 
 func (f *Feature) active(tx *store.Tx, room protocol.RoomID, user protocol.UserID, r Rules) bool {
 	return r.ActiveDays <= 0 || f.Activity.Days(tx, room, user, r.ActiveWindow) >= r.ActiveDays
 }
 
-// appellant adds the target of an appeal, who may vote on it whatever else holds.
-func (e electors) appellant(user protocol.UserID) electors {
-	if !slices.Contains(e.people, user) {
-		e.people = append(e.people, user)
+// mayBeOpener tells somebody why they cannot open what binds: who opens it is one of those who may vote on it, but for
+// appeals. Nil means that they can.
+func (f *Feature) mayBeOpener(tx *store.Tx, info rooms.Info, w wish, e electors, r Rules) protocol.Text {
+	voters, waived := e.choose(w.Type, f.settings.rules.Voters)
+	if w.Type == Poll || w.appeal() || len(voters) == 0 || w.Type != Restore && len(voters) < r.Voters {
+		return nil // where there are too few, that is what they are told
 	}
-	return e
-}
-
-// numbers returns those who may vote by their numbers, in order.
-func (f *Feature) numbers(tx *store.Tx, e electors) people {
-	p := make(people, len(e.people))
-	for i, user := range e.people {
-		p[i] = f.bus.Number(tx, user)
+	if _, may := slices.BinarySearch(voters, f.bus.Lookup(tx, w.Opener)); may {
+		return nil
 	}
-	slices.Sort(p)
-	return p
+	head := "You cannot open that: who opens it has to be one of those who may vote on it"
+	m, _ := rooms.Lookup(tx, info.ID, w.Opener)
+	switch f.votesOn(tx, info, w, m, r) {
+	case isFresh:
+		return protocol.Join(head, ", and that takes having been a member for ", days(r.Member), ". You have been one since ",
+			protocol.Moment(since(info, m)), ". You can ask everybody with ", f.code("vote poll"), ".")
+	case isIdle:
+		if waived {
+			break
+		}
+		return protocol.Join(head, ", and that takes having been active on ", r.ActiveDays, " different days of the last ",
+			days(r.ActiveWindow), ". Take part, and try again.")
+	}
+	return protocol.Join(head, ".")
 }
 
 // whyNot tells somebody why they may not vote in an open vote. What it names is how things are now; they were frozen when
@@ -124,31 +159,24 @@ func (f *Feature) whyNot(tx *store.Tx, info rooms.Info, v Vote, user protocol.Us
 		" and were not challenged. You were not among them. Take part, and you will be next time.")
 }
 
-// predecessor returns the room that this one goes on from, if what stood there was carried over.
-func predecessor(tx *store.Tx, info rooms.Info) (rooms.Info, bool) {
-	from := protocol.RoomID(tx.Get(origins, string(info.ID)))
-	if from == "" || from == info.ID {
-		return rooms.Info{}, false
-	}
-	return rooms.Get(tx, from)
-}
-
 // tooFew tells why there can be no vote, with the numbers.
-func (e electors) tooFew(t Type, r Rules) protocol.Text {
-	text := fmt.Sprintf("That takes at least %d people who may vote, and here are %d.", r.Voters, len(e.people))
+func (e electors) tooFew(t Type, n int, waived bool, r Rules) protocol.Text {
+	text := fmt.Sprintf("That takes at least %d people who may vote, and here are %d.", r.Voters, n)
 	if t == Restore {
 		text = "Nobody here could vote on that."
 	}
 	text += fmt.Sprintf(" Who has been a member for %s may vote, but for bots, the challenged and the one whom it is about", days(r.Member))
 	switch e.fresh {
 	case 0:
-		text += "."
 	case 1:
-		text += "; one member has been here for less."
+		text += "; one member has been here for less"
 	default:
-		text += fmt.Sprintf("; %d members have been here for less.", e.fresh)
+		text += fmt.Sprintf("; %d members have been here for less", e.fresh)
 	}
-	return protocol.Plain(text)
+	if idle := len(e.idle); idle > 0 && !waived {
+		text += fmt.Sprintf("; %d more were not active on %d different days of the last %s", idle, r.ActiveDays, days(r.ActiveWindow))
+	}
+	return protocol.Plain(text + ".")
 }
 
 // days writes a length of time in words where it is one of whole days or hours.

@@ -35,22 +35,25 @@ const (
 	whatClosed    = "closed"
 	whatMoved     = "moved"
 	whatCarried   = "carried"
-	whatCarrying  = "carrying" // ballots and voters of a vote that is carried over
+	whatCarrying  = "carrying" // further voters, and ballots of a vote that is carried over
+	whatReopened  = "reopened" // it was to end early, which did not hold
 	whatLimits    = "limits"   // that are carried over
 )
 
 // opened is the payload of the fact that a vote was opened. All that follows from it later rests on it.
 type opened struct {
-	Secret     bool             `json:"secret,omitempty"`
-	Appeal     bool             `json:"appeal,omitempty"`
-	Text       events.TextID    `json:"text,omitempty"`
-	Options    []string         `json:"options,omitempty"`
-	Rules      Rules            `json:"rules"`
-	Tally      tally.Rules      `json:"tally"`
-	Waived     bool             `json:"waived,omitempty"`
-	Deadline   time.Time        `json:"deadline"`
-	Place      protocol.PlaceID `json:"place,omitempty"`
-	Electorate people           `json:"electorate"`
+	Secret   bool             `json:"secret,omitempty"`
+	Appeal   bool             `json:"appeal,omitempty"`
+	Text     events.TextID    `json:"text,omitempty"`
+	Options  []string         `json:"options,omitempty"`
+	Rules    Rules            `json:"rules"`
+	Tally    tally.Rules      `json:"tally"`
+	Waived   bool             `json:"waived,omitempty"`
+	Deadline time.Time        `json:"deadline"`
+	Place    protocol.PlaceID `json:"place,omitempty"`
+	// Size is how many may vote, where they are more than Electorate: the others follow in facts that say carrying.
+	Size       int    `json:"size,omitempty"`
+	Electorate people `json:"electorate"`
 }
 
 // cast is the payload of the fact that a ballot was cast or withdrawn.

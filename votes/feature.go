@@ -78,6 +78,9 @@ type Config struct {
 	// Outage is how long the bot has to be away for the time to be given back; zero means 1 minute. Void is after how long
 	// away a vote is void; zero means 30 days.
 	Outage, Void time.Duration
+	// AtOnce is the largest room in which a vote is opened in one go, and how many members one step looks at in a larger
+	// one; zero means 500.
+	AtOnce int
 	// SecretEvery is how long secret ballots are collected before they go into the log, in an order that tells nothing;
 	// zero means 20 seconds.
 	SecretEvery time.Duration
@@ -135,6 +138,9 @@ func New(c Config) (*Feature, error) {
 			*at = def
 		}
 	}
+	if c.AtOnce <= 0 {
+		c.AtOnce = DefaultAtOnce
+	}
 	if c.Shortest > c.Longest || c.Runs < c.Shortest || c.Runs > c.Longest {
 		return nil, errors.New("votes: the length of polls and motions lies between the shortest and the longest")
 	}
@@ -182,6 +188,10 @@ func (f *Feature) memberChange(tx *store.Tx, ev protocol.Event, c protocol.Membe
 	case c.Self && c.Profile:
 		return Outcome{}, nil
 	case c.Self && c.Membership == protocol.Joined:
+		for range tx.Prefix(unsaid, store.Key(ev.Room, "")) {
+			tx.SetTimer(timerUnsaid, tx.Now().Add(settle), nil)
+			break
+		}
 		return Outcome{}, f.resume(tx, ev.Room, becauseRemoved)
 	case c.Self && c.Membership != protocol.Invited && c.Membership != protocol.Knocking:
 		return Outcome{}, f.suspend(tx, ev.Room, becauseRemoved)

@@ -88,7 +88,10 @@ var deeds = map[string]func(*history){
 		target := h.someone()
 		h.opens(h.someone(), "vote restore "+target+" because", target)
 	},
-	"appeal": func(h *history) { h.opens(h.someone(), "vote appeal because", "") },
+	"appeal": func(h *history) {
+		who := h.someone()
+		h.opens(who, "vote appeal because", who)
+	},
 	"motion": func(h *history) { h.opens(h.someone(), "vote motion --for 3h we sing", "") },
 	"cast":   func(h *history) { h.casts() }, "cast again": func(h *history) { h.casts() }, "and again": func(h *history) { h.casts() },
 	"agree": func(h *history) { h.agree() }, "agree again": func(h *history) { h.agree() },
@@ -216,8 +219,8 @@ func (h *history) opens(who, command, target string) {
 	}
 	id := after[len(after)-1]
 	v := h.vote(h.room, id)
-	if v.Appeal && !slices.Contains(may, who) {
-		may = append(may, who)
+	if !v.Appeal && !slices.Contains(may, who) {
+		h.rt.Fatalf("vote %d was opened by %s, and the model has %v", id, who, may)
 	}
 	h.may[id], h.ballots[id] = may, map[string]int{}
 	if v.Size != len(may) {

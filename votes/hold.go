@@ -25,6 +25,8 @@ const (
 type hold struct {
 	Since time.Time
 	Why   map[because]bool
+	// Removed is whether the bot was out of the room meanwhile: then any time is given back, however short.
+	Removed bool `json:",omitempty"`
 }
 
 // is tells whether the votes stand still.
@@ -72,6 +74,7 @@ func (f *Feature) suspendAt(tx *store.Tx, room protocol.RoomID, why because, sin
 		tx.SetTimer(timerVoid, since.Add(f.Void), nil)
 	}
 	h.Why[why] = true
+	h.Removed = h.Removed || why == becauseRemoved
 	return putHold(tx, room, h)
 }
 
@@ -99,7 +102,7 @@ func (f *Feature) resume(tx *store.Tx, room protocol.RoomID, why because) error 
 	var moved []string
 	var place protocol.PlaceID
 	for v := range OpenIn(tx, room) {
-		if v.Status == Running && gap > f.Outage {
+		if v.Status == Running && (gap > f.Outage || h.Removed && gap > 0) {
 			if err := f.publish(tx, v, whatExtended, nil, extended{By: gap, Why: string(why)}); err != nil {
 				return err
 			}

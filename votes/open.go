@@ -26,70 +26,46 @@ type wish struct {
 	Multiple bool
 	Secret   bool
 	Runs     time.Duration // zero means the usual
+
+	Opener protocol.UserID
+	Place  protocol.PlaceID // where it is held
 }
+
+// appeal tells whether it is the wish of somebody who is challenged to be restored.
+func (w wish) appeal() bool { return w.Type == Restore && w.Target.User == w.Opener }
 
 // open opens a vote and answers. Whatever is wrong with it is found before anything is written.
 func (f *Feature) open(c *commands.Call, w wish) error {
-	tx, room := c.Tx, c.Room.ID
-	rules := f.settings.Rules(tx, room)
-	appeal := w.Type == Restore && w.Target.User == c.Person
-	if err := f.mayOpen(c, w, appeal); err != nil {
+	w.Opener = c.Person
+	rules := f.settings.Rules(c.Tx, c.Room.ID)
+	if why, is := f.Sanctions.Challenged(c.Tx, c.Room.ID, c.Person); is && !w.appeal() {
+		return f.privately(c, why)
+	}
+	if err := f.mayOpen(c.Tx, c.Room); err != nil {
 		return err
 	}
 	place, err := f.placeFor(c)
 	if err != nil {
 		return err
 	}
-	if err := f.withinLimits(c, w, appeal, rules); err != nil {
+	w.Place = place
+	if err := f.withinLimits(c.Tx, c.Room.ID, w, rules, c.Code); err != nil {
 		return err
 	}
 	if w.Target.User != "" {
-		if err := f.mayBeTarget(c, w, appeal, rules); err != nil {
+		if err := f.mayBeTarget(c, w, rules); err != nil {
 			return err
 		}
 	}
-	runs := rules.Duration
-	if w.Type == Motion || w.Type == Poll {
-		if runs = w.Runs; runs == 0 {
-			runs = f.Runs
-		}
+	if c.Room.Count > f.AtOnce {
+		return f.prepare(c, w)
 	}
-	e := f.electorateFor(tx, c.Room, w.Type, w.Target.User, rules)
-	if w.Type != Poll {
-		if n := len(e.people); n == 0 || n < rules.Voters && w.Type != Restore {
-			return commands.Sorry(e.tooFew(w.Type, rules))
-		}
+	e := f.electorateFor(c.Tx, c.Room, w, rules)
+	if why := f.mayBeOpener(c.Tx, c.Room, w, e, rules); why != nil {
+		return f.privately(c, why)
 	}
-	if appeal {
-		e = e.appellant(c.Person)
-	}
-	p := opened{
-		Secret: w.Secret, Appeal: appeal, Options: w.Options, Rules: rules, Waived: e.waived, Deadline: tx.Now().Add(runs).Round(0),
-		Place: place, Electorate: f.numbers(tx, e), Tally: rules.tally(w.Type, len(e.people), runs),
-	}
-	if w.Type == Poll {
-		p.Tally = tally.Rules{Method: tally.Plurality, Options: len(w.Options), Multiple: w.Multiple}
-	}
-	if w.Text != "" {
-		p.Text = f.bus.KeepText(tx, c.Person, w.Text)
-	}
-	v := Vote{ID: last(tx, room) + 1, Type: w.Type}
-	who := map[string]protocol.UserID{roleOpener: c.Person}
-	if w.Target.User != "" {
-		who[roleTarget] = w.Target.User
-	}
-	if w.Secret {
-		f.makeKey(tx, room, v.ID)
-	}
-	if err := f.publish(tx, v, whatOpened, who, p); err != nil {
-		return err
-	}
-	v, _ = Get(tx, room, v.ID)
-	f.start(tx, v)
-	if err := f.post(tx, room, v); err != nil {
-		return err
-	}
-	if err := f.tellTarget(tx, room, v); err != nil {
+	v, err := f.begin(c.Tx, c.Room.ID, w, e, rules)
+	if err != nil {
 		return err
 	}
 	if !c.Event.Private && place == c.Event.Place {
@@ -101,19 +77,74 @@ func (f *Feature) open(c *commands.Call, w wish) error {
 	return c.Answer(protocol.Join("Vote ", v.ID, " is open, until ", protocol.Moment(v.Deadline), "."))
 }
 
-// mayOpen tells whether a vote can be held in the room at all now, and by this person.
-func (f *Feature) mayOpen(c *commands.Call, w wish, appeal bool) error {
-	if why, is := f.Sanctions.Challenged(c.Tx, c.Room.ID, c.Person); is && !appeal {
-		return commands.Sorry(why)
+// begin opens a vote on which those may vote who were found, and shows it.
+func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w wish, e electors, rules Rules) (Vote, error) {
+	voters, waived := e.choose(w.Type, f.settings.rules.Voters)
+	if n := len(voters); w.Type != Poll && (n == 0 || n < rules.Voters && w.Type != Restore) {
+		return Vote{}, commands.Sorry(e.tooFew(w.Type, n, waived, rules))
 	}
+	runs := rules.Duration
+	if w.Type == Motion || w.Type == Poll {
+		if runs = w.Runs; runs == 0 {
+			runs = f.Runs
+		}
+	}
+	p := opened{
+		Secret: w.Secret, Appeal: w.appeal(), Options: w.Options, Rules: rules, Waived: waived,
+		Deadline: tx.Now().Add(runs).Round(0), Place: w.Place, Electorate: voters, Tally: rules.tally(w.Type, len(voters), runs),
+	}
+	if w.Type == Poll {
+		p.Tally = tally.Rules{Method: tally.Plurality, Options: len(w.Options), Multiple: w.Multiple}
+	}
+	if w.Text != "" {
+		p.Text = f.bus.KeepText(tx, w.Opener, w.Text)
+	}
+	v := Vote{ID: last(tx, room) + 1, Type: w.Type}
+	who := map[string]protocol.UserID{roleOpener: w.Opener}
+	if w.Target.User != "" {
+		who[roleTarget] = w.Target.User
+	}
+	if w.Secret {
+		f.makeKey(tx, room, v.ID)
+	}
+	if err := f.publishOpened(tx, v, who, p); err != nil {
+		return Vote{}, err
+	}
+	v, _ = Get(tx, room, v.ID)
+	f.start(tx, v)
+	if err := f.post(tx, room, v); err != nil {
+		return Vote{}, err
+	}
+	return v, f.tellTarget(tx, room, v)
+}
+
+// publishOpened publishes that a vote was opened. What follows in facts of its own is the part of a large electorate that
+// would make one too long.
+func (f *Feature) publishOpened(tx *store.Tx, v Vote, who map[string]protocol.UserID, p opened) error {
+	rest := p.Electorate
+	p.Size = len(rest)
+	p.Electorate, rest = rest[:min(carrySlice, len(rest))], rest[min(carrySlice, len(rest)):]
+	if err := f.publish(tx, v, whatOpened, who, p); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(rest, carrySlice) {
+		if err := f.publish(tx, v, whatCarrying, nil, carrying{Electorate: part}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayOpen tells whether a vote can be held in the room at all now.
+func (f *Feature) mayOpen(tx *store.Tx, info rooms.Info) error {
 	switch {
-	case c.Room.Private || c.Room.ID == "":
+	case info.Private || info.ID == "":
 		return commands.Sorryf("A vote is held in a room, not in a private conversation.")
-	case c.Room.Successor != "":
+	case info.Successor != "":
 		return commands.Sorryf("This room goes on elsewhere. Open the vote there.")
-	case c.Room.Members != rooms.Known:
+	case info.Members != rooms.Known:
 		return commands.Sorryf("I am still reading the member list of this room, and cannot know yet who may vote. Try again in a moment.")
-	case held(c.Tx, c.Room.ID).is():
+	case held(tx, info.ID).is():
 		return commands.Sorryf("I cannot reach the room reliably just now. Try again when the connection is back.")
 	}
 	return nil
@@ -137,14 +168,14 @@ func (f *Feature) placeFor(c *commands.Call) (protocol.PlaceID, error) {
 }
 
 // withinLimits tells whether one more vote of that kind may be open.
-func (f *Feature) withinLimits(c *commands.Call, w wish, appeal bool, r Rules) error {
-	me := f.bus.Lookup(c.Tx, c.Person)
+func (f *Feature) withinLimits(tx *store.Tx, room protocol.RoomID, w wish, r Rules, code func(string) protocol.Text) error {
+	me := f.bus.Lookup(tx, w.Opener)
 	target := events.Number(0)
 	if w.Target.User != "" {
-		target = f.bus.Lookup(c.Tx, w.Target.User)
+		target = f.bus.Lookup(tx, w.Target.User)
 	}
 	all, challenges, mine := 0, 0, 0
-	for v := range OpenIn(c.Tx, c.Room.ID) {
+	for v := range OpenIn(tx, room) {
 		all++
 		if v.Type == Challenge {
 			challenges++
@@ -152,9 +183,9 @@ func (f *Feature) withinLimits(c *commands.Call, w wish, appeal bool, r Rules) e
 		if me != 0 && v.Opener == me {
 			mine++
 		}
-		if target != 0 && v.Target == target && w.Target.User != "" {
+		if target != 0 && v.Target == target {
 			return commands.Sorry(protocol.Join("Vote ", v.ID, " about ", protocol.Person(w.Target.User, w.Target.Name),
-				" is already open: ", c.Code("vote show "+v.Number()), "."))
+				" is already open: ", code("vote show "+v.Number()), "."))
 		}
 	}
 	switch {
@@ -165,29 +196,26 @@ func (f *Feature) withinLimits(c *commands.Call, w wish, appeal bool, r Rules) e
 	case mine >= r.Mine:
 		return commands.Sorryf("You have %d votes open here, which is the most that one person can have. Try again when one has closed.", mine)
 	}
-	until, text := time.Time{}, ""
-	switch {
-	case w.Type == Challenge && limited(c.Tx, c.Room.ID, limitRest, me).After(c.Tx.Now()):
-		until = limited(c.Tx, c.Room.ID, limitRest, me)
-		text = "Your last challenge here was withdrawn or did not reach its quorum. You can challenge again after "
-	case w.Type == Challenge && target != 0 && limited(c.Tx, c.Room.ID, limitProtected, target).After(c.Tx.Now()):
-		until = limited(c.Tx, c.Room.ID, limitProtected, target)
-		text = "A challenge of them has just failed, and so nobody can challenge them again before "
-	case w.Type == Restore && !appeal && target != 0 && limited(c.Tx, c.Room.ID, limitRestore, target).After(c.Tx.Now()):
-		until = limited(c.Tx, c.Room.ID, limitRestore, target)
-		text = "A vote to restore them has just failed. The next one can be opened after "
-	case appeal && limited(c.Tx, c.Room.ID, limitAppeal, me).After(c.Tx.Now()):
-		until = limited(c.Tx, c.Room.ID, limitAppeal, me)
-		text = "You have appealed not long ago. You can appeal again after "
-	}
-	if text != "" {
-		return commands.Sorry(protocol.Join(text, protocol.Moment(until), "."))
+	for _, l := range []struct {
+		holds bool
+		what  string
+		whom  events.Number
+		text  string
+	}{
+		{w.Type == Challenge, limitRest, me, "Your last challenge here was withdrawn or did not reach its quorum. You can challenge again after "},
+		{w.Type == Challenge, limitProtected, target, "A challenge of them has just failed, and so nobody can challenge them again before "},
+		{w.Type == Restore && !w.appeal(), limitRestore, target, "A vote to restore them has just failed. The next one can be opened after "},
+		{w.appeal(), limitAppeal, me, "You have appealed not long ago. You can appeal again after "},
+	} {
+		if until := limited(tx, room, l.what, l.whom); l.holds && l.whom != 0 && until.After(tx.Now()) {
+			return commands.Sorry(protocol.Join(l.text, protocol.Moment(until), "."))
+		}
 	}
 	return nil
 }
 
 // mayBeTarget tells whether a vote can be about the person.
-func (f *Feature) mayBeTarget(c *commands.Call, w wish, appeal bool, r Rules) error {
+func (f *Feature) mayBeTarget(c *commands.Call, w wish, r Rules) error {
 	name := protocol.Person(w.Target.User, w.Target.Name)
 	_, challenged := f.Sanctions.Challenged(c.Tx, c.Room.ID, w.Target.User)
 	left := leftAt(c.Tx, c.Room.ID, w.Target.User)
@@ -198,11 +226,12 @@ func (f *Feature) mayBeTarget(c *commands.Call, w wish, appeal bool, r Rules) er
 		return commands.Sorryf("You cannot challenge yourself.")
 	case w.Type == Challenge && f.isOperator(w.Target.User):
 		return commands.Sorry(protocol.Join(name, " operates me and cannot be challenged."))
-	case !w.In && !appeal && (left.IsZero() || left.Before(c.Tx.Now().Add(-r.Gone))):
+	case !w.In && !w.appeal() && (left.IsZero() || left.Before(c.Tx.Now().Add(-r.Gone))):
 		return commands.Sorry(protocol.Join(name, " is not in this room, and has not left it within the last ", days(r.Gone), "."))
 	case w.Type == Challenge && challenged:
-		return commands.Sorry(protocol.Join(name, " is challenged already. They can be restored: ", c.Code("vote restore "+w.Target.Name+" REASON"), "."))
-	case w.Type == Restore && !challenged && appeal:
+		return commands.Sorry(protocol.Join(name, " is challenged already. They can be restored: ",
+			c.Code("vote restore "+personWord(w.Target)+" REASON"), "."))
+	case w.Type == Restore && !challenged && w.appeal():
 		return commands.Sorryf("You are not challenged here, so there is nothing to restore.")
 	case w.Type == Restore && !challenged:
 		return commands.Sorry(protocol.Join(name, " is not challenged here, so there is nothing to restore."))
@@ -282,6 +311,17 @@ func (f *Feature) text(tx *store.Tx, id events.TextID) string {
 		return s
 	}
 	return "(their words were forgotten)"
+}
+
+// personWord names somebody as they can be typed in a command.
+func personWord(m rooms.Member) string {
+	switch {
+	case m.Name == "" || strings.ContainsAny(m.Name, "\"\\") || strings.HasPrefix(m.Name, "-"):
+		return string(m.User)
+	case strings.ContainsRune(m.Name, ' '):
+		return `"` + m.Name + `"`
+	}
+	return m.Name
 }
 
 func count(n int, one string) string {

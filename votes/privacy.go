@@ -18,6 +18,10 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 			if at := leftAt(tx, info.ID, user); !at.IsZero() && !yield(protocol.Join("You left ", title, " on ", protocol.Moment(at), ".")) {
 				return
 			}
+			if at, ok := elder(tx, info.ID, user); ok && !at.IsZero() &&
+				!yield(protocol.Join("You had been in the room before ", title, " since ", protocol.Moment(at), ".")) {
+				return
+			}
 			if n == 0 {
 				continue
 			}
@@ -64,6 +68,9 @@ func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays pro
 		if key := store.Key(info.ID, string(user)); in.Has(gone, key) {
 			in.Delete(gone, key)
 			any = true
+		}
+		if key := store.Key(info.ID, string(user)); in.Has(elders, key) {
+			in.Delete(elders, key)
 		}
 		for v := range OpenIn(in, info.ID) {
 			if MayVote(in, info.ID, v.ID, n) || v.Opener == n || v.Target == n {

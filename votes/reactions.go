@@ -97,8 +97,8 @@ func (f *Feature) marked(tx *store.Tx, room protocol.RoomID, v Vote, who string)
 	return b
 }
 
-// unmark notes that a reaction no longer stands, and withdraws the ballot that it made.
-func (f *Feature) unmark(tx *store.Tx, room protocol.RoomID, v Vote, user protocol.UserID, who, reaction, via string) error {
+// takeBack notes that a reaction no longer stands, and withdraws the ballot that it made.
+func (f *Feature) takeBack(tx *store.Tx, room protocol.RoomID, v Vote, user protocol.UserID, who, reaction, via string) error {
 	key := markKey(room, v.ID, who, reaction)
 	data := tx.Get(marks, key)
 	if len(data) < 8 {
@@ -134,7 +134,7 @@ func (f *Feature) unreacted(tx *store.Tx, ev protocol.Event, r protocol.Reaction
 		f.late(tx, ev.Room, v, ev.Sender, r.Reaction)
 		return ignored("the vote takes no more ballots"), nil
 	}
-	return handled("a reaction was taken back"), f.unmark(tx, ev.Room, v, ev.Sender, voter(n), r.Reaction, viaReaction)
+	return handled("a reaction was taken back"), f.takeBack(tx, ev.Room, v, ev.Sender, voter(n), r.Reaction, viaReaction)
 }
 
 // deleted handles the end of a message or of a reaction that has an event of its own.
@@ -157,7 +157,7 @@ func (f *Feature) deleted(tx *store.Tx, ev protocol.Event, d protocol.Deletion) 
 		f.late(tx, ev.Room, v, user, reaction)
 		return ignored("the vote takes no more ballots"), nil
 	}
-	return handled("a reaction was taken back"), f.unmark(tx, ev.Room, v, user, who, reaction, viaReaction)
+	return handled("a reaction was taken back"), f.takeBack(tx, ev.Room, v, user, who, reaction, viaReaction)
 }
 
 // takes tells whether ballots can be cast and withdrawn.
@@ -193,7 +193,7 @@ func (f *Feature) merge(tx *store.Tx, ev protocol.Event, v Vote, set protocol.Re
 		}
 		who, reaction := k[len(prefix):len(prefix)+8], k[len(prefix)+9:]
 		if user, ok := f.bus.Who(tx, parseVoter(who)); ok {
-			if err := f.unmark(tx, ev.Room, v, user, who, reaction, viaRead); err != nil {
+			if err := f.takeBack(tx, ev.Room, v, user, who, reaction, viaRead); err != nil {
 				return err
 			}
 		}
@@ -231,8 +231,17 @@ func choiceOf(v Vote, reaction string) int {
 // maxReaction is how many bytes a reaction may have that is a ballot.
 const maxReaction = 64
 
-// unmarkAll forgets the reactions to a vote that has ended.
+// unmarkMessage forgets the reactions to the message of a vote.
+func (f *Feature) unmarkMessage(tx *store.Tx, room protocol.RoomID, id uint64) {
+	unmark(tx, room, id, madeBy, lateMarks)
+}
+
+// unmarkAll forgets the reactions to a vote that has ended, and who was told about them.
 func unmarkAll(tx *store.Tx, room protocol.RoomID, id uint64) {
+	unmark(tx, room, id, madeBy, lateMarks, told)
+}
+
+func unmark(tx *store.Tx, room protocol.RoomID, id uint64, more ...store.Bucket) {
 	prefix := store.Key(room, store.Number(id), "")
 	for k, data := range tx.Prefix(marks, prefix) {
 		if len(data) > 8 {
@@ -240,7 +249,7 @@ func unmarkAll(tx *store.Tx, room protocol.RoomID, id uint64) {
 		}
 		tx.Delete(marks, k)
 	}
-	for _, b := range []store.Bucket{madeBy, lateMarks, told} {
+	for _, b := range more {
 		for k := range tx.Prefix(b, prefix) {
 			tx.Delete(b, k)
 		}

@@ -18,9 +18,13 @@ const (
 	timerNotice   = "votes.notice/"   // was the target told in private?
 	timerSecret   = "votes.secret/"   // secret ballots go into the log
 	timerRemind   = "votes.remind/"
-	timerVoid     = "votes.void"  // nobody could vote for too long
-	timerPulse    = "votes.pulse" // makes a commit, so that the store knows when the bot was last alive
-	timerGone     = "votes.gone"  // forgets who left long ago
+	timerUnsaid   = "votes.unsaid" // says which votes have ended while the bot was away
+	timerVoid     = "votes.void"   // nobody could vote for too long
+	timerPulse    = "votes.pulse"  // makes a commit, so that the store knows when the bot was last alive
+	timerGone     = "votes.gone"   // forgets who left long ago
+	timerElect    = "votes.elect"  // looks at the next members for a vote that opens
+	timerClear    = "votes.clear"  // clears away what an opening has noted
+	timerElders   = "votes.elders" // notes the next elders of the successor; data: from whom on
 )
 
 // pulse is how often the store learns that the bot is alive, while a vote is open.
@@ -37,6 +41,16 @@ func (f *Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
 		return true, nil
 	case timerGone:
 		f.sweepGone(tx, room)
+		return true, nil
+	case timerElect:
+		return true, f.elect(tx, room)
+	case timerUnsaid:
+		return true, f.sayUnsaid(tx, room)
+	case timerClear:
+		f.clearElecting(tx, room)
+		return true, nil
+	case timerElders:
+		f.noteElders(tx, room, protocol.UserID(t.Data))
 		return true, nil
 	}
 	name, number, ok := strings.Cut(t.Name, "/")

@@ -82,6 +82,15 @@ func (v Vote) Number() string { return strconv.FormatUint(v.ID, 10) }
 // Open tells whether the vote has no outcome yet.
 func (v Vote) Open() bool { return v.Status == Running || v.Status == Closing }
 
+// decided tells whether the vote has closed with an outcome of its ballots.
+func (v Vote) decided() bool {
+	switch v.Outcome {
+	case Withdrawn, Cancelled, Void:
+		return false
+	}
+	return v.Status == Closed
+}
+
 // Binding tells whether more follows from the outcome than that it is known.
 func (v Vote) Binding() bool { return v.Type != Poll }
 

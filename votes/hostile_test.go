@@ -1,0 +1,321 @@
+package votes_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"moot/protocol"
+	"moot/store"
+	"moot/votes"
+	"moot/votes/tally"
+)
+
+// TestOnlyTheEligibleOpen: who may not vote on it opens no vote that binds, and is told why in private. Polls are open to
+// every member, and an appeal to whom it is about.
+func TestOnlyTheEligibleOpen(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan", "eve", "olga")
+	w.member(lobby, person("new"), protocol.Joined)
+	w.active[person("new")] = 5
+	w.active[person("eve")] = 1
+	w.heard()
+	for _, command := range []string{"vote challenge ann because", "vote motion we sing"} {
+		w.say(lobby, "new", "!moot "+command)
+		w.expect("to new: In «lobby»: You cannot open that: who opens it has to be one of those who may vote on it")
+		w.say(lobby, "eve", "!moot "+command)
+		w.expect("to eve: In «lobby»: You cannot open that")
+	}
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	w.say(lobby, "new", "!moot vote restore ben because")
+	w.expect("to new: In «lobby»: You cannot open that")
+	if v := w.vote(lobby, 1); v.ID != 0 {
+		t.Fatalf("a vote is open: %+v", v)
+	}
+	w.say(lobby, "new", `!moot vote poll "Which?" one two`)
+	if v := w.vote(lobby, 1); v.Type != votes.Poll || v.Size != 6 {
+		t.Fatalf("no poll is open: %+v", v)
+	}
+	w.say(lobby, "ben", "!moot vote appeal because")
+	if v := w.vote(lobby, 2); !v.Appeal {
+		t.Fatalf("no appeal is open: %+v", v)
+	}
+}
+
+// TestTheTargetDoesNotVote, not even on their own appeal.
+func TestTheTargetDoesNotVote(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "olga")
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	w.say(lobby, "ben", "!moot vote appeal because")
+	w.say(lobby, "ben", "!moot vote cast yes")
+	w.react(lobby, "ben", "👍")
+	w.tell("ben", "vote cast 1 yes")
+	w.counts(1, 0, 0, 0)
+	if v := w.vote(lobby, 1); v.Size != 3 {
+		t.Fatalf("%d may vote", v.Size)
+	}
+	w.expect("because it is about you")
+}
+
+// TestReactionsOutliveTheMessage: ballots by reaction stand when the message is deleted and posted once more, up to the
+// close, at which the reactions to the new message are read.
+func TestReactionsOutliveTheMessage(t *testing.T) {
+	w := opened(t)
+	w.react(lobby, "ann", "👍")
+	w.react(lobby, "cem", "👍")
+	w.react(lobby, "dan", "👍")
+	id := w.board(lobby)
+	w.messages[id].deleted = true
+	w.admit(protocol.Event{Room: lobby, Sender: person("ben"), Body: protocol.Deletion{Target: id}})
+	if w.board(lobby) == id || w.board(lobby) == "" {
+		t.Fatal("it was not posted once more")
+	}
+	late := w.react(lobby, "eve", "👍")
+	w.unreact(lobby, "eve", late, false)
+	w.react(lobby, "eve", "👎")
+	w.wait(25 * time.Hour)
+	w.counts(1, 3, 1, 0)
+	if !w.isChallenged(lobby, "ben") {
+		t.Errorf("got %+v", w.vote(lobby, 1))
+	}
+}
+
+// TestMoreVotersWaiveNothing: a moderator who asks for more voters does not make inactive accounts vote.
+func TestMoreVotersWaiveNothing(t *testing.T) {
+	w := newTown(t)
+	w.mods[person("mia")] = true
+	w.settle(lobby, "ann", "ben", "cem", "dan", "mia")
+	w.settle(lobby, socks(20)...)
+	for _, s := range socks(20) {
+		w.active[person(s)] = 0
+	}
+	w.say(lobby, "mia", "!moot room set votes.voters 10")
+	w.heard()
+	w.say(lobby, "ann", "!moot vote motion we sing")
+	w.expect("That takes at least 10 people who may vote, and here are 5.")
+	if v := w.vote(lobby, 1); v.ID != 0 {
+		t.Fatalf("a vote is open: %+v", v)
+	}
+}
+
+// TestSecretPollsStaySecret: where a secret poll ends without a close, what was chosen so far is shown to nobody.
+func TestSecretPollsStaySecret(t *testing.T) {
+	for name, end := range map[string]func(*town){
+		"cancelled": func(w *town) { w.say(lobby, "mia", "!moot vote cancel 1 I want to see it") },
+		"moved": func(w *town) {
+			w.admit(protocol.Event{Room: lobby, Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: hall}}}})
+		},
+		"void": func(w *town) {
+			w.online(false)
+			w.now = w.now.Add(31 * 24 * time.Hour)
+			w.online(true)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t)
+			w.mods[person("mia")] = true
+			w.settle(lobby, "ann", "ben", "cem", "mia")
+			w.say(lobby, "ann", `!moot vote poll --secret "Which?" one two`)
+			w.tell("ben", "vote cast 2")
+			w.wait(time.Hour)
+			w.heard()
+			end(w)
+			w.wait(time.Hour)
+			if v := w.vote(lobby, 1); v.Open() {
+				t.Fatalf("it is open: %+v", v)
+			}
+			w.say(lobby, "cem", "!moot vote show 1")
+			if out := w.heard(); strings.Contains(out, "1 vote") || strings.Contains(out, "0 votes") {
+				t.Errorf("it is shown:\n%s", out)
+			}
+		})
+	}
+}
+
+// TestVoidIsTold: a vote that became void while the bot was out of the room is told of when it is back.
+func TestVoidIsTold(t *testing.T) {
+	w := opened(t)
+	w.botKicked(lobby)
+	w.wait(31 * 24 * time.Hour)
+	if v := w.vote(lobby, 1); v.Outcome != votes.Void {
+		t.Fatalf("got %+v", v)
+	}
+	w.heard()
+	w.botJoins(lobby)
+	w.wait(time.Hour)
+	out := w.heard()
+	if n := strings.Count(out, "@lobby: Vote 1: challenge of Ben has closed.\nVoid:"); n != 1 {
+		t.Fatalf("it was told %d times:\n%s", n, out)
+	}
+	w.crash(time.Minute)
+	w.botKicked(lobby)
+	w.botJoins(lobby)
+	w.wait(time.Hour)
+	if out := w.heard(); strings.Contains(out, "Void") {
+		t.Errorf("it is told once more:\n%s", out)
+	}
+}
+
+// TestOwnChallengeCancelled: a moderator who ends their own challenge, for whatever reason, has to rest like everybody else.
+func TestOwnChallengeCancelled(t *testing.T) {
+	w := newTown(t)
+	w.mods[person("mia")] = true
+	w.settle(lobby, "ann", "ben", "cem", "dan", "mia")
+	w.say(lobby, "mia", "!moot vote challenge ben because")
+	w.say(lobby, "ann", "!moot vote cast no")
+	w.say(lobby, "mia", "!moot vote cancel 1 it does not go well")
+	if v := w.vote(lobby, 1); v.Outcome != votes.Withdrawn {
+		t.Fatalf("got %+v", v)
+	}
+	w.heard()
+	w.say(lobby, "mia", "!moot vote challenge ben once more")
+	w.expect("You can challenge again after")
+}
+
+// TestForgottenAndUpgraded: to be forgotten while challenged is no way out, also where the room goes on elsewhere.
+func TestForgottenAndUpgraded(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "olga")
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	w.forget("ben")
+	w.admit(protocol.Event{Room: lobby, Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: hall}}}})
+	if !w.isChallenged(hall, "ben") {
+		t.Fatal("it was a way out")
+	}
+	w.members[hall] = map[protocol.UserID]time.Time{olga: w.now}
+	w.settle(hall, "ben")
+	w.say(hall, "olga", "!moot override restore ben enough")
+	if w.isChallenged(hall, "ben") {
+		t.Error("they cannot be restored")
+	}
+	if err := w.bus.Verify(t.Context(), ""); err != nil {
+		t.Error(err)
+	}
+}
+
+func (w *town) forget(who string) {
+	w.t.Helper()
+	w.now = w.now.Add(time.Second)
+	err := w.store.Commit(w.now, func(c *store.Commit) error {
+		return c.Run(protocol.Scope(person(who)), protocol.Ref{}, func(tx *store.Tx) error {
+			w.votes.Forget(tx, person(who))
+			w.bus.Forget(tx, person(who), w.challenges.Standing(tx, person(who)))
+			return nil
+		})
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestAnEarlyEndThatDoesNotHold: where the reactions that are read at an early end say that the outcome can still change,
+// the vote goes on, and what was pressed meanwhile counts.
+func TestAnEarlyEndThatDoesNotHold(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan", "eve")
+	w.say(lobby, "ann", "!moot vote motion --for 1d we sing")
+	w.wait(2 * time.Hour)
+	w.react(lobby, "ann", "👍")
+	gone := w.react(lobby, "cem", "👍")
+	w.unreact(lobby, "cem", gone, true) // which the bot has missed
+	w.react(lobby, "dan", "👍")
+	v := w.vote(lobby, 1)
+	if v.Status != votes.Running || v.Count.Cast != 2 {
+		t.Fatalf("got %+v", v)
+	}
+	w.react(lobby, "cem", "👍")
+	if v := w.vote(lobby, 1); v.Status != votes.Closed || v.Outcome != tally.Passed {
+		t.Fatalf("got %+v", v)
+	}
+	if err := w.bus.Verify(t.Context(), ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRemovedForAMomentIsGivenBack: less than a minute without the network is not given back, but any time out of the room.
+func TestRemovedForAMomentIsGivenBack(t *testing.T) {
+	w := opened(t)
+	before := w.vote(lobby, 1).Deadline
+	w.botKicked(lobby)
+	w.now = w.now.Add(40 * time.Second)
+	w.botJoins(lobby)
+	if got := w.vote(lobby, 1).Deadline.Sub(before); got < 40*time.Second || got > 41*time.Second {
+		t.Errorf("the deadline has moved by %s", got)
+	}
+}
+
+// TestRefusalsOfThePersonArePrivate: that somebody is challenged is not said to the room once more.
+func TestRefusalsOfThePersonArePrivate(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "olga")
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	w.heard()
+	w.say(lobby, "ben", "!moot vote restore ann I like her")
+	if out := w.heard(); !strings.HasPrefix(out, "to ben: ") || strings.Contains(out, "@lobby") {
+		t.Errorf("got %s", out)
+	}
+}
+
+// TestTheTargetIsToldWhatCameOfIt in private: that they are challenged, by a vote or otherwise, what can be done about it,
+// and that it has ended.
+func TestTheTargetIsToldWhatCameOfIt(t *testing.T) {
+	w := newTown(t)
+	w.mods[person("mia")] = true
+	w.settle(lobby, "ann", "ben", "cem", "dan", "mia", "olga")
+	told := func(what string) {
+		t.Helper()
+		for _, line := range strings.Split(w.heard(), "\n") {
+			if strings.HasPrefix(line, "to ben: ") && strings.Contains(line, what) {
+				return
+			}
+		}
+		t.Fatalf("ben was not told %q", what)
+	}
+	w.say(lobby, "ann", "!moot vote challenge ben because")
+	for _, who := range []string{"ann", "cem", "dan"} {
+		w.say(lobby, who, "!moot vote cast yes")
+	}
+	w.heard()
+	w.wait(25 * time.Hour)
+	told("In «lobby» you are now challenged, by vote 1")
+	w.say(lobby, "ann", "!moot vote restore ben because")
+	for _, who := range []string{"ann", "cem", "dan"} {
+		w.say(lobby, who, "!moot vote cast yes")
+	}
+	w.heard()
+	w.wait(25 * time.Hour)
+	told("In «lobby» you are restored, by vote 2")
+	w.say(lobby, "mia", "!moot room set challenge.max 2d")
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	told("In «lobby» you are now challenged, by somebody who operates me")
+	w.wait(49 * time.Hour)
+	told("In «lobby» you are restored, because the time of the challenge is over")
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	w.heard()
+	w.say(lobby, "olga", "!moot override restore ben enough")
+	told("In «lobby» you are restored, by somebody who operates me")
+}
+
+// TestSeniorityGoesAlong: who has been a member for long in the old room may vote in the new one, also when they, or the
+// bot, have left the old one since.
+func TestSeniorityGoesAlong(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.admit(protocol.Event{Room: lobby, Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: hall}}}})
+	w.members[hall] = map[protocol.UserID]time.Time{}
+	for id := range w.members[lobby] {
+		w.members[hall][id] = w.now
+	}
+	w.members[hall][person("new")] = w.now
+	w.active[person("new")] = 5
+	w.botJoins(hall)
+	w.wait(time.Minute)
+	w.member(lobby, person("ann"), protocol.Left)
+	w.botKicked(lobby)
+	w.wait(time.Minute)
+	w.say(hall, "ann", "!moot vote motion we sing")
+	if v := w.vote(hall, 1); v.Size != 4 {
+		t.Fatalf("%d may vote: %s", v.Size, w.heard())
+	}
+}
