@@ -34,10 +34,13 @@ var directions = map[string][]string{
 	"internal/inspect":      {"events", "outbox", "protocol", "rooms", "store"},
 	"internal/control":      {"events", "internal/inspect", "protocol", "store"},
 	"cmd/bot":               {"*"},
-	"votes":                 {"commands", "events", "outbox", "protocol", "rooms", "store", "votes/tally"},
-	"votes/tally":           {},
-	"invites":               {"commands", "events", "outbox", "protocol", "rooms", "store"},
-	"challenges":            {"commands", "events", "outbox", "protocol", "rooms", "store"},
+
+	"protocol/matrix/account": {"protocol"},
+
+	"votes":       {"commands", "events", "outbox", "protocol", "rooms", "store", "votes/tally"},
+	"votes/tally": {},
+	"invites":     {"commands", "events", "outbox", "protocol", "rooms", "store"},
+	"challenges":  {"commands", "events", "outbox", "protocol", "rooms", "store"},
 }
 
 // outside says which packages alone may import a module of others.

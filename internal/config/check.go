@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ func (d *decoder) check(c *Config) {
 	d.people([]string{"invites", "people"}, c.Invites.People)
 	d.servers([]string{"invites", "servers"}, c.Invites.Servers)
 	d.prefixes(c.Commands.Prefixes)
+	d.matrix(c.Matrix)
 	if c.Commands.MaxAge > c.Store.Retention {
 		d.complain([]string{"commands", "max_age"}, "max_age in [commands]: it is longer than retention in [store] (%q), after which the bot cannot tell whether it has seen a command before",
 			FormatDuration(c.Store.Retention))
@@ -65,6 +67,47 @@ func (d *decoder) servers(path []string, names []string) {
 			d.complain(path, "%s: %s stands there twice", key(path), describe(name))
 		}
 	}
+}
+
+// matrix checks the account on Matrix (spec, appendices, "User identifiers" and "Server name").
+func (d *decoder) matrix(m Matrix) {
+	at := func(key string) []string { return []string{"matrix", key} }
+	given := func(key string, s Secret) {
+		if !s.IsZero() && !m.Enabled() {
+			d.complain(at(key), `%s in [matrix]: it belongs to an account; write which one, as in user = "@moot:example.org"`, key)
+		}
+	}
+	given("access_token", m.AccessToken)
+	given("password", m.Password)
+	given("recovery_key", m.RecoveryKey)
+	if m.User != "" {
+		name, server, whole := strings.Cut(strings.TrimPrefix(m.User, "@"), ":")
+		switch {
+		case protocol.CheckID(m.User) != nil || len(m.User) > 255 || name == "" || strings.ContainsAny(m.User, " /") || whole && !isServerName(server):
+			d.complain(at("user"), `user in [matrix]: %s is no account: write "@moot:example.org"`, describe(m.User))
+		case !whole && m.Homeserver == "":
+			d.complain(at("user"), `user in [matrix]: the server is missing: write "@%s:example.org", or name it as homeserver`, protocol.Shorten(name, 60))
+		}
+	}
+	if m.Homeserver != "" && !isServerName(m.Homeserver) && !isWebAddress(m.Homeserver) {
+		d.complain(at("homeserver"), `homeserver in [matrix]: %s is neither the name of a server, such as "example.org", nor an address, such as "https://matrix.example.org"`, describe(m.Homeserver))
+	}
+	if !m.Password.IsZero() && m.User == "" {
+		d.complain(at("password"), `password in [matrix]: of which account? Write it as in user = "@moot:example.org"`)
+	}
+}
+
+// isServerName tells whether s can be the name of a server: a host, and a port where there is one.
+func isServerName(s string) bool {
+	u, err := url.Parse("https://" + s)
+	return err == nil && u.Host == s && u.Hostname() != "" && strings.Trim(u.Hostname(), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:") == ""
+}
+
+// isWebAddress tells whether s can be the address of a server: without user, query and fragment, which a base of other
+// addresses cannot have.
+func isWebAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
 // knownNetworks are those that an identifier may belong to, also where this version cannot connect to all of them: a

@@ -39,6 +39,7 @@ type Config struct {
 	Privacy  Privacy  `toml:"privacy"`
 	Console  Console  `toml:"console"`
 	Invites  Invites  `toml:"invites"`
+	Matrix   Matrix   `toml:"matrix"`
 }
 
 // Log says what is logged, and how.
@@ -101,6 +102,24 @@ type Invites struct {
 	LeaveAlone time.Duration `toml:"leave_alone" min:"1m" max:"3650d"`
 }
 
+// Matrix is the account of the bot on a Matrix homeserver. It is switched on when User or Homeserver is set.
+type Matrix struct {
+	// User is the account: "@moot:example.org", or its first part where Homeserver is set too.
+	User string `toml:"user" like:"@moot:example.org"`
+	// Homeserver is the address of the server, or its name; zero means the name in User.
+	Homeserver string `toml:"homeserver" like:"example.org"`
+	// AccessToken and Password are the two ways to log in that need a secret, of which the first comes first; zero for both
+	// means what is kept in the data folder, or a login by browser where the server offers it. Password also confirms the
+	// making of an identity, where the server asks for that.
+	AccessToken Secret `toml:"access_token"`
+	Password    Secret `toml:"password"`
+	// RecoveryKey unlocks the identity of the account that another program has made; zero means the one in the data folder.
+	RecoveryKey Secret `toml:"recovery_key"`
+}
+
+// Enabled tells whether the network is switched on.
+func (m Matrix) Enabled() bool { return m.User != "" || m.Homeserver != "" }
+
 // Default returns what holds where nobody says otherwise: what the shipped config.toml says.
 func Default() Config {
 	return Config{
@@ -129,11 +148,22 @@ const day = 24 * time.Hour
 func (c Config) UseConsole() bool { return c.Console.Enabled || len(c.Networks()) == 0 }
 
 // Networks returns the networks that are switched on, other than the console.
-func (c Config) Networks() []protocol.Network { return nil }
+func (c Config) Networks() []protocol.Network {
+	var on []protocol.Network
+	if c.Matrix.Enabled() {
+		on = append(on, "matrix")
+	}
+	return on
+}
 
 // secrets returns the secrets that are set, by their keys.
 func (c Config) secrets() map[string]Secret {
-	all := map[string]Secret{"hash_key in [privacy]": c.Privacy.HashKey}
+	all := map[string]Secret{
+		"hash_key in [privacy]":    c.Privacy.HashKey,
+		"access_token in [matrix]": c.Matrix.AccessToken,
+		"password in [matrix]":     c.Matrix.Password,
+		"recovery_key in [matrix]": c.Matrix.RecoveryKey,
+	}
 	for key, s := range all {
 		if s.IsZero() {
 			delete(all, key)
@@ -147,6 +177,8 @@ func (c Config) from(folder string) Config {
 	if !filepath.IsAbs(c.Data) {
 		c.Data = filepath.Join(folder, c.Data)
 	}
-	c.Privacy.HashKey = c.Privacy.HashKey.from(folder)
+	for _, s := range []*Secret{&c.Privacy.HashKey, &c.Matrix.AccessToken, &c.Matrix.Password, &c.Matrix.RecoveryKey} {
+		*s = s.from(folder)
+	}
 	return c
 }

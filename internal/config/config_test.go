@@ -128,6 +128,13 @@ func TestProblems(t *testing.T) {
 		{"no prefix", "[commands]\nprefixes = []", `c.toml:2: prefixes in [commands]: expected at least one, such as ["!moot"]`},
 		{"empty name", "name = \"\"", `c.toml:1: name: expected 1 to 40 characters on one line, such as "moot"`},
 		{"empty folder", "data = \" \"", `c.toml:1: data: expected the name of a folder, such as "data"`},
+		{"account without a server", "[matrix]\nuser = \"moot\"", `c.toml:2: user in [matrix]: the server is missing: write "@moot:example.org", or name it as homeserver`},
+		{"no account", "[matrix]\nuser = \"@moot:ex ample\"", `c.toml:2: user in [matrix]: "@moot:ex ample" is no account: write "@moot:example.org"`},
+		{"number for an account", "[matrix]\nuser = 7", `c.toml:2: user in [matrix]: expected a text in quotes, such as "@moot:example.org", and not the number 7`},
+		{"no homeserver", "[matrix]\nhomeserver = \"ftp://example.org\"", `c.toml:2: homeserver in [matrix]: "ftp://example.org" is neither the name of a server, such as "example.org", nor an address, such as "https://matrix.example.org"`},
+		{"address with a query", "[matrix]\nhomeserver = \"https://example.org/?a=b\"", `c.toml:2: homeserver in [matrix]: "https://example.org/?a=b" is neither the name of a server, such as "example.org", nor an address, such as "https://matrix.example.org"`},
+		{"token of nobody", "[matrix]\naccess_token = { env = \"T\" }", `c.toml:2: access_token in [matrix]: it belongs to an account; write which one, as in user = "@moot:example.org"`},
+		{"password of nobody", "[matrix]\nhomeserver = \"example.org\"\npassword = { env = \"P\" }", `c.toml:3: password in [matrix]: of which account? Write it as in user = "@moot:example.org"`},
 		{"not TOML", "a = 1\nname = \"moot\nx = 1", `c.toml:2: strings cannot contain newlines`},
 		{"key twice", "name = \"a\"\nname = \"b\"", `c.toml:2: Key 'name' has already been defined`},
 		{"not UTF-8", "name = \"\xff\"", `c.toml: it is not UTF-8 text`},
@@ -140,6 +147,28 @@ func TestProblems(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestMatrix(t *testing.T) {
+	for text, want := range map[string]Matrix{
+		`user = "@moot:example.org"`:                                                     {User: "@moot:example.org"},
+		"user = \"moot\"\nhomeserver = \"https://m.example.org\"":                        {User: "moot", Homeserver: "https://m.example.org"},
+		"homeserver = \"127.0.0.1:8008\"\naccess_token = { env = \"MOOT_TOKEN\" }":       {Homeserver: "127.0.0.1:8008", AccessToken: EnvSecret("MOOT_TOKEN")},
+		"user = \"@moot:[::1]:8448\"\nrecovery_key = { file = \"/k\" }":                  {User: "@moot:[::1]:8448", RecoveryKey: FileSecret("/k")},
+		"user = \"@moot:example.org\"\npassword = { env = \"P\" }\nhomeserver = \"a.b\"": {User: "@moot:example.org", Password: EnvSecret("P"), Homeserver: "a.b"},
+	} {
+		c, err := Decode("[matrix]\n"+text, "c.toml")
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if diff := cmp.Diff(want, c.Matrix, compareSecrets); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+		if n := c.Networks(); len(n) != 1 || n[0] != "matrix" || c.UseConsole() {
+			t.Errorf("%s: networks %v, console %v", text, n, c.UseConsole())
+		}
 	}
 }
 

@@ -213,7 +213,7 @@ func set(into reflect.Value, f reflect.StructField, value any) error {
 	case reflect.String:
 		s, ok := value.(string)
 		if !ok {
-			return fmt.Errorf(`expected a text in quotes, such as %q, and not %s`, example(into), describe(value))
+			return fmt.Errorf(`expected a text in quotes, such as %q, and not %s`, cmp.Or(f.Tag.Get("like"), example(into)), describe(value))
 		}
 		if words := strings.Fields(f.Tag.Get("oneof")); len(words) > 0 && !slices.Contains(words, s) {
 			return fmt.Errorf("expected one of %s, and not %s", quoteAll(words), describe(value))

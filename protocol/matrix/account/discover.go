@@ -1,0 +1,119 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"maunium.net/go/mautrix"
+)
+
+// maxWellKnown is the longest answer of a server about itself in bytes; mautrix has the same limit.
+const maxWellKnown = 64 << 10
+
+// discover finds the address of the homeserver: the given one, or the one that the server of that name tells (spec,
+// Client-Server API, "Server Discovery"). It makes sure that a Matrix server answers there.
+func discover(ctx context.Context, hc *http.Client, homeserver string) (string, error) {
+	base := homeserver
+	if !strings.Contains(homeserver, "://") {
+		told, err := wellKnown(ctx, hc, homeserver)
+		if err != nil {
+			return "", err
+		}
+		if base = told; base == "" {
+			// The server has nothing to say: "use the default", which is the server itself.
+			base = "https://" + homeserver
+		}
+	}
+	base = strings.TrimRight(base, "/")
+	return base, isHomeserver(ctx, hc, base)
+}
+
+// wellKnown asks a server by name for the address of its homeserver; zero means that it does not say.
+func wellKnown(ctx context.Context, hc *http.Client, name string) (string, error) {
+	host := (&url.URL{Host: name}).Hostname() // the file is served at the host, whatever the port of the server name
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	at := "https://" + host + "/.well-known/matrix/client"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return "", &Fault{fmt.Sprintf("%s is not the name of a server", name), "correct homeserver or user in [matrix]", err}
+	}
+	resp, err := hc.Do(req)
+	if err != nil {
+		return "", diagnose("https://"+host, err)
+	}
+	defer resp.Body.Close()
+	const do = "name the address of the homeserver itself, as in homeserver = \"https://matrix.example.org\" in [matrix]"
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return "", nil
+	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
+		return "", fmt.Errorf("%w: %s answers %s", ErrUnreachable, at, resp.Status)
+	case resp.StatusCode != http.StatusOK:
+		return "", &Fault{fmt.Sprintf("%s does not tell its homeserver: %s answers %s", name, at, resp.Status), do, nil}
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxWellKnown+1))
+	if err != nil {
+		return "", diagnose("https://"+host, err)
+	}
+	base, err := parseWellKnown(body)
+	if err != nil {
+		return "", &Fault{fmt.Sprintf("%s does not tell its homeserver: in %s %v", name, at, err), do, nil}
+	}
+	return base, nil
+}
+
+// parseWellKnown finds the address in what a server says about itself.
+func parseWellKnown(body []byte) (string, error) {
+	var told struct {
+		Homeserver struct {
+			BaseURL string `json:"base_url"`
+		} `json:"m.homeserver"`
+	}
+	if len(body) > maxWellKnown {
+		return "", fmt.Errorf("there is more than %d bytes", maxWellKnown)
+	}
+	if err := json.Unmarshal(body, &told); err != nil {
+		return "", fmt.Errorf("there is no JSON")
+	}
+	if told.Homeserver.BaseURL == "" {
+		return "", fmt.Errorf("there is no m.homeserver with a base_url")
+	}
+	u, err := url.Parse(told.Homeserver.BaseURL)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("base_url is not the address of a server")
+	}
+	return u.String(), nil
+}
+
+// isHomeserver makes sure that a Matrix server answers at the address.
+func isHomeserver(ctx context.Context, hc *http.Client, base string) error {
+	cli, err := newClient(hc, base)
+	if err != nil {
+		return err
+	}
+	versions, err := cli.Versions(ctx)
+	switch {
+	case err != nil && strings.Contains(err.Error(), "failed to unmarshal response body"), err == nil && len(versions.Versions) == 0:
+		return &Fault{base + " is no Matrix homeserver: it does not say which versions of the protocol it speaks", "correct homeserver in [matrix]", err}
+	case err != nil:
+		return diagnose(base, err)
+	}
+	return nil
+}
+
+// newClient returns a client that makes each request once.
+func newClient(hc *http.Client, base string) (*mautrix.Client, error) {
+	cli, err := mautrix.NewClient(base, "", "")
+	if err != nil {
+		return nil, &Fault{base + " is not the address of a server", "correct homeserver in [matrix]", err}
+	}
+	cli.Client = hc
+	return cli, nil
+}

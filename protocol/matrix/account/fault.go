@@ -1,0 +1,103 @@
+package account
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"maunium.net/go/mautrix"
+
+	"moot/protocol"
+)
+
+// Fault is what keeps the bot from its account, and does not pass by itself.
+type Fault struct {
+	What string // the matter, a sentence without its full stop
+	Do   string // what to do, as an instruction
+	Err  error  // the cause, for errors.Is; may be nil. Its text is no part of the sentence
+}
+
+// Error says what is the matter and what to do.
+func (f *Fault) Error() string { return f.What + "; " + f.Do }
+
+func (f *Fault) Unwrap() error { return f.Err }
+
+// ErrUnreachable is in the chain of the errors that may pass: the server does not answer, or is busy or broken.
+var ErrUnreachable = errors.New("the homeserver cannot be reached")
+
+// diagnose says of a failed request what is the matter with the server at base. The result is a *Fault, an error with
+// ErrUnreachable in it, or that of the context.
+func diagnose(base string, err error) error {
+	var fault *Fault
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var verify *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var dns *net.DNSError
+	var answer mautrix.HTTPError
+	switch {
+	case errors.As(err, &fault), errors.Is(err, context.Canceled), errors.Is(err, ErrUnreachable):
+		return err
+	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &verify):
+		return &Fault{fmt.Sprintf("the certificate of %s is not valid: %s", base, bare(err)), "correct the address of the homeserver, or have its certificate mended", err}
+	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return &Fault{base + " does not speak TLS", "correct the address of the homeserver: one without TLS begins with http://", err}
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return &Fault{fmt.Sprintf("there is no server %s", dns.Name), "correct homeserver or user in [matrix]", err}
+	case errors.As(err, &answer) && answer.Response != nil:
+		return diagnoseAnswer(base, answer)
+	}
+	return fmt.Errorf("%w: %s: %s", ErrUnreachable, base, bare(err))
+}
+
+// diagnoseAnswer is diagnose for what the server has answered.
+func diagnoseAnswer(base string, answer mautrix.HTTPError) error {
+	code, status := "", answer.Response.StatusCode
+	if answer.RespError != nil {
+		code = answer.RespError.ErrCode
+	}
+	switch {
+	case code == "M_UNKNOWN_TOKEN", code == "M_MISSING_TOKEN", code == "invalid_grant", code == "invalid_client":
+		return &Fault{"the homeserver does not know the login of the bot any more", "log in anew", answer}
+	case code == "M_USER_DEACTIVATED", code == "M_USER_SUSPENDED", code == "M_USER_LOCKED":
+		return &Fault{"the homeserver has closed the account of the bot: " + said(answer), "ask those who run it, or take another account", answer}
+	case status == http.StatusTooManyRequests, status >= 500, code == "M_LIMIT_EXCEEDED":
+		return fmt.Errorf("%w: %s answers %s", ErrUnreachable, base, said(answer))
+	case code == "":
+		return &Fault{fmt.Sprintf("%s is no Matrix homeserver: it answers %s", base, said(answer)), "correct homeserver in [matrix]", answer}
+	}
+	return &Fault{fmt.Sprintf("the homeserver %s refuses: %s", base, said(answer)), "do what it says, or ask those who run it", answer}
+}
+
+// said is what a server says about an error, which may be anything, cut to what a line holds.
+func said(answer mautrix.HTTPError) string {
+	status := fmt.Sprintf("%d %s", answer.Response.StatusCode, http.StatusText(answer.Response.StatusCode))
+	if answer.RespError == nil {
+		return strings.TrimSpace(status)
+	}
+	text := protocol.Shorten(protocol.OneLine(answer.RespError.ErrCode+" "+answer.RespError.Err), 200)
+	return fmt.Sprintf("%s (%d)", text, answer.Response.StatusCode)
+}
+
+// bare is the text of an error of net/http without the method and the address, which is said before it.
+func bare(err error) string {
+	var answer mautrix.HTTPError
+	for errors.As(err, &answer) && answer.WrappedError != nil {
+		err, answer = answer.WrappedError, mautrix.HTTPError{}
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return protocol.Shorten(protocol.OneLine(err.Error()), 200)
+}
+
+// isPassing tells whether a diagnosed error may pass by itself.
+func isPassing(err error) bool { return errors.Is(err, ErrUnreachable) }

@@ -1,0 +1,75 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"maunium.net/go/mautrix"
+)
+
+// logIn makes a login and keeps it.
+func (a *Account) logIn(ctx context.Context) error {
+	base := a.Client.HomeserverURL.String()
+	flows, err := a.Client.GetLoginFlows(ctx)
+	if err != nil && !errors.Is(err, mautrix.MUnrecognized) && !errors.Is(err, mautrix.MNotFound) { // which a server with OAuth alone may say
+		return diagnose(base, err)
+	}
+	hasPassword := flows != nil && flows.HasFlow(mautrix.AuthTypePassword)
+	if a.c.Password != nil && hasPassword {
+		return a.byPassword(ctx)
+	}
+	meta, err := a.Client.OAuthGetServerMetadata(ctx)
+	switch {
+	case err == nil && meta != nil && meta.DeviceAuthorizationEndpoint != "":
+		if a.c.Password != nil {
+			a.c.Log.Warn("the homeserver takes no passwords; the one of the configuration is not used", "network", "matrix")
+		}
+		return a.byBrowser(ctx)
+	case err != nil && errors.Is(diagnose(base, err), ErrUnreachable):
+		return diagnose(base, err)
+	case hasPassword:
+		return &Fault{"the bot is not logged in", "name in [matrix] where its password is: password = { file = \"matrix-password.txt\" }", nil}
+	}
+	return &Fault{"the homeserver lets nobody log in by password, and offers no login by browser for programs like this", "make a login with another program, or have those who run the server make one, and name in [matrix] where its access_token is", nil}
+}
+
+// byPassword makes a login with the password.
+func (a *Account) byPassword(ctx context.Context) error {
+	password, err := a.c.Password()
+	if err != nil {
+		return &Fault{"password in [matrix]: " + err.Error(), "put it where password says that it is", err}
+	}
+	resp, err := a.Client.Login(ctx, &mautrix.ReqLogin{
+		Type:                     mautrix.AuthTypePassword,
+		Identifier:               mautrix.UserIdentifier{Type: mautrix.IdentifierTypeUser, User: a.c.User},
+		Password:                 password,
+		DeviceID:                 a.c.Device,
+		InitialDeviceDisplayName: a.c.DeviceName,
+	})
+	switch {
+	case errors.Is(err, mautrix.MForbidden), errors.Is(err, mautrix.MInvalidUsername):
+		return &Fault{
+			fmt.Sprintf("the homeserver does not let %s in: there is no such account, or its password is another", a.c.User),
+			"correct user in [matrix], or the password where password says that it is", err,
+		}
+	case err != nil:
+		return diagnose(a.Client.HomeserverURL.String(), err)
+	case resp.AccessToken == "" || resp.DeviceID == "" || !a.c.is(resp.UserID):
+		return &Fault{fmt.Sprintf("the homeserver has made a login of %q on device %q", resp.UserID, resp.DeviceID), "correct user in [matrix]", nil}
+	}
+	l := &login{Homeserver: a.Client.HomeserverURL.String(), User: resp.UserID, Device: resp.DeviceID, AccessToken: resp.AccessToken}
+	if err := l.save(a.c.Folder); err != nil {
+		return err
+	}
+	a.Way = "a new login by password, kept in " + LoginFile
+	a.c.Log.Info("the bot has logged in; the login is kept and the password not needed any more", "network", "matrix", "user", l.User, "device", l.Device)
+	a.use(l)
+	return nil
+}
+
+// isOneOf tells whether an error of OAuth is one of these.
+func isOneOf(err error, codes ...mautrix.RespError) bool {
+	return slices.ContainsFunc(codes, func(code mautrix.RespError) bool { return errors.Is(err, code) })
+}

@@ -1,0 +1,129 @@
+package account
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"maunium.net/go/mautrix/id"
+)
+
+// LoginFile is the file in the data folder that holds the login of the bot.
+const LoginFile = "matrix-login.json"
+
+// maxLogin is the longest login file in bytes.
+const maxLogin = 64 << 10
+
+// login is what is kept of a login. It never prints its secrets.
+type login struct {
+	Version    int         `json:"version"`
+	Homeserver string      `json:"homeserver"` // the address
+	User       id.UserID   `json:"user"`
+	Device     id.DeviceID `json:"device"`
+	// AccessToken is zero where it stands in the configuration: then only that it has worked is kept.
+	AccessToken string `json:"access_token,omitempty"`
+	// The rest is for OAuth.
+	ClientID     string    `json:"client_id,omitempty"`
+	RefreshToken string    `json:"refresh_token,omitempty"`
+	Expires      time.Time `json:"expires,omitzero"` // of the access token
+}
+
+// String says whose login it is.
+func (l login) String() string { return fmt.Sprintf("%s on device %s", l.User, l.Device) }
+
+// GoString is String, for %#v.
+func (l login) GoString() string { return l.String() }
+
+const loginVersion = 1
+
+// load reads the login of a data folder; nil if there is none.
+func load(folder string) (*login, error) {
+	path := filepath.Join(folder, LoginFile)
+	const do = "put the file back from a backup of the data folder, or run `bot matrix forget` to log in anew"
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, &Fault{fmt.Sprintf("the login of the bot cannot be read: %v", err), "give the bot access to that file", err}
+	}
+	l, err := parse(data)
+	if err != nil {
+		return nil, &Fault{fmt.Sprintf("%s does not hold a login: %v", path, err), do, nil}
+	}
+	return l, nil
+}
+
+// parse reads a login. Its errors quote nothing: anything in the file may be a secret.
+func parse(data []byte) (*login, error) {
+	var l login
+	switch err := json.Unmarshal(data, &l); {
+	case len(data) > maxLogin:
+		return nil, errors.New("it is too long")
+	case err != nil:
+		return nil, errors.New("it is not JSON of the right form")
+	case l.Version != loginVersion:
+		return nil, fmt.Errorf("it is of version %d, and this program knows version %d", l.Version, loginVersion)
+	case l.Homeserver == "" || l.User == "" || l.Device == "":
+		return nil, errors.New("homeserver, user or device is missing")
+	}
+	return &l, nil
+}
+
+// save writes the login, as a whole or not at all, and returns when it is on the disk.
+func (l *login) save(folder string) error {
+	l.Version = loginVersion
+	data, err := json.MarshalIndent(l, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := WriteFile(filepath.Join(folder, LoginFile), append(data, '\n')); err != nil {
+		return &Fault{fmt.Sprintf("the login of the bot cannot be kept: %v", err), "make room on the disk, and give the bot access to its data folder", err}
+	}
+	return nil
+}
+
+// WriteFile writes a file that nobody else can read, as a whole or not at all. When it returns nil, the file is on the disk.
+func WriteFile(path string, data []byte) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(tmp.Name())
+		}
+	}()
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// Forget takes the login away, so that the next Open makes a new one. One that is not there stays so.
+func Forget(folder string) error {
+	if err := os.Remove(filepath.Join(folder, LoginFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forget the login: %w", err)
+	}
+	return syncDir(folder)
+}
+
+// syncDir makes durable which files a folder has.
+func syncDir(folder string) error {
+	d, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
