@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,7 +94,12 @@ type killed struct {
 	stages []killStage // those that are not done
 	told   bool        // whether the lines of the first of them were delivered
 	lives  int
+	deaths int           // lives that a SIGKILL has ended
 	kill   chan struct{} // gets a value when the present life is to die
+	args   []string      // of the bot, beside those that every life gets
+	// env returns what a life, counted from 1, has in its environment beside that of the test, such as by which hand it
+	// is to die; nil means nothing.
+	env func(life int) []string
 }
 
 // life starts the bot, and returns when it has ended: by the kill, or by itself once everything is done.
@@ -102,7 +108,10 @@ func (k *killed) life() {
 	k.lives++
 	ctx, cancel := context.WithTimeout(k.t.Context(), killTimeout)
 	defer cancel()
-	cmd := exec.Command(k.bin, "run", "--pipe", "--data", k.dir)
+	cmd := exec.Command(k.bin, append([]string{"run", "--pipe", "--data", k.dir}, k.args...)...)
+	if k.env != nil {
+		cmd.Env = append(os.Environ(), k.env(k.lives)...)
+	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		k.t.Fatal(err)
@@ -142,13 +151,16 @@ func (k *killed) life() {
 			_ = life.Hangup()
 		case err := <-ended:
 			cancel()
+			if wasKilled(cmd) {
+				k.deaths++
+			}
 			life.Wait()
 			r.Close()
 			if allDone != nil {
 				<-allDone
 				return
 			}
-			if err != nil && !struck {
+			if err != nil && !struck && !(k.env != nil && wasKilled(cmd)) {
 				k.t.Errorf("life %d ended with %v\n%s", k.lives, err, stderr.String())
 			}
 			return
@@ -156,6 +168,12 @@ func (k *killed) life() {
 			k.t.Fatalf("life %d does not end\n%s", k.lives, stderr.String())
 		}
 	}
+}
+
+// wasKilled tells whether a process ended by SIGKILL.
+func wasKilled(cmd *exec.Cmd) bool {
+	s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && s.Signal() == syscall.SIGKILL
 }
 
 // play does what is left of the stages.

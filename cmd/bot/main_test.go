@@ -23,7 +23,20 @@ import (
 var update = flag.Bool("update", false, "write what the scripts get into their files")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"bot": main})
+	testscript.Main(testsThen{m}, map[string]func(){"bot": main})
+}
+
+// testsThen runs the tests, and then what they leave to be done.
+type testsThen struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (m testsThen) Run() int {
+	defer func() {
+		for _, f := range afterTests {
+			f()
+		}
+	}()
+	return m.M.Run()
 }
 
 // The conversations in testdata/script. Beside the commands of testscript they have those below.

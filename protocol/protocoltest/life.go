@@ -186,7 +186,10 @@ func (s *Script) takeLocked(l *Life, out wire.Out) {
 	case out.Ask != nil:
 		l.answers = append(l.answers, s.askLocked(*out.Ask))
 	case out.Ack >= 1 && out.Ack <= int64(len(s.lines)):
-		s.lines[out.Ack-1].acked = true
+		if l := s.lines[out.Ack-1]; !l.acked {
+			l.acked = true
+			s.acked++
+		}
 	default:
 		s.refused = append(s.refused, fmt.Sprintf("the bot acknowledges line %d, which there is not", out.Ack))
 	}

@@ -45,6 +45,7 @@ type Script struct {
 	byKey    map[protocol.Key]*Entry
 	answers  map[protocol.Key]wire.In // of asks; asked again they are answered the same
 	refused  []string
+	acked    int // lines that are acknowledged
 	exchange int // lines that went over
 	life     *Life
 	lives    int
@@ -150,13 +151,7 @@ func (s *Script) wait(ctx context.Context, what string, so func() bool) error {
 // WaitAcked returns when at least n lines are acknowledged, by whatever life; n of 0 or less means all that there are.
 func (s *Script) WaitAcked(ctx context.Context, n int) error {
 	return s.wait(ctx, fmt.Sprintf("%d acknowledged lines", n), func() bool {
-		acked := 0
-		for _, l := range s.lines {
-			if l.acked {
-				acked++
-			}
-		}
-		return acked >= n && (n > 0 || acked == len(s.lines))
+		return s.acked >= n && (n > 0 || s.acked == len(s.lines))
 	})
 }
 

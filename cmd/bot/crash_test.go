@@ -1,0 +1,271 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"moot/events"
+	"moot/internal/bot"
+	"moot/internal/config"
+	"moot/internal/failpoint"
+	"moot/protocol"
+	"moot/protocol/protocoltest"
+	"moot/store"
+)
+
+// The crash matrix: the real bot, built with failpoints, dies by SIGKILL at each of its places, at the first, the second,
+// the third time that it comes by; and again and again, in every life. What the network saw, and what the bot then knows,
+// must be what they are when it never dies. The network lives in this process and outlives it.
+
+// crashHits is how many hits of each place are struck: the first ones, and from there on some, spread over the rest.
+const crashHits = 12
+
+// crashWorld is a data folder to begin with, and what comes out where nobody dies.
+type crashWorld struct {
+	name string
+	data string // the folder to begin with; zero means none
+	want string // what comes out without a crash
+	hits map[failpoint.Point]int
+}
+
+// crashed is one run of the whole script over a copy of the world's data. It returns what came out, and the
+// lives that it took.
+func (w *crashWorld) crashed(t *testing.T, bin string, env func(life int) []string, lives int) (string, *killed) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	if w.data != "" {
+		if err := os.CopyFS(dir, os.DirFS(w.data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := &killed{t: t, bin: bin, dir: dir, env: env, stages: killStages()}
+	var asked []protocol.Ref
+	for _, s := range k.stages {
+		for _, line := range s.lines {
+			for _, ev := range line {
+				asked = append(asked, ev.Ref())
+			}
+		}
+	}
+	k.script = protocoltest.NewScript(protocoltest.ScriptConfig{Echo: true, Overlap: 2})
+	for k.life(); len(k.stages) > 0; k.life() {
+		if k.lives == lives {
+			t.Fatalf("after %d lives it is not done", k.lives)
+		}
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+	if refused := k.script.Refused(); len(refused) > 0 {
+		t.Errorf("the bot refused lines: %q", refused)
+	}
+	return withoutTimes(k.script.Text()) + stateOf(t, dir, asked), k
+}
+
+// dry runs the script without a crash, and learns how often each place is come by.
+func (w *crashWorld) dry(t *testing.T, bin string) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "hits")
+	w.want, _ = w.crashed(t, bin, func(int) []string { return []string{"MOOT_FAILPOINT_LOG=" + log} }, 1)
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.hits = map[failpoint.Point]int{}
+	for _, name := range strings.Fields(string(text)) {
+		w.hits[failpoint.Point(name)]++
+	}
+}
+
+func TestCrashMatrix(t *testing.T) {
+	bin := failpointBot(t)
+	worlds := []*crashWorld{{name: "new"}, {name: "aged", data: agedFolder(t)}}
+	reached := map[failpoint.Point]bool{}
+	for _, w := range worlds {
+		w.dry(t, bin)
+		for p := range w.hits {
+			reached[p] = true
+		}
+	}
+	for _, p := range failpoint.All() {
+		if !reached[p] && !elsewhere[p] {
+			t.Errorf("nothing comes by the place %s", p)
+		}
+	}
+	out := os.Stdout
+	tell(out, "\n%-16s %-6s %8s %8s %8s   %s", "killed at", "data", "come by", "kills", "starts", "what the network saw, and what the bot knows afterwards")
+	kills, starts := 0, 0
+	for _, w := range worlds {
+		for _, p := range failpoint.All() {
+			if w.hits[p] == 0 {
+				continue
+			}
+			t.Run(w.name+"/"+string(p), func(t *testing.T) {
+				k, s := w.strike(t, bin, p)
+				kills, starts = kills+k, starts+s
+				verdict := "the same as without"
+				if t.Failed() {
+					verdict = "NOT the same"
+				}
+				tell(out, "%-16s %-6s %8d %8d %8d   %s", p, w.name, w.hits[p], k, s, verdict)
+			})
+		}
+	}
+	tell(out, "%-16s %-6s %8s %8d %8d\n", "", "", "", kills, starts)
+}
+
+// elsewhere has the places that other tests strike.
+var elsewhere = map[failpoint.Point]bool{}
+
+// strike kills at the first hits of a place, each in a run of its own, and then in every life of one run.
+func (w *crashWorld) strike(t *testing.T, bin string, p failpoint.Point) (kills, starts int) {
+	var plans []func(life int) []string
+	for _, n := range spread(w.hits[p], crashHits) {
+		plans = append(plans, func(life int) []string {
+			if life > 1 {
+				return nil
+			}
+			return []string{fmt.Sprintf("MOOT_FAILPOINT=%s:%d", p, n)}
+		})
+	}
+	// Death in every life: each gets a little further than the one before, or none would ever get to the end.
+	plans = append(plans, func(life int) []string {
+		return []string{fmt.Sprintf("MOOT_FAILPOINT=%s:%d", p, 1+life/2)}
+	})
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, max(runtime.NumCPU(), 1))
+	for i, plan := range plans {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+				got, k := w.crashed(t, bin, plan, 200)
+				if got != w.want {
+					t.Errorf("it came out otherwise:\n%s", firstDifference(got, w.want))
+				}
+				mu.Lock()
+				kills, starts = kills+k.deaths, starts+k.lives
+				mu.Unlock()
+			})
+		})
+	}
+	wg.Wait()
+	if kills == 0 {
+		t.Error("nobody died")
+	}
+	return kills, starts
+}
+
+// spread returns at most limit numbers from 1 to n: the first ones, and then some spread over the rest. All of them where
+// the tests may take long.
+func spread(n, limit int) (out []int) {
+	if os.Getenv("MOOT_LONG") != "" {
+		limit = n
+	}
+	for i := 1; i <= n; i++ {
+		rest := n - limit/2
+		if n <= limit || i <= limit/2 || (i-limit/2)*(limit-limit/2)/rest != (i-1-limit/2)*(limit-limit/2)/rest {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func TestSpread(t *testing.T) {
+	for _, n := range []int{0, 1, 11, 12, 13, 100, 1000} {
+		got := spread(n, crashHits)
+		if os.Getenv("MOOT_LONG") == "" && len(got) != min(n, crashHits) || n > 0 && (got[0] != 1 || got[len(got)-1] != n) {
+			t.Errorf("%d: %v", n, got)
+		}
+	}
+}
+
+// attic is the room of the aged folder, in which nobody has been for long.
+const attic protocol.RoomID = "console:attic"
+
+// agedFolder makes the data folder of a bot that was last run 70 days ago, when it left a room: there is what to sweep and
+// what to archive, a file of the first schema to migrate, and messages that were being sent and have expired since.
+func agedFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	now := time.Now().Add(-70 * 24 * time.Hour)
+	cfg := config.Default()
+	cfg.Data = dir
+	st, err := store.Open(store.Config{Path: storeFile(cfg)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	bus, err := events.Open(events.Config{Store: st, Kinds: kinds()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close()
+	features, err := newFeatures(cfg, st, bus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := bot.NewMachine(bot.MachineConfig{Store: st, Bus: bus, Features: features.list()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	step := func(answer bool, in ...bot.Input) {
+		for {
+			now = now.Add(time.Second)
+			fx, err := m.Step(now, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in = nil
+			for _, a := range fx.Attempts {
+				switch {
+				case a.Ask != nil:
+					in = append(in, bot.Answered{Ask: *a.Ask, Attempt: a.Try.N, Result: protocol.MemberList{Last: true, Members: []protocol.Member{
+						{User: "console:moot", Self: true, Bot: true}, {User: "console:ann"}, {User: "console:ben"},
+					}}})
+				case answer:
+					in = append(in, bot.Sent{Key: a.Key, Ref: protocol.Ref{Room: a.Out.Room, Event: protocol.EventID("old-" + string(a.Key))}})
+				}
+			}
+			if !fx.More && len(in) == 0 {
+				return
+			}
+		}
+	}
+	admit := func(answer bool, by protocol.UserID, body protocol.Body) {
+		n++
+		ev := protocol.Event{Room: attic, ID: protocol.EventID(fmt.Sprintf("$old%d", n)), Sender: by, Time: now, Body: body}
+		step(answer, bot.Admitted{Batch: &bot.Batch{Network: protocol.Console, Events: []protocol.Event{ev}}})
+		now = now.Add(time.Minute)
+	}
+	step(true, bot.Online{Network: protocol.Console, Up: true})
+	admit(true, "console:moot", protocol.MemberChange{User: "console:moot", Self: true, Bot: true, Membership: protocol.Joined})
+	for i := range 40 {
+		admit(true, "console:ben", protocol.Message{Text: fmt.Sprint("let us talk about ", i)})
+		admit(true, "console:ann", protocol.Message{Text: "!moot ping"})
+		if i%10 == 0 {
+			admit(true, "console:ann", protocol.RoomChange{Changes: []protocol.Change{protocol.Renamed{Name: fmt.Sprint("Attic ", i)}}})
+		}
+	}
+	for range 3 {
+		admit(false, "console:ben", protocol.Message{Text: "!moot ping"})
+	}
+	err = st.Commit(now, func(c *store.Commit) error {
+		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
+			tx.Put(store.SharedBucket("meta"), "schema", []byte(store.Number(0)))
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

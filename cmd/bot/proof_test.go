@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"moot/events"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// What the proofs have in common: a bot with failpoints, and what a data folder says in which no time and no order counts
+// that is nobody's promise.
+
+// failpointBot builds the bot with failpoints, once for all tests, and returns its path.
+func failpointBot(t testing.TB) string {
+	t.Helper()
+	bin, err := builtBot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+var builtBot = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "moot-proof-*")
+	if err != nil {
+		return "", err
+	}
+	afterTests = append(afterTests, func() { os.RemoveAll(dir) })
+	bin := filepath.Join(dir, "bot")
+	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", bin, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+// afterTests is done when all tests of the package are.
+var afterTests []func()
+
+// tell tells whoever runs a proof by hand how it goes.
+func tell(w io.Writer, format string, args ...any) {
+	if testing.Verbose() {
+		fmt.Fprintf(w, format+"\n", args...)
+	}
+}
+
+// stateOf returns all that counts of a data folder, as text: what became of the given events, rooms and their members,
+// facts, what was sent, timers, dead letters. It fails where replaying the facts does not give what the bot knows.
+func stateOf(t testing.TB, dir string, asked []protocol.Ref) string {
+	t.Helper()
+	st, err := store.Open(store.Config{Path: filepath.Join(dir, "moot.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if err := st.Check(); err != nil {
+		t.Errorf("the file of the store: %v", err)
+	}
+	bus, err := events.Open(events.Config{Store: st, Kinds: kinds()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close()
+	if err := bus.Verify(context.Background(), ""); err != nil {
+		t.Errorf("replaying the facts: %v", err)
+	}
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, withoutTimes(fmt.Sprintf(format, args...))) }
+	err = st.View(func(tx *store.Tx) error {
+		for _, ref := range asked {
+			s := tx.Seen(ref.Room, ref.Event)
+			add("event %s %q: %s, %s", ref.Room, ref.Event, s.Disposition, s.Reason)
+		}
+		for info := range rooms.All(tx) {
+			add("room %s: %s %q generation %d floor %s, %d members %q, private %v", info.ID, info.Own, info.Name, info.Generation, info.Floor, info.Count, info.Members, info.Private)
+			for m := range rooms.Members(tx, info.ID) {
+				add("member %s: %s %q moderator %v", info.ID, m.User, m.Name, m.Moderator)
+			}
+		}
+		for f, err := range bus.All(tx, 1) {
+			if err != nil {
+				return err
+			}
+			people := map[string]protocol.UserID{}
+			for role, n := range f.People {
+				people[role], _ = bus.Who(tx, n)
+			}
+			b, err := json.Marshal([]any{f.Kind, f.Scope, f.Cause, people, f.Keys, f.Payload})
+			if err != nil {
+				return err
+			}
+			add("fact %s", anAttempt.ReplaceAllString(string(b), "$1"))
+		}
+		for s := range tx.RecentlySent() {
+			add("sent %s: %s, %s, for %s", s.Key, s.State, s.Reason, anAttempt.ReplaceAllString(fmt.Sprint(s.Cause), "$1"))
+		}
+		for k := range tx.Range(store.SharedBucket("timers"), "", "") {
+			add("timer %q", k[8:])
+		}
+		for l := range tx.Letters(0) {
+			add("dead letter %s %s: %s", l.Event.Room, l.Event.ID, l.Error)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// firstDifference shows where two texts part.
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	var b strings.Builder
+	shown := 0
+	show := func(mark string, lines, others []string) {
+		for _, l := range lines {
+			if !slices.Contains(others, l) && shown < 20 {
+				fmt.Fprintf(&b, "%s %s\n", mark, l)
+				shown++
+			}
+		}
+	}
+	show("+", g, w)
+	show("-", w, g)
+	if shown == 0 {
+		return "the same lines in another order, or another number of times:\n" + got
+	}
+	return b.String()
+}
