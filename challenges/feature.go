@@ -56,9 +56,21 @@ var challenged = store.ScopedBucket("challenged")
 func Kinds() []events.Kind {
 	buckets := []store.Bucket{challenged}
 	return []events.Kind{
-		{Name: KindChallenge, Version: 1, Apply: applyChallenge, Buckets: buckets},
-		{Name: KindRestore, Version: 1, Apply: applyRestore, Buckets: buckets},
+		{Name: KindChallenge, Version: 1, Describe: describe, Apply: applyChallenge, Buckets: buckets},
+		{Name: KindRestore, Version: 1, Describe: describe, Apply: applyRestore, Buckets: buckets},
 	}
+}
+
+// describe says in a few words what a fact is about, without whom it names.
+func describe(f events.Fact) string {
+	because := map[string]string{
+		byVote: "by vote " + f.Keys[keyVote], byOverride: "by an operator, not by a vote",
+		byExpiry: "because the time of the challenge is over", byUpgrade: "as in the room that this one follows",
+	}[f.Keys[keyBy]]
+	if f.Kind == KindRestore {
+		return "somebody was restored " + because
+	}
+	return "somebody was challenged " + because
 }
 
 func key[S ~string](room S, n events.Number) string {

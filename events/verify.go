@@ -36,6 +36,14 @@ const (
 	turnBytes = 4 << 20
 )
 
+// Verified is what a Verify has gone through.
+type Verified struct {
+	Facts    int      `json:"facts"`    // of the window and of the archive
+	Archived int      `json:"archived"` // how many of them
+	Buckets  []string `json:"buckets"`  // that were compared, in order
+	Keys     int      `json:"keys"`     // in them
+}
+
 // Verify replays the log into a scratch file and compares all buckets of the registered kinds with it, key by key. It
 // returns a *Difference, the first in the order of buckets and keys, if they are not the same, and any other error if
 // the log cannot be read or replayed. The scratch file is made in the folder dir (zero means the usual one for temporary
@@ -43,32 +51,39 @@ const (
 //
 // It sees one state of the store and blocks nobody; but as the store does not reuse what is deleted meanwhile, its file
 // may grow. It must not be called within a commit.
-func (b *Bus) Verify(ctx context.Context, dir string) (err error) {
+func (b *Bus) Verify(ctx context.Context, dir string) error {
+	_, err := b.Replay(ctx, dir)
+	return err
+}
+
+// Replay is Verify that also tells what it has gone through.
+func (b *Bus) Replay(ctx context.Context, dir string) (done Verified, err error) {
 	scratch, err := os.MkdirTemp(dir, "moot-verify-*")
 	if err != nil {
-		return fmt.Errorf("verify: %w", err)
+		return done, fmt.Errorf("verify: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	replayed, err := store.Open(store.Config{Path: filepath.Join(scratch, "replayed.db")})
 	if err != nil {
-		return fmt.Errorf("verify: %w", err)
+		return done, fmt.Errorf("verify: %w", err)
 	}
 	defer func() { err = errors.Join(err, replayed.Close()) }()
 	err = b.store.View(func(tx *store.Tx) error {
-		if err := b.replay(ctx, tx, replayed); err != nil {
+		if err := b.replay(ctx, tx, replayed, &done); err != nil {
 			return err
 		}
-		return replayed.View(func(other *store.Tx) error { return b.compare(ctx, tx, other) })
+		return replayed.View(func(other *store.Tx) error { return b.compare(ctx, tx, other, &done) })
 	})
 	if err != nil {
-		return fmt.Errorf("verify: %w", err)
+		return done, fmt.Errorf("verify: %w", err)
 	}
-	return nil
+	return done, nil
 }
 
 // replay folds the whole log, as tx sees it, into another store.
-func (b *Bus) replay(ctx context.Context, tx *store.Tx, into *store.Store) error {
+func (b *Bus) replay(ctx context.Context, tx *store.Tx, into *store.Store, done *Verified) error {
 	var turn []Fact
+	retired := getState(tx, lastRetired)
 	bytes := 0
 	flush := func() error {
 		err := into.Commit(lastTime, func(c *store.Commit) error {
@@ -85,6 +100,9 @@ func (b *Bus) replay(ctx context.Context, tx *store.Tx, into *store.Store) error
 	for f, err := range b.All(tx, 1) {
 		if err != nil {
 			return err
+		}
+		if done.Facts++; f.Seq <= retired {
+			done.Archived++
 		}
 		turn, bytes = append(turn, f), bytes+len(f.Payload)
 		if len(turn) < turnFacts && bytes < turnBytes {
@@ -113,7 +131,7 @@ func (b *Bus) again(c *store.Commit, f Fact) error {
 }
 
 // compare returns the first difference between the projections of two stores.
-func (b *Bus) compare(ctx context.Context, stands, replayed *store.Tx) error {
+func (b *Bus) compare(ctx context.Context, stands, replayed *store.Tx, done *Verified) error {
 	var buckets []store.Bucket
 	for _, k := range b.kinds {
 		buckets = append(buckets, k.Buckets...)
@@ -123,7 +141,8 @@ func (b *Bus) compare(ctx context.Context, stands, replayed *store.Tx) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if d := difference(stands.Range(bucket, "", ""), replayed.Range(bucket, "", "")); d != nil {
+		done.Buckets = append(done.Buckets, bucket.Name())
+		if d := difference(stands.Range(bucket, "", ""), replayed.Range(bucket, "", ""), &done.Keys); d != nil {
 			d.Bucket = bucket.Name()
 			return d
 		}
@@ -132,7 +151,7 @@ func (b *Bus) compare(ctx context.Context, stands, replayed *store.Tx) error {
 }
 
 // difference returns the first one between two buckets, nil if there is none.
-func difference(stands, replayed iter.Seq2[string, []byte]) *Difference {
+func difference(stands, replayed iter.Seq2[string, []byte], same *int) *Difference {
 	next, stop := iter.Pull2(replayed)
 	defer stop()
 	key, value, ok := next()
@@ -146,6 +165,7 @@ func difference(stands, replayed iter.Seq2[string, []byte]) *Difference {
 			return &Difference{Key: k, Stands: slices.Clone(v), Replayed: slices.Clone(value)}
 		}
 		key, value, ok = next()
+		*same++
 	}
 	if ok {
 		return &Difference{Key: key, Replayed: slices.Clone(value)}

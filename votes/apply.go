@@ -20,7 +20,7 @@ var errNoVote = errors.New("there is no such vote, or it takes no such fact")
 // voteKind is the kind of the facts about votes.
 func voteKind() events.Kind {
 	return events.Kind{
-		Name: KindVote, Version: 1, Apply: applyVote,
+		Name: KindVote, Version: 1, Describe: describeVote, Apply: applyVote,
 		Buckets: []store.Bucket{votes, openVotes, counters, counts, electorate, ballots, limits},
 	}
 }

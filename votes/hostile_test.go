@@ -319,3 +319,25 @@ func TestSeniorityGoesAlong(t *testing.T) {
 		t.Fatalf("%d may vote: %s", v.Size, w.heard())
 	}
 }
+
+// TestFloors: a room goes below the values of the configuration in nothing that makes a vote easier to win, and above them
+// in nothing that makes it easier to be in the way of one.
+func TestFloors(t *testing.T) {
+	w := newTown(t)
+	w.mods[person("mia")] = true
+	w.settle(lobby, "ann", "mia")
+	for _, line := range []string{
+		"votes.duration 11h", "votes.member 6d", "votes.active-days 1", "votes.voters 2", "votes.quorum 2", "votes.quorum-most 49",
+		"votes.quorum-share 5", "votes.least-yes 2", "votes.open 11", "votes.challenges 3", "votes.protected 6d", "votes.rest 6d",
+		"votes.restore-rest 4d", "votes.appeal 8d", "challenge.max 1h",
+	} {
+		w.heard()
+		w.say(lobby, "mia", "!moot room set "+line)
+		w.expect("cannot be set for")
+	}
+	w.view(func(tx *store.Tx) {
+		for k := range tx.Range(store.ScopedBucket("settings"), "", "") {
+			t.Errorf("it was set: %q", k)
+		}
+	})
+}

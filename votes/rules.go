@@ -10,8 +10,7 @@ import (
 
 const day = 24 * time.Hour
 
-// Rules are the numbers by which votes are held. Those of a vote are frozen when it opens. In a Config, zero means the
-// default, which stands behind each.
+// Rules are the numbers by which votes are held. Those of a vote are frozen when it opens. The default stands behind each.
 type Rules struct {
 	// Duration is how long a challenge or a restore runs: 24 hours.
 	Duration time.Duration `json:"duration"`
@@ -61,29 +60,6 @@ func DefaultRules() Rules {
 		Open: 10, Challenges: 2, Mine: 2,
 		Protected: 7 * day, Rest: 7 * day, RestoreRest: 3 * day, Appeal: 7 * day, Gone: 10 * day,
 	}
-}
-
-// filled returns the rules with the defaults in the place of zeros.
-func (r Rules) filled() Rules {
-	d := DefaultRules()
-	for _, p := range []struct{ at, def *time.Duration }{
-		{&r.Duration, &d.Duration}, {&r.Member, &d.Member}, {&r.ActiveWindow, &d.ActiveWindow}, {&r.Early, &d.Early},
-		{&r.Protected, &d.Protected}, {&r.Rest, &d.Rest}, {&r.RestoreRest, &d.RestoreRest}, {&r.Appeal, &d.Appeal}, {&r.Gone, &d.Gone},
-	} {
-		if *p.at == 0 {
-			*p.at = *p.def
-		}
-	}
-	for _, p := range []struct{ at, def *int }{
-		{&r.ActiveDays, &d.ActiveDays}, {&r.Voters, &d.Voters}, {&r.QuorumLeast, &d.QuorumLeast},
-		{&r.QuorumMost, &d.QuorumMost}, {&r.QuorumShare, &d.QuorumShare}, {&r.Part, &d.Part}, {&r.Of, &d.Of},
-		{&r.LeastYes, &d.LeastYes}, {&r.Open, &d.Open}, {&r.Challenges, &d.Challenges}, {&r.Mine, &d.Mine},
-	} {
-		if *p.at == 0 {
-			*p.at = *p.def
-		}
-	}
-	return r
 }
 
 // check tells what cannot be.

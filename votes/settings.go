@@ -20,7 +20,8 @@ const KindSetting = "setting"
 // SettingsConfig says what rooms may set.
 type SettingsConfig struct {
 	Bus *events.Bus
-	// Rules are those of a room that has set nothing; zeros mean the defaults.
+	// Rules are those of a room that has set nothing, and the floors of all others; those with nothing set mean
+	// DefaultRules.
 	Rules Rules
 	// ShortestVote is the floor of the duration of challenges and restores: zero means 12 hours. All other floors follow from
 	// Rules: a room may protect its people better than these do, never less.
@@ -39,7 +40,7 @@ type Settings struct {
 
 // NewSettings returns the settings, or what is wrong with the configuration.
 func NewSettings(c SettingsConfig) (*Settings, error) {
-	s := &Settings{bus: c.Bus, rules: c.Rules.filled()}
+	s := &Settings{bus: c.Bus, rules: cmp.Or(c.Rules, DefaultRules())}
 	if err := s.rules.check(); err != nil {
 		return nil, err
 	}
@@ -49,7 +50,9 @@ func NewSettings(c SettingsConfig) (*Settings, error) {
 
 // Kinds returns the kinds of facts about settings.
 func (s *Settings) Kinds() []events.Kind {
-	return []events.Kind{{Name: KindSetting, Version: 1, Apply: applySetting, Buckets: []store.Bucket{settings}}}
+	return []events.Kind{{
+		Name: KindSetting, Version: 1, Describe: describeSetting, Apply: applySetting, Buckets: []store.Bucket{settings},
+	}}
 }
 
 // settings holds what was set, in the form in which it is read.

@@ -43,6 +43,18 @@ const (
 	Void      tally.Outcome = "void"      // nobody could vote for too long
 )
 
+// Outcomes returns all outcomes that a vote can have, as facts name them.
+func Outcomes() []string {
+	all := []tally.Outcome{
+		tally.Passed, tally.Rejected, tally.NoQuorum, tally.Chosen, tally.Tied, tally.Unvoted, Cancelled, Withdrawn, Void,
+	}
+	words := make([]string, len(all))
+	for i, o := range all {
+		words[i] = string(o)
+	}
+	return words
+}
+
 // Vote is what is known of a vote.
 type Vote struct {
 	ID      uint64        `json:"id"`

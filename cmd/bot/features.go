@@ -3,6 +3,7 @@ package main
 import (
 	"iter"
 	"slices"
+	"time"
 
 	"moot/activity"
 	"moot/challenges"
@@ -38,7 +39,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
-	settings, err := votes.NewSettings(votes.SettingsConfig{Bus: bus})
+	settings, err := votes.NewSettings(votes.SettingsConfig{Bus: bus, Rules: voteRules(cfg.Votes), ShortestVote: cfg.Votes.ShortestDuration})
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +52,11 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	}
 	ballots, err := votes.New(votes.Config{
 		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Operators: cfg.Operators, Prefix: prefix,
+		Edits: map[protocol.Network]time.Duration{
+			"matrix": cfg.Votes.Edits, "discord": cfg.Votes.EditsDiscord, protocol.Console: consoleEdits,
+		},
+		Shortest: cfg.Votes.PollShortest, Longest: cfg.Votes.PollLongest, Runs: cfg.Votes.PollDuration,
+		Reading: cfg.Votes.Reading, Outage: cfg.Votes.Outage, Void: cfg.Votes.Void, SecretEvery: cfg.Votes.SecretEvery,
 	})
 	if err != nil {
 		return nil, err
@@ -60,9 +66,13 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 		return nil, err
 	}
 	list := standard.Commands(standard.Config{
-		Bus:       bus,
-		Version:   ownVersion(cfg.Name),
-		Outcomes:  outcomes(),
+		Bus:      bus,
+		Version:  ownVersion(cfg.Name),
+		Outcomes: outcomes(),
+		Filters: []standard.Filter{
+			{Key: "vote", Summary: "only what is about the vote of that number"},
+			{Key: "outcome", Summary: "only votes that ended so", Values: votes.Outcomes()},
+		},
 		Retention: cfg.Store.Retention,
 		Personal: []standard.Personal{
 			personalActivity(active),
@@ -95,6 +105,20 @@ func newInvites(cfg config.Config, bus *events.Bus) (*invites.Feature, error) {
 		OwnServer: c.OwnServer, Servers: c.Servers, People: c.People,
 		PerHour: c.PerHour, Alone: c.LeaveAlone, Greet: c.Greet, Name: cfg.Name, Prefix: cfg.Commands.Prefixes[0],
 	})
+}
+
+// consoleEdits is how far apart the edits of a message are in the terminal, where nothing but a line comes of one.
+const consoleEdits = 2 * time.Second
+
+// voteRules are the rules of a room that has set nothing.
+func voteRules(v config.Votes) votes.Rules {
+	return votes.Rules{
+		Duration: v.Duration, Member: v.Member, ActiveDays: v.ActiveDays, ActiveWindow: v.ActiveWindow, Voters: v.Voters,
+		QuorumLeast: v.Quorum, QuorumMost: v.QuorumMost, QuorumShare: v.QuorumShare, Part: v.YesPart, Of: v.YesOf,
+		LeastYes: v.LeastYes, Early: v.Early, Open: v.Open, Challenges: v.Challenges, Mine: v.PerPerson,
+		Protected: v.Protected, Rest: v.Rest, RestoreRest: v.RestoreRest, Appeal: v.Appeal, Gone: v.Gone,
+		ChallengeMax: v.ChallengeMax, Remind: v.Reminder,
+	}
 }
 
 // outcomes are the facts that everybody in a room may see.

@@ -18,6 +18,8 @@ import (
 type logFlags struct {
 	query  inspect.LogQuery
 	keys   []string
+	vote   string
+	result string
 	since  string
 	limit  int
 	follow bool
@@ -33,6 +35,8 @@ Facts are never changed; what the bot knows of votes and people follows from the
 		Example: `  bot log                                the last facts
   bot log --kind room --since 2d         what happened to rooms in the last two days
   bot log --room lobby --person ann      what ann did in the lobby
+  bot log --vote 3 --room lobby          what is known of a vote
+  bot log --outcome passed --person ann  the votes about or by ann that passed
   bot log --key what=kicked --json       as JSON, one fact a line
   bot log --follow                       and then those that come`,
 		Args: noArgs,
@@ -47,6 +51,8 @@ Facts are never changed; what the bot knows of votes and people follows from the
 	flags.StringVar(&f.query.Kind, "kind", "", "only facts of this `KIND`, such as room")
 	flags.StringVar(&f.query.Room, "room", "", "only facts of this `ROOM`, by id or name")
 	flags.StringVar(&f.query.Person, "person", "", "only facts about this `PERSON`, by id")
+	flags.StringVar(&f.vote, "vote", "", "only facts about the vote of this `NUMBER`; votes are numbered by room")
+	flags.StringVar(&f.result, "outcome", "", "only votes that ended with this `OUTCOME`, such as passed or no-quorum")
 	flags.StringArrayVar(&f.keys, "key", nil, "only facts with this `KEY=VALUE`; may be given several times")
 	flags.StringVar(&f.since, "since", "", "only facts since this `TIME`: 2h, 3d, 2026-11-21, \"2026-11-21 08:00\" (UTC)")
 	flags.IntVar(&f.limit, "limit", 0, "the last `N` facts (otherwise history in [events], or all with --since)")
@@ -61,6 +67,15 @@ func (f *logFlags) resolve(limited bool) error {
 		key, value, ok := strings.Cut(k, "=")
 		if !ok || key == "" || value == "" {
 			return usageErrorf("--key %q: write KEY=VALUE, such as what=joined.", k)
+		}
+		if f.query.Keys == nil {
+			f.query.Keys = map[string]string{}
+		}
+		f.query.Keys[key] = value
+	}
+	for key, value := range map[string]string{"vote": strings.TrimPrefix(f.vote, "#"), "outcome": f.result} {
+		if value == "" {
+			continue
 		}
 		if f.query.Keys == nil {
 			f.query.Keys = map[string]string{}

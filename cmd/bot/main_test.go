@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "say": say, "stop": stop, "heard": heard,
-			"hold": hold, "newer": newer, "bury": bury,
+			"hold": hold, "newer": newer, "bury": bury, "spoil": spoil,
 		},
 	})
 }
@@ -168,6 +168,19 @@ func newer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(s.Commit(time.Now(), func(c *store.Commit) error {
 		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
 			tx.Put(store.SharedBucket("meta"), "schema", []byte(store.Number(99)))
+			return nil
+		})
+	}))
+	ts.Check(s.Close())
+}
+
+// spoil FOLDER changes what the bot knows of votes behind the back of the log.
+func spoil(ts *testscript.TestScript, neg bool, args []string) {
+	s := openStore(ts, args[0])
+	const room protocol.RoomID = "console:lobby"
+	ts.Check(s.Commit(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), func(c *store.Commit) error {
+		return c.Run(protocol.Scope(room), protocol.Ref{}, func(tx *store.Tx) error {
+			tx.Put(store.ScopedBucket("votes-last"), string(room), []byte(store.Number(7)))
 			return nil
 		})
 	}))

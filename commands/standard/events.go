@@ -16,6 +16,17 @@ import (
 )
 
 func (conf Config) events() *commands.Command {
+	params := []commands.Param{
+		{Name: "kind", Kind: commands.Word, Flag: true, Summary: "only what is of that kind", Complete: conf.completeKind},
+		{Name: "person", Kind: commands.Person, Flag: true, Outside: true, Summary: "only what is about that person"},
+	}
+	for _, f := range conf.Filters {
+		p := commands.Param{Name: f.Key, Kind: commands.Word, Flag: true, Summary: f.Summary}
+		if f.Values != nil {
+			p.Kind, p.Choices = commands.Choice, f.Values
+		}
+		params = append(params, p)
+	}
 	return &commands.Command{
 		Name:    "events",
 		Summary: "lists what has happened in the room, the last first",
@@ -23,12 +34,8 @@ func (conf Config) events() *commands.Command {
 			"It holds no messages.",
 		Where:      commands.NeedsRoom,
 		Visibility: commands.Private,
-		Params: []commands.Param{
-			{Name: "kind", Kind: commands.Word, Flag: true, Summary: "only what is of that kind", Complete: conf.completeKind},
-			{Name: "person", Kind: commands.Person, Flag: true, Outside: true, Summary: "only what is about that person"},
-			pages(),
-		},
-		Examples: []string{"events", "events --kind room --page 2"},
+		Params:     append(params, pages()),
+		Examples:   []string{"events", "events --kind room --page 2"},
 		Run: func(c *commands.Call) error {
 			facts, flags, err := conf.listed(c)
 			if err != nil {
@@ -64,6 +71,17 @@ func (conf Config) listed(c *commands.Call) (facts iter.Seq2[events.Fact, error]
 		who, _ := c.Somebody("person")
 		want.Filters[events.KeyPerson] = conf.Bus.Lookup(c.Tx, who.User).String()
 		flags += "--person " + string(who.User) + " "
+	}
+	for _, f := range conf.Filters {
+		if !c.Has(f.Key) {
+			continue
+		}
+		value := strings.TrimPrefix(c.Word(f.Key), "#")
+		if protocol.CheckID(value) != nil {
+			return nil, "", commands.Sorryf("%s cannot be the value of %s.", protocol.Quoted(value, 40), f.Key)
+		}
+		want.Filters[f.Key] = value
+		flags += "--" + f.Key + " " + value + " "
 	}
 	if c.Role >= commands.Moderator {
 		return conf.Bus.Matching(c.Tx, want), flags, nil

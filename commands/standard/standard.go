@@ -29,6 +29,8 @@ type Config struct {
 	// Outcomes are the facts that everybody in a room may see, by kind and keys; the scope is added. All others are seen by
 	// moderators and by those whom they name.
 	Outcomes []events.Query
+	// Filters are the keys of facts by which the events of a room can be filtered, beside kind and person. Each is a flag.
+	Filters []Filter
 	// Personal is what features store about people, beside what this package knows of. It is shown in this order.
 	Personal []Personal
 	// Sanctioned tells whether something stands against a person by which they have to be recognised even when they are
@@ -38,6 +40,13 @@ type Config struct {
 	RoomCommands []*commands.Command
 	// Retention is for how long the bot remembers what it has handled, as it is told to people; zero means 60 days.
 	Retention time.Duration
+}
+
+// Filter is a key of facts as a flag.
+type Filter struct {
+	Key     string // its name is that of the flag too
+	Summary string
+	Values  []string // those that there are; nil means any word
 }
 
 // Commands returns the commands, in the order in which help shows them.

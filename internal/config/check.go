@@ -32,6 +32,7 @@ func (d *decoder) check(c *Config) {
 		d.complain([]string{"commands", "max_age"}, "max_age in [commands]: it is longer than retention in [store] (%q), after which the bot cannot tell whether it has seen a command before",
 			FormatDuration(c.Store.Retention))
 	}
+	d.votes(c)
 }
 
 // people finds what is wrong with a list of people.

@@ -36,6 +36,7 @@ type Config struct {
 	Commands Commands `toml:"commands"`
 	Events   Events   `toml:"events"`
 	Store    Store    `toml:"store"`
+	Votes    Votes    `toml:"votes"`
 	Privacy  Privacy  `toml:"privacy"`
 	Console  Console  `toml:"console"`
 	Invites  Invites  `toml:"invites"`
@@ -136,6 +137,7 @@ func Default() Config {
 		},
 		Events: Events{Window: 10 * day, History: 256},
 		Store:  Store{Retention: 60 * day, LockTimeout: 5 * time.Second},
+		Votes:  defaultVotes(),
 		Invites: Invites{
 			OwnServer: true, Servers: []string{}, People: []protocol.UserID{}, PerHour: 10, Greet: true, LeaveAlone: day,
 		},

@@ -102,6 +102,11 @@ func (c *Client) Check(ctx context.Context, q inspect.CheckQuery) ([]inspect.Fin
 	return ask[[]inspect.Finding](ctx, c, doCheck, q)
 }
 
+// Verify replays the log of facts and compares what it gives with what the bot knows.
+func (c *Client) Verify(ctx context.Context) (inspect.Verified, error) {
+	return ask[inspect.Verified](ctx, c, doVerify, struct{}{})
+}
+
 // Status says how the bot is, or that none runs.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return ask[Status](ctx, c, doStatus, struct{}{})

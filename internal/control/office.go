@@ -53,6 +53,7 @@ const (
 	doRetry  = "retry"
 	doDrop   = "drop"
 	doCheck  = "check"
+	doVerify = "verify"
 	doStatus = "status"
 )
 
@@ -99,6 +100,7 @@ var handlers = map[string]handler{
 	doCheck: one(func(ctx context.Context, o *Office, q inspect.CheckQuery) ([]inspect.Finding, error) {
 		return o.Desk.Check(ctx, q)
 	}),
+	doVerify: one(func(ctx context.Context, o *Office, _ struct{}) (inspect.Verified, error) { return o.Desk.Verify(ctx) }),
 	doStatus: one(func(_ context.Context, o *Office, _ struct{}) (Status, error) { return o.Status(), nil }),
 	doRetry: one(func(ctx context.Context, o *Office, q Letter) (Done, error) {
 		text, err := o.Retry(ctx, q.ID)

@@ -2,9 +2,7 @@ package inspect
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -90,13 +88,12 @@ func (d *Desk) integrity(q CheckQuery) Finding {
 // replay makes all that the bot knows from its facts again, and compares.
 func (d *Desk) replay(ctx context.Context) Finding {
 	const what = "replay"
-	err := d.Bus.Verify(ctx, filepath.Dir(d.Store.Path()))
-	var diff *events.Difference
+	v, err := d.Verify(ctx)
 	switch {
-	case errors.As(err, &diff):
-		return Finding{Fail, what, diff.Error(), "report this as a fault of moot, with this line"}
 	case err != nil:
 		return Finding{Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "put back the last good backup of the data folder"}
+	case v.Difference != "":
+		return Finding{Fail, what, v.Difference, "report this as a fault of moot, with this line"}
 	}
 	return Finding{OK, what, "the facts give exactly what the bot knows", ""}
 }
