@@ -28,14 +28,15 @@ var directions = map[string][]string{
 	"commands":              {"events", "outbox", "protocol", "rooms", "store"},
 	"commands/standard":     {"commands", "events", "outbox", "protocol", "rooms", "store"},
 	"activity":              {"events", "protocol", "rooms", "store"},
-	"internal/bot":          {"events", "internal/failpoint", "outbox", "protocol", "rooms", "store"},
+	"internal/bot":          {"events", "internal/failpoint", "outbox", "protocol", "rooms", "sealed", "store"},
 	"internal/failpoint":    {},
 	"internal/config":       {".", "protocol"},
-	"internal/inspect":      {"events", "outbox", "protocol", "rooms", "store"},
+	"internal/inspect":      {"events", "outbox", "protocol", "rooms", "sealed", "store"},
 	"internal/control":      {"events", "internal/inspect", "protocol", "store"},
 	"cmd/bot":               {"*"},
 
 	"protocol/matrix/account": {"protocol"},
+	"sealed":                  {"outbox", "protocol", "rooms", "store"},
 
 	"votes":       {"commands", "events", "outbox", "protocol", "rooms", "store", "votes/tally"},
 	"votes/tally": {},

@@ -133,7 +133,13 @@ func (a *asked) obey() (Outcome, error) {
 	}
 	if age := a.config.MaxAge; a.ev.Backlog && !a.node.Ageless && !a.ev.Time.IsZero() && a.tx.Now().Sub(a.ev.Time) > age {
 		a.remember()
-		return ignored(fmt.Sprintf("older than %s", age))
+		reason := fmt.Sprintf("older than %s", age)
+		if a.ev.Late {
+			// It was said that it could not be read, or nothing was; now there is something to say.
+			m := a.mistake(reason+" when its key came", "I could read this only now, and it is too old to be done without asking. Give the command again if it still holds.")
+			return a.refuse(m)
+		}
+		return ignored(reason)
 	}
 	switch wait, first := a.turn(); {
 	case wait > 0 && !first:

@@ -11,7 +11,7 @@ import (
 var (
 	bodies = newSet[Body](Message{}, Edit{}, Deletion{}, ReactionAdded{}, ReactionRemoved{}, ReactionSet{},
 		MemberChange{}, MemberList{}, RoomChange{}, VoicePresence{}, Invocation{}, Receipt{}, Answer{}, DirectRoom{},
-		Restrained{}, Gap{}, Timer{}, Internal{}, Malformed{}, Other{})
+		Restrained{}, Gap{}, Timer{}, Internal{}, Sealed{}, Malformed{}, Other{})
 	changes = newSet[Change](Renamed{}, Realiased{}, TopicChanged{}, EncryptionEnabled{}, Upgraded{},
 		PowersChanged{}, Available{})
 	acts  = newSet[Act](Say{}, Whisper{}, Revise{}, React{}, Redact{})

@@ -19,6 +19,8 @@ type Event struct {
 	History bool
 	// Backlog marks what was caught up after a pause. Only there does the age of a command matter.
 	Backlog bool
+	// Late marks what could be read only some time after it came, because its key was late. An adapter leaves it alone.
+	Late bool
 	// Handle is what the adapter needs to answer this event in the network's own manner (the token of a Discord
 	// interaction). It is opaque to everyone else and copied into the answers.
 	Handle string
@@ -269,6 +271,14 @@ type Internal struct {
 	Data []byte
 }
 
+// Sealed is an event that cannot be read, because its key has not come. It is recorded as waiting for its key, and handled
+// once the adapter hands it over again, opened, under the same room and id.
+type Sealed struct {
+	Session string // the key that is missing, as the network names it
+	Content []byte // the event as it came; opaque to all but the adapter
+	Reason  string // why the key is missing, where the network says so
+}
+
 // Malformed is an event of the network that breaks the rules of the network. Check refuses it, so that its
 // disposition tells why nothing came of it.
 type Malformed struct {
@@ -299,6 +309,7 @@ func (Restrained) body()      {}
 func (Gap) body()             {}
 func (Timer) body()           {}
 func (Internal) body()        {}
+func (Sealed) body()          {}
 func (Malformed) body()       {}
 func (Other) body()           {}
 
@@ -349,6 +360,11 @@ func checkBody(b Body, network Network) error {
 	case nil:
 		return ErrNoBody
 	case Message, VoicePresence, Invocation, Receipt, Gap, Other:
+		return nil
+	case Sealed:
+		if len(b.Content) == 0 || len(b.Content) > MaxSealed {
+			return fmt.Errorf("%w: it has %d bytes", ErrSealed, len(b.Content))
+		}
 		return nil
 	case Malformed:
 		return fmt.Errorf("%w: %s: %s", ErrMalformed, Shorten(OneLine(b.Kind), 60), Shorten(OneLine(b.Reason), 200))

@@ -34,6 +34,10 @@ const Separator = "\x1f"
 // Format"); the rest is room for the name of the network and for ids that adapters derive.
 const MaxID = 512
 
+// MaxSealed is how many bytes an event may have that waits for its key. A Matrix event has at most 65,536 (Client-Server
+// API, "Size limits").
+const MaxSealed = 64 << 10
+
 // Errors of Event.Check and CheckID.
 var (
 	ErrEmptyID     = errors.New("identifier is empty")
@@ -45,6 +49,7 @@ var (
 	ErrNoBody      = errors.New("event has no body")
 	ErrUnknownBody = errors.New("unknown kind of body")
 	ErrMembership  = errors.New("unknown membership")
+	ErrSealed      = errors.New("sealed event is empty or too long")
 	ErrMalformed   = errors.New("it breaks the rules of its network")
 )
 

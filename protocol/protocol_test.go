@@ -24,8 +24,9 @@ func TestEventsSurviveJSON(t *testing.T) {
 		DirectRoom{User: "console:ann", Room: "console:dm"}, Restrained{User: "console:ann", On: true, Until: at, Refused: RefusedPower},
 		Gap{From: at, Until: at, Lost: []string{"edits"}}, Timer{Name: "n", Data: []byte{0, 1}}, Internal{Kind: "k", Data: []byte("d")},
 		Malformed{Kind: "m.room.message", Reason: "no text"}, Other{Kind: "m.sticker"},
+		Sealed{Session: "s", Content: []byte(`{"a": 1}`), Reason: "withheld"},
 	} {
-		want := Event{Room: "console:lobby", Place: "p", ID: "e", Sender: "console:ann", Time: at, Private: true, Backlog: true, Handle: "h", Body: body}
+		want := Event{Room: "console:lobby", Place: "p", ID: "e", Sender: "console:ann", Time: at, Private: true, Backlog: true, Late: true, Handle: "h", Body: body}
 		data, err := json.Marshal(want)
 		if err != nil {
 			t.Fatalf("%s: %v", KindOf(body), err)
@@ -38,8 +39,8 @@ func TestEventsSurviveJSON(t *testing.T) {
 			t.Errorf("%s: %s", data, d)
 		}
 	}
-	if len(bodies.byName) != 20 {
-		t.Errorf("%d kinds of body, of which this test knows 20", len(bodies.byName))
+	if len(bodies.byName) != 21 {
+		t.Errorf("%d kinds of body, of which this test knows 21", len(bodies.byName))
 	}
 }
 

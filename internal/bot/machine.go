@@ -56,9 +56,10 @@ type Machine struct {
 	lanes    *lanes
 	outbox   *outbox.Dispatcher
 	sweep    sweep
-	retries  []uint64 // dead letters that are to be tried again
-	reacting bool     // whether reactors may have facts to read
-	ending   bool     // whether no attempt may begin any more
+	up       map[protocol.Network]time.Time // since when each network is in reach
+	retries  []uint64                       // dead letters that are to be tried again
+	reacting bool                           // whether reactors may have facts to read
+	ending   bool                           // whether no attempt may begin any more
 }
 
 // Input is something that a Step takes: one of the types below.
@@ -123,7 +124,7 @@ func NewMachine(c MachineConfig) (*Machine, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Machine{MachineConfig: c, lanes: newLanes(), outbox: outbox.NewDispatcher(), reacting: true}
+	m := &Machine{MachineConfig: c, lanes: newLanes(), up: map[protocol.Network]time.Time{}, outbox: outbox.NewDispatcher(), reacting: true}
 	err := c.Store.View(func(tx *store.Tx) error {
 		m.outbox.Load(tx)
 		for l := range tx.Letters(0) {

@@ -9,6 +9,7 @@ import (
 	"moot/events"
 	"moot/protocol"
 	"moot/rooms"
+	"moot/sealed"
 	"moot/store"
 )
 
@@ -43,6 +44,7 @@ func (s *step) take(in Input) {
 		s.answered(in)
 	case Online:
 		s.outbox.SetOnline(in.Network, in.Up)
+		s.reached(in.Network, in.Up)
 		for _, f := range s.Features {
 			if w, ok := f.(Watcher); ok && s.failed == nil {
 				s.failed = w.Online(s.c, in.Network, in.Up)
@@ -86,6 +88,8 @@ func (s *step) event(q queued) {
 	switch seen := s.c.Seen(ev.Room, ev.ID); {
 	case seen.Disposition != store.Unseen && seen.Disposition != store.Waiting:
 		s.Log.Debug("an event was delivered again", "room", ev.Room, "event", ev.ID, "disposition", seen.Disposition)
+	case seen.Disposition == store.Waiting:
+		s.late(q)
 	case q.bad != nil:
 		s.Log.Warn("an event was refused", "room", ev.Room, "event", ev.ID, "err", q.bad)
 		s.c.Record(ev.Room, ev.ID, store.Refused, q.bad.Error())
@@ -125,6 +129,10 @@ func (s *step) stages(ev protocol.Event, letter *store.Letter) (out Outcome, cor
 		if ignored != "" {
 			return Outcome{store.Ignored, ignored}, false, nil
 		}
+	}
+	if _, ok := ev.Body.(protocol.Sealed); ok {
+		out, err := s.seal(ev)
+		return out, true, err
 	}
 	if r, ok := ev.Body.(protocol.Receipt); ok {
 		if s.c.Read().Sent(r.Key).State == "" {
@@ -210,6 +218,7 @@ func (s *step) core(ev protocol.Event) (ignored string, err error) {
 
 // leave ends what waits to be sent to a room.
 func (s *step) leave(room protocol.RoomID) {
+	s.letGo(room)
 	s.enqueued()
 	s.answers(s.outbox.LeaveRoom(s.c, room))
 }
@@ -332,6 +341,9 @@ func (s *step) timers() {
 
 func (s *step) timed(ev protocol.Event, scope protocol.Scope) error {
 	t := ev.Body.(protocol.Timer)
+	if t.Name == sealed.Timer {
+		return s.unsealed(ev, scope)
+	}
 	return s.run(scope, ev.Ref(), t.Name, func(tx *store.Tx) error {
 		if ok, err := rooms.Timed(tx, t); ok || err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"moot/events"
 	"moot/protocol"
 	"moot/rooms"
+	"moot/sealed"
 	"moot/store"
 )
 
@@ -63,6 +64,7 @@ func (d *Desk) Check(ctx context.Context, q CheckQuery) ([]Finding, error) {
 			found = append(found, gapLines(tx, d.Bus)...)
 		}
 		found = append(found, deadLine(tx))
+		found = append(found, sealedLines(tx)...)
 		found = append(found, outboxLines(tx)...)
 		found = append(found, roomLines(tx)...)
 		if d.Features != nil {
@@ -158,6 +160,15 @@ func deadLine(tx *store.Tx) Finding {
 		text += fmt.Sprintf("; %d will be tried again", retry)
 	}
 	return Finding{Warn, "dead letters", text, "bot dead lists them, bot dead retry ID tries one again, bot dead drop ID lets it go"}
+}
+
+func sealedLines(tx *store.Tx) []Finding {
+	n := sealed.Count(tx, maxCount)
+	if n == 0 {
+		return nil
+	}
+	return []Finding{{Warn, "encryption", fmt.Sprintf("%s for the key that opens it", count(n, "event waits", "events wait")),
+		"wait: a key may be late; the room is told of those whose key never comes"}}
 }
 
 func outboxLines(tx *store.Tx) []Finding {
