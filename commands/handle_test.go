@@ -297,3 +297,21 @@ func TestALargeRoomKnowsPeopleByIDOnly(t *testing.T) {
 		t.Errorf("the last page is %.200q", a.text())
 	}
 }
+
+// A command that could be read only when it was too old is not done, and whoever gave it hears so.
+func TestLateCommands(t *testing.T) {
+	w := newWorld(t)
+	w.room("console:lobby", "lobby", "ann", "ben")
+	ask := func(age time.Duration, late bool) answer {
+		return w.event(protocol.Event{Room: "console:lobby", Sender: ann, Time: w.now.Add(-age), Backlog: true, Late: late, Body: protocol.Message{Text: "!moot ping"}})
+	}
+	if a := ask(time.Minute, true); a.text() != "pong" {
+		t.Errorf("a command of a minute ago is answered %q", a.text())
+	}
+	if a := ask(time.Hour, true); !strings.HasPrefix(a.text(), "I could read this only now") || a.outcome.Disposition != store.Handled {
+		t.Errorf("a command of an hour ago is %v, answered %q", a.outcome, a.text())
+	}
+	if a := ask(time.Hour, false); a.text() != "" || a.outcome.Disposition != store.Ignored {
+		t.Errorf("one whose key was there is %v, answered %q", a.outcome, a.text())
+	}
+}
