@@ -35,6 +35,7 @@ var directions = map[string][]string{
 	"internal/control":      {"events", "internal/inspect", "protocol", "store"},
 	"cmd/bot":               {"*"},
 
+	"protocol/matrix":         {"protocol"},
 	"protocol/matrix/account": {"protocol"},
 	"sealed":                  {"outbox", "protocol", "rooms", "store"},
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/mattn/go-isatty"
@@ -10,6 +11,7 @@ import (
 	"moot/internal/config"
 	"moot/protocol"
 	"moot/protocol/console"
+	"moot/store"
 )
 
 // networks are the connections of a bot, and the world of the console where it is one of them.
@@ -21,11 +23,14 @@ type networks struct {
 }
 
 // openNetworks opens what is configured. The caller holds the lock on the data folder.
-func (a *app) openNetworks(cfg config.Config, f runFlags) (*networks, error) {
+func (a *app) openNetworks(cfg config.Config, f runFlags, st *store.Store, log *slog.Logger) (*networks, error) {
 	n := &networks{}
 	if f.pipe {
 		n.adapters = append(n.adapters, console.NewPipe(a.in, a.out))
 		return n, nil
+	}
+	if cfg.Matrix.Enabled() {
+		n.adapters = append(n.adapters, a.openMatrix(cfg, st, log))
 	}
 	if !usesConsole(cfg, f) {
 		return n, nil

@@ -86,7 +86,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	}
 
 	// The networks.
-	nets, err := a.openNetworks(cfg, f)
+	nets, err := a.openNetworks(cfg, f, st, log)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,232 @@
+package matrix
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"moot/protocol"
+)
+
+// Ask implements protocol.Adapter.
+func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.Attempt) (protocol.Body, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r, err := a.running(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done := r.within(ctx)
+	defer done()
+	if want, ok := ask.Want.(protocol.AskDirectRoom); ok {
+		room, err := r.directRoom(ctx, want.User)
+		if err != nil {
+			return nil, err
+		}
+		return protocol.DirectRoom{User: want.User, Room: room}, nil
+	}
+	if ask.Room.Network() != Network || !isRoom(ask.Room.Local()) {
+		return nil, final("%w: %q is no room of Matrix", protocol.ErrGone, ask.Room)
+	}
+	switch want := ask.Want.(type) {
+	case protocol.AskMembers:
+		return r.memberList(ctx, ask.Room)
+	case protocol.AskReactions:
+		target := orElse(want.Target, attempt.Original.Event)
+		if target == "" {
+			return nil, final("%w: the message whose reactions are asked for", protocol.ErrGone)
+		}
+		return r.reactionSet(ctx, ask.Room, target)
+	case protocol.AskJoin:
+		return nil, r.join(ctx, ask.Room)
+	case protocol.AskLeave:
+		return nil, r.leave(ctx, ask.Room, want.Reason)
+	}
+	return nil, final("Matrix does not know how to %s", protocol.KindOf(ask.Want))
+}
+
+// memberList reads who is in a room, and what they may do there.
+func (r *run) memberList(ctx context.Context, room protocol.RoomID) (protocol.Body, error) {
+	var joined struct {
+		Joined map[string]struct {
+			Name word `json:"display_name"`
+		} `json:"joined"`
+	}
+	if err := r.members.wait(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.request(ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "joined_members"}, nil, nil, &joined); err != nil {
+		return nil, r.failure(ctx, "read the members of "+string(room), room, err)
+	}
+	may, err := r.powers(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	list := protocol.MemberList{Last: true, Members: make([]protocol.Member, 0, len(joined.Joined))}
+	for u, m := range joined.Joined {
+		if !isUser(u) {
+			r.log.Warn("a member of a room has an id that cannot be used", "room", room, "user", protocol.Shorten(u, 100))
+			continue
+		}
+		user, self := userID(id.UserID(u)), u == string(r.self)
+		name := string(m.Name)
+		if protocol.OneLine(name) == "" {
+			name = user.Local()
+		}
+		list.Members = append(list.Members, protocol.Member{User: user, Name: name, Bot: self, Self: self, Power: may.of(u)})
+	}
+	return list, nil
+}
+
+// powers asks who may do what in a room.
+func (r *run) powers(ctx context.Context, room protocol.RoomID) (powers, error) {
+	var content object
+	path := mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "state", event.StatePowerLevels.Type}
+	err := r.request(ctx, http.MethodGet, path, nil, nil, &content)
+	missing := isCode(err, mautrix.MNotFound)
+	if err != nil && !missing {
+		return powers{}, r.failure(ctx, "read the powers in "+string(room), room, err)
+	}
+	may := readPowers(content)
+	if strings.Contains(room.Local(), ":") && !missing {
+		return may, nil
+	}
+	// Where nobody says otherwise, and from room version 12 on in any case, who has made the room may do everything.
+	var created struct {
+		Sender  word `json:"sender"`
+		Content struct {
+			Creator    word  `json:"creator"`
+			Additional words `json:"additional_creators"`
+		} `json:"content"`
+	}
+	path = mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "state", event.StateCreate.Type}
+	if err := r.request(ctx, http.MethodGet, path, url.Values{"format": {"event"}}, nil, &created); err != nil {
+		if isCode(err, mautrix.MNotFound) {
+			return may, nil
+		}
+		return powers{}, r.failure(ctx, "read who has made "+string(room), room, err)
+	}
+	may.creators = map[string]bool{}
+	for _, u := range append(created.Content.Additional, string(created.Sender), string(created.Content.Creator)) {
+		if isUser(u) {
+			may.creators[u] = true
+		}
+	}
+	return may, nil
+}
+
+// listed reads who has a membership in a room.
+func (r *run) listed(ctx context.Context, room protocol.RoomID, membership string) ([]id.UserID, error) {
+	if err := r.members.wait(ctx); err != nil {
+		return nil, err
+	}
+	var resp struct {
+		Chunk []object `json:"chunk"`
+	}
+	path := mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "members"}
+	if err := r.request(ctx, http.MethodGet, path, url.Values{"membership": {membership}}, nil, &resp); err != nil {
+		return nil, r.failure(ctx, "read the members of "+string(room), room, err)
+	}
+	var out []id.UserID
+	for _, ev := range readEvents(resp.Chunk) {
+		if ev.is(event.StateMember) && isUser(ev.state()) && membershipOf(ev.Content) == membership {
+			out = append(out, id.UserID(ev.state()))
+		}
+	}
+	return out, nil
+}
+
+// maxReactions is how many reactions to one message are read.
+const maxReactions = 100_000
+
+// reactionSet reads the reactions to a message (Client-Server API, "Relationships API").
+func (r *run) reactionSet(ctx context.Context, room protocol.RoomID, target protocol.EventID) (protocol.Body, error) {
+	set := protocol.ReactionSet{Target: target}
+	err := r.reactions(ctx, room, target, func(one protocol.Reaction) {
+		if len(set.Reactions) < maxReactions {
+			set.Reactions = append(set.Reactions, one)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+func (r *run) reactions(ctx context.Context, room protocol.RoomID, target protocol.EventID, each func(protocol.Reaction)) error {
+	path := mautrix.ClientURLPath{"v1", "rooms", mxRoom(room), "relations", mxEvent(target), "m.annotation", event.EventReaction.Type}
+	in := reader{self: r.self, room: room}
+	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
+	for range maxPages {
+		var resp struct {
+			Chunk []object `json:"chunk"`
+			Next  word     `json:"next_batch"`
+		}
+		if err := r.request(ctx, http.MethodGet, path, query, nil, &resp); err != nil {
+			return r.failure(ctx, "read the reactions in "+string(room), room, err)
+		}
+		for _, ev := range readEvents(resp.Chunk) {
+			c, ok := readMessage(ev.Content)
+			if !ok || !isUser(string(ev.Sender)) || string(ev.Type) != event.EventReaction.Type {
+				continue
+			}
+			if a, ok := in.reaction(ev, c.relates).(protocol.ReactionAdded); ok && a.Target == target {
+				each(protocol.Reaction{
+					User: userID(id.UserID(ev.Sender)), Reaction: a.Reaction, Event: protocol.EventID(bounded(string(ev.ID))), Bot: a.Bot,
+				})
+			}
+		}
+		if resp.Next == "" || string(resp.Next) == query.Get("from") {
+			return nil
+		}
+		query.Set("from", string(resp.Next))
+	}
+	return nil
+}
+
+// ownReaction finds a reaction of the bot that stands already.
+func (r *run) ownReaction(ctx context.Context, room protocol.RoomID, target protocol.EventID, reaction string) (ref protocol.Ref, err error) {
+	err = r.reactions(ctx, room, target, func(one protocol.Reaction) {
+		if one.Bot && one.Reaction == reaction {
+			ref = protocol.Ref{Room: room, Event: one.Event}
+		}
+	})
+	return ref, err
+}
+
+// join joins a room, by the servers that are known to be in it. Being there already is no error.
+func (r *run) join(ctx context.Context, room protocol.RoomID) error {
+	r.mu.Lock()
+	via := r.via[room]
+	r.mu.Unlock()
+	query := url.Values{}
+	for _, s := range via {
+		query.Add("server_name", s) // until Matrix 1.12
+		query.Add("via", s)
+	}
+	err := r.request(ctx, http.MethodPost, mautrix.ClientURLPath{"v3", "join", mxRoom(room)}, query, struct{}{}, nil)
+	if isCode(err, mautrix.MForbidden) {
+		return final("the bot may not join %s: %w", room, err)
+	}
+	return r.failure(ctx, "join "+string(room), "", err)
+}
+
+// leave leaves a room, or turns its invitation down. Not being there is no error.
+func (r *run) leave(ctx context.Context, room protocol.RoomID, reason string) error {
+	body := map[string]any{}
+	if reason != "" {
+		body["reason"] = reason
+	}
+	err := r.request(ctx, http.MethodPost, mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "leave"}, nil, body, nil)
+	if isCode(err, mautrix.MForbidden, mautrix.MNotFound) && !r.isIn(ctx, room) {
+		return nil
+	}
+	return r.failure(ctx, "leave "+string(room), "", err)
+}

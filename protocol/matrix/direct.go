@@ -1,0 +1,233 @@
+package matrix
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"moot/protocol"
+)
+
+// directRooms is m.direct: the rooms that are private conversations, by the person.
+type directRooms map[id.UserID][]id.RoomID
+
+func newDirectRooms(content map[id.UserID]words) directRooms {
+	d := directRooms{}
+	for user, rooms := range content {
+		if !isUser(string(user)) {
+			continue
+		}
+		for _, room := range rooms {
+			if isRoom(room) {
+				d.add(user, id.RoomID(room))
+			}
+		}
+	}
+	return d
+}
+
+// add adds a room and tells whether it is new. The newest stands last.
+func (d directRooms) add(user id.UserID, room id.RoomID) bool {
+	if slices.Contains(d[user], room) {
+		return false
+	}
+	d[user] = append(d[user], room)
+	return true
+}
+
+// merge adds what another program of the account has added.
+func (d directRooms) merge(other directRooms) {
+	for user, rooms := range other {
+		for _, room := range rooms {
+			d.add(user, room)
+		}
+	}
+}
+
+func (d directRooms) has(room id.RoomID) bool {
+	for _, rooms := range d {
+		if slices.Contains(rooms, room) {
+			return true
+		}
+	}
+	return false
+}
+
+// learnDirect keeps that a room which the bot has just joined is a private conversation, where its invitation said so,
+// or the bot has made it for one.
+func (r *run) learnDirect(room id.RoomID, join *rawEvent, events []*rawEvent) {
+	var with id.UserID
+	before, _ := memberOf(join.before())
+	for _, ev := range events {
+		if !ev.is(event.StateMember) || !isUser(ev.state()) {
+			continue
+		}
+		content, _ := memberOf(ev.Content)
+		switch {
+		case ev.state() == string(r.self) && content.Membership == "invite" && bool(content.Direct) && ev.Sender != word(r.self):
+			with = id.UserID(ev.Sender)
+		case ev.state() != string(r.self) && bool(content.Direct) && ev.Sender == word(r.self):
+			with = id.UserID(ev.state())
+		case ev.state() != string(r.self) && bool(before.Direct) && content.Membership == "join" && with == "":
+			with = id.UserID(ev.state())
+		}
+	}
+	if with == "" || !isUser(string(with)) {
+		return
+	}
+	r.begin(func(ctx context.Context) { r.remember(ctx, with, room) })
+}
+
+// remember writes a private conversation to m.direct. Where that fails it is known for this run, and afterwards by having
+// two members and no name.
+func (r *run) remember(ctx context.Context, user id.UserID, room id.RoomID) {
+	r.saving.Lock()
+	defer r.saving.Unlock()
+	r.mu.Lock()
+	fresh := r.direct.add(user, room)
+	all := make(map[id.UserID][]id.RoomID, len(r.direct))
+	for u, rooms := range r.direct {
+		all[u] = slices.Clone(rooms)
+	}
+	r.mu.Unlock()
+	if !fresh {
+		return
+	}
+	err := r.request(ctx, http.MethodPut, mautrix.ClientURLPath{"v3", "user", r.self, "account_data", event.AccountDataDirectChats.Type}, nil, all, nil)
+	if err != nil && ctx.Err() == nil {
+		r.log.Warn("a private conversation could not be marked as such on the account", "room", roomID(room), "user", userID(user), "err", err)
+	}
+}
+
+// directRoom finds the private conversation with a person, or opens one.
+func (r *run) directRoom(ctx context.Context, user protocol.UserID) (protocol.RoomID, error) {
+	if user.Network() != Network || !isUser(user.Local()) {
+		return "", final("%w: %q is nobody on Matrix", protocol.ErrGone, user)
+	}
+	if mxUser(user) == r.self {
+		return "", final("the bot does not talk to itself")
+	}
+	unlock := r.lockDirect(user)
+	defer unlock()
+	candidates, err := r.directCandidates(user)
+	if err != nil {
+		return "", err
+	}
+	for _, room := range candidates {
+		ok, err := r.isBetween(ctx, room, mxUser(user))
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			return roomID(room), nil
+		}
+	}
+	return r.openDirect(ctx, mxUser(user))
+}
+
+// lockDirect lets one conversation with a person be looked for at a time, so that no two are opened.
+func (r *run) lockDirect(user protocol.UserID) (unlock func()) {
+	r.mu.Lock()
+	mu := r.opening[user]
+	if mu == nil {
+		if len(r.opening) > 10_000 {
+			clear(r.opening) // those that are held stay with their holders
+		}
+		mu = new(sync.Mutex)
+		r.opening[user] = mu
+	}
+	r.mu.Unlock()
+	mu.Lock()
+	return mu.Unlock
+}
+
+// directCandidates returns rooms that may be the conversation with a person: first those that are marked, the newest first.
+func (r *run) directCandidates(user protocol.UserID) ([]id.RoomID, error) {
+	r.mu.Lock()
+	out := slices.Clone(r.direct[mxUser(user)])
+	r.mu.Unlock()
+	slices.Reverse(out)
+	shared, err := r.rooms.Shared(user)
+	if err != nil {
+		return nil, err
+	}
+	for _, room := range shared {
+		state, err := r.rooms.Room(room)
+		if err != nil {
+			return nil, err
+		}
+		if state.Private && !slices.Contains(out, mxRoom(room)) {
+			out = append(out, mxRoom(room))
+		}
+	}
+	return out, nil
+}
+
+// isBetween asks the server whether exactly the bot and a person are in a room, or the person is invited.
+func (r *run) isBetween(ctx context.Context, room id.RoomID, user id.UserID) (bool, error) {
+	var resp struct {
+		Chunk []object `json:"chunk"`
+	}
+	err := r.request(ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "rooms", room, "members"}, nil, nil, &resp)
+	if isCode(err, mautrix.MForbidden, mautrix.MNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, r.failure(ctx, "read who is in a private conversation", "", err)
+	}
+	self, other := false, false
+	for _, ev := range readEvents(resp.Chunk) {
+		if !ev.is(event.StateMember) {
+			continue
+		}
+		is := membershipOf(ev.Content)
+		switch {
+		case is != "join" && is != "invite":
+		case ev.state() == string(r.self):
+			self = is == "join"
+		case ev.state() == string(user):
+			other = true
+		default:
+			return false, nil // a third person reads along
+		}
+	}
+	return self && other, nil
+}
+
+// openDirect opens a private conversation, encrypted if the bot can.
+func (r *run) openDirect(ctx context.Context, user id.UserID) (protocol.RoomID, error) {
+	req := &mautrix.ReqCreateRoom{Preset: "trusted_private_chat", IsDirect: true, Invite: []id.UserID{user}}
+	if r.encryption != nil {
+		empty := ""
+		req.InitialState = []*event.Event{{
+			Type: event.StateEncryption, StateKey: &empty,
+			Content: event.Content{Raw: map[string]any{"algorithm": string(id.AlgorithmMegolmV1)}},
+		}}
+	}
+	var resp struct {
+		Room word `json:"room_id"`
+	}
+	err := r.request(ctx, http.MethodPost, mautrix.ClientURLPath{"v3", "createRoom"}, nil, req, &resp)
+	if err != nil {
+		return "", r.failure(ctx, "open a private conversation with "+string(user), "", err)
+	}
+	room := id.RoomID(resp.Room)
+	if !isRoom(string(room)) {
+		return "", final("the homeserver has made a room with the id %q", protocol.Shorten(string(room), 100))
+	}
+	r.note(room, func(p *place) {
+		p.direct = true
+		p.encrypted, p.plain = r.encryption != nil, r.encryption == nil
+	})
+	// The room is there; what follows is not to end because whoever waits for it does.
+	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	r.remember(saving, user, room)
+	return roomID(room), nil
+}

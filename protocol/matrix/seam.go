@@ -1,0 +1,72 @@
+package matrix
+
+import (
+	"context"
+	"errors"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"moot/protocol"
+)
+
+// Session is a connection that is logged in.
+type Session struct {
+	// Client has its UserID, DeviceID and AccessToken. The adapter makes its requests by it and gives it no Syncer.
+	Client *mautrix.Client
+	// Encryption is nil where there is none: encrypted rooms are then refused.
+	Encryption Encryption
+	// Close is called when the adapter has ended; nil does nothing.
+	Close func() error
+}
+
+// ErrNoKey is within the error of Decrypt when the key is missing, which may still come.
+var ErrNoKey = errors.New("the key to this message has not come")
+
+// Encryption is end-to-end encryption for one device.
+type Encryption interface {
+	// Receive takes the to-device events, device lists and counts of keys of a sync response, before anything else of it
+	// is looked at. What it took is durable when it returns nil; an error ends the adapter. It returns how many
+	// keys to messages were new. Since is the token with which the response was asked for.
+	Receive(ctx context.Context, resp *mautrix.RespSync, since string) (keys int, err error)
+	// Decrypt opens an event whose content was parsed. The error is, or wraps, ErrNoKey where the key may still come; any
+	// other is final for this event.
+	Decrypt(ctx context.Context, ev *event.Event) (*event.Event, error)
+	// Encrypt seals content for the members of a room, and shares the keys with their devices first. Members are all
+	// who have joined or are invited. It may be called concurrently.
+	Encrypt(ctx context.Context, room id.RoomID, members []id.UserID, kind event.Type, content any) (*event.EncryptedEventContent, error)
+	// Member is told of each change of membership in an encrypted room, before events that follow it are admitted.
+	Member(ctx context.Context, ev *event.Event) error
+}
+
+// Rooms is what the bot has recorded of rooms. Each call sees the state after the last commit.
+type Rooms interface {
+	// Room returns what is recorded of a room; the zero RoomState where nothing is.
+	Room(room protocol.RoomID) (RoomState, error)
+	// Members returns who has joined, the bot included, and whether the list is whole.
+	Members(room protocol.RoomID) (users []protocol.UserID, whole bool, err error)
+	// IsMember tells whether somebody is recorded as a member.
+	IsMember(room protocol.RoomID, user protocol.UserID) (bool, error)
+	// Shared returns the rooms that the bot shares with a person.
+	Shared(user protocol.UserID) ([]protocol.RoomID, error)
+	// Seen tells whether an event has a disposition.
+	Seen(room protocol.RoomID, event protocol.EventID) (bool, error)
+}
+
+// RoomState is what is recorded of one room.
+type RoomState struct {
+	Own       protocol.Membership // of the bot; zero where it was never there
+	Floor     protocol.EventID    // its last own join
+	Encrypted bool
+	Private   bool
+	Named     bool // whether it has a name or an alias
+	Known     bool // whether the members are known
+	Count     int  // of members, the bot included, as far as they are known
+}
+
+// Waiting is what is kept of events whose key had not come.
+type Waiting interface {
+	// Sealed returns the events that wait, each with the body Sealed that this package has given it.
+	Sealed() ([]protocol.Event, error)
+}

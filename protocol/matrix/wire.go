@@ -1,0 +1,199 @@
+package matrix
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+)
+
+// What a homeserver sends, read so that a value of the wrong type is as good as none: people write events.
+
+// word is a string; a value of another type reads as none.
+type word string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (w *word) UnmarshalJSON(data []byte) error {
+	*w = ""
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, (*string)(w))
+	}
+	return nil
+}
+
+// words is an array of strings; a value of another type reads as none.
+type words []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (w *words) UnmarshalJSON(data []byte) error {
+	*w = nil
+	var all []word
+	if len(data) == 0 || data[0] != '[' || json.Unmarshal(data, &all) != nil {
+		return nil
+	}
+	for _, one := range all {
+		if one != "" {
+			*w = append(*w, string(one))
+		}
+	}
+	return nil
+}
+
+// number is a whole number; a value of another type, or out of range, reads as none. Servers have let power levels pass
+// that are written as strings (Client-Server API, m.room.power_levels), so these count.
+type number struct {
+	value int64
+	given bool
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *number) UnmarshalJSON(data []byte) error {
+	*n = number{}
+	data = bytes.Trim(data, `"`)
+	var i int64
+	if json.Unmarshal(data, &i) == nil && string(data) != "null" {
+		*n = number{i, true}
+		return nil
+	}
+	var f float64
+	if json.Unmarshal(data, &f) == nil && string(data) != "null" && f > -1<<53 && f < 1<<53 {
+		*n = number{int64(f), true}
+	}
+	return nil
+}
+
+// yes is a boolean; a value of another type reads as false.
+type yes bool
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (y *yes) UnmarshalJSON(data []byte) error {
+	*y = string(data) == "true"
+	return nil
+}
+
+// into reads the value of an object; one that is no such reads as zero. It returns whether it is one.
+func into[T any](data json.RawMessage, v *T) bool {
+	data = bytes.TrimSpace(data)
+	if len(data) == 0 || data[0] != '{' {
+		return false
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		var none T
+		*v = none
+		return false
+	}
+	return true
+}
+
+// object is the value of an object, read by into when it is needed.
+type object = json.RawMessage
+
+// list is an array of objects, which are read one by one.
+type list struct {
+	Events []object `json:"events"`
+}
+
+// syncResponse is a response to /sync (Client-Server API, section "Syncing").
+type syncResponse struct {
+	NextBatch   string `json:"next_batch"`
+	AccountData list   `json:"account_data"`
+	ToDevice    list   `json:"to_device"`
+	DeviceLists object `json:"device_lists"`
+	KeyCounts   object `json:"device_one_time_keys_count"`
+	Fallback    object `json:"device_unused_fallback_key_types"`
+	Rooms       struct {
+		Join   map[string]object `json:"join"`
+		Invite map[string]object `json:"invite"`
+		Leave  map[string]object `json:"leave"`
+	} `json:"rooms"`
+}
+
+// syncRoom is a room in the join or leave section, or an invitation.
+type syncRoom struct {
+	Summary struct {
+		Joined number `json:"m.joined_member_count"`
+	} `json:"summary"`
+	State    list `json:"state"`
+	Timeline struct {
+		list
+		Limited   yes  `json:"limited"`
+		PrevBatch word `json:"prev_batch"`
+	} `json:"timeline"`
+	Invite list `json:"invite_state"`
+}
+
+// rawEvent is an event as a server sends it. Its content is read by what it is.
+type rawEvent struct {
+	ID       word   `json:"event_id"`
+	Type     word   `json:"type"`
+	Sender   word   `json:"sender"`
+	Key      *word  `json:"state_key"`
+	Stamp    number `json:"origin_server_ts"`
+	Redacts  word   `json:"redacts"`
+	Content  object `json:"content"`
+	Unsigned struct {
+		Transaction word   `json:"transaction_id"`
+		Before      object `json:"prev_content"`
+		Redacted    object `json:"redacted_because"`
+	} `json:"unsigned"`
+	Before object `json:"prev_content"` // where some servers put it
+}
+
+// readEvents reads the events of a list. What is no event at all stays in its place as one without a type.
+func readEvents(objects []object) []*rawEvent {
+	events := make([]*rawEvent, 0, len(objects))
+	for _, o := range objects {
+		ev := new(rawEvent)
+		into(o, ev)
+		events = append(events, ev)
+	}
+	return events
+}
+
+// is tells whether it is a state event of a type. An event without a state key is none.
+func (ev *rawEvent) is(kind event.Type) bool { return ev.Key != nil && string(ev.Type) == kind.Type }
+
+// state returns the state key; zero where it has none or an empty one.
+func (ev *rawEvent) state() string {
+	if ev.Key == nil {
+		return ""
+	}
+	return string(*ev.Key)
+}
+
+// before returns the content that the state event replaces; nil where the server does not say.
+func (ev *rawEvent) before() object {
+	if len(ev.Unsigned.Before) > 0 {
+		return ev.Unsigned.Before
+	}
+	return ev.Before
+}
+
+// time returns when the server of the sender says that it happened; zero where it says nothing that can be.
+func (ev *rawEvent) time() time.Time {
+	const last = 253402300799000 // the end of the year 9999, beyond which no time can be written down
+	if !ev.Stamp.given || ev.Stamp.value <= 0 || ev.Stamp.value > last {
+		return time.Time{}
+	}
+	return time.UnixMilli(ev.Stamp.value).UTC()
+}
+
+// event makes the event of mautrix that encryption works with, its content parsed. The error is that of the content.
+func (ev *rawEvent) event(room id.RoomID) (*event.Event, error) {
+	e := &event.Event{
+		ID: id.EventID(ev.ID), Type: event.NewEventType(string(ev.Type)), Sender: id.UserID(ev.Sender), RoomID: room,
+		Timestamp: ev.Stamp.value, Content: event.Content{VeryRaw: ev.Content},
+	}
+	e.Type.Class = event.MessageEventType
+	if ev.Key != nil {
+		key := string(*ev.Key)
+		e.StateKey, e.Type.Class = &key, event.StateEventType
+	}
+	if before := ev.before(); len(before) > 0 {
+		e.Unsigned.PrevContent = &event.Content{VeryRaw: before}
+		_ = e.Unsigned.PrevContent.ParseRaw(e.Type) // what cannot be read counts as none
+	}
+	return e, e.Content.ParseRaw(e.Type)
+}
