@@ -15,10 +15,12 @@ type Control struct {
 	// Label is what a button says, or what a menu asks for while nothing is chosen.
 	Label string
 	Tone  Tone
-	// Path and Args are the command, as in an Invocation. What the command requires and Args lack is asked for by a form,
-	// where the network has forms.
+	// Path and Args are the command, as in an Invocation.
 	Path []string
 	Args map[string]string
+	// Form are parameters that are asked for in a form once it is pressed, where the network has forms. Those that the
+	// command requires and Args lack are asked for in any case.
+	Form []string
 	// Param is the parameter that is chosen, which makes this a menu of Options; zero makes it a button. The values that
 	// are chosen fill those of its slots, in their order, that Args leave free.
 	Param   string
@@ -52,7 +54,7 @@ const (
 	MaxControlLabel = 80 // characters
 	MaxOptions      = 25
 	MaxOptionText   = 100 // characters of a label, a detail or a value
-	MaxControlBytes = 90  // of Path, Args and Param, with one more for each name and value in them
+	MaxControlBytes = 90  // of Path, Args, Param and Form, with one more for each name and value in them
 )
 
 // ErrControl is the error of a control that no network could show.
@@ -66,6 +68,9 @@ func (c Control) Check() error {
 	}
 	for name, value := range c.Args {
 		size += len(name) + len(value) + 2
+	}
+	for _, name := range c.Form {
+		size += len(name) + 1
 	}
 	switch {
 	case len(c.Path) == 0:

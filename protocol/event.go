@@ -192,6 +192,10 @@ type PowersChanged struct{ Moderators []UserID }
 // Available says whether the network can reach the room. An outage is not a leave.
 type Available struct{ Reachable bool }
 
+// Outdated says that the members of the room, or what they may do, may be others than the network has told: they are to be
+// read again.
+type Outdated struct{}
+
 // VoicePresence says that the sender is in a voice call, or has left it.
 type VoicePresence struct {
 	Call     PlaceID // zero means that the person left
@@ -320,6 +324,7 @@ func (EncryptionEnabled) change() {}
 func (Upgraded) change()          {}
 func (PowersChanged) change()     {}
 func (Available) change()         {}
+func (Outdated) change()          {}
 
 // Check tells whether the event may enter: its identifiers are identifiers, those of rooms and people are of the
 // given network (any, where that is zero), and the body is one that an adapter may bring.

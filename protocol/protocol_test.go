@@ -18,7 +18,7 @@ func TestEventsSurviveJSON(t *testing.T) {
 		ReactionAdded{Target: "e1", Reaction: "👍"}, ReactionRemoved{Target: "e1", Reaction: "👍"},
 		ReactionSet{Target: "e1", Reactions: []Reaction{{User: "console:ann", Reaction: "👍", Event: "e2"}}},
 		MemberChange{User: "console:ann", Membership: Banned, Reason: "why"}, list,
-		RoomChange{Changes: []Change{Renamed{"Lobby"}, Realiased{"a"}, TopicChanged{"t"}, EncryptionEnabled{}, Upgraded{"console:new"}, PowersChanged{[]UserID{"console:ann"}}, Available{true}}},
+		RoomChange{Changes: []Change{Renamed{"Lobby"}, Realiased{"a"}, TopicChanged{"t"}, EncryptionEnabled{}, Outdated{}, Upgraded{"console:new"}, PowersChanged{[]UserID{"console:ann"}}, Available{true}}},
 		VoicePresence{Call: "c", AFK: true}, Invocation{Path: []string{"vote", "cast"}, Args: map[string]string{"a": "b"}},
 		Receipt{Key: "k"}, Answer{Ask: "k", Result: list}, Answer{Ask: "k", Fault: "gone"},
 		DirectRoom{User: "console:ann", Room: "console:dm"}, Restrained{User: "console:ann", On: true, Until: at, Refused: RefusedPower},
@@ -49,7 +49,7 @@ func TestOutgoingsAndAsksSurviveJSON(t *testing.T) {
 	text := Join("hello ", Mention("console:ann", "Ann"), " at ", Moment(at))
 	controls := []Control{{
 		Label: "Vote", Tone: ToneGood, Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "3"},
-		Param: "ballot", Options: []Option{{Label: "One", Detail: "the first", Value: "1"}}, Least: 1, Most: 1,
+		Form: []string{"reason"}, Param: "ballot", Options: []Option{{Label: "One", Detail: "the first", Value: "1"}}, Least: 1, Most: 1,
 	}}
 	for _, act := range []Act{Say{Text: text, ReplyTo: "e", Controls: controls}, Whisper{User: "console:ann", Text: text, Controls: controls},
 		Revise{Original: "k0", Text: text, Controls: controls}, Revise{Original: "k0", Text: text},

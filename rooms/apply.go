@@ -135,7 +135,7 @@ func (a *applier) own(c protocol.MemberChange) {
 		a.begin()
 		a.join(c)
 		a.note(BotJoined, "")
-		a.ask("members", protocol.Ask{Room: a.ev.Room, Want: protocol.AskMembers{}, Expires: a.tx.Now().Add(listDeadline)})
+		a.askMembers()
 	case protocol.Invited, protocol.Knocking:
 		if a.info.Joined() {
 			a.result.Ignored = "the bot is in the room already"
@@ -272,6 +272,10 @@ func (a *applier) change(c protocol.Change) {
 		a.info.Encrypted = true
 	case protocol.Available:
 		a.info.Outage = !c.Reachable
+	case protocol.Outdated:
+		if a.info.Joined() && !a.ev.History {
+			a.askMembers()
+		}
 	case protocol.PowersChanged:
 		a.powers(c.Moderators)
 	case protocol.Upgraded:
@@ -291,6 +295,11 @@ func (a *applier) upgrade(successor protocol.RoomID) {
 	if a.info.Joined() && !a.ev.History {
 		a.ask("successor", protocol.Ask{Room: successor, Want: protocol.AskJoin{}, Expires: a.tx.Now().Add(joinDeadline)})
 	}
+}
+
+// askMembers asks for the list of members.
+func (a *applier) askMembers() {
+	a.ask("members", protocol.Ask{Room: a.ev.Room, Want: protocol.AskMembers{}, Expires: a.tx.Now().Add(listDeadline)})
 }
 
 // ask asks under a key of its own: what features send in answer to the same event gets the keys that are counted.
