@@ -37,6 +37,7 @@ var directions = map[string][]string{
 
 	"protocol/matrix":         {"protocol"},
 	"protocol/matrix/account": {"protocol"},
+	"protocol/matrix/crypto":  {"protocol", "protocol/matrix", "protocol/matrix/account"},
 	"sealed":                  {"outbox", "protocol", "rooms", "store"},
 
 	"votes":       {"commands", "events", "outbox", "protocol", "rooms", "store", "votes/tally"},
@@ -53,6 +54,10 @@ var outside = map[string][]string{
 	"github.com/chzyer/readline": {"protocol/console"},
 	"github.com/spf13/cobra":     {"cmd/bot"},
 	"github.com/sahilm/fuzzy":    {"commands"},
+
+	"maunium.net/go/mautrix": {"protocol/matrix", "protocol/matrix/account", "protocol/matrix/crypto"},
+	"go.mau.fi/util":         {"protocol/matrix", "protocol/matrix/account", "protocol/matrix/crypto"},
+	"modernc.org/sqlite":     {"protocol/matrix/crypto"},
 }
 
 const module = "moot"

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,17 +22,26 @@ type networks struct {
 	clock    bot.Clock      // nil means the real one
 	world    *console.World // nil means that there is no console
 	console  *console.Adapter
+	matrix   *matrixAccount // nil means that there is none
 }
 
 // openNetworks opens what is configured. The caller holds the lock on the data folder.
-func (a *app) openNetworks(cfg config.Config, f runFlags, st *store.Store, log *slog.Logger) (*networks, error) {
+func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, st *store.Store, log *slog.Logger) (_ *networks, err error) {
 	n := &networks{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close())
+		}
+	}()
 	if f.pipe {
 		n.adapters = append(n.adapters, console.NewPipe(a.in, a.out))
 		return n, nil
 	}
 	if cfg.Matrix.Enabled() {
-		n.adapters = append(n.adapters, a.openMatrix(cfg, st, log))
+		if n.matrix, err = a.openAccount(ctx, cfg, st, log); err != nil {
+			return nil, err
+		}
+		n.adapters = append(n.adapters, n.matrix.adapter(st))
 	}
 	if !usesConsole(cfg, f) {
 		return n, nil
@@ -45,10 +56,11 @@ func (a *app) openNetworks(cfg config.Config, f runFlags, st *store.Store, log *
 }
 
 func (n *networks) close() error {
-	if n.world == nil {
-		return nil
+	err := n.matrix.close()
+	if n.world != nil {
+		err = errors.Join(err, n.world.Close())
 	}
-	return n.world.Close()
+	return err
 }
 
 func (n *networks) names() []string {

@@ -86,11 +86,11 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	}
 
 	// The networks.
-	nets, err := a.openNetworks(cfg, f, st, log)
+	nets, err := a.openNetworks(ctx, cfg, f, st, log)
 	if err != nil {
 		return err
 	}
-	defer closing(&err, "close the console", nets.close)
+	defer closing(&err, "close the networks", nets.close)
 	runner, err := bot.NewRunner(bot.RunnerConfig{
 		Machine: machine, Adapters: nets.adapters, Clock: nets.clock, StopTimeout: cfg.StopTimeout, Hurry: a.hurry, Log: log,
 	})

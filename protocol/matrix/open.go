@@ -28,6 +28,8 @@ func (r *run) readOpened(in reader, room id.RoomID, ev *rawEvent) (protocol.Even
 		return in.read(opened), nil
 	case r.ctx.Err() != nil:
 		return out, r.ctx.Err()
+	case errors.Is(err, ErrBroken):
+		return out, err
 	case errors.Is(err, ErrNoKey):
 		if out.Body, err = sealed(ev, err); err == nil {
 			return out, nil

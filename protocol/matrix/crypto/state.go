@@ -1,0 +1,87 @@
+//go:build goolm
+
+package crypto
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"maunium.net/go/mautrix"
+	mcrypto "maunium.net/go/mautrix/crypto"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"moot/protocol"
+)
+
+// state tells the library what it asks of rooms. What there is to know of their members, Encrypt is told by its caller.
+type state struct{ m *Machine }
+
+var _ mcrypto.StateStore = state{}
+
+type rotationKey struct{}
+
+// withRotation lets a new session be made to the wishes of its room.
+func withRotation(ctx context.Context) context.Context {
+	return context.WithValue(ctx, rotationKey{}, true)
+}
+
+// IsEncrypted returns true: only of encrypted rooms it is asked.
+func (state) IsEncrypted(context.Context, id.RoomID) (bool, error) { return true, nil }
+
+// GetEncryptionEvent returns how often a room wants a new session. The server is asked when one is made, and never within
+// a transaction.
+func (s state) GetEncryptionEvent(ctx context.Context, room id.RoomID) (*event.EncryptionEventContent, error) {
+	content := &event.EncryptionEventContent{Algorithm: id.AlgorithmMegolmV1}
+	if ctx.Value(rotationKey{}) == nil {
+		return content, nil
+	}
+	err := s.m.client.StateEvent(ctx, room, event.StateEncryption, "", content)
+	if errors.Is(err, mautrix.MNotFound) {
+		return &event.EncryptionEventContent{Algorithm: id.AlgorithmMegolmV1}, nil
+	}
+	return content, err
+}
+
+// GetHistoryVisibility returns nil: sessions are not marked as ones that newcomers may be given.
+func (state) GetHistoryVisibility(context.Context, id.RoomID) (*event.HistoryVisibilityEventContent, error) {
+	return nil, nil
+}
+
+// FindSharedRooms returns the rooms in which a session exists that somebody has the key of, or should have.
+func (s state) FindSharedRooms(ctx context.Context, user id.UserID) ([]id.RoomID, error) {
+	rows, err := s.m.store.db.Query(ctx, `SELECT room_id FROM crypto_megolm_outbound_session`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var open []id.RoomID
+	for rows.Next() {
+		var room id.RoomID
+		if err := rows.Scan(&room); err != nil {
+			return nil, err
+		}
+		open = append(open, room)
+	}
+	if err := rows.Err(); err != nil || len(open) == 0 {
+		return nil, err
+	}
+	if user == s.m.client.UserID {
+		return open, nil
+	}
+	shared, err := s.m.c.Rooms.Shared(protocol.UserID("matrix:" + string(user)))
+	if err != nil {
+		return open, nil // one session too many is better than one that somebody cannot read
+	}
+	return slices.DeleteFunc(open, func(room id.RoomID) bool {
+		return !slices.Contains(shared, protocol.RoomID("matrix:"+string(room))) && !s.given(ctx, room, user)
+	}), nil
+}
+
+// given tells whether a device of somebody has the key to the session of a room; they may be invited only.
+func (s state) given(ctx context.Context, room id.RoomID, user id.UserID) (yes bool) {
+	err := s.m.store.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM crypto_megolm_outbound_session AS o
+		JOIN crypto_megolm_outbound_session_shared AS s ON s.session_id=o.session_id WHERE o.room_id=$1 AND s.user_id=$2)`, room, user).Scan(&yes)
+	return yes || err != nil
+}

@@ -1,0 +1,198 @@
+//go:build goolm
+
+package crypto
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"go.mau.fi/util/dbutil"
+	mcrypto "maunium.net/go/mautrix/crypto"
+	"maunium.net/go/mautrix/id"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"moot/protocol/matrix/account"
+)
+
+// Able is whether this program can encrypt.
+const Able = true
+
+// Store is the database of keys.
+type Store struct {
+	c     Config
+	raw   *sql.DB
+	db    *dbutil.Database
+	watch *watch
+	keys  *mcrypto.SQLCryptoStore
+	owner Owner
+}
+
+// The keys of moot_meta.
+const (
+	metaPair   = "pair"
+	metaBefore = "pair-before" // there only while the pair id changes; may be empty
+	metaUser   = "user"
+	metaDevice = "device"
+)
+
+const restore = "put both back from the same backup, or run `bot matrix forget` to give the bot a new device"
+
+// Open opens the database of keys, makes one where there is none, and gives it and the other database a new pair id. Where
+// they do not belong together, or it cannot be read, the error is an *account.Fault and nothing was changed.
+func Open(ctx context.Context, c Config) (_ *Store, err error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	path := filepath.Join(c.Folder, File)
+	_, err = os.Stat(path)
+	switch missing := errors.Is(err, fs.ErrNotExist); {
+	case err != nil && !missing:
+		return nil, fmt.Errorf("look for the database of keys: %w", err)
+	case missing && c.Pair != "":
+		return nil, &account.Fault{What: fmt.Sprintf("%s is missing, and the bot has used it", path), Do: restore}
+	case missing:
+		// SQLite would make it readable to all.
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("make the database of keys: %w", err)
+		}
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("make the database of keys: %w", err)
+		}
+	}
+	s := &Store{c: c, watch: &watch{}}
+	if s.raw, err = sql.Open("sqlite", dsn(path)); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.raw.Close())
+		}
+	}()
+	if s.db, err = dbutil.NewWithDB(s.raw, "sqlite3"); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := s.begin(ctx); err != nil {
+		var fault *account.Fault
+		if errors.As(err, &fault) {
+			return nil, err
+		}
+		return nil, &account.Fault{What: fmt.Sprintf("%s cannot be used: %v", path, err), Do: "see that it can be written; if it is damaged, " + restore, Err: err}
+	}
+	return s, nil
+}
+
+// dsn says how the file is opened: a transaction takes its lock at once, and a commit is on the disk when it returns.
+func dsn(path string) string {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
+	return u.String() + "?_txlock=immediate&_pragma=busy_timeout(60000)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+}
+
+// begin compares the pair ids, brings the tables up to date, and changes the pair id.
+func (s *Store) begin(ctx context.Context) error {
+	if _, err := s.db.Exec(ctx, `
+		CREATE TABLE IF NOT EXISTS moot_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+		CREATE TABLE IF NOT EXISTS moot_shared (room TEXT PRIMARY KEY, members TEXT NOT NULL)`); err != nil {
+		return err
+	}
+	pair, paired, err := s.meta(ctx, metaPair)
+	if err != nil {
+		return err
+	}
+	before, changing, err := s.meta(ctx, metaBefore)
+	switch {
+	case err != nil:
+		return err
+	case !paired && s.c.Pair == "": // made just now, or by a start that got no further
+	case paired && pair == s.c.Pair:
+	case changing && before == s.c.Pair:
+	default:
+		return &account.Fault{What: fmt.Sprintf("the keys in %s and moot.db do not belong together: one of the two was lost, or put back alone", File), Do: restore}
+	}
+	user, _, err := s.meta(ctx, metaUser)
+	if err != nil {
+		return err
+	}
+	device, _, err := s.meta(ctx, metaDevice)
+	if err != nil {
+		return err
+	}
+	s.owner = Owner{id.UserID(user), id.DeviceID(device)}
+	s.keys = mcrypto.NewSQLCryptoStore(s.db, s.watch, "", s.owner.Device, s.c.Secret)
+	if err := s.keys.DB.Upgrade(ctx); err != nil {
+		return err
+	}
+	return s.change(ctx, rand.Text())
+}
+
+// change gives both databases a new pair id. Between any two of its steps they are recognised as a pair.
+//
+// It also drops the sessions for what the bot says: after a backup was put back, they would be used a second time from
+// the same place on, which other programs refuse as a replay.
+func (s *Store) change(ctx context.Context, pair string) error {
+	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		for _, q := range []string{`DELETE FROM crypto_megolm_outbound_session`, `DELETE FROM moot_shared`} {
+			if _, err := s.db.Exec(ctx, q); err != nil {
+				return err
+			}
+		}
+		return errors.Join(s.setMeta(ctx, metaBefore, s.c.Pair), s.setMeta(ctx, metaPair, pair))
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.c.SetPair(pair); err != nil {
+		return fmt.Errorf("give moot.db its pair id: %w", err)
+	}
+	s.c.Pair = pair
+	_, err = s.db.Exec(ctx, `DELETE FROM moot_meta WHERE key=$1`, metaBefore)
+	return err
+}
+
+func (s *Store) meta(ctx context.Context, key string) (value string, ok bool, err error) {
+	err = s.db.QueryRow(ctx, `SELECT value FROM moot_meta WHERE key=$1`, key).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return value, err == nil, err
+}
+
+func (s *Store) setMeta(ctx context.Context, key, value string) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO moot_meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value=excluded.value`, key, value)
+	return err
+}
+
+// Owner returns whose keys these are.
+func (s *Store) Owner() Owner { return s.owner }
+
+// own makes the keys those of a user and a device, once.
+func (s *Store) own(ctx context.Context, who Owner) error {
+	switch {
+	case s.owner == who:
+		return nil
+	case s.owner != Owner{}:
+		return &account.Fault{
+			What: fmt.Sprintf("the keys in %s are those of %s on device %s, and the bot is logged in as %s on device %s", File, s.owner.User, s.owner.Device, who.User, who.Device),
+			Do:   "log in as before, or run `bot matrix forget` to begin anew on the other device",
+		}
+	}
+	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		return errors.Join(s.setMeta(ctx, metaUser, string(who.User)), s.setMeta(ctx, metaDevice, string(who.Device)))
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	s.owner, s.keys.DeviceID = who, who.Device
+	return nil
+}
+
+// Close closes the file. No Machine of it may be in use any more.
+func (s *Store) Close() error { return s.raw.Close() }
