@@ -104,6 +104,15 @@ func encodeFact(f Fact) ([]byte, error) {
 
 func decodeFact(seq uint64, data []byte) (Fact, error) {
 	f := Fact{Seq: seq}
+	if decodeQuick(&f, data) {
+		return f, nil
+	}
+	return decodeSlow(seq, data)
+}
+
+// decodeSlow reads a fact in any form that JSON allows, and says what is wrong with one that it cannot read.
+func decodeSlow(seq uint64, data []byte) (Fact, error) {
+	f := Fact{Seq: seq}
 	var w written
 	if err := json.Unmarshal(data, &w); err != nil {
 		return f, fmt.Errorf("fact %d: %w: %w", seq, ErrFact, err)

@@ -150,3 +150,73 @@ func TestDecode(t *testing.T) {
 		t.Error(n, err)
 	}
 }
+
+// The quick way to read a fact reads nothing otherwise than the slow one, and everything that encodeFact writes but for
+// what has to be escaped.
+func FuzzDecodeQuick(f *testing.F) {
+	for _, data := range []string{
+		`{"v":1,"time":"2026-11-21T08:00:00.000000001Z","kind":"ballot","version":1,"cause":["console:lobby","e7"],"scope":"console:lobby","people":{"voter":12},"keys":{"vote":"3"},"payload":{"choice":"yes"}}`,
+		`{"v":1,"time":"2026-11-21T08:00:00+02:00","kind":"ballot","version":1}`,
+		`{"v":1,"time":"2026-11-21T08:00:00Z","kind":"","version":1}`,
+		`{"v":1,"time":"2026-11-21T08:00:00Z","kind":"b","version":01}`,
+		`{"v":1,"time":"2026-11-21T08:00:00Z","kind":"b","version":1,"people":{"a":1,"a":2}}`,
+		`{"v":1,"time":"2026-11-21T08:00:00Z","kind":"b","version":1,"people":{"a":18446744073709551616}}`,
+		`{"v":1,"time":"2026-11-21T08:00:00Z","kind":"b","version":1,"keys":{"a":"\u003c"},"payload":null}`,
+		`{"v":1,"time":"2026-11-21T08:00:00Z","kind":"b","version":1,"payload": {"a":1} }`,
+		`{"v":1,"time":"2026-11-21T08:00:00Z","kind":"b","version":1,"payload":1},"v":2}`,
+		`{"v":1,"time":"2026-11-21T08:00:00Z","kind":"b","version":1,"keys":{}}`,
+		`{"v":1,"time":"2026-11-21T08:00:00Z","kind":"äÿ","version":1}`,
+		`{"v":1,"time":"2026-02-30T08:00:00Z","kind":"b","version":1}`,
+	} {
+		f.Add([]byte(data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		quick := Fact{Seq: 7}
+		if !decodeQuick(&quick, data) {
+			return
+		}
+		slow, err := decodeSlow(7, data)
+		if d := cmp.Diff(slow, quick); d != "" || err != nil {
+			t.Errorf("%q is read otherwise: %v\n%s", data, err, d)
+		}
+	})
+}
+
+func TestWhatIsWrittenIsReadQuickly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[a-zA-Z0-9:$!@._äß-]{1,12}`)
+		f := Fact{
+			Seq: 7, Time: time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).UTC(),
+			Kind: text.Draw(t, "kind"), Version: rapid.IntRange(1, 99).Draw(t, "version"),
+		}
+		if rapid.Bool().Draw(t, "caused") {
+			f.Cause = protocol.Ref{Room: protocol.RoomID(text.Draw(t, "room")), Event: protocol.EventID(text.Draw(t, "event"))}
+		}
+		if rapid.Bool().Draw(t, "scoped") {
+			f.Scope = protocol.Scope(text.Draw(t, "scope"))
+		}
+		if m := rapid.MapOfN(text, rapid.Uint64Range(1, 1e9), 0, 3).Draw(t, "people"); len(m) > 0 {
+			f.People = map[string]Number{}
+			for role, n := range m {
+				f.People[role] = Number(n)
+			}
+		}
+		if m := rapid.MapOfN(text, text, 0, 3).Draw(t, "keys"); len(m) > 0 {
+			f.Keys = m
+		}
+		if rapid.Bool().Draw(t, "paid") {
+			f.Payload = json.RawMessage(`{"a":[1,2],"b":{"c":"}"}}`)
+		}
+		data, err := encodeFact(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := Fact{Seq: 7}
+		if !decodeQuick(&got, data) {
+			t.Fatalf("%s is not read quickly", data)
+		}
+		if d := cmp.Diff(f, got); d != "" {
+			t.Fatal(d)
+		}
+	})
+}

@@ -78,8 +78,8 @@ func (b *Bus) All(tx *store.Tx, from uint64) iter.Seq2[Fact, error] {
 				return
 			}
 		}
-		for n, r := range tx.Records(from) {
-			if !yield(decodeFact(n, r.Data)) {
+		for n, data := range tx.Log(from) {
+			if !yield(decodeFact(n, data)) {
 				return
 			}
 		}

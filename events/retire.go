@@ -96,8 +96,8 @@ func (b *Bus) archiveStep(now time.Time, limit int) (moved int, more bool, err e
 func (b *Bus) retiring(tx *store.Tx, before time.Time, limit int) (out []retiring, more bool, err error) {
 	last := b.seenByAll(tx)
 	bytes := 0
-	for seq, r := range tx.Records(0) {
-		f, err := decodeFact(seq, r.Data)
+	for seq, data := range tx.Log(0) {
+		f, err := decodeFact(seq, data)
 		if err != nil {
 			return nil, false, err
 		}
@@ -107,9 +107,9 @@ func (b *Bus) retiring(tx *store.Tx, before time.Time, limit int) (out []retirin
 		if len(out) == limit || bytes > stepBytes {
 			return out, true, nil
 		}
-		bytes += len(r.Data)
+		bytes += len(data)
 		// The data belongs to the transaction; what was decoded from it does not.
-		out = append(out, retiring{document{seq, slices.Clone(r.Data)}, f, b.kinds[f.Kind]})
+		out = append(out, retiring{document{seq, slices.Clone(data)}, f, b.kinds[f.Kind]})
 	}
 	return out, false, nil
 }

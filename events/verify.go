@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"moot/protocol"
 	"moot/store"
 )
 
@@ -32,7 +33,7 @@ func (d *Difference) Error() string {
 
 // A turn is how much of the log is replayed in one commit.
 const (
-	turnFacts = 1000
+	turnFacts = 4000
 	turnBytes = 4 << 20
 )
 
@@ -63,7 +64,7 @@ func (b *Bus) Replay(ctx context.Context, dir string) (done Verified, err error)
 		return done, fmt.Errorf("verify: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	replayed, err := store.Open(store.Config{Path: filepath.Join(scratch, "replayed.db")})
+	replayed, err := store.Open(store.Config{Path: filepath.Join(scratch, "replayed.db"), Scratch: true})
 	if err != nil {
 		return done, fmt.Errorf("verify: %w", err)
 	}
@@ -80,52 +81,84 @@ func (b *Bus) Replay(ctx context.Context, dir string) (done Verified, err error)
 	return done, nil
 }
 
-// replay folds the whole log, as tx sees it, into another store.
+// replay folds the whole log, as tx sees it, into another store. Facts are read while those before them are folded.
 func (b *Bus) replay(ctx context.Context, tx *store.Tx, into *store.Store, done *Verified) error {
-	var turn []Fact
-	retired := getState(tx, lastRetired)
-	bytes := 0
-	flush := func() error {
-		err := into.Commit(lastTime, func(c *store.Commit) error {
-			for _, f := range turn {
-				if err := b.again(c, f); err != nil {
-					return err
-				}
+	turns := make(chan []Fact, 1)
+	read := make(chan error, 1)
+	ctx, stop := context.WithCancel(ctx)
+	retired := getState(tx, lastRetired) // before somebody else reads through the transaction
+	go func() {
+		defer close(turns)
+		read <- b.readTurns(ctx, tx, turns)
+	}()
+	var err error
+	for turn := range turns {
+		if err != nil {
+			continue // until the reader has noticed
+		}
+		if err = b.again(into, turn); err != nil {
+			stop()
+		}
+		for _, f := range turn {
+			if done.Facts++; f.Seq <= retired {
+				done.Archived++
 			}
-			return nil
-		})
-		turn, bytes = turn[:0], 0
-		return errors.Join(err, ctx.Err())
+		}
+	}
+	stop()
+	return cmp.Or(err, <-read)
+}
+
+// readTurns reads the whole log in turns, which it hands on.
+func (b *Bus) readTurns(ctx context.Context, tx *store.Tx, turns chan<- []Fact) error {
+	var turn []Fact
+	bytes := 0
+	hand := func() error {
+		select {
+		case turns <- turn:
+			turn, bytes = make([]Fact, 0, turnFacts), 0
+			return ctx.Err()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	for f, err := range b.All(tx, 1) {
 		if err != nil {
 			return err
 		}
-		if done.Facts++; f.Seq <= retired {
-			done.Archived++
-		}
 		turn, bytes = append(turn, f), bytes+len(f.Payload)
 		if len(turn) < turnFacts && bytes < turnBytes {
 			continue
 		}
-		if err := flush(); err != nil {
+		if err := hand(); err != nil {
 			return err
 		}
 	}
-	return flush()
+	return hand()
 }
 
-// again applies a fact as Publish did.
-func (b *Bus) again(c *store.Commit, f Fact) error {
-	k := b.kinds[f.Kind]
-	if k.Apply == nil {
-		return nil
-	}
-	seq := f.Seq
-	f.Seq = 0
-	err := c.Run(f.Scope, f.Cause, func(tx *store.Tx) error { return k.Apply(tx, f) })
+// again applies facts as Publish did, each under its scope.
+func (b *Bus) again(into *store.Store, turn []Fact) error {
+	var at Fact
+	err := into.Commit(lastTime, func(c *store.Commit) error {
+		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
+			for _, at = range turn {
+				f := at
+				f.Seq = 0
+				if k := b.kinds[f.Kind]; k.Apply == nil {
+					continue
+				} else if err := k.Apply(tx.In(f.Scope), f); err != nil {
+					return err
+				}
+				if err := tx.Err(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
 	if err != nil {
-		return fmt.Errorf("apply fact %d, a %s: %w", seq, f.Kind, err)
+		return fmt.Errorf("apply fact %d, a %s: %w", at.Seq, at.Kind, err)
 	}
 	return nil
 }

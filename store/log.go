@@ -61,11 +61,8 @@ func (tx *Tx) NextRecord() uint64 {
 
 // Record returns the data of a record; nil if it is not in the log (any more).
 func (tx *Tx) Record(n uint64) []byte {
-	r, ok := decodeRecord(tx.Get(facts, Number(n)))
-	if !ok {
-		return nil
-	}
-	return r.Data
+	data, _ := recordData(tx.Get(facts, Number(n)))
+	return data
 }
 
 // Records goes through the log from the given number on, in order.
@@ -73,6 +70,17 @@ func (tx *Tx) Records(from uint64) iter.Seq2[uint64, Record] {
 	return func(yield func(uint64, Record) bool) {
 		for k, v := range tx.Range(facts, Number(from), "") {
 			if r, ok := decodeRecord(v); ok && !yield(ParseNumber(k), r) {
+				return
+			}
+		}
+	}
+}
+
+// Log is Records for those who want nothing but the data.
+func (tx *Tx) Log(from uint64) iter.Seq2[uint64, []byte] {
+	return func(yield func(uint64, []byte) bool) {
+		for k, v := range tx.Range(facts, Number(from), "") {
+			if data, ok := recordData(v); ok && !yield(ParseNumber(k), data) {
 				return
 			}
 		}
@@ -125,6 +133,26 @@ func encodeRecord(r Record) []byte {
 		b = append(b, p...)
 	}
 	return append(b, r.Data...)
+}
+
+// recordData returns the data of a record without decoding its index.
+func recordData(b []byte) ([]byte, bool) {
+	if len(b) == 0 || b[0] != recordVersion {
+		return nil, false
+	}
+	n, used := binary.Uvarint(b[1:])
+	if used <= 0 || n > uint64(len(b)) {
+		return nil, false
+	}
+	b = b[1+used:]
+	for range n {
+		size, used := binary.Uvarint(b)
+		if used <= 0 || size > uint64(len(b)-used) {
+			return nil, false
+		}
+		b = b[used+int(size):]
+	}
+	return b, true
 }
 
 func decodeRecord(b []byte) (r Record, ok bool) {

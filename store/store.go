@@ -34,6 +34,8 @@ type Config struct {
 	LockTimeout time.Duration
 	// ReadOnly opens the file for views only. It must exist.
 	ReadOnly bool
+	// Scratch says that nothing in the file is worth keeping: commits do not wait until they are on the disk.
+	Scratch bool
 	// Room sees to it that the file, of which so many bytes are in use, can grow by what a commit may need, and fails with
 	// ErrFull where it cannot. Nil asks the disk; others are for tests.
 	Room func(used int64) error
@@ -92,6 +94,7 @@ func open(c Config) (*Store, error) {
 			return nil, err
 		}
 	}
+	db.NoSync = c.Scratch
 	s := &Store{db: db}
 	if s.room = c.Room; s.room == nil && !c.ReadOnly {
 		s.file, s.room = file, s.reserve

@@ -1,14 +1,18 @@
 package votes_test
 
 import (
+	"flag"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
+	"moot/events"
 	"moot/internal/bot"
 	"moot/protocol"
 	"moot/store"
 	"moot/votes"
+	"moot/votes/tally"
 )
 
 // crowd is a town with a vote in which ten thousand may vote.
@@ -69,27 +73,88 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkReplay replays a log of ballots, and compares what it gives.
+var replayFacts = flag.Int("facts", 20_000, "how many ballots BenchmarkReplay replays")
+
+// BenchmarkReplay replays a log of ballots by 1,000 people in ten votes, and compares what it gives. With -archived the
+// log has left the window first. It reports how much the heap grows beyond what there was.
 func BenchmarkReplay(b *testing.B) {
-	const n, facts = 1000, 20_000
-	w := crowd(b, n)
-	board := w.board(lobby)
-	for next := 0; next < facts; {
-		var evs []protocol.Event
-		for range 1000 {
-			next++
-			evs = append(evs, protocol.Event{
-				Room: lobby, ID: protocol.EventID(fmt.Sprintf("$b%d", next)), Sender: person(fmt.Sprintf("p%05d", next%n)), Time: w.now,
-				Body: protocol.ReactionAdded{Target: board, Reaction: []string{"👍", "👎", "🤷"}[next/n%3]},
-			})
-		}
-		w.step(bot.Admitted{Batch: &bot.Batch{Network: protocol.Console, Events: evs}})
+	for _, where := range []string{"window", "archive"} {
+		b.Run(fmt.Sprintf("facts=%d/%s", *replayFacts, where), func(b *testing.B) { replay(b, where == "archive") })
 	}
-	b.ResetTimer()
-	for range b.N {
-		if err := w.bus.Verify(b.Context(), ""); err != nil {
+}
+
+func replay(b *testing.B, archived bool) {
+	const people, polls, batch = 1000, 10, 5000
+	w := crowd(b, people)
+	for i := range polls - 2 {
+		w.say(lobby, fmt.Sprintf("p%05d", i+1), "!moot vote motion --for 14d we dance")
+	}
+	choices := []tally.Ballot{{tally.Yes}, {tally.No}, {tally.Abstain}}
+	for next := 0; next < *replayFacts; {
+		w.now = w.now.Add(time.Millisecond)
+		err := w.store.Commit(w.now, func(c *store.Commit) error {
+			for range min(batch, *replayFacts-next) {
+				cause := protocol.Ref{Room: lobby, Event: protocol.EventID(fmt.Sprintf("$ballot%d:example.org", next))}
+				err := c.Run(protocol.Scope(lobby), cause, func(tx *store.Tx) error {
+					return w.bus.Publish(tx, events.Draft{
+						Kind: votes.KindVote, People: map[string]protocol.UserID{"voter": person(fmt.Sprintf("p%05d", next%people))},
+						Keys:    map[string]string{"vote": fmt.Sprint(1 + next/people%(polls-1)), "what": "ballot", "type": "motion"},
+						Payload: map[string]any{"choices": choices[next/people/polls%3], "via": "reaction"},
+					})
+				})
+				if err != nil {
+					return err
+				}
+				next++
+			}
+			return nil
+		})
+		if err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(facts)*float64(b.N)/b.Elapsed().Seconds(), "facts/s")
+	if archived {
+		for more := true; more; {
+			var err error
+			if _, more, err = w.bus.ArchiveStep(w.now.Add(20*24*time.Hour), 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	most := watchHeap(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		if err := w.bus.Verify(b.Context(), b.TempDir()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(*replayFacts)*float64(b.N)/b.Elapsed().Seconds(), "facts/s")
+	b.ReportMetric(float64(most()-before.HeapAlloc)/(1<<20), "MiB-more")
+}
+
+// watchHeap returns a function that returns the largest heap that there was since.
+func watchHeap(b *testing.B) func() uint64 {
+	stop, done := make(chan struct{}), make(chan uint64)
+	go func() {
+		most, tick := uint64(0), time.NewTicker(50*time.Millisecond)
+		defer tick.Stop()
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapAlloc)
+			select {
+			case <-tick.C:
+			case <-stop:
+				done <- most
+				return
+			}
+		}
+	}()
+	return func() uint64 { close(stop); return <-done }
 }
