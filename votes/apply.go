@@ -39,6 +39,8 @@ func applyVote(tx *store.Tx, f events.Fact) error {
 	switch what {
 	case whatOpened:
 		return applyOpened(tx, room, id, f)
+	case whatElecting:
+		return applyElecting(tx, room, id, f)
 	case whatCarried:
 		return applyCarried(tx, room, f)
 	case whatBallot, whatWithdrawn:
@@ -94,12 +96,30 @@ func applyOpened(tx *store.Tx, room protocol.RoomID, id uint64, f events.Fact) e
 		Opened: f.Time, Deadline: p.Deadline, Place: p.Place,
 	}
 	tx.Put(counts, voteKey(room, id), encodeCount(p.Tally.NewTally()))
-	tx.Put(electorate, voteKey(room, id), encodeElectorate(p.Electorate))
+	if v.Size == len(p.Electorate) {
+		tx.Put(electorate, voteKey(room, id), encodeElectorate(p.Electorate))
+	}
 	putLast(tx, room, id)
 	if v.Appeal {
 		putLimit(tx, room, limitAppeal, v.Target, f.Time.Add(p.Rules.Appeal))
 	}
 	return putVote(tx, room, v)
+}
+
+// applyElecting takes in who may vote in a vote that is about to open. One that does not open leaves them behind, until the
+// next one takes its number.
+func applyElecting(tx *store.Tx, room protocol.RoomID, id uint64, f events.Fact) error {
+	var p electingPart
+	if err := f.Decode(&p); err != nil {
+		return err
+	}
+	key := voteKey(room, id)
+	var before []byte
+	if !p.First {
+		before = tx.Get(electorate, key)
+	}
+	tx.Put(electorate, key, slices.Concat(before, encodeElectorate(p.Electorate)))
+	return nil
 }
 
 // applyBallot touches nothing but the ballot and the count: most facts about votes are ballots.

@@ -4,9 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
+	"moot/activity"
 	"moot/events"
 	"moot/internal/bot"
 	"moot/protocol"
@@ -16,13 +18,16 @@ import (
 )
 
 // crowd is a town with a vote in which ten thousand may vote.
-func crowd(b *testing.B, n int) *town {
-	w := newTown(b)
+func crowd(b *testing.B, n int, with ...func(*town)) *town {
+	w := newTown(b, with...)
 	people := make([]string, n)
 	for i := range people {
 		people[i] = fmt.Sprintf("p%05d", i)
 	}
 	w.settle(lobby, people...)
+	if w.real {
+		w.takePart(people)
+	}
 	w.say(lobby, "p00000", "!moot vote motion we sing")
 	if v := w.vote(lobby, 1); v.Size != n {
 		b.Fatalf("%d can vote: %s", v.Size, w.heard())
@@ -54,23 +59,50 @@ func BenchmarkBallot(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen opens and withdraws a vote with an electorate of 10,000.
+// takePart lets people be active on two days.
+func (w *town) takePart(people []string) {
+	for range 2 {
+		w.now = w.now.Add(24 * time.Hour)
+		for part := range slices.Chunk(people, 1000) {
+			w.now = w.now.Add(time.Millisecond)
+			err := w.store.Commit(w.now, func(c *store.Commit) error {
+				return c.Run(protocol.Scope(lobby), protocol.Ref{Room: lobby, Event: "$active"}, func(tx *store.Tx) error {
+					for _, p := range part {
+						err := w.bus.Publish(tx, events.Draft{
+							Kind: activity.KindName, People: map[string]protocol.UserID{activity.RoleWho: person(p)},
+							Payload: map[string]any{"by": "message"},
+						})
+						if err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
+
+var electors = flag.Int("electors", 10_000, "how many may vote in BenchmarkOpen")
+
+// BenchmarkOpen opens and withdraws a vote in a large room where all were active on two days. Beside the whole of it, it
+// reports the longest step: for so long nobody else has their turn.
 func BenchmarkOpen(b *testing.B) {
-	w := crowd(b, 10_000)
+	w := crowd(b, *electors, func(w *town) { w.real = true })
 	b.ResetTimer()
-	for range b.N {
+	w.longest = 0
+	for i := range b.N {
 		w.now = w.now.Add(time.Second)
 		w.say(lobby, "p00001", "!moot vote motion we dance")
-		w.say(lobby, "p00001", "!moot vote withdraw 2")
-		w.say(lobby, "p00001", "!moot vote cancel")
-		var id uint64
-		w.view(func(tx *store.Tx) {
-			for v := range votes.OpenIn(tx, lobby) {
-				id = v.ID
-			}
-		})
-		w.say(lobby, "p00001", fmt.Sprintf("!moot vote cancel %d", id))
+		if v := w.vote(lobby, uint64(i)+2); v.Size != *electors {
+			b.Fatalf("%d can vote: %s", v.Size, w.heard())
+		}
+		w.say(lobby, "p00001", fmt.Sprintf("!moot vote cancel %d", i+2))
 	}
+	b.ReportMetric(float64(w.longest)/float64(time.Millisecond), "ms-longest")
 }
 
 var replayFacts = flag.Int("facts", 20_000, "how many ballots BenchmarkReplay replays")

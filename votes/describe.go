@@ -11,6 +11,8 @@ func describeVote(f events.Fact) string {
 	switch f.Keys[keyWhat] {
 	case whatOpened:
 		return vote + " was opened: " + f.Keys[keyType]
+	case whatElecting:
+		return "who may vote in " + vote + ", which is about to open"
 	case whatBallot:
 		return "a ballot in " + vote
 	case whatWithdrawn:

@@ -20,7 +20,11 @@
 //   - What is shown can be read aloud: words and numbers, no bars, nothing by colour or by an emoji alone.
 //   - The message of a vote is edited no more often than its network bears. If it is deleted, the ballots stand, and it is
 //     posted once more.
-//   - Where a room goes on elsewhere, its open votes, its limits and its settings go along, but never into a room in which
+//   - Who opens what binds is one of those who may vote on it; but whoever is challenged can appeal. The one whom a vote is
+//     about never votes on it.
+//   - No step takes longer in a large room than in a small one: those who may vote are looked at in slices.
+//   - Where a room goes on elsewhere, its open votes, its limits, its settings and for how long people have been
+//     members go along, but never into a room in which
 //     the bot has been before: who may end a room could else bring their votes into somebody else's.
 //
 // What this does not defeat: somebody who keeps several accounts in a room for a week and is active with each of them on
@@ -29,6 +33,9 @@
 // # The way of a vote
 //
 //	opened ─▶ ballots ─▶ deadline, or settled ─▶ closing: the reactions are asked for ─▶ closed ─▶ challenge, restore
+//	             ◀─ reopened, where they say that it was not settled ─┘
+//
+// In a large room who may vote is found out in steps before it opens, and stands in facts that say electing.
 //
 // # Reactions
 //
@@ -64,11 +71,15 @@
 //	votes-keys        room ␟ vote                          key of a secret vote, until it closes
 //	votes-waiting     room ␟ vote ␟ hash                   secret ballots on their way into the log
 //	votes-origins     room                                 the room that it goes on from, if that is believed
+//	votes-elders      room ␟ user                          since when they had been in the room before
+//	votes-openings    room                                 opening (JSON): a vote that is about to open in a large room
+//	votes-electing    room ␟ person                        1 or 0: were they active? while that is found out
+//	votes-unsaid      room ␟ vote                          ∅     it ended while the bot was out of the room
 //
 // # Facts
 //
-// A fact of the kind vote has the keys "vote" (its number), "what" (opened, ballot, withdrawn, replied, extended, closing,
-// closed, moved, carried, carrying, limits), "type", and for one that says closed "outcome" (passed, rejected, no-quorum,
+// A fact of the kind vote has the keys "vote" (its number), "what" (electing, opened, ballot, withdrawn, replied, extended,
+// closing, reopened, closed, moved, carried, carrying, limits), "type", and for one that says closed "outcome" (passed, rejected, no-quorum,
 // chosen, tied, unvoted, withdrawn, cancelled, void); people stand under the roles opener, target, voter and by. One of the
 // kind setting has the key "setting" and the role by. The reason, the motion, the question and the answer of the target
 // are texts of their authors, which can be forgotten; options belong to the vote.

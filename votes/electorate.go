@@ -10,22 +10,22 @@ import (
 	"moot/store"
 )
 
-// electors are those who may vote on something that opens now, by their numbers.
+// electors are those who may vote on something that opens now.
 type electors struct {
-	active people
-	idle   people // who would be among them, had they taken part
-	fresh  int    // how many are members for too short a time
+	active int // members for long enough who took part; in a poll, which asks for neither, all members
+	idle   int // who would be among them, had they taken part
+	fresh  int // how many are members for too short a time
 }
 
-// choose returns those who may vote, in order, and whether nobody had to be active for it: that is so where fewer than
-// least were. A poll asks for nothing but membership, and all are among the active then.
-func (e electors) choose(t Type, least int) (voters people, waived bool) {
-	voters = slices.Clone(e.active)
-	if t != Poll && len(e.active) < least && len(e.idle) > 0 {
-		voters, waived = append(voters, e.idle...), true
+// waived tells whether nobody has to be active: that is so where fewer than least were.
+func (e electors) waived(t Type, least int) bool { return t != Poll && e.active < least && e.idle > 0 }
+
+// size returns how many may vote.
+func (e electors) size(t Type, least int) int {
+	if e.waived(t, least) {
+		return e.active + e.idle
 	}
-	slices.Sort(voters)
-	return voters, waived
+	return e.active
 }
 
 // since returns from when on somebody counts as a member. Where the network does not say when they joined, they were there
@@ -52,13 +52,25 @@ func longEnough(tx *store.Tx, info rooms.Info, m rooms.Member, r Rules) bool {
 	return ok && !at.After(before)
 }
 
-// electorateFor returns those who may vote on something. The members of the room are known.
-func (f *Feature) electorateFor(tx *store.Tx, info rooms.Info, w wish, r Rules) electors {
-	var e electors
+// electorateFor returns those who may vote on something, and all of them by number, in order. The members are known.
+func (f *Feature) electorateFor(tx *store.Tx, info rooms.Info, w wish, r Rules) (e electors, voters people) {
+	var idle people
 	for m := range rooms.Members(tx, info.ID) {
-		f.consider(tx, info, w, m, r, &e)
+		switch f.votesOn(tx, info, w, m, r) {
+		case isFresh:
+			e.fresh++
+		case isIdle:
+			idle = append(idle, f.bus.Number(tx, m.User))
+		case isActive:
+			voters = append(voters, f.bus.Number(tx, m.User))
+		}
 	}
-	return e
+	e.active, e.idle = len(voters), len(idle)
+	if e.waived(w.Type, f.settings.rules.Voters) {
+		voters = append(voters, idle...)
+	}
+	slices.Sort(voters)
+	return e, voters
 }
 
 // voting is what a member is to a vote that opens now.
@@ -92,18 +104,6 @@ func (f *Feature) votesOn(tx *store.Tx, info rooms.Info, w wish, m rooms.Member,
 	return isActive
 }
 
-// consider puts a member where they belong.
-func (f *Feature) consider(tx *store.Tx, info rooms.Info, w wish, m rooms.Member, r Rules, e *electors) {
-	switch f.votesOn(tx, info, w, m, r) {
-	case isFresh:
-		e.fresh++
-	case isIdle:
-		e.idle = append(e.idle, f.bus.Number(tx, m.User))
-	case isActive:
-		e.active = append(e.active, f.bus.Number(tx, m.User))
-	}
-}
-
 func (f *Feature) active(tx *store.Tx, room protocol.RoomID, user protocol.UserID, r Rules) bool {
 	return r.ActiveDays <= 0 || f.Activity.Days(tx, room, user, r.ActiveWindow) >= r.ActiveDays
 }
@@ -111,22 +111,25 @@ func (f *Feature) active(tx *store.Tx, room protocol.RoomID, user protocol.UserI
 // mayBeOpener tells somebody why they cannot open what binds: who opens it is one of those who may vote on it, but for
 // appeals. Nil means that they can.
 func (f *Feature) mayBeOpener(tx *store.Tx, info rooms.Info, w wish, e electors, r Rules) protocol.Text {
-	voters, waived := e.choose(w.Type, f.settings.rules.Voters)
-	if w.Type == Poll || w.appeal() || len(voters) == 0 || w.Type != Restore && len(voters) < r.Voters {
+	least := f.settings.rules.Voters
+	waived, size := e.waived(w.Type, least), e.size(w.Type, least)
+	if w.Type == Poll || w.appeal() || size == 0 || w.Type != Restore && size < r.Voters {
 		return nil // where there are too few, that is what they are told
 	}
-	if _, may := slices.BinarySearch(voters, f.bus.Lookup(tx, w.Opener)); may {
-		return nil
-	}
 	head := "You cannot open that: who opens it has to be one of those who may vote on it"
-	m, _ := rooms.Lookup(tx, info.ID, w.Opener)
+	m, in := rooms.Lookup(tx, info.ID, w.Opener)
+	if !in {
+		return protocol.Join(head, ", and you are not in the room.")
+	}
 	switch f.votesOn(tx, info, w, m, r) {
+	case isActive:
+		return nil
 	case isFresh:
 		return protocol.Join(head, ", and that takes having been a member for ", days(r.Member), ". You have been one since ",
 			protocol.Moment(since(info, m)), ". You can ask everybody with ", f.code("vote poll"), ".")
 	case isIdle:
 		if waived {
-			break
+			return nil
 		}
 		return protocol.Join(head, ", and that takes having been active on ", r.ActiveDays, " different days of the last ",
 			days(r.ActiveWindow), ". Take part, and try again.")
@@ -173,8 +176,8 @@ func (e electors) tooFew(t Type, n int, waived bool, r Rules) protocol.Text {
 	default:
 		text += fmt.Sprintf("; %d members have been here for less", e.fresh)
 	}
-	if idle := len(e.idle); idle > 0 && !waived {
-		text += fmt.Sprintf("; %d more were not active on %d different days of the last %s", idle, r.ActiveDays, days(r.ActiveWindow))
+	if e.idle > 0 && !waived {
+		text += fmt.Sprintf("; %d more were not active on %d different days of the last %s", e.idle, r.ActiveDays, days(r.ActiveWindow))
 	}
 	return protocol.Plain(text + ".")
 }

@@ -35,7 +35,8 @@ const (
 	whatClosed    = "closed"
 	whatMoved     = "moved"
 	whatCarried   = "carried"
-	whatCarrying  = "carrying" // further voters, and ballots of a vote that is carried over
+	whatCarrying  = "carrying" // ballots and voters of a vote that is carried over
+	whatElecting  = "electing" // who may vote in a vote that is about to open in a large room
 	whatReopened  = "reopened" // it was to end early, which did not hold
 	whatLimits    = "limits"   // that are carried over
 )
@@ -51,9 +52,10 @@ type opened struct {
 	Waived   bool             `json:"waived,omitempty"`
 	Deadline time.Time        `json:"deadline"`
 	Place    protocol.PlaceID `json:"place,omitempty"`
-	// Size is how many may vote, where they are more than Electorate: the others follow in facts that say carrying.
+	// Size is how many may vote. Electorate is all of them, or nobody where facts that say electing have named them before.
+	// Zero means as many as are named here.
 	Size       int    `json:"size,omitempty"`
-	Electorate people `json:"electorate"`
+	Electorate people `json:"electorate,omitempty"`
 }
 
 // cast is the payload of the fact that a ballot was cast or withdrawn.
@@ -98,6 +100,12 @@ type carried struct {
 type carrying struct {
 	Electorate people                  `json:"electorate,omitempty"`
 	Ballots    map[string]tally.Ballot `json:"ballots,omitempty"` // by voter: a number in decimal, or a hash
+}
+
+// electingPart is the payload of the fact that some may vote in a vote that is about to open. The parts come in order.
+type electingPart struct {
+	First      bool   `json:"first,omitempty"`
+	Electorate people `json:"electorate"`
 }
 
 // limitRow is one limit that is carried over.

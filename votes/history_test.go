@@ -22,7 +22,8 @@ import (
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		h := &history{town: newTown(t), rt: t, room: lobby, ballots: map[uint64]map[string]int{}, may: map[uint64][]string{}, marks: map[string]mark{}}
+		atOnce := rapid.SampledFrom([]int{0, 2}).Draw(t, "at once") // with 2 each vote opens as in a large room
+		h := &history{town: newTown(t, func(w *town) { w.atOnce = atOnce }), rt: t, room: lobby, ballots: map[uint64]map[string]int{}, may: map[uint64][]string{}, marks: map[string]mark{}}
 		h.settle(lobby, cast...)
 		for range rapid.IntRange(10, 40).Draw(t, "steps") {
 			h.act(drawDeed(t))

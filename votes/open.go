@@ -57,14 +57,20 @@ func (f *Feature) open(c *commands.Call, w wish) error {
 			return err
 		}
 	}
+	if f.opensAnother(c.Tx, c.Room.ID) {
+		return commands.Sorryf("I am still finding out who may vote in another vote that opens here. Try again in a moment.")
+	}
 	if c.Room.Count > f.AtOnce {
 		return f.prepare(c, w)
 	}
-	e := f.electorateFor(c.Tx, c.Room, w, rules)
+	e, voters := f.electorateFor(c.Tx, c.Room, w, rules)
 	if why := f.mayBeOpener(c.Tx, c.Room, w, e, rules); why != nil {
 		return f.privately(c, why)
 	}
-	v, err := f.begin(c.Tx, c.Room.ID, w, e, rules)
+	if err := f.enough(w, e, rules); err != nil {
+		return err
+	}
+	v, err := f.begin(c.Tx, c.Room.ID, w, e, voters, rules)
 	if err != nil {
 		return err
 	}
@@ -77,12 +83,18 @@ func (f *Feature) open(c *commands.Call, w wish) error {
 	return c.Answer(protocol.Join("Vote ", v.ID, " is open, until ", protocol.Moment(v.Deadline), "."))
 }
 
-// begin opens a vote on which those may vote who were found, and shows it.
-func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w wish, e electors, rules Rules) (Vote, error) {
-	voters, waived := e.choose(w.Type, f.settings.rules.Voters)
-	if n := len(voters); w.Type != Poll && (n == 0 || n < rules.Voters && w.Type != Restore) {
-		return Vote{}, commands.Sorry(e.tooFew(w.Type, n, waived, rules))
+// enough tells whether enough people may vote.
+func (f *Feature) enough(w wish, e electors, r Rules) error {
+	least := f.settings.rules.Voters
+	if n := e.size(w.Type, least); w.Type != Poll && (n == 0 || n < r.Voters && w.Type != Restore) {
+		return commands.Sorry(e.tooFew(w.Type, n, e.waived(w.Type, least), r))
 	}
+	return nil
+}
+
+// begin opens a vote and shows it. Voters are empty where facts that say electing have named them already.
+func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w wish, e electors, voters people, rules Rules) (Vote, error) {
+	size, waived := e.size(w.Type, f.settings.rules.Voters), e.waived(w.Type, f.settings.rules.Voters)
 	runs := rules.Duration
 	if w.Type == Motion || w.Type == Poll {
 		if runs = w.Runs; runs == 0 {
@@ -91,7 +103,7 @@ func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w wish, e electors, 
 	}
 	p := opened{
 		Secret: w.Secret, Appeal: w.appeal(), Options: w.Options, Rules: rules, Waived: waived,
-		Deadline: tx.Now().Add(runs).Round(0), Place: w.Place, Electorate: voters, Tally: rules.tally(w.Type, len(voters), runs),
+		Deadline: tx.Now().Add(runs).Round(0), Place: w.Place, Size: size, Electorate: voters, Tally: rules.tally(w.Type, size, runs),
 	}
 	if w.Type == Poll {
 		p.Tally = tally.Rules{Method: tally.Plurality, Options: len(w.Options), Multiple: w.Multiple}
@@ -107,7 +119,7 @@ func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w wish, e electors, 
 	if w.Secret {
 		f.makeKey(tx, room, v.ID)
 	}
-	if err := f.publishOpened(tx, v, who, p); err != nil {
+	if err := f.publish(tx, v, whatOpened, who, p); err != nil {
 		return Vote{}, err
 	}
 	v, _ = Get(tx, room, v.ID)
@@ -116,23 +128,6 @@ func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w wish, e electors, 
 		return Vote{}, err
 	}
 	return v, f.tellTarget(tx, room, v)
-}
-
-// publishOpened publishes that a vote was opened. What follows in facts of its own is the part of a large electorate that
-// would make one too long.
-func (f *Feature) publishOpened(tx *store.Tx, v Vote, who map[string]protocol.UserID, p opened) error {
-	rest := p.Electorate
-	p.Size = len(rest)
-	p.Electorate, rest = rest[:min(carrySlice, len(rest))], rest[min(carrySlice, len(rest)):]
-	if err := f.publish(tx, v, whatOpened, who, p); err != nil {
-		return err
-	}
-	for part := range slices.Chunk(rest, carrySlice) {
-		if err := f.publish(tx, v, whatCarrying, nil, carrying{Electorate: part}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // mayOpen tells whether a vote can be held in the room at all now.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"moot/commands"
-	"moot/events"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -34,37 +33,51 @@ type opening struct {
 	Private bool
 
 	Generation uint64 // of the membership of the bot
-	Next       protocol.UserID
-	Fresh      int
+	// While members are looked at: from whom on the next ones are, and how those before them were.
+	Next                protocol.UserID
+	Active, Idle, Fresh int
+	// While it is published who may vote: the number of the vote, and how many were published.
+	Vote      uint64
+	Published int
+}
+
+func (o opening) electors() electors { return electors{o.Active, o.Idle, o.Fresh} }
+
+// opensAnother tells whether it is being found out who may vote in a vote of the room. One that does not go on any more,
+// because a fault has ended it, is cleared away.
+func (f *Feature) opensAnother(tx *store.Tx, room protocol.RoomID) bool {
+	if !tx.Timer(timerElect).IsZero() || !tx.Timer(timerClear).IsZero() {
+		return true
+	}
+	tx.Delete(openings, string(room))
+	f.clearElecting(tx, room)
+	return !tx.Timer(timerClear).IsZero()
 }
 
 // prepare begins to find out who may vote.
 func (f *Feature) prepare(c *commands.Call, w wish) error {
-	room := c.Room.ID
-	if c.Tx.Has(openings, string(room)) || anyElecting(c.Tx, room) {
-		return commands.Sorryf("I am still finding out who may vote in another vote that opens here. Try again in a moment.")
-	}
 	o := opening{
 		Wish: w, Cause: c.Event.Ref(), Handle: c.Event.Handle, Place: c.Event.Place, Private: c.Event.Private,
 		Generation: c.Room.Generation,
 	}
-	if err := putOpening(c.Tx, room, o); err != nil {
+	if err := goOnOpening(c.Tx, c.Room.ID, o); err != nil {
 		return err
 	}
-	c.Tx.SetTimer(timerElect, c.Tx.Now(), nil)
 	return c.Answer(protocol.Plainf("I am finding out who of the %d members may vote. The vote opens in a moment.", c.Room.Count))
 }
 
-func putOpening(tx *store.Tx, room protocol.RoomID, o opening) error {
+// goOnOpening keeps how far an opening is, and sets the timer for its next step.
+func goOnOpening(tx *store.Tx, room protocol.RoomID, o opening) error {
 	data, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("encode an opening: %w", err)
 	}
 	tx.Put(openings, string(room), data)
+	tx.SetTimer(timerElect, tx.Now(), nil)
 	return nil
 }
 
-// elect looks at the next members, and opens the vote when all were looked at.
+// elect makes the next step of an opening.
 func (f *Feature) elect(tx *store.Tx, room protocol.RoomID) error {
 	var o opening
 	data := tx.Get(openings, string(room))
@@ -72,76 +85,102 @@ func (f *Feature) elect(tx *store.Tx, room protocol.RoomID) error {
 		return nil
 	}
 	info, _ := rooms.Get(tx, room)
-	err := f.mayOpen(tx, info)
-	if err == nil && (!info.Joined() || info.Generation != o.Generation) {
-		err = commands.Sorryf("I was put out of the room while I was finding out who may vote. Open the vote once more.")
+	if err := f.nextElectors(tx, info, &o); err != nil {
+		return f.abandon(tx, info, o, err)
 	}
-	if err != nil {
-		return f.abandon(tx, room, o, err)
+	return nil
+}
+
+// nextElectors looks at the next members or, when all were looked at, publishes the next of those who may vote. When all
+// are published it opens the vote.
+func (f *Feature) nextElectors(tx *store.Tx, info rooms.Info, o *opening) error {
+	if err := f.mayOpen(tx, info); err != nil {
+		return err
 	}
-	rules := f.settings.Rules(tx, room)
+	if !info.Joined() || info.Generation != o.Generation {
+		return commands.Sorryf("I was put out of the room while I was finding out who may vote. Open the vote once more.")
+	}
+	rules := f.settings.Rules(tx, info.ID)
+	if o.Vote == 0 {
+		return f.look(tx, info, o, rules)
+	}
+	return f.publishElectors(tx, info, o, rules)
+}
+
+// look looks at the next members.
+func (f *Feature) look(tx *store.Tx, info rooms.Info, o *opening, rules Rules) error {
 	n := 0
-	for m := range rooms.MembersFrom(tx, room, o.Next) {
+	for m := range rooms.MembersFrom(tx, info.ID, o.Next) {
 		if n++; n > f.AtOnce {
 			o.Next = m.User
-			tx.SetTimer(timerElect, tx.Now(), nil)
-			return putOpening(tx, room, o)
+			return goOnOpening(tx, info.ID, *o)
 		}
+		active := byte(0)
 		switch f.votesOn(tx, info, o.Wish, m, rules) {
 		case isFresh:
 			o.Fresh++
+			continue
 		case isIdle:
-			putElector(tx, room, f.bus.Number(tx, m.User), 0)
+			o.Idle++
 		case isActive:
-			putElector(tx, room, f.bus.Number(tx, m.User), 1)
+			o.Active, active = o.Active+1, 1
+		default:
+			continue
 		}
+		tx.Put(electing, store.Key(info.ID, voter(f.bus.Number(tx, m.User))), []byte{active})
 	}
-	return f.elected(tx, info, o, rules)
+	if err := f.withinLimits(tx, info.ID, o.Wish, rules, f.code); err != nil {
+		return err
+	}
+	if why := f.mayBeOpener(tx, info, o.Wish, o.electors(), rules); why != nil {
+		return commands.Sorry(why)
+	}
+	if err := f.enough(o.Wish, o.electors(), rules); err != nil {
+		return err
+	}
+	o.Vote = last(tx, info.ID) + 1 // no other opens meanwhile
+	return goOnOpening(tx, info.ID, *o)
 }
 
-func putElector(tx *store.Tx, room protocol.RoomID, n events.Number, active byte) {
-	tx.Put(electing, store.Key(room, voter(n)), []byte{active})
-}
-
-// elected opens the vote, if all that was looked at before still holds.
-func (f *Feature) elected(tx *store.Tx, info rooms.Info, o opening, rules Rules) error {
+// publishElectors publishes the next of those who may vote, and then opens the vote.
+func (f *Feature) publishElectors(tx *store.Tx, info rooms.Info, o *opening, rules Rules) error {
 	room := info.ID
-	e := electors{fresh: o.Fresh}
+	waived := o.electors().waived(o.Wish.Type, f.settings.rules.Voters)
 	prefix := store.Key(room, "")
+	part, n := electingPart{First: o.Published == 0}, 0
 	for k, active := range tx.Prefix(electing, prefix) {
-		n := parseVoter(k[len(prefix):])
-		if len(active) == 1 && active[0] == 1 {
-			e.active = append(e.active, n)
-		} else {
-			e.idle = append(e.idle, n)
+		if n++; n > carrySlice {
+			break
 		}
+		if waived || len(active) == 1 && active[0] == 1 {
+			part.Electorate = append(part.Electorate, parseVoter(k[len(prefix):]))
+		}
+		tx.Delete(electing, k)
 	}
-	if err := f.withinLimits(tx, room, o.Wish, rules, f.code); err != nil {
-		return f.abandon(tx, room, o, err)
+	if n > 0 {
+		o.Published += len(part.Electorate)
+		if err := f.publish(tx, Vote{ID: o.Vote, Type: o.Wish.Type}, whatElecting, nil, part); err != nil {
+			return err
+		}
+		return goOnOpening(tx, room, *o)
 	}
-	if why := f.mayBeOpener(tx, info, o.Wish, e, rules); why != nil {
-		return f.abandon(tx, room, o, commands.Sorry(why))
+	tx.Delete(openings, string(room))
+	v, err := f.begin(tx, room, o.Wish, o.electors(), nil, rules)
+	if err != nil || !o.Private && o.Wish.Place == o.Place {
+		return err // its message says it
 	}
-	v, err := f.begin(tx, room, o.Wish, e, rules)
-	if err != nil {
-		return f.abandon(tx, room, o, err)
-	}
-	f.endOpening(tx, room)
-	if !o.Private && o.Wish.Place == o.Place {
-		return nil // its message says it
-	}
-	return f.tell(tx, info, o, protocol.Join("Vote ", v.ID, " is open, until ", protocol.Moment(v.Deadline), "."))
+	return f.tell(tx, info, *o, protocol.Join("Vote ", v.ID, " is open, until ", protocol.Moment(v.Deadline), "."))
 }
 
 // abandon ends an opening that leads to no vote, and says why to whoever wanted it. Any other error than a Mistake is a
 // fault.
-func (f *Feature) abandon(tx *store.Tx, room protocol.RoomID, o opening, err error) error {
+func (f *Feature) abandon(tx *store.Tx, info rooms.Info, o opening, err error) error {
 	var m *commands.Mistake
 	if !errors.As(err, &m) {
 		return err
 	}
-	f.endOpening(tx, room)
-	info, _ := rooms.Get(tx, room)
+	tx.Delete(openings, string(info.ID))
+	f.clearElecting(tx, info.ID)
 	return f.tell(tx, info, o, m.Text)
 }
 
@@ -155,12 +194,7 @@ func (f *Feature) tell(tx *store.Tx, info rooms.Info, o opening, text protocol.T
 // clearSlice is how many rows of an opening one step clears away.
 const clearSlice = 2000
 
-// endOpening ends an opening. What it has noted is cleared away in slices.
-func (f *Feature) endOpening(tx *store.Tx, room protocol.RoomID) {
-	tx.Delete(openings, string(room))
-	f.clearElecting(tx, room)
-}
-
+// clearElecting clears away what an opening has noted that leads to no vote.
 func (f *Feature) clearElecting(tx *store.Tx, room protocol.RoomID) {
 	n := 0
 	for k := range tx.Prefix(electing, store.Key(room, "")) {
@@ -170,11 +204,4 @@ func (f *Feature) clearElecting(tx *store.Tx, room protocol.RoomID) {
 		}
 		tx.Delete(electing, k)
 	}
-}
-
-func anyElecting(tx *store.Tx, room protocol.RoomID) bool {
-	for range tx.Prefix(electing, store.Key(room, "")) {
-		return true
-	}
-	return false
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/activity"
 	"moot/challenges"
 	"moot/commands"
 	"moot/events"
@@ -58,6 +59,9 @@ type town struct {
 	deaf     map[protocol.UserID]bool // cannot be reached in private
 	mute     bool                     // nobody answers about reactions
 	said     []string
+	real     bool          // whether activity is what the real feature counts
+	longest  time.Duration // that a step took
+	atOnce   int           // see votes.Config; zero means the default
 }
 
 // message is one of the bot's, as it stands.
@@ -68,7 +72,7 @@ type message struct {
 	deleted   bool
 }
 
-func newTown(t tester) *town {
+func newTown(t tester, with ...func(*town)) *town {
 	t.Helper()
 	if alone, ok := t.(*testing.T); ok {
 		alone.Parallel()
@@ -82,6 +86,9 @@ func newTown(t tester) *town {
 		members: map[protocol.RoomID]map[protocol.UserID]time.Time{}, mods: map[protocol.UserID]bool{},
 		active: map[protocol.UserID]int{}, in: map[protocol.RoomID]bool{}, messages: map[protocol.EventID]*message{},
 		deaf: map[protocol.UserID]bool{},
+	}
+	for _, f := range with {
+		f(w)
 	}
 	t.Cleanup(func() {
 		w.close()
@@ -107,7 +114,7 @@ func (w *town) open() {
 	}
 	w.store, err = store.Open(store.Config{Path: filepath.Join(w.dir, "moot.db")})
 	fail(err)
-	kinds := slices.Concat([]events.Kind{bot.RoomKind}, votes.Kinds(), challenges.Kinds())
+	kinds := slices.Concat([]events.Kind{bot.RoomKind, activity.Kind()}, votes.Kinds(), challenges.Kinds())
 	w.bus, err = events.Open(events.Config{Store: w.store, Kinds: kinds})
 	fail(err)
 	settings, err := votes.NewSettings(votes.SettingsConfig{Bus: w.bus})
@@ -115,9 +122,15 @@ func (w *town) open() {
 	operators := []protocol.UserID{olga}
 	w.challenges, err = challenges.New(challenges.Config{Bus: w.bus, Operators: operators, Max: settings.ChallengeMax, Channel: settings.Channel})
 	fail(err)
+	var judge votes.Activity = w
+	if w.real {
+		judge, err = activity.New(activity.Config{Bus: w.bus})
+		fail(err)
+	}
 	random := byte(0)
 	w.votes, err = votes.New(votes.Config{
-		Bus: w.bus, Settings: settings, Activity: w, Sanctions: w.challenges, Operators: operators,
+		Bus: w.bus, Settings: settings, Activity: judge, Sanctions: w.challenges, Operators: operators,
+		AtOnce: w.atOnce,
 		Random: func(b []byte) {
 			for i := range b {
 				random++
@@ -190,7 +203,9 @@ func (w *town) step(in ...bot.Input) {
 	w.t.Helper()
 	for n := 0; ; n++ {
 		w.now = w.now.Add(time.Millisecond)
+		began := time.Now()
 		fx, err := w.machine.Step(w.now, in)
+		w.longest = max(w.longest, time.Since(began))
 		if err != nil {
 			w.t.Fatal(err)
 		}
