@@ -35,10 +35,11 @@ var directions = map[string][]string{
 	"internal/control":      {"events", "internal/inspect", "protocol", "store"},
 	"cmd/bot":               {"*"},
 
-	"protocol/matrix":         {"protocol"},
-	"protocol/matrix/account": {"protocol"},
-	"protocol/matrix/crypto":  {"protocol", "protocol/matrix", "protocol/matrix/account"},
-	"sealed":                  {"outbox", "protocol", "rooms", "store"},
+	"protocol/matrix":            {"protocol"},
+	"protocol/matrix/account":    {"protocol"},
+	"protocol/matrix/crypto":     {"protocol", "protocol/matrix", "protocol/matrix/account"},
+	"sealed":                     {"outbox", "protocol", "rooms", "store"},
+	"protocol/matrix/matrixtest": {},
 
 	"votes":       {"commands", "events", "outbox", "protocol", "rooms", "store", "votes/tally"},
 	"votes/tally": {},

@@ -1,0 +1,401 @@
+package matrixtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func refuse(w http.ResponseWriter, status int, code, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"errcode": code, "error": text})
+}
+
+// api is a call of the API by somebody who is logged in.
+type api func(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any)
+
+func (s *Server) handler() http.Handler {
+	const v3 = "/_matrix/client/v3/"
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_matrix/client/versions", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, map[string]any{"versions": []string{"v1.2", "v1.11"}})
+	})
+	mux.HandleFunc("GET "+v3+"login", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, map[string]any{"flows": []any{map[string]any{"type": "m.login.password"}}})
+	})
+	mux.HandleFunc("POST "+v3+"login", s.login)
+	mux.HandleFunc("GET "+v3+"sync", func(w http.ResponseWriter, req *http.Request) {
+		if u := s.caller(w, req); u != nil {
+			s.sync(w, req, u)
+		}
+	})
+	for pattern, call := range map[string]api{
+		"GET " + v3 + "account/whoami":                                       whoami,
+		"GET " + v3 + "profile/{user}":                                       profile,
+		"GET " + v3 + "user/{user}/account_data/{type}":                      getData,
+		"PUT " + v3 + "user/{user}/account_data/{type}":                      putData,
+		"GET " + v3 + "rooms/{room}/joined_members":                          joinedMembers,
+		"GET " + v3 + "rooms/{room}/members":                                 members,
+		"GET " + v3 + "rooms/{room}/state/{type}":                            state,
+		"GET " + v3 + "rooms/{room}/state/{type}/{key}":                      state,
+		"GET " + v3 + "rooms/{room}/messages":                                messages,
+		"PUT " + v3 + "rooms/{room}/send/{type}/{txn}":                       send,
+		"PUT " + v3 + "rooms/{room}/state/{type}/{key}":                      putState,
+		"PUT " + v3 + "rooms/{room}/state/{type}":                            putState,
+		"PUT " + v3 + "rooms/{room}/redact/{event}/{txn}":                    redact,
+		"PUT " + v3 + "rooms/{room}/typing/{user}":                           typing,
+		"POST " + v3 + "rooms/{room}/leave":                                  leave,
+		"POST " + v3 + "rooms/{room}/kick":                                   kick,
+		"POST " + v3 + "rooms/{room}/invite":                                 invite,
+		"POST " + v3 + "join/{room}":                                         join,
+		"POST " + v3 + "createRoom":                                          create,
+		"GET /_matrix/client/v1/rooms/{room}/relations/{event}/{rel}/{type}": relations,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
+			u := s.caller(w, req)
+			if u == nil {
+				return
+			}
+			var body map[string]any
+			if req.Method != http.MethodGet {
+				data, _ := io.ReadAll(req.Body)
+				if json.Unmarshal(data, &body) != nil {
+					refuse(w, http.StatusBadRequest, "M_NOT_JSON", "not JSON")
+					return
+				}
+				if len(data) > 64<<10 {
+					refuse(w, http.StatusRequestEntityTooLarge, "M_TOO_LARGE", "too large")
+					return
+				}
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			call(s, w, req, u, body)
+		})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		s.mu.Lock()
+		s.log = append(s.log, req.Method+" "+req.URL.Path)
+		s.mu.Unlock()
+		f := s.takeFault(req)
+		switch {
+		case f == nil:
+			mux.ServeHTTP(w, req)
+		case f.Late:
+			mux.ServeHTTP(httptest.NewRecorder(), req)
+			cut(w)
+		case f.Garble:
+			rec := httptest.NewRecorder()
+			mux.ServeHTTP(rec, req)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(rec.Body.Bytes()[:rec.Body.Len()/2])
+		default:
+			f.answer(w)
+		}
+	})
+}
+
+// caller returns who makes a request, nil where it is refused.
+func (s *Server) caller(w http.ResponseWriter, req *http.Request) *user {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.byToken[strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")]
+	if u == nil {
+		refuse(w, http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "unknown token")
+	}
+	return u
+}
+
+func (s *Server) login(w http.ResponseWriter, req *http.Request) {
+	var body struct {
+		Identifier struct{ User string }
+		Password   string
+		DeviceID   string `json:"device_id"`
+	}
+	_ = json.NewDecoder(req.Body).Decode(&body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[body.Identifier.User]
+	if u == nil {
+		u = s.users[ID(body.Identifier.User)]
+	}
+	if u == nil || u.password != body.Password {
+		refuse(w, http.StatusForbidden, "M_FORBIDDEN", "wrong user or password")
+		return
+	}
+	if body.DeviceID != "" {
+		u.device = body.DeviceID
+	}
+	s.byToken[u.token] = u
+	reply(w, map[string]any{"user_id": u.id, "access_token": u.token, "device_id": u.device})
+}
+
+func whoami(_ *Server, w http.ResponseWriter, _ *http.Request, u *user, _ map[string]any) {
+	reply(w, map[string]any{"user_id": u.id, "device_id": u.device})
+}
+
+func profile(s *Server, w http.ResponseWriter, req *http.Request, _ *user, _ map[string]any) {
+	if u := s.users[req.PathValue("user")]; u != nil {
+		reply(w, map[string]any{"displayname": u.name})
+		return
+	}
+	refuse(w, http.StatusNotFound, "M_NOT_FOUND", "nobody")
+}
+
+func getData(_ *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
+	if d, ok := u.data[req.PathValue("type")]; ok {
+		reply(w, d.value)
+		return
+	}
+	refuse(w, http.StatusNotFound, "M_NOT_FOUND", "no such data")
+}
+
+func putData(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	value, _ := json.Marshal(body)
+	s.head++
+	u.data[req.PathValue("type")] = stamped{s.head, value}
+	s.tellLocked()
+	reply(w, struct{}{})
+}
+
+// in returns the room of a request, nil where the caller is not in it.
+func (s *Server) in(w http.ResponseWriter, req *http.Request, u *user) *room {
+	r := s.rooms[req.PathValue("room")]
+	if r == nil || r.membership(u.id) != "join" {
+		refuse(w, http.StatusForbidden, "M_FORBIDDEN", "you are not in the room")
+		return nil
+	}
+	return r
+}
+
+func joinedMembers(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
+	r := s.in(w, req, u)
+	if r == nil {
+		return
+	}
+	joined := map[string]any{}
+	for _, e := range r.state {
+		if k, _ := e.key(); e.kind() == "m.room.member" && e.content()["membership"] == "join" {
+			joined[k] = map[string]any{"display_name": e.content()["displayname"]}
+		}
+	}
+	reply(w, map[string]any{"joined": joined})
+}
+
+func members(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
+	r := s.in(w, req, u)
+	if r == nil {
+		return
+	}
+	chunk := []any{}
+	for _, e := range r.state {
+		if want := req.URL.Query().Get("membership"); e.kind() == "m.room.member" && (want == "" || e.content()["membership"] == want) {
+			chunk = append(chunk, e.fields)
+		}
+	}
+	reply(w, map[string]any{"chunk": chunk})
+}
+
+func state(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
+	r := s.rooms[req.PathValue("room")]
+	if r == nil || r.state[stateKey("m.room.member", u.id)] == nil {
+		refuse(w, http.StatusForbidden, "M_FORBIDDEN", "you are not in the room")
+		return
+	}
+	e := r.state[stateKey(req.PathValue("type"), req.PathValue("key"))]
+	switch {
+	case e == nil:
+		refuse(w, http.StatusNotFound, "M_NOT_FOUND", "no such state")
+	case req.URL.Query().Get("format") == "event":
+		reply(w, e.fields)
+	default:
+		reply(w, e.content())
+	}
+}
+
+func messages(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
+	r := s.in(w, req, u)
+	if r == nil {
+		return
+	}
+	q := req.URL.Query()
+	from, err1 := position(q.Get("from"), "t")
+	to, err2 := position(q.Get("to"), "s")
+	limit, err3 := strconv.Atoi(q.Get("limit"))
+	if err1 != nil || err2 != nil || err3 != nil || q.Get("dir") != "b" {
+		refuse(w, http.StatusBadRequest, "M_INVALID_PARAM", "bad parameters")
+		return
+	}
+	var f struct{ Types []string }
+	_ = json.Unmarshal([]byte(q.Get("filter")), &f)
+	var whole filter
+	whole.Room.Timeline.Types = f.Types
+	shown := r.shown(u, to, from-1, whole)
+	if len(shown) > limit {
+		shown = shown[len(shown)-limit:]
+	}
+	chunk := r.showAll(shown, u)
+	slices.Reverse(chunk)
+	out := map[string]any{"chunk": chunk, "start": q.Get("from")}
+	if len(shown) > 0 {
+		out["end"] = fmt.Sprintf("t%d", shown[0].pos)
+	}
+	reply(w, out)
+}
+
+// once carries out what has a transaction id, or tells what became of it before.
+func (s *Server) once(w http.ResponseWriter, req *http.Request, u *user, do func() *entry) {
+	key := req.Method + req.URL.Path
+	id, ok := u.txns[key]
+	if !ok {
+		e := do()
+		e.txn = req.PathValue("txn")
+		id = e.id
+		u.txns[key] = id
+	}
+	reply(w, map[string]any{"event_id": id})
+}
+
+func send(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	if r := s.in(w, req, u); r != nil {
+		s.once(w, req, u, func() *entry { return s.addLocked(r, u.id, req.PathValue("type"), nil, body) })
+	}
+}
+
+func putState(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	if r := s.in(w, req, u); r != nil {
+		key := req.PathValue("key")
+		reply(w, map[string]any{"event_id": s.addLocked(r, u.id, req.PathValue("type"), &key, body).id})
+	}
+}
+
+func redact(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	if r := s.in(w, req, u); r != nil {
+		reason, _ := body["reason"].(string)
+		s.once(w, req, u, func() *entry { return s.redactLocked(r, u.id, req.PathValue("event"), reason) })
+	}
+}
+
+func typing(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	if r := s.in(w, req, u); r != nil {
+		r.typing[u.id], _ = body["typing"].(bool)
+		reply(w, struct{}{})
+	}
+}
+
+func leave(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	r := s.rooms[req.PathValue("room")]
+	if r == nil || r.membership(u.id) == "leave" || r.membership(u.id) == "ban" {
+		refuse(w, http.StatusForbidden, "M_FORBIDDEN", "you are not in the room")
+		return
+	}
+	more := map[string]any{}
+	if reason, ok := body["reason"]; ok {
+		more["reason"] = reason
+	}
+	s.memberLocked(r, u.id, u.id, "leave", more)
+	reply(w, struct{}{})
+}
+
+func kick(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	if r := s.in(w, req, u); r != nil {
+		who, _ := body["user_id"].(string)
+		s.memberLocked(r, u.id, who, "leave", nil)
+		reply(w, struct{}{})
+	}
+}
+
+func invite(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	if r := s.in(w, req, u); r != nil {
+		who, _ := body["user_id"].(string)
+		s.memberLocked(r, u.id, who, "invite", nil)
+		reply(w, struct{}{})
+	}
+}
+
+func join(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
+	r := s.rooms[req.PathValue("room")]
+	switch {
+	case r == nil:
+		refuse(w, http.StatusNotFound, "M_NOT_FOUND", "no such room")
+		return
+	case r.membership(u.id) == "join":
+	case r.membership(u.id) == "ban":
+		refuse(w, http.StatusForbidden, "M_FORBIDDEN", "you are banned")
+		return
+	case r.membership(u.id) == "leave" && r.state[stateKey("m.room.join_rules", "")].content()["join_rule"] != "public":
+		refuse(w, http.StatusForbidden, "M_FORBIDDEN", "you are not invited")
+		return
+	default:
+		s.memberLocked(r, u.id, u.id, "join", nil)
+	}
+	reply(w, map[string]any{"room_id": r.id})
+}
+
+func create(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	name, _ := body["name"].(string)
+	r := s.createLocked(u.id, name, nil)
+	none := ""
+	states, _ := body["initial_state"].([]any)
+	for _, one := range states {
+		st, _ := one.(map[string]any)
+		kind, _ := st["type"].(string)
+		content, _ := st["content"].(map[string]any)
+		s.addLocked(r, u.id, kind, &none, content)
+	}
+	more := map[string]any{}
+	if body["is_direct"] == true {
+		more["is_direct"] = true
+	}
+	asked, _ := body["invite"].([]any)
+	for _, one := range asked {
+		who, _ := one.(string)
+		s.memberLocked(r, u.id, who, "invite", more)
+		if s.accept && s.users[who] != nil {
+			s.memberLocked(r, who, who, "join", nil)
+		}
+	}
+	reply(w, map[string]any{"room_id": r.id})
+}
+
+func relations(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
+	r := s.in(w, req, u)
+	if r == nil {
+		return
+	}
+	var found []*entry
+	exists := false
+	for _, e := range r.events {
+		exists = exists || e.id == req.PathValue("event")
+		rel, _ := e.content()["m.relates_to"].(map[string]any)
+		if !e.gone && rel["event_id"] == req.PathValue("event") && rel["rel_type"] == req.PathValue("rel") && e.kind() == req.PathValue("type") {
+			found = append(found, e)
+		}
+	}
+	if !exists {
+		refuse(w, http.StatusNotFound, "M_NOT_FOUND", "no such event")
+		return
+	}
+	slices.Reverse(found)
+	from, _ := position(req.URL.Query().Get("from"), "r")
+	limit, _ := strconv.Atoi(req.URL.Query().Get("limit"))
+	out := map[string]any{}
+	found = found[min(from, len(found)):]
+	if limit > 0 && len(found) > limit {
+		found = found[:limit]
+		out["next_batch"] = fmt.Sprintf("r%d", from+limit)
+	}
+	out["chunk"] = r.showAll(found, u)
+	reply(w, out)
+}

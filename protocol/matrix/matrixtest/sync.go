@@ -1,0 +1,276 @@
+package matrixtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type filter struct {
+	Room struct {
+		State    struct{ Types []string }
+		Timeline struct {
+			Types []string
+			Limit int
+		}
+	}
+}
+
+// sync answers GET /sync.
+func (s *Server) sync(w http.ResponseWriter, req *http.Request, u *user) {
+	q := req.URL.Query()
+	since, err := position(q.Get("since"), "s")
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "M_UNKNOWN", "bad since")
+		return
+	}
+	var f filter
+	if err := json.Unmarshal([]byte(q.Get("filter")), &f); err != nil && q.Get("filter") != "" {
+		refuse(w, http.StatusBadRequest, "M_BAD_JSON", "bad filter")
+		return
+	}
+	if f.Room.Timeline.Limit == 0 {
+		f.Room.Timeline.Limit = 10
+	}
+	timeout, _ := strconv.Atoi(q.Get("timeout"))
+	deadline := time.NewTimer(time.Duration(timeout) * time.Millisecond)
+	defer deadline.Stop()
+	for {
+		s.mu.Lock()
+		if s.byToken[u.token] != u {
+			s.mu.Unlock()
+			refuse(w, http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "the token is gone")
+			return
+		}
+		resp, any := s.responseLocked(u, since, f)
+		if any || timeout == 0 || since == 0 {
+			data, err := json.Marshal(resp) // before anything of it is changed
+			s.mu.Unlock()
+			if err != nil {
+				panic(err)
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(data)
+			return
+		}
+		s.polls[u.id] = s.head
+		changed := s.changed
+		s.mu.Unlock()
+		s.wake()
+		select {
+		case <-changed:
+		case <-deadline.C:
+			timeout = 0
+		case <-req.Context().Done():
+			return
+		}
+		if f := s.takeFault(req); f != nil {
+			f.answer(w)
+			return
+		}
+	}
+}
+
+// wake lets those look again who wait for polls, without telling polls that there is anything new.
+func (s *Server) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.polled)
+	s.polled = make(chan struct{})
+}
+
+// responseLocked makes the response for what has happened after a position, and tells whether anything has.
+func (s *Server) responseLocked(u *user, since int, f filter) (map[string]any, bool) {
+	join, invite, leave := map[string]any{}, map[string]any{}, map[string]any{}
+	var data []any
+	for kind, d := range u.data {
+		if d.pos > since {
+			data = append(data, map[string]any{"type": kind, "content": d.value})
+		}
+	}
+	for id, r := range s.rooms {
+		switch own := r.ownSince(u.id, since); r.membership(u.id) {
+		case "join":
+			if sec := r.joined(u, since, own, f); sec != nil {
+				join[id] = sec
+			}
+		case "invite":
+			if len(own) > 0 || since == 0 {
+				invite[id] = r.invitation(u.id)
+			}
+		default:
+			if len(own) > 0 && since > 0 {
+				leave[id] = r.left(u, since, own, f)
+			}
+		}
+	}
+	resp := map[string]any{
+		"next_batch":   fmt.Sprintf("s%d", s.head),
+		"account_data": map[string]any{"events": data},
+		"rooms":        map[string]any{"join": join, "invite": invite, "leave": leave},
+	}
+	return resp, len(data)+len(join)+len(invite)+len(leave) > 0
+}
+
+// ownSince returns what has changed about somebody's own membership after a position.
+func (r *room) ownSince(user string, since int) (own []*entry) {
+	for _, e := range r.events {
+		if k, ok := e.key(); ok && e.pos > since && k == user && e.kind() == "m.room.member" {
+			own = append(own, e)
+		}
+	}
+	return own
+}
+
+// isJoin tells whether an own event begins a stay.
+func isJoin(e *entry) bool {
+	unsigned, _ := e.fields["unsigned"].(map[string]any)
+	before, _ := unsigned["prev_content"].(map[string]any)
+	return e.content()["membership"] == "join" && before["membership"] != "join"
+}
+
+func (r *room) joined(u *user, since int, own []*entry, f filter) map[string]any {
+	fresh := since == 0 || slices.ContainsFunc(own, isJoin)
+	from := since
+	if fresh {
+		from = 0 // as Dendrite and Synapse do, the timeline is told from anew
+	}
+	shown := r.shown(u, from, 1<<62, f)
+	limit := f.Room.Timeline.Limit
+	limited := fresh
+	if len(shown) > limit {
+		shown, limited = shown[len(shown)-limit:], true
+	}
+	start := 1 << 62 // position at which the timeline begins
+	if len(shown) > 0 {
+		start = shown[0].pos
+	} else if fresh {
+		start = r.events[len(r.events)-1].pos + 1
+	}
+	var state []any
+	for _, e := range r.changedBefore(from, start) {
+		if match(f.Room.State.Types, e.kind()) {
+			state = append(state, r.show(e, u))
+		}
+	}
+	timeline := r.showAll(shown, u)
+	for _, d := range r.extra {
+		if d.pos > since {
+			timeline = append(timeline, r.show(d.entry, u))
+		}
+	}
+	if !fresh && len(timeline)+len(state) == 0 {
+		return nil
+	}
+	count := 0
+	for _, e := range r.state {
+		if e.kind() == "m.room.member" && e.content()["membership"] == "join" {
+			count++
+		}
+	}
+	return map[string]any{
+		"summary":  map[string]any{"m.joined_member_count": count},
+		"state":    map[string]any{"events": state},
+		"timeline": map[string]any{"events": timeline, "limited": limited, "prev_batch": fmt.Sprintf("t%d", start)},
+	}
+}
+
+// shown returns the events of the timeline behind one position and up to another.
+func (r *room) shown(_ *user, from, to int, f filter) (shown []*entry) {
+	for _, e := range r.events {
+		if e.pos > from && e.pos <= to && !e.quiet && (e.raw != nil || match(f.Room.Timeline.Types, e.kind())) {
+			shown = append(shown, e)
+		}
+	}
+	return shown
+}
+
+// changedBefore returns the states as they were at the beginning of a timeline, of those that have changed behind a
+// position. What never comes in a timeline comes here.
+func (r *room) changedBefore(from, start int) (out []*entry) {
+	last := map[string]*entry{}
+	var order []string
+	for _, e := range r.events {
+		k, ok := e.key()
+		if !ok || e.pos <= from || e.pos >= start && !e.quiet {
+			continue
+		}
+		name := stateKey(e.kind(), k)
+		if last[name] == nil {
+			order = append(order, name)
+		}
+		last[name] = e
+	}
+	for _, name := range order {
+		out = append(out, last[name])
+	}
+	return out
+}
+
+func (r *room) left(u *user, since int, own []*entry, f filter) map[string]any {
+	end := own[len(own)-1].pos
+	shown := r.shown(u, since, end, f)
+	limit := f.Room.Timeline.Limit
+	limited := len(shown) > limit
+	if limited {
+		shown = shown[len(shown)-limit:]
+	}
+	return map[string]any{"timeline": map[string]any{"events": r.showAll(shown, u), "limited": limited, "prev_batch": fmt.Sprintf("t%d", since)}}
+}
+
+// invitation shows the state of a room to somebody who is invited, most of it without ids.
+func (r *room) invitation(user string) map[string]any {
+	var events []any
+	for _, kind := range []string{"m.room.create", "m.room.join_rules", "m.room.name", "m.room.encryption"} {
+		if e := r.state[stateKey(kind, "")]; e != nil {
+			events = append(events, map[string]any{"type": kind, "state_key": "", "sender": e.fields["sender"], "content": e.content()})
+		}
+	}
+	e := r.state[stateKey("m.room.member", user)]
+	events = append(events, e.fields)
+	return map[string]any{"invite_state": map[string]any{"events": events}}
+}
+
+func (r *room) showAll(events []*entry, u *user) []any {
+	out := []any{}
+	for _, e := range events {
+		out = append(out, r.show(e, u))
+	}
+	return out
+}
+
+// show is an event as an account gets it: the one who has sent it gets its transaction id.
+func (r *room) show(e *entry, u *user) any {
+	if e.raw != nil {
+		return e.raw
+	}
+	if e.by != u || e.txn == "" {
+		return e.fields
+	}
+	out := map[string]any{}
+	for k, v := range e.fields {
+		out[k] = v
+	}
+	unsigned := map[string]any{"transaction_id": e.txn}
+	if had, ok := e.fields["unsigned"].(map[string]any); ok {
+		for k, v := range had {
+			unsigned[k] = v
+		}
+	}
+	out["unsigned"] = unsigned
+	return out
+}
+
+func match(types []string, kind string) bool { return len(types) == 0 || slices.Contains(types, kind) }
+
+// position reads a token; zero means the beginning.
+func position(token, prefix string) (int, error) {
+	if token == "" {
+		return 0, nil
+	}
+	return strconv.Atoi(strings.TrimPrefix(token, prefix))
+}
