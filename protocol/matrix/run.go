@@ -33,6 +33,11 @@ type run struct {
 	caughtUp chan struct{} // closed when the first response is admitted
 	members  pacer         // of readings of members
 
+	began time.Time
+	// late is when no own echo of an earlier life can come any more; it is set when the first response is admitted, before
+	// caughtUp is closed.
+	late time.Time
+
 	// owned by the goroutine of follow
 	since   string
 	backlog bool // whether what comes next was missed
@@ -45,7 +50,7 @@ type run struct {
 	mu       sync.Mutex
 	places   map[id.RoomID]*place // of the rooms that something is known of in this run
 	direct   directRooms
-	receipts map[string]protocol.Ref // of own echoes of the first response, by key and part
+	receipts map[string]protocol.Ref // of own echoes until late, by key and part
 	via      map[protocol.RoomID][]string
 	opening  map[protocol.UserID]*sync.Mutex
 
@@ -74,7 +79,7 @@ func newRun(ctx context.Context, a *Adapter, s *Session, to protocol.Admitter) (
 	}
 	r := &run{
 		adapter: a, log: a.log, client: s.Client, encryption: s.Encryption, rooms: a.config.Rooms, to: to,
-		self: s.Client.UserID, since: since, caughtUp: make(chan struct{}),
+		self: s.Client.UserID, since: since, began: time.Now(), caughtUp: make(chan struct{}),
 		members: pacer{gap: memberGap},
 		places:  map[id.RoomID]*place{}, direct: directRooms{}, receipts: map[string]protocol.Ref{},
 		via: map[protocol.RoomID][]string{}, opening: map[protocol.UserID]*sync.Mutex{},

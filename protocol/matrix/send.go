@@ -25,6 +25,11 @@ func (a *Adapter) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 	}
 	ctx, done := r.within(ctx)
 	defer done()
+	if attempt.N > 1 && !attempt.First.IsZero() && attempt.First.Before(r.began) {
+		if err := sleep(ctx, time.Until(r.late)); err != nil {
+			return protocol.Ref{}, err
+		}
+	}
 	return r.send(ctx, out, attempt)
 }
 
@@ -251,9 +256,9 @@ func (r *run) redact(ctx context.Context, room protocol.RoomID, target protocol.
 	return protocol.Ref{Room: room, Event: protocol.EventID(resp.Event)}, nil
 }
 
-// echo keeps where something stands that an earlier life has sent, while the adapter catches up.
+// echo keeps where something stands that an earlier life has sent.
 func (r *run) echo(in reader, ev *rawEvent) {
-	if string(ev.Sender) != string(r.self) || r.online {
+	if string(ev.Sender) != string(r.self) || !r.late.IsZero() && time.Now().After(r.late) {
 		return
 	}
 	c, _ := readMessage(ev.Content)

@@ -29,6 +29,9 @@ const (
 	firstPollTime = 10 * time.Minute
 	// firstTimeline is how many events of each room the first sync brings. They are history.
 	firstTimeline = 10
+	// echoSlack is how long the server may still work on what an earlier life has sent in its last moment. Transaction ids
+	// do not help there: Dendrite knows them only when it has finished (observed).
+	echoSlack     = 2 * time.Second
 	shortestPause = 250 * time.Millisecond
 	longestPause  = time.Minute
 	// refusals is how often the server may refuse a sync in a row before the adapter gives up.
@@ -136,6 +139,7 @@ func (r *run) found() {
 		r.log.Info("the homeserver can be reached again")
 	default:
 		r.log.Info("connected to the homeserver", "account", r.self, "device", r.client.DeviceID)
+		r.late = time.Now().Add(echoSlack)
 		close(r.caughtUp)
 	}
 	r.say(true)
