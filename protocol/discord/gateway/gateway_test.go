@@ -1,0 +1,227 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+	"go.uber.org/goleak"
+
+	"moot/protocol/discord/discordtest"
+	"moot/protocol/discord/gateway"
+	"moot/protocol/discord/rest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const intents = discordgo.IntentGuilds | discordgo.IntentGuildMembers | discordgo.IntentGuildMessages | discordgo.IntentMessageContent |
+	discordgo.IntentDirectMessages
+
+// patience is how long a test waits for what must come.
+const patience = 30 * time.Second
+
+// bot is a gateway that runs, and what it has heard.
+type bot struct {
+	t    *testing.T
+	srv  *discordtest.Server
+	g    *gateway.Gateway
+	log  *logs
+	stop context.CancelFunc
+	done chan struct{}
+	err  error // of Run, once done is closed
+
+	mu     sync.Mutex
+	heard  []gateway.Event
+	more   chan struct{}
+	handle gateway.Handler // nil only takes note
+}
+
+// logs keeps lines for tests to look at.
+type logs struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// start runs a gateway against the server, until the test ends.
+func start(t *testing.T, srv *discordtest.Server, change func(*gateway.Config), handle gateway.Handler) *bot {
+	t.Helper()
+	b := &bot{t: t, srv: srv, log: &logs{}, done: make(chan struct{}), more: make(chan struct{}), handle: handle}
+	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	cfg := gateway.Config{Token: srv.Token, Intents: intents, Backoff: 10 * time.Millisecond, IdentifyEvery: time.Millisecond, Log: log,
+		REST: rest.New(rest.Config{Token: srv.Token, URL: srv.APIURL(), Log: log})}
+	if change != nil {
+		change(&cfg)
+	}
+	b.g = gateway.New(cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.stop = cancel
+	go func() {
+		defer close(b.done)
+		b.err = b.g.Run(ctx, b.take)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-b.done
+		cfg.REST.Close()
+		if t.Failed() {
+			t.Log(b.log)
+		}
+	})
+	return b
+}
+
+func (b *bot) take(ctx context.Context, e gateway.Event) error {
+	b.mu.Lock()
+	b.heard = append(b.heard, e)
+	close(b.more)
+	b.more = make(chan struct{})
+	b.mu.Unlock()
+	if b.handle != nil {
+		return b.handle(ctx, e)
+	}
+	return nil
+}
+
+// words says of each event what matters: the type, and of a message its text.
+func words(events []gateway.Event) (out []string) {
+	for _, e := range events {
+		switch d := e.Data.(type) {
+		case *discordgo.MessageCreate:
+			out = append(out, d.Content)
+		default:
+			out = append(out, e.Type)
+		}
+	}
+	return out
+}
+
+// hears waits until the words are the last that were heard, after the events before "from".
+func (b *bot) hears(want ...string) {
+	b.t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		b.mu.Lock()
+		got, more := words(b.heard), b.more
+		b.mu.Unlock()
+		if len(got) >= len(want) && slices.Equal(got[len(got)-len(want):], want) {
+			return
+		}
+		select {
+		case <-more:
+		case <-b.done:
+			b.t.Fatalf("Run ended: %v\nheard %q\nwant %q", b.err, got, want)
+		case <-timer.C:
+			b.t.Fatalf("heard %q\nwant it to end in %q", got, want)
+		}
+	}
+}
+
+func (b *bot) all() []gateway.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.heard)
+}
+
+// ends waits for Run to end, and returns its error.
+func (b *bot) ends() error {
+	b.t.Helper()
+	select {
+	case <-b.done:
+		return b.err
+	case <-time.After(patience):
+		b.t.Fatal("Run does not end")
+		return nil
+	}
+}
+
+// room makes a guild with a person and a channel, and the bot in it.
+func room(srv *discordtest.Server) (*discordtest.User, *discordtest.Guild, *discordtest.Channel) {
+	ann, lab := srv.NewUser("ann"), srv.NewGuild("lab")
+	general := lab.NewChannel("general")
+	lab.Join(ann)
+	lab.Invite()
+	return ann, lab, general
+}
+
+func TestResumes(t *testing.T) {
+	for name, fault := range map[string]func(*discordtest.Server){
+		"closed with 4000":    func(s *discordtest.Server) { s.CloseGateway(4000, "Unknown error.") },
+		"cut":                 (*discordtest.Server).Cut,
+		"asked to reconnect":  (*discordtest.Server).Reconnect,
+		"invalid for now":     func(s *discordtest.Server) { s.Invalidate(true) },
+		"reconnect, compress": (*discordtest.Server).Reconnect,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := discordtest.New(t)
+			srv.CompressAll = name == "reconnect, compress"
+			ann, _, general := room(srv)
+			b := start(t, srv, nil, nil)
+			b.hears("READY", "GUILD_CREATE")
+			ann.Says(general, "before")
+			b.hears("before")
+			fault(srv)
+			ann.Says(general, "missed 1")
+			ann.Says(general, "missed 2")
+			b.hears("missed 2", "RESUMED")
+			ann.Says(general, "after")
+			b.hears("RESUMED", "after")
+			want := []string{"READY", "GUILD_CREATE", "before", "DISCONNECTED", "missed 1", "missed 2", "RESUMED", "after"}
+			got := slices.DeleteFunc(words(b.all()), func(s string) bool { return s == "missed 1" || s == "missed 2" })
+			if full := words(b.all()); !slices.Equal(got, []string{"READY", "GUILD_CREATE", "before", "DISCONNECTED", "RESUMED", "after"}) || len(full) != len(want) {
+				t.Errorf("heard %q", full)
+			}
+			if n := srv.Identified(); n != 1 {
+				t.Errorf("identified %d times", n)
+			}
+		})
+	}
+}
+
+func TestForgottenSessionsBeginAnew(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	ann, _, general := room(srv)
+	b := start(t, srv, nil, nil)
+	b.hears("READY", "GUILD_CREATE")
+	srv.Forget()
+	ann.Says(general, "lost")
+	b.hears("DISCONNECTED", "READY", "GUILD_CREATE")
+	ann.Says(general, "after")
+	b.hears("after")
+	if n := srv.Identified(); n != 2 {
+		t.Errorf("identified %d times", n)
+	}
+}
+
+func TestTokenIsReset(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	room(srv)
+	b := start(t, srv, nil, nil)
+	b.hears("READY", "GUILD_CREATE")
+	srv.ResetToken()
+	f, ok := errors.AsType[*gateway.FatalError](b.ends())
+	if !ok || f.Code != 4004 || !strings.Contains(f.Error(), "discord.token") {
+		t.Errorf("Run: %v", b.err)
+	}
+}
