@@ -42,6 +42,7 @@ var directions = map[string][]string{
 	"protocol/matrix":            {"protocol"},
 	"protocol/matrix/account":    {"protocol"},
 	"protocol/matrix/crypto":     {"protocol", "protocol/matrix", "protocol/matrix/account"},
+	"protocol/matrix/survey":     {"protocol", "protocol/matrix/account", "protocol/matrix/crypto"},
 	"sealed":                     {"outbox", "protocol", "rooms", "store"},
 	"protocol/matrix/matrixtest": {},
 
@@ -60,7 +61,7 @@ var outside = map[string][]string{
 	"github.com/spf13/cobra":     {"cmd/bot"},
 	"github.com/sahilm/fuzzy":    {"commands"},
 
-	"maunium.net/go/mautrix":        {"protocol/matrix", "protocol/matrix/account", "protocol/matrix/crypto"},
+	"maunium.net/go/mautrix":        {"protocol/matrix", "protocol/matrix/account", "protocol/matrix/crypto", "protocol/matrix/survey"},
 	"go.mau.fi/util":                {"protocol/matrix", "protocol/matrix/account", "protocol/matrix/crypto"},
 	"modernc.org/sqlite":            {"protocol/matrix/crypto"},
 	"github.com/bwmarrin/discordgo": {"protocol/discord", "protocol/discord/gateway"},

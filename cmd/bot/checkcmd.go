@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,8 @@ import (
 	"moot/internal/inspect"
 	"moot/invites"
 	"moot/protocol"
+	"moot/protocol/matrix/account"
+	"moot/protocol/matrix/survey"
 	"moot/store"
 )
 
@@ -22,8 +25,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration and the data folder",
 		Long: `Looks at everything that can be wrong, and says of each thing what to do: the configuration, the data folder, the
-database, what failed, what waits, which rooms are not fully known. It changes nothing, and also works while the
-bot runs.
+account on each network, the database, what failed, what waits, which rooms are not fully known. It changes nothing,
+and also works while the bot runs.
 
 The exit code is 1 if something keeps the bot from its work, and 0 otherwise.`,
 		Example: `  bot check
@@ -67,6 +70,9 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []inspect.Finding
 		found = append(found, inspect.Finding{Status: inspect.Fail, What: "secret", Text: sentence(err.Error()), Do: "put it where hash_key in [privacy] says that it is"})
 	}
 	found = append(found, inspect.Folder(cfg.Data)...)
+	if cfg.Matrix.Enabled() {
+		found = append(found, checkMatrix(ctx, cfg)...)
+	}
 	client := newClient(cfg)
 	switch status, err := client.Status(ctx); {
 	case errors.Is(err, control.ErrNoData):
@@ -131,6 +137,23 @@ func invitationFinding(f *invites.Feature, i invites.Invitation) (inspect.Findin
 		return line, false
 	}
 	return line, true
+}
+
+// checkPatience is how long a homeserver may take to answer all that a check asks.
+const checkPatience = 30 * time.Second
+
+// checkMatrix looks at the account on its homeserver.
+func checkMatrix(ctx context.Context, cfg config.Config) (found []inspect.Finding) {
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
+	status := map[survey.Weight]inspect.Status{survey.Fine: inspect.OK, survey.Flaw: inspect.Warn, survey.Failure: inspect.Fail}
+	for _, f := range survey.Account(ctx, account.Config{
+		User: cfg.Matrix.User, Homeserver: cfg.Matrix.Homeserver,
+		AccessToken: reveal(cfg.Matrix.AccessToken), Password: reveal(cfg.Matrix.Password), Folder: cfg.Data,
+	}) {
+		found = append(found, inspect.Finding{Status: status[f.Weight], What: f.What, Text: f.Text, Do: f.Do})
+	}
+	return found
 }
 
 // configFaults makes a finding of each thing that is wrong with the configuration.

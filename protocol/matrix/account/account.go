@@ -37,6 +37,7 @@ type Config struct {
 	Log     *slog.Logger // nil means none
 
 	wait func(context.Context, time.Duration) error // for tests; nil means to really wait
+	look bool                                       // whether nothing may be changed
 }
 
 // Account is an account on a homeserver that the bot is logged in to.
@@ -78,6 +79,16 @@ func Open(ctx context.Context, c Config) (*Account, error) {
 	}
 }
 
+// ErrNoLogin is what Look returns where the bot has not logged in yet.
+var ErrNoLogin = errors.New("the bot is not logged in yet")
+
+// Look is Open for somebody who only wants to look, also while the bot runs: it makes no login, renews no token, keeps
+// nothing and does not wait. Where there is no login the error is ErrNoLogin, and the server was found.
+func Look(ctx context.Context, c Config) (*Account, error) {
+	c.Patient, c.look = false, true
+	return Open(ctx, c)
+}
+
 func wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -108,6 +119,8 @@ func open(ctx context.Context, c Config, known *login) (*Account, error) {
 		err = a.byToken(ctx, known)
 	case known != nil && known.AccessToken != "":
 		err = a.byLogin(ctx, known)
+	case c.look:
+		err = ErrNoLogin
 	default:
 		err = a.logIn(ctx)
 	}
@@ -166,7 +179,7 @@ func (a *Account) byToken(ctx context.Context, known *login) error {
 	}
 	a.Way = "an access token"
 	a.Client.UserID, a.Client.DeviceID = who.User, who.Device
-	if known == nil || *known != *who {
+	if !a.c.look && (known == nil || *known != *who) {
 		return who.save(a.c.Folder)
 	}
 	return nil
@@ -182,6 +195,9 @@ func (a *Account) byLogin(ctx context.Context, known *login) error {
 	}
 	a.Way = "the login in " + LoginFile
 	a.use(known)
+	if a.c.look && !known.Expires.IsZero() && known.Expires.Before(time.Now()) {
+		return &Fault{"the access token in " + LoginFile + " has run out; only a running bot may renew it", "start the bot, and check again", nil}
+	}
 	who, err := a.whoami(ctx)
 	if err != nil {
 		return replaced(err, fmt.Sprintf("the homeserver does not know the login in %s any more: somebody has logged %s out", LoginFile, known), "run `bot matrix forget`, and start the bot to log in anew")
@@ -195,8 +211,8 @@ func (a *Account) byLogin(ctx context.Context, known *login) error {
 // use sets the client to a login, and keeps what becomes of its tokens.
 func (a *Account) use(l *login) {
 	a.Client.UserID, a.Client.DeviceID, a.Client.AccessToken = l.User, l.Device, l.AccessToken
-	if l.RefreshToken == "" {
-		return
+	if l.RefreshToken == "" || a.c.look {
+		return // a second process that renews the token would take it away from the first
 	}
 	kept := *l
 	a.Client.SaveNewToken = func(_ context.Context, refresh, access string, expires time.Time) error {

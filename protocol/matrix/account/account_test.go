@@ -41,8 +41,12 @@ func TestPasswordIsUsedOnce(t *testing.T) {
 	if l.Homeserver != "https://example.org" || l.User != "@moot:example.org" || l.Device != "DEVICE1" || l.AccessToken != secretToken {
 		t.Errorf("kept %+v", *l)
 	}
-	if err := Forget(c.Folder); err != nil {
+	f.says("POST /_matrix/client/v3/logout", 200, `{}`)
+	if err := Forget(t.Context(), c.Folder, c.HTTP); err != nil {
 		t.Fatal(err)
+	}
+	if f.count("POST /_matrix/client/v3/logout") != 1 {
+		t.Error("the server was not told")
 	}
 	c.Password = func() (string, error) { return secretPassword, nil }
 	c.Device = "DEVICE1"
@@ -251,6 +255,41 @@ func TestDiscovery(t *testing.T) {
 	f.says("/.well-known/matrix/client", 404, ``)
 	if _, err = Open(t.Context(), c); err != nil {
 		t.Errorf("the same server in other words: %v", err)
+	}
+}
+
+// Looking changes nothing, neither here nor there.
+func TestLook(t *testing.T) {
+	f := newFake(t)
+	c := f.config(nil)
+	if _, err := Look(t.Context(), c); !errors.Is(err, ErrNoLogin) {
+		t.Errorf("without a login: %v", err)
+	}
+	if _, err := Open(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := Look(t.Context(), c); err != nil || a.Client.DeviceID != "DEVICE1" {
+		t.Errorf("with one: %v", err)
+	}
+	kept := login{Homeserver: "https://example.org", User: "@moot:example.org", Device: "DEV", AccessToken: "A1", RefreshToken: "R1", ClientID: "C", Expires: time.Now().Add(-time.Minute)}
+	if err := kept.save(c.Folder); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Look(t.Context(), c); err == nil || err.Error() != "the access token in matrix-login.json has run out; only a running bot may renew it; start the bot, and check again" {
+		t.Errorf("with one that has run out: %v", err)
+	}
+	other := f.config(nil)
+	f.tokens["Bearer "+secretToken] = [2]string{"@moot:example.org", "GIVEN"}
+	other.AccessToken = func() (string, error) { return secretToken, nil }
+	if _, err := Look(t.Context(), other); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(other.Folder); err != nil || len(entries) > 0 {
+		t.Errorf("looking left %v, %v", entries, err)
+	}
+	f.says("/_matrix/client/versions", 502, "bad gateway")
+	if _, err := Look(t.Context(), c); err == nil {
+		t.Error("a server that is down is no fault")
 	}
 }
 

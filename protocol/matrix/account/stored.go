@@ -1,10 +1,12 @@
 package account
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -111,8 +113,15 @@ func WriteFile(path string, data []byte) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-// Forget takes the login away, so that the next Open makes a new one. One that is not there stays so.
-func Forget(folder string) error {
+// Forget takes the login away, so that the next Open makes a new one. One that is not there stays so. The server is told,
+// so that its device goes; where that fails, it stays in the list of devices of the account and does no harm.
+func Forget(ctx context.Context, folder string, hc *http.Client) error {
+	if l, err := load(folder); err == nil && l != nil && l.AccessToken != "" {
+		if cli, err := newClient(hc, l.Homeserver); err == nil {
+			cli.AccessToken = l.AccessToken
+			_, _ = cli.Logout(ctx)
+		}
+	}
 	if err := os.Remove(filepath.Join(folder, LoginFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("forget the login: %w", err)
 	}

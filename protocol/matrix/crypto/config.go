@@ -51,12 +51,6 @@ type ConnectConfig struct {
 	RecoveryKey, Password func() (string, error)
 }
 
-// Identity is how far the account vouches for the device.
-type Identity struct {
-	Exists   bool // whether the account has one
-	Verified bool // whether it has signed the device
-}
-
 // Owner is whose keys a file holds; the zero value where nobody's are in it yet.
 type Owner struct {
 	User   id.UserID

@@ -12,33 +12,15 @@ import (
 	"strings"
 
 	"maunium.net/go/mautrix"
-	"maunium.net/go/mautrix/crypto/signatures"
 	"maunium.net/go/mautrix/crypto/ssss"
 
 	"moot/protocol/matrix/account"
 )
 
-// Identity asks the server how far the account vouches for the device, as everybody else sees it.
-func (m *Machine) Identity(ctx context.Context) (Identity, error) {
-	user, device := m.client.UserID, m.client.DeviceID
-	resp, err := m.client.QueryKeys(ctx, &mautrix.ReqQueryKeys{DeviceKeys: mautrix.DeviceKeysRequest{user: mautrix.DeviceIDList{}}})
-	if err != nil {
-		return Identity{}, fmt.Errorf("ask for the identity of the account: %w", err)
-	}
-	master, hasMaster := resp.MasterKeys[user]
-	signing, hasSigning := resp.SelfSigningKeys[user]
-	if !hasMaster || !hasSigning || master.FirstKey() == "" {
-		return Identity{}, nil
-	}
-	key := signing.FirstKey()
-	vouched, err := signatures.VerifySignatureJSON(resp.DeviceKeys[user][device], user, key.String(), key)
-	return Identity{Exists: true, Verified: err == nil && vouched}, nil
-}
-
 // vouch lets the account vouch for the device: with a new identity where it has none, with its recovery key otherwise.
 // Where that cannot be, the bot works all the same, and some programs warn of it or give it no keys.
 func (m *Machine) vouch(ctx context.Context) error {
-	is, err := m.Identity(ctx)
+	is, err := Look(ctx, m.client)
 	log := m.store.c.Log.With("network", "matrix", "user", m.client.UserID)
 	switch {
 	case err != nil:

@@ -49,9 +49,6 @@ func (*Machine) Encrypt(context.Context, id.RoomID, []id.UserID, event.Type, any
 // Member returns ErrUnable.
 func (*Machine) Member(context.Context, *event.Event) error { return ErrUnable }
 
-// Identity returns ErrUnable.
-func (*Machine) Identity(context.Context) (Identity, error) { return Identity{}, ErrUnable }
-
 // Close does nothing.
 func (*Machine) Close() error { return nil }
 
