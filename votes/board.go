@@ -20,7 +20,8 @@ type board struct {
 	Mentioned bool         `json:",omitempty"`
 	Notice    protocol.Key `json:",omitempty"` // of what the target was told in private
 	Untold    bool         `json:",omitempty"` // it did not reach them
-	Ask       protocol.Key `json:",omitempty"` // about the reactions
+	Ask       protocol.Key `json:",omitempty"` // about the reactions, when it closes
+	Missed    protocol.Key `json:",omitempty"` // about those that the bot may have missed
 }
 
 var boards = store.ScopedBucket("votes-boards")
@@ -49,7 +50,8 @@ func (f *Feature) post(tx *store.Tx, room protocol.RoomID, v Vote) error {
 	}
 	b.Mentioned = true
 	key, err := outbox.Send(tx, protocol.Outgoing{
-		Room: room, Place: v.Place, Expires: outbox.Never, Act: protocol.Say{Text: f.message(tx, room, v, first)},
+		Room: room, Place: v.Place, Expires: outbox.Never,
+		Act: protocol.Say{Text: f.message(tx, room, v, first), Controls: f.controls(room, v)},
 	})
 	if err != nil {
 		return err
@@ -101,7 +103,7 @@ func (f *Feature) edit(tx *store.Tx, room protocol.RoomID, v Vote) error {
 	putBoard(tx, room, v.ID, b)
 	_, err := outbox.Send(tx, protocol.Outgoing{
 		Room: room, Place: v.Place, Expires: outbox.Never,
-		Act: protocol.Revise{Original: b.Key, Text: f.message(tx, room, v, false)},
+		Act: protocol.Revise{Original: b.Key, Text: f.message(tx, room, v, false), Controls: f.controls(room, v)},
 	})
 	return err
 }

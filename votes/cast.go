@@ -78,6 +78,9 @@ func (f *Feature) cast(c *commands.Call) error {
 	if err != nil {
 		return err
 	}
+	if err := f.outOfDate(c, v); err != nil {
+		return err
+	}
 	if err := f.refuseTyped(c, v, "cast"); err != nil {
 		return err
 	}
@@ -96,9 +99,6 @@ func (f *Feature) cast(c *commands.Call) error {
 	if !changed {
 		text = protocol.Join("Your ballot in vote ", v.ID, " is already ", v.shown(b), ".")
 	}
-	if _, native := c.Event.Body.(protocol.Invocation); v.Secret || native {
-		return f.privately(c, text) // the presses of a button are nobody else's business
-	}
 	return c.Answer(text)
 }
 
@@ -106,6 +106,9 @@ func (f *Feature) cast(c *commands.Call) error {
 func (f *Feature) withdraw(c *commands.Call) error {
 	v, err := f.theVote(c, "withdraw")
 	if err != nil {
+		return err
+	}
+	if err := f.outOfDate(c, v); err != nil {
 		return err
 	}
 	if err := f.refuseTyped(c, v, "withdraw"); err != nil {

@@ -68,13 +68,34 @@ func (f *Feature) read(tx *store.Tx, room protocol.RoomID, v Vote) error {
 	return nil
 }
 
+// missed asks for the reactions to the open votes of a room of which some may not have been told.
+func (f *Feature) missed(tx *store.Tx, room protocol.RoomID) error {
+	for v := range OpenIn(tx, room) {
+		b := boardOf(tx, room, v.ID)
+		if v.Secret || v.Status != Running || b.Key == "" || tx.Sent(b.Key).State != store.StateSent {
+			continue
+		}
+		key, err := outbox.Ask(tx, protocol.Ask{Room: room, Want: protocol.AskReactions{Original: b.Key}})
+		if err != nil {
+			return err
+		}
+		b.Missed = key
+		putBoard(tx, room, v.ID, b)
+	}
+	return nil
+}
+
 // answered handles the answer about the reactions of a vote that is closing.
 func (f *Feature) answered(tx *store.Tx, ev protocol.Event, a protocol.Answer) (Outcome, error) {
 	for v := range OpenIn(tx, ev.Room) {
-		if v.Status != Closing || boardOf(tx, ev.Room, v.ID).Ask != a.Ask {
+		set, ok := a.Result.(protocol.ReactionSet)
+		b := boardOf(tx, ev.Room, v.ID)
+		if b.Missed == a.Ask && b.Missed != "" && ok && f.takes(tx, ev.Room, v) {
+			return handled("the reactions to vote " + v.Number()), f.merge(tx, ev, v, set)
+		}
+		if v.Status != Closing || b.Ask != a.Ask {
 			continue
 		}
-		set, ok := a.Result.(protocol.ReactionSet)
 		if ok && a.Fault == "" {
 			if err := f.merge(tx, ev, v, set); err != nil {
 				return Outcome{}, err

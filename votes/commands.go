@@ -13,6 +13,7 @@ func (f *Feature) Commands() []*commands.Command {
 		Name: "for", Kind: commands.Duration, Flag: true, Summary: "how long it runs",
 		Min: int64(f.Shortest), Max: int64(f.Longest),
 	}
+	of := commands.Param{Name: ofParam, Kind: commands.Word, Flag: true, Hidden: true, Summary: "which vote a control was made for"}
 	vote := commands.Param{Name: "vote", Kind: commands.Word, Summary: "the number of the vote; can be left out where one is open", Optional: true}
 	return []*commands.Command{
 		{
@@ -81,15 +82,16 @@ func (f *Feature) Commands() []*commands.Command {
 					Name: "cast", Summary: "casts your ballot, or changes it",
 					Detail:   "The number of the vote can be left out where one is open. In a poll an option is chosen by its number.",
 					Examples: []string{"vote cast 3 yes", "vote cast no", "vote cast 4 2"},
-					Where:    commands.NeedsRoom, Challenged: true, Ageless: true,
-					Params: []commands.Param{{
+					Where:    commands.NeedsRoom, Challenged: true, Ageless: true, Visibility: commands.Discreet,
+					Params: []commands.Param{of, {
 						Name: "ballot", Kind: commands.Word, Summary: "the number of the vote, and what you choose", Repeat: 1 + MaxOptions,
 					}},
 					Run: f.cast,
 				},
 				{
 					Name: "withdraw", Summary: "withdraws your ballot", Where: commands.NeedsRoom, Challenged: true, Ageless: true,
-					Params: []commands.Param{vote}, Run: f.withdraw,
+					Visibility: commands.Discreet,
+					Params:     []commands.Param{of, vote}, Run: f.withdraw,
 				},
 				{
 					Name: "cancel", Summary: "ends a vote without an outcome",

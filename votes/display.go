@@ -119,21 +119,30 @@ func (f *Feature) howTo(tx *store.Tx, room protocol.RoomID, v Vote) []protocol.T
 	}
 	if v.Secret {
 		info, _ := rooms.Get(tx, room)
+		press := ""
+		if f.buttons(room) {
+			press = "Press below, which nobody else sees. Or vote in our private conversation: "
+		} else {
+			press = "Vote in our private conversation only: "
+		}
 		return []protocol.Text{
-			protocol.Join("Vote in our private conversation only: ", protocol.Code("vote cast "+v.Number()+" "+example+" --in "+info.Word()), "."),
+			protocol.Join(press, protocol.Code("vote cast "+v.Number()+" "+example+" --in "+info.Word()), "."),
 			protocol.Plain("Until it closes only the turnout is shown. Who voted how is hidden from the room and the moderators, not from who operates me; with few voters it may be guessed."),
 		}
 	}
 	choose := strings.Join(v.choices(), ", ")
 	var react protocol.Text
+	if f.buttons(room) {
+		react = protocol.Plain(" Or press below this message.")
+	}
 	switch {
 	case v.Type == Poll && v.Tally.Multiple:
 		choose = fmt.Sprintf("the numbers of one or more options, as %s", "1 2")
 	case v.Type == Poll:
 		choose = fmt.Sprintf("the number of an option, from 1 to %d", len(v.Options))
-		react = protocol.Join(" Or react to this message with the emoji of the number.")
+		react = protocol.Join(react, " Or react to this message with the emoji of the number.")
 	default:
-		react = protocol.Join(" Or react to this message: 👍 (thumbs up) is yes, 👎 (thumbs down) is no, 🤷 (shrug) is abstain.")
+		react = protocol.Join(react, " Or react to this message: 👍 (thumbs up) is yes, 👎 (thumbs down) is no, 🤷 (shrug) is abstain.")
 	}
 	return []protocol.Text{protocol.Join("To vote: ", f.code("vote cast "+v.Number()+" "+example), " (", choose, ").", react,
 		" You can change it until the end.")}

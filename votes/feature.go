@@ -65,6 +65,8 @@ type Config struct {
 	// Seeds are the networks on which the bot adds to the message of a vote the reactions that are ballots, for people to
 	// press. Nil means none.
 	Seeds []protocol.Network
+	// Buttons are the networks that show controls below a message. Nil means Discord.
+	Buttons []protocol.Network
 	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be told
 	// where. Nil means Discord.
 	Places []protocol.Network
@@ -117,6 +119,9 @@ func New(c Config) (*Feature, error) {
 	}
 	if c.Places == nil {
 		c.Places = []protocol.Network{"discord"}
+	}
+	if c.Buttons == nil {
+		c.Buttons = []protocol.Network{"discord"}
 	}
 	if c.Prefix == "" {
 		c.Prefix = "!moot"
@@ -173,6 +178,8 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 		return f.reactionSet(tx, ev, b)
 	case protocol.Answer:
 		return f.answered(tx, ev, b)
+	case protocol.Gap:
+		return Outcome{}, f.missed(tx, ev.Room)
 	case protocol.MemberChange:
 		return f.memberChange(tx, ev, b)
 	case protocol.RoomChange:

@@ -61,7 +61,8 @@ type town struct {
 	said     []string
 	real     bool          // whether activity is what the real feature counts
 	longest  time.Duration // that a step took
-	atOnce   int           // see votes.Config; zero means the default
+	buttons  []protocol.Network
+	atOnce   int // see votes.Config; zero means the default
 }
 
 // message is one of the bot's, as it stands.
@@ -69,6 +70,7 @@ type message struct {
 	room      protocol.RoomID
 	text      string
 	reactions []protocol.Reaction
+	controls  []protocol.Control
 	deleted   bool
 }
 
@@ -130,7 +132,7 @@ func (w *town) open() {
 	random := byte(0)
 	w.votes, err = votes.New(votes.Config{
 		Bus: w.bus, Settings: settings, Activity: judge, Sanctions: w.challenges, Operators: operators,
-		AtOnce: w.atOnce,
+		AtOnce: w.atOnce, Buttons: w.buttons,
 		Random: func(b []byte) {
 			for i := range b {
 				random++
@@ -245,7 +247,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 		if !w.in[o.Room] && !private(o.Room) {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
 		}
-		w.messages[id] = &message{room: o.Room, text: act.Text.Plain()}
+		w.messages[id] = &message{room: o.Room, text: act.Text.Plain(), controls: act.Controls}
 		w.hear("@"+o.Room.Local(), act.Text)
 	case protocol.Whisper:
 		if w.deaf[act.User] {
@@ -257,6 +259,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 		if m == nil || m.deleted {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
 		}
+		m.controls = act.Controls
 		if text := act.Text.Plain(); m.text != text {
 			w.hear("edits @"+m.room.Local(), act.Text)
 			m.text = text
