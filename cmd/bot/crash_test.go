@@ -34,9 +34,8 @@ type crashWorld struct {
 	hits map[failpoint.Point]int
 }
 
-// crashed is one run of the whole script over a copy of the world's data. It returns what came out, and the
-// lives that it took.
-func (w *crashWorld) crashed(t *testing.T, bin string, env func(life int) []string, lives int) (string, *killed) {
+// begin prepares a run of the whole script over a copy of the world's data.
+func (w *crashWorld) begin(t *testing.T, bin string) *killed {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	if w.data != "" {
@@ -44,28 +43,43 @@ func (w *crashWorld) crashed(t *testing.T, bin string, env func(life int) []stri
 			t.Fatal(err)
 		}
 	}
-	k := &killed{t: t, bin: bin, dir: dir, env: env, stages: killStages()}
+	return &killed{
+		t: t, bin: bin, dir: dir, stages: killStages(),
+		script: protocoltest.NewScript(protocoltest.ScriptConfig{Echo: true, Overlap: 2}),
+	}
+}
+
+// outcome returns what the network saw and what the bot knows, when all is done.
+func (k *killed) outcome() string {
+	k.t.Helper()
+	if k.t.Failed() {
+		k.t.FailNow()
+	}
+	if refused := k.script.Refused(); len(refused) > 0 {
+		k.t.Errorf("the bot refused lines: %q", refused)
+	}
 	var asked []protocol.Ref
-	for _, s := range k.stages {
+	for _, s := range killStages() {
 		for _, line := range s.lines {
 			for _, ev := range line {
 				asked = append(asked, ev.Ref())
 			}
 		}
 	}
-	k.script = protocoltest.NewScript(protocoltest.ScriptConfig{Echo: true, Overlap: 2})
+	return withoutTimes(k.script.Text()) + stateOf(k.t, k.dir, asked)
+}
+
+// crashed is one run of the whole script. It returns what came out, and the lives that it took.
+func (w *crashWorld) crashed(t *testing.T, bin string, env func(life int) []string, lives int) (string, *killed) {
+	t.Helper()
+	k := w.begin(t, bin)
+	k.env = env
 	for k.life(); len(k.stages) > 0; k.life() {
 		if k.lives == lives {
 			t.Fatalf("after %d lives it is not done", k.lives)
 		}
 	}
-	if t.Failed() {
-		t.FailNow()
-	}
-	if refused := k.script.Refused(); len(refused) > 0 {
-		t.Errorf("the bot refused lines: %q", refused)
-	}
-	return withoutTimes(k.script.Text()) + stateOf(t, dir, asked), k
+	return k.outcome(), k
 }
 
 // dry runs the script without a crash, and learns how often each place is come by.

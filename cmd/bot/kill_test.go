@@ -95,6 +95,9 @@ type killed struct {
 	told   bool        // whether the lines of the first of them were delivered
 	lives  int
 	deaths int           // lives that a SIGKILL has ended
+	exit   int           // of the life that ended last; -1 if it was killed
+	log    *watchedLog   // of the life that began last
+	wrap   []string      // a program, with its arguments, under which the bot runs
 	kill   chan struct{} // gets a value when the present life is to die
 	args   []string      // of the bot, beside those that every life gets
 	// env returns what a life, counted from 1, has in its environment beside that of the test, such as by which hand it
@@ -108,7 +111,8 @@ func (k *killed) life() {
 	k.lives++
 	ctx, cancel := context.WithTimeout(k.t.Context(), killTimeout)
 	defer cancel()
-	cmd := exec.Command(k.bin, append([]string{"run", "--pipe", "--data", k.dir}, k.args...)...)
+	args := slices.Concat(k.wrap, []string{k.bin, "run", "--pipe", "--data", k.dir}, k.args)
+	cmd := exec.Command(args[0], args[1:]...)
 	if k.env != nil {
 		cmd.Env = append(os.Environ(), k.env(k.lives)...)
 	}
@@ -121,8 +125,9 @@ func (k *killed) life() {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	var stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = w, &stderr
+	stderr := &watchedLog{}
+	k.log = stderr
+	cmd.Stdout, cmd.Stderr = w, stderr
 	if err := cmd.Start(); err != nil {
 		k.t.Fatal(err)
 	}
@@ -151,7 +156,7 @@ func (k *killed) life() {
 			_ = life.Hangup()
 		case err := <-ended:
 			cancel()
-			if wasKilled(cmd) {
+			if k.exit = cmd.ProcessState.ExitCode(); wasKilled(cmd) {
 				k.deaths++
 			}
 			life.Wait()

@@ -48,6 +48,51 @@ var builtBot = sync.OnceValues(func() (string, error) {
 // afterTests is done when all tests of the package are.
 var afterTests []func()
 
+// watchedLog is what a bot writes to its standard error, for others to wait for words in it.
+type watchedLog struct {
+	mu      sync.Mutex
+	text    strings.Builder
+	changed chan struct{} // closed at the next write; nil where nobody waits
+}
+
+// Write implements io.Writer.
+func (l *watchedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+	return l.text.Write(p)
+}
+
+func (l *watchedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// await returns when the words were written at least n times.
+func (l *watchedLog) await(ctx context.Context, words string, n int) error {
+	for {
+		l.mu.Lock()
+		if strings.Count(l.text.String(), words) >= n {
+			l.mu.Unlock()
+			return nil
+		}
+		if l.changed == nil {
+			l.changed = make(chan struct{})
+		}
+		changed := l.changed
+		l.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %q in the log: %w", words, ctx.Err())
+		}
+	}
+}
+
 // tell tells whoever runs a proof by hand how it goes.
 func tell(w io.Writer, format string, args ...any) {
 	if testing.Verbose() {

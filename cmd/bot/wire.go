@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -75,7 +76,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := features.votes.Start(st); err != nil {
+	if err := whenThereIsRoom(ctx, log, func() error { return features.votes.Start(st) }); err != nil {
 		return err
 	}
 	machine, err := bot.NewMachine(bot.MachineConfig{
@@ -122,6 +123,28 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	err = together{runner, term, len(cfg.Networks()) == 0, socket, office}.run(ctx)
 	log.Info("the bot has stopped")
 	return err
+}
+
+// whenThereIsRoom does what needs a commit before the loop runs, as soon as the disk has room for it.
+func whenThereIsRoom(ctx context.Context, log *slog.Logger, do func() error) error {
+	for said := false; ; {
+		err := do()
+		if !errors.Is(err, store.ErrFull) {
+			if said {
+				log.Info("there is room on the disk again: the bot goes on")
+			}
+			return err
+		}
+		if !said {
+			log.Error("the disk is full: the bot starts when there is room", "err", err)
+			said = true
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // terminal is what a person or a script speaks through; nil where there is none.

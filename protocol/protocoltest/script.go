@@ -155,6 +155,13 @@ func (s *Script) WaitAcked(ctx context.Context, n int) error {
 	})
 }
 
+// Acked returns how many lines are acknowledged.
+func (s *Script) Acked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.acked
+}
+
 // WaitSent returns when the bot has sent at least n different keys.
 func (s *Script) WaitSent(ctx context.Context, n int) error {
 	return s.wait(ctx, fmt.Sprintf("%d sent keys", n), func() bool { return len(s.sent) >= n })
