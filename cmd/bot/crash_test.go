@@ -74,7 +74,7 @@ func (w *crashWorld) crashed(t *testing.T, bin string, env func(life int) []stri
 	t.Helper()
 	k := w.begin(t, bin)
 	k.env = env
-	for k.life(); len(k.stages) > 0; k.life() {
+	for k.life(); !k.done; k.life() {
 		if k.lives == lives {
 			t.Fatalf("after %d lives it is not done", k.lives)
 		}

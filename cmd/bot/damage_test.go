@@ -28,7 +28,7 @@ func TestDamagedFiles(t *testing.T) {
 	bin := failpointBot(t)
 	w := &crashWorld{name: "aged", data: agedFolder(t)}
 	k := w.begin(t, bin)
-	for k.life(); len(k.stages) > 0; k.life() {
+	for k.life(); !k.done; k.life() {
 	}
 	whole := k.dir
 	live := livePages(t, filepath.Join(whole, "moot.db"))

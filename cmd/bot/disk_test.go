@@ -108,7 +108,7 @@ func (w *crashWorld) faulty(t *testing.T, bin string, wrap []string) faulted {
 	k.wrap = wrap
 	k.life()
 	f := faulted{k, k.log.String(), k.exit}
-	for k.wrap = nil; len(k.stages) > 0; k.life() {
+	for k.wrap = nil; !k.done; k.life() {
 		if k.lives == 3 {
 			t.Fatalf("after %d lives it is not done:\n%s", k.lives, k.log)
 		}

@@ -21,7 +21,8 @@ type placed struct {
 	err    error
 	file   string // of the store
 	folder string
-	holder int // the process that holds the file; 0 where it is not known
+	holder int  // the process that holds the file; 0 where it is not known
+	ran    bool // whether it is the error of a bot that ran, and not of one that did not start
 }
 
 func (p *placed) Error() string { return p.err.Error() }
@@ -60,6 +61,8 @@ func explain(err error) string {
 		return fmt.Sprintf("The disk of %s is full: %v. Make room and start the bot. Nothing is lost: what was not written is delivered again.", at.folder, err)
 	case errors.Is(err, store.ErrBroken):
 		return fmt.Sprintf("The bot stopped because it could not write to %s: %v. Nothing is lost: what was not written is delivered again at the next start.", at.file, err)
+	case errors.Is(err, store.ErrDamaged) && at.ran:
+		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %v. Put the last backup of the data folder in its place.", at.file, err)
 	case errors.Is(err, store.ErrDamaged):
 		return fmt.Sprintf("%s is damaged, and was not changed: %v. Put the last backup of the data folder in its place.", at.file, err)
 	case errors.Is(err, events.ErrArchive):

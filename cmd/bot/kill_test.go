@@ -9,13 +9,17 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"moot/internal/control"
+	"moot/internal/inspect"
 	"moot/protocol"
 	"moot/protocol/protocoltest"
+	"moot/store"
 )
 
 // A bot that is killed with SIGKILL between any two lines that it exchanges with the network must end where one that
@@ -95,6 +99,7 @@ type killed struct {
 	told   bool        // whether the lines of the first of them were delivered
 	lives  int
 	deaths int           // lives that a SIGKILL has ended
+	done   bool          // whether a life has ended in good order after all stages
 	exit   int           // of the life that ended last; -1 if it was killed
 	log    *watchedLog   // of the life that began last
 	wrap   []string      // a program, with its arguments, under which the bot runs
@@ -153,7 +158,9 @@ func (k *killed) life() {
 				_ = cmd.Process.Kill()
 				continue
 			}
-			_ = life.Hangup()
+			if err := k.stop(cmd.Process.Pid); err != nil {
+				k.t.Errorf("life %d cannot be stopped: %v", k.lives, err)
+			}
 		case err := <-ended:
 			cancel()
 			if k.exit = cmd.ProcessState.ExitCode(); wasKilled(cmd) {
@@ -165,6 +172,7 @@ func (k *killed) life() {
 				<-allDone
 				return
 			}
+			k.done = k.done || err == nil
 			if err != nil && !struck && !(k.env != nil && wasKilled(cmd)) {
 				k.t.Errorf("life %d ended with %v\n%s", k.lives, err, stderr.String())
 			}
@@ -196,9 +204,46 @@ func (k *killed) play(ctx context.Context) error {
 		if err := k.script.WaitAcked(ctx, 0); err != nil { // also the echoes
 			return err
 		}
+		if err := k.settled(ctx); err != nil {
+			return err
+		}
 		k.stages, k.told = k.stages[1:], false
 	}
-	return nil
+	return k.settled(ctx) // also in a life that found nothing left to do
+}
+
+// settled returns when the bot has nothing to send or to ask, as it says when it is asked: what the network has answered
+// is not yet what the bot has recorded.
+func (k *killed) settled(ctx context.Context) error {
+	c := control.NewClient(control.ClientConfig{
+		Folder: k.dir, Wait: time.Millisecond,
+		Files: func(bool) (*control.Office, func() error, error) { return nil, nil, store.ErrLocked },
+		Busy:  func(error) bool { return true },
+	})
+	for {
+		if page, err := c.Outbox(ctx, inspect.OutboxQuery{Limit: 1}); err == nil && len(page.Waiting) == 0 {
+			return nil
+		}
+		select {
+		case <-time.After(2 * time.Millisecond): // it is just starting, or has something to do
+		case <-ctx.Done():
+			return fmt.Errorf("wait until nothing is to be sent: %w", ctx.Err())
+		}
+	}
+}
+
+// stop lets the bot end in good order: the process itself, or the one that runs under it.
+func (k *killed) stop(pid int) error {
+	if k.wrap != nil {
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+		if err != nil {
+			return err
+		}
+		if pid, err = strconv.Atoi(strings.TrimSpace(string(children))); err != nil {
+			return err
+		}
+	}
+	return syscall.Kill(pid, syscall.SIGTERM)
 }
 
 // run plays the script, killing the bot at the given line (zero never), and returns what the network saw and what the bot

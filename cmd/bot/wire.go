@@ -25,7 +25,13 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = at(cfg, err) }()
+	ran := false
+	defer func() {
+		err = at(cfg, err)
+		if p := (*placed)(nil); errors.As(err, &p) {
+			p.ran = ran
+		}
+	}()
 	began := time.Now().UTC()
 	if f.script != "" {
 		script, err := os.Open(f.script)
@@ -120,6 +126,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 			}
 		},
 	}
+	ran = true
 	err = together{runner, term, len(cfg.Networks()) == 0, socket, office}.run(ctx)
 	log.Info("the bot has stopped")
 	return err
