@@ -307,4 +307,33 @@ func (c *Channel) messageLocked(id string) *message {
 	return c.messages[i]
 }
 
-func cloneObj(o obj) obj { return maps.Clone(o) }
+// kept makes of components what Discord keeps of them: each gets an id, and the values that it has where none is given.
+func kept(components any, id *int) any {
+	list, ok := components.([]any)
+	if !ok {
+		return components
+	}
+	var out []any
+	for _, c := range list {
+		o, ok := c.(map[string]any)
+		if !ok {
+			continue
+		}
+		o = maps.Clone(o)
+		if *id++; o["id"] == nil {
+			o["id"] = *id
+		}
+		if number(o["type"]) == 3 || number(o["type"]) >= 5 && number(o["type"]) <= 8 {
+			for key, value := range (obj{"min_values": 1, "max_values": 1, "disabled": false}) {
+				if o[key] == nil {
+					o[key] = value
+				}
+			}
+		}
+		if o["components"] != nil {
+			o["components"] = kept(o["components"], id)
+		}
+		out = append(out, o)
+	}
+	return out
+}

@@ -125,7 +125,7 @@ type reaction struct {
 
 func (u *User) json() obj {
 	o := obj{"id": u.ID, "username": strings.ToLower(u.Name), "discriminator": "0", "global_name": u.Name, "avatar": nil,
-		"public_flags": 0, "flags": 0}
+		"public_flags": 0, "flags": 0, "primary_guild": nil}
 	if u.bot {
 		o["bot"] = true
 		o["global_name"] = nil
@@ -280,7 +280,7 @@ func (g *Guild) json() obj {
 		"max_presences": nil, "max_members": 500000, "max_stage_video_channel_users": 50, "max_video_channel_users": 25,
 		"vanity_url_code": nil, "premium_tier": 0, "premium_subscription_count": 0, "preferred_locale": "en-US", "rules_channel_id": nil,
 		"safety_alerts_channel_id": nil, "public_updates_channel_id": nil, "premium_progress_bar_enabled": false, "nsfw": false,
-		"nsfw_level": 0, "emojis": []obj{}, "stickers": []obj{}}
+		"nsfw_level": 0, "emojis": []obj{}, "stickers": []obj{}, "incidents_data": nil}
 }
 
 // create is what GUILD_CREATE brings. Without the presence intent only the bot and those in voice channels are listed.

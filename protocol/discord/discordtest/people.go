@@ -368,7 +368,7 @@ func (g *Guild) voiceLocked(u *User, c *Channel, v *Voice) {
 		v = &Voice{}
 	}
 	o := obj{"guild_id": g.ID, "channel_id": nil, "user_id": u.ID, "session_id": "voice-" + u.ID, "deaf": v.Deaf, "mute": false,
-		"self_deaf": v.SelfDeaf, "self_mute": v.SelfMute, "self_video": false, "suppress": false, "request_to_speak_timestamp": nil}
+		"self_deaf": v.SelfDeaf, "self_mute": v.SelfMute, "self_video": false, "self_stream": false, "suppress": false, "request_to_speak_timestamp": nil}
 	if m := g.members[u.ID]; m != nil {
 		o["member"] = m.json()
 	}

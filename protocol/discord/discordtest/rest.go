@@ -329,7 +329,7 @@ func (s *Server) application() obj {
 	return obj{"id": s.AppID, "name": s.Bot.Name, "icon": nil, "description": "", "bot": bot, "bot_public": true, "bot_require_code_grant": false,
 		"summary": "", "verify_key": strings.Repeat("ab", 32), "flags": s.Flags, "flags_new": strconv.Itoa(s.Flags), "type": nil, "owner": bot, "team": nil, "rpc_origins": []string{},
 		"interactions_endpoint_url": nil, "role_connections_verification_url": nil, "redirect_uris": []string{}, "approximate_guild_count": len(s.guilds),
-		"approximate_user_install_count": 0, "approximate_user_authorization_count": 0, "explicit_content_filter": 0, "integration_types_config": obj{"0": obj{}}, "event_webhooks_status": 1}
+		"approximate_user_install_count": 0, "approximate_user_authorization_count": 0, "explicit_content_filter": 0, "integration_types_config": obj{"0": obj{}}, "event_webhooks_status": 1, "eligible_oauth2_scopes": []string{}}
 }
 
 func hash(s string) (h uint32) {

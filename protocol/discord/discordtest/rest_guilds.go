@@ -1,6 +1,7 @@
 package discordtest
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -121,9 +122,8 @@ func (c *call) createRole() (int, any) {
 		return noPermission()
 	}
 	name, _ := c.body["name"].(string)
-	perms, _ := c.body["permissions"].(string)
-	n, _ := strconv.ParseInt(perms, 10, 64)
-	r := g.newRoleLocked(name, n)
+	perms, _ := strconv.ParseInt(fmt.Sprint(c.body["permissions"]), 10, 64)
+	r := g.newRoleLocked(name, perms)
 	return 200, r.json()
 }
 

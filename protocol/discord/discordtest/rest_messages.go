@@ -166,7 +166,7 @@ func (m *message) fill(body obj) {
 		m.content, _ = content.(string)
 	}
 	if v, ok := body["components"]; ok {
-		m.components = v
+		m.components = kept(v, new(int))
 	}
 	if v, ok := body["embeds"]; ok {
 		m.embeds = v

@@ -158,9 +158,20 @@ func (d *Document) Request(req *http.Request, path string, body []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := openapi3filter.ValidateRequest(context.Background(), input); err != nil {
-		return fmt.Errorf("%s %s: %w", req.Method, path, err)
+		return fmt.Errorf("%s %s: %s", req.Method, path, brief(err))
 	}
 	return nil
+}
+
+// brief is what an error of the validator says, without the schemas and values that it repeats.
+func brief(err error) string {
+	parts := strings.Split(err.Error(), " | ")
+	for i, p := range parts {
+		p, _, _ = strings.Cut(p, "\nSchema:")
+		p, _, _ = strings.Cut(p, "\n  Schema:")
+		parts[i] = strings.TrimSpace(p)
+	}
+	return strings.Join(parts, " | ")
 }
 
 // Response checks an answer to the request.
@@ -176,7 +187,7 @@ func (d *Document) Response(req *http.Request, path string, status int, header h
 	err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{RequestValidationInput: input,
 		Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Options: opts})
 	if err != nil {
-		return fmt.Errorf("%s %s: the answer %d: %w", req.Method, path, status, err)
+		return fmt.Errorf("%s %s: the answer %d: %s", req.Method, path, status, brief(err))
 	}
 	return nil
 }
