@@ -1,14 +1,15 @@
 package matrix
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 
 	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/id"
 
 	"moot/protocol"
 )
@@ -20,8 +21,9 @@ const (
 	keptPages = 10
 	// maxPages bounds what a server can make the bot read.
 	maxPages = 10_000
-	// gapTries is how often a gap is asked for, where the server fails, before the bot goes on without it.
-	gapTries = 5
+	// persistence is how often something that belongs to a sync is asked for, where the server fails, before the bot goes
+	// on without it.
+	persistence = 5
 )
 
 // page is a part of a gap, newest first as servers hand it out.
@@ -48,7 +50,7 @@ func (c *chapter) gap(join *rawEvent) error {
 		if p.events == nil {
 			resp, err := c.messages(p.from)
 			if err != nil {
-				return passing{err}
+				return c.without(err)
 			}
 			p.events = readEvents(resp.Chunk)
 		}
@@ -123,24 +125,39 @@ func (c *chapter) messages(from string) (resp messagesResponse, err error) {
 
 // without goes on without a gap that the server does not tell, and says so. Where the server may yet, it is asked again.
 func (c *chapter) without(err error) error {
-	if c.run.ctx.Err() != nil {
+	if err := c.run.persist("read what was missed in", c.room, err); err != nil {
+		return err
+	}
+	c.events = append(c.events, protocol.Event{
+		Room: c.reader.room, ID: protocol.EventID("gap/" + protocol.DeriveKey(string(c.room), c.prev)), Private: c.reader.private, Backlog: true,
+		Body: protocol.Gap{Lost: []string{"messages", "reactions"}},
+	})
+	return nil
+}
+
+// persist returns what is to be done about a request within a sync that has failed: an error that may pass, upon which the
+// response is taken in again, or nil to go on without an answer. One room that a server cannot tell of does not hold up
+// the others for long.
+func (r *run) persist(what string, room id.RoomID, err error) error {
+	if r.ctx.Err() != nil {
 		return err
 	}
 	status, code := answer(err)
-	key := string(c.room) + " " + c.prev
-	if refused := code != "" && status >= 400 && status < 500 && status != http.StatusTooManyRequests; !refused {
-		if c.run.tries == nil {
-			c.run.tries = map[string]int{}
-		}
-		if c.run.tries[key]++; c.run.tries[key] < gapTries {
-			return passing{fmt.Errorf("read what was missed in %s: %w", c.room, err)}
-		}
+	key := what + " " + string(room)
+	var he mautrix.HTTPError
+	again := true
+	switch unreached := errors.As(err, &he) && he.Response == nil; {
+	case unreached || status == http.StatusTooManyRequests: // it is not this room alone
+	case code != "" && status < 500:
+		again = false
+	default:
+		r.tries[key]++
+		again = r.tries[key] < persistence
 	}
-	delete(c.run.tries, key)
-	c.run.log.Error("the homeserver does not tell what the bot has missed", "room", c.reader.room, "err", err)
-	c.events = append(c.events, protocol.Event{
-		Room: c.reader.room, ID: protocol.EventID("gap/" + protocol.DeriveKey(string(c.room), c.prev)), Private: c.reader.private, Backlog: true,
-		Body: protocol.Gap{Until: time.Time{}, Lost: []string{"messages", "reactions"}},
-	})
+	if again {
+		return passing{fmt.Errorf("%s %s: %w", what, room, err)}
+	}
+	delete(r.tries, key)
+	r.log.Error("the homeserver does not answer, and the bot goes on without", "what", what, "room", roomID(room), "err", err)
 	return nil
 }

@@ -265,10 +265,7 @@ func (r *run) countJoined(room id.RoomID) (int, error) {
 	}
 	err := r.request(r.ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "rooms", room, "joined_members"}, nil, nil, &resp)
 	if err != nil {
-		if _, code := answer(err); code != "" && !isCode(err, mautrix.MLimitExceeded) {
-			return 0, nil
-		}
-		return 0, passing{err}
+		return 0, r.persist("read how many are in", room, err)
 	}
 	return len(resp.Joined), nil
 }

@@ -53,8 +53,9 @@ func (r *run) opened(room id.RoomID, ev *rawEvent) (*rawEvent, error) {
 	if err != nil {
 		return nil, err
 	}
-	if clear.StateKey != nil {
-		return nil, errors.New("a state event was sealed within it")
+	if clear.StateKey != nil || clear.Type.Type == event.EventRedaction.Type || clear.Type.Type == event.EventEncrypted.Type {
+		// A server decides who may do such things, and cannot where it does not see them.
+		return nil, fmt.Errorf("what is sealed in it must not be: %s", protocol.Shorten(clear.Type.Type, 100))
 	}
 	out := *ev
 	out.Type, out.Content = word(clear.Type.Type), clear.Content.VeryRaw

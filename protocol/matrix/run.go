@@ -42,7 +42,7 @@ type run struct {
 	since   string
 	backlog bool // whether what comes next was missed
 	online  bool
-	tries   map[string]int // how often a gap was asked for
+	tries   map[string]int // how often something was asked for in vain
 	name    string         // display name of the bot, by which people address it
 
 	saving sync.Mutex // held while m.direct is written
@@ -80,8 +80,8 @@ func newRun(ctx context.Context, a *Adapter, s *Session, to protocol.Admitter) (
 	r := &run{
 		adapter: a, log: a.log, client: s.Client, encryption: s.Encryption, rooms: a.config.Rooms, to: to,
 		self: s.Client.UserID, since: since, began: time.Now(), caughtUp: make(chan struct{}),
-		members: pacer{gap: memberGap},
-		places:  map[id.RoomID]*place{}, direct: directRooms{}, receipts: map[string]protocol.Ref{},
+		members: pacer{gap: memberGap}, tries: map[string]int{},
+		places: map[id.RoomID]*place{}, direct: directRooms{}, receipts: map[string]protocol.Ref{},
 		via: map[protocol.RoomID][]string{}, opening: map[protocol.UserID]*sync.Mutex{},
 	}
 	r.ctx, r.stop = context.WithCancelCause(ctx)

@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -162,6 +163,9 @@ func (r *run) seal(ctx context.Context, room protocol.RoomID, kind event.Type, c
 		return nil, err
 	}
 	sealed, err := r.encryption.Encrypt(ctx, mxRoom(room), members, kind, content)
+	if errors.Is(err, ErrBroken) {
+		r.stop(err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("encrypt for %s: %w", room, err)
 	}
