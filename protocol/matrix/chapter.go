@@ -141,9 +141,11 @@ func (c *chapter) members(events []*rawEvent, encrypted bool) error {
 			if p.invited == nil {
 				return
 			}
-			if who := id.UserID(ev.state()); membershipOf(ev.Content) == "invite" {
+			switch who := id.UserID(ev.state()); membershipOf(ev.Content) {
+			case "invite":
 				p.invited[who] = true
-			} else {
+			case "join": // as a member they may not be recorded yet
+			default:
 				delete(p.invited, who)
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"maunium.net/go/mautrix"
@@ -201,44 +202,52 @@ func (r *run) isEncrypted(ctx context.Context, room protocol.RoomID) (bool, erro
 	return false, r.failure(ctx, "ask whether "+string(room)+" is encrypted", room, err)
 }
 
-// audience returns who is to be able to read what is sent: all who have joined or are invited.
+// audience returns who is to be able to read what is sent: all who have joined or are invited. Nobody may fall through
+// between the two who joins at this very moment. So the invited are asked for before the joined, once in a run, and
+// whoever is invited stays among them until they are out.
 func (r *run) audience(ctx context.Context, room protocol.RoomID) ([]id.UserID, error) {
-	recorded, whole, err := r.rooms.Members(room)
-	if err != nil {
-		return nil, fmt.Errorf("read the members of %s: %w", room, err)
-	}
-	var out []id.UserID
-	if whole {
-		for _, u := range recorded {
-			out = append(out, mxUser(u))
-		}
-	} else if out, err = r.listed(ctx, room, "join"); err != nil {
-		return nil, err
-	}
 	var known bool
 	r.note(mxRoom(room), func(p *place) {
-		if known = p.listed; known {
-			for u := range p.invited {
-				out = append(out, u)
-			}
-		} else {
+		if known = p.listed; !known && p.invited == nil {
 			p.invited = map[id.UserID]bool{} // from here on the sync tells
 		}
 	})
-	if known {
-		return out, nil
-	}
-	invited, err := r.listed(ctx, room, "invite")
-	if err != nil {
-		return nil, err
+	var out []id.UserID
+	if !known {
+		invited, err := r.listed(ctx, room, "invite")
+		if err != nil {
+			return nil, err
+		}
+		if out, err = r.listed(ctx, room, "join"); err != nil {
+			return nil, err
+		}
+		r.note(mxRoom(room), func(p *place) {
+			for _, u := range invited {
+				p.invited[u] = true
+			}
+			p.listed = true
+		})
+	} else {
+		recorded, whole, err := r.rooms.Members(room)
+		if err != nil {
+			return nil, fmt.Errorf("read the members of %s: %w", room, err)
+		}
+		if !whole {
+			if out, err = r.listed(ctx, room, "join"); err != nil {
+				return nil, err
+			}
+		}
+		for _, u := range recorded {
+			out = append(out, mxUser(u))
+		}
 	}
 	r.note(mxRoom(room), func(p *place) {
-		for _, u := range invited {
-			p.invited[u] = true
+		for u := range p.invited {
+			out = append(out, u)
 		}
-		p.listed = true
 	})
-	return append(out, invited...), nil
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // redact removes an event.

@@ -1,0 +1,152 @@
+// A Matrix client on matrix-js-sdk with its Rust crypto, driven over stdin and stdout: a JSON object a line each way,
+//
+//	{"id": 1, "do": "say", "with": {"room": "!a:b", "text": "hello"}}
+//	{"id": 1, "result": "$event"}   or   {"id": 1, "error": "…"}
+//
+// It is the foreign witness of the bot's encryption and of how its messages look: it shares no code with the bot.
+//
+//	node witness.mjs FOLDER     where FOLDER/node_modules has the library
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+// The library logs to the console whatever it does; stdout belongs to the protocol.
+for (const level of ["log", "debug", "info", "warn", "error", "trace"]) console[level] = () => {};
+
+const require = createRequire(path.join(process.argv[2], "package.json"));
+const load = (name) => import(pathToFileURL(require.resolve(name)).href);
+const sdk = await load("matrix-js-sdk");
+const { OnlySignedDevicesIsolationMode, EventShieldColour } = await load("matrix-js-sdk/lib/crypto-api/index.js");
+const { logger } = await load("matrix-js-sdk/lib/logger.js");
+logger.setLevel("silent");
+
+const patience = 60_000;
+let client;
+
+// until waits for a condition that is looked at whenever the client has heard something.
+function until(what, look) {
+  return new Promise((resolve, reject) => {
+    const events = [
+      sdk.ClientEvent.Sync, sdk.RoomEvent.Timeline, sdk.RoomEvent.MyMembership, sdk.RoomStateEvent.Events,
+      sdk.MatrixEventEvent.Decrypted, sdk.MatrixEventEvent.Replaced, sdk.RoomEvent.Redaction,
+    ];
+    const done = (end, value) => {
+      clearTimeout(timer);
+      for (const e of events) client.off(e, again);
+      end(value);
+    };
+    const again = () => {
+      try {
+        const found = look();
+        if (found) done(resolve, found);
+      } catch (err) {
+        done(reject, err);
+      }
+    };
+    const timer = setTimeout(() => done(reject, new Error(`waited in vain for ${what}`)), patience);
+    for (const e of events) client.on(e, again);
+    again();
+  });
+}
+
+const timeline = (room) => client.getRoom(room)?.getLiveTimeline().getEvents() ?? [];
+
+const find = (room, what, match) =>
+  until(what, () => timeline(room).find((ev) => !ev.isBeingDecrypted() && !ev.isDecryptionFailure() && match(ev)));
+
+// describe says what an event looks like to somebody who sees it in this client.
+async function describe(ev) {
+  const shield = ev.isEncrypted() ? await client.getCrypto().getEncryptionInfoForEvent(ev) : null;
+  return {
+    id: ev.getId(),
+    sender: ev.getSender(),
+    wireType: ev.getWireType(),
+    wireContent: ev.getWireContent(),
+    content: ev.getOriginalContent(),
+    shown: ev.getContent(),
+    encrypted: ev.isEncrypted(),
+    failure: ev.isDecryptionFailure(),
+    shield: shield && { colour: shield.shieldColour, none: shield.shieldColour === EventShieldColour.NONE, reason: shield.shieldReason },
+  };
+}
+
+const commands = {
+  async login({ homeserver, user, token, device }) {
+    client = sdk.createClient({ baseUrl: homeserver, userId: user, accessToken: token, deviceId: device });
+    await client.initRustCrypto({ useIndexedDB: false });
+    // Invisible crypto: keys go only to devices that their owner has cross-signed, and only from such ones are read.
+    client.getCrypto().setDeviceIsolationMode(new OnlySignedDevicesIsolationMode());
+    await client.getCrypto().bootstrapCrossSigning({
+      authUploadDeviceSigningKeys: (request) => request(null),
+    });
+    await client.startClient({ initialSyncLimit: 100, lazyLoadMembers: true });
+    await until("the first sync", () => client.isInitialSyncComplete());
+    return client.getUserId();
+  },
+  async create({ invite, encrypted, direct, name }) {
+    const { room_id: room } = await client.createRoom({
+      preset: direct ? "trusted_private_chat" : "private_chat",
+      name,
+      is_direct: direct,
+      invite: invite ? [invite] : [],
+      initial_state: encrypted
+        ? [{ type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } }]
+        : [],
+    });
+    await until("the new room", () => client.getRoom(room)?.getMyMembership() === "join");
+    // Sent before the client knows that the room is encrypted, a message would go out in clear.
+    if (encrypted) await until("its encryption", () => client.getRoom(room).hasEncryptionStateEvent());
+    return room;
+  },
+  async member({ room, user, membership }) {
+    await until(`${user} to ${membership}`, () => client.getRoom(room)?.getMember(user)?.membership === membership);
+    return true;
+  },
+  async say({ room, text }) {
+    return (await client.sendTextMessage(room, text)).event_id;
+  },
+  async answer({ room, to }) {
+    return describe(await find(room, `an answer to ${to}`, (ev) => ev.replyEventId === to && !ev.isRelation("m.replace")));
+  },
+  async message({ room, by, holds }) {
+    return describe(
+      await find(room, `a message with ${holds}`, (ev) => ev.getSender() === by && (ev.getContent().body ?? "").includes(holds)),
+    );
+  },
+  // edited waits until a message is shown with another text than the one it was sent with.
+  async edited({ room, event, holds }) {
+    return describe(
+      await find(room, `an edit of ${event}`, (ev) => ev.getId() === event && ev.replacingEvent() && (ev.getContent().body ?? "").includes(holds)),
+    );
+  },
+  async react({ room, event, key }) {
+    const content = { "m.relates_to": { rel_type: "m.annotation", event_id: event, key } };
+    return (await client.sendEvent(room, "m.reaction", content)).event_id;
+  },
+  async crosssigned({ user }) {
+    const status = await client.getCrypto().getUserVerificationStatus(user);
+    const devices = (await client.getCrypto().getUserDeviceInfo([user], true)).get(user) ?? new Map();
+    const signed = [];
+    for (const id of devices.keys()) {
+      signed.push((await client.getCrypto().getDeviceVerificationStatus(user, id))?.signedByOwner ?? false);
+    }
+    return { known: status !== undefined, devices: signed.length, signed: signed.every(Boolean) };
+  },
+};
+
+const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, do: name, with: args } = JSON.parse(line);
+  if (!commands[name]) {
+    say({ id, error: `there is no command ${name}` });
+    continue;
+  }
+  commands[name](args ?? {}).then(
+    (result) => say({ id, result }),
+    (err) => say({ id, error: `${name}: ${err?.stack ?? err}` }),
+  );
+}
+client?.stopClient();
+process.exit(0);

@@ -1,0 +1,151 @@
+//go:build goolm
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"moot/e2e/client"
+	"moot/e2e/homeserver"
+	"moot/e2e/process"
+)
+
+// The programs and the one server of all tests. Each test has accounts and rooms of its own there.
+var (
+	server  *homeserver.Server
+	program string // the bot
+	echo    string // the bot that the benchmark compares with
+)
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	uncached()
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "moot-e2e-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	began := time.Now()
+	if err := process.Build(dir, "goolm", "echo"); err != nil {
+		return 0, err
+	}
+	program, echo = filepath.Join(dir, "bot"), filepath.Join(dir, "echo")
+	fmt.Printf("the programs were built in %s\n", time.Since(began).Round(time.Second))
+	if err := os.Mkdir(filepath.Join(dir, "server"), 0o700); err != nil {
+		return 0, err
+	}
+	began = time.Now()
+	if server, err = homeserver.Start(filepath.Join(dir, "server")); err != nil {
+		return 0, err
+	}
+	fmt.Printf("the homeserver was ready in %s\n", time.Since(began).Round(time.Second))
+	code := m.Run()
+	if code != 0 {
+		fmt.Printf("the end of what the homeserver logged:\n%s\n", server.Log())
+	}
+	return code, server.Stop()
+}
+
+// town is what a scenario plays in: a bot that runs, its operator Ann, and rooms that are encrypted or not.
+type town struct {
+	*testing.T
+	Encrypted bool
+	Bot       *process.Bot
+	BotID     id.UserID
+	Ann       *client.Client
+}
+
+// each plays a scenario in clear and encrypted, at the same time as all the others.
+func each(t *testing.T, extra string, scenario func(*town)) {
+	t.Parallel()
+	for name, encrypted := range map[string]bool{"plain": false, "encrypted": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newTown(t, encrypted, extra)
+			w.Bot.Start()
+			scenario(w)
+		})
+	}
+}
+
+func newTown(t *testing.T, encrypted bool, extra string) *town {
+	w := &town{T: t, Encrypted: encrypted, Ann: client.New(t, server, "ann")}
+	account := client.Register(t, server, "moot")
+	w.BotID = id.UserID(account.UserID)
+	w.Bot = process.New(t, process.Config{
+		Program: program, Server: server, Account: account, Operators: []string{"matrix:" + string(w.Ann.UserID)}, Extra: extra,
+	})
+	return w
+}
+
+// person adds somebody.
+func (w *town) person(name string) *client.Client {
+	w.Helper()
+	return client.New(w.T, server, name)
+}
+
+// room makes a room of Ann with the bot and others in it.
+func (w *town) room(name string, others ...*client.Client) id.RoomID {
+	w.Helper()
+	invite := []id.UserID{w.BotID}
+	for _, o := range others {
+		invite = append(invite, o.UserID)
+	}
+	where := w.Ann.Create(client.Room{Name: name, Encrypted: w.Encrypted, Invite: invite})
+	for _, o := range others {
+		o.Accept(where)
+	}
+	w.Ann.AwaitMembership(where, w.BotID, event.MembershipJoin)
+	for _, o := range others {
+		w.Ann.AwaitMembership(where, o.UserID, event.MembershipJoin)
+		o.AwaitMembership(where, w.BotID, event.MembershipJoin)
+	}
+	return where
+}
+
+// private opens a private conversation of somebody with the bot.
+func (w *town) private(who *client.Client) id.RoomID {
+	w.Helper()
+	where := who.Create(client.Room{Encrypted: w.Encrypted, Direct: true, Invite: []id.UserID{w.BotID}})
+	who.AwaitMembership(where, w.BotID, event.MembershipJoin)
+	return where
+}
+
+// ping asks the bot whether it is there. What was said before in that room has been handled when it has answered.
+func (w *town) ping(who *client.Client, where id.RoomID) {
+	w.Helper()
+	if got := who.Ask(where, "!moot ping"); got != "pong" {
+		w.Errorf("the answer to a ping was %q", got)
+	}
+}
+
+// answered fails where a message was not answered exactly so often.
+func (w *town) answered(who *client.Client, where id.RoomID, asked id.EventID, times int) {
+	w.Helper()
+	if got := who.Answers(where, asked); len(got) != times {
+		w.Errorf("%s was answered %d times, and not %d", asked, len(got), times)
+	}
+}
+
+// sealed fails where anything was said in clear in an encrypted room.
+func (w *town) sealed(who *client.Client, where id.RoomID) {
+	w.Helper()
+	if clear := who.Clear(where); w.Encrypted && len(clear) > 0 {
+		w.Errorf("%d messages in clear in an encrypted room, the first by %s: %q", len(clear), clear[0].Sender, clear[0].Body())
+	}
+}
