@@ -251,7 +251,8 @@ func messages(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ ma
 	if len(shown) > 0 {
 		out["end"] = fmt.Sprintf("t%d", shown[0].pos)
 	}
-	reply(w, out)
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(s.encodeLocked(out))
 }
 
 // once carries out what has a transaction id, or tells what became of it before.

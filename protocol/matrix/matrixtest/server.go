@@ -27,6 +27,8 @@ type Server struct {
 	polls   map[string]int // the position at which a poll of a user waits
 	polled  chan struct{}  // closed when another one waits
 	accept  bool
+
+	injected map[int]string // events that are given as they are, by position
 }
 
 type user struct {
@@ -81,7 +83,7 @@ type Event struct {
 func New() *Server {
 	s := &Server{
 		now: time.Now(), rooms: map[string]*room{}, byToken: map[string]*user{}, users: map[string]*user{},
-		changed: make(chan struct{}), polled: make(chan struct{}), polls: map[string]int{},
+		changed: make(chan struct{}), polled: make(chan struct{}), polls: map[string]int{}, injected: map[int]string{},
 	}
 	s.Server = httptest.NewServer(s.handler())
 	return s
@@ -259,6 +261,7 @@ func (s *Server) Inject(in string, raw string) {
 	s.head++
 	r := s.rooms[in]
 	r.events = append(r.events, &entry{pos: s.head, raw: json.RawMessage(raw), fields: map[string]any{}})
+	s.injected[s.head] = raw
 	s.tellLocked()
 }
 
