@@ -35,6 +35,7 @@ var directions = map[string][]string{
 	"internal/control":      {"events", "internal/inspect", "protocol", "store"},
 	"cmd/bot":               {"*"},
 
+	"protocol/discord":                    {"protocol", "protocol/discord/gateway", "protocol/discord/rest"},
 	"protocol/discord/rest":               {},
 	"protocol/discord/gateway":            {"protocol/discord/rest"},
 	"protocol/discord/discordtest":        {"protocol/discord/discordtest/schema"},

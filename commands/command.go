@@ -35,6 +35,10 @@ type Command struct {
 	// Alone is the command of a group that runs where the group is given without one; zero means that the group then
 	// says what it holds. It requires no parameters.
 	Alone string
+	// OnPerson is what the command is called in the menu of a person, on networks that have such menus: at most MaxName
+	// characters, in upper case at the beginning. The person becomes its first parameter of that kind, and what else it
+	// requires is asked for. Zero leaves it out.
+	OnPerson string
 	// Run does it. It reads and writes through the transaction of the call, under its scope, and answers through the
 	// call. What the person has to be told instead it returns as an error of [Sorry], before it has written anything:
 	// what it has written by then stays. Any other error is a fault.

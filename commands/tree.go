@@ -218,10 +218,16 @@ func (n *Node) check() error {
 		return errors.New("its role is unknown")
 	case n.Who == Moderator && n.Where != NeedsRoom:
 		return errors.New("it is for moderators, who are so in a room, and so it needs one")
+	case n.OnPerson != "" && (n.OnPerson != protocol.OneLine(n.OnPerson) || utf8.RuneCountInString(n.OnPerson) > MaxName || !n.takesPerson()):
+		return errors.New("it cannot stand in the menu of a person: it takes none, or its name there is too long")
 	case n.Visibility < Public || n.Visibility > Discreet:
 		return errors.New("its visibility is unknown")
 	}
 	return n.checkParams()
+}
+
+func (n *Node) takesPerson() bool {
+	return slices.ContainsFunc(n.Params, func(p Param) bool { return p.Kind == Person })
 }
 
 func (n *Node) checkParams() error {

@@ -46,8 +46,11 @@ func TestNewNamesTheCommandThatCannotBe(t *testing.T) {
 		"a group that runs": {&commands.Command{Name: "cmd", Summary: "does", Run: run, Sub: []*commands.Command{{Name: "a", Summary: "a", Run: run}}}, "group"},
 		"a moderator nowhere": {&commands.Command{Name: "cmd", Summary: "does", Run: run, Who: commands.Moderator},
 			"needs one"},
-		"an unknown place":       {&commands.Command{Name: "cmd", Summary: "does", Run: run, Where: 9}, "place"},
-		"an unknown role":        {&commands.Command{Name: "cmd", Summary: "does", Run: run, Who: 9}, "role"},
+		"an unknown place":   {&commands.Command{Name: "cmd", Summary: "does", Run: run, Where: 9}, "place"},
+		"an unknown role":    {&commands.Command{Name: "cmd", Summary: "does", Run: run, Who: 9}, "role"},
+		"the menu of nobody": {&commands.Command{Name: "cmd", Summary: "does", Run: run, OnPerson: "Do it"}, "menu of a person"},
+		"what is hidden stands": {&commands.Command{Name: "cmd", Summary: "does", Run: run, Params: []commands.Param{
+			{Name: "a", Summary: "s", Hidden: true}}}, "given by name"},
 		"an unknown visibility":  {&commands.Command{Name: "cmd", Summary: "does", Run: run, Visibility: 9}, "visibility"},
 		"a nil":                  {&commands.Command{Name: "cmd", Summary: "does", Sub: []*commands.Command{nil}}, "nil"},
 		"two of a name":          {with(p("a"), p("a")), `"a"`},

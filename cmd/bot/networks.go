@@ -26,7 +26,7 @@ type networks struct {
 }
 
 // openNetworks opens what is configured. The caller holds the lock on the data folder.
-func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, st *store.Store, log *slog.Logger) (_ *networks, err error) {
+func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, st *store.Store, feats *features, log *slog.Logger) (_ *networks, err error) {
 	n := &networks{}
 	defer func() {
 		if err != nil {
@@ -42,6 +42,13 @@ func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, s
 			return nil, err
 		}
 		n.adapters = append(n.adapters, n.matrix.adapter(st))
+	}
+	if cfg.Discord.Enabled() {
+		d, err := a.openDiscord(cfg, st, feats, log)
+		if err != nil {
+			return nil, fmt.Errorf("token in [discord]: %w", err)
+		}
+		n.adapters = append(n.adapters, d)
 	}
 	if !usesConsole(cfg, f) {
 		return n, nil

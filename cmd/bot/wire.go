@@ -93,7 +93,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	}
 
 	// The networks.
-	nets, err := a.openNetworks(ctx, cfg, f, st, log)
+	nets, err := a.openNetworks(ctx, cfg, f, st, features, log)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ func (d *decoder) check(c *Config) {
 	d.servers([]string{"invites", "servers"}, c.Invites.Servers)
 	d.prefixes(c.Commands.Prefixes)
 	d.matrix(c.Matrix)
+	d.discord(c.Discord)
 	if c.Commands.MaxAge > c.Store.Retention {
 		d.complain([]string{"commands", "max_age"}, "max_age in [commands]: it is longer than retention in [store] (%q), after which the bot cannot tell whether it has seen a command before",
 			FormatDuration(c.Store.Retention))
@@ -95,6 +96,23 @@ func (d *decoder) matrix(m Matrix) {
 	}
 	if !m.Password.IsZero() && m.User == "" {
 		d.complain(at("password"), `password in [matrix]: of which account? Write it as in user = "@moot:example.org"`)
+	}
+}
+
+// discord checks the application on Discord.
+func (d *decoder) discord(c Discord) {
+	at := func(key string) []string { return []string{"discord", key} }
+	switch {
+	case c.Enforcement == "role" && c.EnforcementRole == "":
+		d.complain(at("enforcement"), `enforcement in [discord]: which role? Write it as in enforcement_role = "Challenged"`)
+	case c.Enforcement != "role" && c.EnforcementRole != "":
+		d.complain(at("enforcement_role"), `enforcement_role in [discord]: a role is only given with enforcement = "role"`)
+	}
+	if c.APIURL != "" && !isWebAddress(c.APIURL) {
+		d.complain(at("api_url"), `api_url in [discord]: %s is not an address such as "https://discord.com/api/v10"`, describe(c.APIURL))
+	}
+	if u, err := url.Parse(c.GatewayURL); c.GatewayURL != "" && (err != nil || u.Scheme != "wss" && u.Scheme != "ws" || u.Hostname() == "" || u.User != nil) {
+		d.complain(at("gateway_url"), `gateway_url in [discord]: %s is not an address such as "wss://gateway.discord.gg"`, describe(c.GatewayURL))
 	}
 }
 

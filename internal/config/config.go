@@ -41,6 +41,7 @@ type Config struct {
 	Console  Console  `toml:"console"`
 	Invites  Invites  `toml:"invites"`
 	Matrix   Matrix   `toml:"matrix"`
+	Discord  Discord  `toml:"discord"`
 }
 
 // Log says what is logged, and how.
@@ -121,6 +122,26 @@ type Matrix struct {
 // Enabled tells whether the network is switched on.
 func (m Matrix) Enabled() bool { return m.User != "" || m.Homeserver != "" }
 
+// Discord is the application of the bot on Discord. It is switched on when Token is set.
+type Discord struct {
+	// Token is that of the bot in the application.
+	Token Secret `toml:"token"`
+	// MessageContent is whether commands can also be typed with a prefix in guilds, for which the bot has to read what people
+	// write there.
+	MessageContent bool `toml:"message_content"`
+	// Enforcement is how somebody is held back who is challenged, and EnforcementRole the role for that.
+	Enforcement     string `toml:"enforcement" oneof:"off timeout role"`
+	EnforcementRole string `toml:"enforcement_role" like:"Challenged"`
+	// Shards is how many connections share the guilds; zero means as many as Discord advises.
+	Shards int `toml:"shards" min:"0" max:"1000"`
+	// APIURL and GatewayURL are the proxies before Discord; zero means Discord itself.
+	APIURL     string `toml:"api_url" like:"https://discord.com/api/v10"`
+	GatewayURL string `toml:"gateway_url" like:"wss://gateway.discord.gg"`
+}
+
+// Enabled tells whether the network is switched on.
+func (d Discord) Enabled() bool { return !d.Token.IsZero() }
+
 // Default returns what holds where nobody says otherwise: what the shipped config.toml says.
 func Default() Config {
 	return Config{
@@ -141,6 +162,7 @@ func Default() Config {
 		Invites: Invites{
 			OwnServer: true, Servers: []string{}, People: []protocol.UserID{}, PerHour: 10, Greet: true, LeaveAlone: day,
 		},
+		Discord: Discord{Enforcement: "off"},
 	}
 }
 
@@ -155,6 +177,9 @@ func (c Config) Networks() []protocol.Network {
 	if c.Matrix.Enabled() {
 		on = append(on, "matrix")
 	}
+	if c.Discord.Enabled() {
+		on = append(on, "discord")
+	}
 	return on
 }
 
@@ -165,6 +190,7 @@ func (c Config) secrets() map[string]Secret {
 		"access_token in [matrix]": c.Matrix.AccessToken,
 		"password in [matrix]":     c.Matrix.Password,
 		"recovery_key in [matrix]": c.Matrix.RecoveryKey,
+		"token in [discord]":       c.Discord.Token,
 	}
 	for key, s := range all {
 		if s.IsZero() {
@@ -179,7 +205,7 @@ func (c Config) from(folder string) Config {
 	if !filepath.IsAbs(c.Data) {
 		c.Data = filepath.Join(folder, c.Data)
 	}
-	for _, s := range []*Secret{&c.Privacy.HashKey, &c.Matrix.AccessToken, &c.Matrix.Password, &c.Matrix.RecoveryKey} {
+	for _, s := range []*Secret{&c.Privacy.HashKey, &c.Matrix.AccessToken, &c.Matrix.Password, &c.Matrix.RecoveryKey, &c.Discord.Token} {
 		*s = s.from(folder)
 	}
 	return c

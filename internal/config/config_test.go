@@ -143,6 +143,10 @@ func TestProblems(t *testing.T) {
 		{"address with a query", "[matrix]\nhomeserver = \"https://example.org/?a=b\"", `c.toml:2: homeserver in [matrix]: "https://example.org/?a=b" is neither the name of a server, such as "example.org", nor an address, such as "https://matrix.example.org"`},
 		{"token of nobody", "[matrix]\naccess_token = { env = \"T\" }", `c.toml:2: access_token in [matrix]: it belongs to an account; write which one, as in user = "@moot:example.org"`},
 		{"password of nobody", "[matrix]\nhomeserver = \"example.org\"\npassword = { env = \"P\" }", `c.toml:3: password in [matrix]: of which account? Write it as in user = "@moot:example.org"`},
+		{"role without a name", "[discord]\nenforcement = \"role\"", `c.toml:2: enforcement in [discord]: which role? Write it as in enforcement_role = "Challenged"`},
+		{"role for nothing", "[discord]\nenforcement_role = \"Bad\"", `c.toml:2: enforcement_role in [discord]: a role is only given with enforcement = "role"`},
+		{"no API", "[discord]\napi_url = \"discord.com\"", `c.toml:2: api_url in [discord]: "discord.com" is not an address such as "https://discord.com/api/v10"`},
+		{"no gateway", "[discord]\ngateway_url = \"https://discord.gg\"", `c.toml:2: gateway_url in [discord]: "https://discord.gg" is not an address such as "wss://gateway.discord.gg"`},
 		{"not TOML", "a = 1\nname = \"moot\nx = 1", `c.toml:2: strings cannot contain newlines`},
 		{"key twice", "name = \"a\"\nname = \"b\"", `c.toml:2: Key 'name' has already been defined`},
 		{"not UTF-8", "name = \"\xff\"", `c.toml: it is not UTF-8 text`},
@@ -177,6 +181,21 @@ func TestMatrix(t *testing.T) {
 		if n := c.Networks(); len(n) != 1 || n[0] != "matrix" || c.UseConsole() {
 			t.Errorf("%s: networks %v, console %v", text, n, c.UseConsole())
 		}
+	}
+}
+
+func TestDiscord(t *testing.T) {
+	c, err := Decode("[discord]\ntoken = { env = \"DISCORD_TOKEN\" }\n", "c.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default().Discord
+	want.Token = EnvSecret("DISCORD_TOKEN")
+	if diff := cmp.Diff(want, c.Discord, compareSecrets); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if n := c.Networks(); len(n) != 1 || n[0] != "discord" || c.UseConsole() {
+		t.Errorf("networks %v, console %v", n, c.UseConsole())
 	}
 }
 

@@ -299,6 +299,18 @@ func checkLeaveJoin(c *checking) {
 	c.barrier(c.room)
 	c.ask("1", c.room, protocol.AskLeave{Reason: "for a test"}, protocol.Ref{})
 	_, at := c.wait(0, "that the bot left", self(c.room, protocol.Left))
+	if can[Bidden](c.h) {
+		_, err := c.adapter.Ask(c.ctx(), protocol.Ask{Key: protocol.DeriveKey(c.Name(), "2"), Room: c.room, Want: protocol.AskJoin{}}, protocol.Attempt{N: 1})
+		var se *protocol.SendError
+		if !errors.As(err, &se) || !se.Final {
+			c.Errorf("joining by itself gave %v; a final error is wanted", err)
+		}
+		c.h.(Kicker).InviteBot(c.room)
+		c.joined(at+1, c.room)
+		c.ask("3", c.room, protocol.AskJoin{}, protocol.Ref{}) // it is in already, which is no error
+		c.barrier(c.room)
+		return
+	}
 	c.ask("2", c.room, protocol.AskJoin{}, protocol.Ref{})
 	c.joined(at+1, c.room)
 	c.ask("3", c.room, protocol.AskJoin{}, protocol.Ref{}) // it is in already, which is no error

@@ -103,6 +103,11 @@ type Readier interface {
 	Ready()
 }
 
+// Bidden is a network on which the bot cannot join a room by itself: somebody has to bring it in.
+type Bidden interface {
+	Bidden()
+}
+
 // Forgetter is a network that never tells what has happened while no adapter ran.
 type Forgetter interface {
 	Forgets()

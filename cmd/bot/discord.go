@@ -1,0 +1,164 @@
+package main
+
+import (
+	"log/slog"
+
+	"moot/activity"
+	"moot/commands"
+	"moot/internal/config"
+	"moot/protocol"
+	"moot/protocol/discord"
+	"moot/rooms"
+	"moot/store"
+)
+
+// openDiscord makes the adapter for Discord. It connects when it runs.
+func (a *app) openDiscord(cfg config.Config, st *store.Store, f *features, log *slog.Logger) (protocol.Adapter, error) {
+	token, err := cfg.Discord.Token.Reveal()
+	if err != nil {
+		return nil, err
+	}
+	return discord.New(discord.Config{
+		Token: token, APIURL: cfg.Discord.APIURL, GatewayURL: cfg.Discord.GatewayURL, Shards: cfg.Discord.Shards,
+		MessageContent: cfg.Discord.MessageContent,
+		Enforcement:    discord.Enforcement{Timeout: cfg.Discord.Enforcement == "timeout", Role: cfg.Discord.EnforcementRole},
+		Commands:       discordCommands(f.commands),
+		State:          discordState{st, f},
+		Completer:      discordCompleter{st, f.commands},
+		Version:        version(), Log: log,
+	}), nil
+}
+
+// discordCommands describes the command tree as Discord wants to have it.
+func discordCommands(tree *commands.Commands) (list []discord.Command) {
+	hidden := map[string]bool{}
+	for n := range tree.Walk() {
+		parent := (&commands.Node{Path: n.Path[:len(n.Path)-1]}).Title()
+		if hidden[parent] || n.Hidden {
+			hidden[n.Title()] = true
+			continue
+		}
+		c := discord.Command{
+			Path: n.Path, Summary: sentence(n.Summary), Group: len(n.Subs()) > 0, OnPerson: n.OnPerson,
+			Private:  n.Visibility.In(protocol.Event{Body: protocol.Invocation{}}) == commands.Private,
+			InGuilds: n.Where != commands.PrivateOnly, InPrivate: true,
+		}
+		for i := range n.Params {
+			if p := &n.Params[i]; !p.Hidden {
+				c.Params = append(c.Params, discordParam(p))
+			}
+		}
+		if n.Where == commands.NeedsRoom && !c.Group {
+			c.Params = append(c.Params, discord.Param{
+				Name: "in", Slots: []string{"in"}, Summary: "In a private message to me: the server that it is about", Complete: true,
+			})
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+func discordParam(p *commands.Param) discord.Param {
+	out := discord.Param{
+		Name: p.Name, Summary: sentence(p.Summary), Required: p.Required(), Slots: p.Slots(), Choices: p.Choices,
+		Complete: p.Complete != nil || p.Kind == commands.Room,
+	}
+	switch p.Kind {
+	case commands.Integer:
+		out.Kind, out.Min, out.Max = discord.Integer, p.Min, p.Max
+	case commands.Switch:
+		out.Kind = discord.Switch
+	case commands.Person:
+		out.Kind = discord.Person
+	case commands.Text:
+		out.Kind, out.Min, out.Max = discord.Long, p.Min, p.Max
+	case commands.Word:
+		out.Min, out.Max = p.Min, p.Max
+	case commands.Duration:
+		out.Summary += " (90m, 2h30m, 3d)"
+	case commands.Room:
+		out.Choices = nil // they stand beside the names of rooms, which are completed
+	}
+	return out
+}
+
+// discordCompleter completes by a transaction that only reads.
+type discordCompleter struct {
+	store *store.Store
+	tree  *commands.Commands
+}
+
+// Complete implements discord.Completer.
+func (c discordCompleter) Complete(where discord.Where, path []string, param, typed string, args map[string]string) (values []string) {
+	_ = c.store.View(func(tx *store.Tx) error { // what cannot be read cannot be completed
+		who := commands.CompletionContext{Person: where.User, Room: where.Room, Private: where.Private}
+		values = c.tree.CompleteValue(tx, who, path, param, typed, args)
+		return nil
+	})
+	return values
+}
+
+// discordState shows the adapter what the bot knows. What cannot be read is not known, and then every change counts.
+type discordState struct {
+	store *store.Store
+	*features
+}
+
+func (s discordState) view(f func(tx *store.Tx)) {
+	_ = s.store.View(func(tx *store.Tx) error {
+		f(tx)
+		return nil
+	})
+}
+
+// Room implements discord.State.
+func (s discordState) Room(room protocol.RoomID) (out discord.Room) {
+	s.view(func(tx *store.Tx) {
+		info, _ := rooms.Get(tx, room)
+		out = discord.Room{
+			Joined: info.Joined(), Private: info.Private, Name: info.Name, Join: info.Floor, Outage: info.Outage,
+			Settled: info.Members == rooms.Known && info.Reading == nil,
+		}
+	})
+	return out
+}
+
+// Rooms implements discord.State.
+func (s discordState) Rooms() (ids []protocol.RoomID) {
+	s.view(func(tx *store.Tx) {
+		for info := range rooms.All(tx) {
+			if info.ID.Network() == discord.Network && info.Joined() {
+				ids = append(ids, info.ID)
+			}
+		}
+	})
+	return ids
+}
+
+// Member implements discord.State.
+func (s discordState) Member(room protocol.RoomID, user protocol.UserID) (out discord.Member, in bool) {
+	s.view(func(tx *store.Tx) {
+		var m rooms.Member
+		m, in = rooms.Lookup(tx, room, user)
+		out = discord.Member{Name: m.Name, Moderator: m.Moderator}
+	})
+	return out, in
+}
+
+// Voice implements discord.State.
+func (s discordState) Voice(room protocol.RoomID, user protocol.UserID) (out protocol.VoicePresence, in bool) {
+	s.view(func(tx *store.Tx) { out, in = activity.InCall(tx, room, user) })
+	return out, in
+}
+
+// InVoice implements discord.State.
+func (s discordState) InVoice(room protocol.RoomID) (users []protocol.UserID) {
+	s.view(func(tx *store.Tx) { users = activity.InCalls(tx, room) })
+	return users
+}
+
+// Reacted implements discord.State.
+func (s discordState) Reacted(room protocol.RoomID, target protocol.EventID, user protocol.UserID, reaction string) (stands, tracked bool) {
+	s.view(func(tx *store.Tx) { stands, tracked = s.votes.Reacted(tx, room, target, user, reaction) })
+	return stands, tracked
+}

@@ -1,0 +1,156 @@
+package discord
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moot/protocol"
+	"moot/protocol/discord/gateway"
+	"moot/protocol/discord/rest"
+)
+
+// Config says how the bot lives on Discord.
+type Config struct {
+	Token string // of the bot, without "Bot "
+	// APIURL and GatewayURL are where Discord is reached, or a proxy before it; zero means Discord itself.
+	APIURL, GatewayURL string
+	// Shards is how many connections share the guilds; zero takes as many as Discord advises.
+	Shards int
+	// MessageContent is whether the bot asks for the text of messages in guilds, which is a privileged intent: commands can
+	// then be typed with a prefix as well.
+	MessageContent bool
+	Enforcement    Enforcement
+	// Commands are the whole tree, each group before what it holds.
+	Commands  []Command
+	State     State
+	Completer Completer // nil completes nothing
+	// Version of the bot, which Discord wants to know; zero means none.
+	Version string
+	Log     *slog.Logger // nil means none
+
+	// DeferAfter is when an interaction is acknowledged that has no answer yet; zero means 1.5 seconds.
+	DeferAfter time.Duration
+	// IdentifyEvery and Backoff are handed to the gateway; zero means its own.
+	IdentifyEvery, Backoff time.Duration
+}
+
+// Enforcement is how Discord holds somebody back who is challenged.
+type Enforcement struct {
+	// Timeout times them out; otherwise, where it has a name, they get the role of that name, or id. Neither does nothing.
+	Timeout bool
+	Role    string
+}
+
+// Intents returns what the bot has to hear of. Server Members is privileged, and Message Content, if it is among them.
+func Intents(messageContent bool) discordgo.Intent {
+	intents := discordgo.IntentGuilds | discordgo.IntentGuildMembers | discordgo.IntentGuildModeration |
+		discordgo.IntentGuildVoiceStates | discordgo.IntentGuildMessages | discordgo.IntentGuildMessageReactions |
+		discordgo.IntentDirectMessages | discordgo.IntentDirectMessageReactions
+	if messageContent {
+		intents |= discordgo.IntentMessageContent
+	}
+	return intents
+}
+
+// Adapter is the bot on Discord. It implements protocol.Adapter and runs once.
+type Adapter struct {
+	cfg    Config
+	log    *slog.Logger
+	rest   *rest.Client
+	tree   *tree
+	guilds *guilds
+	chunks *chunks
+
+	// set by Run before anything else runs, and then only read
+	to      protocol.Admitter
+	gw      *gateway.Gateway
+	ctx     context.Context
+	stop    context.CancelCauseFunc
+	lanes   *lanes
+	replies *replies
+	before  string // the place up to which the run before this one admitted everything; zero where there was none
+
+	fetching chan struct{}  // one for each private conversation of which missed messages are fetched
+	quick    chan struct{}  // one for each completion and form under way
+	jobs     sync.WaitGroup // goroutines of Run
+
+	mu          sync.Mutex
+	me, app     string              // Discord's ids of the bot and its application; guarded by mu
+	shards      map[int]*shardState // guarded by mu
+	down        map[int]bool        // shards that are not connected; guarded by mu
+	left        map[string]bool     // guilds that the bot is leaving by itself; guarded by mu
+	directs     map[string]string   // person → channel of the private conversation; guarded by mu
+	registering bool                // guarded by mu
+	changed     chan struct{}       // closed and replaced when a shard is ready; guarded by mu
+}
+
+const (
+	// maxFetching is how many private conversations are caught up at once.
+	maxFetching = 4
+	// maxQuick is how many completions and forms are under way at once. More are dropped: people type on.
+	maxQuick = 64
+	// maxDirects is of how many people the private conversation is remembered.
+	maxDirects = 10_000
+)
+
+// New returns an adapter that is not connected.
+func New(cfg Config) *Adapter {
+	cfg.DeferAfter = cmp.Or(cfg.DeferAfter, deferAfter)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Adapter{
+		cfg: cfg, log: cfg.Log.With("network", string(Network)), tree: newTree(cfg.Commands),
+		rest: rest.New(rest.Config{
+			Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Log: cfg.Log,
+		}),
+		guilds: newGuilds(), chunks: newChunks(), replies: newReplies(),
+		changed: make(chan struct{}), fetching: make(chan struct{}, maxFetching), quick: make(chan struct{}, maxQuick),
+		shards: map[int]*shardState{}, down: map[int]bool{}, left: map[string]bool{}, directs: map[string]string{},
+	}
+}
+
+// Network implements protocol.Adapter.
+func (a *Adapter) Network() protocol.Network { return Network }
+
+// Run implements protocol.Adapter.
+func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	before, err := to.Cursor(cursorSeen)
+	if err != nil {
+		return fmt.Errorf("discord: %w", err)
+	}
+	a.to, a.ctx, a.stop, a.before = to, work, stop, before
+	a.lanes = newLanes(work, a.admit, a.fail)
+	a.gw = gateway.New(gateway.Config{
+		Token: a.cfg.Token, REST: a.rest, URL: a.cfg.GatewayURL, Intents: Intents(a.cfg.MessageContent), Shards: a.cfg.Shards,
+		Budget: budget{to}, IdentifyEvery: a.cfg.IdentifyEvery, Backoff: a.cfg.Backoff, Log: a.cfg.Log,
+	})
+	err = a.gw.Run(work, a.arrive)
+	cause := context.Cause(work)
+	stop(nil)
+	a.replies.close()
+	a.lanes.wait()
+	a.jobs.Wait()
+	a.rest.Close()
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case cause != nil && !errors.Is(cause, context.Canceled):
+		return cause
+	case err != nil && !errors.Is(err, context.Canceled):
+		return err
+	}
+	return nil
+}
+
+// fail ends Run with an error.
+func (a *Adapter) fail(err error) { a.stop(err) }

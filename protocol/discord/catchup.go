@@ -1,0 +1,178 @@
+package discord
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+
+	"moot/protocol"
+	"moot/protocol/discord/rest"
+)
+
+const (
+	// overlap is how far before the last known place is read again: what comes from several shards and servers of Discord
+	// is not in one order. What was seen already is a duplicate.
+	overlap = 30 * time.Second
+	// maxPages is how many hundreds of messages are fetched from one channel, and of thousands of bans from one guild.
+	maxPages = 10
+	// fetchTime is how long the fetching for one guild may take, while what happens there now has to wait.
+	fetchTime = time.Minute
+)
+
+// missedInGuild fetches what was written while the bot was away, where that matters: if commands can be typed. It also says
+// what of it could not be fetched.
+func (a *Adapter) missedInGuild(ctx context.Context, c *discordgo.Guild, since string) (evs []protocol.Event, gaps []string) {
+	if !a.cfg.MessageContent {
+		return nil, []string{"messages, which count as activity"}
+	}
+	if since == "" {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	from := snowflakeAt(timeOf(since).Add(-overlap))
+	var found []message
+	for _, ch := range slices.Concat(c.Channels, c.Threads) {
+		if ch == nil || !isSnowflake(ch.ID) || !newer(ch.LastMessageID, from) {
+			continue
+		}
+		may := everything
+		a.guilds.with(c.ID, func(g *guild) { may = g.in(ch.ID, a.self(), g.own) })
+		if may&mayView == 0 {
+			continue // what is written there the bot does not see at any time
+		}
+		if may&mayRead == 0 {
+			gaps = append(gaps, "messages in "+protocol.Quoted(ch.Name, 40)+", where the bot lacks Read Message History")
+			continue
+		}
+		list, whole, err := a.messagesAfter(ctx, ch.ID, from)
+		for i := range list {
+			list[i].Guild = c.ID
+		}
+		found = append(found, list...)
+		switch {
+		case err != nil:
+			a.log.Warn("discord: missed messages could not be fetched", "room", guildRoom(c.ID), "place", ch.ID, "err", err)
+			gaps = append(gaps, "messages in "+protocol.Quoted(ch.Name, 40))
+		case !whole:
+			gaps = append(gaps, "older messages in "+protocol.Quoted(ch.Name, 40))
+		}
+	}
+	return a.backlog(found), gaps
+}
+
+// missedInPrivate fetches what somebody wrote to the bot while it was away.
+func (a *Adapter) missedInPrivate(ctx context.Context, channel, since string) []protocol.Event {
+	select { // not from hundreds of conversations at once
+	case a.fetching <- struct{}{}:
+		defer func() { <-a.fetching }()
+	case <-ctx.Done():
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	from := snowflakeAt(timeOf(since).Add(-overlap))
+	list, whole, err := a.messagesAfter(ctx, channel, from)
+	var lost []string
+	switch {
+	case err != nil:
+		a.log.Warn("discord: missed messages could not be fetched", "room", directRoom(channel), "err", err)
+		lost = []string{"messages"}
+	case !whole:
+		lost = []string{"older messages"}
+	}
+	evs := a.backlog(list)
+	if lost != nil {
+		room := directRoom(channel)
+		evs = append(evs, protocol.Event{Room: room, Private: true, ID: protocol.EventID("gap-" + since + "-" + stamp(time.Now())),
+			Body: protocol.Gap{From: timeOf(since), Until: time.Now().UTC(), Lost: lost}})
+	}
+	return evs
+}
+
+// backlog makes the events of messages that were fetched, in the order in which they were written.
+func (a *Adapter) backlog(list []message) (evs []protocol.Event) {
+	slices.SortFunc(list, func(m, n message) int {
+		switch {
+		case newer(n.ID, m.ID):
+			return -1
+		case newer(m.ID, n.ID):
+			return 1
+		}
+		return 0
+	})
+	for _, m := range list {
+		if ev, ok := messageEvent(m, a.self(), true); ok {
+			evs = append(evs, ev)
+		}
+	}
+	return evs
+}
+
+// messagesAfter returns the messages of a channel after a place, and whether they are all; if not, the newest are.
+func (a *Adapter) messagesAfter(ctx context.Context, channel, from string) (list []message, whole bool, err error) {
+	for before := ""; len(list) < 100*maxPages; {
+		q := url.Values{"limit": {"100"}}
+		if before != "" {
+			q.Set("before", before)
+		}
+		var page []message
+		if err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/channels/" + channel + "/messages", Query: q, Into: &page}); err != nil {
+			return list, false, err
+		}
+		for _, m := range page { // the newest comes first
+			if !newer(m.ID, from) {
+				return list, true, nil
+			}
+			m.Channel = channel
+			list = append(list, m)
+		}
+		if len(page) < 100 {
+			return list, true, nil
+		}
+		before = page[len(page)-1].ID
+	}
+	return list, false, nil
+}
+
+// bannedMeanwhile makes the events of members who were banned while the bot was away, where it may see that. Without it they
+// are found missing when the members are read.
+func (a *Adapter) bannedMeanwhile(ctx context.Context, guildID, delivery string) (evs []protocol.Event) {
+	may := int64(0)
+	a.guilds.with(guildID, func(g *guild) { may = g.base(a.self(), g.own) })
+	if may&mayBan == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	for after, pages := "", 0; pages < maxPages; pages++ {
+		q := url.Values{"limit": {"1000"}}
+		if after != "" {
+			q.Set("after", after)
+		}
+		var page []struct {
+			User *account `json:"user"`
+		}
+		if err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/guilds/" + guildID + "/bans", Query: q, Into: &page}); err != nil {
+			a.log.Warn("discord: the bans could not be fetched", "room", guildRoom(guildID), "err", err)
+			return evs
+		}
+		for _, b := range page {
+			if b.User == nil || !isSnowflake(b.User.ID) {
+				continue
+			}
+			after = b.User.ID
+			if _, in := a.cfg.State.Member(guildRoom(guildID), userID(b.User.ID)); in {
+				evs = append(evs, a.leaves(guildID, b.User.ID, protocol.Banned, delivery)...)
+			}
+		}
+		if len(page) < 1000 {
+			return evs
+		}
+	}
+	return evs
+}

@@ -1,0 +1,33 @@
+// Package discord is the bot on Discord: a guild is a room, its channels and threads are places in it, a direct message is a
+// private conversation.
+//
+// # Promises
+//
+//   - A message and an interaction are one event each, under Discord's own id, however often they are delivered or fetched.
+//   - Members, roles, bans, voice and reactions are states. What Discord tells of them is compared with the store, and only
+//     a difference is an event; so to tell or fetch them again changes nothing. Session and sequence only give such an event
+//     its name, for bot why.
+//   - Events of one guild, and of one private conversation, are admitted in the order of the gateway. Guilds do not wait for
+//     one another.
+//   - After a new session what was written meanwhile is fetched: private conversations always, guilds where the bot may read
+//     what people type. Members, bans and who is in voice are compared anew. What Discord cannot give back is said to be
+//     lost, by a protocol.Gap.
+//   - An outage of a guild is no leave.
+//   - An interaction is acknowledged within 1.5 seconds, whatever the bot has to do; the acknowledgement is seen by whom the
+//     answer is for, and promises nothing but an answer. Completions and forms are answered from what can be read and are
+//     never recorded. An interaction that was not committed has changed nothing, and Discord tells the person.
+//   - A control holds its whole command in its custom id, and so works after a restart.
+//   - Nobody is notified whom a text does not mean to. What is sent twice within minutes stands once, by its nonce; later the
+//     channel is looked at first; where neither tells, it is recorded as ambiguous and not sent again.
+//   - What the bot may not do it does not try.
+//   - Memory is bounded by the number of guilds, their roles and channels; members are in the store and nowhere else.
+//
+// # Layout
+//
+//	gateway ─▶ arrive ─▶ lanes (one for each room) ─▶ Admit
+//	   │          └─▶ completions, forms ─▶ Discord           not recorded
+//	   └─▶ chunks ─▶ the answer to AskMembers
+//	outbox ─▶ Send ─▶ answer (by the token of an interaction) or post (by a nonce) ─▶ Discord
+//
+// Package gateway holds the connections, package rest makes the requests, package discordtest plays Discord.
+package discord

@@ -1,0 +1,200 @@
+package discord
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+)
+
+// guild is what the adapter has to know of a guild that no one else needs: what roles and channels allow. Discord tells all
+// of it anew with each session, so nothing of it is stored. Members are not here: they are in the store, and only there.
+type guild struct {
+	id, owner string
+	afk       string // the voice channel for those who are away; zero for none
+	system    string // the channel for the guild's own messages; zero for none
+	roles     map[string]role
+	channels  map[string]channel
+	own       []string // the roles of the bot
+	away      bool     // whether Discord cannot reach it
+}
+
+type role struct {
+	name     string
+	position int
+	allows   int64
+}
+
+type channel struct {
+	name       string
+	kind       discordgo.ChannelType
+	parent     string
+	position   int
+	thread     bool
+	overwrites []overwrite
+}
+
+type overwrite struct {
+	id          string
+	member      bool
+	allow, deny int64
+}
+
+// guilds are those that the bot is in. Its methods may be called concurrently.
+type guilds struct {
+	mu   sync.RWMutex
+	byID map[string]*guild // guarded by mu, and so is what it leads to
+	// awaited are those of which Discord has said that the bot is in them, and no more yet. Guarded by mu.
+	awaited map[string]bool
+	changed chan struct{} // closed and replaced when one comes or goes; guarded by mu
+}
+
+func newGuilds() *guilds {
+	return &guilds{byID: map[string]*guild{}, awaited: map[string]bool{}, changed: make(chan struct{})}
+}
+
+// guildPatience is how long something waits for a guild of which Discord has said no more than that there is one.
+const guildPatience = 10 * time.Second
+
+// await waits until it is known whether the bot is in a guild, and tells that. Its shard has to be ready. The error says that
+// it is still not known.
+func (s *guilds) await(ctx context.Context, id string) (here bool, err error) {
+	patience := time.NewTimer(guildPatience)
+	defer patience.Stop()
+	for {
+		s.mu.RLock()
+		here, awaited, changed := s.byID[id] != nil, s.awaited[id], s.changed
+		s.mu.RUnlock()
+		if here || !awaited {
+			return here, nil
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return false, errGuildYet
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+// expect notes of which guilds Discord is about to tell.
+func (s *guilds) expect(ids map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range ids {
+		s.awaited[id] = true
+	}
+}
+
+func (s *guilds) tellLocked() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// with calls f with a guild, if it is known. F does not keep it, and changes it only through change.
+func (s *guilds) with(id string, f func(*guild)) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	g := s.byID[id]
+	if g != nil {
+		f(g)
+	}
+	return g != nil
+}
+
+func (s *guilds) change(id string, f func(*guild)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.byID[id]; g != nil {
+		f(g)
+	}
+}
+
+// put takes in a guild as a GUILD_CREATE tells it.
+func (s *guilds) put(c *discordgo.Guild, self string) {
+	g := &guild{
+		id: c.ID, owner: c.OwnerID, afk: c.AfkChannelID, system: c.SystemChannelID,
+		roles: map[string]role{}, channels: map[string]channel{},
+	}
+	for _, r := range c.Roles {
+		if r != nil {
+			g.roles[r.ID] = roleFrom(r)
+		}
+	}
+	for _, list := range [][]*discordgo.Channel{c.Channels, c.Threads} {
+		for _, ch := range list {
+			if ch != nil {
+				g.channels[ch.ID] = channelFrom(ch)
+			}
+		}
+	}
+	for _, m := range c.Members {
+		if m != nil && m.User != nil && m.User.ID == self {
+			g.own = slices.Clone(m.Roles)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byID[c.ID] = g
+	delete(s.awaited, c.ID)
+	s.tellLocked()
+}
+
+// leave forgets a guild that the bot is no longer in.
+func (s *guilds) leave(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byID, id)
+	delete(s.awaited, id)
+	s.tellLocked()
+}
+
+func roleFrom(r *discordgo.Role) role { return role{r.Name, r.Position, r.Permissions} }
+
+func channelFrom(c *discordgo.Channel) channel {
+	out := channel{
+		name: c.Name, kind: c.Type, parent: c.ParentID, position: c.Position, thread: c.IsThread(),
+	}
+	for _, o := range c.PermissionOverwrites {
+		if o != nil {
+			out.overwrites = append(out.overwrites, overwrite{o.ID, o.Type == discordgo.PermissionOverwriteTypeMember, o.Allow, o.Deny})
+		}
+	}
+	return out
+}
+
+// writable tells whether people write in channels of that kind.
+func (c channel) writable() bool {
+	switch c.kind {
+	case discordgo.ChannelTypeGuildText, discordgo.ChannelTypeGuildNews, discordgo.ChannelTypeGuildVoice, discordgo.ChannelTypeGuildStageVoice:
+		return true
+	}
+	return c.thread
+}
+
+// home returns the channel for what is said to the whole guild: that for the guild's own messages if the bot may write there,
+// otherwise the first in which it may.
+func (g *guild) home(self string) (id string, ok bool) {
+	may := func(id string) bool {
+		return g.in(id, self, g.own)&(mayView|maySend) == mayView|maySend
+	}
+	if c, ok := g.channels[g.system]; ok && c.writable() && may(g.system) {
+		return g.system, true
+	}
+	var best []string
+	for id, c := range g.channels {
+		if c.kind == discordgo.ChannelTypeGuildText && may(id) {
+			best = append(best, id)
+		}
+	}
+	if len(best) == 0 {
+		return "", false
+	}
+	return slices.MinFunc(best, func(a, b string) int {
+		return cmp.Or(cmp.Compare(g.channels[a].position, g.channels[b].position), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	}), true
+}

@@ -1,0 +1,267 @@
+package discord
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"moot/protocol"
+	"moot/protocol/discord/rest"
+)
+
+// The types of first answers (developer documentation, "Receiving and Responding").
+const (
+	callbackMessage  = 4
+	callbackDefer    = 5
+	callbackComplete = 8
+	callbackForm     = 9
+
+	flagEphemeral = 1 << 6
+	flagLoading   = 1 << 7
+)
+
+// callback is the first answer to an interaction.
+type callback struct {
+	Type int `json:"type"`
+	Data any `json:"data,omitempty"`
+}
+
+// form is a modal that asks for what is missing.
+type form struct {
+	CustomID   string      `json:"custom_id"`
+	Title      string      `json:"title"`
+	Components []component `json:"components"`
+}
+
+// onInteraction takes in what somebody did in Discord's own interface. What only asks for more, a completion or a form, is
+// answered at once and leaves no trace; all else becomes the event of a command.
+func (a *Adapter) onInteraction(ctx context.Context, i *interaction, delivery string) error {
+	person, ok := i.person()
+	if !ok || !isSnowflake(i.ID) || !isSnowflake(i.Channel) || i.Token == "" || i.Guild != "" && !isSnowflake(i.Guild) {
+		return a.unreadable(ctx, "INTERACTION_CREATE", delivery)
+	}
+	h := handle{ID: i.ID, Token: i.Token, User: person.ID, Channel: i.Channel, Guild: i.Guild, Arrived: time.Now().UTC()}
+	if i.Type == interactionComplete {
+		a.quickly(func(ctx context.Context) { a.complete(ctx, i, h) })
+		return nil
+	}
+	p, ok := a.pressed(i)
+	switch {
+	case !ok:
+		a.log.Info("discord: an interaction is not of this bot, or of another version", "delivery", delivery, "user", userID(person.ID))
+		a.quickly(func(ctx context.Context) { a.outdatedControl(ctx, h) })
+		return nil
+	case i.Type != interactionForm:
+		if c := a.tree.find(p.Path); c != nil {
+			if missing := c.missing(p.Args, p.Form); len(missing) > 0 {
+				a.quickly(func(ctx context.Context) { a.askFor(ctx, h, c, p, missing) })
+				return nil
+			}
+		}
+	}
+	private := h.Guild != "" && a.tree.private(p.Path)
+	if !a.replies.open(h, private, a.cfg.DeferAfter, a.acknowledge) {
+		return nil // delivered twice; the first is on its way
+	}
+	ev := protocol.Event{
+		Room: roomOf(i.Guild, i.Channel), Place: placeOf(i.Guild, i.Channel), Private: i.Guild == "",
+		ID: interactionID(i.ID), Sender: userID(person.ID), Time: timeOf(i.ID), Handle: h.String(),
+		Body: protocol.Invocation{Path: p.Path, Args: p.Args, Bot: person.Bot},
+	}
+	w := work{room: ev.Room, at: i.ID, make: just(ev)}
+	if ev.Private {
+		w.about = everyState
+		w.make = func(context.Context) []protocol.Event { return append(a.meet(ev), ev) }
+	}
+	return a.lanes.put(ctx, w)
+}
+
+// quickly answers what is not recorded, in a goroutine of its own.
+func (a *Adapter) quickly(answer func(ctx context.Context)) {
+	select {
+	case a.quick <- struct{}{}:
+	default:
+		a.log.Warn("discord: too many completions and forms at once; one was dropped")
+		return
+	}
+	a.jobs.Go(func() {
+		defer func() { <-a.quick }()
+		ctx, cancel := context.WithTimeout(a.ctx, 3*time.Second)
+		defer cancel()
+		answer(ctx)
+	})
+}
+
+// pressed returns the command of an interaction.
+func (a *Adapter) pressed(i *interaction) (p press, ok bool) {
+	switch {
+	case i.Type == interactionCommand && i.Data.Type == typeUser:
+		c := a.tree.menus[i.Data.Name]
+		if c == nil || !isSnowflake(i.Data.Target) {
+			return p, false
+		}
+		slot, ok := c.person()
+		return press{Path: c.Path, Args: map[string]string{slot: mentionOf(i.Data.Target)}}, ok
+	case i.Type == interactionCommand:
+		path, args, _ := flatten(i.Data.Name, i.Data.Options)
+		return press{Path: path, Args: args}, i.Data.Name != ""
+	case i.Type == interactionComponent:
+		p, err := decodePress(i.Data.CustomID)
+		if err != nil {
+			return p, false
+		}
+		if p.Menu != "" {
+			c := a.tree.find(p.Path)
+			if c == nil || c.fill(p.Args, p.Menu, i.Data.Values) != nil {
+				return p, false
+			}
+			p.Menu = ""
+		}
+		return p, true
+	case i.Type == interactionForm:
+		p, err := decodePress(i.Data.CustomID)
+		if err != nil {
+			return p, false
+		}
+		for _, c := range i.Data.Components {
+			c.inputs(p.Args, 4)
+		}
+		p.Form = nil
+		return p, true
+	}
+	return p, false
+}
+
+// flatten returns the path of a command, what was given to it, and the option that is being typed.
+func flatten(name string, options []given) (path []string, args map[string]string, typed *given) {
+	path, args = []string{name}, map[string]string{}
+	for depth := 0; depth < 2 && len(options) == 1 && (options[0].Type == optionSub || options[0].Type == optionGroup); depth++ {
+		path = append(path, options[0].Name)
+		options = options[0].Options
+	}
+	for n := range options {
+		o := &options[n]
+		if o.Focused {
+			typed = o
+			continue
+		}
+		args[o.Name] = o.text()
+	}
+	return path, args, typed
+}
+
+// complete answers with what the value may be that somebody types.
+func (a *Adapter) complete(ctx context.Context, i *interaction, h handle) {
+	path, args, typed := flatten(i.Data.Name, i.Data.Options)
+	choices := []choice{}
+	if typed != nil && a.cfg.Completer != nil {
+		param := typed.Name
+		if c := a.tree.find(path); c != nil {
+			for n := range c.Params {
+				if slices.Contains(c.Params[n].Slots, typed.Name) {
+					param = c.Params[n].Name
+				}
+			}
+		}
+		where := Where{User: userID(h.User), Room: roomOf(i.Guild, i.Channel), Private: i.Guild == ""}
+		for _, v := range a.cfg.Completer.Complete(where, path, param, typed.text(), args) {
+			if v = protocol.OneLine(v); v != "" && len(v) <= maxChoice && len(choices) < maxOptions {
+				choices = append(choices, choice{v, v})
+			}
+		}
+	}
+	a.callBack(ctx, h, callback{callbackComplete, map[string]any{"choices": choices}}, nil, "a completion")
+}
+
+// askFor opens a form for what is missing to a command. What is typed comes back as another interaction.
+func (a *Adapter) askFor(ctx context.Context, h handle, c *Command, p press, missing []*Param) {
+	id, err := encodePress(press{Path: p.Path, Args: p.Args})
+	if err != nil {
+		a.log.Warn("discord: a form could not be made", "command", p.Path, "err", err)
+		return
+	}
+	f := form{CustomID: id, Title: title(upper(c.Summary))}
+	if c.OnPerson != "" {
+		f.Title = title(c.OnPerson)
+	}
+	for _, m := range missing {
+		required := m.Required || contains(p.Form, m.Name)
+		input := component{
+			Type: componentTextInput, CustomID: m.Slots[0], Style: 1, Label: title(upper(m.Summary)), Required: &required,
+			MinLength: int(min(max(m.Min, 0), maxInput)), MaxLength: int(min(max(m.Max, 0), maxInput)),
+		}
+		if m.Kind == Long {
+			input.Style = 2
+		}
+		if m.Kind == Integer {
+			input.MinLength, input.MaxLength = 0, 0
+		}
+		f.Components = append(f.Components, component{Type: componentRow, Components: []component{input}})
+	}
+	a.callBack(ctx, h, callback{callbackForm, f}, nil, "a form")
+}
+
+// outdatedControl tells somebody that what they pressed is not understood any more.
+func (a *Adapter) outdatedControl(ctx context.Context, h handle) {
+	text := protocol.Join("I do not understand this any more: it was made by another version of me. Please type the command instead; ",
+		protocol.Code("/help"), " lists what there is.")
+	a.callBack(ctx, h, callback{callbackMessage, a.content(render(text)[0], nil, h.Guild != "")}, nil, "an old control")
+}
+
+// callBack sends the first answer to an interaction, and logs what went wrong with one that nobody waits for.
+func (a *Adapter) callBack(ctx context.Context, h handle, c callback, into any, what string) error {
+	r := rest.Request{Method: http.MethodPost, Path: "/interactions/" + h.ID + "/" + h.Token + "/callback", Body: c, Into: into}
+	if into != nil {
+		r.Query = map[string][]string{"with_response": {"true"}}
+	}
+	err := a.rest.Do(ctx, r)
+	if err != nil && what != "" {
+		a.log.Warn("discord: "+what+" could not be answered", "user", userID(h.User), "err", err)
+	}
+	return err
+}
+
+// acknowledge tells Discord that an answer is on its way, if none is out yet. It waits for nothing that the bot does: an
+// acknowledgement promises an answer and changes nothing.
+func (a *Adapter) acknowledge(r *reply) {
+	if !r.mu.TryLock() {
+		return // its answer is being sent at this moment
+	}
+	defer r.mu.Unlock()
+	if r.stage != stageFresh {
+		return
+	}
+	ctx, cancel := context.WithTimeout(a.ctx, 5*time.Second)
+	defer cancel()
+	c := callback{Type: callbackDefer}
+	if r.private {
+		c.Data = map[string]any{"flags": flagEphemeral}
+	}
+	err := a.callBack(ctx, r.handle, c, nil, "")
+	switch rest.CodeOf(err) {
+	case rest.CodeUnknownInteraction:
+		r.stage = stageDead
+		a.log.Warn("discord: an interaction came too late to be acknowledged", "user", userID(r.User), "event", interactionID(r.ID))
+		return
+	case rest.CodeAlreadyAcknowledged:
+		err = nil
+	}
+	if r.stage = stageDeferred; err != nil {
+		r.stage = stageUnknown
+		a.log.Warn("discord: an interaction could not be acknowledged", "user", userID(r.User), "event", interactionID(r.ID), "err", err)
+	}
+}
+
+// upper makes a summary begin as a title does.
+func upper(s string) string {
+	for i, r := range s {
+		if i > 0 {
+			break
+		}
+		if r >= 'a' && r <= 'z' {
+			return string(r-'a'+'A') + s[1:]
+		}
+	}
+	return s
+}

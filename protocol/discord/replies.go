@@ -1,0 +1,148 @@
+package discord
+
+import (
+	"container/list"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// deferAfter is when an interaction is acknowledged that has no answer yet. Discord gives it up after three seconds.
+	deferAfter = 1500 * time.Millisecond
+	// tokenLife is for how long an interaction can be answered (developer documentation, "Receiving and Responding": 15
+	// minutes), less what an answer takes.
+	tokenLife = 15*time.Minute - 15*time.Second
+	// maxReplies is of how many interactions it is remembered how they were answered. Of others Discord is asked.
+	maxReplies = 4096
+)
+
+// handle is the Handle of an event that is an interaction: what it takes to answer it, also after a restart.
+type handle struct {
+	ID, Token, User, Channel string
+	Guild                    string // zero in a private conversation; elsewhere answers can be private
+	Arrived                  time.Time
+}
+
+func (h handle) String() string {
+	return strings.Join([]string{"1", h.ID, h.User, h.Guild, h.Channel, strconv.FormatInt(h.Arrived.UnixMilli(), 10), h.Token}, " ")
+}
+
+// parseHandle reads what String wrote; ok is false for anything else.
+func parseHandle(s string) (h handle, ok bool) {
+	parts := strings.Split(s, " ")
+	if len(parts) != 7 || parts[0] != "1" {
+		return handle{}, false
+	}
+	ms, err := strconv.ParseInt(parts[5], 10, 64)
+	h = handle{
+		ID: parts[1], User: parts[2], Guild: parts[3], Channel: parts[4], Token: parts[6], Arrived: time.UnixMilli(ms).UTC(),
+	}
+	ok = err == nil && isSnowflake(h.ID) && isSnowflake(h.User) && isSnowflake(h.Channel) && h.Token != "" && (h.Guild == "" || isSnowflake(h.Guild))
+	return h, ok
+}
+
+// stage is how far the answer of an interaction is.
+type stage int
+
+const (
+	stageUnknown  stage = iota // another run, or a lost answer, may have acknowledged it
+	stageFresh                 // nothing was sent
+	stageDeferred              // acknowledged; its answer replaces what stands there
+	stageAnswered              // answered; more follows up
+	stageDead                  // Discord does not know it any more
+)
+
+// reply is how an interaction is being answered.
+type reply struct {
+	handle
+	mu      sync.Mutex // held while something is sent for it
+	stage   stage
+	private bool // whether the deferred answer is; guarded by mu, as stage
+	// first is the key of the answer that replaced, or was, the first; tried are those of which it is known that they were
+	// not sent. Guarded by mu.
+	first string
+	tried map[string]bool
+	timer *time.Timer // for the defer; guarded by the mutex of replies
+}
+
+// replies remembers the latest interactions.
+type replies struct {
+	mu     sync.Mutex
+	closed bool
+	byID   map[string]*list.Element // of *reply
+	order  list.List                // the newest first
+	acks   sync.WaitGroup           // defers under way
+}
+
+func newReplies() *replies { return &replies{byID: map[string]*list.Element{}} }
+
+// open remembers an interaction that has come in, and calls ack after a while unless it is answered or settled by then. It
+// returns false for one that is known already: Discord delivers some twice.
+func (s *replies) open(h handle, private bool, after time.Duration, ack func(*reply)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byID[h.ID] != nil || s.closed {
+		return false
+	}
+	r := &reply{handle: h, stage: stageFresh, private: private}
+	s.keep(r)
+	r.timer = time.AfterFunc(after, func() { s.acknowledge(r, ack) })
+	return true
+}
+
+func (s *replies) keep(r *reply) {
+	s.byID[r.ID] = s.order.PushFront(r)
+	for s.order.Len() > maxReplies {
+		last := s.order.Back()
+		old := s.order.Remove(last).(*reply)
+		delete(s.byID, old.ID)
+	}
+}
+
+func (s *replies) acknowledge(r *reply, ack func(*reply)) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.acks.Add(1)
+	s.mu.Unlock()
+	defer s.acks.Done()
+	ack(r)
+}
+
+// of returns the reply to an interaction, made anew where it is not remembered.
+func (s *replies) of(h handle) *reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.byID[h.ID]; e != nil {
+		return e.Value.(*reply)
+	}
+	r := &reply{handle: h}
+	s.keep(r)
+	return r
+}
+
+// settled says that no defer is needed any more.
+func (s *replies) settled(r *reply) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+}
+
+// close ends the defers, and returns when none is under way.
+func (s *replies) close() {
+	s.mu.Lock()
+	s.closed = true
+	for e := s.order.Front(); e != nil; e = e.Next() {
+		if r := e.Value.(*reply); r.timer != nil {
+			r.timer.Stop()
+		}
+	}
+	s.mu.Unlock()
+	s.acks.Wait()
+}

@@ -1,0 +1,345 @@
+package discord
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"moot/protocol"
+)
+
+// Command is a command, or a group of them, of which a slash command is made. A group comes before what it holds.
+type Command struct {
+	Path    []string
+	Summary string
+	Group   bool
+	// Private is whether only the person sees the answers to what came through Discord's own interface.
+	Private bool
+	// InGuilds and InPrivate are where it is offered.
+	InGuilds, InPrivate bool
+	Params              []Param
+	// OnPerson is what the command is called in the menu of a person, who becomes the value of its first parameter of the
+	// kind Person; zero leaves it out of there.
+	OnPerson string
+}
+
+// Param is something that a command takes.
+type Param struct {
+	Name, Summary string
+	Kind          Kind
+	Required      bool
+	// Slots are the names under which values are given: that of the parameter, and more where it takes several.
+	Slots []string
+	// Min and Max bound an Integer, and the characters of Words; both zero means no bounds.
+	Min, Max int64
+	Choices  []string
+	Complete bool // whether its values are completed while they are typed
+}
+
+// Kind is the kind of a parameter.
+type Kind int
+
+// The kinds, as far as Discord tells them apart.
+const (
+	Words Kind = iota
+	Long       // words that may fill several lines
+	Integer
+	Switch
+	Person
+)
+
+// Limits of Discord (developer documentation, "Application Commands").
+const (
+	maxOptions     = 25
+	maxDescription = 100
+	maxChoice      = 100
+	maxMenuName    = 32
+	maxInput       = 4000 // characters of what is typed into a form
+)
+
+// The types of commands and options.
+const (
+	typeSlash = 1
+	typeUser  = 2
+
+	optionSub     = 1
+	optionGroup   = 2
+	optionString  = 3
+	optionInteger = 4
+	optionBoolean = 5
+	optionUser    = 6
+
+	contextGuild = 0
+	contextBotDM = 1
+)
+
+// registered is a command as it is registered. discordgo's own types write fields that Discord's schema refuses.
+type registered struct {
+	Type        int      `json:"type"`
+	Name        string   `json:"name"`
+	Description string   `json:"description,omitempty"`
+	Options     []option `json:"options,omitempty"`
+	Contexts    []int    `json:"contexts"`
+	Integration []int    `json:"integration_types"`
+}
+
+type option struct {
+	Type        int      `json:"type"`
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Required    bool     `json:"required,omitempty"`
+	Complete    bool     `json:"autocomplete,omitempty"`
+	Choices     []choice `json:"choices,omitempty"`
+	MinValue    *int64   `json:"min_value,omitempty"`
+	MaxValue    *int64   `json:"max_value,omitempty"`
+	MinLength   *int64   `json:"min_length,omitempty"`
+	MaxLength   *int64   `json:"max_length,omitempty"`
+	Options     []option `json:"options,omitempty"`
+}
+
+type choice struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// tree is the commands, ready to be found.
+type tree struct {
+	list   []Command
+	byPath map[string]*Command
+	menus  map[string]*Command // by what they are called in the menu of a person
+}
+
+func newTree(list []Command) *tree {
+	t := &tree{list: list, byPath: map[string]*Command{}, menus: map[string]*Command{}}
+	for i := range list {
+		c := &list[i]
+		t.byPath[pathKey(c.Path)] = c
+		if c.OnPerson != "" {
+			t.menus[c.OnPerson] = c
+		}
+	}
+	return t
+}
+
+func pathKey(path []string) string {
+	b, err := json.Marshal(path)
+	if err != nil {
+		panic(err) // strings can be encoded
+	}
+	return string(b)
+}
+
+// find returns a command, nil if there is none.
+func (t *tree) find(path []string) *Command { return t.byPath[pathKey(path)] }
+
+// private tells whether only the person sees the answers. Of an unknown command the answer is that it is unknown.
+func (t *tree) private(path []string) bool {
+	c := t.find(path)
+	return c == nil || c.Private
+}
+
+// Registration is what the bot registers with Discord: the commands as JSON, and a hash by which it is known whether they
+// changed. Bot check compares it with what stands there.
+type Registration struct {
+	Commands json.RawMessage
+	Names    []string // of all commands, sorted; those in menus are their labels
+	Hash     string
+}
+
+// Register makes the registration of commands.
+func Register(list []Command) Registration {
+	all := newTree(list).registration()
+	data, err := json.Marshal(all)
+	if err != nil {
+		panic(err) // strings and numbers can be encoded
+	}
+	sum := sha256.Sum256(data)
+	r := Registration{Commands: data, Hash: hex.EncodeToString(sum[:12])}
+	for _, c := range all {
+		r.Names = append(r.Names, c.Name)
+	}
+	slices.Sort(r.Names)
+	return r
+}
+
+// registration makes slash commands of the tree, and commands in the menu of a person.
+func (t *tree) registration() []registered {
+	out := []registered{}
+	for i := range t.list {
+		c := &t.list[i]
+		if len(c.Path) == 1 {
+			out = append(out, registered{
+				Type: typeSlash, Name: c.Path[0], Description: describe(c.Summary), Options: t.options(c),
+				Contexts: t.contexts(c), Integration: []int{0},
+			})
+		}
+	}
+	for i := range t.list {
+		if c := &t.list[i]; c.OnPerson != "" {
+			out = append(out, registered{
+				Type: typeUser, Name: protocol.Shorten(c.OnPerson, maxMenuName), Contexts: []int{contextGuild}, Integration: []int{0},
+			})
+		}
+	}
+	return out
+}
+
+// below returns what a group holds.
+func (t *tree) below(c *Command) (subs []*Command) {
+	for i := range t.list {
+		if s := &t.list[i]; len(s.Path) == len(c.Path)+1 && slices.Equal(s.Path[:len(c.Path)], c.Path) {
+			subs = append(subs, s)
+		}
+	}
+	return subs
+}
+
+// contexts is where a command is offered; a group where any of its commands is.
+func (t *tree) contexts(c *Command) (contexts []int) {
+	guilds, private := t.places(c)
+	if guilds {
+		contexts = append(contexts, contextGuild)
+	}
+	if private {
+		contexts = append(contexts, contextBotDM)
+	}
+	return contexts
+}
+
+func (t *tree) places(c *Command) (guilds, private bool) {
+	if !c.Group {
+		return c.InGuilds, c.InPrivate
+	}
+	for _, s := range t.below(c) {
+		g, p := t.places(s)
+		guilds, private = guilds || g, private || p
+	}
+	return guilds, private
+}
+
+func (t *tree) options(c *Command) (out []option) {
+	if c.Group {
+		for _, s := range t.below(c) {
+			kind := optionSub
+			if s.Group {
+				kind = optionGroup
+			}
+			out = append(out, option{
+				Type: kind, Name: s.Path[len(s.Path)-1], Description: describe(s.Summary), Options: t.options(s),
+			})
+		}
+		return out
+	}
+	// Required ones come first; otherwise the order is that of the command.
+	var optional []option
+	for i := range c.Params {
+		for n, slot := range c.Params[i].Slots {
+			o := c.Params[i].option(slot, n)
+			if o.Required {
+				out = append(out, o)
+			} else {
+				optional = append(optional, o)
+			}
+		}
+	}
+	out = append(out, optional...)
+	return out[:min(len(out), maxOptions)]
+}
+
+// option makes the option of one slot of a parameter. Only the first may be required.
+func (p *Param) option(slot string, n int) option {
+	o := option{Type: optionString, Name: slot, Description: describe(p.Summary), Required: p.Required && n == 0, Complete: p.Complete}
+	switch p.Kind {
+	case Integer:
+		o.Type = optionInteger
+		if p.Min != 0 || p.Max != 0 {
+			// Discord keeps such numbers as floating point.
+			least, most := max(p.Min, -1<<53), min(p.Max, 1<<53)
+			o.MinValue, o.MaxValue = &least, &most
+		}
+	case Switch:
+		o.Type = optionBoolean
+	case Person:
+		o.Type, o.Complete = optionUser, false
+	default:
+		if p.Min != 0 || p.Max != 0 {
+			least, most := min(max(p.Min, 0), 6000), min(max(p.Max, 1), 6000)
+			o.MinLength, o.MaxLength = &least, &most
+		}
+		if len(p.Choices) > 0 && len(p.Choices) <= maxOptions {
+			o.Complete = false
+			o.MinLength, o.MaxLength = nil, nil
+			for _, c := range p.Choices {
+				o.Choices = append(o.Choices, choice{c, c})
+			}
+		}
+	}
+	return o
+}
+
+func describe(summary string) string { return protocol.Shorten(summary, maxDescription) }
+
+// missing are the parameters that are to be asked for in a form: those that are required and not there, and those that the
+// press names. Five is what a form can hold.
+func (c *Command) missing(args map[string]string, form []string) (out []*Param) {
+	for i := range c.Params {
+		p := &c.Params[i]
+		if len(p.Slots) == 0 || p.Kind == Person || p.Kind == Switch {
+			continue
+		}
+		_, given := args[p.Slots[0]]
+		if !given && (p.Required || contains(form, p.Name)) {
+			out = append(out, p)
+		}
+	}
+	return out[:min(len(out), 5)]
+}
+
+// fill puts the values of a menu into the slots of a parameter that are free.
+func (c *Command) fill(args map[string]string, param string, values []string) error {
+	for i := range c.Params {
+		if c.Params[i].Name != param {
+			continue
+		}
+		slots := c.Params[i].Slots
+		for _, v := range values {
+			for len(slots) > 0 {
+				if _, taken := args[slots[0]]; !taken {
+					break
+				}
+				slots = slots[1:]
+			}
+			if len(slots) == 0 {
+				return fmt.Errorf("more values than the parameter %s takes", param)
+			}
+			args[slots[0]] = v
+		}
+		return nil
+	}
+	return fmt.Errorf("there is no parameter %s", param)
+}
+
+// person returns the slot of the first parameter that is a person.
+func (c *Command) person() (slot string, ok bool) {
+	for i := range c.Params {
+		if p := &c.Params[i]; p.Kind == Person && len(p.Slots) > 0 {
+			return p.Slots[0], true
+		}
+	}
+	return "", false
+}
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }
+
+func itoa(n int64) string { return fmt.Sprint(n) }
+
+// title is how a form is called: at most 45 characters (developer documentation, "Modal").
+func title(s string) string {
+	if utf8.RuneCountInString(s) == 0 {
+		return "…"
+	}
+	return protocol.Shorten(s, 45)
+}
