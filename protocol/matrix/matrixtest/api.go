@@ -92,6 +92,12 @@ func (s *Server) handler() http.Handler {
 		switch {
 		case f == nil:
 			mux.ServeHTTP(w, req)
+		case f.Hold != nil:
+			select {
+			case <-f.Hold:
+				mux.ServeHTTP(w, req)
+			case <-req.Context().Done():
+			}
 		case f.Late:
 			mux.ServeHTTP(httptest.NewRecorder(), req)
 			cut(w)
@@ -291,6 +297,8 @@ func redact(s *Server, w http.ResponseWriter, req *http.Request, u *user, body m
 func typing(s *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
 	if r := s.in(w, req, u); r != nil {
 		r.typing[u.id], _ = body["typing"].(bool)
+		close(s.typed)
+		s.typed = make(chan struct{})
 		reply(w, struct{}{})
 	}
 }

@@ -15,6 +15,8 @@ type Fault struct {
 	Cut, Late bool
 	// Garble cuts the answer off in the middle.
 	Garble bool
+	// Hold lets the request wait until it is closed, and then carries it out as usual.
+	Hold <-chan struct{}
 }
 
 // TooMany is the answer to somebody who asks too often, with the wait in the body as older servers have it.

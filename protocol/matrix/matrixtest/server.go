@@ -26,6 +26,7 @@ type Server struct {
 	log     []string
 	polls   map[string]int // the position at which a poll of a user waits
 	polled  chan struct{}  // closed when another one waits
+	typed   chan struct{}  // closed when somebody begins or ends to type
 	accept  bool
 
 	injected map[int]string // events that are given as they are, by position
@@ -83,7 +84,7 @@ type Event struct {
 func New() *Server {
 	s := &Server{
 		now: time.Now(), rooms: map[string]*room{}, byToken: map[string]*user{}, users: map[string]*user{},
-		changed: make(chan struct{}), polled: make(chan struct{}), polls: map[string]int{}, injected: map[int]string{},
+		changed: make(chan struct{}), polled: make(chan struct{}), typed: make(chan struct{}), polls: map[string]int{}, injected: map[int]string{},
 	}
 	s.Server = httptest.NewServer(s.handler())
 	return s
@@ -365,6 +366,23 @@ func (s *Server) Polled(id string, done <-chan struct{}) bool {
 		}
 		select {
 		case <-changed:
+		case <-done:
+			return false
+		}
+	}
+}
+
+// Typed returns when somebody is shown to be typing in a room, or no longer is.
+func (s *Server) Typed(in, who string, on bool, done <-chan struct{}) bool {
+	for {
+		s.mu.Lock()
+		ok, typed := s.rooms[in].typing[who] == on, s.typed
+		s.mu.Unlock()
+		if ok {
+			return true
+		}
+		select {
+		case <-typed:
 		case <-done:
 			return false
 		}

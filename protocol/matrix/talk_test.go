@@ -1,0 +1,493 @@
+package matrix_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"moot/protocol"
+	"moot/protocol/matrix"
+	"moot/protocol/matrix/matrixtest"
+	"moot/store"
+)
+
+// toy is an Encryption that anybody can read, and that knows whom it is for. Keys whose name begins with "late" are missing
+// until they come.
+type toy struct {
+	mu       sync.Mutex
+	audience map[string][]string // of the last message of a room
+	came     bool
+	moved    []string // changes of membership that it was told
+}
+
+func (e *toy) Receive(_ context.Context, resp *mautrix.RespSync, _ string) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, ev := range resp.ToDevice.Events {
+		if ev.Type.Type == "toy.keys" {
+			e.came = true
+			return 1, nil
+		}
+	}
+	return 0, nil
+}
+
+func (e *toy) Decrypt(_ context.Context, ev *event.Event) (*event.Event, error) {
+	c := ev.Content.AsEncrypted()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if strings.HasPrefix(string(c.SessionID), "late") && !e.came {
+		return nil, fmt.Errorf("session %s: %w", c.SessionID, matrix.ErrNoKey)
+	}
+	data, err := base64.StdEncoding.DecodeString(string(c.MegolmCiphertext))
+	if err != nil {
+		return nil, err
+	}
+	var clear struct {
+		Type    string
+		Content json.RawMessage
+	}
+	if err := json.Unmarshal(data, &clear); err != nil {
+		return nil, err
+	}
+	out := *ev
+	out.Type, out.Content = event.Type{Type: clear.Type}, event.Content{VeryRaw: clear.Content}
+	return &out, nil
+}
+
+func (e *toy) Encrypt(_ context.Context, room id.RoomID, members []id.UserID, kind event.Type, content any) (*event.EncryptedEventContent, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.audience == nil {
+		e.audience = map[string][]string{}
+	}
+	var names []string
+	for _, m := range members {
+		names = append(names, m.String())
+	}
+	slices.Sort(names)
+	e.audience[room.String()] = names
+	return &event.EncryptedEventContent{
+		Algorithm: id.AlgorithmMegolmV1, SessionID: "session", MegolmCiphertext: seal(kind.Type, content),
+	}, nil
+}
+
+func (e *toy) Member(_ context.Context, ev *event.Event) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.moved = append(e.moved, fmt.Sprintf("%s %s", ev.GetStateKey(), ev.Content.AsMember().Membership))
+	return nil
+}
+
+func seal(kind string, content any) []byte {
+	data, err := json.Marshal(map[string]any{"Type": kind, "Content": content})
+	if err != nil {
+		panic(err)
+	}
+	return []byte(base64.StdEncoding.EncodeToString(data))
+}
+
+// sealed is a message of a person in an encrypted room.
+func sealed(session, text string) map[string]any {
+	return map[string]any{
+		"algorithm": string(id.AlgorithmMegolmV1), "session_id": session, "sender_key": "k", "device_id": "D",
+		"ciphertext": string(seal("m.room.message", map[string]any{"msgtype": "m.text", "body": text})),
+	}
+}
+
+func (w *town) encrypt(e *toy) {
+	w.config = func(c *matrix.Config) {
+		connect := c.Connect
+		c.Connect = func(ctx context.Context) (*matrix.Session, error) {
+			s, err := connect(ctx)
+			if err == nil {
+				s.Encryption = e
+			}
+			return s, err
+		}
+	}
+}
+
+// clear returns the messages of the bot in a room that everybody on the server can read.
+func (w *town) clear(room string) (n int) {
+	for _, ev := range w.Timeline(room) {
+		if ev.Sender == w.bot && ev.Type == "m.room.message" {
+			n++
+		}
+	}
+	return n
+}
+
+// sealed returns the sealed messages of the bot in a room, opened.
+func (w *town) sealed(room string) (texts []string) {
+	for _, ev := range w.Timeline(room) {
+		if ev.Sender != w.bot || ev.Type != "m.room.encrypted" {
+			continue
+		}
+		data, _ := base64.StdEncoding.DecodeString(ev.Content["ciphertext"].(string))
+		var c struct{ Content struct{ Body string } }
+		_ = json.Unmarshal(data, &c)
+		texts = append(texts, c.Content.Body)
+	}
+	return texts
+}
+
+var encrypted = map[string]map[string]any{"m.room.encryption": {"algorithm": "m.megolm.v1.aes-sha2"}}
+
+func TestAnEncryptedRoomIsAnsweredSealedForAllMembers(t *testing.T) {
+	w := newTown(t)
+	e := &toy{}
+	w.encrypt(e)
+	vault := w.Create(w.ann, "Vault", encrypted)
+	w.enter(vault)
+	w.Member(vault, w.ann, w.ben, "invite", nil)
+	w.start()
+	w.Send(vault, w.ann, "m.room.encrypted", sealed("s1", "ping 1"))
+	w.eventually(func() bool { return len(w.sealed(vault)) == 1 })
+	if got := w.sealed(vault); !slices.Equal(got, []string{"pong 1"}) || w.clear(vault) != 0 {
+		t.Errorf("the bot has said %q, and %d messages in clear", got, w.clear(vault))
+	}
+	if got := e.audience[vault]; !slices.Equal(got, []string{w.ann, w.ben, w.bot}) {
+		t.Errorf("the answer can be read by %q", got)
+	}
+	// Who is invited, joins, leaves is known for the next one.
+	carl := w.Account("carl", "Carl")
+	w.Member(vault, w.ann, w.ben, "leave", nil)
+	w.Member(vault, w.ann, carl, "invite", nil)
+	w.Send(vault, w.ann, "m.room.encrypted", sealed("s1", "ping 2"))
+	w.eventually(func() bool { return len(w.sealed(vault)) == 2 })
+	if got := e.audience[vault]; !slices.Equal(got, []string{w.ann, carl, w.bot}) {
+		t.Errorf("the second answer can be read by %q", got)
+	}
+	if !slices.Contains(e.moved, w.ben+" leave") || !slices.Contains(e.moved, carl+" invite") {
+		t.Errorf("the encryption was told of %q", e.moved)
+	}
+}
+
+func TestAnEncryptedRoomIsNeverAnsweredInClear(t *testing.T) {
+	t.Run("without encryption it is refused", func(t *testing.T) {
+		w := newTown(t)
+		vault := w.Create(w.ann, "Vault", encrypted)
+		w.enter(vault)
+		w.start()
+		w.Server.Say(vault, w.ann, "ping 1") // somebody says it in clear
+		w.settle()
+		if n := w.clear(vault); n != 0 {
+			t.Errorf("%d messages in clear", n)
+		}
+		if n := w.log.count("is encrypted, and this program was built without encryption"); n != 1 {
+			t.Errorf("the refusal was logged %d times\n%s", n, w.log)
+		}
+	})
+	t.Run("the server is asked where it is not known", func(t *testing.T) {
+		w := newTown(t)
+		w.start()
+		w.Server.Say(w.town, w.ann, "ping 1")
+		w.Server.Say(w.town, w.ann, "ping 2")
+		w.settle()
+		w.expect(w.town, "pong 1", "pong 2")
+		asked := 0
+		for _, r := range w.Requests() {
+			if strings.HasSuffix(r, "/state/m.room.encryption") {
+				asked++
+			}
+		}
+		if asked != 1 {
+			t.Errorf("the server was asked %d times", asked)
+		}
+	})
+	t.Run("no answer of the server is no permission", func(t *testing.T) {
+		w := newTown(t)
+		w.start()
+		w.Break("/state/m.room.encryption", -1, matrixtest.Refusal(http.StatusInternalServerError, "M_UNKNOWN"))
+		w.Server.Say(w.town, w.ann, "ping 1")
+		w.settle()
+		if n := w.clear(w.town); n != 0 {
+			t.Errorf("%d messages in clear", n)
+		}
+	})
+	t.Run("a room that is encrypted from now on", func(t *testing.T) {
+		w := newTown(t)
+		w.encrypt(&toy{})
+		w.start()
+		w.Server.Say(w.town, w.ann, "ping 1")
+		w.settle()
+		w.State(w.town, w.ann, "m.room.encryption", "", map[string]any{"algorithm": "m.megolm.v1.aes-sha2"})
+		w.Server.Say(w.town, w.ann, "ping 2")
+		w.eventually(func() bool { return len(w.sealed(w.town)) == 1 })
+		if w.clear(w.town) != 1 || !slices.Equal(w.sealed(w.town), []string{"pong 2"}) {
+			t.Errorf("%d messages in clear, and sealed %q", w.clear(w.town), w.sealed(w.town))
+		}
+		w.stop()
+		w.start() // with no encryption asked for a second time
+		w.Server.Say(w.town, w.ann, "ping 3")
+		w.eventually(func() bool { return len(w.sealed(w.town)) == 2 })
+		if w.clear(w.town) != 1 {
+			t.Errorf("%d messages in clear", w.clear(w.town))
+		}
+	})
+}
+
+func TestAMessageWhoseKeyIsMissingWaits(t *testing.T) {
+	w := newTown(t)
+	w.encrypt(&toy{})
+	vault := w.Create(w.ann, "Vault", encrypted)
+	w.enter(vault)
+	w.start()
+	id := w.Send(vault, w.ann, "m.room.encrypted", sealed("late1", "ping 1"))
+	w.settle()
+	if d := w.disposition(vault, id); d.Disposition != store.Waiting {
+		t.Errorf("it is %s (%s)", d.Disposition, d.Reason)
+	}
+}
+
+func TestPrivateConversations(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	// One that a person opens.
+	ref := w.Tell(mx(w.ben), "ping 1")
+	dm := ref.Room.Local()
+	w.eventually(func() bool { return len(w.answers(dm)) == 1 })
+	w.expect(dm, "pong 1")
+	evs := w.feature.events(dm)
+	if last := evs[slices.IndexFunc(evs, func(e protocol.Event) bool { return e.ID == ref.Event })]; !last.Private {
+		t.Errorf("what is said there is not private")
+	}
+	if !w.info(dm).Private {
+		t.Errorf("it is not recorded as private")
+	}
+	// A whisper goes there, also after a restart.
+	w.Server.Say(w.town, w.ben, "whisper 1")
+	w.eventually(func() bool { return len(w.answers(dm)) == 2 })
+	w.stop()
+	w.start()
+	w.Server.Say(w.town, w.ben, "whisper 2")
+	w.eventually(func() bool { return len(w.answers(dm)) == 3 })
+	w.expect(dm, "pong 1", "psst 1", "psst 2")
+	if rooms := w.Rooms(w.ben, "join", "invite"); len(rooms) != 2 {
+		t.Errorf("ben is now in %q", rooms)
+	}
+	// A third person ends its being private, and the next whisper goes elsewhere.
+	w.Member(dm, w.ben, w.ann, "invite", nil)
+	w.Member(dm, w.ann, w.ann, "join", nil)
+	w.settle()
+	if w.info(dm).Private {
+		t.Errorf("a room of three is recorded as private")
+	}
+	w.Server.Say(w.town, w.ben, "whisper 3")
+	w.eventually(func() bool { return len(w.Rooms(w.ben, "join")) == 3 })
+	w.settle()
+	w.expect(dm, "pong 1", "psst 1", "psst 2")
+	other := w.Rooms(w.ben, "join")[2]
+	w.expect(other, "psst 3")
+}
+
+func TestTheBotOpensOneConversationAndFindsItAgain(t *testing.T) {
+	w := newTown(t)
+	e := &toy{}
+	w.encrypt(e)
+	w.start()
+	w.Server.Say(w.town, w.ben, "whisper 1")
+	w.eventually(func() bool { return len(w.Rooms(w.ben, "join")) == 2 })
+	dm := w.Rooms(w.ben, "join")[1]
+	w.eventually(func() bool { return len(w.sealed(dm)) == 1 })
+	w.stop()
+	w.start()
+	w.Server.Say(w.town, w.ben, "whisper 2")
+	w.eventually(func() bool { return len(w.sealed(dm)) == 2 })
+	if got := w.sealed(dm); !slices.Equal(got, []string{"psst 1", "psst 2"}) {
+		t.Errorf("in private the bot has said %q", got)
+	}
+	if got := e.audience[dm]; !slices.Equal(got, []string{w.ben, w.bot}) {
+		t.Errorf("what it said can be read by %q", got)
+	}
+	if n := w.clear(dm) + len(w.answers(w.town)); n != 0 {
+		t.Errorf("%d messages in clear", n)
+	}
+	if !w.info(dm).Private {
+		t.Errorf("the conversation is recorded as %+v", w.info(dm))
+	}
+	// Who has left it is not written to there.
+	w.Member(dm, w.ben, w.ben, "leave", nil)
+	w.Server.Say(w.town, w.ben, "whisper 3")
+	w.eventually(func() bool { return len(w.Rooms(w.ben, "join")) == 2 && w.Rooms(w.ben, "join")[1] != dm })
+	w.settle()
+	if got := w.sealed(dm); len(got) != 2 {
+		t.Errorf("in the conversation that was left the bot has said %q", got)
+	}
+}
+
+func TestARoomOfTwoWithANameIsNoPrivateConversation(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	for _, tc := range []struct {
+		name    string
+		private bool
+	}{{"Hall", false}, {"", true}} {
+		room := w.Create(w.ann, tc.name, nil)
+		w.enter(room)
+		w.Server.Say(room, w.ann, "hello")
+		w.settle()
+		evs := w.feature.events(room)
+		at := slices.IndexFunc(evs, func(e protocol.Event) bool { return e.Body == protocol.Message{Text: "hello"} })
+		if at < 0 || evs[at].Private != tc.private {
+			t.Errorf("what was said in the room with the name %q came as %+v", tc.name, evs)
+		}
+	}
+}
+
+func TestALongAnswerComesInPartsInOrderAndOnce(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	w.Break("/send/m.room.message/", 1, matrixtest.Fault{Late: true}) // the answer to the first part is lost
+	w.Server.Say(w.town, w.ann, "long")
+	w.eventually(func() bool { return strings.Contains(strings.Join(w.answers(w.town), "\n"), "line 399 ") })
+	parts := w.answers(w.town)
+	if len(parts) < 4 {
+		t.Errorf("the answer has %d parts", len(parts))
+	}
+	lines := strings.Split(strings.Join(parts, "\n"), "\n")
+	if len(lines) != 400 {
+		t.Errorf("the parts have %d lines together", len(lines))
+	}
+	for i, line := range lines {
+		if !strings.HasPrefix(line, fmt.Sprintf("line %d ", i)) {
+			t.Fatalf("line %d is %q", i, line)
+		}
+	}
+	for i, p := range parts {
+		if len(p) > 8<<10 {
+			t.Errorf("part %d has %d bytes", i, len(p))
+		}
+	}
+}
+
+func TestThreadsRepliesAndMentionsAsTheyStand(t *testing.T) {
+	h, a, rec := directly(t)
+	root := h.Server.Say(h.town, h.ann, "a thread")
+	send := func(key string, out protocol.Outgoing) map[string]any {
+		t.Helper()
+		out.Key, out.Room = protocol.DeriveKey(t.Name(), key), h.Room()
+		ref, err := a.Send(t.Context(), out, protocol.Attempt{N: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range h.Timeline(h.town) {
+			if ev.ID == string(ref.Event) {
+				return ev.Content
+			}
+		}
+		t.Fatal("it does not stand")
+		return nil
+	}
+	text := protocol.Join(protocol.Mention(mx(h.ben), "Ben <b>"), " & ", protocol.Person(mx(h.ann), "Ann"), ": ", protocol.Strong("<script>"), "\n", protocol.Code("!moot"))
+	c := send("1", protocol.Outgoing{Place: protocol.PlaceID(root), Act: protocol.Say{Text: text, ReplyTo: "$42"}})
+	want := `{"body":"Ben <b> & Ann: <script>\n!moot","format":"org.matrix.custom.html","formatted_body":"<a href=\"https://matrix.to/#/@ben:fake.test\">Ben &lt;b&gt;</a> &amp; Ann: <strong>&lt;script&gt;</strong><br><code>!moot</code>","m.mentions":{"user_ids":["@ben:fake.test"]},"m.relates_to":{"event_id":"` + root + `","is_falling_back":false,"m.in_reply_to":{"event_id":"$42"},"rel_type":"m.thread"},"moot.key":"` + string(protocol.DeriveKey(t.Name(), "1")) + `","msgtype":"m.notice"}`
+	if got := encode(c); got != want {
+		t.Errorf("it stands as\n%s\nand not as\n%s", got, want)
+	}
+	c = send("2", protocol.Outgoing{Act: protocol.Say{Text: protocol.Plain("hello")}})
+	want = `{"body":"hello","m.mentions":{},"moot.key":"` + string(protocol.DeriveKey(t.Name(), "2")) + `","msgtype":"m.notice"}`
+	if got := encode(c); got != want {
+		t.Errorf("it stands as\n%s\nand not as\n%s", got, want)
+	}
+	rec.stop()
+}
+
+func encode(v any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func TestARoomThatMovesIsFollowed(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	next := w.Create(w.ann, "New Town", map[string]map[string]any{"m.room.join_rules": {"join_rule": "public"}})
+	w.State(w.town, w.ann, "m.room.tombstone", "", map[string]any{"body": "moved", "replacement_room": next})
+	w.eventually(func() bool { return w.Membership(next, w.bot) == "join" })
+	w.settle()
+	if info := w.info(w.town); info.Successor != mxRoom(next) {
+		t.Errorf("the old room is recorded as %+v", info)
+	}
+}
+
+func TestWhoMayKickIsAModerator(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	w.State(w.town, w.ann, "m.room.power_levels", "", map[string]any{"users": map[string]any{w.ann: 100, w.ben: "60", "nobody": 100}, "kick": 60})
+	w.settle()
+	if got := w.members(w.town); !slices.Equal(got, []string{w.ann + "*", w.ben + "*", w.bot}) {
+		t.Errorf("the members are %q", got)
+	}
+	w.KickBot(w.Room())
+	w.enter(w.town)
+	w.settle()
+	if got := w.members(w.town); !slices.Equal(got, []string{w.ann + "*", w.ben + "*", w.bot}) {
+		t.Errorf("after a rejoin the members are %q", got)
+	}
+	// Who joins later has what is written of them.
+	carl := w.Account("carl", "Carl")
+	w.State(w.town, w.ann, "m.room.power_levels", "", map[string]any{"users": map[string]any{w.ann: 100, carl: 50}})
+	w.Member(w.town, carl, carl, "join", nil)
+	w.settle()
+	if got := w.members(w.town); !slices.Equal(got, []string{w.ann + "*", w.ben, carl + "*", w.bot}) {
+		t.Errorf("with another moderator the members are %q", got)
+	}
+}
+
+func TestTheBotShowsThatItIsAtWork(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	release := make(chan struct{})
+	w.Break("/send/", 1, matrixtest.Fault{Hold: release})
+	w.Server.Say(w.town, w.ann, "ping 1")
+	ctx := w.ctx()
+	if !w.Typed(w.town, w.bot, true, ctx.Done()) {
+		t.Errorf("it did not")
+	}
+	close(release)
+	w.expect(w.town, "pong 1")
+	if !w.Typed(w.town, w.bot, false, ctx.Done()) {
+		t.Errorf("it goes on showing it")
+	}
+}
+
+func TestAnAskThatTheServerRefuses(t *testing.T) {
+	h, a, rec := directly(t)
+	private := h.Create(h.ann, "Private", nil)
+	ask := func(room string, want protocol.Want) error {
+		_, err := a.Ask(t.Context(), protocol.Ask{Key: protocol.DeriveKey(t.Name()), Room: mxRoom(room), Want: want}, protocol.Attempt{N: 1})
+		return err
+	}
+	var se *protocol.SendError
+	if err := ask(private, protocol.AskJoin{}); !errors.As(err, &se) || !se.Final {
+		t.Errorf("joining without an invitation gave %v", err)
+	}
+	if err := ask(private, protocol.AskLeave{}); err != nil {
+		t.Errorf("leaving a room that the bot is not in gave %v", err)
+	}
+	if err := ask(private, protocol.AskMembers{}); !errors.As(err, &se) || !se.Final || !errors.Is(err, protocol.ErrGone) {
+		t.Errorf("asking for the members of a room that the bot is not in gave %v", err)
+	}
+	h.Break("/join/", 1, matrixtest.TooMany("3000"))
+	if err := ask(private, protocol.AskJoin{}); !errors.As(err, &se) || se.RetryAfter.Seconds() != 3 {
+		t.Errorf("joining too often gave %v", err)
+	}
+	rec.stop()
+}
