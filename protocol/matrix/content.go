@@ -17,7 +17,9 @@ const keyField = "moot.key"
 func textContent(t protocol.Text) map[string]any {
 	c := map[string]any{"msgtype": "m.notice", "body": t.Plain(), "m.mentions": mentions(t)}
 	if isStyled(t) {
-		c["format"], c["formatted_body"] = "org.matrix.custom.html", htmlOf(t)
+		if html := htmlOf(t); len(html) <= maxHTML {
+			c["format"], c["formatted_body"] = "org.matrix.custom.html", html
+		}
 	}
 	return c
 }

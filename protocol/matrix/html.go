@@ -12,6 +12,9 @@ import (
 // event may have (Client-Server API, section "Size limits").
 const maxPart = 8 << 10
 
+// maxHTML is how long the HTML of a part may be, which is more than five times as long where all of it has to be escaped.
+const maxHTML = 3 * maxPart
+
 // htmlOf returns a text as HTML of Matrix (Client-Server API, m.room.message, "formatted_body"). Whatever people have said
 // in it is escaped; only a mention links to a person.
 func htmlOf(t protocol.Text) string {
@@ -59,6 +62,9 @@ func split(t protocol.Text) []protocol.Text {
 		head, tail := cut(t, breakAt(t.Plain()))
 		parts = append(parts, trim(head))
 		t = trim(tail)
+	}
+	if len(parts) > 0 && size(t) == 0 {
+		return parts
 	}
 	return append(parts, t)
 }
