@@ -58,6 +58,7 @@ var directions = map[string][]string{
 var outside = map[string][]string{
 	"go.etcd.io/bbolt":           {"store"},
 	"github.com/tidwall/btree":   {"store"},
+	"github.com/bits-and-blooms": {"store"},
 	"github.com/BurntSushi/toml": {"internal/config"},
 	"github.com/chzyer/readline": {"protocol/console"},
 	"github.com/spf13/cobra":     {"cmd/bot"},

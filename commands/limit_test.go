@@ -84,7 +84,7 @@ func TestWhatIsRememberedIsClearedAway(t *testing.T) {
 	if asked() != 2 {
 		t.Errorf("%d of 2 are left while the events are remembered", asked())
 	}
-	if err := w.store.Commit(w.now, func(c *store.Commit) error { c.SweepSeen(c.Now(), "", 1000); return nil }); err != nil {
+	if err := w.store.Commit(w.now, func(c *store.Commit) error { c.SweepSeen(c.Now()); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	w.pass(25 * time.Hour)

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -73,7 +74,7 @@ func preload(b *testing.B, path, name string, n int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for bucket, pairs := range map[string][]pair{seen.name: events, seenByTime.name: times} {
+	for bucket, pairs := range map[string][]pair{oldSeenBucket: events, oldTimesBucket: times} {
 		slices.SortFunc(pairs, func(x, y pair) int { return bytes.Compare(x.key, y.key) })
 		for chunk := range slices.Chunk(pairs, 100_000) {
 			err := db.Update(func(tx *bbolt.Tx) error {
@@ -90,10 +91,17 @@ func preload(b *testing.B, path, name string, n int) {
 			}
 		}
 	}
-	if err := db.Sync(); err != nil {
+	err = db.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte(meta.name)).Put([]byte(metaSchema), []byte(Number(1)))
+	})
+	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		b.Fatal(err)
 	}
-	if err := db.Close(); err != nil {
+	// It is of the schema before the journal; opening it makes runs of it.
+	if s, err = Open(Config{Path: path}); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
 }

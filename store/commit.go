@@ -16,11 +16,18 @@ import (
 // given to returns and belongs to one goroutine.
 type Commit struct {
 	now      time.Time
+	file     *file
 	layer    *layer
-	recorded map[protocol.RoomID][]protocol.EventID // for seen-by-time
 	appended bool
 	queued   []Queued
 	deliver  func(*Tx, protocol.Internal) error // nil leaves what is told to the caller
+
+	journal *journal
+	records []recorded      // in the order in which they were first recorded
+	places  map[address]int // in records
+	floor   uint64          // what was recorded before this time is forgotten
+	swept   bool            // whether the journal is to give back what is forgotten
+	merging bool            // whether the journal is to do as much as a commit may
 }
 
 // tellRounds is how often scopes may tell each other something in one transaction.
@@ -58,25 +65,35 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 		now = s.last.Add(1)
 	}
 	s.last = now
-	c := &Commit{now: now, layer: newLayer(newFile(btx)), recorded: map[protocol.RoomID][]protocol.EventID{}}
+	file := newFile(btx)
+	c := &Commit{now: now, file: file, layer: newLayer(file), journal: s.journal, floor: s.journal.floor}
 	if err := guard(func() error { return f(c) }); err != nil {
 		if errors.Is(err, ErrDamaged) {
 			s.broken = err
 		}
 		return err
 	}
-	if len(c.layer.buckets) == 0 {
+	if len(c.layer.buckets)+len(c.records) == 0 && !c.swept && !c.merging {
 		return nil
 	}
-	c.indexSeen()
 	c.layer.put(meta.name, metaLast, []byte(Time(now)))
 	failpoint.Hit(failpoint.CommitBefore)
 	err = guard(func() error {
 		defer faulted()
+		next, err := s.journal.stage(c, btx)
+		if err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
 		if err := write(btx, c.layer); err != nil {
 			return err
 		}
-		return btx.Commit()
+		s.viewing.Lock()
+		defer s.viewing.Unlock()
+		if err := btx.Commit(); err != nil {
+			return err
+		}
+		s.journal.publish(next, c.records)
+		return nil
 	})
 	if err != nil {
 		s.broken = err
@@ -119,7 +136,7 @@ func (c *Commit) Appended() bool { return c.appended }
 // commit; otherwise nothing that it did is left, and the error says why: that of f, the broken rule, or a PanicError.
 func (c *Commit) Run(scope protocol.Scope, cause protocol.Ref, f func(*Tx) error) error {
 	l := newLayer(c.layer)
-	tx := &Tx{now: c.now, scope: scope, shared: &shared{reader: l, layer: l, cause: cause}}
+	tx := &Tx{now: c.now, scope: scope, shared: &shared{reader: l, seer: c, layer: l, cause: cause}}
 	if err := protect(tx, func(tx *Tx) error {
 		if err := f(tx); err != nil {
 			return err
@@ -175,7 +192,7 @@ func (c *Commit) handOn(tx *Tx) error {
 }
 
 // Read returns a transaction that reads what the commit has done so far and writes nothing.
-func (c *Commit) Read() *Tx { return &Tx{now: c.now, shared: &shared{reader: c.layer}} }
+func (c *Commit) Read() *Tx { return &Tx{now: c.now, shared: &shared{reader: c.layer, seer: c}} }
 
 // SetCursor saves an adapter's place with the commit.
 func (c *Commit) SetCursor(cur protocol.Cursor) {

@@ -17,7 +17,7 @@ import (
 func everything(t tb, c *Commit) {
 	fillStep(t, c, 1)
 	c.SetCursor(protocol.Cursor{Name: "n", Value: "v"})
-	c.SweepSeen(c.Now(), "", 10)
+	c.SweepSeen(c.Now())
 	c.SweepSent(c.Now(), "", 10)
 	for _, timer := range c.Due(10) {
 		c.EndTimer(timer)
@@ -201,7 +201,7 @@ func TestEmptyCommitWritesNothing(t *testing.T) {
 		b.in(c, "s", func(tx *Tx) { tx.Get(plainA, "k"); tx.StopTimer("none"); tx.DropRecord(99, true) })
 		_ = c.Run("s", none, func(tx *Tx) error { tx.Put(plainA, "k", nil); return errors.New("boom") })
 		c.SetCursor(protocol.Cursor{})
-		c.SweepSeen(start.Add(-time.Hour), "", 100)
+		c.SweepSeen(start.Add(-time.Hour))
 		c.SweepSent(start.Add(-time.Hour), "", 100)
 	})
 	if after := hash(b.Path()); after != before {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"moot/protocol"
 )
 
 // pageSize is that of the files that the tests make.
@@ -91,7 +93,7 @@ func TestMetaPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := &box{s, t, start.Add(time.Hour)}
+		b := &box{s, t, start.Add(time.Hour), Config{Path: s.Path()}}
 		for i := range 2 { // each writes one of the pages anew
 			if err := b.Commit(b.now, func(c *Commit) error { fillStep(t, c, 90+i); return nil }); err != nil {
 				t.Fatal(err)
@@ -182,11 +184,16 @@ func useFlipped(path string) string {
 
 // readAll reads everything in every manner.
 func readAll(tx *Tx) error {
-	for _, b := range []Bucket{seen, seenByTime, facts, index, outbox, sent, sentByTime, timers, timerNames, dead, meta, ScopedBucket("rooms")} {
+	for _, b := range []Bucket{facts, index, outbox, sent, sentByTime, timers, timerNames, dead, meta, ScopedBucket("rooms")} {
 		for k := range tx.Range(b, "", "") {
 			tx.Get(b, k)
 		}
 		for range tx.Backward(b, "", "") {
+		}
+	}
+	for i := range 8 {
+		for j := range 20 {
+			tx.Seen(protocol.RoomID(fmt.Sprintf("c:room%d", i%3)), protocol.EventID(fmt.Sprintf("event-%d-%d", i, j)))
 		}
 	}
 	for range tx.RecentlySent() {
@@ -241,7 +248,7 @@ func TestFlippedBytes(t *testing.T) {
 
 // TestVerify damages what only a walk through the pages finds.
 func TestVerify(t *testing.T) {
-	good := filled(t)
+	good := filledWith(t, defaultLimits) // the buckets of runs would make the root a branch
 	path := filepath.Join(t.TempDir(), "moot.db")
 	writeFile(t, path, good)
 	f, err := os.Open(path)

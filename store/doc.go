@@ -21,8 +21,14 @@
 // Keys are joined with U+001F (␟). Times and numbers are eight bytes, big-endian; times count nanoseconds since 1970.
 //
 //	bucket         key                      value
-//	seen           room ␟ event             time, disposition (1 byte), reason
-//	seen-by-time   room ␟ time              event ␟ event …          the events recorded by one commit
+//	journal        generation (a bucket)
+//	                 number             what one commit recorded of events (see entry.go)
+//	runs           number               a sorted run: its chunks, and of what it was made (see run.go)
+//	run-seen       chunk (a bucket)
+//	                 room ␟ event       time, disposition (1 byte), reason
+//	run-seen-by-time  chunk (a bucket)
+//	                 room ␟ time        event ␟ event …          the events recorded by one commit
+//	run-filters    chunk                a filter of the keys of a chunk of run-seen
 //	facts          number                   record (see Record)
 //	index          prefix ␟ number          ∅                        one for each of a record's index entries
 //	outbox         lane ␟ number            entry (JSON)             what waits to be sent, in order within its lane
@@ -35,4 +41,24 @@
 //	meta           name                     see meta.go
 //
 // Scoped buckets belong to their packages; their keys begin with a room or a person.
+//
+// # The journal
+//
+// Identifiers of events are random, so that in one large bucket each event would rewrite a page of its own. Instead a
+// commit appends what it recorded to the journal, as one entry, and whether an event is new is decided in memory: by a
+// table of what is in the journal, and by a filter for each chunk of each run; the file is read only where a filter says
+// "maybe".
+//
+//	commit ─▶ journal ══▶ table (exact, ≤ 65,536 events) ─▶ full ─▶ frozen ─▶ run of level 0 ─▶ 16 of them ─▶ run of level 1 ─▶ …
+//	                                                                  └─ the moves are made in slices, each within a later commit
+//
+// A commit moves eight rows for each event that it recorded while there is something to move: so the journal stays bounded,
+// and no commit takes much longer than another. What is moved depends on counts alone, so that the same commits do the
+// same work. A run that is being built counts only when it is whole; after a crash it is gone on with.
+//
+// Runs hold the events of one week each, and only runs of the same week are merged. SweepSeen moves a floor, below which
+// nothing is seen any more, and drops the runs that lie below it as a whole, chunk by chunk.
+//
+// In memory are at most two tables (about 200 bytes an event; a commit that brings more than a table holds makes it as
+// large) and two bytes for each event in a run.
 package store

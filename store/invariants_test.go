@@ -2,8 +2,10 @@ package store
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"moot/protocol"
 )
@@ -13,7 +15,7 @@ func checkInvariants(t tb, s *Store) {
 	t.Helper()
 	err := s.View(func(tx *Tx) error {
 		checkMeta(t, tx)
-		checkSeen(t, tx)
+		checkSeen(t, s, tx)
 		checkLog(t, tx)
 		checkTimers(t, tx)
 		checkOutbox(t, tx)
@@ -41,37 +43,93 @@ func checkMeta(t tb, tx *Tx) {
 	}
 }
 
-// checkSeen: an event is in seen if and only if it is in seen-by-time, once, under its time.
-func checkSeen(t tb, tx *Tx) {
+// checkSeen: what is not forgotten is in the index by time once, under its time, and that index has nothing else. What
+// memory knows is what the file says.
+func checkSeen(t tb, s *Store, tx *Tx) {
 	t.Helper()
-	indexed := map[string]bool{}
-	for k, v := range tx.Range(seenByTime, "", "") {
-		if len(k) < 10 || k[len(k)-9:len(k)-8] != Sep || strings.Contains(k[:len(k)-9], Sep) {
-			t.Fatalf("seen-by-time has the key %q", k)
+	v := tx.seer.(viewed)
+	fromFile, err := loadJournal(v.file.tx, s.journal.limits)
+	if err != nil {
+		t.Fatalf("load the journal: %v", err)
+	}
+	events, times := rowsOf(t, v.state, v.file)
+	fileEvents, fileTimes := rowsOf(t, fromFile.state, v.file)
+	if !maps.Equal(events, fileEvents) || !maps.Equal(times, fileTimes) || fromFile.floor != v.floor {
+		t.Fatalf("memory has %v %v, the file %v %v", events, times, fileEvents, fileTimes)
+	}
+	for a, seen := range events {
+		if got := tx.Seen(a.room, a.event); got != seen {
+			t.Fatalf("%v is %+v, and in its row %+v", a, got, seen)
 		}
-		room, at := k[:len(k)-9], ParseTime(k[len(k)-8:])
-		if at.After(tx.Now()) {
-			t.Fatalf("seen-by-time: %q was recorded at %v, after the last commit at %v", k, at, tx.Now())
+		if d := seen.Disposition; d < Handled || d > Waiting {
+			t.Fatalf("%v is %v", a, d)
 		}
-		for id := range strings.SplitSeq(string(v), Sep) {
-			key := Key(room, id)
-			if indexed[key] {
-				t.Fatalf("seen-by-time has %q twice", key)
-			}
-			indexed[key] = true
-			if got := decodeSeen(tx.Get(seen, key)); got.Disposition == Unseen || !got.Time.Equal(at) {
-				t.Fatalf("seen-by-time has %q at %v, seen has %+v", key, at, got)
-			}
+		if seen.Time.After(tx.Now()) {
+			t.Fatalf("%v was recorded at %v, after the last commit at %v", a, seen.Time, tx.Now())
+		}
+		if times[a] != seen.Time {
+			t.Fatalf("%v was recorded at %v, the index by time has %v", a, seen.Time, times[a])
 		}
 	}
-	for k, v := range tx.Range(seen, "", "") {
-		if !indexed[k] {
-			t.Fatalf("seen has %q, seen-by-time does not", k)
-		}
-		if d := Disposition(v[8]); d < Handled || d > Waiting {
-			t.Fatalf("seen has %q as %v", k, d)
+	if len(times) != len(events) {
+		t.Fatalf("%d events, %d in the index by time", len(events), len(times))
+	}
+	for i, r := range v.runs {
+		if i > 0 && v.runs[i-1].From <= r.To || r.From > r.To || r.To >= v.active.generation {
+			t.Fatalf("runs overlap: %d has generations %d to %d", r.number, r.From, r.To)
 		}
 	}
+}
+
+// rowsOf returns everything that is not forgotten, and the index by time.
+func rowsOf(t tb, st *state, f *file) (events map[address]Seen, times map[address]time.Time) {
+	t.Helper()
+	events, times = map[address]Seen{}, map[address]time.Time{}
+	see := func(a address, s Seen) {
+		if _, known := events[a]; !known {
+			events[a] = s
+		}
+	}
+	index := func(a address, at uint64) {
+		if at < st.floor {
+			return
+		}
+		if _, twice := times[a]; twice {
+			t.Fatalf("%v is in the index by time twice", a)
+		}
+		times[a] = ParseTime(Number(at))
+	}
+	for _, table := range []*table{st.active, st.frozen} {
+		if table == nil {
+			continue
+		}
+		for a, v := range table.known {
+			see(a, v.seen())
+		}
+		for _, v := range table.fresh {
+			index(v.address, v.at)
+		}
+	}
+	for _, r := range st.runs {
+		for _, c := range r.Seen {
+			_ = f.chunk(runSeenBucket, c.ID).ForEach(func(k, v []byte) error {
+				room, event, _ := strings.Cut(string(k), Sep)
+				see(address{protocol.RoomID(room), protocol.EventID(event)}, decodeSeen(v))
+				return nil
+			})
+		}
+		for _, c := range r.Times {
+			_ = f.chunk(runTimesBucket, c.ID).ForEach(func(k, v []byte) error {
+				room := protocol.RoomID(k[:len(k)-9])
+				for id := range strings.SplitSeq(string(v), Sep) {
+					index(address{room, protocol.EventID(id)}, ParseNumber(string(k)))
+				}
+				return nil
+			})
+		}
+	}
+	maps.DeleteFunc(events, func(_ address, s Seen) bool { return nanoseconds(s.Time) < st.floor })
+	return events, times
 }
 
 // checkLog: each record in the log is in the index under all its entries, and the index has nothing else of it.

@@ -93,6 +93,9 @@ func Time(t time.Time) string {
 	return Number(uint64(n))
 }
 
+// nanoseconds is what Time encodes.
+func nanoseconds(t time.Time) uint64 { return ParseNumber(Time(t)) }
+
 // behindTime returns what follows the time at the beginning of a key.
 func behindTime(key string) string {
 	if len(key) < 8+len(Sep) {

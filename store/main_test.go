@@ -61,12 +61,27 @@ type box struct {
 	*Store
 	t   tb
 	now time.Time // of the next commit
+	cfg Config
 }
 
 // newBox opens a new store, which is checked, opened anew and checked once more when the test ends.
 func newBox(t testing.TB) *box {
 	t.Helper()
-	b := openBox(t, filepath.Join(t.TempDir(), "moot.db"))
+	return newBoxWith(t, Config{Path: filepath.Join(t.TempDir(), "moot.db")})
+}
+
+// newTinyBox is newBox with a journal that merges after a few events.
+func newTinyBox(t testing.TB) *box {
+	t.Helper()
+	return newBoxWith(t, Config{Path: filepath.Join(t.TempDir(), "moot.db"), limits: tinyLimits})
+}
+
+// tinyLimits make everything happen that the journal does within a few dozens of events.
+var tinyLimits = limits{Table: 8, Chunk: 5, Fan: 3, Closed: 1, Span: 5 * time.Minute, Least: 3, Most: 20}
+
+func newBoxWith(t testing.TB, cfg Config) *box {
+	t.Helper()
+	b := openBoxWith(t, cfg)
 	t.Cleanup(func() {
 		if !t.Failed() {
 			b.reopen()
@@ -76,25 +91,26 @@ func newBox(t testing.TB) *box {
 	return b
 }
 
-func openBox(t tb, path string) *box {
+func openBox(t tb, path string) *box { t.Helper(); return openBoxWith(t, Config{Path: path}) }
+
+func openBoxWith(t tb, cfg Config) *box {
 	t.Helper()
-	s, err := Open(Config{Path: path})
+	s, err := Open(cfg)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	b := &box{s, t, start}
+	b := &box{s, t, start, cfg}
 	checkInvariants(t, s)
 	return b
 }
 
 func (b *box) reopen() {
 	b.t.Helper()
-	path := b.Path()
 	checkInvariants(b.t, b.Store)
 	if err := b.Close(); err != nil {
 		b.t.Fatalf("close: %v", err)
 	}
-	b.Store = openBox(b.t, path).Store
+	b.Store = openBoxWith(b.t, b.cfg).Store
 }
 
 // commit makes a commit that must succeed, a minute after the one before.
@@ -192,10 +208,12 @@ func readFile(t testing.TB, path string) []byte {
 }
 
 // filled writes a file with something in every bucket over some dozens of pages, and returns its bytes.
-func filled(t testing.TB) []byte {
+func filled(t testing.TB) []byte { t.Helper(); return filledWith(t, tinyLimits) }
+
+func filledWith(t testing.TB, l limits) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "filled.db")
-	b := openBox(t, path)
+	b := openBoxWith(t, Config{Path: path, limits: l})
 	for i := range 8 {
 		b.commit(func(c *Commit) { fillStep(b.t, c, i) })
 	}

@@ -19,6 +19,7 @@ import (
 //	instance      random name, given when the file was made
 //	secret        32 random bytes, for keyed hashes
 //	last-commit   time
+//	seen-floor    time: what was seen before is forgotten
 //	…-next        number: the next one to be given to a fact, an outbox entry, a dead letter
 var meta = SharedBucket("meta")
 
@@ -29,16 +30,8 @@ const (
 	metaInstance = "instance"
 	metaSecret   = "secret"
 	metaLast     = "last-commit"
+	metaFloor    = "seen-floor"
 )
-
-// migration changes a file of one schema version into one of the next. It runs in a transaction of its own.
-type migration func(*bbolt.Tx) error
-
-// migrations lead from a file of version n to n+1; a new file starts at the last version. Version 1 is the first
-// that was ever released, so there is nothing to change on the way to it.
-var migrations = []migration{
-	func(*bbolt.Tx) error { return nil },
-}
 
 func initialise(tx *bbolt.Tx, schema int) error {
 	b, err := tx.CreateBucketIfNotExists([]byte(meta.name))
@@ -80,19 +73,36 @@ func (s *Store) begin(c Config) error {
 		return fmt.Errorf("the file has schema %d and is brought to %d when the bot next starts", schema, len(c.migrations))
 	}
 	for ; schema < len(c.migrations); schema++ {
-		err := s.db.Update(func(tx *bbolt.Tx) error {
-			if err := c.migrations[schema](tx); err != nil {
-				return err
+		m := c.migrations[schema]
+		err := guard(func() error {
+			if m.prepare == nil {
+				return nil
 			}
-			failpoint.Hit(failpoint.MigrateBefore)
-			return tx.Bucket([]byte(meta.name)).Put([]byte(metaSchema), []byte(Number(uint64(schema+1))))
+			return m.prepare(s.db, c.limits)
 		})
+		if err == nil {
+			err = s.db.Update(func(tx *bbolt.Tx) error {
+				if err := m.change(tx); err != nil {
+					return err
+				}
+				failpoint.Hit(failpoint.MigrateBefore)
+				return tx.Bucket([]byte(meta.name)).Put([]byte(metaSchema), []byte(Number(uint64(schema+1))))
+			})
+		}
 		if err != nil {
 			return fmt.Errorf("migrate from schema %d to %d: %w", schema, schema+1, err)
 		}
 		failpoint.Hit(failpoint.MigrateAfter)
 	}
-	return nil
+	return s.db.View(func(tx *bbolt.Tx) error {
+		return guard(func() (err error) {
+			defer faulted()
+			if s.journal, err = loadJournal(tx, c.limits); err != nil {
+				return fmt.Errorf("%w: %w", ErrDamaged, err)
+			}
+			return nil
+		})
+	})
 }
 
 // lastCommit returns the time of the last commit, 1970 if there was none: keys know no time before.

@@ -288,19 +288,19 @@ func TestOpenThroughALink(t *testing.T) {
 func TestMigrations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "moot.db")
 	names := ScopedBucket("names")
-	v1 := []migration{func(*bbolt.Tx) error { return nil }}
-	v2 := append(v1[:1:1], func(tx *bbolt.Tx) error { // in capitals
+	v1 := []migration{{change: func(*bbolt.Tx) error { return nil }}}
+	v2 := append(v1[:1:1], migration{change: func(tx *bbolt.Tx) error { // in capitals
 		b := tx.Bucket([]byte(names.name))
 		return b.ForEach(func(k, v []byte) error { return b.Put(k, []byte(strings.ToUpper(string(v)))) })
-	})
+	}})
 	var fail error
-	v3 := append(v2[:2:2], func(tx *bbolt.Tx) error { // under another name
+	v3 := append(v2[:2:2], migration{change: func(tx *bbolt.Tx) error { // under another name
 		b := tx.Bucket([]byte(names.name))
 		if err := b.Put([]byte("s"), append(b.Get([]byte("s")), " the third"...)); err != nil {
 			return err
 		}
 		return fail
-	})
+	}})
 	open := func(m []migration, readOnly bool) (*Store, error) {
 		return Open(Config{Path: path, ReadOnly: readOnly, migrations: m, LockTimeout: 100 * time.Millisecond})
 	}

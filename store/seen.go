@@ -1,16 +1,12 @@
 package store
 
 import (
+	"encoding/binary"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"moot/protocol"
-)
-
-var (
-	seen       = SharedBucket("seen")
-	seenByTime = SharedBucket("seen-by-time")
 )
 
 // Disposition is what became of an inbound event.
@@ -66,32 +62,90 @@ func seenIDs(room protocol.RoomID, event protocol.EventID) (protocol.RoomID, pro
 	return room, event
 }
 
-func seenKey(room protocol.RoomID, event protocol.EventID) string {
+func seenAddress(room protocol.RoomID, event protocol.EventID) address {
 	room, event = seenIDs(room, event)
-	return Key(room, string(event))
+	return address{room, event}
 }
+
+// seer knows what is recorded of events as of some moment.
+type seer interface{ seenOf(address) Seen }
+
+// viewed is the seer of a view.
+type viewed struct {
+	file *file
+	seed []byte
+	*state
+}
+
+func (v viewed) seenOf(a address) Seen { return v.seen(v.file, v.seed, a) }
 
 // Seen returns what is recorded about the event. Its Disposition is Unseen where nothing is.
 func (tx *Tx) Seen(room protocol.RoomID, event protocol.EventID) Seen {
-	return decodeSeen(tx.Get(seen, seenKey(room, event)))
+	return tx.seer.seenOf(seenAddress(room, event))
 }
 
 // Seen returns what is recorded about the event, in this commit or before it.
 func (c *Commit) Seen(room protocol.RoomID, event protocol.EventID) Seen {
-	return decodeSeen(c.layer.get(seen.name, seenKey(room, event)))
+	return c.seenOf(seenAddress(room, event))
+}
+
+func (c *Commit) seenOf(a address) Seen {
+	i, ok := c.places[a]
+	if !ok {
+		st := *c.journal.state
+		st.floor = c.floor
+		return st.seen(c.file, c.journal.seed, a)
+	}
+	if r := &c.records[i]; r.at >= c.floor {
+		return r.seen()
+	}
+	return Seen{}
 }
 
 // Record records what became of the event, or something else than before. The time of the first record stays.
 func (c *Commit) Record(room protocol.RoomID, event protocol.EventID, d Disposition, reason string) {
-	room, event = seenIDs(room, event)
-	key := Key(room, string(event))
-	at := c.now
-	if was := decodeSeen(c.layer.get(seen.name, key)); was.Disposition != Unseen {
-		at = was.Time
-	} else {
-		c.recorded[room] = append(c.recorded[room], event)
+	a := seenAddress(room, event)
+	r := recorded{address: a, at: nanoseconds(c.now), disposition: d, fresh: true, reason: protocol.Shorten(reason, 200)}
+	was := c.seenOf(a)
+	i, ok := c.places[a]
+	if was.Disposition != Unseen {
+		r.at, r.fresh = nanoseconds(was.Time), ok && c.records[i].fresh
 	}
-	c.layer.put(seen.name, key, append(append([]byte(Time(at)), byte(d)), protocol.Shorten(reason, 200)...))
+	if ok {
+		c.records[i] = r
+		return
+	}
+	if c.places == nil {
+		c.places = map[address]int{}
+	}
+	c.places[a] = len(c.records)
+	c.records = append(c.records, r)
+}
+
+// SweepSeen forgets the events of all rooms that were recorded before the given time, which lies not behind that of the
+// commit, and gives a share of the room that they took back to the file. It tells whether more of it is left for
+// another call: what is forgotten goes by whole partitions of time.
+func (c *Commit) SweepSeen(before time.Time) (more bool) {
+	now := nanoseconds(c.now)
+	if floor := min(nanoseconds(before), now); floor > c.floor && c.holdsBefore(floor) {
+		c.floor = floor
+		c.layer.put(meta.name, metaFloor, []byte(Number(floor)))
+	}
+	c.swept = c.journal.sweeps(c.floor, now)
+	return c.swept
+}
+
+// holdsBefore tells whether anything is there that was recorded before the time.
+func (c *Commit) holdsBefore(at uint64) bool {
+	j := c.journal
+	return j.active.oldest < at || j.frozen != nil && j.frozen.oldest < at ||
+		slices.ContainsFunc(j.runs, func(r *run) bool { return r.Oldest < at })
+}
+
+func encodeSeen(r *recorded) []byte {
+	b := make([]byte, 0, 9+len(r.reason))
+	b = binary.BigEndian.AppendUint64(b, r.at)
+	return append(append(b, byte(r.disposition)), r.reason...)
 }
 
 func decodeSeen(v []byte) Seen {
@@ -99,55 +153,4 @@ func decodeSeen(v []byte) Seen {
 		return Seen{}
 	}
 	return Seen{ParseTime(string(v[:8])), Disposition(v[8]), string(v[9:])}
-}
-
-// indexSeen writes what was recorded to the index by time, one key for each room: the time is new with each commit.
-func (c *Commit) indexSeen() {
-	for room, events := range c.recorded {
-		var b strings.Builder
-		for i, id := range events {
-			if i > 0 {
-				b.WriteString(Sep)
-			}
-			b.WriteString(string(id))
-		}
-		c.layer.put(seenByTime.name, Key(room, Time(c.now)), []byte(b.String()))
-	}
-}
-
-// SweepSeen forgets the events of all rooms that were recorded before the given time. It looks at about limit of them,
-// and of rooms that have none. It starts at the place where the call before stopped (zero means at the beginning) and
-// returns where to go on, zero when it is through.
-func (c *Commit) SweepSeen(before time.Time, from string, limit int) (next string, swept int) {
-	tx := c.Read()
-	end := Time(before)
-	for rooms := 0; ; {
-		var key string
-		var value []byte
-		for k, v := range tx.Range(seenByTime, from, "") {
-			key, value = k, v
-			break
-		}
-		if key == "" {
-			return "", swept
-		}
-		if swept+rooms >= limit {
-			return key, swept
-		}
-		if len(key) < len(Sep)+8 {
-			panic(fault{fmt.Sprintf("seen-by-time has the key %q", key)})
-		}
-		room := key[:len(key)-len(Sep)-8]
-		if key[len(key)-8:] >= end {
-			from = After(room + Sep)
-			rooms++
-			continue
-		}
-		for id := range strings.SplitSeq(string(value), Sep) {
-			c.layer.put(seen.name, Key(room, id), nil)
-			swept++
-		}
-		c.layer.put(seenByTime.name, key, nil)
-		from = key + "\x00"
-	}
 }

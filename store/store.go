@@ -41,6 +41,7 @@ type Config struct {
 	Room func(used int64) error
 
 	migrations []migration // tests bring their own; nil means those of this version
+	limits     limits      // tests bring their own; zero means defaultLimits
 }
 
 // Store is an open file. Its methods may be called concurrently; commits wait for one another.
@@ -53,6 +54,10 @@ type Store struct {
 	broken   error      // guarded by mu
 	last     time.Time  // time of the last commit, also of one that wrote nothing; guarded by mu
 	reserved int64      // up to where the file has blocks on the disk; guarded by mu
+
+	// viewing keeps a view from beginning between the moment when a commit is in the file and that when the journal knows.
+	viewing sync.RWMutex
+	journal *journal // guarded by mu; its state, when it changes, by viewing too
 }
 
 // Open opens the file, or makes it. What it refuses it leaves unchanged: ErrLocked, ErrForeign, ErrDamaged, ErrNewer.
@@ -62,6 +67,9 @@ func Open(c Config) (*Store, error) {
 	}
 	if c.migrations == nil {
 		c.migrations = migrations
+	}
+	if c.limits == (limits{}) {
+		c.limits = defaultLimits
 	}
 	s, err := open(c)
 	if err != nil {
@@ -206,14 +214,17 @@ func (s *Store) Size() int64 {
 // View runs f on the state of the last commit. Keep it short: what is deleted meanwhile is not reused until it ends.
 // It must not be called within a Commit by the same goroutine.
 func (s *Store) View(f func(*Tx) error) error {
+	s.viewing.RLock()
 	btx, err := s.db.Begin(false)
+	st := s.journal.state
+	s.viewing.RUnlock()
 	if err != nil {
 		return fmt.Errorf("begin a view: %w", err)
 	}
 	defer btx.Rollback() //nolint:errcheck // a read transaction has nothing to lose
 	return guard(func() error {
 		file := newFile(btx)
-		tx := &Tx{now: lastCommit(file), shared: &shared{reader: file}}
+		tx := &Tx{now: lastCommit(file), shared: &shared{reader: file, seer: viewed{file, s.journal.seed, st}}}
 		if err := f(tx); err != nil {
 			return err
 		}
@@ -238,6 +249,9 @@ func (s *Store) Check() error {
 					errs = append(errs, err)
 				}
 			}
+			if len(errs) == 0 {
+				errs = s.journal.check(tx)
+			}
 			if len(errs) > 0 {
 				return fmt.Errorf("%w: %w", ErrDamaged, errors.Join(errs...))
 			}
@@ -250,9 +264,10 @@ func (s *Store) Check() error {
 type file struct {
 	tx      *bbolt.Tx
 	buckets map[string]*bbolt.Bucket
+	chunks  map[chunkKey]*bbolt.Bucket
 }
 
-func newFile(tx *bbolt.Tx) *file { return &file{tx, map[string]*bbolt.Bucket{}} }
+func newFile(tx *bbolt.Tx) *file { return &file{tx: tx, buckets: map[string]*bbolt.Bucket{}} }
 
 func (f *file) bucket(name string) *bbolt.Bucket {
 	b, ok := f.buckets[name]

@@ -32,6 +32,7 @@ type Tx struct {
 // shared is what the views of one transaction have in common.
 type shared struct {
 	reader reader
+	seer   seer
 	layer  *layer // nil in a read transaction
 	cause  protocol.Ref
 	facts  []Record

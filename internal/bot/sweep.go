@@ -20,7 +20,7 @@ const (
 type sweep struct {
 	next  time.Time // when to begin again; zero means at the first step
 	stage int       // 0: not running, 1: seen, 2: sent
-	from  string
+	from  string    // of SweepSent
 }
 
 func (s *sweep) running() bool { return s.stage != 0 }
@@ -34,14 +34,16 @@ func (s *sweep) step(c *store.Commit, retention time.Duration) {
 		return
 	}
 	before := c.Now().Add(-retention - futureSlack)
+	var more bool
 	if s.stage == 1 {
-		s.from, _ = c.SweepSeen(before, s.from, sweepSlice)
+		more = c.SweepSeen(before)
 		failpoint.Hit(failpoint.SweepSeen)
 	} else {
 		s.from, _ = c.SweepSent(before, s.from, sweepSlice)
+		more = s.from != ""
 		failpoint.Hit(failpoint.SweepSent)
 	}
-	if s.from == "" {
+	if !more {
 		s.stage = (s.stage + 1) % 3
 	}
 }

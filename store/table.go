@@ -1,0 +1,122 @@
+package store
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"moot/protocol"
+)
+
+// table holds exactly what the journal holds and no sorted run does yet: the events of one generation of the journal.
+// The commit adds to it, while views read it.
+type table struct {
+	generation uint64
+	partition  int64  // of its first event
+	oldest     uint64 // time of its oldest event; the largest number where it has none
+
+	mu    sync.RWMutex
+	known map[address]*version // guarded by mu
+	// fresh are the events that were first recorded here, in the order of their commits. It belongs to the commit.
+	fresh []*version
+}
+
+// version is what one commit recorded of an event.
+type version struct {
+	recorded
+	commit uint64   // its number
+	before *version // what an earlier commit recorded, for the views that began before this one; nil where the table knows none
+}
+
+func newTable(generation uint64) *table {
+	return &table{generation: generation, oldest: math.MaxUint64, known: map[address]*version{}}
+}
+
+// get returns what is known as of the numbered commit.
+func (t *table) get(a address, commit uint64) (r recorded, ok bool) {
+	t.mu.RLock()
+	v := t.known[a]
+	t.mu.RUnlock()
+	for ; v != nil; v = v.before {
+		if v.commit <= commit {
+			return v.recorded, true
+		}
+	}
+	return r, false
+}
+
+// size returns how many events the table holds.
+func (t *table) size() int { return len(t.known) }
+
+// add adds what the numbered commit recorded.
+func (t *table) add(commit uint64, records []recorded, span int64) {
+	versions := make([]version, len(records))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range records {
+		v := &versions[i]
+		*v = version{recorded: records[i], commit: commit, before: t.known[records[i].address]}
+		if len(t.known) == 0 {
+			t.partition = partition(v.at, span)
+		}
+		t.oldest = min(t.oldest, v.at)
+		if t.known[v.address] = v; v.fresh {
+			t.fresh = append(t.fresh, v)
+		}
+	}
+}
+
+// rows are a table in the order in which a run keeps it. The table must not change any more.
+type rows struct {
+	events []*version   // by key
+	times  [][]*version // by room and time: those of one room and commit
+}
+
+// sorted returns the rows of the table. What was recorded before the floor is left out. It groups by rooms first: keys
+// of one room differ in the event alone, which is much faster to sort.
+func (t *table) sorted(floor uint64) (r rows) {
+	type room struct{ all, fresh []*version }
+	rooms := map[protocol.RoomID]*room{}
+	in := func(id protocol.RoomID) *room {
+		x := rooms[id]
+		if x == nil {
+			x = &room{}
+			rooms[id] = x
+		}
+		return x
+	}
+	n := 0
+	for _, v := range t.known {
+		if v.at >= floor {
+			x := in(v.room)
+			x.all = append(x.all, v)
+			n++
+		}
+	}
+	for _, v := range t.fresh {
+		if v.at >= floor {
+			x := in(v.room)
+			x.fresh = append(x.fresh, v)
+		}
+	}
+	names := make([]string, 0, len(rooms))
+	for id := range rooms {
+		names = append(names, string(id)+Sep)
+	}
+	slices.Sort(names)
+	r.events = make([]*version, 0, n)
+	for _, name := range names {
+		x := rooms[protocol.RoomID(strings.TrimSuffix(name, Sep))]
+		slices.SortFunc(x.all, func(a, b *version) int { return cmp.Compare(a.event, b.event) })
+		r.events = append(r.events, x.all...)
+		for start, i := 0, 1; i <= len(x.fresh); i++ {
+			if i == len(x.fresh) || x.fresh[i].at != x.fresh[start].at {
+				r.times = append(r.times, x.fresh[start:i:i])
+				start = i
+			}
+		}
+	}
+	return r
+}
