@@ -173,7 +173,7 @@ func withoutRuns(out string) string {
 // TestFullDisk: the disk fills up while the bot works, and room is made later; meanwhile it is also killed and started. It
 // says so each time, acknowledges nothing, loses nothing, and goes on by itself.
 func TestFullDisk(t *testing.T) {
-	const small, larger, large = 22 << 20, 32 << 20, 200 << 20
+	const small, larger, large = 22 << 20, 24 << 20, 200 << 20
 	bin := failpointBot(t)
 	dir, here := withMounts(t, small)
 	if !here {
