@@ -51,6 +51,7 @@ var directions = map[string][]string{
 	"votes":       {"commands", "events", "outbox", "protocol", "rooms", "store", "votes/tally"},
 	"votes/tally": {},
 	"invites":     {"commands", "events", "outbox", "protocol", "rooms", "store"},
+	"enforce":     {"outbox", "protocol", "rooms", "store"},
 	"challenges":  {"commands", "events", "outbox", "protocol", "rooms", "store"},
 }
 

@@ -129,6 +129,9 @@ type Config struct {
 	Max func(tx *store.Tx, room protocol.RoomID) time.Duration
 	// Channel returns where something is announced in a room; nil means in the room itself.
 	Channel func(tx *store.Tx, room protocol.RoomID) protocol.PlaceID
+	// Changed is called when somebody was challenged or restored, in the transaction in which they were, whose scope is the
+	// room; with zero for somebody who was forgotten. It only notes it. Nil means that nobody wants to know.
+	Changed func(tx *store.Tx, user protocol.UserID)
 	// Lead is what a command begins with where somebody is told what they can type, as "!moot "; zero is for a private
 	// conversation.
 	Lead string
@@ -154,6 +157,9 @@ func New(c Config) (*Feature, error) {
 	}
 	if c.Max == nil {
 		c.Max = func(*store.Tx, protocol.RoomID) time.Duration { return 0 }
+	}
+	if c.Changed == nil {
+		c.Changed = func(*store.Tx, protocol.UserID) {}
 	}
 	if c.Channel == nil {
 		c.Channel = func(*store.Tx, protocol.RoomID) protocol.PlaceID { return "" }
@@ -232,6 +238,7 @@ func (f *Feature) challenge(tx *store.Tx, target protocol.UserID, keys map[strin
 	if !p.Until.IsZero() {
 		tx.SetTimer(timerExpire+f.bus.Number(tx, target).String(), p.Until, nil)
 	}
+	f.Changed(tx, target)
 	if keys[keyBy] == byUpgrade {
 		return nil // they know
 	}
@@ -257,6 +264,7 @@ func (f *Feature) restore(tx *store.Tx, target protocol.UserID, keys map[string]
 		return err
 	}
 	f.lifted(tx, n)
+	f.Changed(tx, target)
 	return f.tellRestored(tx, room, target, keys, p)
 }
 
@@ -277,6 +285,35 @@ func anywhere(tx *store.Tx, n events.Number) bool {
 		}
 	}
 	return false
+}
+
+// In goes through those who are challenged in a room, but for those who were forgotten, by their numbers.
+func (f *Feature) In(tx *store.Tx, room protocol.RoomID) iter.Seq[protocol.UserID] {
+	return func(yield func(protocol.UserID) bool) {
+		for k := range tx.Prefix(challenged, store.Key(room, "")) {
+			if user, ok := f.bus.Who(tx, events.Number(store.ParseNumber(k))); ok && !yield(user) {
+				return
+			}
+		}
+	}
+}
+
+// Rooms goes through the rooms in which anybody is challenged, in order.
+func (f *Feature) Rooms(tx *store.Tx) iter.Seq[protocol.RoomID] {
+	return func(yield func(protocol.RoomID) bool) {
+		from := ""
+		for {
+			room := protocol.RoomID("")
+			for k := range tx.Range(challenged, from, "") {
+				room = protocol.RoomID(k[:len(k)-8-len(store.Sep)])
+				break
+			}
+			if room == "" || !yield(room) {
+				return
+			}
+			from = store.After(store.Key(room, ""))
+		}
+	}
 }
 
 // Standing tells whether something stands against somebody, in any room, by which they have to be recognised even if they

@@ -16,6 +16,7 @@ func (f *Feature) expireForgotten(tx *store.Tx, n events.Number) error {
 		return err
 	}
 	f.lifted(tx, n)
+	f.Changed(tx, "")
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"moot/challenges"
 	"moot/commands"
 	"moot/commands/standard"
+	"moot/enforce"
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/config"
@@ -31,6 +32,7 @@ type features struct {
 	activity   *activity.Feature
 	votes      *votes.Feature
 	challenges *challenges.Feature
+	enforce    *enforce.Feature
 	invites    *invites.Feature
 }
 
@@ -44,9 +46,15 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 		return nil, err
 	}
 	prefix := cfg.Commands.Prefixes[0]
+	var enforcer *enforce.Feature
 	sanctions, err := challenges.New(challenges.Config{
 		Bus: bus, Operators: cfg.Operators, Max: settings.ChallengeMax, Channel: settings.Channel, Lead: prefix + " ",
+		Changed: func(tx *store.Tx, user protocol.UserID) { enforcer.Changed(tx, user) },
 	})
+	if err != nil {
+		return nil, err
+	}
+	enforcer, err = enforce.New(enforce.Config{Sanctions: sanctions, Networks: enforced(cfg), Channel: settings.Channel})
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +86,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 			personalActivity(active),
 			{Name: "Your votes", Export: ballots.Export, Forget: ballots.Forget},
 			{Name: "Challenges", Export: sanctions.Export, Forget: sanctions.Forget},
+			{Name: "What networks do for me", Export: enforcer.Export, Forget: enforcer.Forget},
 			{Name: "Your invitations", Export: guests.Export, Forget: guests.Forget},
 		},
 		Sanctioned:   sanctions.Standing,
@@ -94,7 +103,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
-	return &features{st, tree, active, ballots, sanctions, guests}, nil
+	return &features{st, tree, active, ballots, sanctions, enforcer, guests}, nil
 }
 
 // newInvites returns what takes care of invitations. On Discord the bot is added to a guild rather than invited.
@@ -109,6 +118,17 @@ func newInvites(cfg config.Config, bus *events.Bus) (*invites.Feature, error) {
 
 // consoleEdits is how far apart the edits of a message are in the terminal, where nothing but a line comes of one.
 const consoleEdits = 2 * time.Second
+
+// enforced are the networks that hold back, by their own means, who is challenged.
+func enforced(cfg config.Config) (networks []protocol.Network) {
+	if cfg.Matrix.Enforcement != "off" {
+		networks = append(networks, "matrix")
+	}
+	if cfg.Discord.Enforcement != "off" {
+		networks = append(networks, "discord")
+	}
+	return networks
+}
 
 // voteRules are the rules of a room that has set nothing.
 func voteRules(v config.Votes) votes.Rules {
@@ -141,7 +161,7 @@ func ownVersion(name string) string {
 // list returns the features in the order in which they see an event.
 func (f *features) list() []bot.Feature {
 	return []bot.Feature{
-		commandFeature{f.commands}, activityFeature{f.activity}, voteFeature{f.votes}, challengeFeature{f.challenges},
+		commandFeature{f.commands}, activityFeature{f.activity}, voteFeature{f.votes}, challengeFeature{f.challenges}, enforceFeature{f.enforce},
 		inviteFeature{f.invites},
 	}
 }
@@ -187,6 +207,15 @@ type inviteFeature struct{ *invites.Feature }
 
 // Handle implements bot.Feature.
 func (f inviteFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+	o, err := f.Feature.Handle(tx, ev)
+	return bot.Outcome(o), err
+}
+
+// enforceFeature lets the loop know enforcement, which does not know the loop.
+type enforceFeature struct{ *enforce.Feature }
+
+// Handle implements bot.Feature.
+func (f enforceFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
 	o, err := f.Feature.Handle(tx, ev)
 	return bot.Outcome(o), err
 }

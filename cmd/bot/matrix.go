@@ -25,6 +25,8 @@ type matrixAccount struct {
 	keys  *crypto.Store // nil where this program cannot encrypt
 	c     crypto.ConnectConfig
 	log   *slog.Logger
+	// enforce is whether who is challenged loses the power to write.
+	enforce bool
 }
 
 // openAccount opens what is kept of the account of the configuration. The caller holds the lock on the data folder.
@@ -36,7 +38,7 @@ func (a *app) openAccount(ctx context.Context, cfg config.Config, st *store.Stor
 			Folder: cfg.Data, DeviceName: cfg.Name, Show: a.showGrant, Patient: true, Log: log,
 		},
 		c:   crypto.ConnectConfig{Rooms: recorded{st}, RecoveryKey: reveal(cfg.Matrix.RecoveryKey), Password: reveal(cfg.Matrix.Password)},
-		log: log,
+		log: log, enforce: cfg.Matrix.Enforcement != "off",
 	}
 	pair, err := readPair(st)
 	switch {
@@ -111,7 +113,7 @@ func (a *app) showGrant(g account.Grant) {
 
 // adapter is the adapter of the account. It logs in when it runs.
 func (m *matrixAccount) adapter(st *store.Store) protocol.Adapter {
-	return matrix.New(matrix.Config{Connect: m.session, Rooms: recorded{st}, Waiting: recorded{st}, Log: m.log})
+	return matrix.New(matrix.Config{Connect: m.session, Rooms: recorded{st}, Waiting: recorded{st}, Enforce: m.enforce, Log: m.log})
 }
 
 // session logs in and makes the keys ready.

@@ -117,6 +117,8 @@ type Matrix struct {
 	Password    Secret `toml:"password"`
 	// RecoveryKey unlocks the identity of the account that another program has made; zero means the one in the data folder.
 	RecoveryKey Secret `toml:"recovery_key"`
+	// Enforcement is how somebody who is challenged is held back beside what the bot itself refuses them.
+	Enforcement string `toml:"enforcement" oneof:"off power_level"`
 }
 
 // Enabled tells whether the network is switched on.
@@ -159,6 +161,7 @@ func Default() Config {
 		Events: Events{Window: 10 * day, History: 256},
 		Store:  Store{Retention: 60 * day, LockTimeout: 5 * time.Second},
 		Votes:  defaultVotes(),
+		Matrix: Matrix{Enforcement: "off"},
 		Invites: Invites{
 			OwnServer: true, Servers: []string{}, People: []protocol.UserID{}, PerHour: 10, Greet: true, LeaveAlone: day,
 		},

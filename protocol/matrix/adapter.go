@@ -25,6 +25,8 @@ type Config struct {
 	Rooms Rooms
 	// Waiting is what waits for its key; nil where nothing ever does.
 	Waiting Waiting
+	// Enforce is whether somebody who is challenged is to lose the power to write, where the bot may take it.
+	Enforce bool
 	// Timeline is how many events of a room one sync response brings at most, before the gap is fetched; zero means 50.
 	Timeline int
 	// Log is nil for none.

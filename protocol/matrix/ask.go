@@ -48,6 +48,8 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 		return nil, r.join(ctx, ask.Room)
 	case protocol.AskLeave:
 		return nil, r.leave(ctx, ask.Room, want.Reason)
+	case protocol.AskRestrain:
+		return r.restrain(ctx, ask.Room, want, a.config.Enforce)
 	}
 	return nil, final("Matrix does not know how to %s", protocol.KindOf(ask.Want))
 }

@@ -1,0 +1,480 @@
+package enforce_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"moot/challenges"
+	"moot/enforce"
+	"moot/events"
+	"moot/internal/bot"
+	"moot/outbox"
+	"moot/protocol"
+	"moot/store"
+)
+
+const (
+	lobby protocol.RoomID = "discord:lobby"
+	ben   protocol.UserID = "discord:ben"
+	cem   protocol.UserID = "discord:cem"
+	self  protocol.UserID = "discord:moot"
+)
+
+// yard is a bot that knows of challenges and enforces them, with the real loop around it, and a network that does what
+// it is asked as the test says.
+type yard struct {
+	t          *testing.T
+	dir        string
+	networks   []protocol.Network
+	store      *store.Store
+	bus        *events.Bus
+	challenges *challenges.Feature
+	enforce    *enforce.Feature
+	machine    *bot.Machine
+	now        time.Time
+	next       int
+
+	held    map[protocol.UserID]bool // by the network
+	refuses protocol.Refusal
+	fails   bool
+	until   time.Duration // after which the network lets go
+	asked   []string
+	said    []string
+	orders  map[string]func(*store.Tx) error
+}
+
+func newYard(t *testing.T, networks ...protocol.Network) *yard {
+	t.Helper()
+	y := &yard{
+		t: t, dir: t.TempDir(), networks: networks, now: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC),
+		held: map[protocol.UserID]bool{}, orders: map[string]func(*store.Tx) error{},
+	}
+	y.open()
+	t.Cleanup(y.close)
+	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
+	y.join(ben)
+	y.join(cem)
+	y.wait(time.Minute) // until the bot has looked around
+	return y
+}
+
+func (y *yard) open() {
+	y.t.Helper()
+	must := func(err error) {
+		y.t.Helper()
+		if err != nil {
+			y.t.Fatal(err)
+		}
+	}
+	var err error
+	y.store, err = store.Open(store.Config{Path: filepath.Join(y.dir, "moot.db")})
+	must(err)
+	y.bus, err = events.Open(events.Config{Store: y.store, Kinds: append(challenges.Kinds(), bot.RoomKind)})
+	must(err)
+	y.challenges, err = challenges.New(challenges.Config{
+		Bus: y.bus, Changed: func(tx *store.Tx, user protocol.UserID) { y.enforce.Changed(tx, user) },
+	})
+	must(err)
+	y.enforce, err = enforce.New(enforce.Config{Sanctions: y.challenges, Networks: y.networks})
+	must(err)
+	y.machine, err = bot.NewMachine(bot.MachineConfig{Store: y.store, Bus: y.bus, Features: []bot.Feature{y}})
+	must(err)
+	y.step(bot.Online{Network: "discord", Up: true})
+}
+
+func (y *yard) close() {
+	if err := y.bus.Verify(context.Background(), y.dir); err != nil {
+		y.t.Error(err)
+	}
+	if err := y.bus.Close(); err != nil {
+		y.t.Error(err)
+	}
+	if err := y.store.Close(); err != nil {
+		y.t.Error(err)
+	}
+}
+
+// Handle also obeys a message that names an order of the test.
+func (y *yard) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+	if m, ok := ev.Body.(protocol.Message); ok {
+		return bot.Outcome{}, y.orders[m.Text](tx)
+	}
+	if _, err := y.challenges.Handle(tx, ev); err != nil {
+		return bot.Outcome{}, err
+	}
+	o, err := y.enforce.Handle(tx, ev)
+	return bot.Outcome(o), err
+}
+
+func (y *yard) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
+	return y.challenges.Told(tx, what)
+}
+
+func (y *yard) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
+	if ok, err := y.challenges.Timed(tx, t); ok || err != nil {
+		return ok, err
+	}
+	return y.enforce.Timed(tx, t)
+}
+
+func (y *yard) Online(c *store.Commit, network protocol.Network, up bool) error {
+	return y.enforce.Online(c, network, up)
+}
+
+func (y *yard) step(in ...bot.Input) {
+	y.t.Helper()
+	for n := 0; ; n++ {
+		y.now = y.now.Add(time.Millisecond)
+		fx, err := y.machine.Step(y.now, in)
+		if err != nil {
+			y.t.Fatal(err)
+		}
+		in = nil
+		for _, a := range fx.Attempts {
+			in = append(in, y.attempt(a))
+		}
+		if !fx.More && len(in) == 0 {
+			break
+		}
+		if n > 10_000 {
+			y.t.Fatal("the machine never comes to rest")
+		}
+	}
+	if err := y.store.View(func(tx *store.Tx) error {
+		for l := range tx.Letters(0) {
+			y.t.Fatalf("dead letter: %s\n%s", l.Error, l.Stack)
+		}
+		return nil
+	}); err != nil {
+		y.t.Fatal(err)
+	}
+}
+
+func (y *yard) attempt(a outbox.Attempt) bot.Input {
+	if a.Ask == nil {
+		if say, ok := a.Out.Act.(protocol.Say); ok {
+			y.said = append(y.said, say.Text.Plain())
+		}
+		y.next++
+		return bot.Sent{Key: a.Key, Ref: protocol.Ref{Room: a.Out.Room, Event: protocol.EventID(fmt.Sprint("m", y.next))}}
+	}
+	ans := bot.Answered{Ask: *a.Ask, Attempt: a.Try.N}
+	switch want := a.Ask.Want.(type) {
+	case protocol.AskMembers:
+		ans.Result = protocol.MemberList{Last: true, Members: []protocol.Member{{User: self, Self: true}, {User: ben, Name: "Ben"}, {User: cem, Name: "Cem"}}}
+	case protocol.AskRestrain:
+		y.asked = append(y.asked, fmt.Sprint(want.User.Local(), " ", want.On))
+		switch {
+		case y.fails:
+			ans.Err = &protocol.SendError{Final: true, Err: os.ErrDeadlineExceeded}
+		case y.refuses != "":
+			ans.Result = protocol.Restrained{User: want.User, On: y.held[want.User], Refused: y.refuses}
+		default:
+			y.held[want.User] = want.On
+			r := protocol.Restrained{User: want.User, On: want.On}
+			if want.On && y.until > 0 {
+				r.Until = y.now.Add(y.until)
+			}
+			ans.Result = r
+		}
+	}
+	return ans
+}
+
+func (y *yard) admit(body protocol.Body) {
+	y.t.Helper()
+	y.next++
+	y.step(bot.Admitted{Batch: &bot.Batch{Network: "discord", Events: []protocol.Event{{
+		Room: lobby, ID: protocol.EventID(fmt.Sprint("e", y.next)), Sender: cem, Time: y.now, Body: body,
+	}}}})
+}
+
+func (y *yard) join(user protocol.UserID) {
+	y.t.Helper()
+	y.admit(protocol.MemberChange{User: user, Membership: protocol.Joined, Name: strings.ToUpper(user.Local()[:1]) + user.Local()[1:]})
+}
+
+func (y *yard) order(f func(*store.Tx) error) {
+	y.t.Helper()
+	name := fmt.Sprint("order ", y.next)
+	y.orders[name] = f
+	y.admit(protocol.Message{Text: name})
+}
+
+func (y *yard) challenge(user protocol.UserID) {
+	y.t.Helper()
+	y.order(func(tx *store.Tx) error { return y.challenges.Challenge(tx, user, 1, 0) })
+}
+
+func (y *yard) restore(user protocol.UserID) {
+	y.t.Helper()
+	y.order(func(tx *store.Tx) error { return y.challenges.Restore(tx, user, 2) })
+}
+
+func (y *yard) wait(d time.Duration) {
+	y.t.Helper()
+	for end := y.now.Add(d); y.now.Before(end); {
+		y.now = y.now.Add(d / 200)
+		y.step()
+	}
+}
+
+// expect checks what was asked of the network since the last call.
+func (y *yard) expect(want ...string) {
+	y.t.Helper()
+	if !slices.Equal(y.asked, want) {
+		y.t.Fatalf("asked %q, not %q", y.asked, want)
+	}
+	y.asked = nil
+}
+
+func (y *yard) crash() {
+	y.t.Helper()
+	y.close()
+	y.open()
+}
+
+// rows returns how many rows there are.
+func (y *yard) rows() (n int) {
+	if err := y.store.View(func(tx *store.Tx) error {
+		for range tx.Range(store.ScopedBucket("enforce"), "", "") {
+			n++
+		}
+		for range tx.Range(store.ScopedBucket("enforce-asks"), "", "") {
+			n++
+		}
+		return nil
+	}); err != nil {
+		y.t.Fatal(err)
+	}
+	return n
+}
+
+func TestHeldBackAndLetGo(t *testing.T) {
+	y := newYard(t, "discord")
+	y.challenge(ben)
+	y.expect("ben true")
+	y.admit(protocol.MemberChange{User: ben, Membership: protocol.Left})
+	y.join(ben) // comes back, which is no way out
+	y.expect("ben true")
+	y.admit(protocol.MemberChange{User: ben, Membership: protocol.Joined, Profile: true, Name: "Benjamin"})
+	y.join(cem)
+	y.expect()
+	y.restore(ben)
+	y.expect("ben false")
+	if y.rows() != 0 {
+		t.Errorf("%d rows are left", y.rows())
+	}
+	y.wait(48 * time.Hour)
+	y.expect()
+}
+
+func TestOffByDefault(t *testing.T) {
+	y := newYard(t)
+	y.challenge(ben)
+	y.admit(protocol.MemberChange{User: ben, Membership: protocol.Left})
+	y.join(ben)
+	y.wait(48 * time.Hour)
+	y.restore(ben)
+	y.expect()
+	if y.rows() != 0 {
+		t.Errorf("%d rows are left", y.rows())
+	}
+}
+
+// TestSwitchedOnAndOff: who was challenged before it was switched on is held back from then on, and whoever is held back
+// when it is switched off is let go.
+func TestSwitchedOnAndOff(t *testing.T) {
+	y := newYard(t)
+	y.challenge(ben)
+	y.networks = []protocol.Network{"discord"}
+	y.crash()
+	y.wait(time.Minute)
+	y.expect("ben true")
+	y.networks = nil
+	y.crash()
+	y.restore(ben)
+	y.expect("ben false")
+}
+
+func TestItEndsByItself(t *testing.T) {
+	y := newYard(t, "discord")
+	y.until = 28 * 24 * time.Hour
+	y.challenge(ben)
+	y.expect("ben true")
+	y.wait(26 * 24 * time.Hour)
+	y.expect()
+	y.wait(2 * 24 * time.Hour)
+	y.expect("ben true")
+	y.wait(27 * 24 * time.Hour)
+	y.expect("ben true")
+}
+
+func TestRefused(t *testing.T) {
+	for refusal, says := range map[protocol.Refusal]string{
+		protocol.RefusedPower:     "Ben is challenged and cannot use my features here, which stays so. But I cannot hold them back in this room otherwise: I lack the permission",
+		protocol.RefusedOutranked: "they stand as high in it as I do",
+		protocol.RefusedSetting:   "what my configuration names for that does not exist here",
+	} {
+		y := newYard(t, "discord")
+		y.refuses = refusal
+		y.challenge(ben)
+		y.expect("ben true")
+		if len(y.said) != 1 || !strings.Contains(y.said[0], says) {
+			t.Fatalf("%s: said %q", refusal, y.said)
+		}
+		y.wait(7 * time.Hour)
+		y.expect("ben true") // tried again, and not said again
+		y.refuses = ""
+		y.admit(protocol.RoomChange{Changes: []protocol.Change{protocol.PowersChanged{Moderators: []protocol.UserID{self}}}})
+		y.wait(time.Minute)
+		y.expect("ben true")
+		y.refuses = refusal
+		y.restore(ben)
+		y.expect("ben false")
+		if len(y.said) != 2 || !strings.Contains(y.said[1], "Ben is restored. But I cannot lift what holds them back") {
+			t.Fatalf("%s: said %q", refusal, y.said)
+		}
+		y.refuses = ""
+		y.wait(7 * time.Hour)
+		y.expect("ben false")
+		if y.rows() != 0 {
+			t.Errorf("%d rows are left", y.rows())
+		}
+	}
+}
+
+// TestAbsent: who is not there is looked at when they come back.
+func TestAbsent(t *testing.T) {
+	y := newYard(t, "discord")
+	y.admit(protocol.MemberChange{User: ben, Membership: protocol.Left})
+	y.refuses = protocol.RefusedAbsent
+	y.challenge(ben)
+	y.wait(24 * time.Hour)
+	y.expect("ben true")
+	y.refuses = ""
+	y.join(ben)
+	y.expect("ben true")
+	y.admit(protocol.MemberChange{User: ben, Membership: protocol.Left})
+	y.refuses = protocol.RefusedAbsent
+	y.restore(ben)
+	y.expect("ben false")
+	y.refuses = ""
+	y.join(ben) // and what they left with is lifted
+	y.expect("ben false")
+	if y.rows() != 0 || len(y.said) > 0 {
+		t.Errorf("%d rows are left, and %q was said", y.rows(), y.said)
+	}
+}
+
+// TestOffForTheNetwork: an adapter that says that it is switched off is not asked again.
+func TestOffForTheNetwork(t *testing.T) {
+	y := newYard(t, "discord")
+	y.refuses = protocol.RefusedOff
+	y.challenge(ben)
+	y.wait(24 * time.Hour)
+	y.expect("ben true")
+	if y.rows() != 0 || len(y.said) > 0 {
+		t.Errorf("%d rows are left, and %q was said", y.rows(), y.said)
+	}
+}
+
+// TestFaults: what fails is asked again, later each time, and what is wanted by then.
+func TestFaults(t *testing.T) {
+	y := newYard(t, "discord")
+	y.fails = true
+	y.challenge(ben)
+	y.wait(10 * time.Minute)
+	if n := len(y.asked); n < 3 || n > 5 {
+		t.Fatalf("asked %d times: %q", n, y.asked)
+	}
+	y.asked = nil
+	y.fails = false
+	y.wait(time.Hour)
+	y.expect("ben true")
+	y.fails = true
+	y.restore(ben)
+	y.fails = false
+	y.challenge(ben) // before it was let go: it still is held back
+	y.wait(2 * time.Hour)
+	y.expect("ben false")
+	if !y.held[ben] {
+		t.Error("they were let go")
+	}
+}
+
+// TestOutOfTheRoom: while the bot is out of the room it asks nothing, and when it is back everything that is wanted.
+func TestOutOfTheRoom(t *testing.T) {
+	y := newYard(t, "discord")
+	y.challenge(ben)
+	y.expect("ben true")
+	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
+	y.order2(func(tx *store.Tx) error { return y.challenges.Restore(tx, ben, 2) })
+	y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, cem, 3, 0) })
+	y.wait(time.Hour)
+	y.expect()
+	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
+	y.wait(time.Minute)
+	y.expect("ben false", "cem true")
+}
+
+// order2 does something in the room of which the bot is out.
+func (y *yard) order2(f func(*store.Tx) error) {
+	y.t.Helper()
+	y.now = y.now.Add(time.Second)
+	err := y.store.Commit(y.now, func(c *store.Commit) error {
+		return c.Run(protocol.Scope(lobby), protocol.Ref{Room: lobby, Event: "vote"}, f)
+	})
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	y.step()
+}
+
+// TestForgotten: who was held back when they were forgotten is let go when they are restored.
+func TestForgotten(t *testing.T) {
+	y := newYard(t, "discord")
+	y.challenge(ben)
+	y.challenge(cem)
+	y.refuses = protocol.RefusedPower
+	y.restore(cem)
+	y.asked = nil
+	y.order2(func(tx *store.Tx) error {
+		if _, stays := y.enforce.Forget(tx, ben); stays == nil {
+			t.Error("the bot has forgotten whom to let go")
+		}
+		var lines []string
+		for line := range y.enforce.Export(tx, ben) {
+			lines = append(lines, line.Plain())
+		}
+		if len(lines) != 1 || !strings.Contains(lines[0], "to hold you back while you are challenged.") {
+			t.Errorf("exported %q", lines)
+		}
+		y.bus.Forget(tx, ben, y.challenges.Standing(tx, ben))
+		return nil
+	})
+	y.refuses = ""
+	y.restore(ben)
+	y.expect("ben false")
+}
+
+// TestManyInSlices: all in a room are looked at, however many they are.
+func TestManyInSlices(t *testing.T) {
+	y := newYard(t)
+	for i := range 150 {
+		user := protocol.UserID(fmt.Sprintf("discord:p%03d", i))
+		y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, user, 1, 0) })
+	}
+	y.networks = []protocol.Network{"discord"}
+	y.crash()
+	y.wait(time.Minute)
+	if len(y.asked) != 150 {
+		t.Errorf("asked for %d", len(y.asked))
+	}
+}

@@ -1,0 +1,281 @@
+package enforce
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"moot/outbox"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// Sanctions knows who is challenged.
+type Sanctions interface {
+	// Challenged tells whether the person is challenged in the room.
+	Challenged(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool)
+	// In goes through those who are challenged in the room, but for those who were forgotten, in an order of its own.
+	In(tx *store.Tx, room protocol.RoomID) iter.Seq[protocol.UserID]
+	// Rooms goes through the rooms in which anybody is challenged, in order.
+	Rooms(tx *store.Tx) iter.Seq[protocol.RoomID]
+}
+
+// Config says where it is enforced that somebody is challenged.
+type Config struct {
+	Sanctions Sanctions
+	// Networks are those on which it is switched on. Nil means none.
+	Networks []protocol.Network
+	// Channel returns where something is announced in a room; nil means in the room itself.
+	Channel func(tx *store.Tx, room protocol.RoomID) protocol.PlaceID
+}
+
+// Feature enforces challenges. It keeps nothing but what is in the store, and is used as the loop uses a feature.
+type Feature struct{ Config }
+
+// Outcome is what was made of an event. The zero value means that it had nothing to do with enforcement.
+type Outcome struct {
+	Disposition store.Disposition
+	Reason      string
+}
+
+// New returns the feature.
+func New(c Config) (*Feature, error) {
+	if c.Sanctions == nil {
+		return nil, errors.New("enforce: it needs to know who is challenged")
+	}
+	if c.Channel == nil {
+		c.Channel = func(*store.Tx, protocol.RoomID) protocol.PlaceID { return "" }
+	}
+	return &Feature{c}, nil
+}
+
+const (
+	timerOne  = "enforce.one/"
+	timerRoom = "enforce.room"
+
+	settle     = 10 * time.Second // after the bot has come into a room
+	firstRetry = time.Minute      // after a fault, then twice as long each time
+	lastRetry  = time.Hour
+	ruleRetry  = 6 * time.Hour // after a refusal
+	askExpiry  = time.Hour
+	slice      = 64
+)
+
+// row is what was asked of the network about somebody, and what came of it.
+type row struct {
+	On      bool             `json:",omitempty"` // whether the network holds them back, as far as it has said
+	Again   time.Time        `json:",omitzero"`  // when it is to be asked once more, because it ends that by itself
+	Ask     protocol.Key     `json:",omitempty"` // that is under way
+	Want    bool             `json:",omitempty"` // what it asks for
+	Refused protocol.Refusal `json:",omitempty"` // the last answer, if it was one
+	Noted   protocol.Refusal `json:",omitempty"` // what the room was told
+	Fails   int              `json:",omitempty"` // faults in a row
+}
+
+var (
+	table = store.ScopedBucket("enforce")
+	asks  = store.ScopedBucket("enforce-asks")
+)
+
+func get(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (r row, ok bool) {
+	data := tx.Get(table, store.Key(room, string(user)))
+	return r, data != nil && json.Unmarshal(data, &r) == nil
+}
+
+func put(tx *store.Tx, room protocol.RoomID, user protocol.UserID, r row) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // strings, bools and times of this century can be encoded
+	}
+	tx.Put(table, store.Key(room, string(user)), data)
+}
+
+func (f *Feature) on(room protocol.RoomID) bool { return slices.Contains(f.Networks, room.Network()) }
+
+// Changed is called in the scope of a room, in the transaction in which somebody there was challenged or restored; zero
+// stands for somebody who was forgotten. Nothing happens before the next transaction.
+func (f *Feature) Changed(tx *store.Tx, user protocol.UserID) {
+	room := protocol.RoomID(tx.Scope())
+	_, known := get(tx, room, user)
+	switch {
+	case user == "":
+		tx.SetTimer(timerRoom, tx.Now(), nil)
+	case known || f.on(room):
+		tx.SetTimer(timerOne+string(user), tx.Now(), []byte(user))
+	}
+}
+
+// Handle handles an event in its scope.
+func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+	switch b := ev.Body.(type) {
+	case protocol.Answer:
+		return f.answered(tx, ev.Room, b)
+	case protocol.MemberChange:
+		f.memberChange(tx, ev, b)
+	case protocol.RoomChange:
+		for _, c := range b.Changes {
+			if _, ok := c.(protocol.PowersChanged); ok && f.anyRefused(tx, ev.Room) {
+				tx.SetTimer(timerRoom, tx.Now().Add(settle), nil)
+			}
+		}
+	}
+	return Outcome{}, nil
+}
+
+func (f *Feature) memberChange(tx *store.Tx, ev protocol.Event, c protocol.MemberChange) {
+	switch r, known := get(tx, ev.Room, c.User); {
+	case ev.Private || c.Profile || c.Membership != protocol.Joined:
+	case c.Self && (f.on(ev.Room) || f.any(tx, ev.Room)):
+		tx.SetTimer(timerRoom, tx.Now().Add(settle), nil)
+	case known:
+		if _, is := f.Sanctions.Challenged(tx, ev.Room, c.User); is {
+			r.On = false // what the network did may have ended when they left
+			put(tx, ev.Room, c.User, r)
+		}
+		f.look(tx, c.User, tx.Now())
+	case f.on(ev.Room):
+		if _, is := f.Sanctions.Challenged(tx, ev.Room, c.User); is {
+			f.look(tx, c.User, tx.Now())
+		}
+	}
+}
+
+func (f *Feature) look(tx *store.Tx, user protocol.UserID, at time.Time) {
+	tx.SetTimer(timerOne+string(user), at, []byte(user))
+}
+
+// Told handles what another scope tells this one: nothing.
+func (f *Feature) Told(*store.Tx, protocol.Internal) (bool, error) { return false, nil }
+
+// Timed handles a timer of the scope, and returns false where it was not set here.
+func (f *Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
+	room := protocol.RoomID(tx.Scope())
+	switch {
+	case t.Name == timerRoom:
+		return true, f.lookAtAll(tx, room, protocol.UserID(t.Data))
+	case strings.HasPrefix(t.Name, timerOne):
+		return true, f.bringAbout(tx, room, protocol.UserID(t.Data))
+	}
+	return false, nil
+}
+
+// Online says whether a network can be reached. What is wanted of it is then looked at: it may have been switched on since,
+// or have changed things behind the bot's back.
+func (f *Feature) Online(c *store.Commit, network protocol.Network, up bool) error {
+	if !up || !slices.Contains(f.Networks, network) {
+		return nil
+	}
+	var errs []error
+	for room := range f.Sanctions.Rooms(c.Read()) {
+		if room.Network() != network {
+			continue
+		}
+		cause := protocol.Ref{Room: room, Event: protocol.EventID(fmt.Sprintf("enforce/online/%d", c.Now().UnixNano()))}
+		errs = append(errs, c.Run(protocol.Scope(room), cause, func(tx *store.Tx) error {
+			tx.SetTimer(timerRoom, tx.Now().Add(settle), nil)
+			return nil
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+// lookAtAll looks at all in a room who are challenged, and at all of whom something was asked, in slices.
+func (f *Feature) lookAtAll(tx *store.Tx, room protocol.RoomID, from protocol.UserID) error {
+	var users []protocol.UserID
+	prefix := store.Key(room, "")
+	for k := range tx.Prefix(table, prefix) {
+		users = append(users, protocol.UserID(k[len(prefix):]))
+	}
+	if f.on(room) {
+		users = slices.AppendSeq(users, f.Sanctions.In(tx, room))
+	}
+	slices.Sort(users)
+	n := 0
+	for _, user := range slices.Compact(users) {
+		if user < from {
+			continue
+		}
+		if n++; n > slice {
+			tx.SetTimer(timerRoom, tx.Now(), []byte(user))
+			return nil
+		}
+		if err := f.bringAbout(tx, room, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bringAbout asks the network for what is wanted about somebody, unless it is so already or being asked for.
+func (f *Feature) bringAbout(tx *store.Tx, room protocol.RoomID, user protocol.UserID) error {
+	r, known := get(tx, room, user)
+	_, challenged := f.Sanctions.Challenged(tx, room, user)
+	want := challenged && f.on(room)
+	info, _ := rooms.Get(tx, room)
+	switch {
+	case r.Ask != "":
+		return nil // its answer leads here again
+	case !want && !r.On:
+		if known {
+			forget(tx, room, user)
+		}
+		return nil
+	case !info.Joined():
+		return nil // the bot's return leads here again
+	case want && r.On && r.Again.IsZero():
+		return nil
+	case want && r.On && tx.Now().Before(r.Again):
+		f.look(tx, user, r.Again)
+		return nil
+	}
+	reason := "restored"
+	if want {
+		reason = "challenged"
+	}
+	key, err := outbox.Ask(tx, protocol.Ask{
+		Room: room, Expires: tx.Now().Add(askExpiry), Want: protocol.AskRestrain{User: user, On: want, Reason: reason + " by the room"},
+	})
+	if err != nil {
+		return err
+	}
+	r.Ask, r.Want = key, want
+	put(tx, room, user, r)
+	tx.Put(asks, store.Key(room, string(key)), []byte(user))
+	return nil
+}
+
+// again returns when something that ends by itself is to be asked for once more: a day before, or when three quarters are
+// over. It is zero where it does not end.
+func again(until, now time.Time) time.Time {
+	if until.IsZero() {
+		return until
+	}
+	return until.Add(-min(24*time.Hour, max(until.Sub(now), 0)/4))
+}
+
+func forget(tx *store.Tx, room protocol.RoomID, user protocol.UserID) {
+	tx.Delete(table, store.Key(room, string(user)))
+	tx.StopTimer(timerOne + string(user))
+}
+
+func (f *Feature) any(tx *store.Tx, room protocol.RoomID) bool {
+	for range tx.Prefix(table, store.Key(room, "")) {
+		return true
+	}
+	return false
+}
+
+func (f *Feature) anyRefused(tx *store.Tx, room protocol.RoomID) bool {
+	for _, data := range tx.Prefix(table, store.Key(room, "")) {
+		var r row
+		if json.Unmarshal(data, &r) == nil && r.Refused != "" {
+			return true
+		}
+	}
+	return false
+}
