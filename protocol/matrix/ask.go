@@ -54,35 +54,48 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 	return nil, final("Matrix does not know how to %s", protocol.KindOf(ask.Want))
 }
 
-// memberList reads who is in a room, and what they may do there.
+// memberList reads who is in a room since when, and what they may do there. It reads the events of the members and not
+// /joined_members, which is shorter and does not say since when; on the first day of the bot in a room that decides who may
+// vote. A rename makes a membership younger than it is: who has joined just now and renamed themselves must not look old.
 func (r *run) memberList(ctx context.Context, room protocol.RoomID) (protocol.Body, error) {
-	var joined struct {
-		Joined map[string]struct {
-			Name word `json:"display_name"`
-		} `json:"joined"`
-	}
 	if err := r.members.wait(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.request(ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "joined_members"}, nil, nil, &joined); err != nil {
+	var resp struct {
+		Chunk []struct {
+			Type    word   `json:"type"`
+			User    word   `json:"state_key"`
+			Stamp   number `json:"origin_server_ts"`
+			Content object `json:"content"`
+		} `json:"chunk"`
+	}
+	path := mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "members"}
+	if err := r.request(ctx, http.MethodGet, path, url.Values{"membership": {"join"}}, nil, &resp); err != nil {
 		return nil, r.failure(ctx, "read the members of "+string(room), room, err)
 	}
 	may, err := r.powers(ctx, room)
 	if err != nil {
 		return nil, err
 	}
-	list := protocol.MemberList{Last: true, Members: make([]protocol.Member, 0, len(joined.Joined))}
-	for u, m := range joined.Joined {
+	list := protocol.MemberList{Last: true, Members: make([]protocol.Member, 0, len(resp.Chunk))}
+	for _, m := range resp.Chunk {
+		content, _ := memberOf(m.Content)
+		if content.Membership != "join" || m.Type != word(event.StateMember.Type) {
+			continue
+		}
+		u := string(m.User)
 		if !isUser(u) {
 			r.log.Warn("a member of a room has an id that cannot be used", "room", room, "user", protocol.Shorten(u, 100))
 			continue
 		}
 		user, self := userID(id.UserID(u)), u == string(r.self)
-		name := string(m.Name)
+		name := string(content.Name)
 		if protocol.OneLine(name) == "" {
 			name = user.Local()
 		}
-		list.Members = append(list.Members, protocol.Member{User: user, Name: name, Bot: self, Self: self, Power: may.of(u)})
+		list.Members = append(list.Members, protocol.Member{
+			User: user, Name: name, Bot: self, Self: self, Power: may.of(u), Since: m.Stamp.time(),
+		})
 	}
 	return list, nil
 }

@@ -211,7 +211,7 @@ func (h *harness) Call(in protocol.RoomID, by protocol.UserID, on bool) {
 func (h *harness) FailMembers(on bool) {
 	h.Heal()
 	if on {
-		h.Break("/joined_members", -1, matrixtest.Refusal(http.StatusInternalServerError, "M_UNKNOWN"))
+		h.Break("/members", -1, matrixtest.Refusal(http.StatusInternalServerError, "M_UNKNOWN"))
 	}
 }
 

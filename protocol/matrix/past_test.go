@@ -29,6 +29,11 @@ func TestTheFirstSyncIsHistory(t *testing.T) {
 	if got := w.members(w.town); !slices.Equal(got, []string{w.ann + "*", w.ben, w.bot}) {
 		t.Errorf("the members are %q", got)
 	}
+	w.view(func(tx *store.Tx) {
+		if m, _ := rooms.Lookup(tx, w.Room(), mx(w.ben)); m.Since.IsZero() {
+			t.Errorf("it is not known since when ben is there")
+		}
+	})
 	if info := w.info(w.town); info.Name != "Town" || info.Members != rooms.Known || info.Private {
 		t.Errorf("the room is recorded as %+v", info)
 	}

@@ -172,12 +172,15 @@ func (ev *rawEvent) before() object {
 }
 
 // time returns when the server of the sender says that it happened; zero where it says nothing that can be.
-func (ev *rawEvent) time() time.Time {
+func (ev *rawEvent) time() time.Time { return ev.Stamp.time() }
+
+// time returns the time of a stamp; zero where it is none.
+func (n number) time() time.Time {
 	const last = 253402300799000 // the end of the year 9999, beyond which no time can be written down
-	if !ev.Stamp.given || ev.Stamp.value <= 0 || ev.Stamp.value > last {
+	if !n.given || n.value <= 0 || n.value > last {
 		return time.Time{}
 	}
-	return time.UnixMilli(ev.Stamp.value).UTC()
+	return time.UnixMilli(n.value).UTC()
 }
 
 // event makes the event of mautrix that encryption works with, its content parsed. The error is that of the content.
