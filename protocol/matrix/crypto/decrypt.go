@@ -80,8 +80,13 @@ func (m *Machine) sender(ctx context.Context, ev, opened *event.Event) error {
 	default:
 		return nil
 	}
-	// A device that is new is asked for once more.
-	device, err := m.olm.GetOrFetchDeviceByKey(ctx, ev.Sender, session.SenderKey)
+	return m.madeKnown(ctx, ev.Sender, session)
+}
+
+// madeKnown asks the server for the device of a session that is not known yet.
+func (m *Machine) madeKnown(ctx context.Context, sender id.UserID, session *mcrypto.InboundGroupSession) error {
+	lists, err := m.olm.FetchKeys(ctx, []id.UserID{sender}, true)
+	devices, told := lists[sender]
 	switch {
 	case m.store.watch.check(err) != err:
 		return m.store.watch.check(err)
@@ -89,10 +94,17 @@ func (m *Machine) sender(ctx context.Context, ev, opened *event.Event) error {
 		return ctx.Err()
 	case err != nil:
 		return fmt.Errorf("%w: the devices of its sender could not be asked for: %w", ErrNoKey, err)
-	case device == nil:
-		return errors.New("its sender has no such device")
-	case device.SigningKey != session.SigningKey:
-		return errors.New("the device that sealed it has other keys than its owner made known")
+	case !told:
+		return fmt.Errorf("%w: the server of its sender does not tell their devices", ErrNoKey)
 	}
-	return nil
+	for _, d := range devices {
+		switch {
+		case d.IdentityKey != session.SenderKey:
+		case d.SigningKey != session.SigningKey:
+			return errors.New("the device that sealed it has other keys than its owner made known")
+		default:
+			return nil
+		}
+	}
+	return errors.New("its sender has no such device")
 }

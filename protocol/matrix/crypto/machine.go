@@ -12,7 +12,6 @@ import (
 	"go.mau.fi/util/exsync"
 	"maunium.net/go/mautrix"
 	mcrypto "maunium.net/go/mautrix/crypto"
-	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
 
@@ -30,11 +29,12 @@ type Machine struct {
 	rooms   *exsync.KeyedMutex[id.RoomID] // one session is made and shared at a time in a room
 	keys    int                           // new ones of this Receive; owned by its goroutine
 	refresh refresh
-	strange strange
+	known   bool // whether the olm message at hand could be read, now or before; guarded by olmMu
+	mending mending
 
-	requests chan keyRequest // from other devices, for keys
-	stop     context.CancelFunc
-	work     sync.WaitGroup
+	jobs chan func(context.Context) error // for the worker
+	stop context.CancelFunc
+	work sync.WaitGroup
 }
 
 // Connect makes the keys ready for use by the client: it uploads what the server lacks, and lets the account vouch for the
@@ -43,7 +43,7 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 	if err := s.own(ctx, Owner{client.UserID, client.DeviceID}); err != nil {
 		return nil, err
 	}
-	m := &Machine{store: s, client: client, c: c, rooms: exsync.NewKeyedMutex[id.RoomID](), requests: make(chan keyRequest, maxRequests)}
+	m := &Machine{store: s, client: client, c: c, rooms: exsync.NewKeyedMutex[id.RoomID](), jobs: make(chan func(context.Context) error, maxJobs)}
 	m.olm = mcrypto.NewOlmMachine(client, newLog(s.c.Log), guarded{s.keys, m}, state{m})
 	m.olm.DisableRatchetTracking = true    // nothing here deletes keys once they are used
 	m.olm.DisableDecryptKeyFetching = true // it would ask the server within a transaction; see sender
@@ -64,7 +64,7 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 			return nil, err
 		}
 	}
-	m.work.Go(func() { m.answer(background) })
+	m.work.Go(func() { m.worker(background) })
 	return m, nil
 }
 
@@ -83,11 +83,22 @@ type guarded struct {
 }
 
 // GetNewestSessionCreationTS is asked in a goroutine of its own, before the library sends a device something to begin a new
-// olm session with, where the old one has failed. It would do so outside of olmMu; so it is done here, and the answer
-// is that there is nothing to do any more.
-func (g guarded) GetNewestSessionCreationTS(ctx context.Context, key id.SenderKey) (time.Time, error) {
-	g.m.mend(ctx, key)
+// olm session with. It would do so outside of olmMu; so the answer is that there is no need. See mend.
+func (g guarded) GetNewestSessionCreationTS(context.Context, id.SenderKey) (time.Time, error) {
 	return time.Now(), nil
+}
+
+// GetOlmHash notes that an olm message was read before.
+func (g guarded) GetOlmHash(ctx context.Context, hash [32]byte) (time.Time, error) {
+	at, err := g.SQLCryptoStore.GetOlmHash(ctx, hash)
+	g.m.known = g.m.known || !at.IsZero()
+	return at, err
+}
+
+// PutOlmHash notes that an olm message was read.
+func (g guarded) PutOlmHash(ctx context.Context, hash [32]byte, at time.Time) error {
+	g.m.known = true
+	return g.SQLCryptoStore.PutOlmHash(ctx, hash, at)
 }
 
 // HasSession tells whether there is an olm session with a device. That of the library goes on to say so after the last one
@@ -99,24 +110,28 @@ func (g guarded) HasSession(ctx context.Context, key id.SenderKey) bool {
 
 var _ mcrypto.Store = guarded{}
 
-// keyRequest is the wish of a device for a key.
-type keyRequest struct {
-	sender  id.UserID
-	content *event.RoomKeyRequestEventContent
+// maxJobs is how many jobs wait for the worker; further ones are not done.
+const maxJobs = 64
+
+// later lets the worker do something, unless it has too much to do.
+func (m *Machine) later(job func(context.Context) error) {
+	select {
+	case m.jobs <- job:
+	default:
+	}
 }
 
-// maxRequests is how many of them wait; further ones are not answered.
-const maxRequests = 64
-
-// answer gives keys to devices that ask for them and should have them already.
-func (m *Machine) answer(ctx context.Context) {
+// worker does what other devices want: they wait for it, and nobody else does.
+func (m *Machine) worker(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case r := <-m.requests:
+		case job := <-m.jobs:
 			m.olmMu.Lock()
-			_ = protect(func() error { m.olm.HandleRoomKeyRequest(ctx, r.sender, r.content); return nil })
+			if err := protect(func() error { return job(ctx) }); err != nil {
+				m.store.c.Log.Debug("a wish of another device could not be met", "network", "matrix", "err", err)
+			}
 			m.olmMu.Unlock()
 		}
 	}

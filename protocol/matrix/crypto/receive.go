@@ -53,10 +53,10 @@ func (m *Machine) toDevice(ctx context.Context, ev *event.Event) error {
 	case *event.RoomKeyWithheldEventContent:
 		m.olm.HandleRoomKeyWithheld(ctx, content)
 	case *event.RoomKeyRequestEventContent:
-		select {
-		case m.requests <- keyRequest{ev.Sender, content}:
-		default:
-		}
+		m.later(func(ctx context.Context) error {
+			m.olm.HandleRoomKeyRequest(ctx, ev.Sender, content)
+			return nil
+		})
 	}
 	return m.store.watch.check(ctx.Err())
 }
@@ -65,9 +65,12 @@ func (m *Machine) toDevice(ctx context.Context, ev *event.Event) error {
 func (m *Machine) encrypted(ctx context.Context, ev *event.Event, content *event.EncryptedEventContent) error {
 	m.olmMu.Lock()
 	defer m.olmMu.Unlock()
-	m.strange.note(ev.Sender, content.SenderKey)
+	m.known = false
 	err := m.store.keys.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
-		return protect(func() error { m.olm.HandleEncryptedEvent(ctx, ev); return nil })
+		err := protect(func() error { m.olm.HandleEncryptedEvent(ctx, ev); return nil })
+		// The library goes on where a write has failed. What was written before it must not stay: the event would be
+		// known when it comes again, and what it brings lost.
+		return m.store.watch.check(err)
 	})
 	if err := m.store.watch.check(nil); err != nil {
 		return err
@@ -77,6 +80,9 @@ func (m *Machine) encrypted(ctx context.Context, ev *event.Event, content *event
 	}
 	if err != nil {
 		m.store.c.Log.Warn("an event from another device could not be taken", "network", "matrix", "user", ev.Sender, "err", err)
+	}
+	if _, ours := content.OlmCiphertext[m.olm.OwnIdentity().IdentityKey]; ours && !m.known {
+		m.later(func(ctx context.Context) error { return m.mend(ctx, claim{ev.Sender, content.SenderKey}) })
 	}
 	return nil
 }

@@ -87,6 +87,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		}
 		return nil, &account.Fault{What: fmt.Sprintf("%s cannot be used: %v", path, err), Do: "see that it can be written; if it is damaged, " + restore, Err: err}
 	}
+	s.db.Log = s.watch // of which the logger of a child is none (dbutil, Database.Child)
 	return s, nil
 }
 
@@ -126,7 +127,7 @@ func (s *Store) begin(ctx context.Context) error {
 		return err
 	}
 	s.owner = Owner{id.UserID(user), id.DeviceID(device)}
-	s.keys = mcrypto.NewSQLCryptoStore(s.db, s.watch, "", s.owner.Device, s.c.Secret)
+	s.keys = mcrypto.NewSQLCryptoStore(s.db, nil, "", s.owner.Device, s.c.Secret)
 	if err := s.keys.DB.Upgrade(ctx); err != nil {
 		return err
 	}

@@ -1,0 +1,192 @@
+//go:build goolm
+
+package crypto
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"moot/protocol"
+	"moot/protocol/matrix/account"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	bot   id.UserID = "@moot:example.org"
+	alice id.UserID = "@alice:example.org"
+	eve   id.UserID = "@eve:example.org"
+	lobby id.RoomID = "!lobby:example.org"
+)
+
+// device is a device with its keys, and the pair id that its other database would have.
+type device struct {
+	t       *testing.T
+	f       *fake
+	dir     string
+	user    id.UserID
+	id      id.DeviceID
+	pair    string
+	c       ConnectConfig
+	store   *Store
+	machine *Machine
+	log     *logged
+	shared  []protocol.RoomID // with everybody
+}
+
+// logged is what was logged, for looking through it.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Shared implements Rooms.
+func (d *device) Shared(protocol.UserID) ([]protocol.RoomID, error) { return d.shared, nil }
+
+// newDevice is a device that is not opened yet.
+func newDevice(f *fake, user id.UserID, name id.DeviceID) *device {
+	d := &device{t: f.t, f: f, dir: f.t.TempDir(), user: user, id: name, log: &logged{}, shared: []protocol.RoomID{"matrix:!lobby:example.org"}}
+	d.c.Rooms = d
+	f.t.Cleanup(d.close)
+	return d
+}
+
+// start is a device that is ready.
+func start(f *fake, user id.UserID, name id.DeviceID) *device {
+	f.t.Helper()
+	d := newDevice(f, user, name)
+	d.start()
+	return d
+}
+
+func (d *device) start() {
+	d.t.Helper()
+	if err := d.open(); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.connect(); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *device) open() (err error) {
+	d.store, err = Open(context.Background(), Config{
+		Folder: d.dir, Pair: d.pair, SetPair: func(p string) error { d.pair = p; return nil }, Secret: []byte("0123456789abcdef"),
+		Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	return err
+}
+
+func (d *device) connect() (err error) {
+	d.machine, err = d.store.Connect(context.Background(), d.f.client(d.user, d.id), d.c)
+	return err
+}
+
+// close closes what is open, as after a crash too: nothing is written by it.
+func (d *device) close() {
+	if d.machine != nil {
+		if err := d.machine.Close(); err != nil {
+			d.t.Error(err)
+		}
+	}
+	if d.store != nil {
+		if err := d.store.Close(); err != nil {
+			d.t.Error(err)
+		}
+	}
+	d.machine, d.store = nil, nil
+}
+
+func (d *device) restart() {
+	d.t.Helper()
+	d.close()
+	d.start()
+}
+
+// receive takes in what waits on the server, and lets the server forget it.
+func (d *device) receive() (keys int) {
+	d.t.Helper()
+	resp, done := d.f.sync(d.user, d.id)
+	keys, err := d.machine.Receive(context.Background(), resp, "")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	done()
+	return keys
+}
+
+// say seals a text for members.
+func (d *device) say(text string, members ...id.UserID) *event.EncryptedEventContent {
+	d.t.Helper()
+	c, err := d.machine.Encrypt(context.Background(), lobby, members, event.EventMessage, map[string]any{"msgtype": "m.text", "body": text})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return c
+}
+
+// read opens an event and returns its text.
+func (d *device) read(ev *event.Event) (string, error) {
+	opened, err := d.machine.Decrypt(context.Background(), ev)
+	if err != nil {
+		return "", err
+	}
+	return opened.Content.AsMessage().Body, nil
+}
+
+// reads checks that an event has a text.
+func (d *device) reads(ev *event.Event, want string) {
+	d.t.Helper()
+	if got, err := d.read(ev); err != nil || got != want {
+		d.t.Errorf("%s reads %q, %v; want %q", d.user, got, err, want)
+	}
+}
+
+func (d *device) recoveryKey() string {
+	d.t.Helper()
+	data, err := os.ReadFile(filepath.Join(d.dir, RecoveryFile))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(bytes.TrimSpace(data))
+}
+
+// exec changes the file behind the back of the program.
+func (d *device) exec(query string) {
+	d.t.Helper()
+	if _, err := d.store.raw.Exec(query); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func wantFault(t *testing.T, err error, want string) {
+	t.Helper()
+	var f *account.Fault
+	if !errors.As(err, &f) {
+		t.Errorf("got %v, want a fault: %s", err, want)
+	} else if f.Error() != want {
+		t.Errorf("got  %s\nwant %s", f.Error(), want)
+	}
+}

@@ -1,0 +1,156 @@
+//go:build goolm
+
+package crypto
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"moot/protocol/matrix/account"
+)
+
+const notAPair = "the keys in matrix-keys.db and moot.db do not belong together: one of the two was lost, or put back alone; " + restore
+
+// copyFiles copies a closed database of keys.
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whichever of the two files is put back or lost alone, it is noticed, and nothing is changed by that.
+func TestThePair(t *testing.T) {
+	f := newFake(t)
+	d := start(f, bot, "BOT")
+	file, backup := filepath.Join(d.dir, File), filepath.Join(t.TempDir(), "backup")
+	d.close()
+	oldPair := d.pair
+	copyFile(t, file, backup)
+	d.start()
+	d.close()
+	newPair, last := d.pair, filepath.Join(t.TempDir(), "last")
+	copyFile(t, file, last)
+	if oldPair == newPair || newPair == "" {
+		t.Fatalf("pair ids %q, %q", oldPair, newPair)
+	}
+
+	d.pair = oldPair
+	wantFault(t, d.open(), notAPair)
+	d.pair = ""
+	wantFault(t, d.open(), notAPair)
+	d.pair = newPair
+	copyFile(t, backup, file)
+	wantFault(t, d.open(), notAPair)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, d.open(), file+" is missing, and the bot has used it; "+restore)
+	if _, err := os.Stat(file); err == nil {
+		t.Error("a refused start made the file anew")
+	}
+	copyFile(t, last, file)
+	d.start()
+	d.close()
+
+	copyFile(t, backup, file) // both, from one backup
+	d.pair = oldPair
+	if err := d.open(); err != nil {
+		t.Errorf("both put back: %v", err)
+	}
+}
+
+// The change of the pair id may end anywhere.
+func TestThePairChangesSafely(t *testing.T) {
+	f := newFake(t)
+	d := newDevice(f, bot, "BOT")
+	gone := errors.New("the power is gone")
+	for range 3 { // the very first change too
+		before := d.pair
+		_, err := Open(t.Context(), Config{Folder: d.dir, Pair: d.pair, Secret: []byte("0123456789abcdef"), SetPair: func(string) error { return gone }})
+		if !errors.Is(err, gone) {
+			t.Fatal(err)
+		}
+		if d.pair != before {
+			t.Fatal("the pair id has changed")
+		}
+		// It is set in the other database, and the process ends before that is noted here.
+		_, err = Open(t.Context(), Config{Folder: d.dir, Pair: d.pair, Secret: []byte("0123456789abcdef"), SetPair: func(p string) error { d.pair = p; return gone }})
+		if !errors.Is(err, gone) {
+			t.Fatal(err)
+		}
+		if err := d.open(); err != nil {
+			t.Fatalf("after a start that was cut short: %v", err)
+		}
+		d.close()
+	}
+}
+
+func TestDamagedFile(t *testing.T) {
+	f := newFake(t)
+	d := start(f, bot, "BOT")
+	d.close()
+	if err := os.WriteFile(filepath.Join(d.dir, File), []byte("this is no database, but it is long enough to look like one to somebody in a hurry"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var fault *account.Fault
+	if err := d.open(); !errors.As(err, &fault) {
+		t.Errorf("a damaged file is %v", err)
+	}
+}
+
+func TestKeysOfAnotherDevice(t *testing.T) {
+	f := newFake(t)
+	d := start(f, bot, "BOT")
+	if got := d.store.Owner(); got != (Owner{bot, "BOT"}) {
+		t.Errorf("the keys are those of %v", got)
+	}
+	d.close()
+	d.id = "OTHER"
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, d.connect(), "the keys in matrix-keys.db are those of @moot:example.org on device BOT, and the bot is logged in as @moot:example.org on device OTHER; log in as before, or run `bot matrix forget` to begin anew on the other device")
+}
+
+func TestDeviceOnTheServer(t *testing.T) {
+	f := newFake(t)
+	d := start(f, bot, "BOT")
+	d.close()
+
+	// The keys are lost and the login is not.
+	other := newDevice(f, bot, "BOT")
+	if err := other.open(); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, other.connect(), "device BOT has keys on the homeserver that are not in matrix-keys.db; put the data folder back from a backup, or make a new login: with a password, run `bot matrix forget`; with an access_token, take that of a new login")
+
+	// The process ended after the upload and before that was noted.
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	d.exec(`UPDATE crypto_account SET shared=0`)
+	if err := d.connect(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(slices.DeleteFunc(slices.Clone(f.log), func(s string) bool { return s != "device" })); n != 1 {
+		t.Errorf("the device was uploaded %d times", n)
+	}
+	d.close()
+
+	// Somebody has deleted the device.
+	f.mu.Lock()
+	delete(f.keys[bot], "BOT")
+	f.mu.Unlock()
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, d.connect(), "the homeserver has lost the keys of device BOT, or somebody has deleted it; run `bot matrix forget` and start the bot again: it then begins on a new device")
+}
