@@ -339,7 +339,7 @@ func TestASessionIsMended(t *testing.T) {
 	}
 	claimed := maps.Clone(f.queue[bot]["BOT"][0]) // eve says that it was her
 	claimed["sender"] = eve
-	f.queue[bot]["BOT"] = append([]map[string]any{claimed}, f.queue[bot]["BOT"]...)
+	sub(f.queue, bot)["BOT"] = append([]map[string]any{claimed}, f.queue[bot]["BOT"]...)
 	f.mu.Unlock()
 	if n := b.receive(); n != 0 {
 		t.Fatalf("%d keys came in a session that is gone", n)
@@ -349,9 +349,11 @@ func TestASessionIsMended(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("no new session was begun")
 	}
-	if len(sub(f.queue, eve)) != 0 {
+	f.mu.Lock()
+	if len(f.queue[eve]) != 0 {
 		t.Error("it was begun with eve")
 	}
+	f.mu.Unlock()
 	a.receive()
 	a.restart()
 	ev := wire(t, 9, alice, lobby, a.say("found", alice, bot))
@@ -400,7 +402,7 @@ func TestHostileEvents(t *testing.T) {
 		map[string]any{"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AAAA", "session_id": "x"},
 	} {
 		for _, kind := range []string{"m.room.encrypted", "m.room_key_request", "m.room_key.withheld", "m.forwarded_room_key", "m.room_key", "m.secret.send", "m.dummy", ""} {
-			f.queue[bot]["BOT"] = append(sub(f.queue, bot)["BOT"], map[string]any{"type": kind, "sender": eve, "content": content})
+			sub(f.queue, bot)["BOT"] = append(f.queue[bot]["BOT"], map[string]any{"type": kind, "sender": eve, "content": content})
 		}
 	}
 	f.mu.Unlock()
