@@ -21,6 +21,7 @@ func (f *Feature) Commands() []*commands.Command {
 			Sub: []*commands.Command{
 				{
 					Name: "challenge", Summary: "opens a vote to challenge somebody, who then cannot use the bot here",
+					OnPerson: "Challenge this person",
 					Detail:   "Who has been a member long enough and took part lately can vote. It takes a quorum, and two thirds of yes and no. The person is told, and can answer.",
 					Examples: []string{"vote challenge @bob has posted the same advertisement all week"},
 					Where:    commands.NeedsRoom,
@@ -31,7 +32,7 @@ func (f *Feature) Commands() []*commands.Command {
 					Run: f.openChallenge,
 				},
 				{
-					Name: "restore", Summary: "opens a vote to restore somebody who is challenged",
+					Name: "restore", Summary: "opens a vote to restore somebody who is challenged", OnPerson: "Restore this person",
 					Detail:   "It takes a quorum, and more yes than no.",
 					Examples: []string{"vote restore @bob has apologised"},
 					Where:    commands.NeedsRoom, Challenged: true,
@@ -115,7 +116,7 @@ func (f *Feature) Commands() []*commands.Command {
 			},
 		},
 		{
-			Name: "history", Summary: "shows the votes about somebody, and when they were challenged and restored",
+			Name: "history", Summary: "shows the votes about somebody, and when they were challenged and restored", OnPerson: "Votes about this person",
 			Where: commands.NeedsRoom, Params: []commands.Param{somebody("whom it is about")}, Run: f.history,
 		},
 	}

@@ -28,6 +28,7 @@ const (
 )
 
 var (
+	errTooSoon  = errors.New("the members of a large guild can be asked for once in 30 seconds")
 	errNoChunks = errors.New("the members stopped coming")
 	errLost     = errors.New("the connection was lost while the members came")
 )
@@ -120,10 +121,10 @@ func (c *chunks) limited(raw json.RawMessage) {
 	if json.Unmarshal(raw, &l) != nil {
 		return
 	}
-	wait := time.Duration(max(l.RetryAfter, 1) * float64(time.Second))
+	wait := time.Duration(min(max(l.RetryAfter, 1), 3600) * float64(time.Second))
 	c.stop(func(nonce string, r *reading) bool {
 		return r.guild == l.Meta.Guild && (l.Meta.Nonce == "" || l.Meta.Nonce == nonce)
-	}, &protocol.SendError{RetryAfter: wait, Err: errors.New("the members were asked for too soon")})
+	}, &protocol.SendError{RetryAfter: wait, Err: errTooSoon})
 }
 
 func (c *chunks) stop(such func(nonce string, r *reading) bool, err error) {
@@ -159,6 +160,10 @@ func (a *Adapter) membersOf(ctx context.Context, guild, nonce string) (protocol.
 	for {
 		select {
 		case <-r.done:
+			var soon *protocol.SendError
+			if errors.As(r.err, &soon) { // an earlier run has asked
+				return a.listMembers(ctx, guild, soon.RetryAfter)
+			}
 			return protocol.MemberList{Last: true, Members: r.members}, r.err
 		case <-r.moved:
 			patience.Reset(chunkPatience)
@@ -189,7 +194,7 @@ func (a *Adapter) listMembers(ctx context.Context, guild string, soon time.Durat
 		case len(page) < 1000:
 			return list, nil
 		case len(list.Members) >= maxListed:
-			return list, &protocol.SendError{RetryAfter: soon, Err: errors.New("the members of a large guild can be asked for once in 30 seconds")}
+			return list, &protocol.SendError{RetryAfter: soon, Err: errTooSoon}
 		}
 	}
 }
