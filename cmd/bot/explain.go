@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,7 +13,11 @@ import (
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/inspect"
+	"moot/protocol"
 	"moot/protocol/console"
+	"moot/protocol/matrix"
+	"moot/protocol/matrix/account"
+	"moot/protocol/matrix/crypto"
 	"moot/store"
 )
 
@@ -33,6 +38,10 @@ func explain(err error) string {
 	var problems config.Problems
 	if errors.As(err, &problems) {
 		return problems.Error()
+	}
+	var fault *account.Fault
+	if errors.As(err, &fault) {
+		return sentence(fault.Error())
 	}
 	at := &placed{file: "the file", folder: "the data folder"}
 	errors.As(err, &at)
@@ -65,6 +74,8 @@ func explain(err error) string {
 		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %v. Put the last backup of the data folder in its place.", at.file, err)
 	case errors.Is(err, store.ErrDamaged):
 		return fmt.Sprintf("%s is damaged, and was not changed: %v. Put the last backup of the data folder in its place.", at.file, err)
+	case errors.Is(err, matrix.ErrBroken):
+		return fmt.Sprintf("The bot stopped because it could not write its keys for Matrix to %s: %s. Nothing is lost: what was not written is delivered again at the next start.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
 	case errors.Is(err, events.ErrArchive):
 		return fmt.Sprintf("The archive of facts in %s does not belong to its database: %v. Put both back from the same backup.", at.folder, err)
 	case errors.Is(err, console.ErrOtherWorld), errors.Is(err, console.ErrNewer), errors.Is(err, console.ErrForeign), errors.Is(err, console.ErrCorrupt):

@@ -1,0 +1,117 @@
+package survey
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"moot/protocol/matrix/account"
+	"moot/protocol/matrix/crypto"
+)
+
+// server is a homeserver that answers what it is told to. Reading only is expected of whoever looks.
+type server struct {
+	*httptest.Server
+	answers map[string]string // by path: the status, a space, the body
+}
+
+const token = "s3cr3t-access-token"
+
+func newServer(t *testing.T) *server {
+	s := &server{answers: map[string]string{
+		"versions":          `200 {"versions": ["v1.11"]}`,
+		"v3/account/whoami": `200 {"user_id": "@moot:example.org", "device_id": "DEV"}`,
+		"v3/devices/DEV":    `200 {"device_id": "DEV", "display_name": "moot"}`,
+		"v3/keys/query":     `200 {"device_keys": {}}`,
+		"v3/joined_rooms":   `200 {"joined_rooms": ["!a:example.org", "!b:example.org"]}`,
+		"v3/rooms/!a:example.org/state/m.room.encryption/": `200 {"algorithm": "m.megolm.v1.aes-sha2"}`,
+		"v3/rooms/!b:example.org/state/m.room.encryption/": `404 {"errcode": "M_NOT_FOUND"}`,
+	}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := strings.TrimPrefix(r.URL.Path, "/_matrix/client/")
+		answer, ok := s.answers[path]
+		if !ok || r.Method != http.MethodGet && path != "v3/keys/query" {
+			t.Errorf("nobody expected %s %s", r.Method, path)
+			answer = `404 {"errcode": "M_UNRECOGNIZED"}`
+		}
+		var status int
+		_, body, _ := strings.Cut(answer, " ")
+		_, _ = fmt.Sscan(answer, &status)
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) config(t *testing.T) account.Config {
+	return account.Config{User: "@moot:example.org", Homeserver: s.URL, Folder: t.TempDir(), AccessToken: func() (string, error) { return token, nil }}
+}
+
+// text writes findings on lines.
+func text(found []Finding) string {
+	var b strings.Builder
+	for _, f := range found {
+		fmt.Fprintf(&b, "%d %s: %s -> %s\n", f.Weight, f.What, f.Text, f.Do)
+	}
+	return b.String()
+}
+
+func TestAccount(t *testing.T) {
+	const dead = `401 {"errcode": "M_UNKNOWN_TOKEN", "error": "no"}`
+	for _, tt := range []struct {
+		name, path, answer string
+		want               []string
+	}{
+		{"all is well", "", "", []string{"0 matrix: logged in at ", "as @moot:example.org, by an access token", "0 device: DEV, called «moot»", "0 joined: the account is in 2 rooms"}},
+		{"dead token", "v3/account/whoami", dead, []string{"2 matrix: the homeserver does not know the access token of the configuration -> make a new one"}},
+		{"no homeserver", "versions", "200 <html>", []string{"2 matrix: ", "is no Matrix homeserver"}},
+		{"down", "versions", "502 bad", []string{"2 matrix: the homeserver cannot be reached: ", "see whether it runs"}},
+		{"device is gone", "v3/devices/DEV", `404 {"errcode": "M_NOT_FOUND", "error": "no"}`, []string{"2 device: the homeserver does not know device DEV -> run `bot matrix forget`"}},
+		{"ends in the middle", "v3/joined_rooms", dead, []string{"0 device: ", "2 matrix: the homeserver does not know the login of the bot any more"}},
+		{"breaks in the middle", "v3/keys/query", "500 x", []string{"0 device: ", "2 matrix: the homeserver does not answer: "}},
+		{"an identity that does not vouch", "v3/keys/query", `200 {"device_keys": {"@moot:example.org": {"DEV": {"user_id": "@moot:example.org", "device_id": "DEV", "keys": {"ed25519:DEV": "a"}}}},
+			"master_keys": {"@moot:example.org": {"keys": {"ed25519:m": "m"}}}, "self_signing_keys": {"@moot:example.org": {"keys": {"ed25519:s": "s"}}}}`,
+			[]string{"1 identity: the account does not vouch for the device", "recovery_key in [matrix]", "reset-identity"}},
+		{"no identity", "v3/keys/query", `200 {"device_keys": {"@moot:example.org": {"DEV": {"keys": {"ed25519:DEV": "a"}}}}}`, []string{"1 identity: the account has no identity"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newServer(t)
+			if tt.path != "" {
+				s.answers[tt.path] = tt.answer
+			}
+			c := s.config(t)
+			got := text(Account(t.Context(), c))
+			for _, want := range tt.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("%q is missing:\n%s", want, got)
+				}
+			}
+			if strings.Contains(got, token) {
+				t.Errorf("the token is shown:\n%s", got)
+			}
+			if entries, err := os.ReadDir(c.Folder); err != nil || len(entries) > 0 {
+				t.Errorf("looking left %v, %v", entries, err)
+			}
+			if tt.path == "" && !crypto.Able != strings.Contains(got, "2 joined: 1 of the first 2 are encrypted, and this program cannot read there") {
+				t.Errorf("able: %v:\n%s", crypto.Able, got)
+			}
+		})
+	}
+}
+
+func TestNotLoggedIn(t *testing.T) {
+	s := newServer(t)
+	c := s.config(t)
+	c.AccessToken = nil
+	if got := text(Account(t.Context(), c)); !strings.HasPrefix(got, "0 matrix: the homeserver answers, and the bot is not logged in yet -> start it: it shows a link") {
+		t.Error(got)
+	}
+	c.Password = func() (string, error) { t.Error("the password was read"); return "", nil }
+	if got := text(Account(t.Context(), c)); !strings.Contains(got, "it logs in with the password of the configuration, once") {
+		t.Error(got)
+	}
+}
