@@ -87,6 +87,8 @@ func (s *Server) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		s.mu.Lock()
 		s.log = append(s.log, req.Method+" "+req.URL.Path)
+		close(s.asked)
+		s.asked = make(chan struct{})
 		s.mu.Unlock()
 		f := s.takeFault(req)
 		switch {

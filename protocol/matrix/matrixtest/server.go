@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"time"
 )
@@ -27,6 +28,7 @@ type Server struct {
 	polls   map[string]int // the position at which a poll of a user waits
 	polled  chan struct{}  // closed when another one waits
 	typed   chan struct{}  // closed when somebody begins or ends to type
+	asked   chan struct{}  // closed when a request comes
 	accept  bool
 
 	injected map[int]string // events that are given as they are, by position
@@ -84,7 +86,7 @@ type Event struct {
 func New() *Server {
 	s := &Server{
 		now: time.Now(), rooms: map[string]*room{}, byToken: map[string]*user{}, users: map[string]*user{},
-		changed: make(chan struct{}), polled: make(chan struct{}), typed: make(chan struct{}), polls: map[string]int{}, injected: map[int]string{},
+		changed: make(chan struct{}), polled: make(chan struct{}), typed: make(chan struct{}), asked: make(chan struct{}), polls: map[string]int{}, injected: map[int]string{},
 	}
 	s.Server = httptest.NewServer(s.handler())
 	return s
@@ -383,6 +385,28 @@ func (s *Server) Typed(in, who string, on bool, done <-chan struct{}) bool {
 		}
 		select {
 		case <-typed:
+		case <-done:
+			return false
+		}
+	}
+}
+
+// Asked returns when at least n requests have come whose method and path contain match.
+func (s *Server) Asked(match string, n int, done <-chan struct{}) bool {
+	for {
+		s.mu.Lock()
+		found, asked := 0, s.asked
+		for _, r := range s.log {
+			if strings.Contains(r, match) {
+				found++
+			}
+		}
+		s.mu.Unlock()
+		if found >= n {
+			return true
+		}
+		select {
+		case <-asked:
 		case <-done:
 			return false
 		}

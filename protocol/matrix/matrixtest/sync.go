@@ -13,7 +13,10 @@ import (
 
 type filter struct {
 	Room struct {
-		State    struct{ Types []string }
+		State struct {
+			Types []string
+			Lazy  bool `json:"lazy_load_members"`
+		}
 		Timeline struct {
 			Types []string
 			Limit int
@@ -149,9 +152,15 @@ func (r *room) joined(u *user, since int, own []*entry, f filter) map[string]any
 	} else if fresh {
 		start = r.events[len(r.events)-1].pos + 1
 	}
+	speaking := map[any]bool{u.id: true}
+	for _, e := range shown {
+		speaking[e.fields["sender"]] = true
+	}
 	var state []any
 	for _, e := range r.changedBefore(from, start) {
-		if match(f.Room.State.Types, e.kind()) {
+		k, _ := e.key()
+		lazy := fresh && f.Room.State.Lazy && e.kind() == "m.room.member" && !speaking[k]
+		if match(f.Room.State.Types, e.kind()) && !lazy {
 			state = append(state, r.show(e, u))
 		}
 	}
