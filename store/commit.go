@@ -28,6 +28,7 @@ type Commit struct {
 	floor   uint64          // what was recorded before this time is forgotten
 	swept   bool            // whether the journal is to give back what is forgotten
 	merging bool            // whether the journal is to do as much as a commit may
+	moved   bool            // whether it has moved something
 }
 
 // tellRounds is how often scopes may tell each other something in one transaction.
@@ -100,6 +101,9 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	failpoint.Hit(failpoint.CommitAfter)
+	if c.moved {
+		failpoint.Hit(failpoint.JournalAfter)
+	}
 	return nil
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/bits-and-blooms/bloom/v3"
 	"go.etcd.io/bbolt"
+
+	"moot/internal/failpoint"
 )
 
 // journalBucket holds a bucket for each generation of the journal; see doc.go.
@@ -30,6 +32,9 @@ type limits struct {
 	// Least and Most are how many rows a commit moves, where it moves any.
 	Least, Most int
 }
+
+// crashLimits are for programs that are built to die at a failpoint: everything happens within some dozens of events.
+var crashLimits = limits{Table: 12, Chunk: 16, Fan: 3, Closed: 1, Span: time.Hour, Least: 4, Most: 64}
 
 // defaultLimits keep a slice under 50 ms: a row takes about 2 µs.
 var defaultLimits = limits{Table: 1 << 16, Chunk: 1 << 16, Fan: 16, Closed: 4, Span: 7 * 24 * time.Hour, Least: 128, Most: 12_000}
@@ -305,9 +310,13 @@ func (j *journal) work(tx *bbolt.Tx, next *state, c *Commit) error {
 		}
 		if used == 0 { // nothing is to be done
 			j.debt = 0
-			return nil
+			break
 		}
+		c.moved = true
 		units -= used
+	}
+	if c.moved {
+		failpoint.Hit(failpoint.JournalBefore)
 	}
 	return nil
 }

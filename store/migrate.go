@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"go.etcd.io/bbolt"
+
+	"moot/internal/failpoint"
 )
 
 // migration changes a file of one schema version into one of the next.
@@ -141,6 +143,7 @@ func copyRows(db *bbolt.DB, name string, builders map[int64]*builder, l limits) 
 		if err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.MigrateCopied)
 	}
 	return nil
 }

@@ -69,7 +69,9 @@ func Open(c Config) (*Store, error) {
 		c.migrations = migrations
 	}
 	if c.limits == (limits{}) {
-		c.limits = defaultLimits
+		if c.limits = defaultLimits; failpoint.Enabled {
+			c.limits = crashLimits
+		}
 	}
 	s, err := open(c)
 	if err != nil {
@@ -100,6 +102,12 @@ func open(c Config) (*Store, error) {
 		}
 		if db, file, err = openBolt(c.Path, c.LockTimeout, false); err != nil {
 			return nil, err
+		}
+		if same, err := isAt(file, c.Path); err != nil || !same {
+			if err := errors.Join(err, db.Close()); err != nil {
+				return nil, err
+			}
+			return open(c) // Compact has put another one in its place
 		}
 	}
 	db.NoSync = c.Scratch

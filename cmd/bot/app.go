@@ -61,7 +61,7 @@ the terminal, with rooms, people and private conversations, to try everything wi
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageErrorf("%s: %v. `%s --help` shows what there is.", cmd.CommandPath(), err, cmd.CommandPath())
 	})
-	root.AddCommand(runs, a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.verifyCommand(), a.matrixCommand(), versionCommand())
+	root.AddCommand(runs, a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.matrixCommand(), versionCommand())
 	return root
 }
 

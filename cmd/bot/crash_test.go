@@ -135,7 +135,7 @@ func TestCrashMatrix(t *testing.T) {
 }
 
 // elsewhere has the places that other tests strike.
-var elsewhere = map[failpoint.Point]bool{}
+var elsewhere = map[failpoint.Point]bool{failpoint.CompactBefore: true, failpoint.CompactAfter: true} // TestCompactKilled
 
 // strike kills at the first hits of a place, each in a run of its own, and then in every life of one run.
 func (w *crashWorld) strike(t *testing.T, bin string, p failpoint.Point) (kills, starts int) {
@@ -274,6 +274,13 @@ func agedFolder(t *testing.T) string {
 	}
 	err = st.Commit(now, func(c *store.Commit) error {
 		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
+			// What was seen lay in two buckets then.
+			for i := 1; i <= n; i++ {
+				id := fmt.Sprintf("$old%d", i)
+				s := tx.Seen(attic, protocol.EventID(id))
+				tx.Put(store.SharedBucket("seen"), store.Key(attic, id), append([]byte(store.Time(s.Time)), append([]byte{byte(s.Disposition)}, s.Reason...)...))
+				tx.Put(store.SharedBucket("seen-by-time"), store.Key(attic, store.Time(s.Time)), []byte(id))
+			}
 			tx.Put(store.SharedBucket("meta"), "schema", []byte(store.Number(0)))
 			return nil
 		})

@@ -33,6 +33,16 @@ const (
 	MigrateBefore Point = "migrate-before"
 	// MigrateAfter: the transaction of a migration is durable; the next one has not begun.
 	MigrateAfter Point = "migrate-after"
+	// JournalBefore: a slice of a flush or merge of the journal is done in a transaction that is not committed.
+	JournalBefore Point = "journal-before"
+	// JournalAfter: the transaction with such a slice is durable.
+	JournalAfter Point = "journal-after"
+	// MigrateCopied: a slice of what a migration copies is durable; the file is still of the old version.
+	MigrateCopied Point = "migrate-copied"
+	// CompactBefore: a compacted file is whole and durable, but not under its name.
+	CompactBefore Point = "compact-before"
+	// CompactAfter: it is under its name; the folder is not synced.
+	CompactAfter Point = "compact-after"
 	// CreateBefore: a new file of the store is whole, but not under its name.
 	CreateBefore Point = "create-before"
 )
@@ -42,5 +52,6 @@ func All() []Point {
 	return []Point{
 		CommitBefore, CommitAfter, AdmitReturns, AdmitReturned, SendBefore, SendAfter, AskBefore, AskAfter,
 		SweepSeen, SweepSent, ArchivePushed, ArchiveSynced, ArchiveMoved, MigrateBefore, MigrateAfter, CreateBefore,
+		JournalBefore, JournalAfter, MigrateCopied, CompactBefore, CompactAfter,
 	}
 }
