@@ -37,14 +37,11 @@ func TestInvitedByAStranger(t *testing.T) {
 		w.ping(w.Ann, own)
 		where := mal.Create(client.Room{Name: "den", Encrypted: w.Encrypted, Invite: []id.UserID{w.BotID}})
 		dm := w.private(w.Ann)
-		var list string // asked for until the bot has heard of the invitation
-		for i := 0; i < 50 && !strings.Contains(list, string(mal.UserID)); i++ {
-			list = w.Ann.Ask(dm, "invites")
-		}
 		line := `people = ["matrix:` + string(mal.UserID) + `"]`
-		if !strings.Contains(list, line) {
-			w.Fatalf("the list of invitations does not tell how to admit %s:\n%s", mal.UserID, list)
-		}
+		w.until("an invitation, and how to admit it", func() (string, bool) {
+			list := w.Ann.Ask(dm, "invites")
+			return list, strings.Contains(list, line)
+		})
 		if check, _ := w.Bot.Do("check"); !strings.Contains(check, line) {
 			w.Errorf("bot check does not tell how to admit %s:\n%s", mal.UserID, check)
 		}

@@ -125,7 +125,15 @@ func (c *Client) Say(where id.RoomID, text string) id.EventID {
 // Send sends a message.
 func (c *Client) Send(where id.RoomID, content *event.MessageEventContent) id.EventID {
 	c.t.Helper()
-	resp, err := c.SendMessageEvent(c.t.Context(), where, event.EventMessage, content)
+	var body any = content
+	typ := event.EventMessage
+	if encrypted, err := c.state.IsEncrypted(c.t.Context(), where); err != nil || encrypted {
+		c.must("look whether a room is encrypted", err)
+		sealed, err := c.seal(c.t.Context(), where, typ, content)
+		c.must("encrypt", err)
+		body, typ = sealed, event.EventEncrypted
+	}
+	resp, err := c.SendMessageEvent(c.t.Context(), where, typ, body)
 	c.must("send", err)
 	return resp.EventID
 }
@@ -296,4 +304,23 @@ func (c *Client) AwaitNewDevice(of id.UserID, before map[id.DeviceID]bool) {
 		}
 		return false
 	})
+}
+
+// Encrypt makes a room an encrypted one.
+func (c *Client) Encrypt(where id.RoomID) {
+	c.t.Helper()
+	_, err := c.SendStateEvent(c.t.Context(), where, event.StateEncryption, "", &event.EncryptionEventContent{Algorithm: id.AlgorithmMegolmV1})
+	c.must("encrypt a room", err)
+	c.Await("the encryption of "+string(where), func() bool { return c.room(where).encrypted })
+}
+
+// Identity returns the public master key of somebody's cross-signing identity, as the server has it; zero where there is none.
+func (c *Client) Identity(of id.UserID) (master string) {
+	c.t.Helper()
+	resp, err := c.QueryKeys(c.t.Context(), &mautrix.ReqQueryKeys{DeviceKeys: mautrix.DeviceKeysRequest{of: mautrix.DeviceIDList{}}})
+	c.must("ask for keys", err)
+	for _, key := range resp.MasterKeys[of].Keys {
+		master = string(key)
+	}
+	return master
 }

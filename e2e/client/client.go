@@ -4,7 +4,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,6 +36,8 @@ type Client struct {
 
 	// crypto serialises what uses mach: its store in memory hands out maps that it goes on writing. It is taken before mu.
 	crypto sync.Mutex
+
+	patience time.Duration // belongs to the test
 
 	mu      sync.Mutex
 	changed chan struct{} // closed, and replaced, whenever something below changes
@@ -72,11 +73,10 @@ func New(t testing.TB, s *homeserver.Server, name string) *Client {
 	cli.DeviceID = id.DeviceID(account.DeviceID)
 	cli.Client = &http.Client{Transport: w, Timeout: 3 * time.Minute}
 	c := &Client{
-		Client: cli, Account: account, t: t, wire: w, changed: make(chan struct{}), rooms: map[id.RoomID]*room{},
+		Client: cli, Account: account, t: t, wire: w, patience: Patience, changed: make(chan struct{}), rooms: map[id.RoomID]*room{},
 		devices: map[id.UserID]map[id.DeviceID]bool{},
 		state:   mautrix.NewMemoryStateStore().(*mautrix.MemoryStateStore),
 	}
-	cli.StateStore, cli.Crypto = c.state, (*helper)(c)
 	quiet := zerolog.Nop()
 	c.mach = crypto.NewOlmMachine(cli, &quiet, crypto.NewMemoryStore(nil), c.state)
 	ctx := context.Background()
@@ -246,7 +246,7 @@ func (c *Client) room(where id.RoomID) *room {
 // Await waits until the function says yes, which is called whenever something has changed.
 func (c *Client) Await(what string, yes func() bool) {
 	c.t.Helper()
-	deadline := time.NewTimer(Patience)
+	deadline := time.NewTimer(c.patience)
 	defer deadline.Stop()
 	for {
 		c.mu.Lock()
@@ -261,10 +261,13 @@ func (c *Client) Await(what string, yes func() bool) {
 		select {
 		case <-changed:
 		case <-deadline.C:
-			c.t.Fatalf("%s has waited %s in vain for %s\n%s", c.UserID, Patience, what, c.transcript())
+			c.t.Fatalf("%s has waited %s in vain for %s\n%s", c.UserID, c.patience, what, c.transcript())
 		}
 	}
 }
+
+// Patient makes the client wait for times as long as Patience from here on.
+func (c *Client) Patient(times int) { c.patience = time.Duration(times) * Patience }
 
 // transcript writes down what the client has seen.
 func (c *Client) transcript() string {
@@ -322,53 +325,21 @@ func (c *Client) must(what string, err error) {
 	}
 }
 
-// helper lets the library encrypt by itself.
-type helper Client
-
-// Encrypt implements mautrix.CryptoHelper.
-func (h *helper) Encrypt(ctx context.Context, where id.RoomID, typ event.Type, content any) (*event.EncryptedEventContent, error) {
-	h.crypto.Lock()
-	defer h.crypto.Unlock()
-	sealed, err := h.mach.EncryptMegolmEvent(ctx, where, typ, content)
+// seal encrypts content to everybody who is in a room or invited. The library is not given the state of rooms: it would
+// note what it asks for as if it had happened, and so take a join that was faster for an invitation.
+func (c *Client) seal(ctx context.Context, where id.RoomID, typ event.Type, content any) (*event.EncryptedEventContent, error) {
+	c.crypto.Lock()
+	defer c.crypto.Unlock()
+	sealed, err := c.mach.EncryptMegolmEvent(ctx, where, typ, content)
 	if err == nil {
-		return sealed, nil
+		return sealed, nil // the room's session is there and shared
 	}
-	users, uerr := h.state.GetRoomJoinedOrInvitedMembers(ctx, where)
-	if uerr != nil {
-		return nil, uerr
-	}
-	if err := h.mach.ShareGroupSession(ctx, where, users); err != nil {
+	users, err := c.state.GetRoomJoinedOrInvitedMembers(ctx, where)
+	if err != nil {
 		return nil, err
 	}
-	return h.mach.EncryptMegolmEvent(ctx, where, typ, content)
-}
-
-// Decrypt implements mautrix.CryptoHelper.
-func (h *helper) Decrypt(ctx context.Context, ev *event.Event) (*event.Event, error) {
-	return h.mach.DecryptMegolmEvent(ctx, ev)
-}
-
-// EncryptWithStateKey implements mautrix.CryptoHelper.
-func (h *helper) EncryptWithStateKey(ctx context.Context, where id.RoomID, typ event.Type, _ *string, content any) (*event.EncryptedEventContent, error) {
-	return h.Encrypt(ctx, where, typ, content)
-}
-
-// WaitForSession implements mautrix.CryptoHelper.
-func (h *helper) WaitForSession(context.Context, id.RoomID, id.SenderKey, id.SessionID, time.Duration) bool {
-	return false
-}
-
-// RequestSession implements mautrix.CryptoHelper. It asks nobody.
-func (h *helper) RequestSession(context.Context, id.RoomID, id.SenderKey, id.SessionID, id.UserID, id.DeviceID) {
-}
-
-// Init implements mautrix.CryptoHelper.
-func (h *helper) Init(context.Context) error { return nil }
-
-var _ mautrix.CryptoHelper = (*helper)(nil)
-
-// raw returns the content of an event as JSON.
-func (e Event) raw() (m map[string]any) {
-	_ = json.Unmarshal(e.Content.VeryRaw, &m) // it came from a server that has parsed it
-	return m
+	if err := c.mach.ShareGroupSession(ctx, where, users); err != nil {
+		return nil, err
+	}
+	return c.mach.EncryptMegolmEvent(ctx, where, typ, content)
 }

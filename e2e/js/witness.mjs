@@ -53,7 +53,7 @@ function until(what, look) {
 const timeline = (room) => client.getRoom(room)?.getLiveTimeline().getEvents() ?? [];
 
 const find = (room, what, match) =>
-  until(what, () => timeline(room).find((ev) => !ev.isBeingDecrypted() && !ev.isDecryptionFailure() && match(ev)));
+  until(what, () => timeline(room).find((ev) => ev.getType() !== "m.room.encrypted" && !ev.isDecryptionFailure() && match(ev)));
 
 // describe says what an event looks like to somebody who sees it in this client.
 async function describe(ev) {
@@ -98,6 +98,10 @@ const commands = {
     // Sent before the client knows that the room is encrypted, a message would go out in clear.
     if (encrypted) await until("its encryption", () => client.getRoom(room).hasEncryptionStateEvent());
     return room;
+  },
+  async invite({ room, user }) {
+    await client.invite(room, user);
+    return true;
   },
   async member({ room, user, membership }) {
     await until(`${user} to ${membership}`, () => client.getRoom(room)?.getMember(user)?.membership === membership);

@@ -141,6 +141,12 @@ func (w *Witness) Create(r Room) (room string) {
 	return room
 }
 
+// Invite invites somebody.
+func (w *Witness) Invite(room, user string) {
+	w.t.Helper()
+	w.do("invite", map[string]string{"room": room, "user": user}, nil)
+}
+
 // Await waits until somebody has a membership.
 func (w *Witness) Await(room, user, membership string) {
 	w.t.Helper()
