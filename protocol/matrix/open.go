@@ -68,11 +68,23 @@ func sealed(ev *rawEvent, why error) (protocol.Body, error) {
 		Session word `json:"session_id"`
 	}
 	into(ev.Content, &content)
-	kept, err := json.Marshal(ev)
+	kept, err := ev.keep()
 	if err != nil {
 		return nil, fmt.Errorf("keep it until its key comes: %w", err)
 	}
 	return protocol.Sealed{Session: protocol.Shorten(string(content.Session), 100), Content: kept, Reason: protocol.Shorten(why.Error(), 200)}, nil
+}
+
+// keep writes a message as readEvents reads it. What it does not have it leaves out: a null would be read as something.
+func (ev *rawEvent) keep() ([]byte, error) {
+	kept := map[string]any{"event_id": ev.ID, "type": ev.Type, "sender": ev.Sender, "content": ev.Content}
+	if ev.Stamp.given {
+		kept["origin_server_ts"] = ev.Stamp.value
+	}
+	if ev.Unsigned.Transaction != "" {
+		kept["unsigned"] = map[string]any{"transaction_id": ev.Unsigned.Transaction}
+	}
+	return json.Marshal(kept)
 }
 
 // unseal tries again the events whose key had not come, and adds those that can be read now.
