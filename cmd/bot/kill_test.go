@@ -39,6 +39,10 @@ const killTimeout = 30 * time.Second
 type killStage struct {
 	lines [][]protocol.Event
 	sent  int
+	// act does what lines cannot say before they are delivered; nil does nothing. What people then have to have heard in
+	// some message, as it stands, is heard; zero waits for nothing.
+	act   func(*protocoltest.Script)
+	heard string
 }
 
 // killStages are what happens in the network: joins, commands in public and in private, a kick with messages meanwhile, a
@@ -77,7 +81,7 @@ func killStages() []killStage {
 	deliver(say(killDirect, "console:ann", "rooms"))
 	deliver(say(killDirect, "console:ann", "use lobby"))
 	deliver(say(killDirect, "console:ann", "whoami"), say(killGarden, "console:ben", "!moot ping"))
-	before := killStage{lines, 5}
+	before := killStage{lines: lines, sent: 5}
 	lines = nil
 	deliver(own(killRoom, protocol.Kicked))
 	next(killRoom, "console:ben", protocol.Message{Text: "!moot ping"}) // said while the bot is out
@@ -86,7 +90,7 @@ func killStages() []killStage {
 	deliver(missed[4], missed[5]) // delivered twice
 	deliver(protocol.Event{Room: killRoom, ID: "bad\x1fid", Sender: "console:ben", Body: protocol.Message{Text: "!moot ping"}})
 	deliver(say(killRoom, "console:ben", "!moot nonsense"), say(killRoom, "console:ben", "!moot help ping"))
-	return []killStage{before, {lines, 8}}
+	return []killStage{before, {lines: lines, sent: 8}}
 }
 
 // killed is one run of the whole script.
@@ -178,7 +182,7 @@ func (k *killed) life() {
 			}
 			return
 		case <-ctx.Done():
-			k.t.Fatalf("life %d does not end\n%s", k.lives, stderr.String())
+			k.t.Fatalf("life %d does not end; %d stages are left. What people saw:\n%s\n%s", k.lives, len(k.stages), k.script.Text(), stderr.String())
 		}
 	}
 }
@@ -193,6 +197,9 @@ func wasKilled(cmd *exec.Cmd) bool {
 func (k *killed) play(ctx context.Context) error {
 	for len(k.stages) > 0 {
 		if !k.told {
+			if act := k.stages[0].act; act != nil {
+				act(k.script)
+			}
 			for _, evs := range k.stages[0].lines {
 				k.script.Deliver(evs...)
 			}
@@ -203,6 +210,11 @@ func (k *killed) play(ctx context.Context) error {
 		}
 		if err := k.script.WaitAcked(ctx, 0); err != nil { // also the echoes
 			return err
+		}
+		if what := k.stages[0].heard; what != "" {
+			if err := k.script.Until(ctx, fmt.Sprintf("%q", what), func(seen []*protocoltest.Entry) bool { return isHeard(seen, what) }); err != nil {
+				return err
+			}
 		}
 		if err := k.settled(ctx); err != nil {
 			return err

@@ -34,7 +34,8 @@ func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, s
 		}
 	}()
 	if f.pipe {
-		n.adapters = append(n.adapters, console.NewPipe(a.in, a.out))
+		pipe := console.NewPipe(a.in, a.out)
+		n.adapters, n.clock = append(n.adapters, pipe), pipe.Clock()
 		return n, nil
 	}
 	if cfg.Matrix.Enabled() {

@@ -35,6 +35,20 @@ func newClock(cfg Config, moved time.Duration, least time.Time) *Clock {
 	return c
 }
 
+// realClock makes a clock that shows the real time until somebody lets it stand.
+func realClock() *Clock { return &Clock{jumped: make(chan struct{})} }
+
+// stand lets the clock stand at a time, or further on if it stands there already.
+func (c *Clock) stand(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.frozen && !at.After(c.at) {
+		return
+	}
+	c.frozen, c.at = true, at.UTC()
+	c.moveLocked(0)
+}
+
 // Now returns the time, in UTC and without a monotonic part.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()

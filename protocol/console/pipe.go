@@ -16,8 +16,9 @@ import (
 // cursor: the network delivers again what was not acknowledged. Events are handed on as they come, without a check,
 // so that tests can bring what no real network brings. Use NewPipe; a Pipe runs once.
 type Pipe struct {
-	in  io.Reader
-	out *wire.Writer
+	in    io.Reader
+	out   *wire.Writer
+	clock *Clock
 
 	mu      sync.Mutex
 	waiting map[question][]chan wire.In // who waits for which answer; nil when Run has ended
@@ -37,8 +38,12 @@ const (
 // NewPipe returns an adapter that reads and writes lines. A reader that is an *os.File is left open; another that
 // is an io.Closer is closed when the context of Run ends; any other must not block for ever.
 func NewPipe(in io.Reader, out io.Writer) *Pipe {
-	return &Pipe{in: in, out: wire.NewWriter(out), waiting: map[question][]chan wire.In{}}
+	return &Pipe{in: in, out: wire.NewWriter(out), waiting: map[question][]chan wire.In{}, clock: realClock()}
 }
+
+// Clock returns the real time, until the network says what time it is. From then on it stands still, but for what the
+// network says further. It never goes back.
+func (p *Pipe) Clock() *Clock { return p.clock }
 
 // Network returns protocol.Console.
 func (p *Pipe) Network() protocol.Network { return protocol.Console }
@@ -124,6 +129,9 @@ func (p *Pipe) refuse(line, id int64, cause error) error {
 
 func (p *Pipe) admit(ctx context.Context, to protocol.Admitter, lines <-chan wire.In) error {
 	for in := range lines {
+		if !in.Now.IsZero() {
+			p.clock.stand(in.Now) // what was due by then is done when the commit is through
+		}
 		if err := to.Admit(ctx, in.All(), protocol.Cursor{}); err != nil {
 			if ctx.Err() != nil {
 				return nil

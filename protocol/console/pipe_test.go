@@ -85,6 +85,42 @@ func eventLine(t testing.TB, id int64, events ...protocol.Event) string {
 	return string(text)
 }
 
+// The network says what time it is: the clock stands there when the line is acknowledged, and never goes back.
+func TestPipeClock(t *testing.T) {
+	in, network := io.Pipe()
+	p := console.NewPipe(in, io.Discard)
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(t.Context(), nowhere{}) }()
+	if d := time.Since(p.Clock().Now()); d < -time.Minute || d > time.Minute {
+		t.Fatalf("the clock is %s late", d)
+	}
+	at := time.Date(2040, 1, 1, 8, 0, 0, 0, time.UTC)
+	jumped := p.Clock().Jumped()
+	for i, now := range []time.Time{at, at.Add(time.Hour), at} {
+		if err := wire.NewWriter(network).Write(wire.In{ID: int64(i + 1), Now: now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	network.Close()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Clock().Now(); !got.Equal(at.Add(time.Hour)) {
+		t.Errorf("it is %s", got)
+	}
+	select {
+	case <-jumped:
+	default:
+		t.Error("nobody who sleeps was told")
+	}
+}
+
+// nowhere admits everything and keeps nothing.
+type nowhere struct{}
+
+func (nowhere) Admit(context.Context, []protocol.Event, protocol.Cursor) error { return nil }
+func (nowhere) Cursor(string) (string, error)                                  { return "", nil }
+
 func TestPipeAcknowledgesWhatIsAdmitted(t *testing.T) {
 	rec := &protocoltest.Recorder{}
 	n := newNetwork(t, rec)

@@ -167,7 +167,7 @@ func (l *Life) take() (*wire.In, <-chan struct{}) {
 	if l.next < len(s.lines) {
 		line := s.lines[l.next]
 		l.next++
-		return &wire.In{ID: line.id, Events: line.events}, nil
+		return &wire.In{ID: line.id, Events: line.events, Now: line.now}, nil
 	}
 	return nil, s.changed
 }

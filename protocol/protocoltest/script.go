@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"moot/protocol"
 	"moot/protocol/console/wire"
@@ -55,6 +56,7 @@ type Script struct {
 type scriptLine struct {
 	id     int64
 	events []protocol.Event
+	now    time.Time
 	acked  bool
 }
 
@@ -82,6 +84,16 @@ func (s *Script) Deliver(events ...protocol.Event) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.deliverLocked(events)
+}
+
+// Tell adds a line that says what time it is. It is acknowledged when the bot has made a commit at that time.
+func (s *Script) Tell(now time.Time) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &scriptLine{id: int64(len(s.lines) + 1), now: now}
+	s.lines = append(s.lines, l)
+	s.tellLocked()
+	return l.id
 }
 
 func (s *Script) deliverLocked(events []protocol.Event) int64 {
@@ -165,6 +177,11 @@ func (s *Script) Acked() int {
 // WaitSent returns when the bot has sent at least n different keys.
 func (s *Script) WaitSent(ctx context.Context, n int) error {
 	return s.wait(ctx, fmt.Sprintf("%d sent keys", n), func() bool { return len(s.sent) >= n })
+}
+
+// Until returns when what people see, each key once and in order, is so.
+func (s *Script) Until(ctx context.Context, what string, so func([]*Entry) bool) error {
+	return s.wait(ctx, what, func() bool { return so(s.sent) })
 }
 
 // Transcript returns what people see, in the order in which it first came: each key once.

@@ -44,6 +44,7 @@ type In struct {
 	ID     int64            `json:"id,omitempty"` // of Event and Events; never zero
 	Event  *protocol.Event  `json:"event,omitempty"`
 	Events []protocol.Event `json:"events,omitempty"`
+	Now    time.Time        `json:"now,omitzero"`
 
 	Sent protocol.Key  `json:"sent,omitempty"`
 	Ref  *protocol.Ref `json:"ref,omitempty"`
@@ -73,16 +74,16 @@ type Out struct {
 // Check tells what is wrong with a line.
 func (in In) Check() error {
 	kinds := 0
-	for _, is := range []bool{in.Event != nil, len(in.Events) > 0, in.Sent != "", in.Answer != "", in.Failed != ""} {
+	for _, is := range []bool{in.Event != nil, len(in.Events) > 0, !in.Now.IsZero(), in.Sent != "", in.Answer != "", in.Failed != ""} {
 		if is {
 			kinds++
 		}
 	}
 	switch {
 	case kinds != 1:
-		return fmt.Errorf("it has %d of event, events, sent, answer and failed, and one is wanted", kinds)
-	case (in.Event != nil || len(in.Events) > 0) && in.ID == 0:
-		return errors.New("events need an id, a number other than 0")
+		return fmt.Errorf("it has %d of event, events, now, sent, answer and failed, and one is wanted", kinds)
+	case (in.Event != nil || len(in.Events) > 0 || !in.Now.IsZero()) && in.ID == 0:
+		return errors.New("events need an id, a number other than 0, and so does now")
 	case in.RetryAfterMS < 0 || in.RetryAfterMS > int64(24*time.Hour/time.Millisecond):
 		return errors.New("retry_after_ms lies between 0 and a day")
 	}
