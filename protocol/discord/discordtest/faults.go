@@ -17,6 +17,7 @@ type Script struct {
 	Invalid    bool   // answers IDENTIFY or RESUME with op 9, not resumable
 	// FirstAfterResume are opcodes sent instead of an answer to RESUME, such as 7.
 	FirstAfterResume []int
+	Padding          int // bytes by which these are longer than they need be
 }
 
 // NextConnections sets how the next connections behave, one Script each.
@@ -132,6 +133,13 @@ func (s *Server) Online() int {
 		}
 	}
 	return n
+}
+
+// Sessions returns how many sessions there are that can be resumed, or are in use.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
 }
 
 // Identified returns how many identifies were sent.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -204,6 +205,7 @@ func (c *gatewayConn) read() {
 				s.mu.Lock()
 				if c.session != nil {
 					delete(s.sessions, c.session.id)
+					s.touchLocked()
 				}
 				s.mu.Unlock()
 			}
@@ -225,7 +227,9 @@ func (c *gatewayConn) read() {
 
 func (c *gatewayConn) takeLocked(p payload) {
 	now := time.Now()
-	c.sends = append(c.sends, now)
+	if p.Op != 1 || c.srv.Heartbeat == 0 { // a test's hectic heartbeats do not count
+		c.sends = append(c.sends, now)
+	}
 	for len(c.sends) > 0 && now.Sub(c.sends[0]) > time.Minute {
 		c.sends = c.sends[1:]
 	}
@@ -337,7 +341,11 @@ func (c *gatewayConn) resumeLocked(data json.RawMessage) {
 	switch {
 	case c.script.FirstAfterResume != nil:
 		for _, op := range c.script.FirstAfterResume {
-			c.opLocked(op, nil)
+			if c.script.Padding > 0 {
+				c.opLocked(op, strings.Repeat(" ", c.script.Padding))
+			} else {
+				c.opLocked(op, nil)
+			}
 		}
 		return
 	case c.script.Close != 0:

@@ -108,19 +108,22 @@ func (c *conn) watch() error {
 // wind waits until discordgo's goroutines have gone after the end of the connection, which takes them a second. One that
 // is stuck is left behind.
 func (c *conn) wind() {
-	timer := time.NewTimer(10 * time.Second)
+	timer := time.NewTimer(4 * time.Second)
 	defer timer.Stop()
-	select {
-	case <-c.opened:
-		if c.openErr != nil {
+	opened := c.opened
+	for {
+		select {
+		case <-opened:
+			if c.openErr != nil {
+				return
+			}
+			opened = nil
+		case <-c.detached:
+			return
+		case <-timer.C:
+			c.s.g.cfg.Log.Warn("discord: left a session of discordgo behind that is stuck", "shard", c.s.id)
 			return
 		}
-	case <-timer.C:
-	}
-	select {
-	case <-c.detached:
-	case <-timer.C:
-		c.s.g.cfg.Log.Warn("discord: left a session of discordgo behind that is stuck", "shard", c.s.id)
 	}
 }
 
@@ -151,6 +154,16 @@ func (c *conn) leave() {
 	if w != nil {
 		w.leave()
 	}
+}
+
+// stall says that nothing is read while the queue is full, or that reading goes on. Acknowledgements of heartbeats that
+// lie unread are then not counted as missing.
+func (c *conn) stall(on bool) {
+	c.mu.Lock()
+	w := c.wire
+	c.mu.Unlock()
+	w.stalled.Store(on)
+	w.unacked.Store(0)
 }
 
 func (c *conn) latency() time.Duration {

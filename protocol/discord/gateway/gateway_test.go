@@ -44,13 +44,16 @@ type bot struct {
 
 // logs keeps lines for tests to look at.
 type logs struct {
-	mu sync.Mutex
-	b  strings.Builder
+	mu   sync.Mutex
+	b    strings.Builder
+	more chan struct{}
 }
 
 func (l *logs) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	close(l.more)
+	l.more = make(chan struct{})
 	return l.b.Write(p)
 }
 
@@ -63,7 +66,7 @@ func (l *logs) String() string {
 // start runs a gateway against the server, until the test ends.
 func start(t *testing.T, srv *discordtest.Server, change func(*gateway.Config), handle gateway.Handler) *bot {
 	t.Helper()
-	b := &bot{t: t, srv: srv, log: &logs{}, done: make(chan struct{}), more: make(chan struct{}), handle: handle}
+	b := &bot{t: t, srv: srv, log: &logs{more: make(chan struct{})}, done: make(chan struct{}), more: make(chan struct{}), handle: handle}
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg := gateway.Config{Token: srv.Token, Intents: intents, Backoff: 10 * time.Millisecond, IdentifyEvery: time.Millisecond, Log: log,
 		REST: rest.New(rest.Config{Token: srv.Token, URL: srv.APIURL(), Log: log})}
@@ -131,6 +134,46 @@ func (b *bot) hears(want ...string) {
 			b.t.Fatalf("Run ended: %v\nheard %q\nwant %q", b.err, got, want)
 		case <-timer.C:
 			b.t.Fatalf("heard %q\nwant it to end in %q", got, want)
+		}
+	}
+}
+
+// hearsOnce waits until the word was heard, wherever.
+func (b *bot) hearsOnce(word string) {
+	b.t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		b.mu.Lock()
+		got, more := words(b.heard), b.more
+		b.mu.Unlock()
+		if slices.Contains(got, word) {
+			return
+		}
+		select {
+		case <-more:
+		case <-timer.C:
+			b.t.Fatalf("heard %q\nwant %q among it", got, word)
+		}
+	}
+}
+
+// logs waits until the log has a line with the words.
+func (b *bot) logs(line string) {
+	b.t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		b.log.mu.Lock()
+		found, more := strings.Contains(b.log.b.String(), line), b.log.more
+		b.log.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-more:
+		case <-timer.C:
+			b.t.Fatalf("the log has no %q", line)
 		}
 	}
 }

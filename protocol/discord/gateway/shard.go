@@ -102,10 +102,14 @@ func (s *shard) lost(c *conn, cause error) (lasted time.Duration) {
 // put queues an event of a connection, and waits while there is no room. It is false where the connection has ended
 // meanwhile: the event then counts as not received.
 func (s *shard) put(c *conn, e Event) bool {
-	for {
+	for waited := false; ; waited = true {
 		if s.tryPut(c, e) {
+			if waited {
+				c.stall(false)
+			}
 			return true
 		}
+		c.stall(true)
 		select {
 		case <-c.ended:
 			signal(s.room) // the token may have been meant for the connection that follows

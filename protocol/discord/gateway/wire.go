@@ -63,7 +63,8 @@ type wire struct {
 	asked  bool // whether the HTTP request is out
 	opened bool // whether opening was sent
 
-	reading  atomic.Bool  // whether a read waits for the network
+	reading  atomic.Int64 // since when a read waits for the network, in Unix nanoseconds; zero while none does
+	stalled  atomic.Bool  // whether nothing is read because the queue is full
 	interval atomic.Int64 // of heartbeats, in nanoseconds; zero before hello
 	unacked  atomic.Int32 // heartbeats sent since the last acknowledgement
 	sentAt   atomic.Int64 // when the last heartbeat went, in Unix nanoseconds
@@ -94,8 +95,8 @@ func (w *wire) receive(p []byte) (int, error) {
 	if err := w.SetReadDeadline(time.Now().Add(idle)); err != nil {
 		return 0, err
 	}
-	w.reading.Store(true)
-	defer w.reading.Store(false)
+	w.reading.Store(time.Now().UnixNano())
+	defer w.reading.Store(0)
 	return w.Conn.Read(p)
 }
 
@@ -293,8 +294,7 @@ func (w *wire) Write(p []byte) (int, error) {
 		}
 		return len(p), nil
 	case opHeartbeat:
-		// Two that nobody acknowledged, while nothing lies here unread that could do so.
-		if w.unacked.Load() >= 2 && w.reading.Load() {
+		if w.zombie() {
 			return 0, w.end(errZombie)
 		}
 		w.unacked.Add(1)
@@ -302,6 +302,17 @@ func (w *wire) Write(p []byte) (int, error) {
 		w.beat()
 	}
 	return w.forward(p)
+}
+
+// zombie is whether heartbeats go unacknowledged: two, while nothing lies unread that could acknowledge them, or five.
+func (w *wire) zombie() bool {
+	if w.stalled.Load() {
+		return false
+	}
+	n := w.unacked.Load()
+	since := w.reading.Load()
+	idle := since > 0 && time.Now().UnixNano()-since > w.interval.Load()/4
+	return n >= 5 || n >= 2 && idle
 }
 
 func (w *wire) send(opcode byte, payload []byte) error {

@@ -1,0 +1,171 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"moot/protocol/discord/discordtest"
+	"moot/protocol/discord/gateway"
+)
+
+// memory is a Budget that survives what the test calls a restart.
+type memory struct {
+	mu    sync.Mutex
+	value string
+	saves int
+	fault error
+}
+
+func (m *memory) Load() (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.value, nil
+}
+
+func (m *memory) Save(_ context.Context, value string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fault != nil {
+		return m.fault
+	}
+	m.value = value
+	m.saves++
+	return nil
+}
+
+// spent is what a Budget holds after n identifies at the times that at gives.
+func spent(n int, at func(i int) time.Time) string {
+	var all []string
+	for i := range n {
+		all = append(all, strconv.FormatInt(at(i).Unix(), 36))
+	}
+	return strings.Join(all, ",")
+}
+
+func TestIdentifiesAreRecordedBeforeTheyAreSent(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	room(srv)
+	m := &memory{fault: errors.New("no space")}
+	b := start(t, srv, func(c *gateway.Config) { c.Budget = m }, nil)
+	if err := b.ends(); !errors.Is(err, m.fault) {
+		t.Errorf("Run: %v", err)
+	}
+	if n := srv.Identified(); n != 0 {
+		t.Errorf("%d identifies were sent that are not recorded", n)
+	}
+	m.fault = nil
+	for run := range 3 {
+		b := start(t, srv, func(c *gateway.Config) { c.Budget = m }, nil)
+		b.hears("READY", "GUILD_CREATE")
+		b.stop()
+		b.ends()
+		if n := len(strings.Split(m.value, ",")); n != run+1 || m.saves != run+1 || srv.Identified() != run+1 {
+			t.Errorf("after %d runs %d are recorded in %d saves, %d were sent", run+1, n, m.saves, srv.Identified())
+		}
+	}
+}
+
+// The 1,001st identify of a day never happens: not in one process, not over restarts, not with a Discord that forgets to
+// count.
+func TestThousandAndFirstIdentify(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for name, c := range map[string]struct {
+		left  int // what Discord says
+		value string
+		goes  bool
+	}{
+		"Discord says none are left":            {0, "", false},
+		"we know of 1,000 within the last hour": {1000, spent(1000, func(i int) time.Time { return now.Add(-time.Duration(i) * time.Second) }), false},
+		"we know of 2,000, most of yesterday":   {1000, spent(2000, func(i int) time.Time { return now.Add(-time.Duration(i) * 3 * time.Minute) }), true},
+		"half of them are left":                 {500, spent(499, func(i int) time.Time { return now.Add(-time.Duration(i) * time.Second) }), true},
+		"few are left, the last one just now":   {100, spent(900, func(i int) time.Time { return now.Add(-time.Duration(i) * time.Second) }), false},
+		"few are left, the last one long ago":   {100, spent(900, func(i int) time.Time { return now.Add(-15*time.Minute - time.Duration(i)*time.Second) }), true},
+		"what was saved cannot be read":         {1000, "?,!", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := discordtest.New(t)
+			srv.Identifies = c.left
+			room(srv)
+			b := start(t, srv, func(g *gateway.Config) { g.Budget = &memory{value: c.value} }, nil)
+			if c.goes {
+				b.hears("READY", "GUILD_CREATE")
+				return
+			}
+			srv.Until("it has asked", func() bool { return len(srv.Requests("GET", "/gateway/bot")) >= 2 })
+			b.logs("waiting with an identify")
+			b.stop()
+			if err := b.ends(); err != nil || srv.Identified() != 0 {
+				t.Errorf("Run: %v; %d identifies", err, srv.Identified())
+			}
+		})
+	}
+}
+
+// A session that is refused again and again costs ever fewer identifies, and never all.
+func TestIdentifiesAreNotSpentInALoop(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	srv.Identifies = 505 // of 1,000
+	room(srv)
+	var scripts []discordtest.Script
+	for range 100 {
+		scripts = append(scripts, discordtest.Script{Invalid: true})
+	}
+	srv.NextConnections(scripts...)
+	b := start(t, srv, func(c *gateway.Config) { c.Backoff = time.Millisecond }, nil)
+	b.logs("waiting with an identify")
+	if n := srv.Identified(); n < 5 || n > 8 {
+		t.Errorf("%d identifies were spent before it took its time", n)
+	}
+}
+
+func TestShardsIdentifyInTurn(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	srv.Shards, srv.MaxConcurrency, srv.IdentifyGap = 6, 2, 200*time.Millisecond
+	ann := srv.NewUser("ann")
+	var guilds []*discordtest.Guild
+	var channels []*discordtest.Channel
+	for i := range 12 {
+		g := srv.NewGuild(fmt.Sprint("guild ", i))
+		g.Join(ann)
+		g.Invite()
+		guilds, channels = append(guilds, g), append(channels, g.NewChannel("general"))
+		srv.Advance(time.Millisecond) // so that ids fall to different shards
+	}
+	b := start(t, srv, func(c *gateway.Config) { c.IdentifyEvery = 250 * time.Millisecond }, nil)
+	srv.Until("all shards are there", func() bool { return srv.Online() == 6 })
+	if n := srv.Identified(); n != 6 {
+		t.Errorf("%d identifies for six shards: their turns were not kept", n)
+	}
+	for i, g := range guilds {
+		ann.Says(channels[i], "hello from "+g.ID)
+	}
+	for _, g := range guilds {
+		b.hearsOnce("hello from " + g.ID)
+	}
+	for _, e := range b.all() {
+		for _, w := range words([]gateway.Event{e}) {
+			if id, ok := strings.CutPrefix(w, "hello from "); ok && e.Shard != b.g.ShardOf(id) {
+				t.Errorf("guild %s spoke on shard %d, not %d", id, e.Shard, b.g.ShardOf(id))
+			}
+		}
+	}
+	if b.g.Shards() != 6 || len(b.g.Status()) != 6 {
+		t.Errorf("%d shards", b.g.Shards())
+	}
+	srv.Cut()
+	srv.Until("all shards are there again", func() bool { return srv.Online() == 6 })
+	if n := srv.Identified(); n != 6 {
+		t.Errorf("%d identifies after a cut", n)
+	}
+}
