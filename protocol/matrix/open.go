@@ -13,7 +13,7 @@ import (
 
 // readOpened reads an event, and opens it first if it is sealed.
 func (r *run) readOpened(in reader, room id.RoomID, ev *rawEvent) (protocol.Event, error) {
-	if ev.Key != nil || string(ev.Type) != event.EventEncrypted.Type || in.history || len(ev.Unsigned.Redacted) > 0 {
+	if ev.Key != nil || string(ev.Type) != event.EventEncrypted.Type || in.history || ev.redacted() {
 		r.echo(in, ev)
 		return in.read(ev), nil
 	}

@@ -34,7 +34,7 @@ func (r reader) read(ev *rawEvent) protocol.Event {
 	switch {
 	case string(ev.Type) == event.EventRedaction.Type:
 		out.Body = r.redaction(ev)
-	case len(ev.Unsigned.Redacted) > 0 && ev.Key == nil:
+	case ev.redacted() && ev.Key == nil:
 		out.Body = protocol.Other{Kind: "redacted " + bounded(string(ev.Type))}
 	case ev.Key != nil:
 		out.Body = r.stateEvent(ev)

@@ -141,6 +141,11 @@ type rawEvent struct {
 	Before object `json:"prev_content"` // where some servers put it
 }
 
+// redacted tells whether the event was redacted. A null says that it was not: so it is written where there is nothing.
+func (ev *rawEvent) redacted() bool {
+	return len(ev.Unsigned.Redacted) > 0 && string(ev.Unsigned.Redacted) != "null"
+}
+
 // readEvents reads the events of a list. What is no event at all stays in its place as one without a type.
 func readEvents(objects []object) []*rawEvent {
 	events := make([]*rawEvent, 0, len(objects))
