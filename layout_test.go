@@ -30,6 +30,7 @@ var directions = map[string][]string{
 	"activity":              {"events", "protocol", "rooms", "store"},
 	"internal/bot":          {"events", "internal/failpoint", "outbox", "protocol", "rooms", "sealed", "store"},
 	"internal/failpoint":    {},
+	"internal/bot/sim":      {},
 	"internal/config":       {".", "protocol"},
 	"internal/inspect":      {"events", "outbox", "protocol", "rooms", "sealed", "store"},
 	"internal/control":      {"events", "internal/inspect", "protocol", "store"},

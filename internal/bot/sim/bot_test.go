@@ -1,0 +1,275 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"moot/activity"
+	"moot/challenges"
+	"moot/commands"
+	"moot/commands/standard"
+	"moot/events"
+	"moot/internal/bot"
+	"moot/protocol"
+	"moot/store"
+	"moot/votes"
+)
+
+// life is the bot between two starts: everything that a crash loses.
+type life struct {
+	store    *store.Store
+	bus      *events.Bus
+	machine  *bot.Machine
+	features []bot.Feature
+}
+
+// features are the real ones, wired as the program does, and a fuse.
+func (h *history) wire(st *store.Store, bus *events.Bus) ([]bot.Feature, error) {
+	active, err := activity.New(activity.Config{Bus: bus, Window: 10 * day})
+	if err != nil {
+		return nil, err
+	}
+	settings, err := votes.NewSettings(votes.SettingsConfig{Bus: bus})
+	if err != nil {
+		return nil, err
+	}
+	sanctions, err := challenges.New(challenges.Config{Bus: bus, Max: settings.ChallengeMax, Channel: settings.Channel, Lead: "!m "})
+	if err != nil {
+		return nil, err
+	}
+	random := byte(0)
+	ballots, err := votes.New(votes.Config{
+		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Prefix: "!m",
+		Random: func(b []byte) {
+			for i := range b {
+				random++
+				b[i] = random
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := standard.Commands(standard.Config{
+		Bus: bus, Version: "simulated", Sanctioned: sanctions.Standing, RoomCommands: ballots.RoomCommands(),
+		Personal: []standard.Personal{{
+			Name: "When you were active",
+			Export: func(tx *store.Tx, u protocol.UserID) iter.Seq[protocol.Text] {
+				return slices.Values(active.Export(tx, u))
+			},
+			Forget: func(tx *store.Tx, u protocol.UserID) (gone, stays protocol.Text) {
+				active.Forget(tx, u)
+				return nil, nil
+			},
+		}},
+	})
+	list = append(list, ballots.Commands()...)
+	list = append(list, sanctions.Commands()...)
+	tree, err := commands.New(commands.Config{
+		Prefixes: []string{"!m"}, MaxAge: 15 * time.Minute, Burst: 1_000_000, Every: time.Microsecond, Challenged: sanctions.Challenged,
+	}, list...)
+	if err != nil {
+		return nil, err
+	}
+	if err := ballots.Start(st); err != nil {
+		return nil, err
+	}
+	return []bot.Feature{
+		fuse{h},
+		plain[commands.Outcome]{tree}, plain[activity.Outcome]{active}, watching{plain[votes.Outcome]{ballots}, ballots},
+		plain[challenges.Outcome]{sanctions},
+	}, nil
+}
+
+// outcome is that of any feature.
+type outcome interface {
+	~struct {
+		Disposition store.Disposition
+		Reason      string
+	}
+}
+
+// plain lets the loop know a feature that does not know the loop.
+type plain[O outcome] struct {
+	feature[O]
+}
+
+type feature[O outcome] interface {
+	Handle(*store.Tx, protocol.Event) (O, error)
+	Told(*store.Tx, protocol.Internal) (bool, error)
+	Timed(*store.Tx, protocol.Timer) (bool, error)
+}
+
+// Handle implements bot.Feature.
+func (f plain[O]) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+	o, err := f.feature.Handle(tx, ev)
+	return bot.Outcome(o), err
+}
+
+// watching is a feature that wants to know when a network can be reached.
+type watching struct {
+	bot.Feature
+	bot.Watcher
+}
+
+// fuse is a feature that fails on some messages, until it is mended. It leaves a trace of what it did, in its own bucket.
+type fuse struct{ h *history }
+
+var fused = store.ScopedBucket("fused")
+
+// Handle implements bot.Feature.
+func (f fuse) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+	m, ok := ev.Body.(protocol.Message)
+	if !ok || m.Text != "boom" && m.Text != "bang" {
+		return bot.Outcome{}, nil
+	}
+	key := store.Key(tx.Scope(), string(ev.ID))
+	n, _ := strconv.Atoi(string(tx.Get(fused, key)))
+	tx.Put(fused, key, []byte(strconv.Itoa(n+1)))
+	switch {
+	case f.h.mended:
+		return bot.Outcome{Disposition: store.Handled, Reason: "mended"}, nil
+	case m.Text == "bang":
+		panic("as told")
+	}
+	return bot.Outcome{}, errors.New("as told")
+}
+
+// Told implements bot.Feature.
+func (fuse) Told(*store.Tx, protocol.Internal) (bool, error) { return false, nil }
+
+// Timed implements bot.Feature.
+func (fuse) Timed(*store.Tx, protocol.Timer) (bool, error) { return false, nil }
+
+// open starts a life.
+func (h *history) open() error {
+	var l life
+	var err error
+	room := func(int64) error {
+		if h.full {
+			return fmt.Errorf("%w: as told", store.ErrFull)
+		}
+		return nil
+	}
+	if l.store, err = store.Open(store.Config{Path: h.path, Room: room}); err != nil {
+		return err
+	}
+	if l.bus, err = events.Open(events.Config{
+		Store: l.store, Kinds: slices.Concat([]events.Kind{bot.RoomKind, activity.Kind()}, votes.Kinds(), challenges.Kinds()),
+		Secret: []byte("the same in every history"), Window: 10 * day,
+	}); err != nil {
+		return errors.Join(err, l.store.Close())
+	}
+	if l.features, err = h.wire(l.store, l.bus); err == nil {
+		l.machine, err = bot.NewMachine(bot.MachineConfig{Store: l.store, Bus: l.bus, Features: l.features, Log: slog.New(slog.DiscardHandler)})
+	}
+	h.life = l
+	return err
+}
+
+func (h *history) close() error { return errors.Join(h.life.bus.Close(), h.life.store.Close()) }
+
+// crash ends the life and begins the next. What was being sent may have got through or not.
+func (h *history) crash() error {
+	h.tally.crashes++
+	for _, f := range h.flying {
+		if f.a.Out != nil && !f.done && h.IntN(2) == 0 {
+			_, _ = f.net.send(f.a)
+		}
+	}
+	h.flying, h.waiting, h.batches = nil, nil, map[*bot.Batch]taken{}
+	h.full = false
+	if err := h.close(); err != nil {
+		return err
+	}
+	if h.before != nil { // the last commit never was
+		h.tally.undone++
+		if err := os.WriteFile(h.path, h.before, 0o600); err != nil {
+			return err
+		}
+		h.before = nil
+	}
+	if err := h.open(); err != nil {
+		return err
+	}
+	for _, n := range h.nets {
+		at := 0
+		if v, err := h.life.store.Cursor(string(n.name)); err != nil {
+			return err
+		} else if v != "" {
+			if at, err = strconv.Atoi(v); err != nil {
+				return err
+			}
+		}
+		n.restart(at)
+	}
+	return h.recovered()
+}
+
+// step gives the machine everything that waits, and does what it says. A life that is to lose this commit ends with it.
+func (h *history) step(lose bool) error {
+	h.now = h.now.Add(time.Millisecond)
+	in := h.waiting
+	if lose {
+		var err error
+		if h.before, err = os.ReadFile(h.path); err != nil {
+			return err
+		}
+	}
+	fx, err := h.life.machine.Step(h.now, in)
+	switch {
+	case errors.Is(err, store.ErrFull):
+		h.tally.full++
+		if !h.full || len(fx.Attempts)+len(fx.Done) > 0 {
+			return fmt.Errorf("a step without room had effects: %+v, %w", fx, err)
+		}
+		h.before = nil
+		return nil // the same inputs come again
+	case err != nil:
+		return err
+	case h.full:
+		return errors.New("a step was made although there was no room")
+	}
+	h.waiting = nil
+	h.tally.steps++
+	if lose {
+		return h.crash()
+	}
+	if err := h.stepped(fx); err != nil {
+		return err
+	}
+	for _, b := range fx.Done {
+		t := h.batches[b]
+		delete(h.batches, b)
+		t.net.taken(t.batch)
+	}
+	for _, a := range fx.Attempts {
+		n := h.network(a.Network)
+		f := &flying{net: n, a: a}
+		if a.Ask != nil {
+			if _, ok := a.Ask.Want.(protocol.AskMembers); ok {
+				if p := n.place(a.Ask.Room); p != nil {
+					l := n.list(p)
+					f.list = &l
+				}
+			}
+		}
+		h.flying = append(h.flying, f)
+		h.note("attempt %d of %s %s", a.Try.N, a.Key, describe(a))
+	}
+	h.more = fx.More
+	h.wake = fx.Wake
+	return nil
+}
+
+const day = 24 * time.Hour
+
+// path of the store of a history.
+func storePath(dir string) string { return filepath.Join(dir, "moot.db") }

@@ -1,0 +1,17 @@
+// Package sim is the simulation: whole histories of a bot with its real features between two networks that a seed plays, in
+// one goroutine and in time that only the seed lets pass. It has nothing but tests.
+//
+// The seed chooses what people do and when the bot hears of it; every order, delay and duplicate, also between rooms; what
+// becomes of each attempt to send or to ask, and whether its answer is lost; connections that drop; the kicks, and the
+// rejoins with a replayed timeline; disks that are full for a while; and crashes, of which some lose a commit that never
+// returned. One network is like Matrix: it has a cursor, shows the bot its own messages, and knows a transaction again
+// however late it is repeated. The other is like Discord: without a cursor it delivers again what was not taken, and it
+// forgets a nonce after some minutes, so that what was being sent in a crash may be unknowable.
+//
+// The promises of the bot are checked after every step as far as that is quick, and in full when all has come to rest.
+//
+// A history that breaks one prints its seed and its last steps; the seed replays it exactly:
+//
+//	go test ./internal/bot/sim -histories 10000         other histories, from a seed that it prints
+//	go test ./internal/bot/sim -seed 17 -histories 1 -v one of them again, step by step
+package sim

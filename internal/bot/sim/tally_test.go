@@ -1,0 +1,55 @@
+package sim
+
+import (
+	"fmt"
+	"testing"
+
+	"moot/protocol"
+)
+
+// tally is how much happened in histories: what never happens proves nothing.
+type tally struct {
+	histories, steps, events, crashes, undone, full, again, retried, pings, votes, ballots, archived int
+	fates                                                                                            [fates]int
+	ambiguous                                                                                        map[protocol.Key]bool
+	ambiguities                                                                                      int
+}
+
+func (t *tally) fate(f fate, err error) {
+	if err != nil || f != notDone {
+		t.fates[f]++
+	}
+}
+
+func (t *tally) add(o tally) {
+	for _, c := range []struct{ to, from *int }{
+		{&t.histories, &o.histories}, {&t.steps, &o.steps}, {&t.events, &o.events}, {&t.crashes, &o.crashes}, {&t.undone, &o.undone},
+		{&t.full, &o.full}, {&t.again, &o.again}, {&t.retried, &o.retried}, {&t.pings, &o.pings}, {&t.votes, &o.votes},
+		{&t.ballots, &o.ballots}, {&t.archived, &o.archived},
+	} {
+		*c.to += *c.from
+	}
+	for i := range t.fates {
+		t.fates[i] += o.fates[i]
+	}
+	t.ambiguities += len(o.ambiguous)
+}
+
+func (t tally) String() string {
+	return fmt.Sprintf("%d commits, %d events, %d crashes (%d lost a commit), %d commits refused by a full disk, %d deliveries repeated, %d answers lost, %d ambiguous, %d dead letters tried again, %d votes with %d facts, %d facts archived",
+		t.steps, t.events, t.crashes, t.undone, t.full, t.again, t.fates[lost], t.ambiguities, t.retried, t.votes, t.ballots, t.archived)
+}
+
+// requireAll fails where something never happened.
+func (t tally) requireAll(tt *testing.T) {
+	tt.Helper()
+	for name, n := range map[string]int{
+		"crashes": t.crashes, "lost commits": t.undone, "full disks": t.full, "repeated deliveries": t.again, "retried letters": t.retried,
+		"answered pings": t.pings, "votes": t.votes, "ballots": t.ballots - 2*t.votes, "lost answers": t.fates[lost], "failed attempts": t.fates[notDone],
+		"ambiguous messages": t.ambiguities, "archived facts": t.archived,
+	} {
+		if n <= 0 {
+			tt.Errorf("there were no %s", name)
+		}
+	}
+}
