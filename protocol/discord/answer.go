@@ -129,6 +129,9 @@ func (a *Adapter) answerFirst(ctx context.Context, r *reply, out protocol.Outgoi
 	switch {
 	case r.stage == stageDead:
 		return m, errUndeliverable
+	case r.stage == stageAnswered && r.stood != nil && r.stood.Content == c.Content:
+		m, r.first, r.stood = *r.stood, string(out.Key), nil // this very answer had arrived
+		return m, nil
 	case r.stage == stageDeferred && r.private == private, r.stage == stageAnswered && r.first == string(out.Key):
 		m, err = a.original(ctx, r, http.MethodPatch, revision{c.Content, c.Mentions, rowsOf(c)})
 		if gone(err) {
@@ -182,7 +185,7 @@ func (a *Adapter) probe(ctx context.Context, r *reply) error {
 	case err == nil && m.Flags&flagLoading != 0:
 		r.stage, r.private = stageDeferred, m.Flags&flagEphemeral != 0
 	case err == nil:
-		r.stage = stageAnswered
+		r.stage, r.stood = stageAnswered, &m
 	case rest.CodeOf(err) == rest.CodeUnknownMessage:
 		r.stage = stageAnswered // it was, and then that was taken away
 	case gone(err):

@@ -64,6 +64,7 @@ type reply struct {
 	// not sent. Guarded by mu.
 	first string
 	tried map[string]bool
+	stood *message    // the first answer as an earlier run or a lost confirmation left it; guarded by mu
 	timer *time.Timer // for the defer; guarded by the mutex of replies
 }
 

@@ -184,6 +184,10 @@ func (a *Adapter) stands(ctx context.Context, t target, c content, attempt proto
 	if attempt.N <= 1 || attempt.First.IsZero() || time.Since(attempt.First) < nonceWindow {
 		return message{}, nil
 	}
+	unknown := &protocol.SendError{Ambiguous: true, Err: errors.New("an attempt was cut short, and the bot cannot see whether it stands")}
+	if t.guild != "" && a.may(t, mayView|mayRead) != nil {
+		return message{}, unknown // Discord would show an empty channel
+	}
 	list, whole, err := a.messagesAfter(ctx, t.channel, snowflakeAt(attempt.First.Add(-overlap)))
 	for _, m := range list {
 		if m.Author != nil && m.Author.ID == a.self() && (nonceOf(m.Nonce) == c.Nonce || m.Content == c.Content) {
@@ -192,7 +196,7 @@ func (a *Adapter) stands(ctx context.Context, t target, c content, attempt proto
 	}
 	switch {
 	case err != nil && rest.StatusOf(err) == http.StatusForbidden, err == nil && !whole:
-		return message{}, &protocol.SendError{Ambiguous: true, Err: errors.New("an attempt was cut short, and the bot cannot see whether it stands")}
+		return message{}, unknown
 	case err != nil:
 		return message{}, err
 	}
