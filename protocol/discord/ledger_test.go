@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"testing"
+	"time"
 
 	"moot/protocol"
 	"moot/protocol/discord"
@@ -17,20 +19,47 @@ type ledger struct {
 	voice   map[protocol.RoomID]map[protocol.UserID]protocol.VoicePresence
 	stand   map[string]bool // reactions, of which all are tracked
 	fresh   map[protocol.RoomID]map[protocol.UserID]bool
+	changed chan struct{} // closed and replaced at each change
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		rooms: map[protocol.RoomID]*discord.Room{}, members: map[protocol.RoomID]map[protocol.UserID]discord.Member{},
 		voice: map[protocol.RoomID]map[protocol.UserID]protocol.VoicePresence{}, stand: map[string]bool{},
-		fresh: map[protocol.RoomID]map[protocol.UserID]bool{},
+		fresh: map[protocol.RoomID]map[protocol.UserID]bool{}, changed: make(chan struct{}),
 	}
+}
+
+// until waits until ok holds, asking again at each change.
+func (l *ledger) until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	timer := time.NewTimer(30 * time.Second)
+	defer timer.Stop()
+	for {
+		l.mu.Lock()
+		changed := l.changed
+		l.mu.Unlock()
+		if ok() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func (l *ledger) tellLocked() {
+	close(l.changed)
+	l.changed = make(chan struct{})
 }
 
 // fold takes an event in and tells whether the members of the room are to be read.
 func (l *ledger) fold(ev protocol.Event) (ask bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.tellLocked()
 	r := l.rooms[ev.Room]
 	if r == nil {
 		r = &discord.Room{}
@@ -85,6 +114,7 @@ func (l *ledger) fold(ev protocol.Event) (ask bool) {
 func (l *ledger) list(room protocol.RoomID, list protocol.MemberList) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.tellLocked()
 	fresh := l.fresh[room]
 	listed := map[protocol.UserID]bool{}
 	for _, m := range list.Members {

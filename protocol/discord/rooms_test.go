@@ -1,0 +1,300 @@
+package discord_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"moot/protocol"
+	"moot/protocol/discord"
+	"moot/protocol/discord/discordtest"
+)
+
+func of[B protocol.Body](such func(protocol.Event, B) bool) func(protocol.Event) bool {
+	return func(e protocol.Event) bool {
+		b, ok := e.Body.(B)
+		return ok && (such == nil || such(e, b))
+	}
+}
+
+func (s *stage) count(such func(protocol.Event) bool) (n int) {
+	for _, e := range s.rec.Events() {
+		if such(e) {
+			n++
+		}
+	}
+	return n
+}
+
+func user(u *discordtest.User) protocol.UserID { return protocol.UserID("discord:" + u.ID) }
+
+// settled waits until the members of the lab are known to the ledger.
+func (s *stage) settled() {
+	s.Helper()
+	s.ledger.until(s, "the members are known", func() bool { return s.ledger.Room(s.Room()).Settled })
+}
+
+func about(u *discordtest.User) func(protocol.Event) bool {
+	return of(func(_ protocol.Event, c protocol.MemberChange) bool { return c.User == user(u) })
+}
+
+// TestAnOutageIsNoLeave: the guild is out of reach, and then it is not; who is in it stays known.
+func TestAnOutageIsNoLeave(t *testing.T) {
+	s := newStage(t, nil)
+	s.said("barrier")
+	s.lab.Outage(true)
+	s.next("the outage", of(func(_ protocol.Event, c protocol.RoomChange) bool {
+		return slices.Contains(c.Changes, protocol.Change(protocol.Available{Reachable: false}))
+	}))
+	s.lab.Outage(false)
+	s.next("its end", of(func(_ protocol.Event, c protocol.RoomChange) bool {
+		return slices.Contains(c.Changes, protocol.Change(protocol.Available{Reachable: true}))
+	}))
+	if n := s.count(of(func(_ protocol.Event, c protocol.MemberChange) bool { return c.Self })); n != 1 {
+		t.Errorf("the bot came or left %d times", n)
+	}
+}
+
+// TestTheSameStateIsNoEvent: what Discord tells again of members and voice changes nothing.
+func TestTheSameStateIsNoEvent(t *testing.T) {
+	s := newStage(t, nil)
+	s.settled()
+	s.lab.Nick(s.ben, "Benjamin")
+	s.next("the new name", about(s.ben))
+	s.lab.Nick(s.ben, "Benjamin")
+	role := s.lab.NewRole("colour", 0)
+	s.lab.Give(s.ben, role) // a role that means nothing to the bot
+	s.ben.Talks(s.voice, discordtest.Voice{})
+	s.next("the call", of[protocol.VoicePresence](nil))
+	s.ben.Talks(s.voice, discordtest.Voice{SelfMute: true}) // a muted microphone is no other presence
+	s.said("barrier")
+	if n := s.count(about(s.ben)); n != 1 {
+		t.Errorf("%d events are about Ben", n)
+	}
+	if n := s.count(of[protocol.VoicePresence](nil)); n != 1 {
+		t.Errorf("%d events are about voice", n)
+	}
+	s.ben.Talks(s.voice, discordtest.Voice{SelfDeaf: true})
+	if ev := s.next("deafened", of[protocol.VoicePresence](nil)); !ev.Body.(protocol.VoicePresence).Deafened {
+		t.Errorf("it is %+v", ev)
+	}
+}
+
+// TestPowers: who may moderate follows from roles, and changes with them.
+func TestPowers(t *testing.T) {
+	s := newStage(t, nil)
+	s.settled()
+	power := func(u *discordtest.User) bool {
+		m, _ := s.ledger.Member(s.Room(), user(u))
+		return m.Moderator
+	}
+	if !power(s.ann) || power(s.ben) || !power(s.lab.Owner()) {
+		t.Errorf("moderators: ann %v, ben %v, the owner %v", power(s.ann), power(s.ben), power(s.lab.Owner()))
+	}
+	helper := s.lab.NewRole("helper", 0)
+	s.lab.Give(s.ben, helper)
+	s.said("barrier")
+	reads := func() int {
+		return s.count(of(func(_ protocol.Event, c protocol.RoomChange) bool {
+			return slices.Contains(c.Changes, protocol.Change(protocol.Outdated{}))
+		}))
+	}
+	before := reads()
+	s.lab.SetPermissions(helper, discordtest.ModerateMembers)
+	s.ledger.until(t, "Ben moderates", func() bool { return power(s.ben) })
+	if reads() != before+1 {
+		t.Errorf("the members were read again %d times", reads()-before)
+	}
+	s.lab.Take(s.ben, helper)
+	s.ledger.until(t, "Ben moderates no more", func() bool { return !power(s.ben) })
+	s.lab.DeleteRole(helper)
+	s.lab.SetOwner(s.ben)
+	s.ledger.until(t, "Ben owns it", func() bool { return power(s.ben) })
+}
+
+func TestBans(t *testing.T) {
+	s := newStage(t, nil)
+	s.settled()
+	s.lab.Ban(s.ann, s.ben, "spam")
+	ev := s.next("the ban", about(s.ben))
+	if c := ev.Body.(protocol.MemberChange); c.Membership != protocol.Banned && c.Membership != protocol.Left {
+		t.Errorf("it came as %+v", c)
+	}
+	s.said("barrier")
+	if _, in := s.ledger.Member(s.Room(), user(s.ben)); in {
+		t.Error("who is banned is still a member")
+	}
+}
+
+// TestWhatWasMissed: while the bot is away people write, join, leave, are banned and talk. The next run finds all of that,
+// says what it cannot find, and nothing comes twice.
+func TestWhatWasMissed(t *testing.T) {
+	s := newStage(t, nil)
+	s.settled()
+	s.ben.Talks(s.voice, discordtest.Voice{})
+	s.next("the call", of[protocol.VoicePresence](nil))
+	s.ann.Says(s.ann.DM(), "before")
+	s.next("the private message", of(func(e protocol.Event, _ protocol.Message) bool { return e.Private }))
+	s.said("before")
+	s.stop()
+
+	s.ann.Says(s.general, "meanwhile")
+	s.ann.Says(s.ann.DM(), "meanwhile in private")
+	thread := s.general.NewThread("a thread")
+	s.ann.Says(thread, "meanwhile in a thread")
+	eve, fay := s.person("Eve"), s.person("Fay")
+	s.lab.Join(eve)
+	s.lab.Join(fay)
+	s.lab.Ban(s.ann, s.ben, "spam")
+	s.ann.Talks(s.voice, discordtest.Voice{})
+	s.lab.Rename("laboratory")
+	s.start(nil)
+
+	missed := s.next("what was said", of(func(_ protocol.Event, m protocol.Message) bool { return m.Text == "meanwhile" }))
+	if !missed.Backlog || missed.Room != s.Room() {
+		t.Errorf("it came as %+v", missed)
+	}
+	gap := s.next("the gap", of[protocol.Gap](nil)).Body.(protocol.Gap)
+	if gap.From.IsZero() || !gap.Until.After(gap.From) || !slices.Contains(gap.Lost, "edits and deletions") {
+		t.Errorf("the gap is %+v", gap)
+	}
+	s.settled()
+	s.said("barrier")
+	texts := map[string]int{}
+	for _, e := range s.rec.Events() {
+		if m, ok := e.Body.(protocol.Message); ok {
+			texts[m.Text]++
+		}
+	}
+	for _, text := range []string{"meanwhile", "meanwhile in private", "meanwhile in a thread"} {
+		if texts[text] != 1 {
+			t.Errorf("%q came %d times", text, texts[text])
+		}
+	}
+	for u, want := range map[*discordtest.User]bool{s.ann: true, s.ben: false, eve: true, fay: true} {
+		if _, in := s.ledger.Member(s.Room(), user(u)); in != want {
+			t.Errorf("%s is a member: %v", u.Name, in)
+		}
+	}
+	if _, in := s.ledger.Voice(s.Room(), user(s.ann)); !in {
+		t.Error("Ann is not known to be in the call")
+	}
+	if _, in := s.ledger.Voice(s.Room(), user(s.ben)); in {
+		t.Error("Ben is still in the call")
+	}
+	if n := s.ledger.Room(s.Room()).Name; n != "laboratory" {
+		t.Errorf("it is called %q", n)
+	}
+	if n := s.count(of(func(e protocol.Event, c protocol.MemberChange) bool { return c.Self && !e.Private })); n != 1 {
+		t.Errorf("the bot joined %d times", n)
+	}
+}
+
+// TestWithoutMessageContentNothingIsFetched but private conversations: nobody can have given a command by a message.
+func TestWithoutMessageContentNothingIsFetched(t *testing.T) {
+	plain := func(c *discord.Config) { c.MessageContent = false }
+	s := newStage(t, plain)
+	s.ann.Says(s.ann.DM(), "before")
+	s.next("the private message", of(func(e protocol.Event, _ protocol.Message) bool { return e.Private }))
+	s.stop()
+	s.ann.Says(s.general, "meanwhile")
+	s.ann.Says(s.ann.DM(), "meanwhile in private")
+	s.start(plain)
+	gap := s.next("the gap", of[protocol.Gap](nil)).Body.(protocol.Gap)
+	if !slices.ContainsFunc(gap.Lost, func(l string) bool { return strings.HasPrefix(l, "messages") }) {
+		t.Errorf("the gap is %+v", gap)
+	}
+	s.ledger.until(t, "the private message is in", func() bool {
+		return s.count(of(func(_ protocol.Event, m protocol.Message) bool { return m.Text == "meanwhile in private" })) == 1
+	})
+	if n := s.requests(http.MethodGet, "/channels/"+s.general.ID+"/messages"); n != 0 {
+		t.Errorf("the channel was read %d times", n)
+	}
+}
+
+// TestWhatCannotBeFetchedIsSaidToBeLost
+func TestWhatCannotBeFetchedIsSaidToBeLost(t *testing.T) {
+	s := newStage(t, nil)
+	s.said("before")
+	s.stop()
+	closed := s.lab.NewChannel("closed")
+	closed.Deny(s.srv.Bot, discordtest.ReadHistory)
+	s.ann.Says(closed, "meanwhile")
+	s.ann.Says(s.general, "meanwhile")
+	s.srv.Fail(10, http.MethodGet, "/channels/"+s.general.ID+"/messages", discordtest.Fault{Status: http.StatusForbidden, Body: `{"code":50001,"message":"Missing Access"}`})
+	s.start(nil)
+	gap := s.next("the gap", of[protocol.Gap](nil)).Body.(protocol.Gap)
+	for _, want := range []string{"messages in «closed», where the bot lacks Read Message History", "messages in «general»"} {
+		if !slices.Contains(gap.Lost, want) {
+			t.Errorf("%q is not among %q", want, gap.Lost)
+		}
+	}
+}
+
+// TestKickedAndBroughtBackMeanwhile: a stay that ended while nobody looked is another stay.
+func TestKickedAndBroughtBackMeanwhile(t *testing.T) {
+	s := newStage(t, nil)
+	s.settled()
+	first := s.ledger.Room(s.Room()).Join
+	s.stop()
+	s.lab.KickBot()
+	s.lab.Invite()
+	s.start(nil)
+	s.ledger.until(t, "another stay", func() bool { j := s.ledger.Room(s.Room()).Join; return j != "" && j != first })
+	s.stop()
+	s.lab.KickBot()
+	s.start(nil)
+	s.next("the kick", of(func(_ protocol.Event, c protocol.MemberChange) bool { return c.Self && c.Membership == protocol.Kicked }))
+}
+
+// TestReactions: those that are known to stand are no event; where all are taken away, what stands is read.
+func TestReactions(t *testing.T) {
+	s := newStage(t, nil)
+	m := s.ann.Says(s.general, "who is in favour?")
+	s.ben.Reacts(m, "👍")
+	s.next("the reaction", of[protocol.ReactionAdded](nil))
+	s.srv.Repeat(1)
+	s.ben.Unreacts(m, "👍")
+	s.next("its end", of[protocol.ReactionRemoved](nil))
+	s.said("barrier")
+	if n := s.count(of[protocol.ReactionAdded](nil)); n != 1 {
+		t.Errorf("it came %d times", n)
+	}
+	s.ann.Reacts(m, "🎉")
+	s.srv.Dispatch("MESSAGE_REACTION_REMOVE_EMOJI", map[string]any{
+		"channel_id": m.Channel, "guild_id": s.lab.ID, "message_id": m.ID, "emoji": map[string]any{"id": nil, "name": "👍"},
+	})
+	set := s.next("what stands", of[protocol.ReactionSet](nil)).Body.(protocol.ReactionSet)
+	if len(set.Reactions) != 1 || set.Reactions[0].User != user(s.ann) || set.Reactions[0].Reaction != "🎉" {
+		t.Errorf("it is %+v", set)
+	}
+}
+
+// TestMembersAreReadPageByPageWhereItIsTooSoon: Discord answers for all members of a guild once in 30 seconds.
+func TestMembersAreReadPageByPageWhereItIsTooSoon(t *testing.T) {
+	s := newStage(t, nil)
+	s.settled()
+	before := s.requests(http.MethodGet, "/members")
+	body, err := s.ask(protocol.AskMembers{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := body.(protocol.MemberList); len(list.Members) != 4 || !list.Last {
+		t.Errorf("the list is %+v", list)
+	}
+	if s.requests(http.MethodGet, "/members") != before+1 {
+		t.Error("it was not read page by page")
+	}
+}
+
+// TestUnreadableEventsAreRecorded: what Discord sends and nobody understands has a disposition too, and ends nothing.
+func TestUnreadableEventsAreRecorded(t *testing.T) {
+	s := newStage(t, nil)
+	for _, kind := range []string{"MESSAGE_CREATE", "INTERACTION_CREATE", "GUILD_MEMBER_ADD", "GUILD_CREATE", "MESSAGE_REACTION_ADD", "GUILD_BAN_ADD"} {
+		s.srv.Dispatch(kind, map[string]any{"id": "x"})
+	}
+	s.srv.Dispatch("SOMETHING_NEW", map[string]any{"a": []int{1}})
+	s.said("barrier")
+	s.ledger.until(t, "all are recorded", func() bool { return s.count(of[protocol.Malformed](nil)) == 6 })
+}
