@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	mcrypto "maunium.net/go/mautrix/crypto"
+	"maunium.net/go/mautrix/crypto/olm"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
@@ -34,6 +35,8 @@ func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.E
 		return nil, ctx.Err()
 	case errors.Is(err, mcrypto.ErrNoSessionFound):
 		return nil, ErrNoKey
+	case errors.Is(err, olm.ErrUnknownMessageIndex):
+		return nil, fmt.Errorf("%w: only that of later messages has", ErrNoKey)
 	case errors.Is(err, mcrypto.ErrGroupSessionWithheld):
 		return nil, m.withheld(ctx, ev)
 	case err != nil:

@@ -193,6 +193,41 @@ func TestALateKeyAndAWithheldOne(t *testing.T) {
 	b.reads(ev, "hello")
 }
 
+// The key of later messages does not open an earlier one, and does not stand in the way of the right one.
+func TestALaterKey(t *testing.T) {
+	f := newFake(t)
+	b, a := start(f, bot, "BOT"), start(f, alice, "ALICE")
+	first := wire(t, 1, alice, lobby, a.say("first", alice, bot))
+	f.mu.Lock()
+	key := f.queue[bot]["BOT"]
+	f.queue[bot]["BOT"] = nil
+	f.mu.Unlock()
+	session, err := a.store.keys.GetOutboundGroupSession(t.Context(), lobby)
+	if err != nil {
+		t.Fatal(err)
+	}
+	device, err := a.machine.olm.GetOrFetchDevice(t.Context(), bot, "BOT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.machine.olm.SendEncryptedToDevice(t.Context(), device, event.ToDeviceRoomKey, session.ShareContent()); err != nil {
+		t.Fatal(err)
+	}
+	second := wire(t, 2, alice, lobby, a.say("second", alice, bot))
+	if n := b.receive(); n != 1 {
+		t.Errorf("%d keys came", n)
+	}
+	b.reads(second, "second")
+	if _, err := b.read(first); !errors.Is(err, ErrNoKey) || !strings.Contains(err.Error(), "only that of later messages") {
+		t.Errorf("the first is %v", err)
+	}
+	f.mu.Lock()
+	f.queue[bot]["BOT"] = key
+	f.mu.Unlock()
+	b.receive()
+	b.reads(first, "first")
+}
+
 // Nobody is believed to have said what another has sealed, whatever the server says.
 func TestForgedSenders(t *testing.T) {
 	f := newFake(t)
