@@ -199,3 +199,10 @@ func decode(data []byte) (o obj) {
 	_ = json.Unmarshal(data, &o)
 	return o
 }
+
+// Asked returns how many REST requests have arrived, those that were not answered included.
+func (s *Server) Asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}

@@ -145,6 +145,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, pattern string, 
 	c := &call{s: s, r: r, reason: reason}
 
 	s.mu.Lock()
+	s.asked++
 	status, answer, f := s.answerLocked(c, w.Header(), pattern, raw, h)
 	s.mu.Unlock()
 	if f != nil {

@@ -87,6 +87,7 @@ type Server struct {
 	nonces       map[string]*message     // channel, nonce → message
 
 	requests []Request
+	asked    int
 	faults   []*fault
 	buckets  map[string]*rateBucket
 	global   []time.Time

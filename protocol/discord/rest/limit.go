@@ -10,7 +10,13 @@ import (
 
 // The limits that hold for everything.
 const (
-	perSecond = 50 // requests of a bot, https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
+	// Discord allows a bot 50 requests a second, however they fall into its seconds:
+	// https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
+	// What is sent evenly does not arrive evenly. So it is a burst of ten and then 40 a second.
+	burst = 10
+	pace  = time.Second / 40
+	// unlimited is the limit of a route for which Discord tells none.
+	unlimited = 50
 	// Discord bans an address at 10,000 refused requests (401, 403, 429) in ten minutes.
 	refusedMost   = 9000
 	refusedWithin = 10 * time.Minute
@@ -23,8 +29,7 @@ type limiter struct {
 	hashes   map[string]string  // route → the bucket that Discord says it belongs to
 	buckets  map[string]*bucket // bucket and top-level resource → its state
 	blocked  time.Time          // no request before this: a global 429
-	sent     [perSecond]time.Time
-	next     int // the oldest entry of sent
+	due      time.Time // when the requests of so far would all be sent at the pace
 	refused  window
 	requests int
 }
@@ -63,8 +68,8 @@ func (l *limiter) take(now time.Time, r route) (wait time.Duration, key string, 
 	if r.tokened {
 		return 0, "", nil
 	}
-	if since := now.Sub(l.sent[l.next]); since < time.Second {
-		return time.Second - since, "", nil
+	if early := l.due.Add(-(burst - 1) * pace).Sub(now); early > 0 {
+		return early, "", nil
 	}
 	if l.requests++; l.requests%sweepEvery == 0 {
 		l.sweepLocked(now)
@@ -84,8 +89,10 @@ func (l *limiter) take(now time.Time, r route) (wait time.Duration, key string, 
 	}
 	b.remaining--
 	b.flying++
-	l.sent[l.next] = now
-	l.next = (l.next + 1) % len(l.sent)
+	if l.due.Before(now) {
+		l.due = now
+	}
+	l.due = l.due.Add(pace)
 	return 0, key, nil
 }
 
@@ -107,7 +114,7 @@ func (l *limiter) done(now time.Time, r route, key string, header http.Header) {
 		if old != nil && !old.known { // a route without a limit of its own
 			old.remaining = old.limit
 			if header != nil {
-				old.limit, old.remaining = perSecond, perSecond
+				old.limit, old.remaining = unlimited, unlimited
 			}
 		}
 		return
