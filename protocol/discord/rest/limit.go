@@ -29,7 +29,7 @@ type limiter struct {
 	hashes   map[string]string  // route → the bucket that Discord says it belongs to
 	buckets  map[string]*bucket // bucket and top-level resource → its state
 	blocked  time.Time          // no request before this: a global 429
-	due      time.Time // when the requests of so far would all be sent at the pace
+	due      time.Time          // when the requests of so far would all be sent at the pace
 	refused  window
 	requests int
 }
