@@ -42,7 +42,7 @@ var directions = map[string][]string{
 	"protocol/discord/discordtest":        {"protocol/discord/discordtest/schema"},
 	"protocol/discord/discordtest/schema": {},
 
-	"protocol/matrix":            {"protocol"},
+	"protocol/matrix":            {"internal/failpoint", "protocol"},
 	"protocol/matrix/account":    {"protocol"},
 	"protocol/matrix/crypto":     {"protocol", "protocol/matrix", "protocol/matrix/account"},
 	"protocol/matrix/survey":     {"protocol", "protocol/matrix/account", "protocol/matrix/crypto"},

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -71,6 +72,40 @@ func TestKeyWhileAway(t *testing.T) {
 	w.ping(w.Ann, where)
 	w.answered(w.Ann, where, before, 1)
 	w.answered(w.Ann, where, during, 1)
+}
+
+// TestKeyNeverCame: when the time is over for which a message waits for its key, the room is told, once, and not again after
+// a restart; the key that comes after that changes nothing.
+func TestKeyNeverCame(t *testing.T) {
+	if os.Getenv("MOOT_LONG") == "" {
+		t.Skip("takes the ten minutes for which the bot waits; MOOT_LONG=1 runs it")
+	}
+	t.Parallel()
+	w := newTown(t, true, "")
+	w.Bot.Start()
+	ben := w.person("ben")
+	where := w.room("hall", ben)
+	w.ping(w.Ann, where)
+	ben.HoldKeys()
+	var sealed []id.EventID
+	for range 3 {
+		sealed = append(sealed, ben.Say(where, "!moot ping"))
+	}
+	w.ping(w.Ann, where)
+	w.Ann.Patient(12)
+	told := w.Ann.Message(where, w.BotID, "could not read")
+	w.Logf("the room is told: %s", told.Body())
+	w.again()
+	ben.ReleaseKeys()
+	w.ping(w.Ann, where)
+	w.ping(ben, where)
+	if n := w.Ann.Count(where, w.BotID, "could not read"); n != 1 {
+		w.Errorf("the room was told %d times", n)
+	}
+	for _, s := range sealed {
+		w.answered(w.Ann, where, s, 0)
+	}
+	w.well()
 }
 
 // TestOpenedEncryption: a room becomes encrypted while the bot is in it, and while it is away. From there on nothing that it

@@ -23,6 +23,7 @@ var (
 	server  *homeserver.Server
 	program string // the bot
 	echo    string // the bot that the benchmark compares with
+	scratch string // a folder that goes with the run
 )
 
 func TestMain(m *testing.M) {
@@ -46,6 +47,7 @@ func run(m *testing.M) (int, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
+	scratch = dir
 	began := time.Now()
 	if err := process.Build(dir, "goolm", "echo"); err != nil {
 		return 0, err

@@ -135,7 +135,10 @@ func TestCrashMatrix(t *testing.T) {
 }
 
 // elsewhere has the places that other tests strike.
-var elsewhere = map[failpoint.Point]bool{failpoint.CompactBefore: true, failpoint.CompactAfter: true} // TestCompactKilled
+var elsewhere = map[failpoint.Point]bool{
+	failpoint.CompactBefore: true, failpoint.CompactAfter: true, // TestCompactKilled
+	failpoint.KeysReceived: true, // TestCrashes of e2e, with a homeserver
+}
 
 // strike kills at the first hits of a place, each in a run of its own, and then in every life of one run.
 func (w *crashWorld) strike(t *testing.T, bin string, p failpoint.Point) (kills, starts int) {

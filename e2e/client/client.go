@@ -246,6 +246,12 @@ func (c *Client) room(where id.RoomID) *room {
 // Await waits until the function says yes, which is called whenever something has changed.
 func (c *Client) Await(what string, yes func() bool) {
 	c.t.Helper()
+	c.AwaitOr(what, nil, yes)
+}
+
+// AwaitOr is Await that also ends when the channel is closed.
+func (c *Client) AwaitOr(what string, over <-chan struct{}, yes func() bool) {
+	c.t.Helper()
 	deadline := time.NewTimer(c.patience)
 	defer deadline.Stop()
 	for {
@@ -260,6 +266,8 @@ func (c *Client) Await(what string, yes func() bool) {
 		}
 		select {
 		case <-changed:
+		case <-over:
+			return
 		case <-deadline.C:
 			c.t.Fatalf("%s has waited %s in vain for %s\n%s", c.UserID, c.patience, what, c.transcript())
 		}

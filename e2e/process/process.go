@@ -166,6 +166,13 @@ func (b *Bot) Running() bool {
 	}
 }
 
+// Over returns a channel that is closed when the process that was started last has ended.
+func (b *Bot) Over() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.done
+}
+
 // PID returns the number of the process that was started last.
 func (b *Bot) PID() int {
 	b.mu.Lock()

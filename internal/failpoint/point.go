@@ -43,6 +43,9 @@ const (
 	CompactBefore Point = "compact-before"
 	// CompactAfter: it is under its name; the folder is not synced.
 	CompactAfter Point = "compact-after"
+	// KeysReceived: the keys of a sync response are durable in the store of the encryption; the events and the token of the
+	// same response are in no store.
+	KeysReceived Point = "keys-received"
 	// CreateBefore: a new file of the store is whole, but not under its name.
 	CreateBefore Point = "create-before"
 )
@@ -53,5 +56,6 @@ func All() []Point {
 		CommitBefore, CommitAfter, AdmitReturns, AdmitReturned, SendBefore, SendAfter, AskBefore, AskAfter,
 		SweepSeen, SweepSent, ArchivePushed, ArchiveSynced, ArchiveMoved, MigrateBefore, MigrateAfter, CreateBefore,
 		JournalBefore, JournalAfter, MigrateCopied, CompactBefore, CompactAfter,
+		KeysReceived,
 	}
 }

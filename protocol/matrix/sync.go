@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"moot/internal/failpoint"
 	"moot/protocol"
 )
 
@@ -277,6 +278,7 @@ func (r *run) receiveKeys(resp *syncResponse) (keys int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("take in the keys: %w", err)
 	}
+	failpoint.Hit(failpoint.KeysReceived)
 	return keys, nil
 }
 
