@@ -132,9 +132,8 @@ type Config struct {
 	// Changed is called when somebody was challenged or restored, in the transaction in which they were, whose scope is the
 	// room; with zero for somebody who was forgotten. It only notes it. Nil means that nobody wants to know.
 	Changed func(tx *store.Tx, user protocol.UserID)
-	// Lead is what a command begins with where somebody is told what they can type, as "!moot "; zero is for a private
-	// conversation.
-	Lead string
+	// Lead returns what a command in a room of a network begins with; nil means that it is "!moot " on all.
+	Lead func(protocol.Network) string
 }
 
 // Feature keeps challenges. It keeps nothing but what is in the store, and is used as the loop uses a feature.
@@ -157,6 +156,9 @@ func New(c Config) (*Feature, error) {
 	}
 	if c.Max == nil {
 		c.Max = func(*store.Tx, protocol.RoomID) time.Duration { return 0 }
+	}
+	if c.Lead == nil {
+		c.Lead = func(protocol.Network) string { return "!moot " }
 	}
 	if c.Changed == nil {
 		c.Changed = func(*store.Tx, protocol.UserID) {}
@@ -188,21 +190,20 @@ func (f *Feature) Challenged(tx *store.Tx, room protocol.RoomID, user protocol.U
 	if !ok {
 		return nil, false
 	}
-	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are challenged in this room, ", f.reason(tx, s), ", and cannot do that here.")
+	code := func(line string) protocol.Text { return protocol.Code(f.Lead(room.Network()) + line) }
+	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are challenged in this room, ", f.reason(tx, s, code), ", and cannot do that here.")
 	if !s.Until.IsZero() {
 		why = protocol.Join(why, " That ends by itself on ", protocol.Moment(s.Until), ".")
 	}
-	return protocol.Join(why, " You can ask to be restored, once a week: ", f.code("vote appeal REASON"),
+	return protocol.Join(why, " You can ask to be restored, once a week: ", code("vote appeal REASON"),
 		". Anybody else here can ask for you, too. You can still read votes, vote in those that you could vote in before, and answer one about yourself."), true
 }
 
-func (f *Feature) code(line string) protocol.Text { return protocol.Code(f.Lead + line) }
-
 // reason says what a challenge rests on.
-func (f *Feature) reason(tx *store.Tx, s standing) protocol.Text {
+func (f *Feature) reason(tx *store.Tx, s standing, code func(string) protocol.Text) protocol.Text {
 	switch {
 	case s.Vote != "":
-		return protocol.Join("by vote ", s.Vote, " (", f.code("vote show "+s.Vote), ")")
+		return protocol.Join("by vote ", s.Vote, " (", code("vote show "+s.Vote), ")")
 	case s.By == byOverride:
 		text, ok := f.bus.Text(tx, s.Text)
 		if !ok {
@@ -382,7 +383,7 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 			if !is {
 				continue
 			}
-			text := protocol.Join("You are challenged in ", protocol.Quoted(info.Title(), 0), " since ", protocol.Moment(s.Since), ", ", f.reason(tx, s))
+			text := protocol.Join("You are challenged in ", protocol.Quoted(info.Title(), 0), " since ", protocol.Moment(s.Since), ", ", f.reason(tx, s, privately(info)))
 			if !s.Until.IsZero() {
 				text = protocol.Join(text, ", until ", protocol.Moment(s.Until))
 			}

@@ -14,13 +14,13 @@ func (f *Feature) tellChallenged(tx *store.Tx, room protocol.RoomID, target prot
 		return nil
 	}
 	info, _ := rooms.Get(tx, room)
-	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are now challenged, ", f.reason(tx, s),
+	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are now challenged, ", f.reason(tx, s, privately(info)),
 		". You cannot use my features there.")
 	if !s.Until.IsZero() {
 		text = protocol.Join(text, " That ends by itself on ", protocol.Moment(s.Until), ".")
 	}
 	return f.whisper(tx, target, protocol.Join(text, " You can ask to be restored, once a week: ",
-		f.code("vote appeal REASON --in "+info.Word()), "."))
+		privately(info)("vote appeal REASON"), "."))
 }
 
 // tellRestored tells somebody in private that they are challenged no longer.
@@ -31,10 +31,15 @@ func (f *Feature) tellRestored(tx *store.Tx, room protocol.RoomID, target protoc
 	case byVote:
 		because = protocol.Join("by vote ", keys[keyVote])
 	case byOverride:
-		because = f.reason(tx, standing{By: byOverride, Text: p.Text})
+		because = f.reason(tx, standing{By: byOverride, Text: p.Text}, privately(info))
 	}
 	return f.whisper(tx, target, protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are restored, ", because,
 		". You can use all my features there again."))
+}
+
+// privately shows a command about a room as it is typed in a private conversation.
+func privately(info rooms.Info) func(string) protocol.Text {
+	return func(line string) protocol.Text { return protocol.Code(line + " --in " + info.Word()) }
 }
 
 func (f *Feature) whisper(tx *store.Tx, user protocol.UserID, text protocol.Text) error {

@@ -162,7 +162,7 @@ func (f *Feature) tellTarget(tx *store.Tx, room protocol.RoomID, v Vote) error {
 		"It runs until ", protocol.Moment(v.Deadline), ". You cannot vote on it, but you can answer, for all to read: ",
 		protocol.Code("vote reply "+v.Number()+" TEXT --in "+info.Word()), ".")
 	if v.Type == Challenge {
-		text = protocol.Join(text, " If it passes you can appeal once a week: ", protocol.Code("vote appeal REASON"), ".")
+		text = protocol.Join(text, " If it passes you can appeal once a week: ", protocol.Code("vote appeal REASON --in "+info.Word()), ".")
 	}
 	key, err := outbox.Send(tx, protocol.Outgoing{Act: protocol.Whisper{User: user, Text: text}})
 	if err != nil {

@@ -228,7 +228,7 @@ func (f *Feature) follows(tx *store.Tx, room protocol.RoomID, v Vote, o tally.Ou
 			text = protocol.Join(text, " That ends on ", protocol.Moment(tx.Now().Add(v.Rules.ChallengeMax)), " at the latest.")
 		}
 		return protocol.Join(text, " Anybody who is not challenged can ask for a restore: ",
-			f.code("vote restore "+personWord(rooms.Member{User: target, Name: f.called(tx, room, target)})+" REASON"), "."), nil
+			f.code(room, "vote restore "+personWord(rooms.Member{User: target, Name: f.called(tx, room, target)})+" REASON"), "."), nil
 	}
 	if err := f.Sanctions.Restore(tx, target, v.ID); err != nil {
 		return nil, err

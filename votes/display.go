@@ -25,7 +25,7 @@ func (f *Feature) message(tx *store.Tx, room protocol.RoomID, v Vote, first bool
 func (f *Feature) messageOf(tx *store.Tx, room protocol.RoomID, v Vote, first bool, words int) protocol.Text {
 	lines := []protocol.Text{f.headline(tx, room, v, first, words)}
 	if v.Type == Challenge || v.Type == Restore {
-		lines = append(lines, protocol.Join("Reason: ", f.words(tx, v, v.Text, words)))
+		lines = append(lines, protocol.Join("Reason: ", f.words(tx, room, v, v.Text, words)))
 	}
 	for i, o := range v.Options {
 		line := protocol.Join(i+1, ": ", o)
@@ -35,7 +35,7 @@ func (f *Feature) messageOf(tx *store.Tx, room protocol.RoomID, v Vote, first bo
 		lines = append(lines, line)
 	}
 	if v.Reply != "" {
-		lines = append(lines, protocol.Join(f.name(tx, room, v.Target), " answers: ", f.words(tx, v, v.Reply, words)))
+		lines = append(lines, protocol.Join(f.name(tx, room, v.Target), " answers: ", f.words(tx, room, v, v.Reply, words)))
 	}
 	if b := boardOf(tx, room, v.ID); b.Untold && v.Open() {
 		lines = append(lines, protocol.Join("I could not reach ", f.name(tx, room, v.Target), " in private; if you can, tell them about this vote."))
@@ -52,13 +52,13 @@ func (f *Feature) messageOf(tx *store.Tx, room protocol.RoomID, v Vote, first bo
 }
 
 // words shows what somebody wrote, and where to read the rest.
-func (f *Feature) words(tx *store.Tx, v Vote, id events.TextID, most int) protocol.Text {
+func (f *Feature) words(tx *store.Tx, room protocol.RoomID, v Vote, id events.TextID, most int) protocol.Text {
 	all := f.text(tx, id)
 	short := protocol.Shorten(all, most)
 	if short == all {
 		return protocol.Plain(all)
 	}
-	return protocol.Join(short, " (all of it: ", f.code("vote show "+v.Number()), ")")
+	return protocol.Join(short, " (all of it: ", f.code(room, "vote show "+v.Number()), ")")
 }
 
 // headline says what the vote is about and who opened it.
@@ -80,9 +80,9 @@ func (f *Feature) headline(tx *store.Tx, room protocol.RoomID, v Vote, first boo
 	case v.Type == Restore:
 		return protocol.Join(head, ": ", opener, " wants to restore ", target, ".")
 	case v.Type == Motion:
-		return protocol.Join(head, ": ", opener, " moves: ", f.words(tx, v, v.Text, words))
+		return protocol.Join(head, ": ", opener, " moves: ", f.words(tx, room, v, v.Text, words))
 	}
-	return protocol.Join(head, ", a poll: ", opener, " asks: ", f.words(tx, v, v.Text, words))
+	return protocol.Join(head, ", a poll: ", opener, " asks: ", f.words(tx, room, v, v.Text, words))
 }
 
 // standing says how the vote stands, in numbers.
@@ -119,11 +119,9 @@ func (f *Feature) howTo(tx *store.Tx, room protocol.RoomID, v Vote) []protocol.T
 	}
 	if v.Secret {
 		info, _ := rooms.Get(tx, room)
-		press := ""
+		press := "Vote in our private conversation only: "
 		if f.buttons(room) {
 			press = "Press below, which nobody else sees. Or vote in our private conversation: "
-		} else {
-			press = "Vote in our private conversation only: "
 		}
 		return []protocol.Text{
 			protocol.Join(press, protocol.Code("vote cast "+v.Number()+" "+example+" --in "+info.Word()), "."),
@@ -132,24 +130,27 @@ func (f *Feature) howTo(tx *store.Tx, room protocol.RoomID, v Vote) []protocol.T
 	}
 	choose := strings.Join(v.choices(), ", ")
 	var react protocol.Text
+	press := ""
 	if f.buttons(room) {
-		react = protocol.Plain(" Or press below this message.")
+		press = "press below, or "
 	}
 	switch {
 	case v.Type == Poll && v.Tally.Multiple:
 		choose = fmt.Sprintf("the numbers of one or more options, as %s", "1 2")
 	case v.Type == Poll:
 		choose = fmt.Sprintf("the number of an option, from 1 to %d", len(v.Options))
-		react = protocol.Join(react, " Or react to this message with the emoji of the number.")
+		react = protocol.Join(" Or react to this message with the emoji of the number.")
 	default:
-		react = protocol.Join(react, " Or react to this message: 👍 (thumbs up) is yes, 👎 (thumbs down) is no, 🤷 (shrug) is abstain.")
+		react = protocol.Join(" Or react to this message: 👍 (thumbs up) is yes, 👎 (thumbs down) is no, 🤷 (shrug) is abstain.")
 	}
-	return []protocol.Text{protocol.Join("To vote: ", f.code("vote cast "+v.Number()+" "+example), " (", choose, ").", react,
+	return []protocol.Text{protocol.Join("To vote: ", press, f.code(room, "vote cast "+v.Number()+" "+example), " (", choose, ").", react,
 		" You can change it until the end.")}
 }
 
 // code shows a line as it is typed in a room.
-func (f *Feature) code(line string) protocol.Text { return protocol.Code(f.Prefix + " " + line) }
+func (f *Feature) code(room protocol.RoomID, line string) protocol.Text {
+	return protocol.Code(f.Lead(room.Network()) + line)
+}
 
 // reactions are those that are ballots, for people to press.
 func (v Vote) reactions() []string {

@@ -126,7 +126,7 @@ func (f *Feature) mayBeOpener(tx *store.Tx, info rooms.Info, w wish, e electors,
 		return nil
 	case isFresh:
 		return protocol.Join(head, ", and that takes having been a member for ", days(r.Member), ". You have been one since ",
-			protocol.Moment(since(info, m)), ". You can ask everybody with ", f.code("vote poll"), ".")
+			protocol.Moment(since(info, m)), ". You can ask everybody with ", f.code(info.ID, "vote poll"), ".")
 	case isIdle:
 		if waived {
 			return nil

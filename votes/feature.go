@@ -57,8 +57,9 @@ type Config struct {
 	Sanctions Sanctions
 	// Operators cannot be challenged, and count as moderators.
 	Operators []protocol.UserID
-	// Prefix is what a command in a room begins with, for the messages that say how to vote; zero means "!moot".
-	Prefix string
+	// Lead returns what a command in a room of a network begins with, for the messages that say how to vote; nil means that
+	// it is "!moot " on all.
+	Lead func(protocol.Network) string
 	// Edits is how far apart two edits of the message of a vote are at least on a network; one that is not named has
 	// DefaultEdits. Nil means DefaultDiscordEdits on Discord.
 	Edits map[protocol.Network]time.Duration
@@ -123,8 +124,8 @@ func New(c Config) (*Feature, error) {
 	if c.Buttons == nil {
 		c.Buttons = []protocol.Network{"discord"}
 	}
-	if c.Prefix == "" {
-		c.Prefix = "!moot"
+	if c.Lead == nil {
+		c.Lead = func(protocol.Network) string { return "!moot " }
 	}
 	if c.Visible == nil {
 		c.Visible = func(*store.Tx, protocol.RoomID, protocol.PlaceID) bool { return true }

@@ -129,7 +129,7 @@ func (f *Feature) look(tx *store.Tx, info rooms.Info, o *opening, rules Rules) e
 		}
 		tx.Put(electing, store.Key(info.ID, voter(f.bus.Number(tx, m.User))), []byte{active})
 	}
-	if err := f.withinLimits(tx, info.ID, o.Wish, rules, f.code); err != nil {
+	if err := f.withinLimits(tx, info.ID, o.Wish, rules, func(line string) protocol.Text { return f.code(info.ID, line) }); err != nil {
 		return err
 	}
 	if why := f.mayBeOpener(tx, info, o.Wish, o.electors(), rules); why != nil {

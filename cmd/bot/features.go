@@ -45,10 +45,9 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
-	prefix := cfg.Commands.Prefixes[0]
 	var enforcer *enforce.Feature
 	sanctions, err := challenges.New(challenges.Config{
-		Bus: bus, Operators: cfg.Operators, Max: settings.ChallengeMax, Channel: settings.Channel, Lead: prefix + " ",
+		Bus: bus, Operators: cfg.Operators, Max: settings.ChallengeMax, Channel: settings.Channel, Lead: lead(cfg),
 		Changed: func(tx *store.Tx, user protocol.UserID) { enforcer.Changed(tx, user) },
 	})
 	if err != nil {
@@ -59,7 +58,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 		return nil, err
 	}
 	ballots, err := votes.New(votes.Config{
-		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Operators: cfg.Operators, Prefix: prefix,
+		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Operators: cfg.Operators, Lead: lead(cfg),
 		Edits: map[protocol.Network]time.Duration{
 			"matrix": cfg.Votes.Edits, "discord": cfg.Votes.EditsDiscord, protocol.Console: consoleEdits,
 		},
@@ -118,6 +117,16 @@ func newInvites(cfg config.Config, bus *events.Bus) (*invites.Feature, error) {
 
 // consoleEdits is how far apart the edits of a message are in the terminal, where nothing but a line comes of one.
 const consoleEdits = 2 * time.Second
+
+// lead is what a command begins with in the rooms of a network.
+func lead(cfg config.Config) func(protocol.Network) string {
+	return func(n protocol.Network) string {
+		if n == "discord" {
+			return "/" // as everybody can there, with or without message_content
+		}
+		return cfg.Commands.Prefixes[0] + " "
+	}
+}
 
 // enforced are the networks that hold back, by their own means, who is challenged.
 func enforced(cfg config.Config) (networks []protocol.Network) {

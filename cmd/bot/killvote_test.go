@@ -286,7 +286,7 @@ func TestKilledInTheMiddleOfAVote(t *testing.T) {
 			t.Fatalf("nobody hears %q", words)
 		}
 	}
-	step := max(lines/20, 1)
+	step := max(lines/12, 1)
 	if os.Getenv("MOOT_LONG") != "" {
 		step = 1
 	}
