@@ -40,13 +40,13 @@ func (h *history) wire(st *store.Store, bus *events.Bus) ([]bot.Feature, error) 
 	if err != nil {
 		return nil, err
 	}
-	sanctions, err := challenges.New(challenges.Config{Bus: bus, Max: settings.ChallengeMax, Channel: settings.Channel, Lead: "!m "})
+	sanctions, err := challenges.New(challenges.Config{Bus: bus, Max: settings.ChallengeMax, Channel: settings.Channel, Lead: func(protocol.Network) string { return "!m " }})
 	if err != nil {
 		return nil, err
 	}
 	random := byte(0)
 	ballots, err := votes.New(votes.Config{
-		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Prefix: "!m",
+		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Lead: func(protocol.Network) string { return "!m " },
 		Random: func(b []byte) {
 			for i := range b {
 				random++
