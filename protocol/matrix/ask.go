@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
@@ -62,12 +61,7 @@ func (r *run) memberList(ctx context.Context, room protocol.RoomID) (protocol.Bo
 		return nil, err
 	}
 	var resp struct {
-		Chunk []struct {
-			Type    word   `json:"type"`
-			User    word   `json:"state_key"`
-			Stamp   number `json:"origin_server_ts"`
-			Content object `json:"content"`
-		} `json:"chunk"`
+		Chunk []object `json:"chunk"`
 	}
 	path := mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "members"}
 	if err := r.request(ctx, http.MethodGet, path, url.Values{"membership": {"join"}}, nil, &resp); err != nil {
@@ -78,12 +72,13 @@ func (r *run) memberList(ctx context.Context, room protocol.RoomID) (protocol.Bo
 		return nil, err
 	}
 	list := protocol.MemberList{Last: true, Members: make([]protocol.Member, 0, len(resp.Chunk))}
-	for _, m := range resp.Chunk {
+	for _, o := range resp.Chunk {
+		m := readEvent(o)
 		content, _ := memberOf(m.Content)
-		if content.Membership != "join" || m.Type != word(event.StateMember.Type) {
+		if content.Membership != "join" || !m.is(event.StateMember) {
 			continue
 		}
-		u := string(m.User)
+		u := m.state()
 		if !isUser(u) {
 			r.log.Warn("a member of a room has an id that cannot be used", "room", room, "user", protocol.Shorten(u, 100))
 			continue
@@ -94,7 +89,7 @@ func (r *run) memberList(ctx context.Context, room protocol.RoomID) (protocol.Bo
 			name = user.Local()
 		}
 		list.Members = append(list.Members, protocol.Member{
-			User: user, Name: name, Bot: self, Self: self, Power: may.of(u), Since: m.Stamp.time(),
+			User: user, Name: name, Bot: self, Self: self, Power: may.of(u), Since: m.time(),
 		})
 	}
 	return list, nil
@@ -110,31 +105,25 @@ func (r *run) powers(ctx context.Context, room protocol.RoomID) (powers, error) 
 		return powers{}, r.failure(ctx, "read the powers in "+string(room), room, err)
 	}
 	may := readPowers(content)
-	if strings.Contains(room.Local(), ":") && !missing {
+	if !createdByAll(mxRoom(room)) && !missing {
 		return may, nil
 	}
 	// Where nobody says otherwise, and from room version 12 on in any case, who has made the room may do everything.
-	var created struct {
-		Sender  word `json:"sender"`
-		Content struct {
-			Creator    word  `json:"creator"`
-			Additional words `json:"additional_creators"`
-		} `json:"content"`
+	may.creators, err = r.creators(ctx, room)
+	if isCode(err, mautrix.MNotFound) {
+		return may, nil
 	}
-	path = mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "state", event.StateCreate.Type}
-	if err := r.request(ctx, http.MethodGet, path, url.Values{"format": {"event"}}, nil, &created); err != nil {
-		if isCode(err, mautrix.MNotFound) {
-			return may, nil
-		}
-		return powers{}, r.failure(ctx, "read who has made "+string(room), room, err)
+	return may, r.failure(ctx, "read who has made "+string(room), room, err)
+}
+
+// creators asks who has made a room.
+func (r *run) creators(ctx context.Context, room protocol.RoomID) (map[string]bool, error) {
+	var ev object
+	path := mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "state", event.StateCreate.Type}
+	if err := r.request(ctx, http.MethodGet, path, url.Values{"format": {"event"}}, nil, &ev); err != nil {
+		return nil, err
 	}
-	may.creators = map[string]bool{}
-	for _, u := range append(created.Content.Additional, string(created.Sender), string(created.Content.Creator)) {
-		if isUser(u) {
-			may.creators[u] = true
-		}
-	}
-	return may, nil
+	return creatorsOf(readEvent(ev)), nil
 }
 
 // listed reads who has a membership in a room.

@@ -1,10 +1,6 @@
 package matrix
 
-import (
-	"bytes"
-
-	"moot/protocol"
-)
+import "moot/protocol"
 
 // call reads that somebody is in a call, or no longer: m.call.member (MSC3401, MSC4143). Each device of a person has an event
 // of its own, whose content is empty when it has left; older clients keep all devices in one event.
@@ -16,7 +12,7 @@ func (r reader) call(ev *rawEvent) protocol.Body {
 			Call word `json:"call_id"`
 		} `json:"memberships"`
 	}
-	if !into(ev.Content, &c) && !bytes.HasPrefix(bytes.TrimSpace(ev.Content), []byte("{")) {
+	if !into(ev.Content, &c) {
 		return r.malformed(ev, "it has no content")
 	}
 	presence := func(name string) protocol.Body {

@@ -68,6 +68,9 @@ func (c *chapter) derived(parts ...string) protocol.EventID {
 // observe keeps what the chapter says about the room that matters before its events are admitted: whether it is encrypted,
 // who is in it, whether it is a private conversation.
 func (c *chapter) observe(sr *syncRoom, join *rawEvent) error {
+	if err := c.learnCreators(); err != nil {
+		return err
+	}
 	named, moved := c.recorded.Named, false
 	encrypted := c.recorded.Encrypted
 	name, alias := "", ""
@@ -131,6 +134,29 @@ func (c *chapter) observe(sr *syncRoom, join *rawEvent) error {
 	return nil
 }
 
+// learnCreators finds out who has made the room, if that matters for what its events mean.
+func (c *chapter) learnCreators() error {
+	if !createdByAll(c.room) {
+		return nil
+	}
+	telling := slices.Concat(c.state, c.timeline)
+	if !slices.ContainsFunc(telling, func(ev *rawEvent) bool { return ev.is(event.StatePowerLevels) }) {
+		return nil
+	}
+	for _, ev := range telling {
+		if ev.is(event.StateCreate) {
+			c.reader.creators = creatorsOf(ev)
+			return nil
+		}
+	}
+	creators, err := c.run.creators(c.run.ctx, c.reader.room)
+	if err != nil {
+		return c.run.persist("read who has made", c.room, err)
+	}
+	c.reader.creators = creators
+	return nil
+}
+
 // members tells the encryption who came and went.
 func (c *chapter) members(events []*rawEvent, encrypted bool) error {
 	for _, ev := range events {
@@ -169,6 +195,7 @@ func (c *chapter) history(events []*rawEvent, but *rawEvent) {
 	past.history = true
 	for _, ev := range events {
 		if ev != but {
+			c.run.echo(past, ev)
 			c.events = append(c.events, past.read(ev))
 		}
 	}

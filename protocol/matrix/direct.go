@@ -81,27 +81,28 @@ func (r *run) learnDirect(room id.RoomID, join *rawEvent, events []*rawEvent) {
 	if with == "" || !isUser(string(with)) {
 		return
 	}
-	r.begin(func(ctx context.Context) { r.remember(ctx, with, room) })
+	r.mu.Lock()
+	fresh := r.direct.add(with, room) // before anything looks for it
+	r.mu.Unlock()
+	if fresh {
+		r.begin(r.saveDirect)
+	}
 }
 
-// remember writes a private conversation to m.direct. Where that fails it is known for this run, and afterwards by having
-// two members and no name.
-func (r *run) remember(ctx context.Context, user id.UserID, room id.RoomID) {
+// saveDirect writes the private conversations to m.direct. Where that fails they are known for this run, and afterwards by
+// having two members and no name.
+func (r *run) saveDirect(ctx context.Context) {
 	r.saving.Lock()
 	defer r.saving.Unlock()
 	r.mu.Lock()
-	fresh := r.direct.add(user, room)
 	all := make(map[id.UserID][]id.RoomID, len(r.direct))
 	for u, rooms := range r.direct {
 		all[u] = slices.Clone(rooms)
 	}
 	r.mu.Unlock()
-	if !fresh {
-		return
-	}
-	err := r.request(ctx, http.MethodPut, mautrix.ClientURLPath{"v3", "user", r.self, "account_data", event.AccountDataDirectChats.Type}, nil, all, nil)
-	if err != nil && ctx.Err() == nil {
-		r.log.Warn("a private conversation could not be marked as such on the account", "room", roomID(room), "user", userID(user), "err", err)
+	path := mautrix.ClientURLPath{"v3", "user", r.self, "account_data", event.AccountDataDirectChats.Type}
+	if err := r.request(ctx, http.MethodPut, path, nil, all, nil); err != nil && ctx.Err() == nil {
+		r.log.Warn("the private conversations could not be marked as such on the account", "err", err)
 	}
 }
 
@@ -226,8 +227,11 @@ func (r *run) openDirect(ctx context.Context, user id.UserID) (protocol.RoomID, 
 		p.encrypted, p.plain = r.encryption != nil, r.encryption == nil
 	})
 	// The room is there; what follows is not to end because whoever waits for it does.
+	r.mu.Lock()
+	r.direct.add(user, room)
+	r.mu.Unlock()
 	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	r.remember(saving, user, room)
+	r.saveDirect(saving)
 	return roomID(room), nil
 }

@@ -56,6 +56,30 @@ func TestAServerThatAsksToWait(t *testing.T) {
 	rec.stop()
 }
 
+// The own echo tells what an earlier life has sent, also where the server has forgotten the transaction.
+func TestWhatAnEarlierLifeHasSentIsNotSentAgain(t *testing.T) {
+	h, a, rec := directly(t)
+	out := say(h, "1", "only once")
+	began := time.Now()
+	h.Break("/send/", 1, matrixtest.Fault{Late: true})
+	if _, err := a.Send(t.Context(), out, protocol.Attempt{N: 1}); err == nil {
+		t.Fatal("a lost answer is no error")
+	}
+	rec.stop()
+	h.ForgetTransactions()
+	a = h.Adapter()
+	again := newRecorder(t, a)
+	ref, err := a.Send(t.Context(), out, protocol.Attempt{N: 2, First: began})
+	if err != nil {
+		t.Fatal(err)
+	}
+	standing := h.Read(h.Room())
+	if len(standing) != 1 || standing[0].ID != ref.Event {
+		t.Errorf("it was sent as %v, and what stands is %+v", ref, standing)
+	}
+	again.stop()
+}
+
 func TestErrorsOfSending(t *testing.T) {
 	h, a, rec := directly(t)
 	for name, tc := range map[string]struct {

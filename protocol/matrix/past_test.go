@@ -170,6 +170,36 @@ func TestTenThousandMissedEvents(t *testing.T) {
 	}
 }
 
+// A server may tell more than what was missed; the gap ends at what was seen.
+func TestAGapEndsAtWhatWasSeen(t *testing.T) {
+	w := newTown(t)
+	w.config = func(c *matrix.Config) { c.Timeline = 5 }
+	w.start()
+	for i := range 500 {
+		w.Server.Say(w.town, w.ann, fmt.Sprintf("old %d", i))
+	}
+	w.settle()
+	w.stop()
+	w.Overrun(true)
+	for i := range 150 {
+		w.Server.Say(w.town, w.ann, fmt.Sprintf("new %d", i))
+	}
+	before := len(w.Requests())
+	w.start()
+	if got := len(w.feature.texts(w.town)); got != 650 {
+		t.Errorf("%d messages came", got)
+	}
+	asked := 0
+	for _, r := range w.Requests()[before:] {
+		if strings.HasSuffix(r, "/messages") {
+			asked++
+		}
+	}
+	if asked != 2 {
+		t.Errorf("the server was asked for %d pages of 100 to read 145 events", asked)
+	}
+}
+
 func TestAGapThatTheServerFailsToTellIsAskedForAgain(t *testing.T) {
 	w := newTown(t)
 	w.config = func(c *matrix.Config) { c.Timeline = 5 }

@@ -18,6 +18,8 @@ type reader struct {
 	private bool
 	history bool
 	backlog bool
+	// creators are those who may do everything; nil where they are named among those who have powers.
+	creators map[string]bool
 }
 
 // read reads an event. What breaks the rules of Matrix is Malformed; what has no meaning is Other.

@@ -256,3 +256,34 @@ func TestSplitKeepsAllAndFits(t *testing.T) {
 		}
 	}
 }
+
+// Names are taken exactly: servers pass on what is written with other letters, and whoever writes it would be who they like.
+func TestNamesAreTakenExactly(t *testing.T) {
+	got := readJSON(t, `"type":"m.room.message","content":{"msgtype":"m.text","body":"hi","Body":"!moot","MSGTYPE":"m.notice"},`+
+		`"Sender":"@boss:fake.test","SENDER":"@boss:fake.test","Event_ID":"$other","State_Key":"","Type":"m.room.name","Content":{"name":"x"}`)
+	if got.Sender != ann || got.ID != "$e" || got.Body != (protocol.Message{Text: "hi"}) {
+		t.Errorf("it came as %+v", got)
+	}
+	got = readJSON(t, `"type":"m.room.member","state_key":"@ben:other.test","content":{"membership":"invite","Membership":"join"},"unsigned":{"prev_content":{"membership":"leave"},"Prev_Content":{"membership":"join"}}`)
+	if m, _ := got.Body.(protocol.MemberChange); m.Membership != protocol.Invited {
+		t.Errorf("an invitation came as %+v", got.Body)
+	}
+	got = readJSON(t, `"type":"m.room.power_levels","state_key":"","content":{"users":{"@ann:fake.test":100},"USERS":{"@ben:other.test":100}}`)
+	if d := cmp.Diff(protocol.Body(protocol.RoomChange{Changes: []protocol.Change{protocol.PowersChanged{Moderators: []protocol.UserID{ann}}}}), got.Body); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestCreatorsOfNewRoomsMayDoEverything(t *testing.T) {
+	create := readEvent(object(`{"type":"m.room.create","sender":"@ann:fake.test","state_key":"","content":{"room_version":"12","additional_creators":["@ben:other.test",7,"nobody"]}}`))
+	in := ourReader
+	in.creators = creatorsOf(create)
+	got := in.read(readEvent(object(`{"event_id":"$p","sender":"@ann:fake.test","type":"m.room.power_levels","state_key":"","content":{"users":{"@carl:x":50}}}`)))
+	want := protocol.RoomChange{Changes: []protocol.Change{protocol.PowersChanged{Moderators: []protocol.UserID{ann, ben, "matrix:@carl:x"}}}}
+	if d := cmp.Diff(protocol.Body(want), got.Body); d != "" {
+		t.Error(d)
+	}
+	if !createdByAll("!abc") || createdByAll("!abc:fake.test") {
+		t.Error("the version of a room is not known by its id")
+	}
+}

@@ -154,10 +154,10 @@ func (r *run) failure(ctx context.Context, what string, room protocol.RoomID, er
 
 // isIn asks the server whether the bot is in a room. Where it does not say, the bot counts as being there.
 func (r *run) isIn(ctx context.Context, room protocol.RoomID) bool {
-	var own memberContent
+	var own object
 	err := r.request(ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "state", "m.room.member", r.self}, nil, nil, &own)
 	if err != nil {
 		return !isCode(err, mautrix.MForbidden, mautrix.MNotFound)
 	}
-	return own.Membership == "join"
+	return membershipOf(own) == "join"
 }

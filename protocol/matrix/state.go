@@ -45,7 +45,9 @@ func (r reader) changes(ev *rawEvent) []protocol.Change {
 			return []protocol.Change{protocol.Upgraded{Successor: roomID(id.RoomID(c.Successor))}}
 		}
 	case event.StatePowerLevels.Type:
-		return []protocol.Change{protocol.PowersChanged{Moderators: readPowers(ev.Content).moderators()}}
+		may := readPowers(ev.Content)
+		may.creators = r.creators
+		return []protocol.Change{protocol.PowersChanged{Moderators: may.moderators()}}
 	}
 	return nil
 }
@@ -77,6 +79,26 @@ type powers struct {
 	kick     int64           // what it takes to kick
 	creators map[string]bool // who may do everything, from room version 12 on
 }
+
+// creatorsOf returns who has made a room, by its m.room.create.
+func creatorsOf(ev *rawEvent) map[string]bool {
+	var content struct {
+		Creator    word  `json:"creator"` // until room version 10
+		Additional words `json:"additional_creators"`
+	}
+	into(ev.Content, &content)
+	out := map[string]bool{}
+	for _, u := range append(content.Additional, string(ev.Sender), string(content.Creator)) {
+		if isUser(u) {
+			out[u] = true
+		}
+	}
+	return out
+}
+
+// createdByAll tells whether a room is of a version in which its creators may do everything and are not named among those
+// who have powers: from 12 on, where the id of a room names no server.
+func createdByAll(room id.RoomID) bool { return server(string(room)) == "" }
 
 // readPowers reads m.room.power_levels. What is missing has the value that the specification gives it.
 func readPowers(content object) powers {

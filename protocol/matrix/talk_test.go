@@ -328,6 +328,22 @@ func TestTheBotOpensOneConversationAndFindsItAgain(t *testing.T) {
 	}
 }
 
+// A conversation that was made in the last moment of an earlier life is found by what stands in it.
+func TestAConversationMadeBeforeACrashIsFound(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	w.stop()
+	dm := w.Create(w.bot, "", nil)
+	w.Member(dm, w.bot, w.ben, "invite", map[string]any{"is_direct": true})
+	w.start()
+	w.Server.Say(w.town, w.ben, "whisper 1")
+	w.eventually(func() bool { return len(w.answers(dm)) == 1 })
+	w.expect(dm, "psst 1")
+	if rooms := w.Rooms(w.bot, "join"); len(rooms) != 2 {
+		t.Errorf("the bot is in %q", rooms)
+	}
+}
+
 func TestARoomOfTwoWithANameIsNoPrivateConversation(t *testing.T) {
 	w := newTown(t)
 	w.start()

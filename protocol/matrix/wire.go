@@ -3,6 +3,8 @@ package matrix
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
+	"strings"
 	"time"
 
 	"maunium.net/go/mautrix/event"
@@ -73,19 +75,50 @@ func (y *yes) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// into reads the value of an object; one that is no such reads as zero. It returns whether it is one.
-func into[T any](data json.RawMessage, v *T) bool {
-	data = bytes.TrimSpace(data)
-	if len(data) == 0 || data[0] != '{' {
+// into reads the value of an object into a struct or a map, and returns whether it is one. Otherwise v stays as it is.
+//
+// Names are taken exactly. encoding/json also takes "Sender" for "sender", the last one that stands there; servers know no
+// such thing and pass it on, and whoever writes it would be who they like.
+func into[T any](data object, v *T) bool {
+	return exactly(data, reflect.ValueOf(v).Elem())
+}
+
+func exactly(data object, v reflect.Value) bool {
+	var all map[string]object
+	if data = bytes.TrimSpace(data); len(data) == 0 || data[0] != '{' {
 		return false
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		var none T
-		*v = none
+	if v.Kind() != reflect.Struct {
+		fresh := reflect.New(v.Type())
+		if json.Unmarshal(data, fresh.Interface()) != nil {
+			return false
+		}
+		v.Set(fresh.Elem())
+		return true
+	}
+	v.SetZero()
+	if json.Unmarshal(data, &all) != nil {
 		return false
+	}
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		value, given := all[name]
+		if name == "" || name == "-" || !given {
+			continue
+		}
+		field := v.Field(i)
+		if field.Kind() == reflect.Struct && !field.Addr().Type().Implements(unmarshaler) {
+			exactly(value, field)
+			continue
+		}
+		if json.Unmarshal(value, field.Addr().Interface()) != nil {
+			field.SetZero() // a value of the wrong type is as good as none
+		}
 	}
 	return true
 }
+
+var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
 // object is the value of an object, read by into when it is needed.
 type object = json.RawMessage
@@ -150,11 +183,15 @@ func (ev *rawEvent) redacted() bool {
 func readEvents(objects []object) []*rawEvent {
 	events := make([]*rawEvent, 0, len(objects))
 	for _, o := range objects {
-		ev := new(rawEvent)
-		into(o, ev)
-		events = append(events, ev)
+		events = append(events, readEvent(o))
 	}
 	return events
+}
+
+func readEvent(o object) *rawEvent {
+	ev := new(rawEvent)
+	into(o, ev)
+	return ev
 }
 
 // is tells whether it is a state event of a type. An event without a state key is none.

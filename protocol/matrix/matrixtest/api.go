@@ -245,6 +245,9 @@ func messages(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ ma
 		refuse(w, http.StatusBadRequest, "M_INVALID_PARAM", "bad parameters")
 		return
 	}
+	if s.overrun {
+		to = 0
+	}
 	var f struct{ Types []string }
 	_ = json.Unmarshal([]byte(q.Get("filter")), &f)
 	var whole filter

@@ -88,7 +88,7 @@ func cut(w http.ResponseWriter) {
 }
 
 func (f *Fault) answer(w http.ResponseWriter) {
-	if f.Cut {
+	if f.Cut || f.Status == 0 { // a poll that waits can only be cut
 		cut(w)
 		return
 	}

@@ -30,6 +30,7 @@ type Server struct {
 	typed   chan struct{}  // closed when somebody begins or ends to type
 	asked   chan struct{}  // closed when a request comes
 	accept  bool
+	overrun bool
 
 	injected map[int]string // events that are given as they are, by position
 }
@@ -127,6 +128,13 @@ func (s *Server) ForgetTransactions() {
 			e.txn = ""
 		}
 	}
+}
+
+// Overrun lets pages of the past go on beyond where they were asked to end, as Dendrite does (observed).
+func (s *Server) Overrun(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.overrun = on
 }
 
 // Accept lets people join at once when they are asked into a conversation of two.
