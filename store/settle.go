@@ -32,6 +32,7 @@ type Stats struct {
 	Journal int // events that are in no run yet
 	Runs    int
 	Events  int   // rows in runs; one that was recorded again in another run counts twice
+	Indexed int   // events in the index by time of runs
 	Filters int   // bytes of memory that the filters take
 	Bytes   int64 // of the file that are in use
 	Free    int64 // bytes of the file that wait to be used again; Compact returns them
@@ -52,6 +53,9 @@ func (s *Store) Stats() (st Stats, err error) {
 	for _, r := range j.runs {
 		st.Runs++
 		st.Events += r.events()
+		for _, c := range r.Times {
+			st.Indexed += c.IDs
+		}
 		for _, f := range r.filters {
 			st.Filters += 8 * len(f.BitSet().Words())
 		}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// ratios are what the engines are to be compared by: moot's events a second at batches of 500, against theirs.
+var ratios = []struct {
+	name  string
+	least float64
+}{{"bbolt", 8}, {"SQLite", 10}, {"Redis", 3}, {"Badger", 3}, {"Pebble with filter", 1}}
+
+// compared makes targets of the race.
+func compared(racers []*racer) (targets []target) {
+	byName := map[string]float64{}
+	for _, r := range racers {
+		if r.fault == nil {
+			byName[r.name] = median(r.rates[500])
+		}
+	}
+	for _, c := range ratios {
+		if byName["moot"] == 0 || byName[c.name] == 0 {
+			continue
+		}
+		got := byName["moot"] / byName[c.name]
+		targets = append(targets, target{what: "batches of 500, against " + c.name, want: fmt.Sprintf("≥ %g ×", c.least), ok: got >= c.least, got: fmt.Sprintf("%.1f ×", got)})
+	}
+	return targets
+}
+
+// raceTable writes the race as a table.
+func raceTable(racers []*racer, s sizes) string {
+	var b strings.Builder
+	b.WriteString("| engine |")
+	for _, size := range s.batches {
+		if size == 1 {
+			b.WriteString(" one at a time |")
+		} else {
+			fmt.Fprintf(&b, " batches of %s |", thousands(size))
+		}
+	}
+	b.WriteString(" bytes an event on disk | exactly once |\n| --- |" + strings.Repeat(" ---: |", len(s.batches)+1) + " --- |\n")
+	for _, r := range racers {
+		fmt.Fprintf(&b, "| **%s**: %s |", r.name, r.with)
+		for _, size := range s.batches {
+			if r.fault != nil {
+				b.WriteString(" – |")
+			} else {
+				fmt.Fprintf(&b, " %s |", thousands(int(median(r.rates[size]))))
+			}
+		}
+		verdict := fmt.Sprintf("yes, all %s", thousands(r.stored))
+		if r.fault != nil {
+			verdict = "**no**: " + r.fault.Error()
+		}
+		fmt.Fprintf(&b, " %d | %s |\n", r.bytes/int64(max(s.preload, 1)), verdict)
+	}
+	return b.String()
+}
+
+// targetTable writes what is to be reached, and what was.
+func targetTable(targets []target) string {
+	var b strings.Builder
+	b.WriteString("| what | target | measured | |\n| --- | --- | --- | --- |\n")
+	for _, t := range targets {
+		verdict := "met"
+		if !t.ok {
+			verdict = "**missed**"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.what, t.want, t.got, verdict)
+	}
+	return b.String()
+}
+
+// machine says where and with what it was measured.
+func machine() string {
+	cpu, mem := "a CPU of "+runtime.GOARCH, ""
+	if f, err := os.Open("/proc/cpuinfo"); err == nil {
+		defer f.Close()
+		for s := bufio.NewScanner(f); s.Scan(); {
+			if k, v, ok := strings.Cut(s.Text(), ":"); ok && strings.TrimSpace(k) == "model name" {
+				cpu = strings.TrimSpace(v)
+				break
+			}
+		}
+	}
+	if data, err := os.ReadFile("/proc/meminfo"); err == nil {
+		var kb int
+		if _, err := fmt.Sscanf(string(data), "MemTotal: %d kB", &kb); err == nil {
+			mem = fmt.Sprintf(", %d GiB", (kb+1<<19)>>20)
+		}
+	}
+	var mods []string
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			for _, want := range []string{"go.etcd.io/bbolt", "modernc.org/sqlite", "github.com/cockroachdb/pebble", "github.com/dgraph-io/badger/v4"} {
+				if m.Path == want {
+					mods = append(mods, m.Path+" "+m.Version)
+				}
+			}
+		}
+	}
+	if out, err := exec.Command("redis-server", "--version").Output(); err == nil {
+		if _, v, ok := strings.Cut(string(out), "v="); ok {
+			mods = append(mods, "Redis "+strings.Fields(v)[0])
+		}
+	}
+	load := ""
+	if data, err := os.ReadFile("/proc/loadavg"); err == nil {
+		load = fmt.Sprintf("; load average before it began %s", strings.Fields(string(data))[0])
+	}
+	return fmt.Sprintf("%s: %d cores of %s%s, %s/%s, %s; %s%s.\n", time.Now().UTC().Format(time.DateOnly),
+		runtime.NumCPU(), cpu, mem, runtime.GOOS, runtime.GOARCH, runtime.Version(), strings.Join(mods, ", "), load)
+}
