@@ -33,7 +33,7 @@ type Config struct {
 	Show func(Grant)
 	// Patient is whether to wait, for a server that could be reached before, until it can be reached again.
 	Patient bool
-	HTTP    *http.Client // nil means one with a timeout of three minutes
+	HTTP    *http.Client // nil means one that gives each request two minutes, but for a sync
 	Log     *slog.Logger // nil means none
 
 	wait func(context.Context, time.Duration) error // for tests; nil means to really wait
@@ -52,7 +52,7 @@ type Account struct {
 // Open logs in. It does not return before the server has acknowledged the login, the context ends, or there is a *Fault.
 func Open(ctx context.Context, c Config) (*Account, error) {
 	if c.HTTP == nil {
-		c.HTTP = &http.Client{Timeout: 3 * time.Minute}
+		c.HTTP = &http.Client{Transport: bounded{http.DefaultTransport}}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

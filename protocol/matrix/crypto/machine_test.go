@@ -164,6 +164,35 @@ func TestAFailedWriteLosesNoKey(t *testing.T) {
 	}
 }
 
+// A stop in the middle is no fault of the file, and what it interrupts is as if it had not begun.
+func TestAStopInTheMiddle(t *testing.T) {
+	f := newFake(t)
+	b, a := start(f, bot, "BOT"), start(f, alice, "ALICE")
+	var events []*event.Event
+	for n := range 20 {
+		a.restart() // a session of its own for each
+		events = append(events, wire(t, n, alice, lobby, a.say("hello", alice, bot)))
+	}
+	resp, _ := f.sync(bot, "BOT")
+	ctx, cancel := context.WithCancel(t.Context())
+	b.machine.olm.SessionReceived = func(context.Context, id.RoomID, id.SessionID, uint32) {
+		if b.machine.keys++; b.machine.keys == 7 {
+			cancel()
+		}
+	}
+	if _, err := b.machine.Receive(ctx, resp, ""); !errors.Is(err, context.Canceled) || errors.Is(err, ErrBroken) {
+		t.Errorf("a stop is %v", err)
+	}
+	if err := b.store.watch.check(nil); err != nil {
+		t.Errorf("the file is at fault: %v", err)
+	}
+	b.restart()
+	b.receive()
+	for _, ev := range events {
+		b.reads(ev, "hello")
+	}
+}
+
 func TestALateKeyAndAWithheldOne(t *testing.T) {
 	f := newFake(t)
 	b, a := start(f, bot, "BOT"), start(f, alice, "ALICE")

@@ -19,6 +19,7 @@ type claim struct {
 // mending remembers with whom olm sessions were begun anew. It belongs to the worker of the Machine.
 type mending struct {
 	tried  map[claim]time.Time
+	asked  map[id.UserID]time.Time // whose devices
 	mended map[id.SenderKey]time.Time
 }
 
@@ -44,7 +45,11 @@ func (m *Machine) mend(ctx context.Context, c claim) error {
 		return nil
 	}
 	set(&m.mending.tried, c, now)
-	device, err := m.olm.GetOrFetchDeviceByKey(ctx, c.user, c.key)
+	device, err := m.store.keys.FindDeviceByKey(ctx, c.user, c.key)
+	if err == nil && device == nil && now.Sub(m.mending.asked[c.user]) >= tryEvery {
+		set(&m.mending.asked, c.user, now)
+		device, err = m.olm.GetOrFetchDeviceByKey(ctx, c.user, c.key)
+	}
 	if err != nil || device == nil {
 		return err // whoever sent it has no such device: nothing of its owner's is to be touched
 	}

@@ -54,8 +54,12 @@ func (m *Machine) toDevice(ctx context.Context, ev *event.Event) error {
 		m.olm.HandleRoomKeyWithheld(ctx, content)
 	case *event.RoomKeyRequestEventContent:
 		m.later(func(ctx context.Context) error {
-			m.olm.HandleRoomKeyRequest(ctx, ev.Sender, content)
-			return nil
+			// A device that is not known has never been given a key; to ask for it would be work that anybody could make.
+			device, err := m.store.keys.GetDevice(ctx, ev.Sender, content.RequestingDeviceID)
+			if err == nil && device != nil {
+				m.olm.HandleRoomKeyRequest(ctx, ev.Sender, content)
+			}
+			return err
 		})
 	}
 	return m.store.watch.check(ctx.Err())
@@ -70,6 +74,9 @@ func (m *Machine) encrypted(ctx context.Context, ev *event.Event, content *event
 		err := protect(func() error { m.olm.HandleEncryptedEvent(ctx, ev); return nil })
 		// The library goes on where a write has failed. What was written before it must not stay: the event would be
 		// known when it comes again, and what it brings lost.
+		if err == nil {
+			err = ctx.Err()
+		}
 		return m.store.watch.check(err)
 	})
 	if err := m.store.watch.check(nil); err != nil {

@@ -51,20 +51,8 @@ func (state) GetHistoryVisibility(context.Context, id.RoomID) (*event.HistoryVis
 
 // FindSharedRooms returns the rooms in which a session exists that somebody has the key of, or should have.
 func (s state) FindSharedRooms(ctx context.Context, user id.UserID) ([]id.RoomID, error) {
-	rows, err := s.m.store.db.Query(ctx, `SELECT room_id FROM crypto_megolm_outbound_session`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var open []id.RoomID
-	for rows.Next() {
-		var room id.RoomID
-		if err := rows.Scan(&room); err != nil {
-			return nil, err
-		}
-		open = append(open, room)
-	}
-	if err := rows.Err(); err != nil || len(open) == 0 {
+	open, err := s.open(ctx)
+	if err != nil || len(open) == 0 {
 		return nil, err
 	}
 	if user == s.m.client.UserID {
@@ -77,6 +65,23 @@ func (s state) FindSharedRooms(ctx context.Context, user id.UserID) ([]id.RoomID
 	return slices.DeleteFunc(open, func(room id.RoomID) bool {
 		return !slices.Contains(shared, protocol.RoomID("matrix:"+string(room))) && !s.given(ctx, room, user)
 	}), nil
+}
+
+// open returns the rooms that have a session.
+func (s state) open(ctx context.Context) (open []id.RoomID, err error) {
+	rows, err := s.m.store.db.Query(ctx, `SELECT room_id FROM crypto_megolm_outbound_session`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var room id.RoomID
+		if err := rows.Scan(&room); err != nil {
+			return nil, err
+		}
+		open = append(open, room)
+	}
+	return open, rows.Err()
 }
 
 // given tells whether a device of somebody has the key to the session of a room; they may be invited only.

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // watch sees each query of the database, and remembers the first that failed: the library only logs many of them.
@@ -24,11 +25,18 @@ type watch struct {
 }
 
 // QueryTiming implements dbutil.DatabaseLogger.
-func (w *watch) QueryTiming(_ context.Context, method, _ string, _ []any, _ int, _ time.Duration, err error) {
-	// A transaction that was rolled back when its context ended, or after it was committed, tells nothing of the file.
-	if err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, sql.ErrTxDone) && !errors.Is(err, context.Canceled) {
+func (w *watch) QueryTiming(ctx context.Context, method, _ string, _ []any, _ int, _ time.Duration, err error) {
+	// What ended with its context, or after its transaction was committed, tells nothing of the file.
+	if err != nil && ctx.Err() == nil && !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, sql.ErrTxDone) && !isInterrupt(err) {
 		w.fail(fmt.Errorf("%s: %w", method, err))
 	}
+}
+
+// isInterrupt tells whether a query was ended with its context.
+func isInterrupt(err error) bool {
+	var fault *sqlite.Error
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &fault) && fault.Code() == sqlite3.SQLITE_INTERRUPT
 }
 
 func (w *watch) fail(err error) {
@@ -42,7 +50,7 @@ func (w *watch) fail(err error) {
 // check returns ErrBroken if a query has failed, and err otherwise.
 func (w *watch) check(err error) error {
 	var fault *sqlite.Error
-	if errors.As(err, &fault) {
+	if errors.As(err, &fault) && !isInterrupt(err) {
 		w.fail(err)
 	}
 	w.mu.Lock()
