@@ -128,10 +128,20 @@ func (c *chapter) without(err error) error {
 	if err := c.run.persist("read what was missed in", c.room, err); err != nil {
 		return err
 	}
-	c.events = append(c.events, protocol.Event{
+	told := protocol.Event{
 		Room: c.reader.room, ID: protocol.EventID("gap/" + protocol.DeriveKey(string(c.room), c.prev)), Private: c.reader.private, Backlog: true,
 		Body: protocol.Gap{Lost: []string{"messages", "reactions"}},
-	})
+	}
+	c.events = append(c.events, told)
+	// Nor does it tell who came and went meanwhile; so the list of members is read anew.
+	told.ID += "/members"
+	if told.Body, err = c.run.memberList(c.run.ctx, c.reader.room); err != nil {
+		if err := c.run.persist("read the members of", c.room, err); err != nil {
+			return err
+		}
+		told.Body = protocol.MemberList{Last: true, Fault: "the homeserver does not tell them"} // and is asked again later
+	}
+	c.events = append(c.events, told)
 	return nil
 }
 

@@ -58,6 +58,7 @@ func TestAServerThatAsksToWait(t *testing.T) {
 
 // The own echo tells what an earlier life has sent, also where the server has forgotten the transaction.
 func TestWhatAnEarlierLifeHasSentIsNotSentAgain(t *testing.T) {
+	t.Parallel()
 	h, a, rec := directly(t)
 	out := say(h, "1", "only once")
 	began := time.Now()
@@ -122,6 +123,7 @@ func TestErrorsOfSending(t *testing.T) {
 }
 
 func TestAnOutageIsSeenThroughAndReportedOnce(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.Break("/sync", 4, matrixtest.Refusal(http.StatusServiceUnavailable, "M_UNKNOWN"))
@@ -183,6 +185,7 @@ func TestADeadTokenEndsTheBotWithASentence(t *testing.T) {
 }
 
 func TestAServerThatRefusesToTellAnythingEndsTheBot(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it tries for some seconds")
 	}

@@ -123,6 +123,7 @@ func TestBanAndUnban(t *testing.T) {
 }
 
 func TestWhatWasMissedIsAnsweredOnceAndInOrder(t *testing.T) {
+	t.Parallel()
 	for _, missed := range []int{3, 120, 1300} {
 		t.Run(fmt.Sprint(missed), func(t *testing.T) {
 			w := newTown(t)
@@ -150,6 +151,7 @@ func TestWhatWasMissedIsAnsweredOnceAndInOrder(t *testing.T) {
 }
 
 func TestTenThousandMissedEvents(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.stop()
@@ -201,6 +203,7 @@ func TestAGapEndsAtWhatWasSeen(t *testing.T) {
 }
 
 func TestAGapThatTheServerFailsToTellIsAskedForAgain(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.config = func(c *matrix.Config) { c.Timeline = 5 }
 	w.start()
@@ -223,10 +226,17 @@ func TestAGapThatTheServerRefusesIsTold(t *testing.T) {
 	w.stop()
 	for i := range 20 {
 		w.Server.Say(w.town, w.ann, fmt.Sprintf("ping %d", i))
+		if i == 3 {
+			w.Member(w.town, w.ben, w.ben, "leave", nil)
+		}
 	}
+	w.HideMoves(true)
 	w.Break("/messages", -1, matrixtest.Refusal(http.StatusForbidden, "M_FORBIDDEN"))
 	w.start()
 	w.expect(w.town, "pong 15", "pong 16", "pong 17", "pong 18", "pong 19")
+	if got := w.members(w.town); slices.Contains(got, w.ben) || len(got) != 2 {
+		t.Errorf("the members are %q", got)
+	}
 	gaps := 0
 	for _, ev := range w.feature.events(w.town) {
 		if _, ok := ev.Body.(protocol.Gap); ok {

@@ -364,6 +364,7 @@ func TestARoomOfTwoWithANameIsNoPrivateConversation(t *testing.T) {
 }
 
 func TestALongAnswerComesInPartsInOrderAndOnce(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.Break("/send/m.room.message/", 1, matrixtest.Fault{Late: true}) // the answer to the first part is lost
@@ -468,6 +469,7 @@ func TestWhoMayKickIsAModerator(t *testing.T) {
 }
 
 func TestTheBotShowsThatItIsAtWork(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	release := make(chan struct{})

@@ -31,6 +31,7 @@ type Server struct {
 	asked   chan struct{}  // closed when a request comes
 	accept  bool
 	overrun bool
+	hide    bool
 
 	injected map[int]string // events that are given as they are, by position
 }
@@ -135,6 +136,13 @@ func (s *Server) Overrun(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.overrun = on
+}
+
+// HideMoves keeps back who came and went in a gap, as servers do that show only the members who have said something since.
+func (s *Server) HideMoves(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hide = on
 }
 
 // Accept lets people join at once when they are asked into a conversation of two.

@@ -96,7 +96,7 @@ func (s *Server) responseLocked(u *user, since int, f filter) (map[string]any, b
 	for id, r := range s.rooms {
 		switch own := r.ownSince(u.id, since); r.membership(u.id) {
 		case "join":
-			if sec := r.joined(u, since, own, f); sec != nil {
+			if sec := s.joinedLocked(r, u, since, own, f); sec != nil {
 				join[id] = sec
 			}
 		case "invite":
@@ -134,7 +134,7 @@ func isJoin(e *entry) bool {
 	return e.content()["membership"] == "join" && before["membership"] != "join"
 }
 
-func (r *room) joined(u *user, since int, own []*entry, f filter) map[string]any {
+func (s *Server) joinedLocked(r *room, u *user, since int, own []*entry, f filter) map[string]any {
 	fresh := since == 0 || slices.ContainsFunc(own, isJoin)
 	from := since
 	if fresh {
@@ -159,7 +159,7 @@ func (r *room) joined(u *user, since int, own []*entry, f filter) map[string]any
 	var state []any
 	for _, e := range r.changedBefore(from, start) {
 		k, _ := e.key()
-		lazy := fresh && f.Room.State.Lazy && e.kind() == "m.room.member" && !speaking[k]
+		lazy := (fresh || s.hide) && f.Room.State.Lazy && e.kind() == "m.room.member" && !speaking[k]
 		if match(f.Room.State.Types, e.kind()) && !lazy {
 			state = append(state, r.show(e, u))
 		}
