@@ -191,12 +191,14 @@ func (f *Feature) Challenged(tx *store.Tx, room protocol.RoomID, user protocol.U
 		return nil, false
 	}
 	code := func(line string) protocol.Text { return protocol.Code(f.Lead(room.Network()) + line) }
-	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are challenged in this room, ", f.reason(tx, s, code), ", and cannot do that here.")
+	info, _ := rooms.Get(tx, room)
+	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are challenged in ", protocol.Quoted(info.Title(), 0), ", ",
+		f.reason(tx, s, code), ", and most of what I do there is not open to you.")
 	if !s.Until.IsZero() {
 		why = protocol.Join(why, " That ends by itself on ", protocol.Moment(s.Until), ".")
 	}
 	return protocol.Join(why, " You can ask to be restored, once a week: ", code("vote appeal REASON"),
-		". Anybody else here can ask for you, too. You can still read votes, vote in those that you could vote in before, and answer one about yourself."), true
+		". Anybody else there can ask for you, too. You can still read votes, vote in those that you could vote in before, and answer one about yourself."), true
 }
 
 // reason says what a challenge rests on.

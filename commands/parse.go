@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"moot/protocol"
@@ -90,7 +91,11 @@ func (p *linePass) next() (done bool, m *Mistake) {
 		}
 	}
 	if len(p.places) > 0 && p.places[0].Kind == Text {
-		p.given[p.places[0].Name] = []string{unquoted(p.rest())}
+		text := p.rest()
+		if body, room, ok := cutRoom(text); ok && p.private && !p.words && !p.given.has(inFlag) {
+			text, p.given[inFlag] = body, []string{room}
+		}
+		p.given[p.places[0].Name] = []string{unquoted(text)}
 		return true, nil
 	}
 	bare := closing(firstRune(p.rest())) == "" && !strings.HasPrefix(p.rest(), "<@")
@@ -115,6 +120,38 @@ func (p *linePass) next() (done bool, m *Mistake) {
 		p.given[loosely] = append(p.given[loosely], at.Name)
 	}
 	return false, nil
+}
+
+// cutRoom takes the room from the end of a text: in a private conversation most people name it last, behind what else takes
+// all the rest.
+func cutRoom(text string) (body, room string, ok bool) {
+	i := -1
+	for _, dash := range []string{"--", "—", "–"} { // phones make one of two
+		i = max(i, strings.LastIndex(text, dash+inFlag))
+	}
+	if i <= 0 || !unicode.IsSpace(lastRune(text[:i])) {
+		return text, "", false
+	}
+	tail := scanner{s: text[i:]}
+	name, room, joined, ok, err := tail.flag()
+	if !ok || err != nil || name != inFlag {
+		return text, "", false
+	}
+	if !joined {
+		if !tail.space() {
+			return text, "", false
+		}
+		if room, err = tail.word(); err != nil {
+			return text, "", false
+		}
+	}
+	body = strings.TrimRightFunc(text[:i], unicode.IsSpace)
+	return body, room, body != "" && room != "" && !tail.space()
+}
+
+func lastRune(s string) rune {
+	r, _ := utf8.DecodeLastRuneInString(s)
+	return r
 }
 
 // flagged takes a flag and its value, if there is one.

@@ -193,7 +193,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("more is left than there was: %q", rest)
 		}
 		if stray == "" && len(n.subs) == 0 {
-			given, m := (&manner{}).parseLine(n, rest)
+			given, m := (&manner{private: len(line)%2 == 0}).parseLine(n, rest)
 			if (given == nil) == (m == nil) && m == nil {
 				t.Fatal("neither values nor a mistake")
 			}
@@ -297,6 +297,35 @@ func TestParseLine(t *testing.T) {
 		if got := shown(given, m); got != want {
 			t.Errorf("%q is taken as %q, not %q", line, got, want)
 		}
+	}
+}
+
+// In private the room may also stand behind what takes all the rest. In a room nothing does: there it is part of the text.
+func TestTheRoomAtTheEnd(t *testing.T) {
+	tree := parseTree(t)
+	for line, want := range map[string]string{
+		"greet ann hello --in lobby":           "in=lobby person=ann words=hello",
+		"greet ann hello there --in=lobby ":    "in=lobby person=ann words=hello there",
+		`greet ann "hello  there" —in "a b"`:   "in=a b person=ann words=hello  there",
+		"greet ann hello --in lobby and then":  "person=ann words=hello --in lobby and then",
+		"greet ann hello --in":                 "person=ann words=hello --in",
+		"greet ann hello --inside lobby":       "person=ann words=hello --inside lobby",
+		"greet ann hello--in lobby":            "person=ann words=hello--in lobby",
+		"greet --in hall ann hello --in lobby": "in=hall person=ann words=hello --in lobby",
+		"greet ann -- hello --in lobby":        "person=ann words=hello --in lobby",
+		"greet ann --in lobby":                 "in=lobby person=ann",
+		`greet ann hello --in "lobby`:          `person=ann words=hello --in "lobby`,
+	} {
+		n, _, rest := tree.find(line)
+		given, m := (&manner{private: true}).parseLine(n, rest)
+		if got := shown(given, m); got != want {
+			t.Errorf("%q is taken as %q, not %q", line, got, want)
+		}
+	}
+	n, _, rest := tree.find("greet ann hello --in lobby")
+	given, m := (&manner{}).parseLine(n, rest)
+	if got := shown(given, m); got != "person=ann words=hello --in lobby" {
+		t.Errorf("in a room it is taken as %q", got)
 	}
 }
 

@@ -318,8 +318,9 @@ func (f *Feature) whichVote(c *commands.Call, verb string) error {
 	if len(open) == 0 {
 		return commands.Sorry(protocol.Join("No vote is open in this room. ", c.Code("vote list"), " shows those that were."))
 	}
-	return commands.Sorry(protocol.Join("Several votes are open: ", strings.Join(open, ", "), ". Which one? For example ",
-		c.Code("vote "+verb+" "+open[0]), "."))
+	example := map[string]string{"cast": " CHOICE", "reply": " TEXT", "cancel": " REASON"}[verb]
+	return commands.Sorry(protocol.Join("Several votes are open: ", strings.Join(open, ", "), ". Which one? Put its number first: ",
+		c.Code("vote "+verb+" "+open[0]+example), "."))
 }
 
 // userOf returns the person of a number, zero if they were forgotten.

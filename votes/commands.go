@@ -1,6 +1,9 @@
 package votes
 
 import (
+	"slices"
+	"strings"
+
 	"moot/commands"
 	"moot/protocol"
 	"moot/rooms"
@@ -151,6 +154,13 @@ func (f *Feature) openMotion(c *commands.Call) error {
 }
 
 func (f *Feature) openPoll(c *commands.Call) error {
+	// A question of several words without quotes would be its first word, and all the others options.
+	question, words := c.Word("question"), c.Words("option")
+	if i := slices.IndexFunc(words, func(w string) bool { return strings.HasSuffix(w, "?") }); i >= 0 && !strings.HasSuffix(question, "?") {
+		whole := strings.Join(append([]string{question}, words[:i+1]...), " ")
+		return commands.Sorry(protocol.Join("Is ", protocol.Quoted(whole, 100), " the question? Then put it between quotes: ",
+			c.Code(`vote poll "`+protocol.Shorten(protocol.OneLine(whole), 100)+`" `+strings.Join(words[i+1:], " ")), "."))
+	}
 	list, err := options(c.Words("option"))
 	if err != nil {
 		return err

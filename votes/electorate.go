@@ -142,7 +142,7 @@ func (f *Feature) mayBeOpener(tx *store.Tx, info rooms.Info, w wish, e electors,
 func (f *Feature) whyNot(tx *store.Tx, info rooms.Info, v Vote, user protocol.UserID) protocol.Text {
 	if n := f.bus.Lookup(tx, user); n != 0 && n == v.Target {
 		return protocol.Join("You cannot vote in vote ", v.ID, ", because it is about you. You can answer it: ",
-			protocol.Code(fmt.Sprintf("vote reply %d TEXT", v.ID)), ".")
+			privately(info, fmt.Sprintf("vote reply %d TEXT", v.ID)), ".")
 	}
 	head := fmt.Sprintf("You cannot vote in vote %d. Who could was settled when it opened, ", v.ID)
 	m, in := rooms.Lookup(tx, info.ID, user)
@@ -160,6 +160,11 @@ func (f *Feature) whyNot(tx *store.Tx, info rooms.Info, v Vote, user protocol.Us
 	return protocol.Join(head, "among members of at least ", days(v.Rules.Member), " who had been active on ",
 		v.Rules.ActiveDays, " different days of the last ", days(v.Rules.ActiveWindow),
 		" and were not challenged. You were not among them. Take part, and you will be next time.")
+}
+
+// privately shows a command about a room as it is typed in a private conversation.
+func privately(info rooms.Info, line string) protocol.Text {
+	return protocol.Code(line + " --in " + info.Word())
 }
 
 // tooFew tells why there can be no vote, with the numbers.

@@ -131,17 +131,25 @@ func (f *Feature) resume(tx *store.Tx, room protocol.RoomID, why because) error 
 		protocol.Moment(tx.Now()), ". ", what, " that much later: by ", length(gap), "."))
 }
 
-// length writes how long something took.
+// length writes how long something took, in its two largest units.
 func length(d time.Duration) string {
-	switch {
-	case d >= day:
-		return fmt.Sprintf("%s and %s", count(int(d/day), "day"), count(int(d%day/time.Hour), "hour"))
-	case d >= time.Hour:
-		return fmt.Sprintf("%s and %s", count(int(d/time.Hour), "hour"), count(int(d%time.Hour/time.Minute), "minute"))
-	case d >= time.Minute:
-		return count(int((d+time.Minute/2)/time.Minute), "minute")
+	units := []struct {
+		name string
+		d    time.Duration
+	}{{"day", day}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}}
+	for i, u := range units {
+		if d < u.d && i < len(units)-1 {
+			continue
+		}
+		words := count(int(d/u.d), u.name)
+		if i < 2 {
+			if rest := int(d % u.d / units[i+1].d); rest > 0 {
+				words += " and " + count(rest, units[i+1].name)
+			}
+		}
+		return words
 	}
-	return count(int(d/time.Second), "second")
+	return ""
 }
 
 // settle is how long after its return the bot shows votes anew.

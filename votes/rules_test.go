@@ -131,7 +131,7 @@ func TestTimeAwayIsGivenBack(t *testing.T) {
 	w.crash(3 * time.Hour)
 	moved(3 * time.Hour)
 	w.wait(time.Minute)
-	w.expect("Vote 1 ends that much later: by 3 hours and 0 minutes.")
+	w.expect("Vote 1 ends that much later: by 3 hours.")
 	w.online(false)
 	w.now = w.now.Add(48 * time.Hour) // over the deadline
 	w.online(true)
@@ -181,7 +181,7 @@ func TestChallengedKeepTheirBallot(t *testing.T) {
 	w.say(lobby, "ben", "!moot vote cast 2 1")
 	w.expect("You cannot vote in vote 2")
 	w.say(lobby, "ben", "!moot vote motion we dance")
-	w.expect("you are challenged in this room")
+	w.expect("you are challenged in «lobby»")
 }
 
 // TestActivityIsWaivedVisibly where fewer than three would remain.

@@ -27,7 +27,7 @@ func (f *Feature) list(c *commands.Call) error {
 			}
 			lines = append(lines, protocol.Join(line, "."))
 		case len(old) < shownVotes:
-			old = append(old, protocol.Join(f.titleOf(c.Tx, c.Room.ID, v), ": ", string(ended(v)), " on ", protocol.Moment(v.Ended), "."))
+			old = append(old, protocol.Join(f.titleOf(c.Tx, c.Room.ID, v), ": ", ended(v), "; ended ", protocol.Moment(v.Ended), "."))
 		}
 	}
 	if len(lines) == 0 {
@@ -149,6 +149,8 @@ func (f *Feature) factLine(c *commands.Call, room protocol.RoomID, fact events.F
 	switch {
 	case !ok:
 		return nil
+	case fact.Keys[keyWhat] == whatOpened && v.Appeal:
+		return protocol.Join("vote ", id, " was opened: an appeal, ", protocol.Quoted(f.text(c.Tx, v.Text), 120))
 	case fact.Keys[keyWhat] == whatOpened:
 		return protocol.Join("vote ", id, " was opened by ", f.name(c.Tx, room, v.Opener), ": ", string(v.Type), ", ",
 			protocol.Quoted(f.text(c.Tx, v.Text), 120))

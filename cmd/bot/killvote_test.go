@@ -148,7 +148,7 @@ func (w *voteWorld) stages() []killStage {
 	do("Votes 1, 2 end that much later", w.passes(2*hour), w.own(voteRoom, protocol.Joined), w.says(voteRoom, "eve", "welcome back"))
 	do("ben is now challenged", w.passes(26*hour))
 	do("Vote 2: motion «we sing» has closed", w.passes(3*hour))
-	do("you are challenged in this room", nil, w.says(voteRoom, "ben", "!moot ping"))
+	do("you are challenged in «lobby»", nil, w.says(voteRoom, "ben", "!moot ping"))
 	do("Vote 3: ben appeals", nil, w.says(voteRoom, "ben", "!moot vote appeal I have learned"))
 	do("ballot in vote 3 is no", nil, everybody(voteRoom, "!moot vote cast 3 no", "ann", "cem", "dan")...)
 	do("appeal of ben has closed", w.passes(25*hour))

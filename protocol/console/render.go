@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"moot/protocol"
@@ -147,7 +148,11 @@ func (v *view) sentence(s *state, rm *room, r record) string {
 	case personNamed:
 		return fmt.Sprintf("%s is now called %s", d.User.Local(), protocol.Quoted(d.Name, maxName))
 	case clockMoved:
-		return fmt.Sprintf("%s have passed; it is %s", span(d.By), r.At.Format(timeFormat))
+		by, verb := span(d.By), "have"
+		if strings.HasPrefix(by, "1 ") && strings.Count(by, " ") == 1 {
+			verb = "has"
+		}
+		return fmt.Sprintf("%s %s passed; it is %s", by, verb, r.At.Format(timeFormat))
 	case membersFail:
 		if d.On {
 			return "from now on the bot cannot read who is in a room"
