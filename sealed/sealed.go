@@ -46,8 +46,8 @@ func Keep(tx *store.Tx, ev protocol.Event) (bool, error) {
 		return false, fmt.Errorf("encode a sealed event: %w", err)
 	}
 	tx.Put(waiting, key(ev.Room, ev.ID), append([]byte(store.Time(tx.Now())), data...))
-	if tx.Timer(Timer).IsZero() {
-		tx.SetTimer(Timer, tx.Now().Add(Wait), nil)
+	if at, ends := tx.Timer(Timer), tx.Now().Add(Wait); at.IsZero() || at.After(ends) {
+		tx.SetTimer(Timer, ends, nil)
 	}
 	return true, tx.Err()
 }
@@ -62,9 +62,10 @@ func Clear(tx *store.Tx, room protocol.RoomID) []protocol.Ref {
 		refs = append(refs, refOf(room, k))
 		tx.Delete(waiting, k)
 	}
-	if len(refs) > 0 {
-		tx.StopTimer(Timer)
+	for k := range tx.Prefix(told, string(room)+store.Sep) {
+		tx.Delete(told, k)
 	}
+	tx.StopTimer(Timer)
 	return refs
 }
 
@@ -113,10 +114,24 @@ func Expire(tx *store.Tx, room protocol.RoomID, up time.Time) ([]protocol.Ref, e
 		}
 		tx.Delete(waiting, k)
 	}
+	if err := tell(tx, room, people); err != nil {
+		return nil, err
+	}
+	if next.IsZero() && named(tx, room) {
+		next = tx.Now().Add(Silence) // to forget who was named
+	}
 	if !next.IsZero() {
 		tx.SetTimer(Timer, next, nil)
 	}
-	return ended, tell(tx, room, people)
+	return ended, nil
+}
+
+// named tells whether anybody was named in a room lately.
+func named(tx *store.Tx, room protocol.RoomID) bool {
+	for range tx.Prefix(told, string(room)+store.Sep) {
+		return true
+	}
+	return false
 }
 
 // since is when the wait of an event began.
@@ -157,11 +172,11 @@ func tell(tx *store.Tx, room protocol.RoomID, people []protocol.UserID) error {
 			names = protocol.Join(names, fmt.Sprintf(" and %d more", len(people)-maxNamed))
 		case i > maxNamed:
 		case i > 0 && i == len(people)-1:
-			names = protocol.Join(names, " and ", named(tx, room, p))
+			names = protocol.Join(names, " and ", nameOf(tx, room, p))
 		case i > 0:
-			names = protocol.Join(names, ", ", named(tx, room, p))
+			names = protocol.Join(names, ", ", nameOf(tx, room, p))
 		default:
-			names = named(tx, room, p)
+			names = nameOf(tx, room, p)
 		}
 	}
 	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Act: protocol.Say{Text: protocol.Join(
@@ -170,8 +185,8 @@ func tell(tx *store.Tx, room protocol.RoomID, people []protocol.UserID) error {
 	return err
 }
 
-// named names a person without calling for their attention.
-func named(tx *store.Tx, room protocol.RoomID, user protocol.UserID) protocol.Text {
+// nameOf names a person without calling for their attention.
+func nameOf(tx *store.Tx, room protocol.RoomID, user protocol.UserID) protocol.Text {
 	name := user.Local()
 	if m, ok := rooms.Lookup(tx, room, user); ok && m.Name != "" {
 		name = m.Name

@@ -117,6 +117,15 @@ func TestAKeyThatNeverComes(t *testing.T) {
 	if got := says(r.later(sealed.Wait)); len(got) != 1 {
 		t.Errorf("an hour later it told %q", got)
 	}
+	r.later(sealed.Silence)
+	r.view(func(tx *store.Tx) {
+		for k := range tx.Range(store.ScopedBucket("sealed-told"), "", "") {
+			t.Errorf("%q stays for ever", k)
+		}
+		if at := tx.NextTimer(); !at.IsZero() {
+			t.Errorf("a timer is left for %s", at)
+		}
+	})
 }
 
 // No key can come while the network is out of reach; so that time does not count.

@@ -21,7 +21,7 @@ import (
 
 // fake is the part of a homeserver that knows keys: it keeps what devices upload, and hands on what they send each other.
 type fake struct {
-	t      *testing.T
+	t      testing.TB
 	server *httptest.Server
 
 	mu      sync.Mutex
@@ -37,7 +37,7 @@ type fake struct {
 	log     []string              // of what matters to the order: what was uploaded
 }
 
-func newFake(t *testing.T) *fake {
+func newFake(t testing.TB) *fake {
 	f := &fake{
 		t: t, keys: map[id.UserID]map[id.DeviceID]map[string]any{}, onetime: map[id.UserID]map[id.DeviceID]map[string]any{},
 		cross: map[string]map[id.UserID]any{}, data: map[string]json.RawMessage{}, queue: map[id.UserID]map[id.DeviceID][]map[string]any{},

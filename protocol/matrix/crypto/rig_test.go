@@ -31,7 +31,7 @@ const (
 
 // device is a device with its keys, and the pair id that its other database would have.
 type device struct {
-	t       *testing.T
+	t       testing.TB
 	f       *fake
 	dir     string
 	user    id.UserID
