@@ -13,6 +13,7 @@
 //	echo         the bot that the benchmark compares with
 //	dendrite     the module that pins the homeserver, and the script that builds it once
 //	js           the lock file that pins the witness's library, the script that installs it once, and the witness
+//	discord      the bot at a foreign Discord (discord-digital-twin), as a witness of its interactions
 //
 // Everything that encrypts needs the build tag goolm; where it is missing, the tests start themselves again with it.
 package e2e
