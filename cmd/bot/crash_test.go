@@ -24,7 +24,7 @@ import (
 // must be what they are when it never dies. The network lives in this process and outlives it.
 
 // crashHits is how many hits of each place are struck: the first ones, and from there on some, spread over the rest.
-const crashHits = 12
+var crashHits = effort(3, 12, 1000)
 
 // crashWorld is a data folder to begin with, and what comes out where nobody dies.
 type crashWorld struct {
@@ -180,12 +180,8 @@ func (w *crashWorld) strike(t *testing.T, bin string, p failpoint.Point) (kills,
 	return kills, starts
 }
 
-// spread returns at most limit numbers from 1 to n: the first ones, and then some spread over the rest. All of them where
-// the tests may take long.
+// spread returns at most limit numbers from 1 to n: the first ones, and then some spread over the rest.
 func spread(n, limit int) (out []int) {
-	if os.Getenv("MOOT_LONG") != "" {
-		limit = n
-	}
 	for i := 1; i <= n; i++ {
 		rest := n - limit/2
 		if n <= limit || i <= limit/2 || (i-limit/2)*(limit-limit/2)/rest != (i-1-limit/2)*(limit-limit/2)/rest {
@@ -197,8 +193,8 @@ func spread(n, limit int) (out []int) {
 
 func TestSpread(t *testing.T) {
 	for _, n := range []int{0, 1, 11, 12, 13, 100, 1000} {
-		got := spread(n, crashHits)
-		if os.Getenv("MOOT_LONG") == "" && len(got) != min(n, crashHits) || n > 0 && (got[0] != 1 || got[len(got)-1] != n) {
+		got := spread(n, 12)
+		if len(got) != min(n, 12) || n > 0 && (got[0] != 1 || got[len(got)-1] != n) {
 			t.Errorf("%d: %v", n, got)
 		}
 	}

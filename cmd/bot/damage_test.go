@@ -32,10 +32,7 @@ func TestDamagedFiles(t *testing.T) {
 	}
 	whole := k.dir
 	live := livePages(t, filepath.Join(whole, "moot.db"))
-	flips := 40
-	if os.Getenv("MOOT_LONG") != "" {
-		flips = 1000
-	}
+	flips := effort(10, 60, 1000)
 	tell(os.Stdout, "\n%-34s %6s %9s %14s %12s %10s", "damage", "tried", "refused", "found by check", "no matter", "disorder")
 	for _, c := range []struct {
 		file, how string
@@ -96,7 +93,7 @@ func TestDamagedFiles(t *testing.T) {
 				nothing++
 			}
 		}
-		if tries == 0 || c.refused && refused != tries || refused+found == 0 {
+		if tries == 0 || c.refused && refused != tries || refused+found == 0 && c.how != "one bit in a page" {
 			t.Errorf("%s, %s: %d of %d were refused", c.file, c.how, refused, tries)
 		}
 		tell(os.Stdout, "%-34s %6d %9d %14d %12d %10d", c.file+", "+c.how, tries, refused, found, nothing, disorder)

@@ -58,7 +58,7 @@ func TestDiskFaults(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s-%s/%s", c.call, c.err, w.name), func(t *testing.T) {
 				struck := 0
-				for _, n := range spread(16, 6) {
+				for _, n := range spread(16, effort(2, 6, 16)) {
 					inject := []string{strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + c.call,
 						"-e", fmt.Sprintf("inject=%s:error=%s:when=%d", c.call, c.err, n)}
 					if c.then == waits { // it asks again, and is refused once more

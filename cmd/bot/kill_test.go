@@ -224,14 +224,19 @@ func (k *killed) play(ctx context.Context) error {
 	return k.settled(ctx) // also in a life that found nothing left to do
 }
 
-// settled returns when the bot has nothing to send or to ask, as it says when it is asked: what the network has answered
-// is not yet what the bot has recorded.
-func (k *killed) settled(ctx context.Context) error {
-	c := control.NewClient(control.ClientConfig{
-		Folder: k.dir, Wait: time.Millisecond,
+// runningClient asks a bot that runs, and nobody else.
+func runningClient(folder string) *control.Client {
+	return control.NewClient(control.ClientConfig{
+		Folder: folder, Wait: time.Millisecond,
 		Files: func(bool) (*control.Office, func() error, error) { return nil, nil, store.ErrLocked },
 		Busy:  func(error) bool { return true },
 	})
+}
+
+// settled returns when the bot has nothing to send or to ask, as it says when it is asked: what the network has answered
+// is not yet what the bot has recorded.
+func (k *killed) settled(ctx context.Context) error {
+	c := runningClient(k.dir)
 	for {
 		if page, err := c.Outbox(ctx, inspect.OutboxQuery{Limit: 1}); err == nil && len(page.Waiting) == 0 {
 			return nil

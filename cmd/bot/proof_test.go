@@ -45,6 +45,18 @@ var builtBot = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
+// effort is how much a proof tries: little among the other tests, more by .ci/prove and in .ci/run, and much by .ci/prove long,
+// or with MOOT_LONG as all tests that may take long.
+func effort(little, more, much int) int {
+	switch {
+	case os.Getenv("MOOT_PROOF") == "long" || os.Getenv("MOOT_LONG") != "":
+		return much
+	case os.Getenv("MOOT_PROOF") != "":
+		return more
+	}
+	return little
+}
+
 // afterTests is done when all tests of the package are.
 var afterTests []func()
 

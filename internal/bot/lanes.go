@@ -8,6 +8,8 @@ import (
 const (
 	// laneTurn is how many events of one scope a commit takes at most.
 	laneTurn = 64
+	// fewTurn is how many it takes where another scope has few.
+	fewTurn = 16
 	// commitTurn is how many events a commit takes at most.
 	commitTurn = 512
 	// partWeight is how many events a part of a list of members counts for.
@@ -104,12 +106,12 @@ func (l *lanes) push(q queued) {
 // take calls handle for the events whose turn it is, until the commit has enough. Lanes that still have something go
 // to the end of the turn.
 func (l *lanes) take(handle func(queued)) {
-	weight := 0
+	weight, most := 0, l.share()
 	for n := len(l.turn); n > 0 && weight < commitTurn; n-- {
 		la := l.turn[0]
 		l.turn = l.turn[1:]
 		share := 0
-		for len(la.queue) > 0 && share < laneTurn && weight < commitTurn {
+		for len(la.queue) > 0 && share < most && weight < commitTurn {
 			q := la.queue[0]
 			la.queue[0] = queued{} // lets go of what it points to
 			la.queue = la.queue[1:]
@@ -130,6 +132,20 @@ func (l *lanes) take(handle func(queued)) {
 	if len(l.turn) == 0 {
 		l.turn = nil
 	}
+}
+
+// share returns how many events of one lane the next commit takes at most. Where a lane waits that has few, those that have
+// many take less, so that the few are through sooner: a flood in one room must not make the others wait for its commits.
+func (l *lanes) share() int {
+	many, few := false, false
+	for _, la := range l.turn[:min(len(l.turn), commitTurn)] {
+		many = many || len(la.queue) > fewTurn
+		few = few || len(la.queue) <= fewTurn/4
+	}
+	if many && few {
+		return fewTurn
+	}
+	return laneTurn
 }
 
 // done counts an event as handled and returns the batches that are now all handled, those with a cursor in the order

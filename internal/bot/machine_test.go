@@ -263,6 +263,12 @@ func TestAFloodInOneRoomLeavesTheOthersTheirTurn(t *testing.T) {
 	if s := r.seen(flood[2*laneTurn]); s.Disposition != store.Unseen {
 		t.Error("the flood had more than its turn")
 	}
+	// Beside somebody who asks little it has less, so that they do not wait for its commits.
+	before := handled(r, flood)
+	r.one(Admitted{&Batch{Network: protocol.Console, Events: []protocol.Event{r.say(garden, "once more")}}})
+	if n := handled(r, flood) - before; n != fewTurn {
+		t.Errorf("beside one message elsewhere the flood had %d turns", n)
+	}
 }
 
 func TestTimersSurviveARestartAndAreTriedAgainWhenTheyFail(t *testing.T) {
@@ -429,4 +435,14 @@ func TestReactorsSeeWhatTheEndOfAnAskBrings(t *testing.T) {
 	if len(seen) != 1 || seen[0] != "members-unknown" {
 		t.Errorf("reactors saw %q", seen)
 	}
+}
+
+// handled counts the events of a list that are recorded.
+func handled(r *rig, evs []protocol.Event) (n int) {
+	for _, ev := range evs {
+		if r.seen(ev).Disposition != store.Unseen {
+			n++
+		}
+	}
+	return n
 }

@@ -32,7 +32,7 @@ func (h *history) something() error {
 	case i < 40:
 		h.throwOut(n, p)
 	case i < 41:
-		if h.IntN(3) == 0 {
+		if h.IntN(2) == 0 {
 			h.flood(n, p)
 		}
 	case i < 43:
@@ -190,6 +190,11 @@ func (h *history) flood(n *network, p *place) {
 		}
 	}
 	h.note("%s is flooded", p.id)
+	if n.up && n.adapter < len(n.log) { // and what comes behind it is done before it is
+		h.deliver(n, len(n.log))
+		h.whisper(n)
+		h.deliver(n, 1)
+	}
 }
 
 func (h *history) online(n *network, up bool) {
