@@ -41,10 +41,15 @@ var states = store.ScopedBucket("activity-rooms")
 
 func getState(tx *store.Tx, room protocol.RoomID) (s roomState) {
 	if v := tx.Get(states, string(room)); v != nil {
-		_ = json.Unmarshal(v, &s) // what this package wrote it can read
+		s, _ = decodedStates.Get(v, func(v []byte) (s roomState, err error) { // what this package wrote it can read
+			err = json.Unmarshal(v, &s)
+			return s, err
+		})
 	}
 	return s
 }
+
+var decodedStates store.Decoded[roomState]
 
 func putState(tx *store.Tx, room protocol.RoomID, s roomState) {
 	v, err := json.Marshal(s)

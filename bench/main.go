@@ -23,7 +23,8 @@ func run(args []string) (err error) {
 	only := flags.String("only", "", "only these engines, separated by commas")
 	svg := flags.String("svg", "../docs/benchmarks.svg", "where the picture is drawn; empty means nowhere")
 	folder := flags.String("dir", ".", "where the files are made meanwhile; it should be on the disk that is to be measured")
-	parts := flags.String("parts", "race,single,restart,sweep", "what is measured, separated by commas")
+	plain := flags.String("plain", "", "the path of a moot from before the journal, with this cmd/bot/way_test.go in it: the whole way there is compared")
+	parts := flags.String("parts", "", "what is measured of race, single, restart, sweep and way; empty means all")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -45,6 +46,12 @@ func run(args []string) (err error) {
 	}
 	var racers []*racer
 	var targets []target
+	if *parts == "" {
+		if *parts = "race,single,restart,sweep,way"; *short {
+			*parts = "race,single,restart,sweep"
+		}
+	}
+	wayText := ""
 	for _, part := range strings.Split(*parts, ",") {
 		began := time.Now()
 		var more []target
@@ -58,6 +65,8 @@ func run(args []string) (err error) {
 			more, err = restart(dir, s)
 		case "sweep":
 			more, err = sweepAndSize(dir, s)
+		case "way":
+			wayText, more, err = way(s, *plain)
 		default:
 			err = fmt.Errorf("there is no part %q", part)
 		}
@@ -77,6 +86,9 @@ func run(args []string) (err error) {
 	fmt.Println(where)
 	if racers != nil {
 		fmt.Println(raceTable(racers, s))
+	}
+	if wayText != "" {
+		fmt.Println(wayText)
 	}
 	if !*short {
 		fmt.Println(targetTable(targets))

@@ -104,10 +104,22 @@ func (i Info) mark() uint64 {
 func Get(tx *store.Tx, room protocol.RoomID) (info Info, ok bool) {
 	v := tx.Get(infos, string(room))
 	if v != nil {
-		_ = json.Unmarshal(v, &info) // what this package wrote it can read
+		info, _ = decoded.Get(v, decode) // what this package wrote it can read
 	}
 	info.ID = room
+	if info.Reading != nil {
+		r := *info.Reading // which its users change
+		info.Reading = &r
+	}
 	return info, v != nil
+}
+
+// decoded remembers what rooms are: each event asks for that several times.
+var decoded store.Decoded[Info]
+
+func decode(v []byte) (info Info, err error) {
+	err = json.Unmarshal(v, &info)
+	return info, err
 }
 
 // All goes through all rooms, also those that the bot has left, by their ids.

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// The whole way is measured by benchmarks of the bot itself, in its own module: see cmd/bot/way_test.go.
+
+// wayLine is what one of them says.
+var wayLine = regexp.MustCompile(`(?m)^BenchmarkWholeWay/(\w+)/rooms=(\d+)\S*\s.*?([0-9.]+) events/s`)
+
+// wholeWay runs the benchmarks in the module under the path and returns events a second, by "kind/rooms".
+func wholeWay(path, pattern string, passes, stored int) (map[string]float64, error) {
+	cmd := exec.Command("go", "test", "-run", "^$", "-timeout", "60m", "-bench", pattern, "-benchtime", fmt.Sprintf("%dx", passes), "./cmd/bot")
+	cmd.Dir = path
+	cmd.Env = append(os.Environ(), fmt.Sprintf("MOOT_WAY_STORED=%d", stored))
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go test: %w\n%s%s", err, out, errs.String())
+	}
+	rates := map[string]float64{}
+	for _, m := range wayLine.FindAllStringSubmatch(string(out), -1) {
+		if rates[m[1]+"/"+m[2]], err = strconv.ParseFloat(m[3], 64); err != nil {
+			return nil, err
+		}
+	}
+	if len(rates) == 0 {
+		return nil, fmt.Errorf("nothing was measured: %s", out)
+	}
+	return rates, nil
+}
+
+// way measures the whole way over rooms, and against a copy of moot from before the journal where its path is given.
+func way(s sizes, plain string) (text string, targets []target, err error) {
+	passes := 4 * s.turns
+	rates, err := wholeWay("..", "WholeWay", passes, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	counts := []int{1, 10, 100, 1000, 10_000}
+	var b strings.Builder
+	b.WriteString("| events a second over so many rooms |")
+	for _, n := range counts {
+		fmt.Fprintf(&b, " %s |", thousands(n))
+	}
+	b.WriteString("\n| --- |" + strings.Repeat(" ---: |", len(counts)) + "\n")
+	for _, kind := range []string{"unaddressed", "commands"} {
+		fmt.Fprintf(&b, "| %s |", map[string]string{"unaddressed": "messages that nobody has to act on", "commands": "commands, each with a fact and an answer"}[kind])
+		for _, n := range counts {
+			fmt.Fprintf(&b, " %s |", thousands(int(rates[fmt.Sprint(kind, "/", n)])))
+		}
+		b.WriteString("\n")
+		times := rates[kind+"/10"] / rates[kind+"/10000"]
+		targets = append(targets, target{what: "the whole way, " + kind + ": cost over 10,000 rooms, of that over 10", want: "≤ 1.5 ×", ok: times <= 1.5, got: fmt.Sprintf("%.2f ×", times)})
+	}
+	if plain == "" {
+		return b.String(), targets, nil
+	}
+	const one = "WholeWay/unaddressed/rooms=100$"
+	ours, err := wholeWay("..", one, passes, s.preload)
+	if err != nil {
+		return "", nil, err
+	}
+	theirs, err := wholeWay(plain, one, passes, s.preload)
+	if err != nil {
+		return "", nil, err
+	}
+	a, p := ours["unaddressed/100"], theirs["unaddressed/100"]
+	return b.String(), append(targets, target{
+		what: fmt.Sprintf("the whole way, unaddressed, %s events stored, against plain buckets", thousands(s.preload)), want: "≥ 3 ×", ok: a >= 3*p,
+		got: fmt.Sprintf("%.1f × (%s and %s events/s)", a/p, thousands(int(a)), thousands(int(p))),
+	}), nil
+}
