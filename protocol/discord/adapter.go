@@ -37,6 +37,8 @@ type Config struct {
 
 	// DeferAfter is when an interaction is acknowledged that has no answer yet; zero means 1.5 seconds.
 	DeferAfter time.Duration
+	// ForgetAfter is when an acknowledgement is taken back to which no answer has come; zero means a minute.
+	ForgetAfter time.Duration
 	// IdentifyEvery and Backoff are handed to the gateway; zero means its own.
 	IdentifyEvery, Backoff time.Duration
 }
@@ -84,7 +86,7 @@ type Adapter struct {
 	mu          sync.Mutex
 	me, app     string              // Discord's ids of the bot and its application; guarded by mu
 	shards      map[int]*shardState // guarded by mu
-	down        map[int]bool        // shards that are not connected; guarded by mu
+	up          map[int]bool        // shards that are connected; guarded by mu
 	left        map[string]bool     // guilds that the bot is leaving by itself; guarded by mu
 	directs     map[string]string   // person → channel of the private conversation; guarded by mu
 	registering bool                // guarded by mu
@@ -103,6 +105,7 @@ const (
 // New returns an adapter that is not connected.
 func New(cfg Config) *Adapter {
 	cfg.DeferAfter = cmp.Or(cfg.DeferAfter, deferAfter)
+	cfg.ForgetAfter = cmp.Or(cfg.ForgetAfter, forgetAfter)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -113,7 +116,7 @@ func New(cfg Config) *Adapter {
 		}),
 		guilds: newGuilds(), chunks: newChunks(), replies: newReplies(),
 		changed: make(chan struct{}), fetching: make(chan struct{}, maxFetching), quick: make(chan struct{}, maxQuick),
-		shards: map[int]*shardState{}, down: map[int]bool{}, left: map[string]bool{}, directs: map[string]string{},
+		shards: map[int]*shardState{}, up: map[int]bool{}, left: map[string]bool{}, directs: map[string]string{},
 	}
 }
 
@@ -134,6 +137,7 @@ func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 		Token: a.cfg.Token, REST: a.rest, URL: a.cfg.GatewayURL, Intents: Intents(a.cfg.MessageContent), Shards: a.cfg.Shards,
 		Budget: budget{to}, IdentifyEvery: a.cfg.IdentifyEvery, Backoff: a.cfg.Backoff, Log: a.cfg.Log,
 	})
+	a.connected(false)
 	err = a.gw.Run(work, a.arrive)
 	cause := context.Cause(work)
 	stop(nil)

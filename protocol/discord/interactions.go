@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"moot/protocol"
@@ -64,17 +65,41 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, delivery st
 	if !a.replies.open(h, private, a.cfg.DeferAfter, a.acknowledge) {
 		return nil // delivered twice; the first is on its way
 	}
+	about := a.powerShown(i, person, delivery)
 	ev := protocol.Event{
 		Room: roomOf(i.Guild, i.Channel), Place: placeOf(i.Guild, i.Channel), Private: i.Guild == "",
 		ID: interactionID(i.ID), Sender: userID(person.ID), Time: timeOf(i.ID), Handle: h.String(),
 		Body: protocol.Invocation{Path: p.Path, Args: p.Args, Bot: person.Bot},
 	}
-	w := work{room: ev.Room, at: i.ID, make: just(ev)}
+	w := work{room: ev.Room, about: person.ID, at: i.ID, make: func(context.Context) []protocol.Event { return append(about(), ev) }}
 	if ev.Private {
 		w.about = everyState
 		w.make = func(context.Context) []protocol.Event { return append(a.meet(ev), ev) }
 	}
 	return a.lanes.put(ctx, w)
+}
+
+// powerShown returns what makes the event of somebody whose power is another than the store has it: an interaction shows
+// what its person is allowed at this moment, and so a command is never judged by what they were before.
+func (a *Adapter) powerShown(i *interaction, person account, delivery string) func() []protocol.Event {
+	if i.Member == nil || i.Guild == "" {
+		return func() []protocol.Event { return nil }
+	}
+	allowed, err := strconv.ParseInt(i.Member.Permissions, 10, 64)
+	return func() []protocol.Event {
+		room, user := guildRoom(i.Guild), userID(person.ID)
+		known, in := a.cfg.State.Member(room, user)
+		if moderator := allowed&moderates != 0; err == nil && in && known.Moderator != moderator {
+			power := protocol.PowerMember
+			if moderator {
+				power = protocol.PowerModerator
+			}
+			return []protocol.Event{{Room: room, ID: protocol.EventID("member-" + person.ID + "-" + delivery), Sender: user, Body: protocol.MemberChange{
+				User: user, Membership: protocol.Joined, Profile: true, Bot: person.Bot, Power: power,
+			}}}
+		}
+		return nil
+	}
 }
 
 // quickly answers what is not recorded, in a goroutine of its own.
@@ -250,7 +275,26 @@ func (a *Adapter) acknowledge(r *reply) {
 	if r.stage = stageDeferred; err != nil {
 		r.stage = stageUnknown
 		a.log.Warn("discord: an interaction could not be acknowledged", "user", userID(r.User), "event", interactionID(r.ID), "err", err)
+		return
 	}
+	a.replies.later(r, a.cfg.ForgetAfter, a.takeBack)
+}
+
+// takeBack takes an acknowledgement away to which there was no answer: not everything gets one, as what comes too fast.
+// An answer that comes all the same follows up.
+func (a *Adapter) takeBack(r *reply) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stage != stageDeferred {
+		return
+	}
+	ctx, cancel := context.WithTimeout(a.ctx, 5*time.Second)
+	defer cancel()
+	if _, err := a.original(ctx, r, http.MethodDelete, nil); err != nil && !gone(err) {
+		a.log.Warn("discord: an acknowledgement could not be taken back", "event", interactionID(r.ID), "err", err)
+		return
+	}
+	r.stage = stageAnswered
 }
 
 // upper makes a summary begin as a title does.

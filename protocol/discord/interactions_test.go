@@ -89,8 +89,10 @@ func TestTheDefer(t *testing.T) {
 			ev, _ := s.invoked()
 			out := reply(ev, "1", "here it is", tt.private)
 			ref := s.send(out)
-			if again := s.send(out); tt.followups == 0 && again != ref {
-				t.Errorf("the second time it stands at %v, the first at %v", again, ref)
+			if tt.followups == 0 { // an edit of the original can be repeated
+				if again := s.send(out); again != ref {
+					t.Errorf("the second time it stands at %v, the first at %v", again, ref)
+				}
 			}
 			var got discordtest.Message
 			if tt.followups == 0 {
@@ -145,6 +147,41 @@ func TestTheDeferWaitsForNothing(t *testing.T) {
 		if _, ok := e.Body.(protocol.Invocation); ok {
 			t.Errorf("it was admitted although nothing could be: %+v", e)
 		}
+	}
+}
+
+// TestAnAcknowledgementWithoutAnAnswer: it is taken back, and an answer that comes after all still arrives.
+func TestAnAcknowledgementWithoutAnAnswer(t *testing.T) {
+	s := newStage(t, func(c *discord.Config) { c.DeferAfter, c.ForgetAfter = time.Millisecond, time.Millisecond })
+	i := s.ben.Slash(s.general, "ping", nil)
+	ev, _ := s.invoked()
+	s.srv.Until("it is taken back", func() bool { return s.requests(http.MethodDelete, "/messages/@original") == 1 })
+	if got := s.ben.Sees(s.general); len(got) != 0 {
+		t.Errorf("what stands is %+v", got)
+	}
+	s.send(reply(ev, "1", "pong", false))
+	if got := i.Followups(1)[0]; got.Content != "pong" {
+		t.Errorf("the answer is %+v", got)
+	}
+}
+
+// TestAnInteractionShowsWhatItsPersonMayDo: where the store has it otherwise, that is put right before the command.
+func TestAnInteractionShowsWhatItsPersonMayDo(t *testing.T) {
+	s := newStage(t, nil)
+	s.settled()
+	s.ledger.fold(protocol.Event{Room: s.Room(), Body: protocol.MemberChange{User: user(s.ann), Membership: protocol.Joined, Profile: true, Power: protocol.PowerMember}})
+	s.ann.Slash(s.general, "ping", nil)
+	ev, _ := s.invoked()
+	if m, _ := s.ledger.Member(s.Room(), user(s.ann)); !m.Moderator {
+		t.Error("Ann moderates, and the command came before that was known")
+	}
+	s.ann.Slash(s.general, "ping", nil)
+	again, _ := s.invoked()
+	if ev.ID == again.ID {
+		t.Error("two commands have one id")
+	}
+	if n := s.count(about(s.ann)); n != 1 {
+		t.Errorf("%d events say so", n)
 	}
 }
 

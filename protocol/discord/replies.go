@@ -14,6 +14,8 @@ const (
 	// tokenLife is for how long an interaction can be answered (developer documentation, "Receiving and Responding": 15
 	// minutes), less what an answer takes.
 	tokenLife = 15*time.Minute - 15*time.Second
+	// forgetAfter is when an acknowledgement is taken back to which no answer has come.
+	forgetAfter = time.Minute
 	// maxReplies is of how many interactions it is remembered how they were answered. Of others Discord is asked.
 	maxReplies = 4096
 )
@@ -93,12 +95,24 @@ func (s *replies) open(h handle, private bool, after time.Duration, ack func(*re
 	return true
 }
 
+// later calls f after a while, unless the reply is settled by then.
+func (s *replies) later(r *reply, after time.Duration, f func(*reply)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		r.timer = time.AfterFunc(after, func() { s.acknowledge(r, f) })
+	}
+}
+
 func (s *replies) keep(r *reply) {
 	s.byID[r.ID] = s.order.PushFront(r)
 	for s.order.Len() > maxReplies {
 		last := s.order.Back()
 		old := s.order.Remove(last).(*reply)
 		delete(s.byID, old.ID)
+		if old.timer != nil {
+			old.timer.Stop() // so many at once that it goes without
+		}
 	}
 }
 

@@ -85,14 +85,13 @@ func (a *Adapter) sinceWhen(shard int) string {
 	return ""
 }
 
-// online notes that a shard is connected, and offline that it is not. What the members of its guilds are is then asked in
-// vain.
+// online notes that a shard is connected, and offline that it is not. Members of its guilds that are on their way are then
+// lost. Discord is there as long as any shard is.
 func (a *Adapter) online(shard int) {
 	a.mu.Lock()
-	delete(a.down, shard)
-	up := len(a.down) == 0
+	a.up[shard] = true
 	a.mu.Unlock()
-	a.connected(up)
+	a.connected(true)
 }
 
 func (a *Adapter) offline(e gateway.Event) {
@@ -100,15 +99,16 @@ func (a *Adapter) offline(e gateway.Event) {
 		a.log.Info("discord: a shard is offline", "shard", e.Shard, "err", d.Err, "resumable", d.Resumable)
 	}
 	a.mu.Lock()
-	a.down[e.Shard] = true
+	delete(a.up, e.Shard)
+	up := len(a.up) > 0
 	a.mu.Unlock()
 	a.chunks.lost(func(guild string) bool { return a.gw.ShardOf(guild) == e.Shard })
-	a.connected(false)
+	a.connected(up)
 }
 
 // connected tells the bot whether Discord is there, where it wants to know.
 func (a *Adapter) connected(up bool) {
-	if c, ok := a.to.(interface{ Connected(up bool) }); ok {
+	if c, ok := a.to.(protocol.Connectivity); ok {
 		c.Connected(up)
 	}
 }

@@ -156,7 +156,7 @@ func (c *call) followUp() (int, any) {
 	if m == nil {
 		return status, answer
 	}
-	if i.answer == AnswerDefer && i.original.flags&FlagLoading != 0 {
+	if i.answer == AnswerDefer && i.original.flags&FlagLoading != 0 && !i.original.deleted {
 		// The first one after a defer takes the place of "thinking…", and the visibility that the defer chose.
 		i.fillOriginalLocked(c.body)
 		return 200, i.answerJSON(i.original)
