@@ -26,8 +26,7 @@ type discordBot struct {
 func newDiscordBot(t *testing.T, lines ...string) *discordBot {
 	t.Parallel() // they wait more than they work
 	b := &discordBot{T: t, srv: discordtest.New(t), dir: t.TempDir()}
-	config := fmt.Sprintf(`
-[votes]
+	config := fmt.Sprintf(`[votes]
 member = "0s"
 active_days = 0
 edits_discord = "1s"
@@ -224,7 +223,7 @@ func TestDiscordVotesByButtons(t *testing.T) {
 	}
 	b.expect("another choice", town.cem.Press(board, board.Button("No")).Reply().Content, "is no")
 	b.expect("taken back", town.cem.Press(board, board.Button("Withdraw")).Reply().Content, "withdrawn")
-	b.shows(town.ben, town.general, "Turnout: 2 of")
+	b.expect("how it stands", town.ben.Slash(town.general, "vote show", nil).Reply().Content, "Turnout: 2 of")
 	b.stop()
 	b.run("verify") // fails the test unless the log gives what the bot knows
 }

@@ -110,7 +110,7 @@ func TestDiscordKick(t *testing.T) {
 		}
 	}
 	b.expect("after the bot is back", town.cem.Press(board, board.Button("No")).Reply().Content, "Your ballot in vote 1 is no")
-	b.shows(town.ben, town.general, "Turnout: 2 of")
+	b.expect("how it stands", town.ben.Slash(town.general, "vote show", nil).Reply().Content, "Turnout: 2 of")
 
 	b.kill()
 	town.KickBot() // while nobody looks
@@ -176,7 +176,7 @@ func TestDiscordDisconnects(t *testing.T) {
 		answer := town.cem.Press(board, board.Button([]string{"No", "Yes"}[i%2])).Reply().Content
 		b.expect(fmt.Sprintf("after loss %d (identifies before: %d)", i, before), answer, "Your ballot in vote 1 is")
 	}
-	b.shows(town.ben, town.general, "Turnout: 2 of", "So far: 1 yes, 1 no")
+	b.expect("how it stands", town.ben.Slash(town.general, "vote show", nil).Reply().Content, "Turnout: 2 of", "1 yes, 1 no")
 	b.stop()
 	b.run("verify")
 }

@@ -165,7 +165,8 @@ func (h *harness) Call(_ protocol.RoomID, by protocol.UserID, on bool) {
 	}
 }
 
-func (h *harness) Again(_ protocol.RoomID, _ protocol.EventID) { h.srv.Repeat(1) }
+// Again repeats the last of everything, since members may have come meanwhile.
+func (h *harness) Again(_ protocol.RoomID, _ protocol.EventID) { h.srv.Repeat(4) }
 
 func (h *harness) Found(by protocol.UserID, said ...string) protocol.RoomID {
 	g := h.srv.NewGuild("new")
