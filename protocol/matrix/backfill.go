@@ -36,8 +36,11 @@ type page struct {
 // gap adds what the server has left out before the timeline, oldest first. It ends at what was seen before, or at the own
 // join where that is no older.
 func (c *chapter) gap(join *rawEvent) error {
-	if !c.limited || c.prev == "" {
+	if !c.limited {
 		return nil
+	}
+	if c.prev == "" {
+		return c.without(errors.New("the homeserver does not say where the gap ends"))
 	}
 	pages, err := c.pages(join)
 	if err != nil {
@@ -96,6 +99,7 @@ func (c *chapter) pages(join *rawEvent) (pages []page, err error) {
 		}
 		from = string(resp.End)
 	}
+	c.run.log.Error("more was missed than is read", "room", c.reader.room, "events", maxPages*pageSize)
 	return pages, nil
 }
 

@@ -23,6 +23,12 @@ type passing struct{ error }
 
 func (p passing) Unwrap() error { return p.error }
 
+// unadmitted is the error of an Admit. A bot that stops takes nothing new, and yet sends what is under way: so the adapter
+// goes on, hands over the same again a little later, and ends when it is told to.
+type unadmitted struct{ error }
+
+func (u unadmitted) Unwrap() error { return u.error }
+
 // flush admits what there is, if it is much. The token stays where it was, so that after a crash all of it comes again.
 func (b *batch) flush() error {
 	if len(b.events) < flushAt {
@@ -35,7 +41,7 @@ func (b *batch) admit(c protocol.Cursor) error {
 	events := b.events
 	b.events = nil
 	if err := b.run.to.Admit(b.run.ctx, events, c); err != nil {
-		return fmt.Errorf("admit what the homeserver says: %w", err)
+		return unadmitted{fmt.Errorf("admit what the homeserver says: %w", err)}
 	}
 	return nil
 }

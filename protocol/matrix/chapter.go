@@ -86,6 +86,8 @@ func (c *chapter) observe(sr *syncRoom, join *rawEvent) error {
 			switch change := change.(type) {
 			case protocol.Renamed:
 				name, named = change.Name, change.Name != "" || alias != ""
+			case protocol.Upgraded:
+				c.run.reachable(change.Successor, server(string(ev.Sender)), server(change.Successor.Local()))
 			case protocol.Realiased:
 				alias, named = change.Alias, change.Alias != "" || name != ""
 			}

@@ -151,6 +151,30 @@ func TestSyncsThatAreCutOffOrGarbled(t *testing.T) {
 	w.expect(w.town, "pong 0", "pong 1", "pong 2", "pong 3", "pong 4", "pong 5", "pong 6")
 }
 
+// A stop takes nothing new and lets what is being sent end well, also when news comes in that moment.
+func TestNewsDuringAStopCutsNothingShort(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	release := make(chan struct{})
+	w.Break("/send/", 1, matrixtest.Fault{Hold: release})
+	w.Server.Say(w.town, w.ann, "ping 1")
+	if !w.Asked("/send/", 1, w.ctx().Done()) {
+		t.Fatal("nothing is sent")
+	}
+	syncs := w.Count("/sync")
+	w.cancel()
+	w.Server.Say(w.town, w.ann, "ping 2")
+	w.Asked("/sync", syncs+2, w.ctx().Done()) // it was told of it, could not admit it, and asks again
+	close(release)
+	w.stop()
+	w.expectNow(w.town, "pong 1")
+	w.start()
+	w.expect(w.town, "pong 1", "pong 2")
+	if w.log.count("an attempt to send failed") != 0 {
+		t.Errorf("an attempt failed:\n%s", w.log)
+	}
+}
+
 func TestADeadTokenEndsTheBotWithASentence(t *testing.T) {
 	for name, kill := range map[string]func(*town){
 		"while it waits for news": func(w *town) { w.Revoke(w.bot) },

@@ -58,9 +58,9 @@ func (r *run) send(ctx context.Context, out protocol.Outgoing, attempt protocol.
 	}
 	switch act := out.Act.(type) {
 	case protocol.Say:
-		return r.sayParts(ctx, room, out, act.Text, act.ReplyTo)
+		return r.sayParts(ctx, room, out.Key, out.Place, act.Text, act.ReplyTo)
 	case protocol.Whisper:
-		return r.sayParts(ctx, room, out, act.Text, "")
+		return r.sayParts(ctx, room, out.Key, "", act.Text, "") // the place is one in another room
 	case protocol.Revise:
 		if attempt.Original.Event == "" {
 			return protocol.Ref{}, final("%w: the message to be edited", protocol.ErrGone)
@@ -107,7 +107,7 @@ func shortened(t protocol.Text) protocol.Text {
 }
 
 // sayParts posts a text, in as many messages as it takes. It stands where the last of them does.
-func (r *run) sayParts(ctx context.Context, room protocol.RoomID, out protocol.Outgoing, text protocol.Text, replyTo protocol.EventID) (ref protocol.Ref, err error) {
+func (r *run) sayParts(ctx context.Context, room protocol.RoomID, key protocol.Key, place protocol.PlaceID, text protocol.Text, replyTo protocol.EventID) (ref protocol.Ref, err error) {
 	if text.Plain() == "" {
 		return ref, final("an empty message")
 	}
@@ -115,8 +115,8 @@ func (r *run) sayParts(ctx context.Context, room protocol.RoomID, out protocol.O
 	parts := split(text)
 	for i, part := range parts {
 		content := textContent(part)
-		relate(content, out.Place, replyTo)
-		if ref, err = r.put(ctx, room, event.EventMessage, partKey(out.Key, i, len(parts)), content); err != nil {
+		relate(content, place, replyTo)
+		if ref, err = r.put(ctx, room, event.EventMessage, partKey(key, i, len(parts)), content); err != nil {
 			return protocol.Ref{}, err
 		}
 		replyTo = ""

@@ -83,8 +83,14 @@ type outage struct{ failed, refused int }
 // take waits after a failure that may pass, and returns any other.
 func (o *outage) take(r *run, err error) error {
 	var p passing
+	var u unadmitted
 	switch {
 	case r.ctx.Err() != nil:
+		return nil
+	case errors.As(err, &u):
+		r.log.Debug("what the homeserver says is not taken at present", "err", err)
+		_ = sleep(r.ctx, backoff(o.failed))
+		o.failed++
 		return nil
 	case !errors.As(err, &p):
 		return err
@@ -118,7 +124,7 @@ func backoff(failed int) time.Duration {
 // lost notes that the server could not be reached. The first failure is a warning, the others are not: they say nothing new.
 func (r *run) lost(failed int, pause time.Duration, err error) {
 	if failed == 0 {
-		r.log.Warn("the homeserver cannot be reached; the bot goes on trying", "err", err)
+		r.log.Warn("the homeserver cannot be reached; the bot goes on trying", "again", pause.Round(time.Millisecond), "err", err)
 	} else {
 		r.log.Debug("the homeserver cannot be reached", "attempt", failed+1, "pause", pause, "err", err)
 	}

@@ -407,6 +407,16 @@ func (s *Server) Typed(in, who string, on bool, done <-chan struct{}) bool {
 	}
 }
 
+// Count returns how many requests have come whose method and path contain match.
+func (s *Server) Count(match string) (n int) {
+	for _, r := range s.Requests() {
+		if strings.Contains(r, match) {
+			n++
+		}
+	}
+	return n
+}
+
 // Asked returns when at least n requests have come whose method and path contain match.
 func (s *Server) Asked(match string, n int, done <-chan struct{}) bool {
 	for {
