@@ -14,6 +14,9 @@ type Event struct {
 	Time   time.Time // when, by the network's clock; zero means unknown. It only serves to recognise what is old
 	// Private is whether this is a conversation of one person with the bot.
 	Private bool
+	// Hidden is whether not every member of the room can see the place: it is zero where all can, or where the network does
+	// not tell.
+	Hidden bool
 	// History marks what lies before the bot's own join, or what the first reading of a room brings along. It is
 	// recorded and never acted on.
 	History bool

@@ -74,6 +74,7 @@
 //	votes-elders      room ␟ user                          since when they had been in the room before
 //	votes-openings    room                                 opening (JSON): a vote that is about to open in a large room
 //	votes-electing    room ␟ person                        1 or 0: were they active? while that is found out
+//	votes-places      room ␟ place                         1 or 0: is it hidden from some members?
 //	votes-unsaid      room ␟ vote                          ∅     it ended while the bot was out of the room
 //
 // # Facts

@@ -71,8 +71,6 @@ type Config struct {
 	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be told
 	// where. Nil means Discord.
 	Places []protocol.Network
-	// Visible tells whether everybody in the room can see what is said in a place of it. Nil means that all can see all.
-	Visible func(tx *store.Tx, room protocol.RoomID, place protocol.PlaceID) bool
 	// Shortest and Longest bound the length of polls and motions, and Runs is what it is if nobody says; zero means 10
 	// minutes, 14 days, 2 days.
 	Shortest, Longest, Runs time.Duration
@@ -126,9 +124,6 @@ func New(c Config) (*Feature, error) {
 	}
 	if c.Lead == nil {
 		c.Lead = func(protocol.Network) string { return "!moot " }
-	}
-	if c.Visible == nil {
-		c.Visible = func(*store.Tx, protocol.RoomID, protocol.PlaceID) bool { return true }
 	}
 	if c.Random == nil {
 		c.Random = func(b []byte) { _, _ = rand.Read(b) } // it never fails: crypto/rand says so

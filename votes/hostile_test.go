@@ -341,3 +341,36 @@ func TestFloors(t *testing.T) {
 		}
 	})
 }
+
+// TestHiddenChannels: no vote is held where not all can see it, whether it is opened there or the channel of all votes.
+func TestHiddenChannels(t *testing.T) {
+	w := newTown(t, func(w *town) { w.places = []protocol.Network{protocol.Console} })
+	w.mods[person("mia")] = true
+	w.settle(lobby, "ann", "ben", "cem", "mia")
+	said := func(who, text string, place protocol.PlaceID, hidden bool) {
+		w.admit(protocol.Event{Room: lobby, Place: place, Hidden: hidden, Sender: person(who), Body: protocol.Message{Text: text}})
+	}
+	for _, command := range []string{"vote challenge ben because", `vote poll "Which?" one two`, "vote motion we sing"} {
+		said("ann", "!moot "+command, "cellar", true)
+		w.expect("Not everybody who may vote can see that channel")
+	}
+	said("mia", "!moot room set votes.channel here", "cellar", true)
+	w.expect("Not everybody in this room can see that channel")
+	said("mia", "!moot room set votes.channel cellar", "plaza", false)
+	w.expect("Not everybody in this room can see that channel")
+	said("mia", "!moot room set votes.channel attic", "plaza", false)
+	w.expect("I do not know yet who can see that channel. Say it there: !moot room set votes.channel here")
+	w.tell("ann", "vote motion we sing")
+	w.expect("In which channel shall the vote be held?")
+	said("mia", "!moot room set votes.channel here", "plaza", false)
+	w.expect("has set votes.channel")
+	w.tell("ann", "vote motion we sing")
+	if v := w.vote(lobby, 1); v.Place != "plaza" {
+		t.Fatalf("it is held in %q", v.Place)
+	}
+	said("ann", "!moot vote motion we dance", "plaza", true) // it was closed to some since
+	w.expect("Not everybody who may vote can see that channel")
+	if v := w.vote(lobby, 2); v.ID != 0 {
+		t.Errorf("a vote is open: %+v", v)
+	}
+}

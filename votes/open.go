@@ -147,6 +147,7 @@ func (f *Feature) mayOpen(tx *store.Tx, info rooms.Info) error {
 
 // placeFor returns where a vote is held that is opened by this call.
 func (f *Feature) placeFor(c *commands.Call) (protocol.PlaceID, error) {
+	notePlace(c.Tx, c.Event)
 	place := f.settings.Channel(c.Tx, c.Room.ID)
 	switch {
 	case place != "":
@@ -154,9 +155,9 @@ func (f *Feature) placeFor(c *commands.Call) (protocol.PlaceID, error) {
 		place = c.Event.Place
 	case slices.Contains(f.Places, c.Room.ID.Network()):
 		return "", commands.Sorry(protocol.Join("In which channel shall the vote be held? Open it there, or ask a moderator to choose one for all votes: ",
-			c.Code("room set "+channel+" CHANNEL"), "."))
+			f.code(c.Room.ID, "room set "+channel+" here"), ", in that channel."))
 	}
-	if !f.Visible(c.Tx, c.Room.ID, place) {
+	if hidden, _ := placeOf(c.Tx, c.Room.ID, place); hidden {
 		return "", commands.Sorryf("Not everybody who may vote can see that channel, so no vote is held in it. Open it in one that all can see.")
 	}
 	return place, nil

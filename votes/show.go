@@ -200,6 +200,15 @@ func (f *Feature) set(c *commands.Call) error {
 			return commands.Sorry(protocol.Join(protocol.Quoted(w, 40), " cannot be set for ", protocol.Code(one.name), ". It can be ", one.bounds, "."))
 		}
 	}
+	if one.name == channel && value != "" {
+		notePlace(tx, c.Event)
+		switch hidden, known := placeOf(tx, room, protocol.PlaceID(value)); {
+		case hidden:
+			return commands.Sorryf("Not everybody in this room can see that channel, so no votes are held in it.")
+		case !known && slices.Contains(f.Places, room.Network()):
+			return commands.Sorry(protocol.Join("I do not know yet who can see that channel. Say it there: ", f.code(room, "room set "+channel+" here"), "."))
+		}
+	}
 	if err := s.publish(tx, one.name, value, c.Person, ""); err != nil {
 		return err
 	}

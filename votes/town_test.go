@@ -62,6 +62,7 @@ type town struct {
 	real     bool          // whether activity is what the real feature counts
 	longest  time.Duration // that a step took
 	buttons  []protocol.Network
+	places   []protocol.Network
 	atOnce   int // see votes.Config; zero means the default
 }
 
@@ -132,7 +133,7 @@ func (w *town) open() {
 	random := byte(0)
 	w.votes, err = votes.New(votes.Config{
 		Bus: w.bus, Settings: settings, Activity: judge, Sanctions: w.challenges, Operators: operators,
-		AtOnce: w.atOnce, Buttons: w.buttons,
+		AtOnce: w.atOnce, Buttons: w.buttons, Places: w.places,
 		Random: func(b []byte) {
 			for i := range b {
 				random++
