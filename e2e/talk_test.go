@@ -57,6 +57,30 @@ func TestInvitedByAStranger(t *testing.T) {
 	})
 }
 
+// TestAlone: it leaves a room in which nobody else is left, after a while, and a conversation whose person has gone; where
+// somebody is, or comes in time, it stays.
+func TestAlone(t *testing.T) {
+	each(t, "[invites]\nleave_alone = \"1m\"\n", func(w *town) {
+		ben := w.person("ben")
+		gone, kept := w.room("gone"), w.room("kept")
+		dm := w.private(ben)
+		w.ping(w.Ann, gone)
+		w.ping(w.Ann, kept)
+		w.Ann.Invite(kept, ben.UserID)
+		w.Ann.Leave(gone)
+		w.Ann.Leave(kept)
+		ben.Accept(kept)
+		w.ping(ben, kept)
+		w.ping(ben, dm)
+		// Ann is outside and sees nothing; the bot itself says where it is.
+		w.Bot.Follow(string(gone), "--kind", "room", "--key", "what=left")
+		if out, _ := w.Bot.Do("log", "--kind", "room", "--key", "what=left"); strings.Contains(out, string(kept)) {
+			w.Errorf("it has left a room in which somebody is:\n%s", out)
+		}
+		w.ping(ben, kept)
+	})
+}
+
 // TestPrivate: commands in a private conversation against a shared room, and nothing of a room for who is not in it.
 func TestPrivate(t *testing.T) {
 	each(t, "", func(w *town) {

@@ -111,7 +111,7 @@ func (w *town) turnout(where id.RoomID, want string) {
 // until asks until the answer is the one that is wanted.
 func (w *town) until(what string, ask func() (got string, done bool)) {
 	w.Helper()
-	for deadline := time.Now().Add(client.Patience); ; {
+	for deadline := time.Now().Add(3 * client.Patience); ; {
 		got, done := ask()
 		switch {
 		case done:

@@ -7,13 +7,14 @@ import (
 	"moot/store"
 )
 
-// look sees to it that the bot leaves a room in which it is alone, and stays where it is not. Left is whether somebody has
-// just gone: only that says of a private conversation that its person will not come any more.
-func (f *Feature) look(tx *store.Tx, room protocol.RoomID, left bool) {
+// look sees to it that the bot leaves a room in which it is alone, and stays where it is not. Moved is whether somebody has
+// just come or gone: being alone then, it alone remains, and only that says of a private conversation that its person will
+// not come any more.
+func (f *Feature) look(tx *store.Tx, room protocol.RoomID, moved bool) {
 	switch info, _ := rooms.Get(tx, room); {
 	case !alone(info):
 		tx.StopTimer(timerAlone)
-	case info.Private && !left, !tx.Timer(timerAlone).IsZero():
+	case info.Private && !moved, !tx.Timer(timerAlone).IsZero():
 	default:
 		tx.SetTimer(timerAlone, tx.Now().Add(f.Alone), nil)
 	}

@@ -20,8 +20,9 @@
 //     held and taken up when the hour allows.
 //   - A join that fails is tried again, six times over about six hours ([retries]), and then given up, which is recorded.
 //     What the network asks for in a single attempt is the outbox's to do.
-//   - Nobody's invitations grow without bound: at most [maxOpen] are open, and [maxOpenEach] of one person. What exceeds that
-//     is ignored, with that as its reason. An operator's never is.
+//   - Nobody's invitations grow without bound: at most 50 of one person are open, and no more by strangers once 1,000 are.
+//     What exceeds that is ignored, with that as its reason. An operator's never is.
+//   - Whoever may not invite can neither end nor delay an invitation by somebody who may.
 //   - A room is greeted once, in one line, when the bot comes there for the first time and by an invitation: not after a
 //     restart, and not when it comes back. A room that follows another is not greeted.
 //   - A room is left when the bot has been alone in it for [Config.Alone]; whoever comes in that time keeps it there. As long

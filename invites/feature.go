@@ -123,7 +123,7 @@ func (f *Feature) cares(network protocol.Network) bool { return slices.Contains(
 
 // Handle handles an event in its scope, after the state of the room was brought up to date.
 func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
-	if ev.History || !f.cares(ev.Room.Network()) {
+	if !f.cares(ev.Room.Network()) {
 		return Outcome{}, nil
 	}
 	switch b := ev.Body.(type) {
@@ -131,7 +131,7 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 		if b.Self {
 			return f.own(tx, ev, b)
 		}
-		f.look(tx, ev.Room, b.Membership != protocol.Joined)
+		f.look(tx, ev.Room, true)
 	case protocol.MemberList:
 		f.look(tx, ev.Room, false)
 	case protocol.Answer:
@@ -162,27 +162,30 @@ func (f *Feature) own(tx *store.Tx, ev protocol.Event, c protocol.MemberChange) 
 
 // invited takes in an invitation.
 func (f *Feature) invited(tx *store.Tx, room protocol.RoomID, by protocol.UserID, own bool) (Outcome, error) {
-	was, again := find(tx, room)
-	again = again && was.By == f.Bus.Lookup(tx, by)
-	if again && was.State == Accepted {
+	was, is := find(tx, room)
+	number := f.Bus.Lookup(tx, by)
+	same := is && was.By == number
+	admitted := f.admits(tx, room, by, own)
+	switch {
+	case is && was.State == Accepted && (same || !admitted):
+		// Anybody in the room may invite whom somebody else has invited, and so must not be able to put an end to that.
 		return Outcome{store.Handled, "the bot is on its way there"}, nil
-	}
-	if !f.operators[by] && full(tx, room, f.Bus.Lookup(tx, by)) {
+	case is && was.State == Held && !same && !admitted:
+		return Outcome{store.Handled, "the bot has another invitation there"}, nil
+	case !f.operators[by] && full(tx, room, number, admitted):
 		return Outcome{store.Ignored, "too many invitations are open to keep another one"}, nil
-	}
-	if f.admits(tx, room, by, own) {
+	case admitted:
 		return Outcome{store.Handled, "an invitation by somebody who may invite"}, f.admit(tx, room, by, own)
-	}
-	out := Outcome{store.Handled, "an invitation that waits: " + string(by.Network()) + " people like this one are not named in [invites]"}
-	if again && was.State == Waiting {
-		return out, nil
+	case same && was.State == Waiting:
+		return Outcome{store.Handled, "an invitation that waits already"}, nil
 	}
 	f.stop(tx, room)
-	return out, f.publish(tx, Waiting, by, own)
+	return Outcome{store.Handled, "an invitation by somebody who may not invite: it waits"}, f.publish(tx, Waiting, by, own)
 }
 
-// full tells whether another invitation has no place. That of the room itself takes none.
-func full(tx *store.Tx, room protocol.RoomID, by events.Number) bool {
+// full tells whether another invitation of a person has no place, that of the room itself not counted. Those who may invite
+// are bound by their own number only, so that strangers take the place of nobody.
+func full(tx *store.Tx, room protocol.RoomID, by events.Number, admitted bool) bool {
 	all, each := 0, 0
 	for k, v := range tx.Range(open, "", "") {
 		var i invitation
@@ -192,11 +195,8 @@ func full(tx *store.Tx, room protocol.RoomID, by events.Number) bool {
 		if all++; by != 0 && i.By == by {
 			each++
 		}
-		if all >= maxOpen || each >= maxOpenEach {
-			return true
-		}
 	}
-	return false
+	return each >= maxOpenEach || !admitted && all >= maxOpen
 }
 
 // admit accepts an invitation, as far as the person has not invited too often.
@@ -263,10 +263,13 @@ func (f *Feature) again(tx *store.Tx, room protocol.RoomID) error {
 		return nil
 	}
 	by, _ := f.Bus.Who(tx, i.By)
-	if !f.admits(tx, room, by, i.Own) {
-		return nil
+	switch {
+	case f.admits(tx, room, by, i.Own):
+		return f.admit(tx, room, by, i.Own)
+	case i.State == Held: // they no longer may
+		return f.publish(tx, Waiting, by, i.Own)
 	}
-	return f.admit(tx, room, by, i.Own)
+	return nil
 }
 
 // hold notes that a person has invited too often.

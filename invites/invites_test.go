@@ -225,6 +225,60 @@ func (r *rig) facts() (n uint64) {
 	return n
 }
 
+func TestStrangersEndNoInvitation(t *testing.T) {
+	r := newRig(t)
+	r.invites(ann, hall)
+	r.invites(mal, hall)
+	r.stands(hall, Accepted)
+	r.answer(hall, "AskJoin", "busy")
+	r.invites(mal, hall)
+	r.later(retries[0])
+	r.answer(hall, "AskJoin", "")
+	r.joins(hall, ann, mal)
+	r.expect(hall, hello)
+
+	// The other way round, somebody who may invite settles it.
+	r.invites(mal, yard)
+	r.stands(yard, Waiting)
+	r.invites(ann, yard)
+	r.stands(yard, Accepted)
+
+	// What is held stays so, too.
+	attic := protocol.RoomID("matrix:!attic:here.org")
+	r.invites(ann, attic)
+	r.stands(attic, Held)
+	r.invites(mal, attic)
+	r.stands(attic, Held)
+	r.later(hour)
+	r.stands(attic, Accepted)
+}
+
+func TestManyStrangersTakeNobodysPlace(t *testing.T) {
+	r := newRig(t)
+	for n := range maxOpen / maxOpenEach {
+		by := protocol.UserID(fmt.Sprintf("matrix:@mal%d:nowhere.org", n))
+		for m := range maxOpenEach {
+			r.invites(by, protocol.RoomID(fmt.Sprintf("matrix:!%d-%d:nowhere.org", n, m)))
+		}
+	}
+	if s := r.invites(mal, hall); s.Disposition != store.Ignored {
+		t.Errorf("one more was %v: %s", s.Disposition, s.Reason)
+	}
+	r.invites(ann, hall)
+	r.stands(hall, Accepted)
+}
+
+func TestWhoMayNoLongerInviteIsHeldNoMore(t *testing.T) {
+	r := newRig(t)
+	for n := range 3 {
+		r.invites(ann, protocol.RoomID(fmt.Sprintf("matrix:!%d:here.org", n)))
+	}
+	r.stands("matrix:!2:here.org", Held)
+	r.restart(func(c *Config) { c.OwnServer = false })
+	r.later(hour)
+	r.stands("matrix:!2:here.org", Waiting)
+}
+
 func TestAnotherConfigurationAdmitsWhatWaits(t *testing.T) {
 	r := newRig(t)
 	r.invites(mal, hall)
@@ -251,10 +305,17 @@ func TestASuccessorMayBeJoined(t *testing.T) {
 			r.stands(yard, Waiting)
 		}
 		r.happens(hall, mal, protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: yard}}})
-		r.answer(yard, "AskJoin", "not invited") // which rooms asks for
 		if first == "tombstone" {
 			r.invites(mal, yard)
 		}
+		r.answer(yard, "AskJoin", "not invited") // which rooms asks for
+		r.view(func(tx *store.Tx) {
+			for i := range r.feature.Open(tx) {
+				if i.Fault != "" {
+					t.Errorf("what somebody else asked for counts as a failure of its own: %s", i.Fault)
+				}
+			}
+		})
 		r.stands(yard, Accepted)
 		r.answer(yard, "AskJoin", "")
 		r.joins(yard, mal)
@@ -292,6 +353,19 @@ func TestItLeavesWhereItIsAlone(t *testing.T) {
 	r.expect(hall)
 	r.later(DefaultAlone)
 	r.answer(hall, "AskLeave", "")
+	r.happens(hall, self, protocol.MemberChange{User: self, Self: true, Membership: protocol.Left})
+	if left := r.leftovers(); left != nil {
+		t.Errorf("left over: %q", left)
+	}
+}
+
+func TestWhoeverPutsItOutWhereItIsAloneLeavesNothingBehind(t *testing.T) {
+	r := newRig(t)
+	r.joins(hall, ann)
+	r.happens(hall, ann, protocol.MemberChange{User: ann, Membership: protocol.Left})
+	if len(r.leftovers()) != 1 {
+		t.Fatalf("it waits with %q", r.leftovers())
+	}
 	r.happens(hall, self, protocol.MemberChange{User: self, Self: true, Membership: protocol.Left})
 	if left := r.leftovers(); left != nil {
 		t.Errorf("left over: %q", left)

@@ -3,7 +3,9 @@
 package process
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -235,6 +237,31 @@ func (b *Bot) Do(args ...string) (string, int) {
 		b.t.Fatal(err)
 	}
 	return strings.TrimRight(out.String(), "\n"), cmd.ProcessState.ExitCode()
+}
+
+// Follow follows the facts that the bot publishes, with the filters that are given to `bot log`, until one holds a text.
+func (b *Bot) Follow(holds string, args ...string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), 3*patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, b.Program, append([]string{"log", "--follow", "--config", filepath.Join(b.Dir, "config.toml")}, args...)...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() {
+		cancel()
+		_ = cmd.Wait() // it was killed
+	}()
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.Contains(lines.Text(), holds) {
+			return
+		}
+	}
+	b.t.Fatalf("no fact with %q came", holds)
 }
 
 // Forget removes the data of the bot, as if its disk had been lost. Its account stays.
