@@ -33,6 +33,7 @@ type fake struct {
 	changed map[id.UserID]bool // since anybody looked last
 	calls   []string
 	fail    func(path string) int // a status to answer with; zero means as usual
+	rotate  int                   // messages a session is for
 	uia     string                // the password that an identity has to be confirmed with
 	log     []string              // of what matters to the order: what was uploaded
 }
@@ -41,7 +42,7 @@ func newFake(t testing.TB) *fake {
 	f := &fake{
 		t: t, keys: map[id.UserID]map[id.DeviceID]map[string]any{}, onetime: map[id.UserID]map[id.DeviceID]map[string]any{},
 		cross: map[string]map[id.UserID]any{}, data: map[string]json.RawMessage{}, queue: map[id.UserID]map[id.DeviceID][]map[string]any{},
-		changed: map[id.UserID]bool{},
+		changed: map[id.UserID]bool{}, rotate: 3,
 	}
 	f.server = httptest.NewServer(f)
 	t.Cleanup(f.server.Close)
@@ -93,7 +94,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(path, "/account_data/"):
 		f.account(w, r.Method, path, body)
 	case strings.Contains(path, "/state/m.room.encryption"):
-		reply(w, 200, map[string]any{"algorithm": "m.megolm.v1.aes-sha2", "rotation_period_msgs": 3})
+		reply(w, 200, map[string]any{"algorithm": "m.megolm.v1.aes-sha2", "rotation_period_msgs": f.rotate})
 	default:
 		f.t.Errorf("nobody expected %s %s", r.Method, path)
 		reply(w, 404, map[string]any{"errcode": "M_UNRECOGNIZED"})
@@ -257,7 +258,7 @@ func (f *fake) count(path string) (n int) {
 }
 
 // wire is how an event comes from the server.
-func wire(t *testing.T, n int, sender id.UserID, room id.RoomID, content *event.EncryptedEventContent) *event.Event {
+func wire(t testing.TB, n int, sender id.UserID, room id.RoomID, content *event.EncryptedEventContent) *event.Event {
 	t.Helper()
 	data, err := json.Marshal(map[string]any{
 		"type": "m.room.encrypted", "event_id": fmt.Sprintf("$%d", n), "sender": sender, "room_id": room, "origin_server_ts": 1000 + n, "content": content,
