@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
@@ -448,6 +449,44 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	for _, name := range []string{File, RecoveryFile} {
 		if info, err := os.Stat(filepath.Join(b.dir, name)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v, %v", name, info.Mode(), err)
+		}
+	}
+}
+
+// One-time keys are uploaded when they run out, and not where the server does not count them.
+func TestOneTimeKeys(t *testing.T) {
+	f := newFake(t)
+	b := start(f, bot, "BOT")
+	left := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return len(f.onetime[bot]["BOT"])
+	}
+	full := left()
+	if full < 40 {
+		t.Fatalf("only %d were uploaded at the start", full)
+	}
+	for range 5 {
+		b.machine.counted = time.Time{} // a minute has passed
+		if _, err := b.machine.Receive(t.Context(), &mautrix.RespSync{}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := left(); n != full {
+		t.Errorf("from %d they became %d without need", full, n)
+	}
+	for _, keep := range []int{3, 0} {
+		f.mu.Lock()
+		for name := range f.onetime[bot]["BOT"] {
+			if len(f.onetime[bot]["BOT"]) > keep {
+				delete(f.onetime[bot]["BOT"], name)
+			}
+		}
+		f.mu.Unlock()
+		b.machine.counted = time.Time{}
+		b.receive()
+		if n := left(); n < 40 {
+			t.Errorf("of %d there were %d made", keep, n)
 		}
 	}
 }

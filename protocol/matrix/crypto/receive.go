@@ -29,12 +29,28 @@ func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string)
 			return m.keys, err
 		}
 	}
-	m.olm.HandleOTKCounts(ctx, &resp.DeviceOTKCount)
+	m.oneTime(ctx, &resp.DeviceOTKCount)
 	m.olm.MarkOlmHashSavePoint(ctx)
 	if ctx.Err() != nil {
 		return m.keys, ctx.Err()
 	}
 	return m.keys, m.store.watch.check(nil)
+}
+
+// oneTime uploads one-time keys where the server runs out of them. A count of none may mean that the server did not
+// count (Client-Server API, section "End-to-end encryption", sync extensions); it is then asked, once a minute.
+func (m *Machine) oneTime(ctx context.Context, count *mautrix.OTKCount) {
+	if count.SignedCurve25519 > 0 {
+		m.olm.HandleOTKCounts(ctx, count)
+		return
+	}
+	if time.Since(m.counted) < time.Minute {
+		return
+	}
+	m.counted = time.Now()
+	if err := m.olm.ShareKeys(ctx, -1); err != nil {
+		m.store.c.Log.Debug("one-time keys could not be uploaded", "network", "matrix", "err", err)
+	}
 }
 
 // toDevice takes one event. One that cannot be read is let go of: nobody could read it later either.
