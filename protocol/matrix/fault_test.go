@@ -1,6 +1,7 @@
 package matrix_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -81,6 +82,46 @@ func TestWhatAnEarlierLifeHasSentIsNotSentAgain(t *testing.T) {
 	again.stop()
 }
 
+// A server may still be at work on what the last life has sent when the next has caught up, and knows the transaction only
+// afterwards (observed with Dendrite).
+func TestWhatTheServerIsStillAtWorkOnIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	h, a, rec := directly(t)
+	out := say(h, "1", "only once")
+	began := time.Now()
+	release := make(chan struct{})
+	h.Break("/send/", 1, matrixtest.Fault{Behind: release})
+	if _, err := a.Send(t.Context(), out, protocol.Attempt{N: 1}); err == nil {
+		t.Fatal("a lost answer is no error")
+	}
+	rec.stop()
+	a = h.Adapter()
+	again := newRecorder(t, a)
+	sent := make(chan protocol.Ref, 1)
+	go func() {
+		ref, err := a.Send(t.Context(), out, protocol.Attempt{N: 2, First: began})
+		if err != nil {
+			t.Error(err)
+		}
+		sent <- ref
+	}()
+	h.Ready()
+	h.ForgetTransactions()
+	hasty, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+	defer cancel()
+	if h.Asked("/send/", 2, hasty.Done()) {
+		t.Error("it was sent again at once")
+	}
+	close(release)
+	h.Carried()
+	ref := <-sent
+	standing := h.Read(h.Room())
+	if len(standing) != 1 || standing[0].ID != ref.Event {
+		t.Errorf("it was sent as %v, and what stands is %+v", ref, standing)
+	}
+	again.stop()
+}
+
 func TestErrorsOfSending(t *testing.T) {
 	h, a, rec := directly(t)
 	for name, tc := range map[string]struct {
@@ -131,6 +172,11 @@ func TestAnOutageIsSeenThroughAndReportedOnce(t *testing.T) {
 	w.Server.Say(w.town, w.ann, "ping 1")
 	w.eventually(func() bool { return w.Faults() == 0 && len(w.answers(w.town)) == 1 })
 	w.expect(w.town, "pong 1")
+	for _, ev := range w.feature.events(w.town) {
+		if m, ok := ev.Body.(protocol.Message); ok && m.Text == "ping 1" && !ev.Backlog {
+			t.Errorf("what was said during the outage is not marked as missed")
+		}
+	}
 	if lost, found := w.log.count("WARN the homeserver cannot be reached"), w.log.count("can be reached again"); lost != 1 || found != 1 {
 		t.Errorf("the loss was reported %d times, the end of it %d times:\n%s", lost, found, w.log)
 	}

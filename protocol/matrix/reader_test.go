@@ -287,3 +287,14 @@ func TestCreatorsOfNewRoomsMayDoEverything(t *testing.T) {
 		t.Error("the version of a room is not known by its id")
 	}
 }
+
+func TestAnEditMentionsNobodyAnew(t *testing.T) {
+	c := editContent(protocol.Join(protocol.Mention(ann, "Ann"), " has voted"), "$o")
+	got, err := json.Marshal(c)
+	want := `{"body":"* Ann has voted","format":"org.matrix.custom.html","formatted_body":"* \u003ca href=\"https://matrix.to/#/@ann:fake.test\"\u003eAnn\u003c/a\u003e has voted","m.mentions":{},` +
+		`"m.new_content":{"body":"Ann has voted","format":"org.matrix.custom.html","formatted_body":"\u003ca href=\"https://matrix.to/#/@ann:fake.test\"\u003eAnn\u003c/a\u003e has voted","m.mentions":{"user_ids":["@ann:fake.test"]},"msgtype":"m.notice"},` +
+		`"m.relates_to":{"event_id":"$o","rel_type":"m.replace"},"msgtype":"m.notice"}`
+	if err != nil || string(got) != want {
+		t.Errorf("it is %s, %v", got, err)
+	}
+}

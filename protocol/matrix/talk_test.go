@@ -253,7 +253,14 @@ func TestAMessageWhoseKeyIsMissingWaits(t *testing.T) {
 }
 
 func TestPrivateConversations(t *testing.T) {
+	for name, counts := range map[string]bool{"with counts of members": true, "without": false} {
+		t.Run(name, func(t *testing.T) { testPrivateConversations(t, counts) })
+	}
+}
+
+func testPrivateConversations(t *testing.T, counts bool) {
 	w := newTown(t)
+	w.HideCounts(!counts)
 	w.start()
 	// One that a person opens.
 	ref := w.Tell(mx(w.ben), "ping 1")
@@ -341,6 +348,43 @@ func TestAConversationMadeBeforeACrashIsFound(t *testing.T) {
 	w.expect(dm, "psst 1")
 	if rooms := w.Rooms(w.bot, "join"); len(rooms) != 2 {
 		t.Errorf("the bot is in %q", rooms)
+	}
+}
+
+func TestAnInvitationThatIsTurnedDownTellsNothing(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	dm := w.Create(w.ann, "", nil)
+	w.Member(dm, w.ann, w.bot, "invite", map[string]any{"is_direct": true})
+	w.settle()
+	if info := w.info(dm); info.Own != protocol.Invited || !info.Private {
+		t.Errorf("the invitation is recorded as %+v", info)
+	}
+	said := w.Server.Say(dm, w.ann, "ping 1")
+	w.Member(dm, w.bot, w.bot, "leave", nil)
+	w.settle()
+	if d := w.disposition(dm, said); d.Disposition != store.Ignored {
+		t.Errorf("what was said in a room that the bot was never in is %s", d.Disposition)
+	}
+	if info := w.info(dm); info.Own != protocol.Left {
+		t.Errorf("the room is recorded as %+v", info)
+	}
+}
+
+// What a server has to allow cannot be hidden from it.
+func TestASealedRemovalRemovesNothing(t *testing.T) {
+	w := newTown(t)
+	w.encrypt(&toy{})
+	vault := w.Create(w.ann, "Vault", encrypted)
+	w.enter(vault)
+	w.start()
+	id := w.Send(vault, w.ben, "m.room.encrypted", map[string]any{
+		"algorithm": "m.megolm.v1.aes-sha2", "session_id": "s", "sender_key": "k", "device_id": "D",
+		"ciphertext": string(seal("m.room.redaction", map[string]any{"redacts": "$1"})),
+	})
+	w.settle()
+	if d := w.disposition(vault, id); d.Disposition != store.Refused {
+		t.Errorf("it is %s (%s)", d.Disposition, d.Reason)
 	}
 }
 

@@ -1,6 +1,8 @@
 package matrixtest
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -100,6 +102,15 @@ func (s *Server) handler() http.Handler {
 				mux.ServeHTTP(w, req)
 			case <-req.Context().Done():
 			}
+		case f.Behind != nil:
+			data, _ := io.ReadAll(req.Body)
+			later := req.Clone(context.WithoutCancel(req.Context()))
+			later.Body = io.NopCloser(bytes.NewReader(data))
+			cut(w)
+			s.behind.Go(func() {
+				<-f.Behind
+				mux.ServeHTTP(httptest.NewRecorder(), later)
+			})
 		case f.Late:
 			mux.ServeHTTP(httptest.NewRecorder(), req)
 			cut(w)

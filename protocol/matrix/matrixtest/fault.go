@@ -17,6 +17,9 @@ type Fault struct {
 	Garble bool
 	// Hold lets the request wait until it is closed, and then carries it out as usual.
 	Hold <-chan struct{}
+	// Behind cuts the connection, and lets the request be carried out behind it when it is closed, as a server does that was
+	// still at work on it.
+	Behind <-chan struct{}
 }
 
 // TooMany is the answer to somebody who asks too often, with the wait in the body as older servers have it.

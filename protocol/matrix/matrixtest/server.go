@@ -32,6 +32,8 @@ type Server struct {
 	accept  bool
 	overrun bool
 	hide    bool
+	silent  bool
+	behind  sync.WaitGroup // requests that are carried out behind their connection
 
 	injected map[int]string // events that are given as they are, by position
 }
@@ -144,6 +146,16 @@ func (s *Server) HideMoves(on bool) {
 	defer s.mu.Unlock()
 	s.hide = on
 }
+
+// HideCounts leaves out of syncs how many are in a room.
+func (s *Server) HideCounts(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent = on
+}
+
+// Carried returns when the requests are carried out that went on behind their connections.
+func (s *Server) Carried() { s.behind.Wait() }
 
 // Accept lets people join at once when they are asked into a conversation of two.
 func (s *Server) Accept(on bool) {

@@ -179,8 +179,12 @@ func (s *Server) joinedLocked(r *room, u *user, since int, own []*entry, f filte
 			count++
 		}
 	}
+	summary := map[string]any{"m.joined_member_count": count}
+	if s.silent {
+		summary = map[string]any{}
+	}
 	return map[string]any{
-		"summary":  map[string]any{"m.joined_member_count": count},
+		"summary":  summary,
 		"state":    map[string]any{"events": state},
 		"timeline": map[string]any{"events": timeline, "limited": limited, "prev_batch": fmt.Sprintf("t%d", start)},
 	}
