@@ -197,26 +197,47 @@ type Account struct {
 // Register makes an account.
 func (s *Server) Register(ctx context.Context, name string) (Account, error) {
 	a := Account{Password: rand.Text()}
-	body, err := json.Marshal(map[string]any{
+	err := s.post(ctx, "register", "", map[string]any{
 		"username": name, "password": a.Password, "auth": map[string]string{"type": "m.login.dummy"},
-	})
+	}, &a)
+	return a, err
+}
+
+// LogoutAll ends every login of an account.
+func (s *Server) LogoutAll(ctx context.Context, a Account) error {
+	var login Account
+	err := s.post(ctx, "login", "", map[string]any{
+		"type": "m.login.password", "identifier": map[string]string{"type": "m.id.user", "user": a.UserID}, "password": a.Password,
+	}, &login)
 	if err != nil {
-		return a, err
+		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/_matrix/client/v3/register", bytes.NewReader(body))
+	return s.post(ctx, "logout/all", login.Token, map[string]any{}, &struct{}{})
+}
+
+// post makes a request of the client-server API.
+func (s *Server) post(ctx context.Context, path, token string, with, answer any) error {
+	body, err := json.Marshal(with)
 	if err != nil {
-		return a, err
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Direct+"/_matrix/client/v3/"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return a, fmt.Errorf("register %s: %w", name, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	said, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		return a, fmt.Errorf("register %s: %s %s %w", name, resp.Status, answer, err)
+		return fmt.Errorf("%s: %s %s %w", path, resp.Status, said, err)
 	}
-	return a, json.Unmarshal(answer, &a)
+	return json.Unmarshal(said, answer)
 }
 
 func freePort() (int, error) {

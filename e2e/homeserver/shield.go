@@ -3,11 +3,13 @@ package homeserver
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"maps"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -18,6 +20,10 @@ import (
 type shield struct {
 	server *http.Server
 	done   chan struct{}
+
+	mu     sync.Mutex
+	down   bool
+	refuse chan struct{} // told of each connection that was cut while it is down
 }
 
 // startShield returns a shield before the server at the address, and its own URL.
@@ -27,9 +33,14 @@ func startShield(to string) (*shield, string, error) {
 		return nil, "", err
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 200, DisableCompression: true}
-	s := &shield{done: make(chan struct{})}
+	s := &shield{done: make(chan struct{}), refuse: make(chan struct{})}
 	s.server = &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { pass(w, r, to, transport) }),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if s.cut(w, r) {
+				return
+			}
+			pass(w, r, to, transport)
+		}),
 		// What a connection says that was cut is of no interest.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
@@ -68,6 +79,50 @@ func pass(w http.ResponseWriter, r *http.Request, to string, transport http.Roun
 	maps.Copy(w.Header(), resp.Header)
 	w.WriteHeader(resp.StatusCode)
 	_, _ = w.Write(answer) // to somebody who may be gone
+}
+
+// cut cuts the connection of a request while the server is said to be down.
+func (s *shield) cut(w http.ResponseWriter, r *http.Request) bool {
+	s.mu.Lock()
+	down := s.down
+	s.mu.Unlock()
+	if !down {
+		return false
+	}
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		conn.Close()
+	}
+	select {
+	case s.refuse <- struct{}{}:
+	case <-r.Context().Done():
+	case <-time.After(time.Second): // nobody counts
+	}
+	return true
+}
+
+// Down cuts every connection through the shield from here on, as if the server were gone, and waits until so many requests
+// have been cut. Who uses Direct does not notice.
+func (s *Server) Down(ctx context.Context, cut int) error {
+	s.shield.mu.Lock()
+	s.shield.down = true
+	s.shield.mu.Unlock()
+	for n := range cut {
+		select {
+		case <-s.shield.refuse:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(2 * patience):
+			return fmt.Errorf("after %d requests nobody asks any more", n)
+		}
+	}
+	return nil
+}
+
+// Up ends what Down has begun.
+func (s *Server) Up() {
+	s.shield.mu.Lock()
+	s.shield.down = false
+	s.shield.mu.Unlock()
 }
 
 func (s *shield) stop() {

@@ -225,6 +225,19 @@ func (b *Bot) Log() string {
 	return string(data)
 }
 
+// Says waits until the bot has logged a text.
+func (b *Bot) Says(text string) {
+	b.t.Helper()
+	// A log is a file, which nobody tells of its growth.
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !strings.Contains(b.Log(), text); <-tick.C {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("the bot does not log %q", text)
+		}
+	}
+}
+
 // Do gives a command of the command line, such as "check", and returns what it says and its exit code.
 func (b *Bot) Do(args ...string) (string, int) {
 	b.t.Helper()
