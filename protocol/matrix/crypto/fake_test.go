@@ -27,8 +27,10 @@ type fake struct {
 	mu      sync.Mutex
 	keys    map[id.UserID]map[id.DeviceID]map[string]any // device keys
 	onetime map[id.UserID]map[id.DeviceID]map[string]any
-	cross   map[string]map[id.UserID]any // by master_keys, self_signing_keys, user_signing_keys
-	data    map[string]json.RawMessage   // account data by user and type
+	fall    map[id.UserID]map[id.DeviceID]any // fallback keys
+	used    map[string]bool                   // whether the one of a device was used
+	cross   map[string]map[id.UserID]any      // by master_keys, self_signing_keys, user_signing_keys
+	data    map[string]json.RawMessage        // account data by user and type
 	queue   map[id.UserID]map[id.DeviceID][]map[string]any
 	changed map[id.UserID]bool // since anybody looked last
 	calls   []string
@@ -42,7 +44,7 @@ func newFake(t testing.TB) *fake {
 	f := &fake{
 		t: t, keys: map[id.UserID]map[id.DeviceID]map[string]any{}, onetime: map[id.UserID]map[id.DeviceID]map[string]any{},
 		cross: map[string]map[id.UserID]any{}, data: map[string]json.RawMessage{}, queue: map[id.UserID]map[id.DeviceID][]map[string]any{},
-		changed: map[id.UserID]bool{}, rotate: 3,
+		changed: map[id.UserID]bool{}, rotate: 3, fall: map[id.UserID]map[id.DeviceID]any{}, used: map[string]bool{},
 	}
 	f.server = httptest.NewServer(f)
 	t.Cleanup(f.server.Close)
@@ -126,6 +128,11 @@ func (f *fake) upload(user id.UserID, device id.DeviceID, body map[string]json.R
 		f.log = append(f.log, "device")
 	}
 	maps.Copy(f.onetimeOf(user, device), into[map[string]any](body["one_time_keys"]))
+	for name, key := range into[map[string]any](body["fallback_keys"]) {
+		sub(f.fall, user)[device] = map[string]any{name: key}
+		f.used[string(device)] = false
+		f.log = append(f.log, "fallback")
+	}
 }
 
 func (f *fake) onetimeOf(user id.UserID, device id.DeviceID) map[string]any {
@@ -154,6 +161,10 @@ func (f *fake) claim(body map[string]json.RawMessage) any {
 	for user, devices := range into[map[id.UserID]map[id.DeviceID]string](body["one_time_keys"]) {
 		for device := range devices {
 			keys := f.onetime[user][device]
+			if len(keys) == 0 && f.fall[user][device] != nil {
+				sub(out, user)[device] = f.fall[user][device]
+				f.used[string(device)] = true
+			}
 			for _, name := range slices.Sorted(maps.Keys(keys))[:min(1, len(keys))] {
 				sub(out, user)[device] = map[string]any{name: keys[name]}
 				delete(keys, name)
@@ -224,11 +235,16 @@ func (f *fake) sync(user id.UserID, device id.DeviceID) (resp *mautrix.RespSync,
 	f.t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	unused := []string{}
+	if used, ok := f.used[string(device)]; ok && !used {
+		unused = append(unused, "signed_curve25519")
+	}
 	data, err := json.Marshal(map[string]any{
-		"to_device":                  map[string]any{"events": f.queue[user][device]},
-		"device_lists":               map[string]any{"changed": slices.Collect(maps.Keys(f.changed))},
-		"device_one_time_keys_count": map[string]int{"signed_curve25519": len(f.onetime[user][device])},
-		"next_batch":                 "s",
+		"device_unused_fallback_key_types": unused,
+		"to_device":                        map[string]any{"events": f.queue[user][device]},
+		"device_lists":                     map[string]any{"changed": slices.Collect(maps.Keys(f.changed))},
+		"device_one_time_keys_count":       map[string]int{"signed_curve25519": len(f.onetime[user][device])},
+		"next_batch":                       "s",
 	})
 	if err != nil {
 		f.t.Fatal(err)

@@ -29,6 +29,7 @@ type Machine struct {
 	rooms   *exsync.KeyedMutex[id.RoomID] // one session is made and shared at a time in a room
 	keys    int                           // new ones of this Receive; owned by its goroutine
 	counted time.Time                     // when the one-time keys on the server were last asked for; owned as keys is
+	fallen  time.Time                     // when a fallback key was last made; owned as keys is
 	refresh refresh
 	known   bool // whether the olm message at hand could be read, now or before; guarded by olmMu
 	mending mending

@@ -491,6 +491,58 @@ func TestOneTimeKeys(t *testing.T) {
 	}
 }
 
+// Whoever begins to write when all one-time keys are gone is read too, and each fallback key serves only until it is
+// replaced.
+func TestFallbackKeys(t *testing.T) {
+	f := newFake(t)
+	b := start(f, bot, "BOT")
+	b.receive() // makes the first
+	made := func() (n int) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, l := range f.log {
+			if l == "fallback" {
+				n++
+			}
+		}
+		return n
+	}
+	if n := made(); n != 1 {
+		t.Fatalf("%d fallback keys at the start", n)
+	}
+	b.machine.fallen = time.Time{}
+	if b.receive(); made() != 1 {
+		t.Error("one that was not used is replaced")
+	}
+	b.restart() // it is kept
+	f.mu.Lock()
+	clear(f.onetime[bot]["BOT"])
+	f.mu.Unlock()
+	for n := range 2 {
+		a := start(f, alice, id.DeviceID(fmt.Sprintf("ALICE%d", n)))
+		ev := wire(t, n, alice, lobby, a.say("hello", alice, bot))
+		f.mu.Lock()
+		if !f.used["BOT"] {
+			t.Error("the fallback key was not used")
+		}
+		f.mu.Unlock()
+		resp, done := f.sync(bot, "BOT")
+		resp.DeviceOTKCount.SignedCurve25519 = 50 // so that none are made
+		b.machine.fallen = time.Time{}
+		if _, err := b.machine.Receive(t.Context(), resp, ""); err != nil {
+			t.Fatal(err)
+		}
+		done()
+		b.reads(ev, "hello")
+		if got := made(); got != n+2 {
+			t.Errorf("%d fallback keys after the %dth use", got, n+1)
+		}
+	}
+	if _, err := b.machine.Receive(t.Context(), &mautrix.RespSync{}, ""); err != nil || made() != 3 {
+		t.Errorf("a server that knows of none is given one: %v", err)
+	}
+}
+
 // Hostile to-device events are let go of.
 func TestHostileEvents(t *testing.T) {
 	f := newFake(t)

@@ -30,6 +30,9 @@ func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string)
 		}
 	}
 	m.oneTime(ctx, &resp.DeviceOTKCount)
+	if err := m.fallback(ctx, resp.FallbackKeys); err != nil {
+		m.store.c.Log.Debug("a fallback key could not be made", "network", "matrix", "err", err)
+	}
 	m.olm.MarkOlmHashSavePoint(ctx)
 	if ctx.Err() != nil {
 		return m.keys, ctx.Err()
