@@ -182,9 +182,10 @@ func (w *crashWorld) strike(t *testing.T, bin string, p failpoint.Point) (kills,
 
 // spread returns at most limit numbers from 1 to n: the first ones, and then some spread over the rest.
 func spread(n, limit int) (out []int) {
+	first := (limit + 1) / 2
+	rest, some := n-first, limit-first
 	for i := 1; i <= n; i++ {
-		rest := n - limit/2
-		if n <= limit || i <= limit/2 || (i-limit/2)*(limit-limit/2)/rest != (i-1-limit/2)*(limit-limit/2)/rest {
+		if n <= limit || i <= first || (i-first)*some/rest != (i-1-first)*some/rest {
 			out = append(out, i)
 		}
 	}
@@ -192,6 +193,9 @@ func spread(n, limit int) (out []int) {
 }
 
 func TestSpread(t *testing.T) {
+	if got := spread(7, 1); len(got) != 1 || got[0] != 1 {
+		t.Errorf("one of seven: %v", got)
+	}
 	for _, n := range []int{0, 1, 11, 12, 13, 100, 1000} {
 		got := spread(n, 12)
 		if len(got) != min(n, 12) || n > 0 && (got[0] != 1 || got[len(got)-1] != n) {

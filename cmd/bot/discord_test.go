@@ -26,6 +26,19 @@ type discordBot struct {
 func newDiscordBot(t *testing.T, lines ...string) *discordBot {
 	t.Parallel() // they wait more than they work
 	b := &discordBot{T: t, srv: discordtest.New(t), dir: t.TempDir()}
+	b.configure(lines...)
+	t.Cleanup(func() {
+		b.kill()
+		if t.Failed() {
+			t.Logf("the log of the bot:\n%s", b.log.String())
+		}
+	})
+	return b
+}
+
+// configure writes the configuration of the bot, with lines added to its section [discord].
+func (b *discordBot) configure(lines ...string) {
+	b.Helper()
 	config := fmt.Sprintf(`[votes]
 member = "0s"
 active_days = 0
@@ -39,15 +52,8 @@ gateway_url = %q
 %s
 `, b.srv.APIURL(), b.srv.GatewayURL(), strings.Join(lines, "\n"))
 	if err := os.WriteFile(filepath.Join(b.dir, "config.toml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
-	t.Cleanup(func() {
-		b.kill()
-		if t.Failed() {
-			t.Logf("the log of the bot:\n%s", b.log.String())
-		}
-	})
-	return b
 }
 
 // command is a call of the program, in the folder of the bot.
