@@ -73,6 +73,9 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []inspect.Finding
 	if cfg.Matrix.Enabled() {
 		found = append(found, checkMatrix(ctx, cfg)...)
 	}
+	if cfg.Discord.Enabled() {
+		found = append(found, checkDiscord(ctx, cfg)...)
+	}
 	client := newClient(cfg)
 	switch status, err := client.Status(ctx); {
 	case errors.Is(err, control.ErrNoData):

@@ -18,15 +18,19 @@ func (a *app) openDiscord(cfg config.Config, st *store.Store, f *features, log *
 	if err != nil {
 		return nil, err
 	}
-	return discord.New(discord.Config{
+	c := discordConfig(cfg, token)
+	c.Commands, c.State, c.Completer, c.Log = discordCommands(f.commands), discordState{st, f}, discordCompleter{st, f.commands}, log
+	return discord.New(c), nil
+}
+
+// discordConfig is what the configuration says of Discord.
+func discordConfig(cfg config.Config, token string) discord.Config {
+	return discord.Config{
 		Token: token, APIURL: cfg.Discord.APIURL, GatewayURL: cfg.Discord.GatewayURL, Shards: cfg.Discord.Shards,
 		MessageContent: cfg.Discord.MessageContent,
 		Enforcement:    discord.Enforcement{Timeout: cfg.Discord.Enforcement == "timeout", Role: cfg.Discord.EnforcementRole},
-		Commands:       discordCommands(f.commands),
-		State:          discordState{st, f},
-		Completer:      discordCompleter{st, f.commands},
-		Version:        version(), Log: log,
-	}), nil
+		Version:        version(),
+	}
 }
 
 // discordCommands describes the command tree as Discord wants to have it.
