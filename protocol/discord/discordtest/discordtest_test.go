@@ -25,7 +25,6 @@ type bot struct {
 	t    *testing.T
 	srv  *discordtest.Server
 	rest *rest.Client
-	on   func(*discordgo.InteractionCreate)
 	all  chan gateway.Event
 }
 

@@ -1,7 +1,6 @@
 package discordtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -193,11 +192,6 @@ func (s *Server) ResetToken() {
 	s.Token = "another-token"
 	s.mu.Unlock()
 	s.CloseGateway(4004, "Authentication failed.")
-}
-
-func decode(data []byte) (o obj) {
-	_ = json.Unmarshal(data, &o)
-	return o
 }
 
 // Asked returns how many REST requests have arrived, those that were not answered included.

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -413,15 +412,4 @@ func lockedValue[T any](s *Server, f func() T) T {
 	defer s.mu.Unlock()
 	defer s.touchLocked()
 	return f()
-}
-
-func (s *Server) names(ids []string) string {
-	var out []string
-	for _, id := range ids {
-		if u := s.users[id]; u != nil {
-			id = u.Name
-		}
-		out = append(out, id)
-	}
-	return strings.Join(out, ", ")
 }
