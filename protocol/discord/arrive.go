@@ -127,6 +127,7 @@ func (a *Adapter) onMessage(ctx context.Context, e gateway.Event, m message, del
 	} else if ev, ok = editEvent(m, a.self()); !ok {
 		return nil // nobody has changed it
 	}
+	ev.Hidden = a.guilds.hidden(m.Guild, m.Channel)
 	w := work{room: ev.Room, make: just(ev)}
 	if e.Type == "MESSAGE_CREATE" {
 		w.at = m.ID

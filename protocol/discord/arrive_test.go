@@ -37,7 +37,6 @@ func (nobody) Reacted(protocol.RoomID, protocol.EventID, protocol.UserID, string
 // sink is an Admitter that checks what it is given.
 type sink struct {
 	mu     sync.Mutex
-	bodies map[protocol.Ref]string
 	faults []string
 	n      atomic.Int64
 	keep   bool

@@ -107,6 +107,7 @@ func (a *Adapter) backlog(list []message) (evs []protocol.Event) {
 	})
 	for _, m := range list {
 		if ev, ok := messageEvent(m, a.self(), true); ok {
+			ev.Hidden = a.guilds.hidden(m.Guild, m.Channel)
 			evs = append(evs, ev)
 		}
 	}

@@ -114,6 +114,14 @@ func (s *guilds) change(id string, f func(*guild)) {
 	}
 }
 
+// hidden tells whether not every member sees a channel. It is false in private, and of a guild that is not known yet.
+func (s *guilds) hidden(guildID, channel string) (is bool) {
+	if guildID != "" {
+		s.with(guildID, func(g *guild) { is = g.hidden(channel) })
+	}
+	return is
+}
+
 // put takes in a guild as a GUILD_CREATE tells it.
 func (s *guilds) put(c *discordgo.Guild, self string) {
 	g := &guild{

@@ -67,7 +67,7 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, delivery st
 	}
 	about := a.powerShown(i, person, delivery)
 	ev := protocol.Event{
-		Room: roomOf(i.Guild, i.Channel), Place: placeOf(i.Guild, i.Channel), Private: i.Guild == "",
+		Room: roomOf(i.Guild, i.Channel), Place: placeOf(i.Guild, i.Channel), Private: i.Guild == "", Hidden: a.guilds.hidden(i.Guild, i.Channel),
 		ID: interactionID(i.ID), Sender: userID(person.ID), Time: timeOf(i.ID), Handle: h.String(),
 		Body: protocol.Invocation{Path: p.Path, Args: p.Args, Bot: person.Bot},
 	}

@@ -66,6 +66,9 @@ func newLanes(ctx context.Context, admit func(context.Context, []protocol.Event,
 
 // put adds work to the end of its lane. It waits while there is too much already, and returns the error of the context.
 func (l *lanes) put(ctx context.Context, w work) error {
+	if err := l.ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case l.slots <- struct{}{}:
 	case <-ctx.Done():

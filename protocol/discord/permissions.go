@@ -81,6 +81,13 @@ func (g *guild) in(channel, user string, roles []string) int64 {
 	return sum
 }
 
+// hidden tells whether there are members who do not see a channel: whether everybody's own permissions do not suffice for it,
+// or it is a private thread. One of which Discord has not told counts as hidden.
+func (g *guild) hidden(channel string) bool {
+	c, ok := g.channels[channel]
+	return !ok || c.kind == discordgo.ChannelTypeGuildPrivateThread || g.in(channel, "", nil)&mayView == 0
+}
+
 // moderator tells whether somebody with these roles may moderate the guild.
 func (g *guild) moderator(user string, roles []string) bool {
 	return g.base(user, roles)&moderates != 0

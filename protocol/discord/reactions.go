@@ -19,7 +19,7 @@ func (a *Adapter) onReaction(ctx context.Context, r reaction, added bool, delive
 	about := "reaction-" + r.User + "-" + r.Message + "-" + name
 	return a.lanes.put(ctx, work{room: roomOf(r.Guild, r.Channel), about: about, make: func(context.Context) []protocol.Event {
 		ev := protocol.Event{
-			Room: roomOf(r.Guild, r.Channel), Place: placeOf(r.Guild, r.Channel), Private: r.Guild == "",
+			Room: roomOf(r.Guild, r.Channel), Place: placeOf(r.Guild, r.Channel), Private: r.Guild == "", Hidden: a.guilds.hidden(r.Guild, r.Channel),
 			ID: protocol.EventID("reaction-" + delivery), Sender: userID(r.User),
 		}
 		if stands, tracked := a.cfg.State.Reacted(ev.Room, target, ev.Sender, name); tracked && stands == added {

@@ -288,6 +288,38 @@ func TestMembersAreReadPageByPageWhereItIsTooSoon(t *testing.T) {
 	}
 }
 
+// TestHiddenPlaces: where not everybody can look, what is said is marked so.
+func TestHiddenPlaces(t *testing.T) {
+	s := newStage(t, nil)
+	s.lab.KickBot()
+	s.lab.Invite(discordtest.Administrator) // who sees everything
+	back := s.lab.NewChannel("back room")
+	back.Deny(nil, discordtest.ViewChannel)
+	thread := back.NewThread("aside")
+	open := s.general.NewThread("open")
+	owner := s.lab.Owner()
+	for _, c := range []struct {
+		*discordtest.Channel
+		hidden bool
+	}{{s.general, false}, {open, false}, {back, true}, {thread, true}} {
+		text := "in " + c.Name
+		owner.Says(c.Channel, text)
+		ev := s.next(text, of(func(_ protocol.Event, m protocol.Message) bool { return m.Text == text }))
+		if ev.Hidden != c.hidden {
+			t.Errorf("%s is hidden: %v", c.Name, ev.Hidden)
+		}
+	}
+	owner.Slash(back, "ping", nil)
+	if ev, _ := s.invoked(); !ev.Hidden {
+		t.Error("a command in a hidden place is not marked so")
+	}
+	m := owner.Says(back, "vote?")
+	owner.Reacts(m, "👍")
+	if ev := s.next("the reaction", of[protocol.ReactionAdded](nil)); !ev.Hidden {
+		t.Error("a reaction in a hidden place is not marked so")
+	}
+}
+
 // TestUnreadableEventsAreRecorded: what Discord sends and nobody understands has a disposition too, and ends nothing.
 func TestUnreadableEventsAreRecorded(t *testing.T) {
 	s := newStage(t, nil)
