@@ -138,11 +138,10 @@ func (a *Adapter) running(ctx context.Context) (*run, error) {
 	}
 }
 
-// roomID, userID and eventID put identifiers of Matrix into those of the bot, and mxRoom, mxUser and mxEvent back.
+// roomID and userID put identifiers of Matrix into those of the bot, and mxRoom, mxUser and mxEvent back.
 
 func roomID(r id.RoomID) protocol.RoomID    { return protocol.RoomID(string(Network) + ":" + string(r)) }
 func userID(u id.UserID) protocol.UserID    { return protocol.UserID(string(Network) + ":" + string(u)) }
-func eventID(e id.EventID) protocol.EventID { return protocol.EventID(e) }
 func mxRoom(r protocol.RoomID) id.RoomID    { return id.RoomID(r.Local()) }
 func mxUser(u protocol.UserID) id.UserID    { return id.UserID(u.Local()) }
 func mxEvent(e protocol.EventID) id.EventID { return id.EventID(e) }

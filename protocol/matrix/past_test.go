@@ -133,6 +133,10 @@ func TestWhatWasMissedIsAnsweredOnceAndInOrder(t *testing.T) {
 			w.stop()
 			want := []string{"pong before"}
 			for i := range missed {
+				if missed > 200 && i%20 != 0 {
+					w.Server.Say(w.town, w.ben, "chat")
+					continue
+				}
 				w.Server.Say(w.town, w.ann, fmt.Sprintf("ping %d", i))
 				want = append(want, fmt.Sprintf("pong %d", i))
 			}
@@ -142,7 +146,7 @@ func TestWhatWasMissedIsAnsweredOnceAndInOrder(t *testing.T) {
 			w.start()
 			w.expect(w.town, want...)
 			for _, ev := range w.feature.events(w.town) {
-				if m, ok := ev.Body.(protocol.Message); ok && m.Text != "ping before" && !ev.Backlog {
+				if m, ok := ev.Body.(protocol.Message); ok && m.Text != "ping before" && !m.Bot && !ev.Backlog {
 					t.Errorf("%q was missed and is not marked so", m.Text)
 				}
 			}

@@ -43,7 +43,6 @@ type user struct {
 	password                string
 	data                    map[string]stamped
 	txns                    map[string]string // what a transaction id has made
-	filters                 []json.RawMessage
 }
 
 type stamped struct {
@@ -57,14 +56,12 @@ type room struct {
 	state  map[string]*entry // by type and key
 	typing map[string]bool
 	extra  []delivery // what is delivered although it is not new
-	next   int
 }
 
 // delivery is an event that a sync gets beside what is new.
 type delivery struct {
 	pos   int
 	entry *entry
-	state bool // in the state and not in the timeline
 }
 
 // entry is an event.
