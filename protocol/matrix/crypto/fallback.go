@@ -20,14 +20,22 @@ type fallbackAccount interface {
 	FallbackKeyUnpublished() map[string]id.Curve25519
 }
 
+const maxFallPause = 24 * time.Hour
+
 // fallback gives the server another fallback key when the last one was used: with it others can begin to write to the
 // device also when it has been away for so long that its one-time keys are gone (Client-Server API, "One-time and fallback
-// keys"). Unused is nil where the server knows nothing of them.
+// keys"). Unused is nil where the server does not know of them. Some servers say that none is unused and know nothing of
+// them either: where one is never seen unused, it is made ever less often.
 func (m *Machine) fallback(ctx context.Context, unused []id.KeyAlgorithm) error {
-	if unused == nil || slices.Contains(unused, id.KeyAlgorithmSignedCurve25519) || time.Since(m.fallen) < time.Minute {
+	switch {
+	case slices.Contains(unused, id.KeyAlgorithmSignedCurve25519):
+		m.fallPause = 0
+		return nil
+	case unused == nil || time.Now().Before(m.fallAfter):
 		return nil
 	}
-	m.fallen = time.Now()
+	m.fallPause = min(max(2*m.fallPause, time.Minute), maxFallPause)
+	m.fallAfter = time.Now().Add(m.fallPause)
 	acct := m.olm.GetAccount()
 	keys, ok := acct.Internal.(fallbackAccount)
 	if !ok {

@@ -25,14 +25,15 @@ type Machine struct {
 
 	// olmMu is held by whoever may need both a transaction and the lock that the library has on olm sessions, in
 	// either order: the two would wait for each other.
-	olmMu   sync.Mutex
-	rooms   *exsync.KeyedMutex[id.RoomID] // one session is made and shared at a time in a room
-	keys    int                           // new ones of this Receive; owned by its goroutine
-	counted time.Time                     // when the one-time keys on the server were last asked for; owned as keys is
-	fallen  time.Time                     // when a fallback key was last made; owned as keys is
-	refresh refresh
-	known   bool // whether the olm message at hand could be read, now or before; guarded by olmMu
-	mending mending
+	olmMu     sync.Mutex
+	rooms     *exsync.KeyedMutex[id.RoomID] // one session is made and shared at a time in a room
+	keys      int                           // new ones of this Receive; owned by its goroutine
+	counted   time.Time                     // when the one-time keys on the server were last asked for; owned as keys is
+	fallAfter time.Time                     // when a fallback key may be made again; owned as keys is
+	fallPause time.Duration                 // after the next
+	refresh   refresh
+	known     bool // whether the olm message at hand could be read, now or before; guarded by olmMu
+	mending   mending
 
 	jobs chan func(context.Context) error // for the worker
 	stop context.CancelFunc

@@ -510,7 +510,7 @@ func TestFallbackKeys(t *testing.T) {
 	if n := made(); n != 1 {
 		t.Fatalf("%d fallback keys at the start", n)
 	}
-	b.machine.fallen = time.Time{}
+	b.machine.fallAfter = time.Time{}
 	if b.receive(); made() != 1 {
 		t.Error("one that was not used is replaced")
 	}
@@ -528,7 +528,7 @@ func TestFallbackKeys(t *testing.T) {
 		f.mu.Unlock()
 		resp, done := f.sync(bot, "BOT")
 		resp.DeviceOTKCount.SignedCurve25519 = 50 // so that none are made
-		b.machine.fallen = time.Time{}
+		b.machine.fallAfter = time.Time{}
 		if _, err := b.machine.Receive(t.Context(), resp, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -540,6 +540,21 @@ func TestFallbackKeys(t *testing.T) {
 	}
 	if _, err := b.machine.Receive(t.Context(), &mautrix.RespSync{}, ""); err != nil || made() != 3 {
 		t.Errorf("a server that knows of none is given one: %v", err)
+	}
+	var pauses []time.Duration
+	for range 13 {
+		b.machine.fallAfter = time.Time{}
+		if _, err := b.machine.Receive(t.Context(), &mautrix.RespSync{FallbackKeys: []id.KeyAlgorithm{}}, ""); err != nil {
+			t.Fatal(err)
+		}
+		pauses = append(pauses, b.machine.fallPause)
+	}
+	if last := pauses[len(pauses)-1]; last != 24*time.Hour || pauses[0] >= pauses[1] {
+		t.Errorf("a server that never has one is given another after %v", pauses)
+	}
+	b.receive()
+	if b.machine.fallPause != 0 {
+		t.Error("a server that has one is given the next too late")
 	}
 }
 
