@@ -64,7 +64,7 @@ func steps(t *testing.T, s *Store) (last uint64) {
 
 // commitAndCount is a child that commits one step after another and says which are durable.
 func commitAndCount(args []string) {
-	s, err := Open(Config{Path: args[0]})
+	s, err := Open(Config{Path: args[0], limits: tinyLimits})
 	if err != nil {
 		panic(err)
 	}
@@ -109,7 +109,7 @@ func TestKill(t *testing.T) {
 		if err := cmd.Wait(); err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Fatalf("the child ended with %v", err)
 		}
-		s, err := Open(Config{Path: path})
+		s, err := Open(Config{Path: path, limits: tinyLimits})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestKill(t *testing.T) {
 // store said then.
 func commitUntilLimit(args []string) {
 	signal.Ignore(syscall.SIGXFSZ)
-	s, err := Open(Config{Path: args[0]})
+	s, err := Open(Config{Path: args[0], limits: tinyLimits})
 	if err != nil {
 		panic(err)
 	}

@@ -26,7 +26,7 @@ func oldFile(t *testing.T, path string) map[address]Seen {
 	}
 	known := map[address]Seen{}
 	random := rand.New(rand.NewPCG(1, 1))
-	change(t, path, func(tx *bbolt.Tx) error {
+	changeFile(t, path, func(tx *bbolt.Tx) error {
 		bySeen, err1 := tx.CreateBucket([]byte(oldSeenBucket))
 		byTime, err2 := tx.CreateBucket([]byte(oldTimesBucket))
 		if err := errors.Join(err1, err2); err != nil {
@@ -56,8 +56,8 @@ func oldFile(t *testing.T, path string) map[address]Seen {
 	return known
 }
 
-// change changes a file behind the back of the store.
-func change(t *testing.T, path string, f func(*bbolt.Tx) error) {
+// changeFile changes a file behind the back of the store.
+func changeFile(t *testing.T, path string, f func(*bbolt.Tx) error) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, nil)
 	if err != nil {
@@ -83,11 +83,11 @@ func TestMigrateSeen(t *testing.T) {
 		},
 		"half of it copied": func(t *testing.T, path string) {
 			last := []byte(After("c:r3" + Sep))
-			change(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte(oldTimesBucket)).Put(last, []byte("x")) })
+			changeFile(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte(oldTimesBucket)).Put(last, []byte("x")) })
 			if _, err := Open(Config{Path: path, limits: tinyLimits}); !errors.Is(err, ErrDamaged) {
 				t.Fatalf("got %v", err)
 			}
-			change(t, path, func(tx *bbolt.Tx) error {
+			changeFile(t, path, func(tx *bbolt.Tx) error {
 				if n := tx.Bucket([]byte(runTimesBucket)).Stats().KeyN; n < 20 {
 					t.Fatalf("only %d rows were copied", n)
 				}
