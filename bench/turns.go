@@ -21,8 +21,8 @@ type sizes struct {
 
 var (
 	full = sizes{
-		preload: 1_000_000, turns: 3, batches: []int{1, 50, 500, 5000},
-		events: map[int]int{1: 1000, 50: 20_000, 500: 100_000, 5000: 200_000}, singles: 4000,
+		preload: 1_000_000, turns: 5, batches: []int{1, 50, 500, 5000},
+		events: map[int]int{1: 500, 50: 10_000, 500: 50_000, 5000: 100_000}, singles: 4000,
 	}
 	smoke = sizes{
 		preload: 5000, turns: 1, batches: []int{1, 50, 500},

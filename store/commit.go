@@ -25,10 +25,11 @@ type Commit struct {
 	journal *journal
 	records []recorded      // in the order in which they were first recorded
 	places  map[address]int // in records
-	floor   uint64          // what was recorded before this time is forgotten
-	swept   bool            // whether the journal is to give back what is forgotten
-	merging bool            // whether the journal is to do as much as a commit may
-	moved   bool            // whether it has moved something
+	looked  looked
+	floor   uint64 // what was recorded before this time is forgotten
+	swept   bool   // whether the journal is to give back what is forgotten
+	merging bool   // whether the journal is to do as much as a commit may
+	moved   bool   // whether it has moved something
 }
 
 // tellRounds is how often scopes may tell each other something in one transaction.

@@ -50,7 +50,8 @@ func (f *flush) step(tx *bbolt.Tx, _ uint64, units int) (used int, done bool, ma
 	for len(f.events) > 0 && used < units {
 		v := f.events[0]
 		f.events = f.events[1:]
-		if err := f.addSeen(v.appendKey(nil), encodeSeen(&v.recorded)); err != nil {
+		f.buf = v.appendKey(f.buf[:0]) // bbolt keeps a copy of keys, and values as they are
+		if err := f.addSeen(f.buf, encodeSeen(&v.recorded)); err != nil {
 			return used, false, nil, err
 		}
 		used++

@@ -60,6 +60,7 @@ type journal struct {
 	begun    []*run // that an earlier process was building: at most one flush and one merge can be gone on with
 	dropping []*run // whose chunks are to be dropped
 	debt     int    // rows that are to be moved
+	lately   int    // how many events the last commit recorded
 }
 
 // state is what a view sees. It does not change, except that the tables know more than one commit, and frozen tables do
@@ -115,7 +116,7 @@ func filterSeed(tx *bbolt.Tx) []byte {
 
 // loadJournal reads the state of the journal.
 func loadJournal(tx *bbolt.Tx, l limits) (*journal, error) {
-	j := &journal{limits: l, seed: filterSeed(tx), state: &state{active: newTable(1)}}
+	j := &journal{limits: l, seed: filterSeed(tx), state: &state{active: newTable(1, 0)}}
 	if v := tx.Bucket([]byte(meta.name)).Get([]byte(metaFloor)); v != nil {
 		j.floor = ParseNumber(string(v))
 	}
@@ -150,7 +151,7 @@ func loadJournal(tx *bbolt.Tx, l limits) (*journal, error) {
 	}
 	// The journal may end with the table that a flush had begun with.
 	if j.frozen == nil && slices.ContainsFunc(j.begun, func(r *run) bool { return r.Level == 0 && r.To == j.active.generation }) {
-		j.frozen, j.active = j.active, newTable(j.active.generation+1)
+		j.frozen, j.active = j.active, newTable(j.active.generation+1, 0)
 	}
 	return j, nil
 }
@@ -182,7 +183,7 @@ func (j *journal) loadTables(tx *bbolt.Tx) error {
 		case j.frozen != nil:
 			return fmt.Errorf("the journal has more than two generations")
 		default:
-			j.frozen, j.active = j.active, newTable(generation)
+			j.frozen, j.active = j.active, newTable(generation, 0)
 		}
 		return b.Bucket(k).ForEach(func(k, v []byte) error {
 			_, records, err := decodeEntry(v)
@@ -208,7 +209,7 @@ func (j *journal) stage(c *Commit, tx *bbolt.Tx) (*state, error) {
 	// A table ends when it is full, and when its partition has passed. Where the one before it is still on its way, it
 	// grows until that is through.
 	if n := next.active.size(); next.frozen == nil && n > 0 && (n >= j.Table || c.merging || next.active.partition != partition(now, int64(j.Span))) {
-		next.frozen, next.active = next.active, newTable(next.active.generation+1)
+		next.frozen, next.active = next.active, newTable(next.active.generation+1, n)
 	}
 	if c.swept {
 		if err := j.expire(tx, &next); err != nil {
@@ -240,7 +241,7 @@ func (j *journal) write(tx *bbolt.Tx, next *state, now uint64, records []recorde
 
 // publish makes the state of a commit that is durable the one that views see. The caller keeps them waiting.
 func (j *journal) publish(next *state, records []recorded) {
-	if len(records) > 0 {
+	if j.lately = len(records); j.lately > 0 {
 		next.active.add(next.commit, records, int64(j.Span))
 	}
 	j.state = next
@@ -264,9 +265,6 @@ func (j *journal) expire(tx *bbolt.Tx, next *state) error {
 		j.merge = nil
 		drop = append(drop, &run{number: b.number, runHeader: b.header})
 	}
-	// One that an earlier process began may be made of these.
-	drop = append(drop, j.begun...)
-	j.begun = nil
 	next.runs = keep
 	return j.drop(tx, drop)
 }

@@ -86,7 +86,25 @@ func (tx *Tx) Seen(room protocol.RoomID, event protocol.EventID) Seen {
 
 // Seen returns what is recorded about the event, in this commit or before it.
 func (c *Commit) Seen(room protocol.RoomID, event protocol.EventID) Seen {
-	return c.seenOf(seenAddress(room, event))
+	return c.look(room, event).seen
+}
+
+// looked is what was last looked for. To record an event one has asked for it before, as a rule.
+type looked struct {
+	room  protocol.RoomID // as they were given
+	event protocol.EventID
+	addr  address
+	seen  Seen
+	floor uint64 // that it was looked for with
+	valid bool   // whether nothing was recorded of it since
+}
+
+func (c *Commit) look(room protocol.RoomID, event protocol.EventID) *looked {
+	if l := &c.looked; !l.valid || l.event != event || l.room != room || l.floor != c.floor {
+		a := seenAddress(room, event)
+		*l = looked{room, event, a, c.seenOf(a), c.floor, true}
+	}
+	return &c.looked
 }
 
 func (c *Commit) seenOf(a address) Seen {
@@ -104,9 +122,10 @@ func (c *Commit) seenOf(a address) Seen {
 
 // Record records what became of the event, or something else than before. The time of the first record stays.
 func (c *Commit) Record(room protocol.RoomID, event protocol.EventID, d Disposition, reason string) {
-	a := seenAddress(room, event)
+	l := c.look(room, event)
+	l.valid = false
+	a, was := l.addr, l.seen
 	r := recorded{address: a, at: nanoseconds(c.now), disposition: d, fresh: true, reason: protocol.Shorten(reason, 200)}
-	was := c.seenOf(a)
 	i, ok := c.places[a]
 	if was.Disposition != Unseen {
 		r.at, r.fresh = nanoseconds(was.Time), ok && c.records[i].fresh
@@ -116,7 +135,8 @@ func (c *Commit) Record(room protocol.RoomID, event protocol.EventID, d Disposit
 		return
 	}
 	if c.places == nil {
-		c.places = map[address]int{}
+		c.places = make(map[address]int, c.journal.lately)
+		c.records = make([]recorded, 0, c.journal.lately)
 	}
 	c.places[a] = len(c.records)
 	c.records = append(c.records, r)

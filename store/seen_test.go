@@ -330,3 +330,36 @@ func TestViewSeesItsCommit(t *testing.T) {
 		}
 	})
 }
+
+// TestResume: what moves the journal goes on where it was when the process ended, at whatever row that is, also where each
+// process makes one commit only.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	for most := 1; most < 12; most++ {
+		b := newBoxWith(t, Config{
+			Path:   filepath.Join(t.TempDir(), "moot.db"),
+			limits: limits{Table: 20, Chunk: 25, Fan: 2, Closed: 1, Span: time.Hour, Least: 1, Most: most},
+		})
+		known := map[address]time.Time{}
+		for i := range 60 {
+			b.commit(func(c *Commit) {
+				for n := range 2 {
+					a := address{protocol.RoomID(fmt.Sprintf("c:%d", (i*7+n)%5)), protocol.EventID(fmt.Sprint((i*31+n)%60, "-", i, n))}
+					c.Record(a.room, a.event, Handled, "")
+					known[a] = c.Now()
+				}
+			})
+			b.reopen()
+		}
+		b.view(func(tx *Tx) {
+			for a, at := range known {
+				if s := tx.Seen(a.room, a.event); s != (Seen{at, Handled, ""}) {
+					t.Errorf("most %d: %v is %+v, and was recorded at %v", most, a, s, at)
+				}
+			}
+		})
+		if st, err := b.Stats(); err != nil || st.Runs == 0 || st.Journal > 100 {
+			t.Errorf("most %d: it does not get on: %+v (%v)", most, st, err)
+		}
+	}
+}

@@ -30,8 +30,9 @@ type version struct {
 	before *version // what an earlier commit recorded, for the views that began before this one; nil where the table knows none
 }
 
-func newTable(generation uint64) *table {
-	return &table{generation: generation, oldest: math.MaxUint64, known: map[address]*version{}}
+// newTable returns an empty table that will take about so many events.
+func newTable(generation uint64, size int) *table {
+	return &table{generation: generation, oldest: math.MaxUint64, known: make(map[address]*version, size)}
 }
 
 // get returns what is known as of the numbered commit.
