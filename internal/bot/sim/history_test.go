@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -140,7 +141,7 @@ func (h *history) whole(steps int) error {
 	}
 	for range 6 {
 		h.now = h.now.Add(day)
-		if err := h.rest(); err != nil {
+		if err := errors.Join(h.rest(), h.archive()); err != nil {
 			return fmt.Errorf("the days after: %w", err)
 		}
 	}

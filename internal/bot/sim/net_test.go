@@ -23,14 +23,13 @@ type place struct {
 
 // shown is a message of the bot as people see it.
 type shown struct {
-	out    protocol.Outgoing
-	ref    protocol.Ref
-	first  time.Time
-	times  int // how often it stands there
-	edits  int
-	place  int // in the order in which messages came
-	likes  []protocol.Reaction
-	number uint64
+	out   protocol.Outgoing
+	ref   protocol.Ref
+	first time.Time
+	times int // how often it stands there
+	edits int
+	place int // in the order in which messages came
+	likes []protocol.Reaction
 }
 
 // network is one of the two.
