@@ -32,6 +32,9 @@ func (a *Adapter) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 			return protocol.Ref{}, err
 		}
 	}
+	if !out.Expires.IsZero() && time.Now().After(out.Expires) {
+		return protocol.Ref{}, final("it expired while the homeserver could not be reached")
+	}
 	return r.send(ctx, out, attempt)
 }
 

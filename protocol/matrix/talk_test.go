@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
@@ -528,6 +529,40 @@ func TestTheBotShowsThatItIsAtWork(t *testing.T) {
 	if !w.Typed(w.town, w.bot, false, ctx.Done()) {
 		t.Errorf("it goes on showing it")
 	}
+}
+
+func TestManyReactionsAndOneThatStandsAlready(t *testing.T) {
+	h, a, rec := directly(t)
+	target := h.Say(h.Room(), mx(h.ann), "react to this")
+	react := func(by string, key string) string {
+		return h.Send(h.town, by, "m.reaction", map[string]any{"m.relates_to": map[string]any{"rel_type": "m.annotation", "event_id": string(target), "key": key}})
+	}
+	for i := range 250 {
+		react(h.ben, fmt.Sprintf("r%d", i))
+	}
+	h.Send(h.town, h.ben, "m.reaction", map[string]any{"m.relates_to": map[string]any{"rel_type": "m.annotation", "event_id": string(target), "key": 7}})
+	own := react(h.bot, "✅")
+	body, err := a.Ask(t.Context(), protocol.Ask{Key: protocol.DeriveKey(t.Name()), Room: h.Room(), Want: protocol.AskReactions{Target: target}}, protocol.Attempt{N: 1})
+	set, _ := body.(protocol.ReactionSet)
+	seen := map[string]bool{}
+	for _, one := range set.Reactions {
+		seen[one.Reaction] = true
+	}
+	if err != nil || len(set.Reactions) != 251 || len(seen) != 251 {
+		t.Errorf("%d reactions, %d different ones, %v", len(set.Reactions), len(seen), err)
+	}
+	h.Break("/send/m.reaction/", 1, matrixtest.Refusal(http.StatusBadRequest, "M_DUPLICATE_ANNOTATION"))
+	out := protocol.Outgoing{Key: protocol.DeriveKey(t.Name(), "2"), Room: h.Room(), Act: protocol.React{Target: target, Reaction: "✅"}}
+	if ref, err := a.Send(t.Context(), out, protocol.Attempt{N: 1}); err != nil || ref.Event != protocol.EventID(own) {
+		t.Errorf("a reaction that stands already gave %v, %v, and stands as %s", ref, err, own)
+	}
+	out = say(h, "late", "late")
+	out.Expires = time.Now().Add(-time.Second)
+	var se *protocol.SendError
+	if _, err := a.Send(t.Context(), out, protocol.Attempt{N: 1}); !errors.As(err, &se) || !se.Final {
+		t.Errorf("what has expired gave %v", err)
+	}
+	rec.stop()
 }
 
 func TestAnAskThatTheServerRefuses(t *testing.T) {
