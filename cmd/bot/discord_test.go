@@ -72,12 +72,13 @@ func (b *discordBot) command(args ...string) *exec.Cmd {
 // start starts the bot and waits until Discord sees it.
 func (b *discordBot) start() {
 	b.Helper()
+	before := b.srv.Identified()
 	b.cmd = b.command()
 	b.cmd.Stdout, b.cmd.Stderr = &b.log, &b.log
 	if err := b.cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.srv.Until("the bot is online", func() bool { return b.srv.Online() > 0 })
+	b.srv.Until("the bot is online", func() bool { return b.srv.Online() > 0 && b.srv.Identified() > before })
 }
 
 // stop ends it as an operator does.

@@ -161,6 +161,9 @@ func TestWhatWasMissed(t *testing.T) {
 	}
 	s.settled()
 	s.said("barrier")
+	s.ledger.until(t, "the private conversation is caught up", func() bool {
+		return s.count(of(func(_ protocol.Event, m protocol.Message) bool { return m.Text == "meanwhile in private" })) > 0
+	})
 	texts := map[string]int{}
 	for _, e := range s.rec.Events() {
 		if m, ok := e.Body.(protocol.Message); ok {
