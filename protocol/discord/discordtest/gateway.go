@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -177,10 +178,15 @@ func (c *gatewayConn) write() {
 	}
 }
 
+// writers saves what a writer allocates, which is more than most frames need.
+var writers = sync.Pool{New: func() any { return zlib.NewWriter(nil) }}
+
 func deflate(data []byte) []byte {
 	var b bytes.Buffer
-	z := zlib.NewWriter(&b)
-	_, _ = z.Write(data)
+	z := writers.Get().(*zlib.Writer)
+	defer writers.Put(z)
+	z.Reset(&b)
+	_, _ = z.Write(data) // a Buffer takes all
 	_ = z.Close()
 	return b.Bytes()
 }
