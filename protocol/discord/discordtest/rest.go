@@ -247,7 +247,6 @@ func (s *Server) limitLocked(c *call, header http.Header, pattern string, tokene
 		}
 		// Ten more than Discord's 50, since requests do not arrive in the rhythm in which they were sent.
 		if len(s.global) >= 60 {
-			s.fail("the bot makes more than 50 requests a second")
 			f := Fault{Status: 429, After: time.Second, Global: true, Scope: "global"}
 			return f.answer(header)
 		}

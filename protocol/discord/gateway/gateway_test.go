@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"log/slog"
 	"slices"
 	"strings"
@@ -18,7 +19,13 @@ import (
 	"moot/protocol/discord/rest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
+		_ = flag.Set("test.parallel", "16") // the tests mostly wait, not least for discordgo, which takes a second to stop
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const intents = discordgo.IntentGuilds | discordgo.IntentGuildMembers | discordgo.IntentGuildMessages | discordgo.IntentMessageContent |
 	discordgo.IntentDirectMessages

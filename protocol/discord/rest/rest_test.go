@@ -168,7 +168,7 @@ func TestBucketsAreKept(t *testing.T) {
 
 func TestGlobalLimit(t *testing.T) {
 	t.Parallel()
-	_, general, c := setUp(t) // which fails the test at more than 60 within a second
+	srv, general, c := setUp(t)
 	channels := []*discordtest.Channel{general}
 	for i := range 24 {
 		channels = append(channels, general.Guild.NewChannel(fmt.Sprint("c", i)))
@@ -187,6 +187,11 @@ func TestGlobalLimit(t *testing.T) {
 	group.Wait()
 	if took := time.Since(began); took < 2*time.Second {
 		t.Errorf("125 requests took %v", took)
+	}
+	for _, r := range srv.Requests("", "") {
+		if r.Status != 200 {
+			t.Errorf("%s was answered by %d", r.Path, r.Status)
+		}
 	}
 }
 
