@@ -15,6 +15,8 @@
 //   - A message is sealed for exactly those who are members when it is sent: another member, one fewer, or a changed
 //     device makes a new session, and so does each start. Where that fails nothing is sealed.
 //   - An opened message comes from a device that its sender has. One whose key came from somebody else is refused.
+//   - Keys to messages are kept for 400 days. What they opened is remembered as long, so that no server can deliver it once
+//     more as something new.
 //   - The identity of the account is never reset. The recovery key of one that is made is on the disk before anything is
 //     signed by it.
 //

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"go.mau.fi/util/dbutil"
 	mcrypto "maunium.net/go/mautrix/crypto"
@@ -145,7 +146,7 @@ func (s *Store) change(ctx context.Context, pair string) error {
 				return err
 			}
 		}
-		return errors.Join(s.setMeta(ctx, metaBefore, s.c.Pair), s.setMeta(ctx, metaPair, pair))
+		return errors.Join(s.drop(ctx, time.Now().Add(-keepKeys)), s.setMeta(ctx, metaBefore, s.c.Pair), s.setMeta(ctx, metaPair, pair))
 	})
 	if err != nil {
 		return err
@@ -155,6 +156,24 @@ func (s *Store) change(ctx context.Context, pair string) error {
 	}
 	s.c.Pair = pair
 	_, err = s.db.Exec(ctx, `DELETE FROM moot_meta WHERE key=$1`, metaBefore)
+	return err
+}
+
+// keepKeys is how long keys to messages are kept. A session may be used for a year at most (mautrix, sessions.go).
+const keepKeys = 400 * 24 * time.Hour
+
+// drop lets go of keys that came before a time, and of what is remembered of the messages that they opened. The keys go
+// first: without them nothing can be delivered once more as something new.
+func (s *Store) drop(ctx context.Context, before time.Time) error {
+	// The driver writes a time as text that begins with the date, in UTC.
+	res, err := s.db.Exec(ctx, `DELETE FROM crypto_megolm_inbound_session WHERE received_at < $1`, before.UTC().Format(time.DateOnly))
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	_, err = s.db.Exec(ctx, `DELETE FROM crypto_message_index WHERE session_id NOT IN (SELECT session_id FROM crypto_megolm_inbound_session)`)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"moot/protocol/matrix/account"
 )
@@ -90,6 +91,29 @@ func TestThePairChangesSafely(t *testing.T) {
 			t.Fatalf("after a start that was cut short: %v", err)
 		}
 		d.close()
+	}
+}
+
+// Keys do not pile up for ever, and what they opened is not opened once more.
+func TestOldKeysAreDropped(t *testing.T) {
+	f := newFake(t)
+	b, a := start(f, bot, "BOT"), start(f, alice, "ALICE")
+	old := wire(t, 1, alice, lobby, a.say("old", alice, bot))
+	b.receive()
+	b.reads(old, "old")
+	b.exec(`UPDATE crypto_megolm_inbound_session SET received_at='` + time.Now().Add(-keepKeys-48*time.Hour).UTC().String() + `'`)
+	a.restart()
+	recent := wire(t, 2, alice, lobby, a.say("new", alice, bot))
+	b.receive()
+	b.reads(recent, "new")
+	b.restart()
+	b.reads(recent, "new")
+	if _, err := b.read(old); !errors.Is(err, ErrNoKey) {
+		t.Errorf("the old one is %v", err)
+	}
+	var n int
+	if err := b.store.raw.QueryRow(`SELECT count(*) FROM crypto_message_index`).Scan(&n); err != nil || n != 1 {
+		t.Errorf("%d messages are remembered, %v", n, err)
 	}
 }
 
