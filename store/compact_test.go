@@ -108,3 +108,28 @@ func TestCompactAwaited(t *testing.T) {
 		b.Close()
 	}
 }
+
+// TestIsAt: an open file is told from another one that has taken its place.
+func TestIsAt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	writeFile(t, path, nil)
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	check := func(want bool) {
+		t.Helper()
+		if same, err := isAt(f, path); same != want || err != nil {
+			t.Errorf("got %v, %v", same, err)
+		}
+	}
+	check(true)
+	writeFile(t, path+"2", nil)
+	if err := os.Rename(path+"2", path); err != nil {
+		t.Fatal(err)
+	}
+	check(false)
+	os.Remove(path)
+	check(false)
+}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"moot/protocol"
 )
 
@@ -74,10 +76,47 @@ func checkSeen(t tb, s *Store, tx *Tx) {
 	if len(times) != len(events) {
 		t.Fatalf("%d events, %d in the index by time", len(events), len(times))
 	}
+	checkRuns(t, s, v.file.tx)
 	for i, r := range v.runs {
 		if i > 0 && v.runs[i-1].From <= r.To || r.From > r.To || r.To >= v.active.generation {
 			t.Fatalf("runs overlap: %d has generations %d to %d", r.number, r.From, r.To)
 		}
+	}
+}
+
+// checkRuns: each run in the file is one that the journal knows of, and knows what to do with.
+func checkRuns(t tb, s *Store, tx *bbolt.Tx) {
+	t.Helper()
+	j, known := s.journal, map[uint64]runState{}
+	for _, r := range j.runs {
+		known[r.number] = runReady
+	}
+	for _, r := range j.begun {
+		known[r.number] = runBuilding
+	}
+	for _, r := range j.dropping {
+		known[r.number] = runDropping
+	}
+	if j.flush != nil {
+		known[j.flush.number] = runBuilding
+	}
+	if j.merge != nil {
+		known[j.merge.number] = runBuilding
+	}
+	b := tx.Bucket([]byte(runsBucket))
+	if b == nil {
+		return
+	}
+	_ = b.ForEach(func(k, v []byte) error {
+		r, err := readRun(tx, ParseNumber(string(k)), v)
+		if err != nil || known[r.number] != r.State {
+			t.Fatalf("run %d is %q in the file and %q in memory (%v)", r.number, r.State, known[r.number], err)
+		}
+		delete(known, r.number)
+		return nil
+	})
+	if len(known) > 0 {
+		t.Fatalf("memory has runs that the file has not: %v", known)
 	}
 }
 

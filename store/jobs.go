@@ -194,7 +194,7 @@ type head struct {
 	age        int // a source with a smaller one is newer
 }
 
-// seek goes to the first key behind after, or to the first of all if it is nil. It tells whether there is one.
+// seek goes to the first key that is not before after, or to the first of all if it is nil. It tells whether there is one.
 func (h *head) seek(after []byte) bool {
 	for after != nil && len(h.chunks) > 1 && bytes.Compare(h.chunks[1].First, after) <= 0 {
 		h.chunks = h.chunks[1:]
@@ -203,11 +203,7 @@ func (h *head) seek(after []byte) bool {
 		return false
 	}
 	h.cursor = h.file.chunk(h.parent, h.chunks[0].ID).Cursor()
-	if after == nil {
-		h.key, h.value = h.cursor.First()
-	} else if h.key, h.value = h.cursor.Seek(after); bytes.Equal(h.key, after) {
-		h.key, h.value = h.cursor.Next()
-	}
+	h.key, h.value = h.cursor.Seek(after)
 	return h.key != nil && h.check() || h.chunk()
 }
 

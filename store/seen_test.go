@@ -363,3 +363,38 @@ func TestResume(t *testing.T) {
 		}
 	}
 }
+
+// TestResumeAlone: a flush that began with a generation which ended early, and behind which nothing came before the process
+// ended, takes in no more events.
+func TestResumeAlone(t *testing.T) {
+	b := newBoxWith(t, Config{
+		Path:   filepath.Join(t.TempDir(), "moot.db"),
+		limits: limits{Table: 100, Chunk: 100, Fan: 2, Closed: 1, Span: 24 * time.Hour, Least: 1, Most: 5},
+	})
+	b.commit(func(c *Commit) {
+		for i := range 20 {
+			c.Record("c:r", protocol.EventID(fmt.Sprintf("m%02d", i)), Handled, "")
+		}
+	})
+	b.commit(func(c *Commit) { c.merging = true })
+	b.reopen()
+	b.commit(func(c *Commit) {
+		for i := range 3 {
+			c.Record("c:r", protocol.EventID(fmt.Sprint("a", i)), Handled, "") // before what is in the run already
+		}
+	})
+	if err := b.Merge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.reopen()
+	b.view(func(tx *Tx) {
+		for i := range 3 {
+			if s := tx.Seen("c:r", protocol.EventID(fmt.Sprint("a", i))); s.Disposition != Handled {
+				t.Errorf("a%d is %+v", i, s)
+			}
+		}
+	})
+	if st, err := b.Stats(); err != nil || st.Events != 23 || st.Indexed != 23 || st.Journal != 0 {
+		t.Errorf("of 23 events there are %+v (%v)", st, err)
+	}
+}
