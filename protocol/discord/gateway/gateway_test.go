@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
+	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue && flag.Lookup("test.fuzz").Value.String() == "" {
 		_ = flag.Set("test.parallel", "16") // the tests mostly wait, not least for discordgo, which takes a second to stop
 	}
 	goleak.VerifyTestMain(m)

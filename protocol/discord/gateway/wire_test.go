@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+// script is a net.Conn whose other side has said everything, and hands it out in pieces.
+type script struct {
+	net.Conn
+	in    io.Reader
+	piece int
+	out   bytes.Buffer
+}
+
+func (s *script) Read(p []byte) (int, error)       { return s.in.Read(p[:min(len(p), s.piece)]) }
+func (s *script) Write(p []byte) (int, error)      { return s.out.Write(p) }
+func (s *script) Close() error                     { return nil }
+func (s *script) SetReadDeadline(time.Time) error  { return nil }
+func (s *script) SetWriteDeadline(time.Time) error { return nil }
+
+const upgrade = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+
+// plain is a whole frame from a server.
+func plain(opcode byte, payload string) string {
+	switch n := len(payload); {
+	case n < 126:
+		return string([]byte{finBit | opcode, byte(n)}) + payload
+	default:
+		return string([]byte{finBit | opcode, 126, byte(n >> 8), byte(n)}) + payload
+	}
+}
+
+// hears reads all that comes through the wire, in pieces of a size.
+func hears(said string, piece int) (through string, cause error, w *wire) {
+	w = newWire(&script{in: bytes.NewReader([]byte(said)), piece: piece}, time.Second, nil, func() {}, func() int64 { return 42 })
+	var got bytes.Buffer
+	_, cause = io.Copy(&got, readerFunc(w.Read))
+	if cause == nil {
+		cause = w.err
+	}
+	return got.String(), cause, w
+}
+
+var (
+	hello   = plain(opText, `{"t":null,"s":null,"op":10,"d":{"heartbeat_interval":41250}}`)
+	event   = plain(opText, `{"t":"X","s":1,"op":0,"d":{"text":"`+string(bytes.Repeat([]byte("x"), 300))+`"}}`)
+	resumed = plain(opText, `{"t":"RESUMED","s":2,"op":0,"d":{}}`)
+	ack     = plain(opText, `{"op":11}`)
+	beat    = plain(opText, `{"op":1,"d":null}`)
+)
+
+// What discordgo sees, and how the connection ends, does not depend on how the network cuts it.
+func TestWire(t *testing.T) {
+	for name, c := range map[string]struct {
+		said, through string
+		is            func(error) bool
+	}{
+		"events pass":              {upgrade + hello + event + resumed, upgrade + hello + event + resumed, isEOF},
+		"acknowledgements do not":  {upgrade + hello + ack + event + ack, upgrade + hello + event, isEOF},
+		"requests are answered":    {upgrade + hello + beat + event, upgrade + hello + event, isEOF},
+		"op 7 ends":                {upgrade + hello + event + plain(opText, `{"op":7,"d":null}`) + event, upgrade + hello + event, is(errReconnect)},
+		"op 7 at once":             {upgrade + plain(opText, `{"op":7}`), upgrade, is(errReconnect)},
+		"op 9 ends":                {upgrade + hello + plain(opText, `{"op":9,"d":true}`), upgrade + hello, is(invalidSession{true})},
+		"op 9 without a word":      {upgrade + hello + plain(opText, `{"op":9}`), upgrade + hello, is(invalidSession{false})},
+		"a close has its code":     {upgrade + hello + plain(opClose, "\x0f\xa4no"), upgrade + hello, isClose(4004)},
+		"a close without a code":   {upgrade + hello + plain(opClose, ""), upgrade + hello, isClose(1005)},
+		"no JSON":                  {upgrade + hello + plain(opText, `null`), upgrade + hello, is(errGarbage)},
+		"no zlib":                  {upgrade + hello + plain(opBinary, `xxx`), upgrade + hello, is(errGarbage)},
+		"no hello":                 {upgrade + resumed, upgrade, is(errGarbage)},
+		"a hello without interval": {upgrade + plain(opText, `{"op":10,"d":{}}`), upgrade, is(errGarbage)},
+		"no WebSocket":             {"HTTP/1.1 403 Forbidden\r\n\r\nno", "HTTP/1.1 403 Forbidden\r\n", func(err error) bool { return err != nil && !isEOF(err) }},
+		"cut within a frame":       {upgrade + hello + event[:100], upgrade + hello + event[:100], isEOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, piece := range []int{1, 2, 3, 7, 64, 4096} {
+				through, cause, _ := hears(c.said, piece)
+				if through != c.through || !c.is(cause) {
+					t.Errorf("in pieces of %d: %q came through, and it ended in %v", piece, through, cause)
+				}
+			}
+		})
+	}
+	if _, _, w := hears(upgrade+hello+beat, 64); !bytes.Contains(w.Conn.(*script).out.Bytes(), []byte{finBit | opText}) {
+		t.Error("a request for a heartbeat was not answered")
+	}
+}
+
+func isEOF(err error) bool {
+	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+func is(want error) func(error) bool { return func(err error) bool { return errors.Is(err, want) } }
+
+func isClose(code int) func(error) bool {
+	return func(err error) bool {
+		c, ok := errors.AsType[*CloseError](err)
+		return ok && c.Code == code
+	}
+}
+
+// FuzzWire lets a server say anything. Whatever it is, it must end, and come out the same however the network cuts it.
+func FuzzWire(f *testing.F) {
+	for _, s := range []string{hello + event + resumed, hello + ack + beat, event, hello + plain(opClose, "\x0f\xa4"), hello + plain(9, "ping"), hello + "\x81\xff"} {
+		f.Add([]byte(s), 3)
+	}
+	f.Fuzz(func(t *testing.T, said []byte, piece int) {
+		piece = max(piece%4096, 1)
+		whole, cause1, _ := hears(upgrade+string(said), 1<<20)
+		pieces, cause2, _ := hears(upgrade+string(said), piece)
+		if whole != pieces || (cause1 == nil) != (cause2 == nil) {
+			t.Errorf("whole: %q, %v\nin pieces of %d: %q, %v", whole, cause1, piece, pieces, cause2)
+		}
+	})
+}
