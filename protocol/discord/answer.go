@@ -75,9 +75,6 @@ func (a *Adapter) answer(ctx context.Context, out protocol.Outgoing, attempt pro
 	if len(pieces) == 0 {
 		return protocol.Ref{}, errEmpty
 	}
-	if err := a.awaitReady(ctx, ""); err != nil { // until then the bot does not know its application
-		return protocol.Ref{}, err
-	}
 	if time.Since(h.Arrived) > tokenLife {
 		return a.tellInstead(ctx, out, attempt, h, text, controls)
 	}

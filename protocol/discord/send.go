@@ -33,6 +33,10 @@ func (a *Adapter) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 	if err := ctx.Err(); err != nil {
 		return protocol.Ref{}, err
 	}
+	// Also what needs nothing of it waits for the greeting: an attempt may come before Run has set anything up.
+	if err := a.awaitReady(ctx, ""); err != nil {
+		return protocol.Ref{}, err
+	}
 	h, native := parseHandle(out.Handle)
 	switch act := out.Act.(type) {
 	case protocol.Say:

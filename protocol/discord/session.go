@@ -33,6 +33,10 @@ type shardState struct {
 func (a *Adapter) begin(shard int, r *discordgo.Ready) (since string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.me == "" {
+		close(a.changed)
+		a.changed = make(chan struct{})
+	}
 	a.me = r.User.ID
 	if r.Application != nil && r.Application.ID != "" {
 		a.app = r.Application.ID
@@ -202,9 +206,10 @@ var errNotReady = errors.New("discord has not greeted the bot yet")
 func (a *Adapter) awaitReady(ctx context.Context, guildID string) error {
 	for {
 		a.mu.Lock()
-		changed, ready := a.changed, a.me != "" && guildID == ""
-		if s := a.shards[a.shardOf(guildID)]; s != nil && s.ready {
-			ready = true
+		changed, ready := a.changed, a.me != "" // which Run has written after all that it sets up
+		if ready && guildID != "" {
+			s := a.shards[a.gw.ShardOf(guildID)]
+			ready = s != nil && s.ready
 		}
 		a.mu.Unlock()
 		if ready {
@@ -216,13 +221,6 @@ func (a *Adapter) awaitReady(ctx context.Context, guildID string) error {
 			return fmt.Errorf("%w: %w", errNotReady, ctx.Err())
 		}
 	}
-}
-
-func (a *Adapter) shardOf(guildID string) int {
-	if a.gw == nil {
-		return 0
-	}
-	return a.gw.ShardOf(guildID)
 }
 
 // here waits until it is known whether the bot is in a guild, and is nil if it is.
