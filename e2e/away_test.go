@@ -34,7 +34,7 @@ func TestAway(t *testing.T) {
 		}
 		w.Bot.Start()
 		w.inOrder(where, asked)
-		if got := w.Ann.Ask(where, "!moot members"); !strings.Contains(got, "3 members") {
+		if got := w.members(where); !strings.Contains(got, "3 members") {
 			w.Errorf("the members are told as %q", got)
 		}
 		w.sealed(w.Ann, where)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,6 +141,16 @@ func (w *town) ping(who *client.Client, where id.RoomID) {
 	if got := who.Ask(where, "!moot ping"); got != "pong" {
 		w.Errorf("the answer to a ping was %q", got)
 	}
+}
+
+// members returns what the bot says of the members of a room, once it has read their list.
+func (w *town) members(where id.RoomID) (said string) {
+	w.Helper()
+	w.until("a list of members that was read", func() (string, bool) {
+		said = w.Ann.Ask(where, "!moot members")
+		return said, !strings.Contains(said, "still reading")
+	})
+	return said
 }
 
 // answered fails where a message was not answered exactly so often.

@@ -56,7 +56,7 @@ func TestKicked(t *testing.T) {
 				for _, asked := range without {
 					w.answered(w.Ann, where, asked, 0)
 				}
-				members := w.Ann.Ask(where, "!moot members")
+				members := w.members(where)
 				if !strings.Contains(members, "3 members") || !strings.Contains(members, string(dan.UserID)) || strings.Contains(members, string(ben.UserID)) {
 					w.Errorf("the members are told as %q", members)
 				}

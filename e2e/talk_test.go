@@ -89,9 +89,7 @@ func TestPrivate(t *testing.T) {
 		w.ping(w.Ann, where)
 		dm := w.private(ben)
 		ben.Message(dm, w.BotID, "Hello, I am moot. help says")
-		if got := ben.Ask(dm, "rooms"); !strings.Contains(got, "hall") {
-			w.Errorf("Ben, who is in the hall, is told %q", got)
-		}
+		w.knows(ben, dm, "hall")
 		if got := ben.Ask(dm, "members --in hall"); !strings.Contains(got, "3 members") {
 			w.Errorf("the members are told as %q", got)
 		}

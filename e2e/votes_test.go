@@ -190,7 +190,8 @@ func TestChallenged(t *testing.T) {
 		w.again()
 		w.Ann.Say(where, "!moot override restore "+string(ben.UserID)+" has stopped")
 		w.Ann.Message(where, w.BotID, "is restored by decision")
-		if got := ben.Ask(where, "!moot members"); !strings.Contains(got, "3 members") {
+		ben.Answer(where, ben.Say(where, "!moot members"))
+		if got := w.members(where); !strings.Contains(got, "3 members") {
 			w.Errorf("Ben, who is restored, is told %q", got)
 		}
 		w.sealed(ben, where)

@@ -14,7 +14,6 @@ import (
 	"moot/internal/bot"
 	"moot/outbox"
 	"moot/protocol"
-	"moot/rooms"
 	"moot/store"
 )
 
@@ -266,7 +265,7 @@ func (r *rig) answer(room protocol.RoomID, kind, fault string) {
 	r.step(in)
 }
 
-// open returns how the open invitations stand, by their rooms.
+// standing returns how the open invitations stand, by their rooms.
 func (r *rig) standing() map[protocol.RoomID]State {
 	all := map[protocol.RoomID]State{}
 	r.view(func(tx *store.Tx) {
@@ -282,11 +281,6 @@ func (r *rig) stands(room protocol.RoomID, want State) {
 	if got := r.standing()[room]; got != want {
 		r.Fatalf("the invitation to %s stands as %q, where %q was expected", room, got, want)
 	}
-}
-
-func (r *rig) info(room protocol.RoomID) (info rooms.Info) {
-	r.view(func(tx *store.Tx) { info, _ = rooms.Get(tx, room) })
-	return info
 }
 
 // leftovers names the rows of this package outside of the projection, and its timers.
