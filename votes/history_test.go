@@ -23,9 +23,10 @@ func TestHistories(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		atOnce := rapid.SampledFrom([]int{0, 2}).Draw(t, "at once") // with 2 each vote opens as in a large room
-		h := &history{town: newTown(t, func(w *town) { w.atOnce = atOnce }), rt: t, room: lobby, ballots: map[uint64]map[string]int{}, may: map[uint64][]string{}, marks: map[string]mark{}}
+		h := &history{town: newTown(t, func(w *town) { w.atOnce = atOnce }), rt: t, room: lobby, ballots: map[uint64]map[string]int{}, may: map[uint64][]string{}, marks: map[string]mark{},
+			reposted: map[uint64]bool{}, missed: map[uint64]map[string]int{}, ended: map[uint64]bool{}}
 		h.settle(lobby, cast...)
-		for range rapid.IntRange(10, 40).Draw(t, "steps") {
+		for range rapid.IntRange(10, 30).Draw(t, "steps") {
 			h.act(drawDeed(t))
 			h.check()
 		}
@@ -47,14 +48,22 @@ var cast = []string{"ann", "ben", "cem", "dan", "eve", "fay"}
 // history is a town and what a plain model knows of it.
 type history struct {
 	*town
-	rt      *rapid.T
-	room    protocol.RoomID
-	out     bool // whether the bot is out of the room
-	moved   bool
-	ballots map[uint64]map[string]int // by vote and person
-	may     map[uint64][]string
-	marks   map[string]mark // by vote, person and reaction
+	rt    *rapid.T
+	room  protocol.RoomID
+	out   bool // whether the bot is out of the room
+	moved bool
+	// reposted are the votes whose message was deleted once
+	reposted map[uint64]bool
+	ballots  map[uint64]map[string]int // by vote and person
+	may      map[uint64][]string
+	marks    map[string]mark // by vote, person and reaction
+	// missed is what the bot has not heard of reactions to a vote: by person, the choice that stands, or none.
+	missed map[uint64]map[string]int
+	ended  map[uint64]bool // votes whose end was looked at
 }
+
+// none is that a reaction was taken back.
+const none = -1
 
 type mark struct {
 	vote   uint64
@@ -94,12 +103,61 @@ var deeds = map[string]func(*history){
 		h.opens(who, "vote appeal because", who)
 	},
 	"motion": func(h *history) { h.opens(h.someone(), "vote motion --for 3h we sing", "") },
-	"cast":   func(h *history) { h.casts() }, "cast again": func(h *history) { h.casts() }, "and again": func(h *history) { h.casts() },
+	"secret": func(h *history) { h.opens(h.someone(), "vote motion --secret --for 3h we whisper", "") },
+	"delete": func(h *history) {
+		id := h.shown()
+		if h.out || id == 0 {
+			return
+		}
+		board := h.board(h.room)
+		if h.reposted[id] {
+			return // it is posted once more, and not twice
+		}
+		h.reposted[id] = true
+		h.messages[board].deleted = true
+		delete(h.missed, id)
+		for key, m := range h.marks {
+			if m.vote == id {
+				delete(h.marks, key)
+			}
+		}
+		h.admit(protocol.Event{Room: h.room, Sender: person("dan"), Body: protocol.Deletion{Target: board}})
+	},
+	"miss": func(h *history) { h.misses() }, "miss again": func(h *history) { h.misses() },
+	"forget": func(h *history) {
+		who := h.someone()
+		if h.isChallenged(lobby, who) || h.isChallenged(hall, who) {
+			return // they are recognised
+		}
+		h.forget(who)
+		if _, was := h.members[lobby][person(who)]; was && h.moved {
+			h.members[lobby][person(who)] = h.now // since when they had been in the room before
+		}
+		for id := range h.may { // from here on they are somebody else
+			h.may[id] = slices.DeleteFunc(h.may[id], func(p string) bool { return p == who })
+			if choice, ok := h.ballots[id][who]; ok {
+				delete(h.ballots[id], who)
+				h.ballots[id][fmt.Sprint(who, " as they were ", len(h.ballots[id]))] = choice
+			}
+			delete(h.missed[id], who)
+		}
+		for key, m := range h.marks {
+			if m.who == who {
+				delete(h.marks, key)
+			}
+		}
+	},
+	"ban": func(h *history) {
+		if who := h.someone(); h.here(who) && !h.out {
+			h.member(h.room, person(who), protocol.Banned)
+		}
+	},
+	"cast": func(h *history) { h.casts() }, "cast again": func(h *history) { h.casts() }, "and again": func(h *history) { h.casts() },
 	"agree": func(h *history) { h.agree() }, "agree again": func(h *history) { h.agree() },
 	"withdraw": func(h *history) {
 		who := h.someone()
 		for _, id := range h.running() {
-			if !h.out && h.here(who) {
+			if !h.out && h.here(who) && slices.Contains(h.may[id], who) && !h.vote(h.room, id).Secret {
 				h.say(h.room, who, fmt.Sprintf("!moot vote withdraw %d", id))
 				delete(h.ballots[id], who)
 				h.unmade(id, who)
@@ -171,7 +229,8 @@ var deeds = map[string]func(*history){
 			h.members[hall][id] = h.now
 		}
 		h.room = hall
-		h.marks = map[string]mark{} // the reactions are on a message of the old room
+		h.marks, h.missed = map[string]mark{}, map[uint64]map[string]int{} // the reactions are on messages of the old room
+		h.reposted = map[uint64]bool{}
 		h.botJoins(hall)
 	},
 	"age": func(h *history) {
@@ -192,6 +251,7 @@ func (h *history) archive() error {
 
 func (h *history) act(deed string) {
 	h.said = nil
+	h.rt.Log("deed:", deed)
 	deeds[deed](h)
 }
 
@@ -240,7 +300,7 @@ func (h *history) agree() {
 		if h.here(who) {
 			h.ballots[id][who] = tally.Yes
 			h.unmade(id, who)
-			h.say(h.room, who, fmt.Sprintf("!moot vote cast %d yes", id))
+			h.tell(who, fmt.Sprintf("vote cast %d yes --in %s", id, h.room))
 		}
 		if h.vote(h.room, id).Status != votes.Running {
 			return
@@ -261,7 +321,7 @@ func (h *history) casts() {
 		h.unmade(id, who)
 	}
 	line := fmt.Sprintf("vote cast %d %s", id, []string{"yes", "no", "abstain"}[choice])
-	if rapid.Bool().Draw(h.rt, "private") {
+	if rapid.Bool().Draw(h.rt, "private") || h.vote(h.room, id).Secret {
 		h.tell(who, line+" --in "+string(h.room))
 	} else if h.here(who) {
 		h.say(h.room, who, "!moot "+line)
@@ -291,6 +351,48 @@ func (h *history) reacts() {
 	}
 }
 
+// shown returns the vote that is shown last, if it takes ballots and reactions are some; zero if not.
+func (h *history) shown() (id uint64) {
+	if board := h.board(h.room); board != "" {
+		fmt.Sscanf(h.messages[board].text, "Vote %d", &id)
+	}
+	if !slices.Contains(h.running(), id) {
+		return 0
+	}
+	return id
+}
+
+// misses lets somebody react, or take a reaction back, and the bot not hear of it before it reads them at the end.
+func (h *history) misses() {
+	who, id := h.someone(), h.shown()
+	if id == 0 || !slices.Contains(h.may[id], who) {
+		return
+	}
+	if h.missed[id] == nil {
+		h.missed[id] = map[string]int{}
+	}
+	if _, twice := h.missed[id][who]; twice {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(h.marks)) {
+		if m := h.marks[key]; m.vote == id && m.who == who {
+			delete(h.marks, key)
+			h.unreact(h.room, who, m.event, true)
+			if m.made {
+				h.missed[id][who] = none
+			}
+			return
+		}
+	}
+	choice := rapid.IntRange(0, 2).Draw(h.rt, "choice")
+	h.next++
+	m := h.messages[h.board(h.room)]
+	m.reactions = append(m.reactions, protocol.Reaction{
+		User: person(who), Reaction: []string{"👍", "👎", "🤷"}[choice], Event: protocol.EventID(fmt.Sprintf("$missed%d", h.next)),
+	})
+	h.missed[id][who] = choice
+}
+
 // unmade notes that no reaction made the ballot of somebody.
 func (h *history) unmade(id uint64, who string) {
 	for key, m := range h.marks {
@@ -308,7 +410,12 @@ func (h *history) check() {
 			if v.Count.Cast > v.Size {
 				h.rt.Fatalf("more ballots than people: %+v", v)
 			}
-			if v.Status != votes.Running {
+			if v.Status == votes.Closed && !h.ended[v.ID] {
+				h.ended[v.ID] = true
+				if !v.Unread && v.Outcome != votes.Cancelled && v.Outcome != votes.Withdrawn && v.Outcome != votes.Void {
+					h.read(v.ID)
+				}
+			} else if v.Status != votes.Running || v.Secret && h.waiting(tx, v.ID) {
 				continue
 			}
 			want := tally.Tally{For: make([]int, 3)}
@@ -322,6 +429,26 @@ func (h *history) check() {
 		}
 		h.causes(tx)
 	})
+}
+
+// read lets the model know of the reactions what the bot learns when a vote ends.
+func (h *history) read(id uint64) {
+	for who, choice := range h.missed[id] {
+		if choice == none {
+			delete(h.ballots[id], who)
+		} else {
+			h.ballots[id][who] = choice
+		}
+	}
+	delete(h.missed, id)
+}
+
+// waiting tells whether secret ballots have not gone into the log yet.
+func (h *history) waiting(tx *store.Tx, id uint64) bool {
+	for range tx.Prefix(store.ScopedBucket("votes-waiting"), store.Key(h.room, store.Number(id), "")) {
+		return true
+	}
+	return false
 }
 
 // causes holds each challenge and restore to its cause.
