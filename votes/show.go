@@ -17,17 +17,21 @@ const shownVotes = 10
 // list is the command that shows the votes of a room.
 func (f *Feature) list(c *commands.Call) error {
 	var lines, old []protocol.Text
+	for v := range OpenIn(c.Tx, c.Room.ID) {
+		line := protocol.Join(f.titleOf(c.Tx, c.Room.ID, v), ", open until ", protocol.Moment(v.Deadline), "; ",
+			count(v.Count.Cast, "ballot"), " of ", v.Size, " so far")
+		if me := f.bus.Lookup(c.Tx, c.Person); !v.Secret && MayVote(c.Tx, c.Room.ID, v.ID, me) && ballotOf(c.Tx, c.Room.ID, v.ID, voter(me)) == nil {
+			line = protocol.Join(line, "; you have not voted yet")
+		}
+		lines = append(lines, protocol.Join(line, "."))
+	}
+	slices.Reverse(lines) // the last one first, as with those that have ended
 	for v := range All(c.Tx, c.Room.ID) {
-		switch {
-		case v.Open():
-			line := protocol.Join(f.titleOf(c.Tx, c.Room.ID, v), ", open until ", protocol.Moment(v.Deadline), "; ",
-				count(v.Count.Cast, "ballot"), " of ", v.Size, " so far")
-			if me := f.bus.Lookup(c.Tx, c.Person); !v.Secret && MayVote(c.Tx, c.Room.ID, v.ID, me) && ballotOf(c.Tx, c.Room.ID, v.ID, voter(me)) == nil {
-				line = protocol.Join(line, "; you have not voted yet")
-			}
-			lines = append(lines, protocol.Join(line, "."))
-		case len(old) < shownVotes:
+		if !v.Open() {
 			old = append(old, protocol.Join(f.titleOf(c.Tx, c.Room.ID, v), ": ", ended(v), "; ended ", protocol.Moment(v.Ended), "."))
+		}
+		if len(old) == shownVotes {
+			break // there may be thousands
 		}
 	}
 	if len(lines) == 0 {
