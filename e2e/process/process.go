@@ -61,8 +61,8 @@ type Config struct {
 	Account homeserver.Account
 	// Operators are written as in the configuration: "matrix:@ann:moot.test".
 	Operators []string
-	// Extra is added to the configuration as it stands.
-	Extra string
+	// Extra is added to the configuration as it stands, and Matrix to its section of that name.
+	Extra, Matrix string
 	// Env is added to its environment.
 	Env []string
 }
@@ -118,13 +118,14 @@ func (b *Bot) Configure(extra string) {
 user = %q
 homeserver = %q
 password = { file = "password" }
+%s
 
 [commands]
 rate_burst = 10000
 rate_every = "1ms"
 
 %s
-`, operators, b.Account.UserID, b.Server.URL, extra))
+`, operators, b.Account.UserID, b.Server.URL, b.Matrix, extra))
 }
 
 func (b *Bot) write(name, text string) {
