@@ -24,7 +24,7 @@ func TestHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		atOnce := rapid.SampledFrom([]int{0, 2}).Draw(t, "at once") // with 2 each vote opens as in a large room
 		h := &history{town: newTown(t, func(w *town) { w.atOnce = atOnce }), rt: t, room: lobby, ballots: map[uint64]map[string]int{}, may: map[uint64][]string{}, marks: map[string]mark{},
-			reposted: map[uint64]bool{}, missed: map[uint64]map[string]int{}, ended: map[uint64]bool{}}
+			reposted: map[uint64]bool{}, missed: map[uint64]map[string]miss{}, ended: map[uint64]int{}}
 		h.settle(lobby, cast...)
 		for range rapid.IntRange(10, 30).Draw(t, "steps") {
 			h.act(drawDeed(t))
@@ -58,8 +58,14 @@ type history struct {
 	may      map[uint64][]string
 	marks    map[string]mark // by vote, person and reaction
 	// missed is what the bot has not heard of reactions to a vote: by person, the choice that stands, or none.
-	missed map[uint64]map[string]int
-	ended  map[uint64]bool // votes whose end was looked at
+	missed map[uint64]map[string]miss
+	ended  map[uint64]int // how often a vote has ended, or was about to and went on, as far as that was looked at
+}
+
+// miss is a reaction of which the bot has not heard.
+type miss struct {
+	choice int
+	event  protocol.EventID
 }
 
 // none is that a reaction was taken back.
@@ -229,7 +235,7 @@ var deeds = map[string]func(*history){
 			h.members[hall][id] = h.now
 		}
 		h.room = hall
-		h.marks, h.missed = map[string]mark{}, map[uint64]map[string]int{} // the reactions are on messages of the old room
+		h.marks, h.missed = map[string]mark{}, map[uint64]map[string]miss{} // the reactions are on messages of the old room
 		h.reposted = map[uint64]bool{}
 		h.botJoins(hall)
 	},
@@ -369,7 +375,7 @@ func (h *history) misses() {
 		return
 	}
 	if h.missed[id] == nil {
-		h.missed[id] = map[string]int{}
+		h.missed[id] = map[string]miss{}
 	}
 	if _, twice := h.missed[id][who]; twice {
 		return
@@ -379,18 +385,16 @@ func (h *history) misses() {
 			delete(h.marks, key)
 			h.unreact(h.room, who, m.event, true)
 			if m.made {
-				h.missed[id][who] = none
+				h.missed[id][who] = miss{none, ""}
 			}
 			return
 		}
 	}
 	choice := rapid.IntRange(0, 2).Draw(h.rt, "choice")
 	h.next++
-	m := h.messages[h.board(h.room)]
-	m.reactions = append(m.reactions, protocol.Reaction{
-		User: person(who), Reaction: []string{"👍", "👎", "🤷"}[choice], Event: protocol.EventID(fmt.Sprintf("$missed%d", h.next)),
-	})
-	h.missed[id][who] = choice
+	m, event := h.messages[h.board(h.room)], protocol.EventID(fmt.Sprintf("$missed%d", h.next))
+	m.reactions = append(m.reactions, protocol.Reaction{User: person(who), Reaction: []string{"👍", "👎", "🤷"}[choice], Event: event})
+	h.missed[id][who] = miss{choice, event}
 }
 
 // unmade notes that no reaction made the ballot of somebody.
@@ -410,14 +414,17 @@ func (h *history) check() {
 			if v.Count.Cast > v.Size {
 				h.rt.Fatalf("more ballots than people: %+v", v)
 			}
-			if v.Status == votes.Closed && !h.ended[v.ID] {
-				h.ended[v.ID] = true
-				if !v.Unread && v.Outcome != votes.Cancelled && v.Outcome != votes.Withdrawn && v.Outcome != votes.Void {
-					h.read(v.ID)
-				}
-			} else if v.Status != votes.Running || v.Secret && h.waiting(tx, v.ID) {
+			read := h.readings(tx, v)
+			switch {
+			case v.Status == votes.Closed && h.ended[v.ID] < read && (v.Unread || v.Outcome == votes.Cancelled || v.Outcome == votes.Withdrawn || v.Outcome == votes.Void):
+			case v.Status == votes.Closing || v.Status == votes.Moved || v.Status == votes.Running && v.Secret && h.waiting(tx, v.ID):
+				continue
+			case h.ended[v.ID] < read:
+				h.read(v.ID)
+			case v.Status != votes.Running:
 				continue
 			}
+			h.ended[v.ID] = read
 			want := tally.Tally{For: make([]int, 3)}
 			for _, choice := range h.ballots[v.ID] {
 				want.Cast++
@@ -431,14 +438,28 @@ func (h *history) check() {
 	})
 }
 
-// read lets the model know of the reactions what the bot learns when a vote ends.
-func (h *history) read(id uint64) {
-	for who, choice := range h.missed[id] {
-		if choice == none {
-			delete(h.ballots[id], who)
-		} else {
-			h.ballots[id][who] = choice
+// readings returns how often the reactions to a vote were read: when it ended, and when it was to end early and went on.
+func (h *history) readings(tx *store.Tx, v votes.Vote) (n int) {
+	for _, what := range []string{"reopened", "closed"} {
+		for range h.bus.Matching(tx, events.Query{Kind: votes.KindVote, Filters: map[string]string{
+			"vote": v.Number(), "what": what, events.KeyScope: string(h.room),
+		}}) {
+			n++
 		}
+	}
+	return n
+}
+
+// read lets the model know of the reactions what the bot learns when it reads them.
+func (h *history) read(id uint64) {
+	for who, m := range h.missed[id] {
+		h.unmade(id, who)
+		if m.choice == none {
+			delete(h.ballots[id], who)
+			continue
+		}
+		h.ballots[id][who] = m.choice
+		h.marks[fmt.Sprint(id, who, m.choice)] = mark{id, who, m.choice, m.event, true}
 	}
 	delete(h.missed, id)
 }
