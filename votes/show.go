@@ -209,7 +209,7 @@ func (f *Feature) set(c *commands.Call) error {
 		switch hidden, known := placeOf(tx, room, protocol.PlaceID(value)); {
 		case hidden:
 			return commands.Sorryf("Not everybody in this room can see that channel, so no votes are held in it.")
-		case !known && slices.Contains(f.Places, room.Network()):
+		case !known:
 			return commands.Sorry(protocol.Join("I do not know yet who can see that channel. Say it there: ", f.code(room, "room set "+channel+" here"), "."))
 		}
 	}
