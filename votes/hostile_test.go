@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/events"
 	"moot/protocol"
 	"moot/store"
 	"moot/votes"
@@ -302,13 +303,16 @@ func TestTheTargetIsToldWhatCameOfIt(t *testing.T) {
 func TestSeniorityGoesAlong(t *testing.T) {
 	w := newTown(t)
 	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.member(lobby, person("young"), protocol.Joined)
 	w.admit(protocol.Event{Room: lobby, Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: hall}}}})
 	w.members[hall] = map[protocol.UserID]time.Time{}
 	for id := range w.members[lobby] {
 		w.members[hall][id] = w.now
 	}
-	w.members[hall][person("new")] = w.now
-	w.active[person("new")] = 5
+	for _, p := range []string{"new", "young"} { // who was not there before, or for too short a time
+		w.members[hall][person(p)] = w.now
+		w.active[person(p)] = 5
+	}
 	w.botJoins(hall)
 	w.wait(time.Minute)
 	w.member(lobby, person("ann"), protocol.Left)
@@ -373,4 +377,105 @@ func TestHiddenChannels(t *testing.T) {
 	if v := w.vote(lobby, 2); v.ID != 0 {
 		t.Errorf("a vote is open: %+v", v)
 	}
+}
+
+// TestSecretVotersAreNobodyTwice: what stands for somebody in a secret vote is another thing in each vote, and cannot be
+// made from what the log knows.
+func TestSecretVotersAreNobodyTwice(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.say(lobby, "ann", "!moot vote motion --secret we sing")
+	w.say(lobby, "ann", "!moot vote motion --secret we dance")
+	for _, id := range []string{"1", "2"} {
+		for _, who := range []string{"ben", "cem"} {
+			w.tell(who, "vote cast "+id+" yes")
+		}
+	}
+	w.wait(time.Hour)
+	seen := map[string]bool{}
+	w.view(func(tx *store.Tx) {
+		for f, err := range w.bus.Matching(tx, events.Query{Kind: votes.KindVote, Filters: map[string]string{"what": "ballot"}}) {
+			var p struct{ Voter string }
+			if err == nil {
+				err = f.Decode(&p)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(p.Voter) != 64 || seen[p.Voter] {
+				t.Errorf("a voter stands as %q", p.Voter)
+			}
+			seen[p.Voter] = true
+		}
+	})
+	if len(seen) != 4 {
+		t.Errorf("there are %d voters", len(seen))
+	}
+}
+
+// TestSecretBallotsOfTheLastMoment count, though they had not gone into the log yet; and they keep the opener from taking the
+// vote back.
+func TestSecretBallotsOfTheLastMoment(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.say(lobby, "ann", "!moot vote motion --secret --for 3h we sing")
+	w.wait(3*time.Hour - 5*time.Second)
+	w.tell("ben", "vote cast yes")
+	w.heard()
+	w.say(lobby, "ann", "!moot vote cancel")
+	w.expect("Somebody has already voted in vote 1")
+	w.tell("cem", "vote cast yes")
+	w.tell("dan", "vote cast no")
+	w.wait(time.Minute)
+	if v := w.vote(lobby, 1); v.Outcome != tally.Passed || v.Count.Cast != 3 {
+		t.Errorf("got %+v", v)
+	}
+}
+
+// TestSecretVotesMove: after an upgrade a secret ballot is still that of the same person, and is changed rather than doubled.
+func TestSecretVotesMove(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.say(lobby, "ann", "!moot vote motion --secret we sing")
+	w.tell("ben", "vote cast yes")
+	w.wait(time.Minute)
+	w.tell("cem", "vote cast yes") // still on its way into the log
+	w.admit(protocol.Event{Room: lobby, Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: hall}}}})
+	w.members[hall] = map[protocol.UserID]time.Time{}
+	for id := range w.members[lobby] {
+		w.members[hall][id] = w.now
+	}
+	w.botJoins(hall)
+	w.tell("ben", "vote cast 1 no --in hall")
+	w.wait(time.Minute)
+	if v := w.vote(hall, 1); v.Count.Cast != 2 || v.Count.For[tally.Yes] != 1 || v.Count.For[tally.No] != 1 {
+		t.Errorf("got %+v", v.Count)
+	}
+	if err := w.bus.Verify(t.Context(), ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNotRunningForTooLong: a vote is void too where the bot was not even running.
+func TestNotRunningForTooLong(t *testing.T) {
+	w := opened(t)
+	w.crash(31 * 24 * time.Hour)
+	if v := w.vote(lobby, 1); v.Outcome != votes.Void {
+		t.Fatalf("got %+v", v)
+	}
+	w.expect("Void: for more than 30 days I was away")
+}
+
+// TestFromOutside nobody votes, whatever the network lets them do there.
+func TestFromOutside(t *testing.T) {
+	w := opened(t)
+	w.react(lobby, "cem", "👍")
+	w.member(lobby, person("cem"), protocol.Left)
+	w.react(lobby, "cem", "👎")
+	w.say(lobby, "cem", "!moot vote cast abstain")
+	w.tell("cem", "vote cast 1 abstain --in lobby")
+	w.counts(1, 1, 0, 0)
+	w.member(lobby, person("cem"), protocol.Joined)
+	w.say(lobby, "cem", "!moot vote cast no") // who comes back is still among those who may
+	w.counts(1, 0, 1, 0)
 }

@@ -23,6 +23,9 @@ var (
 // DefaultAtOnce is the largest room in which a vote is opened in one go.
 const DefaultAtOnce = 500
 
+// publishAt is how many times as many people one fact names as one step looks at: 5,000 by default.
+const publishAt = 10
+
 // opening is a vote that is about to be opened.
 type opening struct {
 	Wish wish
@@ -149,7 +152,7 @@ func (f *Feature) publishElectors(tx *store.Tx, info rooms.Info, o *opening, rul
 	prefix := store.Key(room, "")
 	part, n := electingPart{First: o.Published == 0}, 0
 	for k, active := range tx.Prefix(electing, prefix) {
-		if n++; n > carrySlice {
+		if n++; n > publishAt*f.AtOnce {
 			break
 		}
 		if waived || len(active) == 1 && active[0] == 1 {

@@ -116,3 +116,21 @@ func TestOpeningIsInterrupted(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestOpeningInParts: where those who may vote are named in several facts, all of them may.
+func TestOpeningInParts(t *testing.T) {
+	w := newTown(t, func(w *town) { w.atOnce = 2 })
+	people := socks(45)
+	w.settle(lobby, people...)
+	w.say(lobby, "sock0", "!moot vote motion we sing")
+	if v := w.vote(lobby, 1); v.Size != 45 {
+		t.Fatalf("got %+v", v)
+	}
+	for _, p := range people {
+		w.say(lobby, p, "!moot vote cast yes")
+	}
+	w.counts(1, 45, 0, 0)
+	if err := w.bus.Verify(t.Context(), ""); err != nil {
+		t.Error(err)
+	}
+}
