@@ -152,3 +152,18 @@ func TestItGoesAlongIntoTheSuccessor(t *testing.T) {
 	o.run(hall, func(*store.Tx) error { return nil })
 	o.is(hall, false, "")
 }
+
+// TestForgottenInTwoRooms: who was forgotten is recognised until they are restored in every room.
+func TestForgottenInTwoRooms(t *testing.T) {
+	o := newOffice(t)
+	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, ben, 3, 0) })
+	o.run(hall, func(tx *store.Tx) error { return o.Challenge(tx, ben, 1, time.Hour) })
+	o.run(protocol.Scope(ben), func(tx *store.Tx) error {
+		o.bus.Forget(tx, ben, o.Standing(tx, ben))
+		return nil
+	})
+	o.now = o.now.Add(2 * time.Hour)
+	o.run(hall, func(*store.Tx) error { return nil }) // where it ends by itself
+	o.is(hall, false, "")
+	o.is(lobby, true, "by vote 3")
+}

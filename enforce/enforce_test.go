@@ -43,6 +43,7 @@ type yard struct {
 	held    map[protocol.UserID]bool // by the network
 	refuses protocol.Refusal
 	fails   bool
+	silent  bool          // it does not answer
 	until   time.Duration // after which the network lets go
 	asked   []string
 	said    []string
@@ -137,6 +138,10 @@ func (y *yard) step(in ...bot.Input) {
 		}
 		in = nil
 		for _, a := range fx.Attempts {
+			if y.silent && a.Ask != nil {
+				y.asked = append(y.asked, "nothing heard")
+				continue
+			}
 			in = append(in, y.attempt(a))
 		}
 		if !fx.More && len(in) == 0 {
@@ -476,5 +481,22 @@ func TestManyInSlices(t *testing.T) {
 	y.wait(time.Minute)
 	if len(y.asked) != 150 {
 		t.Errorf("asked for %d", len(y.asked))
+	}
+}
+
+// TestSilence: while an answer is out nothing is asked a second time; when none comes in an hour, it is asked again.
+func TestSilence(t *testing.T) {
+	y := newYard(t, "discord")
+	y.silent = true
+	y.challenge(ben)
+	y.admit(protocol.MemberChange{User: ben, Membership: protocol.Left})
+	y.join(ben)
+	y.wait(30 * time.Minute)
+	y.expect("nothing heard")
+	y.silent = false
+	y.crash() // what was asked of a bot that died is asked again by the outbox
+	y.wait(3 * time.Hour)
+	if len(y.asked) == 0 || !y.held[ben] {
+		t.Errorf("asked %q", y.asked)
 	}
 }

@@ -479,3 +479,55 @@ func TestFromOutside(t *testing.T) {
 	w.say(lobby, "cem", "!moot vote cast no") // who comes back is still among those who may
 	w.counts(1, 0, 1, 0)
 }
+
+// TestNoChallengeEndsInItsFirstHalf, however clear it is; and it ends soon after.
+func TestNoChallengeEndsInItsFirstHalf(t *testing.T) {
+	w := opened(t)
+	for _, who := range []string{"ann", "cem", "dan", "eve", "fay"} {
+		w.say(lobby, who, "!moot vote cast yes")
+	}
+	w.wait(11*time.Hour + 50*time.Minute)
+	if v := w.vote(lobby, 1); v.Status != votes.Running {
+		t.Fatalf("got %+v", v)
+	}
+	w.wait(time.Hour)
+	if v := w.vote(lobby, 1); v.Outcome != tally.Passed {
+		t.Fatalf("got %+v", v)
+	}
+}
+
+// TestTwoCanRestore: a restore takes no more ballots than there can be.
+func TestTwoCanRestore(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem")
+	w.members[lobby][olga] = w.now
+	w.say(lobby, "olga", "!moot override challenge ben enough")
+	w.say(lobby, "ann", "!moot vote restore ben enough")
+	w.member(lobby, olga, protocol.Left)
+	v := w.vote(lobby, 1)
+	if v.Size != 2 || v.Tally.Quorum != 2 {
+		t.Fatalf("got %+v", v)
+	}
+	w.say(lobby, "ann", "!moot vote cast yes")
+	w.say(lobby, "cem", "!moot vote cast abstain")
+	w.wait(25 * time.Hour)
+	if w.isChallenged(lobby, "ben") {
+		t.Errorf("got %+v", w.vote(lobby, 1))
+	}
+}
+
+// TestTenVotesAtOnce are the most that a room has.
+func TestTenVotesAtOnce(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan", "eve", "fay")
+	for _, who := range []string{"ann", "ben", "cem", "dan", "eve"} {
+		w.say(lobby, who, "!moot vote motion we sing")
+		w.say(lobby, who, `!moot vote poll "Which?" one two`)
+	}
+	if v := w.vote(lobby, 10); v.ID != 10 {
+		t.Fatal("there are no ten votes")
+	}
+	w.heard()
+	w.say(lobby, "fay", "!moot vote motion we dance")
+	w.expect("10 votes are open here, which is the most that there can be.")
+}

@@ -134,3 +134,16 @@ func TestOpeningInParts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWhatHappensDuringAnOpening counts: what may not be opened any more when it is known who may vote is not opened.
+func TestWhatHappensDuringAnOpening(t *testing.T) {
+	w := largeTown(t)
+	w.say(lobby, "ann", "!moot vote challenge cem because")
+	w.heard()
+	w.beginStep("ann", "!moot vote challenge ben because")
+	w.say(lobby, "ann", "!moot vote cancel 1") // from here on she rests
+	w.expect("You can challenge again after")
+	if v := w.vote(lobby, 2); v.ID != 0 {
+		t.Fatalf("a vote is open: %+v", v)
+	}
+}
