@@ -225,6 +225,9 @@ func (r *run) audience(ctx context.Context, room protocol.RoomID) ([]id.UserID, 
 			return nil, err
 		}
 		r.note(mxRoom(room), func(p *place) {
+			if p.invited == nil {
+				return // it was put out meanwhile, and what was known of the room is forgotten
+			}
 			for _, u := range invited {
 				p.invited[u] = true
 			}
