@@ -36,6 +36,11 @@ func (f *Feature) answered(tx *store.Tx, room protocol.RoomID, a protocol.Answer
 		return Outcome{store.Handled, "the network holds somebody back, or lets them go"}, nil
 	case got.Refused == protocol.RefusedOff:
 		forget(tx, room, user)
+		if r.On && !r.Want { // it was switched off while they were held back
+			name := f.name(tx, room, user)
+			return Outcome{store.Handled, "the network is not to let anybody go"}, f.say(tx, room, protocol.Join(name,
+				" is restored. But what holds them back in this room I cannot lift any more, because that is switched off in my configuration. A moderator can."))
+		}
 		return Outcome{store.Handled, "the network is not to hold anybody back"}, nil
 	}
 	r.Refused, r.Fails = got.Refused, 0
@@ -51,10 +56,21 @@ func (f *Feature) answered(tx *store.Tx, room protocol.RoomID, a protocol.Answer
 	}
 	r.Noted = got.Refused
 	put(tx, room, user, r)
+	return Outcome{store.Handled, "the network refused to hold somebody back, or to let them go: " + string(got.Refused)}, f.say(tx, room, note)
+}
+
+func (f *Feature) say(tx *store.Tx, room protocol.RoomID, text protocol.Text) error {
 	_, err := outbox.Send(tx, protocol.Outgoing{
-		Room: room, Place: f.Channel(tx, room), Expires: outbox.Never, Act: protocol.Say{Text: note},
+		Room: room, Place: f.Channel(tx, room), Expires: outbox.Never, Act: protocol.Say{Text: text},
 	})
-	return Outcome{store.Handled, "the network refused to hold somebody back, or to let them go: " + string(got.Refused)}, err
+	return err
+}
+
+func (f *Feature) name(tx *store.Tx, room protocol.RoomID, user protocol.UserID) protocol.Text {
+	if m, ok := rooms.Lookup(tx, room, user); ok {
+		return protocol.Person(user, m.Name)
+	}
+	return protocol.Person(user, protocol.OneLine(user.Local()))
 }
 
 // note says to the room why the network does not go along; nil where there is nothing to say.
@@ -67,10 +83,7 @@ func (f *Feature) note(tx *store.Tx, room protocol.RoomID, user protocol.UserID,
 	if why == "" {
 		return nil
 	}
-	name := protocol.Person(user, protocol.OneLine(user.Local()))
-	if m, ok := rooms.Lookup(tx, room, user); ok {
-		name = protocol.Person(user, m.Name)
-	}
+	name := f.name(tx, room, user)
 	if r.Want {
 		return protocol.Join(name, " is challenged and cannot use my features here, which stays so. But I cannot hold them back in this room otherwise: ", why)
 	}

@@ -12,7 +12,8 @@
 //   - Where the network refuses, because the bot lacks the permission, or the person stands as high, the room is told so in a
 //     sentence that says who can change that: once for each challenge and reason. It is tried again when the powers in the
 //     room change, and every few hours.
-//   - Whoever was held back by the bot is let go when they are restored, also after it was switched off.
+//   - Whoever was held back by the bot is let go when they are restored, also after it was switched off; where the network's
+//     adapter can do that no more, as that of Discord, which then does not know by which means it was, the room is told so.
 //   - A fault of it leaves challenges, votes and the rest of the bot alone: it runs in transactions of its own.
 //
 // # Data

@@ -500,3 +500,15 @@ func TestSilence(t *testing.T) {
 		t.Errorf("asked %q", y.asked)
 	}
 }
+
+// TestSwitchedOffMeanwhile: where the network cannot let go any more, the room is told who can.
+func TestSwitchedOffMeanwhile(t *testing.T) {
+	y := newYard(t, "discord")
+	y.challenge(ben)
+	y.refuses = protocol.RefusedOff
+	y.restore(ben)
+	y.expect("ben true", "ben false")
+	if len(y.said) != 1 || !strings.Contains(y.said[0], "Ben is restored. But what holds them back in this room I cannot lift any more") || y.rows() != 0 {
+		t.Errorf("said %q, and %d rows are left", y.said, y.rows())
+	}
+}

@@ -178,6 +178,7 @@ func TestRestraint(t *testing.T) {
 			bad := &discordtest.Role{}
 			if name == "role" {
 				bad = s.lab.NewRole("Challenged", 0)
+				s.said("barrier") // what comes behind it says that the adapter knows of the role
 			}
 			ben, owner := protocol.UserID("discord:"+s.ben.ID), protocol.UserID("discord:"+s.lab.Owner().ID)
 			restrain := func(user protocol.UserID, on bool) protocol.Restrained {
