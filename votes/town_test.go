@@ -453,17 +453,11 @@ func (w *town) crash(away time.Duration) {
 func (w *town) online(up bool) {
 	w.t.Helper()
 	w.step(bot.Online{Network: protocol.Console, Up: up})
-	err := w.store.Commit(w.now, func(c *store.Commit) error { return w.votes.Online(c, protocol.Console, up) })
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.now = w.now.Add(time.Millisecond)
-	// What that has enqueued the machine learns when it starts anew, as it is not part of its step here.
-	w.machine, err = bot.NewMachine(bot.MachineConfig{Store: w.store, Bus: w.bus, Features: []bot.Feature{w}})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.step(bot.Online{Network: protocol.Console, Up: up})
+}
+
+// Online makes the town a bot.Watcher, as the bot is one for its features.
+func (w *town) Online(c *store.Commit, network protocol.Network, up bool) error {
+	return w.votes.Online(c, network, up)
 }
 
 // heard returns what the bot has said since the last call.
