@@ -79,13 +79,26 @@ func (m *Machine) share(ctx context.Context, room id.RoomID, members []id.UserID
 	return err
 }
 
-// meet fetches the devices of people that are not known yet. A slow server of theirs holds up this room only.
+// meet fetches the devices of people of whom none is known. A slow server of theirs holds up this room only.
 func (m *Machine) meet(ctx context.Context, members []id.UserID) error {
 	known, err := m.store.keys.FilterTrackedUsers(ctx, members)
 	if err != nil {
 		return err
 	}
-	strangers := slices.DeleteFunc(slices.Clone(members), func(u id.UserID) bool { return slices.Contains(known, u) })
+	var strangers []id.UserID
+	for _, u := range members {
+		if slices.Contains(known, u) {
+			devices, err := m.store.keys.GetDevices(ctx, u)
+			if err != nil {
+				return err
+			}
+			if len(devices) > 0 {
+				continue
+			}
+			// Who had no device when they were asked for may have one that nobody has told of yet.
+		}
+		strangers = append(strangers, u)
+	}
 	if len(strangers) == 0 {
 		return nil
 	}

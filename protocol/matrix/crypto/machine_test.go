@@ -329,6 +329,21 @@ func TestADeviceListIsNotForgotten(t *testing.T) {
 	a2.reads(ev, "for both")
 }
 
+// Who had no device is asked for once more before something is sealed for them.
+func TestALateFirstDevice(t *testing.T) {
+	f := newFake(t)
+	b := start(f, bot, "BOT")
+	f.mu.Lock()
+	f.keys[alice] = map[id.DeviceID]map[string]any{}
+	f.mu.Unlock()
+	b.say("to nobody yet", bot, alice)
+	a := start(f, alice, "ALICE")
+	b.restart() // a session of its own; the change of devices is not told yet
+	ev := wire(t, 1, bot, lobby, b.say("hello", bot, alice))
+	a.receive()
+	a.reads(ev, "hello")
+}
+
 // Whatever cannot be done, nothing is sealed for too few or sent in clear.
 func TestEncryptFails(t *testing.T) {
 	f := newFake(t)
