@@ -288,7 +288,7 @@ func TestAnErrorOfTheHandlerEndsRun(t *testing.T) {
 func TestSlowHandlersLoseNothing(t *testing.T) {
 	t.Parallel()
 	srv := discordtest.New(t)
-	srv.Heartbeat = 200 * time.Millisecond
+	srv.Heartbeat = 600 * time.Millisecond // twice that is the patience with a machine that is busy
 	ann, _, general := room(srv)
 	open := make(chan struct{})
 	b := start(t, srv, func(c *gateway.Config) { c.QueueBytes = 16 << 10 }, func(ctx context.Context, e gateway.Event) error {
@@ -306,7 +306,7 @@ func TestSlowHandlersLoseNothing(t *testing.T) {
 		ann.Says(general, fmt.Sprint(i, " ", strings.Repeat("x", 900)))
 	}
 	before := srv.Heartbeats()
-	srv.Until("ten heartbeats", func() bool { return srv.Heartbeats() >= before+10 })
+	srv.Until("more heartbeats than discordgo waits for", func() bool { return srv.Heartbeats() >= before+7 })
 	if waiting := b.g.Status()[0].Waiting; waiting == 0 || waiting > 100 {
 		t.Errorf("%d events wait", waiting)
 	}
