@@ -29,8 +29,9 @@ func BenchmarkReply(b *testing.B) {
 }
 
 func benchmarkReply(b *testing.B, encrypted bool) {
-	direct := *server
-	direct.URL = server.Direct // nothing is killed here
+	own := homeserver.StartT(b) // nobody has been killed there
+	direct := *own
+	direct.URL = own.Direct
 	ann := client.New(b, &direct, "ann")
 	account := client.Register(b, &direct, "moot")
 	bot := process.New(b, process.Config{Program: program, Server: &direct, Account: account})
