@@ -45,7 +45,7 @@ func (m *Machine) Encrypt(ctx context.Context, room id.RoomID, members []id.User
 
 // share sees to it that the session of a room is one that its members, and nobody else, have the key of.
 func (m *Machine) share(ctx context.Context, room id.RoomID, members []id.UserID) error {
-	if err := m.outdated(ctx, false); err != nil {
+	if err := m.outdated(ctx, false, false); err != nil {
 		return err
 	}
 	keys := m.store.keys

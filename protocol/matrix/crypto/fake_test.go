@@ -151,7 +151,13 @@ func (f *fake) query(body map[string]json.RawMessage) any {
 	}
 	out := map[string]any{"device_keys": devices}
 	for kind, keys := range f.cross {
-		out[kind] = keys
+		asked := map[id.UserID]any{}
+		for user := range into[map[id.UserID]any](body["device_keys"]) {
+			if keys[user] != nil {
+				asked[user] = keys[user]
+			}
+		}
+		out[kind] = asked
 	}
 	return out
 }

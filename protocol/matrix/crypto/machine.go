@@ -67,6 +67,11 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 			return nil, err
 		}
 	}
+	// The library keeps the own identity without a lock, and looks it up when it is first needed: now, while nobody else is
+	// about.
+	if _, err := m.olm.GetOwnCrossSigningPublicKeys(ctx); err != nil {
+		return nil, s.watch.check(fmt.Errorf("look up the own identity: %w", err))
+	}
 	m.work.Go(func() { m.worker(background) })
 	return m, nil
 }

@@ -5,6 +5,7 @@ package crypto
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -139,12 +140,13 @@ func (m *Machine) changed(ctx context.Context, users []id.UserID) error {
 			return m.store.watch.check(fmt.Errorf("note changed devices: %w", err))
 		}
 	}
-	return m.outdated(ctx, len(tracked) > 0)
+	return m.outdated(ctx, len(tracked) > 0, true)
 }
 
 // outdated asks for the device lists that are known to be old. Those of a server that does not answer are asked for again
-// later, ever less often, unless there is news.
-func (m *Machine) outdated(ctx context.Context, news bool) error {
+// later, ever less often, unless there is news. The own devices are left to Receive: the library keeps what it knows of them
+// without a lock.
+func (m *Machine) outdated(ctx context.Context, news, own bool) error {
 	r := &m.refresh
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -155,8 +157,11 @@ func (m *Machine) outdated(ctx context.Context, news bool) error {
 	if err != nil {
 		return m.store.watch.check(fmt.Errorf("look for changed devices: %w", err))
 	}
+	if !own {
+		users = slices.DeleteFunc(users, func(u id.UserID) bool { return u == m.client.UserID })
+	}
 	if len(users) > 0 {
-		if _, err := m.olm.FetchKeys(ctx, users, true); err != nil {
+		if err := m.fetch(ctx, users); err != nil {
 			m.store.c.Log.Debug("device lists could not be fetched", "network", "matrix", "err", err)
 		}
 		if users, err = m.store.keys.GetOutdatedTrackedUsers(ctx); err != nil {
@@ -171,4 +176,14 @@ func (m *Machine) outdated(ctx context.Context, news bool) error {
 	r.pause = min(max(2*r.pause, firstPause), lastPause)
 	r.after = time.Now().Add(r.pause)
 	return m.store.watch.check(ctx.Err())
+}
+
+// fetch fetches device lists; with the own among them while nothing is shared.
+func (m *Machine) fetch(ctx context.Context, users []id.UserID) error {
+	if slices.Contains(users, m.client.UserID) {
+		m.olmMu.Lock()
+		defer m.olmMu.Unlock()
+	}
+	_, err := m.olm.FetchKeys(ctx, users, true)
+	return err
 }
