@@ -27,7 +27,7 @@ const damagedTalk = `{"id":1,"event":{"Room":"console:lobby","ID":"$d1","Sender"
 func TestDamagedFiles(t *testing.T) {
 	bin := failpointBot(t)
 	w := &crashWorld{name: "aged", data: agedFolder(t)}
-	k := w.begin(t, bin)
+	k := w.begin(t, bin, 0)
 	for k.life(); !k.done; k.life() {
 	}
 	whole := k.dir

@@ -104,7 +104,7 @@ type faulted struct {
 // faulty runs the script with the first life under another program, and compares what comes out.
 func (w *crashWorld) faulty(t *testing.T, bin string, wrap []string) faulted {
 	t.Helper()
-	k := w.begin(t, bin)
+	k := w.begin(t, bin, 0)
 	k.wrap = wrap
 	k.life()
 	f := faulted{k, k.log.String(), k.exit}
