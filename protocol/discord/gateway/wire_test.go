@@ -36,14 +36,14 @@ func plain(opcode byte, payload string) string {
 }
 
 // hears reads all that comes through the wire, in pieces of a size.
-func hears(said string, piece int) (through string, cause error, w *wire) {
+func hears(said string, piece int) (through string, w *wire, cause error) {
 	w = newWire(&script{in: bytes.NewReader([]byte(said)), piece: piece}, time.Second, nil, func() {}, func() int64 { return 42 })
 	var got bytes.Buffer
 	_, cause = io.Copy(&got, readerFunc(w.Read))
 	if cause == nil {
 		cause = w.err
 	}
-	return got.String(), cause, w
+	return got.String(), w, cause
 }
 
 var (
@@ -78,14 +78,14 @@ func TestWire(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, piece := range []int{1, 2, 3, 7, 64, 4096} {
-				through, cause, _ := hears(c.said, piece)
+				through, _, cause := hears(c.said, piece)
 				if through != c.through || !c.is(cause) {
 					t.Errorf("in pieces of %d: %q came through, and it ended in %v", piece, through, cause)
 				}
 			}
 		})
 	}
-	if _, _, w := hears(upgrade+hello+beat, 64); !bytes.Contains(w.Conn.(*script).out.Bytes(), []byte{finBit | opText}) {
+	if _, w, _ := hears(upgrade+hello+beat, 64); !bytes.Contains(w.Conn.(*script).out.Bytes(), []byte{finBit | opText}) {
 		t.Error("a request for a heartbeat was not answered")
 	}
 }
@@ -110,8 +110,8 @@ func FuzzWire(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said []byte, piece int) {
 		piece = max(piece%4096, 1)
-		whole, cause1, _ := hears(upgrade+string(said), 1<<20)
-		pieces, cause2, _ := hears(upgrade+string(said), piece)
+		whole, _, cause1 := hears(upgrade+string(said), 1<<20)
+		pieces, _, cause2 := hears(upgrade+string(said), piece)
 		if whole != pieces || (cause1 == nil) != (cause2 == nil) {
 			t.Errorf("whole: %q, %v\nin pieces of %d: %q, %v", whole, cause1, piece, pieces, cause2)
 		}
