@@ -24,7 +24,8 @@ type builder struct {
 	tx      *bbolt.Tx
 	open    *bbolt.Bucket // the bucket of the last chunk, nil where none was written to yet
 	inTimes bool          // whether that is one of Times
-	dirty   bool          // whether the header has changed
+
+	dirty bool // whether the header has changed since it was written
 }
 
 // newBuilder begins a run of at most that many rows.
@@ -105,7 +106,7 @@ func (b *builder) saw(value []byte) {
 }
 
 // begin goes on in another commit.
-func (b *builder) begin(tx *bbolt.Tx) { b.tx, b.open, b.dirty = tx, nil, false }
+func (b *builder) begin(tx *bbolt.Tx) { b.tx, b.open = tx, nil }
 
 // end writes what the commit has to know of the run.
 func (b *builder) end() error {
@@ -113,6 +114,7 @@ func (b *builder) end() error {
 	if !b.dirty {
 		return nil
 	}
+	b.dirty = false
 	return putRun(b.tx, b.number, &b.header)
 }
 

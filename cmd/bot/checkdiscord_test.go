@@ -24,10 +24,10 @@ func TestDiscordCheck(t *testing.T) {
 
 	town.SetPermissions(town.BotRole(), 0)
 	town.SetPermissions(nil, discordtest.ViewChannel|discordtest.SendMessages)
-	b.srv.Identifies = 30
+	b.srv.Set(func(s *discordtest.Server) { s.Identifies = 30 })
 	b.expect("with little left", b.run("check"), "in «Lab»", "the bot lacks Send Messages in Threads, Read Message History, Add Reactions, Ban Members", "30 of 1000 starts")
 
-	b.srv.Flags = 0
+	b.srv.Set(func(s *discordtest.Server) { s.Flags = 0 })
 	b.refused("without intents", "check", "“Server Members Intent” is switched off", "Privileged Gateway Intents")
 	b.srv.Fail(1, "GET", "/applications", discordtest.Fault{Status: 401})
 	b.refused("with a dead token", "check", "does not accept the bot's token", "Reset Token")

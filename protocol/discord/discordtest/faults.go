@@ -186,6 +186,13 @@ func (s *Server) Fail(n int, method, part string, f Fault) {
 	s.faults = append(s.faults, &fault{method: method, part: part, left: n, Fault: f})
 }
 
+// Set changes exported fields of the server after something has connected to it.
+func (s *Server) Set(f func(*Server)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+}
+
 // ResetToken makes the token invalid, as the button in the portal does, and closes the gateway with 4004.
 func (s *Server) ResetToken() {
 	s.mu.Lock()
