@@ -94,10 +94,22 @@ func (b *batch) joined(room id.RoomID, sr *syncRoom) error {
 	} else {
 		join = c.joinInState()
 	}
+	early := false
+	if join == nil && b.run.since != "" && c.recorded.Own != protocol.Joined {
+		if join, err = c.askForJoin(); err != nil {
+			return err
+		}
+		// A timeline that is whole and has no join in it lies before the join, which then comes with the next response.
+		early = join != nil && !c.limited
+	}
 	if err := c.observe(sr, join); err != nil {
 		return err
 	}
 	switch {
+	case early:
+		c.history(c.state, nil)
+		c.history(c.timeline, nil)
+		c.enter(join, slices.Concat(c.state, c.timeline))
 	case b.run.since == "":
 		c.history(c.state, join)
 		c.history(c.timeline, join)

@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 
 	"maunium.net/go/mautrix"
@@ -57,6 +58,21 @@ func (c *chapter) joinInState() *rawEvent {
 		}
 	}
 	return nil
+}
+
+// askForJoin asks the server for the own join, of which the response shows nothing though it says that the bot is there:
+// under its own id it is known again when it is shown. It returns nil where the server does not tell it either.
+func (c *chapter) askForJoin() (*rawEvent, error) {
+	var resp object
+	path := mautrix.ClientURLPath{"v3", "rooms", c.room, "state", event.StateMember.Type, c.run.self}
+	if err := c.run.request(c.run.ctx, http.MethodGet, path, url.Values{"format": {"event"}}, nil, &resp); err != nil {
+		return nil, c.run.persist("read the own join of", c.room, err)
+	}
+	ev := readEvent(resp)
+	if !c.isOwn(ev) || membershipOf(ev.Content) != "join" || protocol.CheckID(string(ev.ID)) != nil {
+		return nil, nil // it left at this very moment, or the server gives the content alone
+	}
+	return ev, nil
 }
 
 // derived makes an id for something that the server has given none. It is the same at every delivery, which all go on from

@@ -33,6 +33,7 @@ type Server struct {
 	overrun bool
 	hide    bool
 	silent  bool
+	early   bool           // see EarlyJoin
 	behind  sync.WaitGroup // requests that are carried out behind their connection
 
 	injected map[int]string // events that are given as they are, by position
@@ -142,6 +143,14 @@ func (s *Server) HideMoves(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hide = on
+}
+
+// EarlyJoin makes the next sync after a join of the account show the room as joined, and not yet the join: that comes with
+// the sync behind it.
+func (s *Server) EarlyJoin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.early = true
 }
 
 // HideCounts leaves out of syncs how many are in a room.

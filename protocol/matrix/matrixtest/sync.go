@@ -93,10 +93,14 @@ func (s *Server) responseLocked(u *user, since int, f filter) (map[string]any, b
 			data = append(data, map[string]any{"type": kind, "content": d.value})
 		}
 	}
+	head := s.head
 	for id, r := range s.rooms {
 		switch own := r.ownSince(u.id, since); r.membership(u.id) {
 		case "join":
-			if sec := s.joinedLocked(r, u, since, own, f); sec != nil {
+			if at := slices.IndexFunc(own, isJoin); s.early && since > 0 && at >= 0 {
+				s.early, head = false, own[at].pos-1
+				join[id] = s.earlyLocked(r, u, head, f)
+			} else if sec := s.joinedLocked(r, u, since, own, f); sec != nil {
 				join[id] = sec
 			}
 		case "invite":
@@ -110,7 +114,7 @@ func (s *Server) responseLocked(u *user, since int, f filter) (map[string]any, b
 		}
 	}
 	resp := map[string]any{
-		"next_batch":   fmt.Sprintf("s%d", s.head),
+		"next_batch":   fmt.Sprintf("s%d", head),
 		"account_data": map[string]any{"events": data},
 		"rooms":        map[string]any{"join": join, "invite": invite, "leave": leave},
 	}
@@ -188,6 +192,11 @@ func (s *Server) joinedLocked(r *room, u *user, since int, own []*entry, f filte
 		"state":    map[string]any{"events": state},
 		"timeline": map[string]any{"events": timeline, "limited": limited, "prev_batch": fmt.Sprintf("t%d", start)},
 	}
+}
+
+// earlyLocked shows a room as joined up to a position that lies before the join.
+func (s *Server) earlyLocked(r *room, u *user, end int, f filter) map[string]any {
+	return map[string]any{"timeline": map[string]any{"events": r.showAll(r.shown(u, 0, end, f), u), "limited": false, "prev_batch": "t0"}}
 }
 
 // shown returns the events of the timeline behind one position and up to another.
