@@ -107,7 +107,7 @@ func (b *batch) joined(room id.RoomID, sr *syncRoom) error {
 	}
 	switch {
 	case early:
-		c.history(c.state, nil)
+		c.history(c.state, join)
 		c.history(c.timeline, nil)
 		c.enter(join, slices.Concat(c.state, c.timeline))
 	case b.run.since == "":
@@ -115,7 +115,7 @@ func (b *batch) joined(room id.RoomID, sr *syncRoom) error {
 		c.history(c.timeline, join)
 		c.enter(join, slices.Concat(c.state, c.timeline))
 	case at >= 0:
-		c.history(c.state, nil)
+		c.history(c.state, join)
 		c.history(c.timeline[:at], nil)
 		c.enter(join, slices.Concat(c.state, c.timeline))
 		if err := c.news(c.timeline[at+1:]); err != nil {
@@ -158,7 +158,7 @@ func (b *batch) left(room id.RoomID, sr *syncRoom) error {
 	from := 0
 	switch at := c.ownJoin(c.timeline); {
 	case at >= 0: // it was there for a moment
-		c.history(c.timeline[:at], nil)
+		c.history(c.timeline[:at], c.timeline[at])
 		c.enter(c.timeline[at], slices.Concat(c.state, c.timeline[:at]))
 		from = at + 1
 	case c.recorded.Own != protocol.Joined:

@@ -207,12 +207,14 @@ func (c *chapter) members(events []*rawEvent, encrypted bool) error {
 	return nil
 }
 
-// history adds events that are recorded and never acted on; all but one, which is added elsewhere.
+// history adds events that are recorded and never acted on; all but one, which is added elsewhere. That one may come
+// twice: servers that load members lazily put the own join into the state beside the timeline that has it (observed with
+// Dendrite).
 func (c *chapter) history(events []*rawEvent, but *rawEvent) {
 	past := c.reader
 	past.history = true
 	for _, ev := range events {
-		if ev != but {
+		if ev != but && (but == nil || ev.ID == "" || ev.ID != but.ID) {
 			c.run.echo(past, ev)
 			c.events = append(c.events, past.read(ev))
 		}

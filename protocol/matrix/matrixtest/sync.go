@@ -168,6 +168,9 @@ func (s *Server) joinedLocked(r *room, u *user, since int, own []*entry, f filte
 			state = append(state, r.show(e, u))
 		}
 	}
+	if own := r.state[stateKey("m.room.member", u.id)]; fresh && f.Room.State.Lazy && own != nil && own.pos >= start {
+		state = append(state, r.show(own, u)) // beside the timeline, as Dendrite does (observed)
+	}
 	timeline := r.showAll(shown, u)
 	for _, d := range r.extra {
 		if d.pos > since {
