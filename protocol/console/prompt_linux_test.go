@@ -235,7 +235,7 @@ func TestPrompt(t *testing.T) {
 	p.types("\x1b[A\x1b[A\r")
 	p.expect("you are ben in lobby", "ben in lobby")
 	p.types("given up\x03")
-	p.expect("ben in lobby")
+	p.expect("\n", "ben in lobby") // each letter shows the prompt again: this is the one on the line below
 	p.types("\x03")
 	p.expect("Ctrl-C once more", "ben in lobby")
 	p.types("\x04")
