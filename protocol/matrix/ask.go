@@ -2,8 +2,10 @@ package matrix
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"maunium.net/go/mautrix"
@@ -71,7 +73,7 @@ func (r *run) memberList(ctx context.Context, room protocol.RoomID) (protocol.Bo
 	if err != nil {
 		return nil, err
 	}
-	list := protocol.MemberList{Last: true, Members: make([]protocol.Member, 0, len(resp.Chunk))}
+	list, here := protocol.MemberList{Last: true, Members: make([]protocol.Member, 0, len(resp.Chunk))}, false
 	for _, o := range resp.Chunk {
 		m := readEvent(o)
 		content, _ := memberOf(m.Content)
@@ -91,6 +93,10 @@ func (r *run) memberList(ctx context.Context, room protocol.RoomID) (protocol.Bo
 		list.Members = append(list.Members, protocol.Member{
 			User: user, Name: name, Bot: self, Self: self, Power: may.of(u), Since: m.time(),
 		})
+		here = here || self
+	}
+	if !here {
+		return nil, notShown(room)
 	}
 	return list, nil
 }
@@ -126,25 +132,39 @@ func (r *run) creators(ctx context.Context, room protocol.RoomID) (map[string]bo
 	return creatorsOf(readEvent(ev)), nil
 }
 
-// listed reads who has a membership in a room.
-func (r *run) listed(ctx context.Context, room protocol.RoomID, membership string) ([]id.UserID, error) {
+// inside reads at one moment who has joined a room and who is invited to it. A list without the bot is none: right after a
+// room is made or joined Dendrite now and then gives an empty one (observed).
+func (r *run) inside(ctx context.Context, room protocol.RoomID) (joined, invited []id.UserID, err error) {
 	if err := r.members.wait(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var resp struct {
 		Chunk []object `json:"chunk"`
 	}
 	path := mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "members"}
-	if err := r.request(ctx, http.MethodGet, path, url.Values{"membership": {membership}}, nil, &resp); err != nil {
-		return nil, r.failure(ctx, "read the members of "+string(room), room, err)
+	if err := r.request(ctx, http.MethodGet, path, url.Values{"not_membership": {"leave"}}, nil, &resp); err != nil {
+		return nil, nil, r.failure(ctx, "read the members of "+string(room), room, err)
 	}
-	var out []id.UserID
 	for _, ev := range readEvents(resp.Chunk) {
-		if ev.is(event.StateMember) && isUser(ev.state()) && membershipOf(ev.Content) == membership {
-			out = append(out, id.UserID(ev.state()))
+		if !ev.is(event.StateMember) || !isUser(ev.state()) {
+			continue
+		}
+		switch membershipOf(ev.Content) {
+		case "join":
+			joined = append(joined, id.UserID(ev.state()))
+		case "invite":
+			invited = append(invited, id.UserID(ev.state()))
 		}
 	}
-	return out, nil
+	if !slices.Contains(joined, r.self) {
+		return nil, nil, notShown(room)
+	}
+	return joined, invited, nil
+}
+
+// notShown is the error where the server does not count the bot among the members of a room that it is in.
+func notShown(room protocol.RoomID) error {
+	return fmt.Errorf("the homeserver does not show the bot among the members of %s yet", room)
 }
 
 // maxReactions is how many reactions to one message are read.

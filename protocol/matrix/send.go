@@ -206,8 +206,8 @@ func (r *run) isEncrypted(ctx context.Context, room protocol.RoomID) (bool, erro
 }
 
 // audience returns who is to be able to read what is sent: all who have joined or are invited. Nobody may fall through
-// between the two who joins at this very moment. So the invited are asked for before the joined, once in a run, and
-// whoever is invited stays among them until they are out.
+// between the two who joins at this very moment. So both are read in one, once in a run, and whoever is invited stays among
+// them until they are out.
 func (r *run) audience(ctx context.Context, room protocol.RoomID) ([]id.UserID, error) {
 	var known bool
 	r.note(mxRoom(room), func(p *place) {
@@ -217,13 +217,11 @@ func (r *run) audience(ctx context.Context, room protocol.RoomID) ([]id.UserID, 
 	})
 	var out []id.UserID
 	if !known {
-		invited, err := r.listed(ctx, room, "invite")
+		joined, invited, err := r.inside(ctx, room)
 		if err != nil {
 			return nil, err
 		}
-		if out, err = r.listed(ctx, room, "join"); err != nil {
-			return nil, err
-		}
+		out = joined
 		r.note(mxRoom(room), func(p *place) {
 			if p.invited == nil {
 				return // it was put out meanwhile, and what was known of the room is forgotten
@@ -239,7 +237,7 @@ func (r *run) audience(ctx context.Context, room protocol.RoomID) ([]id.UserID, 
 			return nil, fmt.Errorf("read the members of %s: %w", room, err)
 		}
 		if !whole {
-			if out, err = r.listed(ctx, room, "join"); err != nil {
+			if out, _, err = r.inside(ctx, room); err != nil {
 				return nil, err
 			}
 		}

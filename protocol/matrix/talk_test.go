@@ -336,6 +336,28 @@ func TestTheBotOpensOneConversationAndFindsItAgain(t *testing.T) {
 	}
 }
 
+// Right after a room is made Dendrite may give an empty list of its members. Nothing is sealed for nobody, or for the bot
+// alone.
+func TestAListWithoutTheBotIsNone(t *testing.T) {
+	w := newTown(t)
+	e := &toy{}
+	w.encrypt(e)
+	w.start()
+	w.settle()
+	w.Break("GET /_matrix/client/v3/rooms/!room2:fake.test/members", 2, matrixtest.Fault{Status: http.StatusOK, Body: `{"chunk":[]}`})
+	w.Server.Say(w.town, w.ben, "whisper 1")
+	w.eventually(func() bool { return len(w.Rooms(w.ben, "join")) == 2 })
+	dm := w.Rooms(w.ben, "join")[1]
+	w.eventually(func() bool { return len(w.sealed(dm)) == 1 })
+	if got := e.audience[dm]; !slices.Equal(got, []string{w.ben, w.bot}) || w.Faults() != 0 {
+		t.Errorf("what it said can be read by %q; %d lists were not asked for", got, w.Faults())
+	}
+	w.settle()
+	if got := w.members(dm); !slices.Equal(got, []string{w.ben, w.bot + "*"}) {
+		t.Errorf("the members are %q", got)
+	}
+}
+
 // A conversation that was made in the last moment of an earlier life is found by what stands in it.
 func TestAConversationMadeBeforeACrashIsFound(t *testing.T) {
 	w := newTown(t)
