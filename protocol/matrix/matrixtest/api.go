@@ -106,11 +106,15 @@ func (s *Server) handler() http.Handler {
 			data, _ := io.ReadAll(req.Body)
 			later := req.Clone(context.WithoutCancel(req.Context()))
 			later.Body = io.NopCloser(bytes.NewReader(data))
+			s.mu.Lock()
+			s.behind.Add(1) // before the connection ends: whoever sees that may wait for it
+			s.mu.Unlock()
 			cut(w)
-			s.behind.Go(func() {
+			go func() {
+				defer s.behind.Done()
 				<-f.Behind
 				mux.ServeHTTP(httptest.NewRecorder(), later)
-			})
+			}()
 		case f.Late:
 			mux.ServeHTTP(httptest.NewRecorder(), req)
 			cut(w)

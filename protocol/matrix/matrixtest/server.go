@@ -161,7 +161,12 @@ func (s *Server) HideCounts(on bool) {
 }
 
 // Carried returns when the requests are carried out that went on behind their connections.
-func (s *Server) Carried() { s.behind.Wait() }
+func (s *Server) Carried() {
+	s.mu.Lock() // to come behind the Add of a request whose connection has ended
+	behind := &s.behind
+	s.mu.Unlock()
+	behind.Wait()
+}
 
 // Accept lets people join at once when they are asked into a conversation of two.
 func (s *Server) Accept(on bool) {
