@@ -128,10 +128,13 @@ func TestInteractions(t *testing.T) {
 		t.Fatalf("the menu of a person is answered by %+v", a)
 	}
 	field := ""
-	for _, c := range All(a.Data.Components) {
-		if c.Type == 4 {
-			field = c.CustomID
+	for _, c := range a.Data.Components {
+		if c.Type == 18 && c.Label != "" && c.Component != nil && c.Component.Type == 4 {
+			field = c.Component.CustomID
 		}
+	}
+	if field == "" {
+		t.Fatalf("the form asks %+v", a.Data.Components)
 	}
 	_, a = w.interact("submit", m{"user": ann, "custom": a.Data.CustomID, "fields": []m{{"customId": field, "value": "advertises"}}})
 	says(t, "the form", a, answerMessage, a.Data.Flags&ephemeral, "Vote 1")

@@ -12,6 +12,7 @@ const (
 	componentButton    = 2
 	componentMenu      = 3
 	componentTextInput = 4
+	componentLabel     = 18
 
 	buttonsInRow = 5
 	rowsInAll    = 5
@@ -30,6 +31,8 @@ type component struct {
 	Most       int          `json:"max_values,omitempty"`
 	Options    []menuOption `json:"options,omitempty"`
 	Components []component  `json:"components,omitempty"`
+	Detail     string       `json:"description,omitempty"`
+	Component  *component   `json:"component,omitempty"` // within a label
 	Required   *bool        `json:"required,omitempty"`
 	MinLength  int          `json:"min_length,omitempty"`
 	MaxLength  int          `json:"max_length,omitempty"`

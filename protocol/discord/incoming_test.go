@@ -134,3 +134,24 @@ func TestHandlesSurvive(t *testing.T) {
 		}
 	}
 }
+
+// TestFilledForms: what was typed is found in a row of inputs, as in forms of an earlier version that stood open, and in
+// labels.
+func TestFilledForms(t *testing.T) {
+	for name, data := range map[string]string{
+		"rows":   `[{"type":1,"components":[{"type":4,"custom_id":"a","value":"x"},{"type":4,"custom_id":"b","value":""}]}]`,
+		"labels": `[{"type":18,"component":{"type":4,"custom_id":"a","value":"x"}},{"type":10},{"type":18,"component":{"type":4,"custom_id":"b","value":""}}]`,
+	} {
+		var list []filled
+		if err := json.Unmarshal([]byte(data), &list); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, f := range list {
+			f.inputs(got, 4)
+		}
+		if d := cmp.Diff(map[string]string{"a": "x", "b": ""}, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}

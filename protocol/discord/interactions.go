@@ -211,20 +211,27 @@ func (a *Adapter) askFor(ctx context.Context, h handle, c *Command, p press, mis
 		f.Title = title(c.OnPerson)
 	}
 	for _, m := range missing {
-		required := m.Required || contains(p.Form, m.Name)
-		input := component{
-			Type: componentTextInput, CustomID: m.Slots[0], Style: 1, Label: title(upper(m.Summary)), Required: &required,
-			MinLength: int(min(max(m.Min, 0), maxInput)), MaxLength: int(min(max(m.Max, 0), maxInput)),
-		}
-		if m.Kind == Long {
-			input.Style = 2
-		}
-		if m.Kind == Integer {
-			input.MinLength, input.MaxLength = 0, 0
-		}
-		f.Components = append(f.Components, component{Type: componentRow, Components: []component{input}})
+		f.Components = append(f.Components, field(m, m.Required || contains(p.Form, m.Name)))
 	}
 	a.callBack(ctx, h, callback{callbackForm, f}, nil, "a form")
+}
+
+// field makes what a form asks for one parameter: an input within a label, which Discord wants instead of a row of inputs
+// (developer documentation, "Label"). What is too long for the label stands below it.
+func field(p *Param, required bool) component {
+	input := component{Type: componentTextInput, CustomID: p.Slots[0], Style: 1, Required: &required}
+	if p.Kind == Long {
+		input.Style = 2
+	}
+	if p.Kind != Integer {
+		input.MinLength, input.MaxLength = int(min(max(p.Min, 0), maxInput)), int(min(max(p.Max, 0), maxInput))
+	}
+	asks := upper(p.Summary)
+	label := component{Type: componentLabel, Label: title(asks), Component: &input}
+	if label.Label != asks {
+		label.Detail = describe(asks)
+	}
+	return label
 }
 
 // outdatedControl tells somebody that what they pressed is not understood any more.

@@ -3,6 +3,7 @@ package discord_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -289,8 +290,9 @@ func TestAFormAsksForWhatIsMissing(t *testing.T) {
 	s := newStage(t, nil)
 	form := s.ben.UsesOn(s.general, "Challenge this person", s.ann)
 	f := form.Form()
-	if f.Title != "Challenge this person" || len(f.Fields) != 1 || f.Fields[0].CustomID != "reason" || !f.Fields[0].Required {
-		t.Fatalf("the form is %+v", f)
+	fields := []discordtest.Field{{Label: "Why, for all to read.", CustomID: "reason", Required: true, Long: true, Labelled: true}}
+	if d := cmp.Diff(discordtest.Form{Title: "Challenge this person", CustomID: f.CustomID, Fields: fields}, f); d != "" {
+		t.Fatal(d)
 	}
 	s.said("barrier")
 	i := form.Submit(map[string]string{"reason": "spam,\nall week"})
@@ -311,6 +313,29 @@ func TestAFormAsksForWhatIsMissing(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d commands were admitted; the form itself is none", n)
+	}
+}
+
+// TestALongQuestionOfAForm: what does not fit into the label of an input stands below it, and a number has no length.
+func TestALongQuestionOfAForm(t *testing.T) {
+	long := "how many days it runs, which are at least one and at most seven"
+	s := newStage(t, func(c *discord.Config) {
+		c.Commands = append(slices.Clone(commands), discord.Command{Path: []string{"wait"}, Summary: "Waits.", InGuilds: true, Params: []discord.Param{
+			{Name: "days", Summary: long, Kind: discord.Integer, Slots: []string{"days"}, Min: 1, Max: 7},
+		}})
+	})
+	s.send(protocol.Outgoing{Key: protocol.DeriveKey("board"), Room: s.Room(), Act: protocol.Say{
+		Text: protocol.Plain("board"), Controls: []protocol.Control{{Label: "Wait", Path: []string{"wait"}, Form: []string{"days"}}},
+	}})
+	board := s.ben.SeesOne(s.general, "the board", func(m discordtest.Message) bool { return m.Content == "board" })
+	form := s.ben.Press(board, board.Button("Wait"))
+	f := form.Form().Fields[0]
+	if want := "How" + long[3:]; len([]rune(f.Label)) != 45 || f.Detail != want || f.Long || !f.Required {
+		t.Errorf("it asks %+v", f)
+	}
+	form.Submit(map[string]string{"days": "3"})
+	if _, inv := s.invoked(); inv.Args["days"] != "3" {
+		t.Errorf("the form brought %+v", inv)
 	}
 }
 

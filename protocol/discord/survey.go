@@ -55,7 +55,7 @@ const (
 
 // Needs returns the permissions that the bot needs in a server.
 func Needs(e Enforcement) int64 {
-	need := int64(mayView | maySend | maySendInThread | mayRead | mayReact | mayBan)
+	need := int64(mayView | maySend | maySendInThread | mayRead | mayBan)
 	switch {
 	case e.Timeout:
 		need |= mayTimeOut

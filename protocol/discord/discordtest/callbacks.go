@@ -293,9 +293,9 @@ type Form struct {
 
 // Field is a line or box to fill in.
 type Field struct {
-	Label, CustomID, Placeholder, Value string
-	Required                            bool
-	labelled                            bool
+	Label, Detail, CustomID, Placeholder, Value string
+	Required, Long                              bool
+	Labelled                                    bool // whether it stands in a label, not in a row, which Discord has deprecated
 }
 
 // Form waits until a form is shown.
@@ -306,22 +306,25 @@ func (i *Interaction) Form() (f Form) {
 	defer i.srv.mu.Unlock()
 	f.Title, _ = i.modal["title"].(string)
 	f.CustomID, _ = i.modal["custom_id"].(string)
-	label := ""
+	label, detail := "", ""
 	eachComponent(i.modal["components"], func(o obj) {
 		switch number(o["type"]) {
 		case 18:
 			label, _ = o["label"].(string)
+			detail, _ = o["description"].(string)
 		case 4:
 			var one struct {
 				Label, Placeholder, Value string
 				CustomID                  string `json:"custom_id"`
 				Required                  *bool
+				Style                     int
 			}
 			raw, _ := json.Marshal(o)
 			_ = json.Unmarshal(raw, &one)
-			field := Field{Label: one.Label, CustomID: one.CustomID, Placeholder: one.Placeholder, Value: one.Value, Required: one.Required == nil || *one.Required}
+			field := Field{Label: one.Label, CustomID: one.CustomID, Placeholder: one.Placeholder, Value: one.Value, Required: one.Required == nil || *one.Required, Long: one.Style == 2}
 			if label != "" {
-				field.Label, field.labelled = label, true
+				field.Label, field.Detail, field.Labelled = label, detail, true
+				label, detail = "", ""
 			}
 			f.Fields = append(f.Fields, field)
 		}

@@ -136,7 +136,7 @@ func (i *Interaction) Submit(values map[string]string) *Interaction {
 			i.srv.fail("the field %q of the form has to be filled in", f.Label)
 		}
 		field := obj{"type": 4, "custom_id": f.CustomID, "value": v, "id": 2}
-		if f.labelled {
+		if f.Labelled {
 			rows = append(rows, obj{"type": 18, "id": 1, "component": field})
 		} else {
 			rows = append(rows, obj{"type": 1, "id": 1, "components": []any{field}})
