@@ -49,16 +49,17 @@
 // table of what is in the journal, and by a filter for each chunk of each run; the file is read only where a filter says
 // "maybe".
 //
-//	commit ─▶ journal ══▶ table (exact, ≤ 65,536 events) ─▶ full ─▶ frozen ─▶ run of level 0 ─▶ 16 of them ─▶ run of level 1 ─▶ …
+//	commit ─▶ journal ══▶ table (exact, ≤ 65,536 events) ─▶ full ─▶ frozen ─▶ run of level 0 ─▶ 8 of them ─▶ run of level 1 ─▶ …
 //	                                                                  └─ the moves are made in slices, each within a later commit
 //
-// A commit moves eight rows for each event that it recorded while there is something to move: so the journal stays bounded,
-// and no commit takes much longer than another. What is moved depends on counts alone, so that the same commits do the
-// same work. A run that is being built counts only when it is whole; after a crash it is gone on with.
+// A table that is full is put in order beside the commits, which begin to move it some thousand events later. A commit moves
+// eight rows for each event that it recorded while there is something to move: so the journal stays bounded, and no
+// commit takes much longer than another. What is moved depends on counts alone, so that the same commits do the same work.
+// A run that is being built counts only when it is whole; after a crash it is gone on with.
 //
 // Runs hold the events of one week each, and only runs of the same week are merged. SweepSeen moves a floor, below which
 // nothing is seen any more, and drops the runs that lie below it as a whole, chunk by chunk.
 //
-// In memory are at most two tables (about 200 bytes an event; a commit that brings more than a table holds makes it as
-// large) and two bytes for each event in a run.
+// In memory are at most two tables (about 200 bytes an event, and 150 more while one is moved; a commit that brings more
+// than a table holds makes it as large) and two bytes for each event in a run.
 package store

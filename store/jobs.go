@@ -17,61 +17,52 @@ func rowUnits(value []byte) int { return 1 + len(value)/256 }
 // flush makes a run out of a table.
 type flush struct {
 	*builder
-	table *table
-	rows
-	buf []byte
+	rows // what is left of them
 }
 
-// newFlush begins with a table, or goes on with the run that an earlier process began to make of it.
-func newFlush(tx *bbolt.Tx, t *table, begun *run, floor uint64, seed []byte, l limits) (*flush, error) {
-	f := &flush{table: t, rows: t.sorted(floor)}
+// newFlush begins with a table that has ended, or goes on with the run that an earlier process began to make of it.
+func newFlush(tx *bbolt.Tx, t *table, begun *run, seed []byte, l limits) (*flush, error) {
+	f := &flush{rows: t.rows()}
 	var err error
 	if begun == nil {
-		f.builder, err = newBuilder(tx, runHeader{From: t.generation, To: t.generation, Partition: t.partition}, seed, l.Chunk, len(f.events))
+		f.builder, err = newBuilder(tx, runHeader{From: t.generation, To: t.generation, Partition: t.partition}, seed, l.Chunk, len(f.seen))
 		return f, err
 	}
-	if f.builder, err = resumeBuilder(tx, begun, seed, l.Chunk, len(f.events)); err != nil {
+	if f.builder, err = resumeBuilder(tx, begun, seed, l.Chunk, len(f.seen)); err != nil {
 		return nil, err
 	}
 	if last := f.lastKey(runTimesBucket, f.header.Times); last != nil {
-		f.events = nil
-		f.times = f.times[sort.Search(len(f.times), func(i int) bool { return rowKey(f.times[i]) > string(last) }):]
+		f.seen, f.times = nil, rowsAfter(f.times, last)
 	} else if last := f.lastKey(runSeenBucket, f.header.Seen); last != nil {
-		f.events = f.events[sort.Search(len(f.events), func(i int) bool { return f.events[i].key() > string(last) }):]
+		f.seen = rowsAfter(f.seen, last)
 	}
 	return f, nil
 }
 
-// rowKey returns the key of a row of times.
-func rowKey(row []*version) string { return Key(row[0].room, Number(row[0].at)) }
+// rowsAfter returns the rows behind a key.
+func rowsAfter(list []row, key []byte) []row {
+	return list[sort.Search(len(list), func(i int) bool { return bytes.Compare(list[i].key, key) > 0 }):]
+}
 
 func (f *flush) step(tx *bbolt.Tx, _ uint64, units int) (used int, done bool, made *run, err error) {
 	f.begin(tx)
-	for len(f.events) > 0 && used < units {
-		v := f.events[0]
-		f.events = f.events[1:]
-		f.buf = v.appendKey(f.buf[:0]) // bbolt keeps a copy of keys, and values as they are
-		if err := f.addSeen(f.buf, encodeSeen(&v.recorded)); err != nil {
+	for len(f.seen) > 0 && used < units {
+		r := f.seen[0]
+		f.seen = f.seen[1:]
+		if err := f.addSeen(r.key, r.value); err != nil {
 			return used, false, nil, err
 		}
 		used++
 	}
-	for len(f.events) == 0 && len(f.times) > 0 && used < units {
-		row := f.times[0]
+	for len(f.seen) == 0 && len(f.times) > 0 && used < units {
+		r := f.times[0]
 		f.times = f.times[1:]
-		f.buf = f.buf[:0]
-		for i, v := range row {
-			if i > 0 {
-				f.buf = append(f.buf, Sep...)
-			}
-			f.buf = append(f.buf, v.event...)
-		}
-		if err := f.addTimes([]byte(rowKey(row)), bytes.Clone(f.buf)); err != nil {
+		if err := f.addTimes(r.key, r.value); err != nil {
 			return used, false, nil, err
 		}
-		used += rowUnits(f.buf)
+		used += rowUnits(r.value)
 	}
-	if len(f.events)+len(f.times) > 0 {
+	if len(f.seen)+len(f.times) > 0 {
 		return used, false, nil, f.end()
 	}
 	made, err = f.finish()

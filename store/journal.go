@@ -21,6 +21,9 @@ type limits struct {
 	// Table is after how many events a generation of the journal ends and becomes a run. The memory of two of them is
 	// held at most, and what one commit brings beyond.
 	Table int
+	// Ahead is how many events are recorded after a table has ended before it is moved: it is put in order meanwhile. That
+	// takes as long as some hundred commits of one event, or some ten of many.
+	Ahead int
 	// Chunk is how many events a chunk of a run holds. One is dropped within a commit.
 	Chunk int
 	// Fan is how many runs of one level are merged at once.
@@ -34,10 +37,10 @@ type limits struct {
 }
 
 // crashLimits are for programs that are built to die at a failpoint: everything happens within some dozens of events.
-var crashLimits = limits{Table: 12, Chunk: 16, Fan: 3, Closed: 1, Span: time.Hour, Least: 4, Most: 64}
+var crashLimits = limits{Table: 12, Ahead: 2, Chunk: 16, Fan: 3, Closed: 1, Span: time.Hour, Least: 4, Most: 64}
 
 // defaultLimits keep a slice under 50 ms: a row takes about 2 µs.
-var defaultLimits = limits{Table: 1 << 16, Chunk: 1 << 16, Fan: 16, Closed: 4, Span: 7 * 24 * time.Hour, Least: 128, Most: 12_000}
+var defaultLimits = limits{Table: 1 << 16, Ahead: 1 << 12, Chunk: 1 << 16, Fan: 8, Closed: 4, Span: 7 * 24 * time.Hour, Least: 128, Most: 12_000}
 
 const (
 	// effort is how many rows are moved for each event that is recorded, while there are any. Two are written for each
@@ -153,6 +156,9 @@ func loadJournal(tx *bbolt.Tx, l limits) (*journal, error) {
 	if j.frozen == nil && slices.ContainsFunc(j.begun, func(r *run) bool { return r.Level == 0 && r.To == j.active.generation }) {
 		j.frozen, j.active = j.active, newTable(j.active.generation+1, 0)
 	}
+	if j.frozen != nil {
+		j.frozen.end(j.floor)
+	}
 	return j, nil
 }
 
@@ -210,6 +216,7 @@ func (j *journal) stage(c *Commit, tx *bbolt.Tx) (*state, error) {
 	// grows until that is through.
 	if n := next.active.size(); next.frozen == nil && n > 0 && (n >= j.Table || c.merging || next.active.partition != partition(now, int64(j.Span))) {
 		next.frozen, next.active = next.active, newTable(next.active.generation+1, n)
+		next.frozen.end(next.floor)
 	}
 	if c.swept {
 		if err := j.expire(tx, &next); err != nil {
@@ -302,7 +309,7 @@ func (j *journal) work(tx *bbolt.Tx, next *state, c *Commit) error {
 	units = min(units, j.debt)
 	j.debt -= units
 	for units > 0 {
-		used, err := j.step(tx, next, units)
+		used, err := j.step(tx, next, units, c.swept || c.merging)
 		if err != nil {
 			return err
 		}
@@ -319,10 +326,11 @@ func (j *journal) work(tx *bbolt.Tx, next *state, c *Commit) error {
 	return nil
 }
 
-// step does one thing of what is to be done, the most urgent one, and returns how much it was; zero if there is none.
-func (j *journal) step(tx *bbolt.Tx, next *state, units int) (used int, err error) {
+// step does one thing of what is to be done, the most urgent one, and returns how much it was; zero if there is none. Now
+// is whether it does not wait until a table is likely to be in order.
+func (j *journal) step(tx *bbolt.Tx, next *state, units int, now bool) (used int, err error) {
 	switch {
-	case next.frozen != nil:
+	case next.frozen != nil && (now || j.flush != nil || len(j.begun) > 0 || next.active.size() >= j.Ahead):
 		return j.stepFlush(tx, next, units)
 	case len(j.dropping) > 0:
 		return j.stepDrop(tx)
@@ -368,7 +376,7 @@ func (j *journal) stepFlush(tx *bbolt.Tx, next *state, units int) (int, error) {
 	if j.flush == nil {
 		var err error
 		g := next.frozen.generation
-		if j.flush, err = newFlush(tx, next.frozen, j.takeBegun(g, g, true), next.floor, j.seed, j.limits); err != nil {
+		if j.flush, err = newFlush(tx, next.frozen, j.takeBegun(g, g, true), j.seed, j.limits); err != nil {
 			return 0, err
 		}
 	}

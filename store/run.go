@@ -71,7 +71,10 @@ type run struct {
 
 // find returns the row of the key, nil if the run has none. locations are those of the key in a filter.
 func (r *run) find(f *file, key []byte, locations []uint64) []byte {
-	i := sort.Search(len(r.Seen), func(i int) bool { return bytes.Compare(r.Seen[i].First, key) > 0 }) - 1
+	i := 0
+	if len(r.Seen) != 1 {
+		i = sort.Search(len(r.Seen), func(i int) bool { return bytes.Compare(r.Seen[i].First, key) > 0 }) - 1
+	}
 	if i < 0 || !r.filters[i].TestLocations(locations) {
 		return nil
 	}

@@ -162,15 +162,18 @@ func (c *Commit) holdsBefore(at uint64) bool {
 		slices.ContainsFunc(j.runs, func(r *run) bool { return r.Oldest < at })
 }
 
-func encodeSeen(r *recorded) []byte {
-	b := make([]byte, 0, 9+len(r.reason))
+// seenHead is how many bytes of a row are before the reason.
+const seenHead = 9
+
+// appendSeen appends what a row says of the event to b.
+func (r *recorded) appendSeen(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, r.at)
 	return append(append(b, byte(r.disposition)), r.reason...)
 }
 
 func decodeSeen(v []byte) Seen {
-	if len(v) < 9 {
+	if len(v) < seenHead {
 		return Seen{}
 	}
-	return Seen{ParseTime(string(v[:8])), Disposition(v[8]), string(v[9:])}
+	return Seen{ParseTime(string(v[:8])), Disposition(v[8]), string(v[seenHead:])}
 }

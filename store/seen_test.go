@@ -218,7 +218,7 @@ func TestSeenModel(t *testing.T) {
 		path := filepath.Join(dir, "seen.db")
 		_ = os.Remove(path)
 		l := limits{
-			Table: rapid.IntRange(1, 12).Draw(t, "table"), Chunk: rapid.IntRange(1, 6).Draw(t, "chunk"),
+			Table: rapid.IntRange(1, 12).Draw(t, "table"), Ahead: rapid.IntRange(0, 5).Draw(t, "ahead"), Chunk: rapid.IntRange(1, 6).Draw(t, "chunk"),
 			Fan: rapid.IntRange(2, 3).Draw(t, "fan"), Closed: rapid.IntRange(1, 2).Draw(t, "closed"),
 			Span:  time.Duration(rapid.IntRange(1, 9).Draw(t, "span")) * time.Minute,
 			Least: rapid.IntRange(1, 4).Draw(t, "least"), Most: rapid.IntRange(4, 30).Draw(t, "most"),

@@ -21,6 +21,8 @@ type table struct {
 	known map[address]*version // guarded by mu
 	// fresh are the events that were first recorded here, in the order of their commits. It belongs to the commit.
 	fresh []*version
+	// rows returns the rows of the run that is to be made of it, and waits for them. It is nil until the table has ended.
+	rows func() rows
 }
 
 // version is what one commit recorded of an event.
@@ -69,10 +71,16 @@ func (t *table) add(commit uint64, records []recorded, span int64) {
 	}
 }
 
-// rows are a table in the order in which a run keeps it. The table must not change any more.
-type rows struct {
-	events []*version   // by key
-	times  [][]*version // by room and time: those of one room and commit
+// row is a row of an index of a run.
+type row struct{ key, value []byte }
+
+// rows are a table in the order in which a run keeps it, as they will stand in the file.
+type rows struct{ seen, times []row }
+
+// end ends the table: it does not change any more, and is put in order beside the commits that follow.
+func (t *table) end(floor uint64) {
+	t.rows = sync.OnceValue(func() rows { return t.sorted(floor) })
+	go t.rows()
 }
 
 // sorted returns the rows of the table. What was recorded before the floor is left out. It groups by rooms first: keys
@@ -88,12 +96,13 @@ func (t *table) sorted(floor uint64) (r rows) {
 		}
 		return x
 	}
-	n := 0
+	n, bytes := 0, 0
 	for _, v := range t.known {
 		if v.at >= floor {
 			x := in(v.room)
 			x.all = append(x.all, v)
 			n++
+			bytes += len(v.room) + len(Sep) + len(v.event) + seenHead + len(v.reason)
 		}
 	}
 	for _, v := range t.fresh {
@@ -107,17 +116,36 @@ func (t *table) sorted(floor uint64) (r rows) {
 		names = append(names, string(id)+Sep)
 	}
 	slices.Sort(names)
-	r.events = make([]*version, 0, n)
+	r.seen = make([]row, 0, n)
+	b := make([]byte, 0, bytes) // of all rows of seen
 	for _, name := range names {
 		x := rooms[protocol.RoomID(strings.TrimSuffix(name, Sep))]
 		slices.SortFunc(x.all, func(a, b *version) int { return cmp.Compare(a.event, b.event) })
-		r.events = append(r.events, x.all...)
+		for _, v := range x.all {
+			start := len(b)
+			b = v.appendKey(b)
+			value := len(b)
+			b = v.appendSeen(b)
+			r.seen = append(r.seen, row{b[start:value:value], b[value:len(b):len(b)]})
+		}
 		for start, i := 0, 1; i <= len(x.fresh); i++ {
 			if i == len(x.fresh) || x.fresh[i].at != x.fresh[start].at {
-				r.times = append(r.times, x.fresh[start:i:i])
+				r.times = append(r.times, timesRow(x.fresh[start:i]))
 				start = i
 			}
 		}
 	}
 	return r
+}
+
+// timesRow returns the row of the index by time for what one commit first recorded in one room.
+func timesRow(commit []*version) row {
+	var value []byte
+	for i, v := range commit {
+		if i > 0 {
+			value = append(value, Sep...)
+		}
+		value = append(value, v.event...)
+	}
+	return row{[]byte(Key(commit[0].room, Number(commit[0].at))), value}
 }
