@@ -55,9 +55,21 @@ type Result struct {
 	Ignored string
 }
 
-// Apply changes what is known of the room as the event says. Events of other kinds change nothing. The transaction has
-// the room as its scope.
+// Concerns tells whether an event of that kind says something of rooms.
+func Concerns(b protocol.Body) bool {
+	switch b.(type) {
+	case protocol.MemberChange, protocol.MemberList, protocol.RoomChange:
+		return true
+	}
+	return false
+}
+
+// Apply changes what is known of the room as the event says. Events that do not concern rooms change nothing. The
+// transaction has the room as its scope.
 func Apply(tx *store.Tx, ev protocol.Event) (Result, error) {
+	if !Concerns(ev.Body) {
+		return Result{}, nil
+	}
 	info, _ := Get(tx, ev.Room)
 	a := applier{tx: tx, ev: ev, info: info}
 	switch b := ev.Body.(type) {
@@ -70,8 +82,6 @@ func Apply(tx *store.Tx, ev protocol.Event) (Result, error) {
 			a.change(c)
 		}
 		a.dirty = true
-	default:
-		return Result{}, nil
 	}
 	if _, isList := ev.Body.(protocol.MemberList); !isList && !ev.History && ev.Private != a.info.Private {
 		// A conversation of two that a third one joins is a room like any other from then on.

@@ -182,6 +182,13 @@ func (s *step) core(ev protocol.Event) (ignored string, err error) {
 			return "", nil
 		}
 		state.Body = b.Result
+	case protocol.Gap:
+		return "", s.run(protocol.Scope(ev.Room), ev.Ref(), "rooms", func(tx *store.Tx) error {
+			return s.Bus.Publish(tx, events.Draft{Kind: RoomKind.Name, Keys: map[string]string{"what": gapWhat}, Payload: b})
+		})
+	}
+	if !rooms.Concerns(state.Body) {
+		return "", nil
 	}
 	if s.rejoins(ev) {
 		s.leave(ev.Room)
@@ -195,9 +202,6 @@ func (s *step) core(ev protocol.Event) (ignored string, err error) {
 			if err := s.Bus.Publish(tx, roomFact(n)); err != nil {
 				return err
 			}
-		}
-		if gap, ok := ev.Body.(protocol.Gap); ok {
-			return s.Bus.Publish(tx, events.Draft{Kind: RoomKind.Name, Keys: map[string]string{"what": gapWhat}, Payload: gap})
 		}
 		return nil
 	})
