@@ -35,6 +35,9 @@ func (a *Adapter) missedInGuild(ctx context.Context, c *discordgo.Guild, since s
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
 	from := snowflakeAt(timeOf(since).Add(-overlap))
+	if joined := snowflakeAt(c.JoinedAt); newer(joined, from) {
+		from = joined // what was said before the bot came is history, in the overlap too
+	}
 	var found []message
 	for _, ch := range slices.Concat(c.Channels, c.Threads) {
 		if ch == nil || !isSnowflake(ch.ID) || !newer(ch.LastMessageID, from) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"moot/protocol"
 	"moot/protocol/discord"
@@ -191,6 +192,27 @@ func TestWhatWasMissed(t *testing.T) {
 	}
 	if n := s.count(of(func(e protocol.Event, c protocol.MemberChange) bool { return c.Self && !e.Private })); n != 1 {
 		t.Errorf("the bot joined %d times", n)
+	}
+}
+
+// TestBeforeTheJoinIsHistory: what was written before the bot came, or came back, is not fetched later as something missed,
+// however short before it was.
+func TestBeforeTheJoinIsHistory(t *testing.T) {
+	s := newStage(t, nil)
+	s.settled()
+	s.said("before")
+	s.lab.KickBot()
+	s.next("the kick", of(func(_ protocol.Event, c protocol.MemberChange) bool { return c.Self && c.Membership != protocol.Joined }))
+	s.ann.Says(s.general, "while it was out")
+	s.srv.Advance(2 * time.Millisecond) // ids are of a millisecond
+	s.lab.Invite()
+	s.settled()
+	s.stop()
+	s.ann.Says(s.general, "meanwhile")
+	s.start(nil)
+	s.next("what was said", of(func(_ protocol.Event, m protocol.Message) bool { return m.Text == "meanwhile" }))
+	if n := s.count(of(func(_ protocol.Event, m protocol.Message) bool { return m.Text == "while it was out" })); n != 0 {
+		t.Errorf("what was said while the bot was out came %d times", n)
 	}
 }
 
