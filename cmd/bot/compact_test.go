@@ -8,15 +8,16 @@ import (
 	"testing"
 
 	"moot/internal/failpoint"
+	"moot/protocol"
 	"moot/store"
 )
 
-// TestCompactKilled: a compaction that dies leaves the old file or the new one, whole, and the next one clears up.
-func TestCompactKilled(t *testing.T) {
+// TestCrashInCompaction: a compaction that dies leaves the old file or the new one, whole, and the next one clears up.
+func TestCrashInCompaction(t *testing.T) {
 	bin := failpointBot(t)
 	for _, p := range []failpoint.Point{failpoint.CompactBefore, failpoint.CompactAfter} {
 		t.Run(string(p), func(t *testing.T) {
-			dir := agedFolder(t)
+			dir := agedFolder(t, protocol.Console)
 			compact := func(env ...string) string {
 				cmd := exec.Command(bin, "compact", "--data", dir)
 				cmd.Env = append(os.Environ(), env...)
@@ -32,6 +33,7 @@ func TestCompactKilled(t *testing.T) {
 			if got := stateOf(t, dir, nil); got != want {
 				t.Errorf("the death changed something:\n%s", firstDifference(got, want))
 			}
+			struck(t, p)
 			if said := compact(); !strings.Contains(said, "KiB and has ") {
 				t.Errorf("it said %q", said)
 			}

@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"moot/internal/inspect"
+	"moot/protocol"
 )
 
 // damagedTalk is what a bot hears that runs on a damaged folder: enough to read and write everywhere.
@@ -26,7 +27,7 @@ const damagedTalk = `{"id":1,"event":{"Room":"console:lobby","ID":"$d1","Sender"
 // checksum of can be damaged unnoticed: how often is shown and not promised.
 func TestDamagedFiles(t *testing.T) {
 	bin := failpointBot(t)
-	w := &crashWorld{name: "aged", data: agedFolder(t)}
+	w := &crashWorld{name: "aged", data: agedFolder(t, protocol.Console)}
 	k := w.begin(t, bin, 0)
 	for k.life(); !k.done; k.life() {
 	}

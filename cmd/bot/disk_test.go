@@ -35,7 +35,7 @@ func stracer(t *testing.T) string {
 
 func TestDiskFaults(t *testing.T) {
 	strace, bin := stracer(t), failpointBot(t)
-	worlds := []*crashWorld{{name: "new"}, {name: "aged", data: agedFolder(t)}}
+	worlds := []*crashWorld{{name: "new"}, {name: "aged", data: agedFolder(t, protocol.Console)}}
 	for _, w := range worlds {
 		w.dry(t, bin)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +15,9 @@ import (
 	"testing"
 
 	"moot/events"
+	"moot/internal/failpoint"
 	"moot/protocol"
+	"moot/protocol/matrix/crypto"
 	"moot/rooms"
 	"moot/store"
 )
@@ -39,11 +42,48 @@ var builtBot = sync.OnceValues(func() (string, error) {
 	}
 	afterTests = append(afterTests, func() { os.RemoveAll(dir) })
 	bin := filepath.Join(dir, "bot")
-	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", bin, ".").CombinedOutput(); err != nil {
+	tags := "failpoints"
+	if crypto.Able { // as the tests are built
+		tags += ",goolm"
+	}
+	if out, err := exec.Command("go", "build", "-tags", tags, "-o", bin, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return bin, nil
 })
+
+// strikes are the places at which a bot was killed, and the tests that have done so.
+var strikes = struct {
+	sync.Mutex
+	places map[failpoint.Point]bool
+	tests  map[string]bool
+}{places: map[failpoint.Point]bool{}, tests: map[string]bool{}}
+
+// struck notes that a test has killed a bot at a place.
+func struck(t *testing.T, p failpoint.Point) {
+	strikes.Lock()
+	defer strikes.Unlock()
+	name, _, _ := strings.Cut(t.Name(), "/")
+	strikes.places[p], strikes.tests[name] = true, true
+}
+
+// TestCrashEverywhere: there is no place at which no test kills the bot. It comes behind those tests.
+func TestCrashEverywhere(t *testing.T) {
+	strikes.Lock()
+	defer strikes.Unlock()
+	if len(strikes.tests) < 3 {
+		t.Skipf("not all of the crash matrix was run, but %v", slices.Collect(maps.Keys(strikes.tests)))
+	}
+	for _, p := range failpoint.All() {
+		switch {
+		case strikes.places[p]:
+		case p == failpoint.KeysReceived && !crypto.Able:
+			tell(os.Stdout, "%-16s is struck only with -tags goolm", p)
+		default:
+			t.Errorf("nobody is killed at the place %s", p)
+		}
+	}
+}
 
 // effort is how much a proof tries: little among the other tests, more by .ci/prove and in .ci/run, and much by .ci/prove long,
 // or with MOOT_LONG as all tests that may take long.

@@ -50,6 +50,7 @@ func (s *Server) handler() http.Handler {
 		"GET " + v3 + "rooms/{room}/joined_members":                          joinedMembers,
 		"GET " + v3 + "rooms/{room}/members":                                 members,
 		"GET " + v3 + "rooms/{room}/state/{type}":                            state,
+		"GET " + v3 + "rooms/{room}/state/{type}/{$}":                        state,
 		"GET " + v3 + "rooms/{room}/state/{type}/{key}":                      state,
 		"GET " + v3 + "rooms/{room}/messages":                                messages,
 		"PUT " + v3 + "rooms/{room}/send/{type}/{txn}":                       send,
@@ -62,6 +63,12 @@ func (s *Server) handler() http.Handler {
 		"POST " + v3 + "rooms/{room}/invite":                                 invite,
 		"POST " + v3 + "join/{room}":                                         join,
 		"POST " + v3 + "createRoom":                                          create,
+		"POST " + v3 + "keys/upload":                                         uploadKeys,
+		"POST " + v3 + "keys/query":                                          queryKeys,
+		"POST " + v3 + "keys/claim":                                          claimKeys,
+		"POST " + v3 + "keys/device_signing/upload":                          uploadIdentity,
+		"POST " + v3 + "keys/signatures/upload":                              signKeys,
+		"PUT " + v3 + "sendToDevice/{type}/{txn}":                            sendToDevice,
 		"GET /_matrix/client/v1/rooms/{room}/relations/{event}/{rel}/{type}": relations,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {

@@ -44,6 +44,9 @@ type user struct {
 	password                string
 	data                    map[string]stamped
 	txns                    map[string]string // what a transaction id has made
+	devices                 map[string]*device
+	identity                map[string]map[string]any // the public keys of the account, by master_keys and so on
+	rekeyed                 int                       // position at which devices or identity have changed last
 }
 
 type stamped struct {
@@ -103,7 +106,7 @@ func (s *Server) Account(local, name string) string {
 	defer s.mu.Unlock()
 	u := &user{
 		id: ID(local), name: name, token: "token-" + local, device: "DEVICE", password: "secret-" + local,
-		data: map[string]stamped{}, txns: map[string]string{},
+		data: map[string]stamped{}, txns: map[string]string{}, devices: map[string]*device{}, identity: map[string]map[string]any{},
 	}
 	s.users[u.id], s.byToken[u.token] = u, u
 	return u.id

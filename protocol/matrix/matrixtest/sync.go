@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -118,7 +119,9 @@ func (s *Server) responseLocked(u *user, since int, f filter) (map[string]any, b
 		"account_data": map[string]any{"events": data},
 		"rooms":        map[string]any{"join": join, "invite": invite, "leave": leave},
 	}
-	return resp, len(data)+len(join)+len(invite)+len(leave) > 0
+	secrets, news := s.secretsLocked(u, since)
+	maps.Copy(resp, secrets)
+	return resp, news || len(data)+len(join)+len(invite)+len(leave) > 0
 }
 
 // ownSince returns what has changed about somebody's own membership after a position.
