@@ -132,8 +132,8 @@ type Config struct {
 	// Changed is called when somebody was challenged or restored, in the transaction in which they were, whose scope is the
 	// room; with zero for somebody who was forgotten. It only notes it. Nil means that nobody wants to know.
 	Changed func(tx *store.Tx, user protocol.UserID)
-	// Lead returns what a command in a room of a network begins with; nil means that it is "!moot " on all.
-	Lead func(protocol.Network) string
+	// Line shows a command as it is given in a room of a network; nil means that "!moot " stands before it on all.
+	Line func(network protocol.Network, line string) string
 }
 
 // Feature keeps challenges. It keeps nothing but what is in the store, and is used as the loop uses a feature.
@@ -157,8 +157,8 @@ func New(c Config) (*Feature, error) {
 	if c.Max == nil {
 		c.Max = func(*store.Tx, protocol.RoomID) time.Duration { return 0 }
 	}
-	if c.Lead == nil {
-		c.Lead = func(protocol.Network) string { return "!moot " }
+	if c.Line == nil {
+		c.Line = func(_ protocol.Network, line string) string { return "!moot " + line }
 	}
 	if c.Changed == nil {
 		c.Changed = func(*store.Tx, protocol.UserID) {}
@@ -190,7 +190,7 @@ func (f *Feature) Challenged(tx *store.Tx, room protocol.RoomID, user protocol.U
 	if !ok {
 		return nil, false
 	}
-	code := func(line string) protocol.Text { return protocol.Code(f.Lead(room.Network()) + line) }
+	code := func(line string) protocol.Text { return protocol.Code(f.Line(room.Network(), line)) }
 	info, _ := rooms.Get(tx, room)
 	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are challenged in ", protocol.Quoted(info.Title(), 0), ", ",
 		f.reason(tx, s, code), ", and most of what I do there is not open to you.")

@@ -81,12 +81,12 @@ func cutFold(s, prefix string) (rest string, ok bool) {
 // mannerOf returns how to speak where the event was said.
 func (c *Commands) mannerOf(ev protocol.Event) *manner {
 	if _, ok := ev.Body.(protocol.Invocation); ok {
-		return &manner{"/", ev.Private}
+		return &manner{"/", ev.Private, c}
 	}
 	if ev.Private {
-		return &manner{"", true}
+		return &manner{"", true, nil}
 	}
-	return &manner{c.shownPrefix(), false}
+	return &manner{c.shownPrefix(), false, nil}
 }
 
 // shownPrefix is what stands before a command that is typed in a room.

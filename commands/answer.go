@@ -6,6 +6,7 @@ import (
 
 	"moot/outbox"
 	"moot/protocol"
+	"moot/rooms"
 	"moot/store"
 )
 
@@ -38,8 +39,9 @@ func (m *Mistake) and(parts ...any) *Mistake {
 
 // manner is how the bot speaks where it was spoken to.
 type manner struct {
-	lead    string // what stands before a command: "!moot ", "/", or nothing
-	private bool   // whether it is a private conversation
+	lead    string    // what stands before a command that is typed: "!moot ", or nothing
+	private bool      // whether it is a private conversation
+	tree    *Commands // the commands, where it is through the network's own interface; otherwise nil
 }
 
 func (s *manner) mistake(why string, parts ...any) *Mistake {
@@ -61,12 +63,17 @@ func (m *Mistake) visibility(n *Node, ev protocol.Event) Visibility {
 	return n.Visibility
 }
 
-// code shows a command as it is typed.
-func (s *manner) code(line string) protocol.Text { return protocol.Code(s.lead + line) }
+// code shows a command as it is given: typed, or through the network's own interface.
+func (s *manner) code(line string) protocol.Text {
+	if s.native() {
+		return protocol.Code(s.tree.Native(line))
+	}
+	return protocol.Code(s.lead + line)
+}
 
 // usageOf is the line of a mistake that shows how the command is used.
 func (s *manner) usageOf(n *Node) protocol.Text {
-	return protocol.Join("\nUsage: ", s.code(s.usage(n)))
+	return protocol.Join("\nUsage: ", s.shown(s.usage(n)))
 }
 
 // moreAbout is the end of a mistake that says where there is more to read.
@@ -79,6 +86,24 @@ func words(s string) string { return protocol.Quoted(readable(s), 60) }
 
 // readable writes the mentions in a text as people read them. They mention nobody then.
 func readable(s string) string {
+	return readableBy(s, func(id protocol.UserID) string { return strings.TrimPrefix(id.Local(), "@") })
+}
+
+// readable is the same for what is kept: who has an id that says nothing to people is called as in the room.
+func (r *run) readable(s string) string {
+	return readableBy(s, func(id protocol.UserID) string {
+		name := strings.TrimPrefix(id.Local(), "@")
+		if m, ok := rooms.Lookup(r.tx, r.room.ID, id); ok && m.Name != "" && !Telling(name) {
+			return m.Name
+		}
+		return name
+	})
+}
+
+// Telling tells whether an id without its network says something to people, which a mere number does not.
+func Telling(id string) bool { return strings.Trim(id, "0123456789") != "" }
+
+func readableBy(s string, name func(protocol.UserID) string) string {
 	var b strings.Builder
 	for {
 		i := strings.Index(s, "<@")
@@ -93,7 +118,7 @@ func readable(s string) string {
 			continue
 		}
 		b.WriteString(s[:i])
-		b.WriteString("@" + strings.TrimPrefix(id.Local(), "@"))
+		b.WriteString("@" + name(id))
 		s = s[i+end:]
 	}
 	return b.String() + s

@@ -42,8 +42,15 @@ func (c *Call) Answerf(format string, args ...any) error {
 // Whisper is Answer to the person alone, whatever the Visibility of the command.
 func (c *Call) Whisper(text protocol.Text) error { return c.run.answer(Private, text) }
 
-// Code shows a line as it is typed where the command was given: with a prefix in a room, without one in private.
+// Code shows a line as it is given where the command was: with a prefix in a room, without one in private, with the fields
+// of the network's own interface where it came through that.
 func (c *Call) Code(line string) protocol.Text { return c.run.code(line) }
+
+// NamedIn says how a command in private names the room that it is about, behind "name it".
+func (c *Call) NamedIn() protocol.Text { return c.run.naming() }
+
+// Native tells whether the command came through the network's own interface, which nobody else has seen.
+func (c *Call) Native() bool { return c.run.native() }
 
 // Again shows how to give the command again, with the given flags: about the same room, if it was named behind --in.
 func (c *Call) Again(flags string) protocol.Text {

@@ -155,6 +155,9 @@ type Param struct {
 	Flag bool
 	// Repeat is how often it may be given at most, by position and as the last; zero means once.
 	Repeat int
+	// Joined is whether what is repeated may as well stand in one value, with spaces between. A native interface then has
+	// one field for it.
+	Joined bool
 	// Min and Max bound an Integer, a Duration in nanoseconds, and the characters of a Word or a Text. Both zero means no bounds.
 	Min, Max int64
 	// Choices are the values of a Choice; for a Room, words that may stand in the place of one.

@@ -22,10 +22,27 @@ type CompletionContext struct {
 
 	commands *Commands
 	given    given
+	native   bool
 }
 
 // Tree returns the commands that are being completed.
 func (w CompletionContext) Tree() *Commands { return w.commands }
+
+// Native tells whether a field of a network's own interface is being filled in, rather than a line typed word by word.
+func (w CompletionContext) Native() bool { return w.native }
+
+// About returns the room that the command is about, if there is one that the person is in.
+func (w CompletionContext) About(tx *store.Tx) (rooms.Info, bool) {
+	info, _ := rooms.Get(tx, w.Room)
+	if w.Private {
+		var m *Mistake
+		if info, m = (&manner{}).about(tx, w.Person, w.given); m != nil {
+			return rooms.Info{}, false
+		}
+	}
+	_, in := rooms.Lookup(tx, info.ID, w.Person)
+	return info, in
+}
 
 // Given returns the values that the person has already given for a parameter.
 func (w CompletionContext) Given(param string) []string { return slices.Clone(w.given[param]) }
@@ -69,7 +86,7 @@ func (c *Commands) CompleteValue(tx *store.Tx, where CompletionContext, path []s
 	if !ok || len(n.subs) > 0 || len(typed) > c.config.MaxLength {
 		return nil
 	}
-	where.commands = c
+	where.commands, where.native = c, true
 	where.given = given{}
 	for name, value := range args {
 		where.given[name] = []string{protocol.OneLine(value)}
@@ -210,18 +227,11 @@ func (c *Commands) values(tx *store.Tx, where CompletionContext, n *Node, p *Par
 
 // people returns the members whose names begin with what was typed, of the room that the command is about.
 func (c *Commands) people(tx *store.Tx, where CompletionContext, typed string) []string {
-	room := where.Room
-	if where.Private {
-		info, m := (&manner{}).about(tx, where.Person, where.given)
-		if m != nil {
-			return nil
-		}
-		room = info.ID
-	}
-	info, _ := rooms.Get(tx, room)
-	if _, ok := rooms.Lookup(tx, room, where.Person); !ok || info.Count > maxNames {
+	info, ok := where.About(tx)
+	if !ok || info.Count > maxNames {
 		return nil
 	}
+	room := info.ID
 	typed = fold(strings.TrimPrefix(typed, "@"))
 	names := map[string]int{}
 	var found []rooms.Member

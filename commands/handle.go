@@ -146,7 +146,7 @@ func (a *asked) obey() (Outcome, error) {
 		return ignored(rateLimit)
 	case wait > 0:
 		a.remember()
-		return a.done("answered to the "+rateLimit, reply(a.tx, a.ev, Public, a.tooFast(wait).Text))
+		return a.done("answered to the "+rateLimit, reply(a.tx, a.ev, Discreet, a.tooFast(wait).Text))
 	}
 	a.remember()
 	given, m := a.parse()
@@ -168,7 +168,7 @@ func (a *asked) route(g given) (Outcome, error) {
 		switch {
 		case !a.ev.Private && g.has(inFlag):
 			return a.refuse(a.mistake("--in outside a private conversation",
-				protocol.Code("--"+inFlag), " is for our private conversation; here it is always about this room."))
+				a.in(), " is for our private conversation; here it is always about this room."))
 		case !a.ev.Private:
 			task.Room = a.ev.Room
 		default:
@@ -188,7 +188,7 @@ func (a *asked) route(g given) (Outcome, error) {
 	}
 	if a.node.Where != NeedsRoom && g.has(inFlag) {
 		return a.refuse(a.mistake("--in without need", a.code(a.node.Title()),
-			" is not about a room, and takes no ", protocol.Code("--"+inFlag), "."))
+			" is not about a room, and takes no ", a.in(), "."))
 	}
 	if to == a.tx.Scope() {
 		reason, err := a.perform(a.tx, task)
@@ -259,7 +259,12 @@ func (c *Commands) seatOf(tx *store.Tx, person protocol.UserID, room protocol.Ro
 }
 
 // offered tells whether help and suggestions show a command to somebody.
-func (s seat) offered(n *Node) bool { return !n.Hidden && s.role >= n.Who }
+func (s seat) offered(n *Node) bool {
+	if n.Hidden || s.role < n.Who {
+		return false
+	}
+	return len(n.subs) == 0 || slices.ContainsFunc(n.subs, s.offered)
+}
 
 // roleOf returns what somebody is to the bot in a room, or outside of all where it is zero.
 func (c *Commands) roleOf(tx *store.Tx, room protocol.RoomID, user protocol.UserID) Role {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,20 +23,37 @@ func (s *manner) usage(n *Node) string {
 	}
 	for i := range n.Params {
 		if !n.Params[i].Hidden {
-			parts = append(parts, n.Params[i].usage())
+			parts = append(parts, s.usageParam(&n.Params[i]))
 		}
 	}
-	if n.Where == NeedsRoom && s.private {
-		parts = append(parts, "[--in ROOM]")
+	switch {
+	case n.Where != NeedsRoom || !s.private:
+	case s.native():
+		parts = append(parts, "["+inFlag+":…]")
+	default:
+		parts = append(parts, "[--"+inFlag+" ROOM]")
 	}
 	return strings.Join(parts, " ")
 }
 
-// brief is usage without what is given by name.
-func brief(n *Node) string {
+func (s *manner) usageParam(p *Param) string {
+	if s.native() {
+		return p.field()
+	}
+	return p.usage()
+}
+
+// shown shows the usage of a command.
+func (s *manner) shown(usage string) protocol.Text { return protocol.Code(s.lead + usage) }
+
+// brief is usage without what is given by name, and where there are fields to fill in, without any of it.
+func (s *manner) brief(n *Node) string {
 	parts := []string{n.Title()}
-	if len(n.subs) > 0 {
-		return (&manner{}).usage(n)
+	switch {
+	case len(n.subs) > 0:
+		return s.usage(n)
+	case s.native():
+		return n.Title()
 	}
 	for i := range n.Params {
 		if p := &n.Params[i]; !p.ByName() {
@@ -76,14 +94,25 @@ func (p *Param) usage() string {
 }
 
 // hint says what is expected of the value of a parameter; zero where that needs no saying.
-func (p *Param) hint() string {
+func (s *manner) hint(p *Param) string {
+	switch {
+	case !s.native():
+	case p.Kind == Text, p.Kind == Person, p.Kind == Room:
+		return "" // the interface shows it
+	case p.Repeat > 1 && p.Joined:
+		return ""
+	}
 	switch p.Kind {
+	case Word:
+		if !s.native() && p.Max > longWord {
+			return "between quotes if it has several words" + times(p.Repeat, ", and up to %d of them")
+		}
 	case Text:
 		return "all the rest of the message"
 	case Integer:
 		return "a number" + numbers(p)
 	case Duration:
-		return "a length of time" + times(p) + ", such as 90m, 2h30m, 3d or 1w"
+		return "a length of time" + spans(p) + ", such as 90m, 2h30m, 3d or 1w"
 	case Person:
 		return "a mention, an id or an exact name"
 	case Room:
@@ -98,10 +127,18 @@ func (p *Param) hint() string {
 	case Choice:
 		return "one of " + strings.Join(p.Choices, ", ")
 	}
-	if p.Repeat > 1 {
-		return protocol.Plainf("up to %d of them", p.Repeat).Plain()
+	return times(p.Repeat, "up to %d of them")
+}
+
+// longWord is from how many characters on a word is likely to be several.
+const longWord = 40
+
+// times says how often something can be given, in a format; nothing where that is once.
+func times(n int, format string) string {
+	if n <= 1 {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf(format, n)
 }
 
 // sentence makes a sentence of a summary.
@@ -112,14 +149,14 @@ func sentence(s string) string {
 
 // helpAbout explains a command or a group.
 func (s *manner) helpAbout(n *Node) protocol.Text {
-	lines := []protocol.Text{s.code(s.usage(n)), protocol.Plain(sentence(n.Summary))}
+	lines := []protocol.Text{s.shown(s.usage(n)), protocol.Plain(sentence(n.Summary))}
 	add := func(parts ...any) { lines = append(lines, protocol.Join(parts...)) }
 	if n.Detail != "" {
 		add(n.Detail)
 	}
 	for _, sub := range n.subs {
 		if !sub.Hidden {
-			add("• ", s.code(s.usage(sub)), " — "+sub.Summary)
+			add("• ", s.shown(s.usage(sub)), " — "+sub.Summary)
 		}
 	}
 	for i := range n.Params {
@@ -127,8 +164,8 @@ func (s *manner) helpAbout(n *Node) protocol.Text {
 		if p.Hidden {
 			continue
 		}
-		line := protocol.Join("• ", p.label(), " — "+p.Summary)
-		if hint := p.hint(); hint != "" {
+		line := protocol.Join("• ", s.label(p), " — "+p.Summary)
+		if hint := s.hint(p); hint != "" {
 			line = protocol.Join(line, " ("+hint+")")
 		}
 		lines = append(lines, line)
@@ -168,7 +205,7 @@ func (s *manner) rules(n *Node) protocol.Text {
 	case n.Where == PrivateOnly:
 		add("It works in our private conversation only.")
 	case n.Where == NeedsRoom && s.private:
-		add("It is about the room that you name behind ", protocol.Code("--in"), " or have chosen with ", s.code("use ROOM"), ".")
+		add("It is about the room that you name ", s.naming(), " or have chosen with ", s.code("use ROOM"), ".")
 	}
 	if n.Visibility == Private && !s.private {
 		add("Only you see the answer.")
@@ -200,7 +237,7 @@ func (r *run) overview() protocol.Text {
 		if !seat.offered(n) || n.Where == PrivateOnly && !r.ev.Private {
 			continue
 		}
-		line := protocol.Join("• ", r.code(brief(n)), " — "+n.Summary)
+		line := protocol.Join("• ", r.shown(r.brief(n)), " — "+n.Summary)
 		switch where(n) {
 		case NeedsRoom:
 			room = append(room, line)
@@ -220,7 +257,7 @@ func (r *run) overview() protocol.Text {
 	if r.ev.Private {
 		section(protocol.Plain("What you can ask of me here:"), here)
 		section(protocol.Plain("About yourself:"), own)
-		section(protocol.Join("About a room, which you name behind ", protocol.Code("--in"), " or choose with ", r.code("use ROOM"), ":"), room)
+		section(protocol.Join("About a room, which you name ", r.naming(), " or choose with ", r.code("use ROOM"), ":"), room)
 	} else {
 		section(protocol.Plain("What you can ask of me:"), here)
 		section(protocol.Plain("About this room:"), room)

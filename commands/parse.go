@@ -224,6 +224,9 @@ func (s *manner) parseArgs(n *Node, args map[string]string) (given, *Mistake) {
 			if p.Kind != Text {
 				value = protocol.OneLine(value)
 			}
+			if p.Kind != Text { // some write a name between quotes where it needs none
+				value = unquoted(value)
+			}
 			if value = strings.TrimSpace(value); value != "" {
 				g[p.Name] = append(g[p.Name], value)
 			}
@@ -250,7 +253,7 @@ func (s *manner) missing(n *Node, g given) *Mistake {
 	for i := range n.Params {
 		p := &n.Params[i]
 		if p.Required() && !slices.ContainsFunc(g[p.Name], func(v string) bool { return v != "" }) {
-			return s.mistake("something is missing", p.label(), " is missing: ", p.Summary, ".").and(s.usageOf(n))
+			return s.mistake("something is missing", s.label(p), " is missing: ", p.Summary, ".").and(s.usageOf(n))
 		}
 	}
 	return nil
@@ -279,6 +282,9 @@ func (s *manner) unknownFlag(n *Node, name string) *Mistake {
 		if p.ByName() && !p.Hidden {
 			names = append(names, p.Name)
 		}
+	}
+	if s.native() { // an interface that was made for another version
+		return s.mistake("an unknown field", s.code(n.Title()), " has no field ", words(name), ".").and(s.moreAbout(n))
 	}
 	m := s.mistake("an unknown flag", s.code(n.Title()), " knows no ", words("--"+name), ".")
 	if near := nearest(name, names, 1); len(near) > 0 {

@@ -120,7 +120,7 @@ func (s *manner) about(tx *store.Tx, person protocol.UserID, g given) (rooms.Inf
 	if more := len(own) - most; more > 0 {
 		m.and(" … ", more, " more")
 	}
-	return rooms.Info{}, m.and(". Name one behind ", protocol.Code("--in"), ", or choose one with ", s.code("use ROOM"), ".")
+	return rooms.Info{}, m.and(". Name one ", s.naming(), ", or choose one with ", s.code("use ROOM"), ".")
 }
 
 // chosenRoom is the room that a person has chosen, if they still share it. It is not fallen back from in silence: what is

@@ -44,10 +44,10 @@ func (r *run) understand() *Mistake {
 func (r *run) value(p *Param, w string) (v value, m *Mistake) {
 	switch p.Kind {
 	case Word:
-		v.word = protocol.OneLine(readable(w))
+		v.word = protocol.OneLine(r.readable(w))
 		return v, r.length(p, v.word)
 	case Text:
-		v.word = readable(w)
+		v.word = r.readable(w)
 		return v, r.length(p, v.word)
 	case Integer:
 		v.number, m = r.integer(p, w)
@@ -69,29 +69,21 @@ func (r *run) value(p *Param, w string) (v value, m *Mistake) {
 	return v, m
 }
 
-// label is how the help and mistakes call a parameter.
-func (p *Param) label() protocol.Text {
-	if p.ByName() {
-		return protocol.Code("--" + p.Name)
-	}
-	return protocol.Code(strings.ToUpper(p.Name))
-}
-
 func (r *run) length(p *Param, w string) *Mistake {
 	n := utf8.RuneCountInString(w)
 	if p.within(int64(n)) {
 		return nil
 	}
 	if int64(n) < p.Min {
-		return r.mistake("too short", p.label(), protocol.Plainf(" has %d characters; it needs at least %d.", n, p.Min))
+		return r.mistake("too short", r.label(p), protocol.Plainf(" has %d characters; it needs at least %d.", n, p.Min))
 	}
-	return r.mistake("too long", p.label(), protocol.Plainf(" has %d characters; at most %d fit.", n, p.Max))
+	return r.mistake("too long", r.label(p), protocol.Plainf(" has %d characters; at most %d fit.", n, p.Max))
 }
 
 func (r *run) integer(p *Param, w string) (int64, *Mistake) {
 	n, err := strconv.ParseInt(strings.TrimPrefix(w, "+"), 10, 64)
 	if err != nil || strings.HasPrefix(w, "+-") || !p.within(n) {
-		return 0, r.mistake("not a fitting number", p.label(), " has to be a whole number", numbers(p), ", not ", words(w), ".")
+		return 0, r.mistake("not a fitting number", r.label(p), " has to be a whole number", numbers(p), ", not ", words(w), ".")
 	}
 	return n, nil
 }
@@ -114,13 +106,13 @@ func (r *run) duration(p *Param, w string) (int64, *Mistake) {
 			protocol.Code("90m"), ", ", protocol.Code("2h30m"), ", ", protocol.Code("3d"), " or ", protocol.Code("1w"), ".")
 	}
 	if !p.within(int64(d)) {
-		return 0, r.mistake("not a fitting length of time", p.label(), " has to be a length of time", times(p), ", not ", words(w), ".")
+		return 0, r.mistake("not a fitting length of time", r.label(p), " has to be a length of time", spans(p), ", not ", words(w), ".")
 	}
 	return int64(d), nil
 }
 
-// times says the bounds of a length of time.
-func times(p *Param) string {
+// spans says the bounds of a length of time.
+func spans(p *Param) string {
 	switch {
 	case !p.bounded():
 		return ""
@@ -138,7 +130,7 @@ func (r *run) choice(p *Param, w string) (string, *Mistake) {
 	for _, c := range p.Choices {
 		all = append(all, protocol.Code(c))
 	}
-	m := r.mistake("not one of the choices", p.label(), " cannot be ", words(w), "; it is one of ", list(all, "and"), ".")
+	m := r.mistake("not one of the choices", r.label(p), " cannot be ", words(w), "; it is one of ", list(all, "and"), ".")
 	if near := nearest(w, p.Choices, 1); len(near) > 0 {
 		m.and(" Did you mean ", all[near[0]], "?")
 	}
@@ -160,7 +152,7 @@ func (r *run) onOff(p *Param, w string) (bool, *Mistake) {
 	case "no", "off", "false", "0":
 		return false, nil
 	}
-	return false, r.mistake("neither yes nor no", p.label(), " is yes or no, not ", words(w), ".")
+	return false, r.mistake("neither yes nor no", r.label(p), " is yes or no, not ", words(w), ".")
 }
 
 // units of a length of time, from the longest to the shortest.

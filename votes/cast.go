@@ -22,16 +22,17 @@ const (
 	viaRead     = "read"
 )
 
-// mayCast tells somebody why they cannot cast, change or withdraw a ballot in the vote; nil if they can.
-func (f *Feature) mayCast(tx *store.Tx, info rooms.Info, v Vote, user protocol.UserID) protocol.Text {
+// mayCast tells somebody why they cannot cast, change or withdraw a ballot in the vote; nil if they can. Show shows them a
+// command.
+func (f *Feature) mayCast(tx *store.Tx, info rooms.Info, v Vote, user protocol.UserID, show func(line string) protocol.Text) protocol.Text {
 	switch {
 	case !v.Open():
-		return protocol.Join("Vote ", v.ID, " has closed. What came of it: ", protocol.Code("vote show "+v.Number()), ".")
+		return protocol.Join("Vote ", v.ID, " has closed. What came of it: ", show("vote show "+v.Number()), ".")
 	case v.Status == Closing, !held(tx, info.ID).is() && !tx.Now().Before(v.Deadline):
 		return protocol.Join("The time of vote ", v.ID, " is over. It takes no more ballots.")
 	}
 	if !MayVote(tx, info.ID, v.ID, f.bus.Lookup(tx, user)) {
-		return f.whyNot(tx, info, v, user)
+		return f.whyNot(tx, info, v, user, show)
 	}
 	if info.Members == rooms.Known {
 		if _, in := rooms.Lookup(tx, info.ID, user); !in {
@@ -84,7 +85,7 @@ func (f *Feature) cast(c *commands.Call) error {
 	if err := f.refuseTyped(c, v, "cast"); err != nil {
 		return err
 	}
-	if why := f.mayCast(c.Tx, c.Room, v, c.Person); why != nil {
+	if why := f.mayCast(c.Tx, c.Room, v, c.Person, alone(c)); why != nil {
 		return f.privately(c, why)
 	}
 	b, err := ballotFrom(v, choice)
@@ -114,7 +115,7 @@ func (f *Feature) withdraw(c *commands.Call) error {
 	if err := f.refuseTyped(c, v, "withdraw"); err != nil {
 		return err
 	}
-	if why := f.mayCast(c.Tx, c.Room, v, c.Person); why != nil {
+	if why := f.mayCast(c.Tx, c.Room, v, c.Person, alone(c)); why != nil {
 		return f.privately(c, why)
 	}
 	changed, err := f.castBy(c.Tx, c.Room.ID, v, c.Person, nil, via(c))
@@ -135,6 +136,14 @@ func via(c *commands.Call) string {
 		return viaPrivate
 	}
 	return viaCommand
+}
+
+// alone shows a command as it is given where [Feature.privately] answers.
+func alone(c *commands.Call) func(line string) protocol.Text {
+	if c.Native() && !c.Event.Private {
+		return c.Code
+	}
+	return inPrivate(c.Room)
 }
 
 // privately answers somebody alone.
@@ -162,6 +171,9 @@ func (f *Feature) secretly(info rooms.Info, v Vote, verb string) protocol.Text {
 // castWords finds the vote and the choice in what was given: a number and words, or words alone where one vote is open.
 func (f *Feature) castWords(c *commands.Call) (Vote, []string, error) {
 	words := c.Words("ballot")
+	if len(words) == 1 { // a number and a choice between quotes, or in one field
+		words = strings.Fields(words[0])
+	}
 	if len(words) == 0 {
 		return Vote{}, nil, commands.Sorry(protocol.Join("What do you choose? For example ", c.Code("vote cast 3 yes"), "."))
 	}
@@ -182,6 +194,38 @@ func (f *Feature) castWords(c *commands.Call) (Vote, []string, error) {
 		return v, nil, commands.Sorry(protocol.Join("What do you choose in vote ", v.ID, "? ", f.how(v)))
 	}
 	return Vote{}, nil, f.whichVote(c, "cast")
+}
+
+// completeBallot completes a choice in the vote that is open, or behind the number of one of several.
+func (f *Feature) completeBallot(tx *store.Tx, where commands.CompletionContext, typed string) (values []string) {
+	info, ok := where.About(tx)
+	if !ok {
+		return nil
+	}
+	open := slices.Collect(OpenIn(tx, info.ID))
+	offer := func(value string) {
+		if strings.HasPrefix(folded(value), folded(typed)) {
+			values = append(values, value)
+		}
+	}
+	given := where.Given("ballot")
+	for _, v := range open {
+		before := ""
+		switch {
+		case len(given) > 0 && len(open) > 1 && given[0] != v.Number():
+			continue
+		case len(given) > 0 || len(open) == 1:
+		case where.Native():
+			before = v.Number() + " "
+		default:
+			offer(v.Number())
+			continue
+		}
+		for _, choice := range v.choices() {
+			offer(before + choice)
+		}
+	}
+	return values
 }
 
 // how lists what can be chosen.

@@ -32,7 +32,8 @@ func (f *Feature) Commands() []*commands.Command {
 						secret, somebody("whom to challenge"),
 						{Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: MaxReason},
 					},
-					Run: f.openChallenge,
+					Visibility: commands.Discreet, // the message of the vote is for all to see
+					Run:        f.openChallenge,
 				},
 				{
 					Name: "restore", Summary: "opens a vote to restore somebody who is challenged", OnPerson: "Restore this person",
@@ -43,7 +44,8 @@ func (f *Feature) Commands() []*commands.Command {
 						secret, somebody("whom to restore"),
 						{Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: MaxReason},
 					},
-					Run: f.openRestore,
+					Visibility: commands.Discreet,
+					Run:        f.openRestore,
 				},
 				{
 					Name: "appeal", Summary: "opens a vote to restore yourself, if you are challenged; once a week",
@@ -53,7 +55,8 @@ func (f *Feature) Commands() []*commands.Command {
 					Params: []commands.Param{
 						secret, {Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: MaxReason},
 					},
-					Run: f.openAppeal,
+					Visibility: commands.Discreet,
+					Run:        f.openAppeal,
 				},
 				{
 					Name: "motion", Summary: "opens a vote on a sentence: yes or no",
@@ -62,7 +65,8 @@ func (f *Feature) Commands() []*commands.Command {
 					Params: []commands.Param{
 						secret, runs, {Name: "text", Kind: commands.Text, Summary: "what is moved", Min: 1, Max: MaxReason},
 					},
-					Run: f.openMotion,
+					Visibility: commands.Discreet,
+					Run:        f.openMotion,
 				},
 				{
 					Name: "poll", Summary: "asks everybody a question with 2 to 10 options; it binds nobody",
@@ -70,10 +74,11 @@ func (f *Feature) Commands() []*commands.Command {
 					Where:    commands.NeedsRoom,
 					Params: []commands.Param{
 						secret, runs, {Name: "multiple", Kind: commands.Switch, Summary: "several options can be chosen"},
-						{Name: "question", Kind: commands.Word, Summary: "the question, between quotes", Min: 1, Max: MaxQuery},
-						{Name: "option", Kind: commands.Word, Summary: "an option, between quotes if it has several words", Repeat: MaxOptions, Min: 1, Max: MaxOption},
+						{Name: "question", Kind: commands.Word, Summary: "the question", Min: 1, Max: MaxQuery},
+						{Name: "option", Kind: commands.Word, Summary: "an option", Repeat: MaxOptions, Min: 1, Max: MaxOption},
 					},
-					Run: f.openPoll,
+					Visibility: commands.Discreet,
+					Run:        f.openPoll,
 				},
 				{
 					Name: "list", Summary: "shows the votes of the room", Where: commands.NeedsRoom, Challenged: true, Run: f.list,
@@ -88,7 +93,8 @@ func (f *Feature) Commands() []*commands.Command {
 					Examples: []string{"vote cast 3 yes", "vote cast no", "vote cast 4 2"},
 					Where:    commands.NeedsRoom, Challenged: true, Ageless: true, Visibility: commands.Discreet,
 					Params: []commands.Param{of, {
-						Name: "ballot", Kind: commands.Word, Summary: "the number of the vote, and what you choose", Repeat: 1 + MaxOptions,
+						Name: "ballot", Kind: commands.Word, Summary: "the number of the vote, and what you choose", Repeat: 1 + MaxOptions, Joined: true,
+						Complete: f.completeBallot,
 					}},
 					Run: f.cast,
 				},
@@ -156,7 +162,7 @@ func (f *Feature) openMotion(c *commands.Call) error {
 func (f *Feature) openPoll(c *commands.Call) error {
 	// A question of several words without quotes would be its first word, and all the others options.
 	question, words := c.Word("question"), c.Words("option")
-	if i := slices.IndexFunc(words, func(w string) bool { return strings.HasSuffix(w, "?") }); i >= 0 && !strings.HasSuffix(question, "?") {
+	if i := slices.IndexFunc(words, func(w string) bool { return strings.HasSuffix(w, "?") }); i >= 0 && !strings.HasSuffix(question, "?") && !c.Native() {
 		whole := strings.Join(append([]string{question}, words[:i+1]...), " ")
 		return commands.Sorry(protocol.Join("Is ", protocol.Quoted(whole, 100), " the question? Then put it between quotes: ",
 			c.Code(`vote poll "`+protocol.Shorten(protocol.OneLine(whole), 100)+`" `+strings.Join(words[i+1:], " ")), "."))

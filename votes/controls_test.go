@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"moot/commands"
 	"moot/protocol"
+	"moot/store"
 )
 
 // pressTown is a town whose network shows controls.
@@ -134,4 +136,54 @@ func TestReactionsThatWereMissed(t *testing.T) {
 	m.reactions = append(m.reactions, protocol.Reaction{User: person("cem"), Reaction: "👎", Event: "$missed"})
 	w.admit(protocol.Event{Room: lobby, Body: protocol.Gap{Until: w.now}})
 	w.counts(1, 0, 1, 0)
+}
+
+// TestABallotInOneField: where a command has fields, the number of the vote and the choice may stand in one, and it is
+// completed from what is open.
+func TestABallotInOneField(t *testing.T) {
+	w := pressTown(t)
+	field := func(who, ballot string) {
+		w.pressed(who, protocol.Control{Label: "field", Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": ballot}})
+	}
+	completed := func(typed string) string {
+		var got []string
+		w.view(func(tx *store.Tx) {
+			where := commands.CompletionContext{Person: person("ann"), Room: lobby}
+			got = w.commands.CompleteValue(tx, where, []string{"vote", "cast"}, "ballot", typed, nil)
+		})
+		return strings.Join(got, "|")
+	}
+	if got := completed(""); got != "" {
+		t.Errorf("with no vote open it is %q", got)
+	}
+	w.say(lobby, "ann", "!moot vote motion we sing")
+	if got := completed(""); got != "yes|no|abstain" {
+		t.Errorf("with one vote open it is %q", got)
+	}
+	w.say(lobby, "ben", `!moot vote poll "Which day?" Monday "any other day"`)
+	if got := completed(""); got != "1 yes|1 no|1 abstain|2 Monday|2 any other day" {
+		t.Errorf("with two votes open it is %q", got)
+	}
+	if got := completed("2 a"); got != "2 any other day" {
+		t.Errorf("behind a number it is %q", got)
+	}
+	w.heard()
+	field("ann", "1 yes")
+	w.expect("to ann: Your ballot in vote 1 is yes")
+	field("cem", "2 any other day")
+	w.expect("to cem: Your ballot in vote 2 is «any other day»")
+	field("dan", "2 1")
+	w.expect("to dan: Your ballot in vote 2 is «Monday»")
+	field("dan", "9 yes")
+	w.expect("to dan: There is no vote «9»")
+	// What is typed is completed word by word.
+	w.view(func(tx *store.Tx) {
+		where := commands.CompletionContext{Person: person("ann"), Room: lobby}
+		if got := w.commands.Complete(tx, where, "!moot vote cast "); strings.Join(got, "|") != "1|2" {
+			t.Errorf("the first word is %q", got)
+		}
+		if got := w.commands.Complete(tx, where, "!moot vote cast 2 "); strings.Join(got, "|") != `Monday|"any other day"` {
+			t.Errorf("the second word is %q", got)
+		}
+	})
 }

@@ -147,9 +147,9 @@ func (f *Feature) howTo(tx *store.Tx, room protocol.RoomID, v Vote) []protocol.T
 		" You can change it until the end.")}
 }
 
-// code shows a line as it is typed in a room.
+// code shows a command as it is given in a room.
 func (f *Feature) code(room protocol.RoomID, line string) protocol.Text {
-	return protocol.Code(f.Lead(room.Network()) + line)
+	return protocol.Code(f.Line(room.Network(), line))
 }
 
 // reactions are those that are ballots, for people to press.

@@ -139,10 +139,10 @@ func (f *Feature) mayBeOpener(tx *store.Tx, info rooms.Info, w wish, e electors,
 
 // whyNot tells somebody why they may not vote in an open vote. What it names is how things are now; they were frozen when
 // the vote opened.
-func (f *Feature) whyNot(tx *store.Tx, info rooms.Info, v Vote, user protocol.UserID) protocol.Text {
+func (f *Feature) whyNot(tx *store.Tx, info rooms.Info, v Vote, user protocol.UserID, show func(line string) protocol.Text) protocol.Text {
 	if n := f.bus.Lookup(tx, user); n != 0 && n == v.Target {
 		return protocol.Join("You cannot vote in vote ", v.ID, ", because it is about you. You can answer it: ",
-			privately(info, fmt.Sprintf("vote reply %d TEXT", v.ID)), ".")
+			show(fmt.Sprintf("vote reply %d TEXT", v.ID)), ".")
 	}
 	head := fmt.Sprintf("You cannot vote in vote %d. Who could was settled when it opened, ", v.ID)
 	m, in := rooms.Lookup(tx, info.ID, user)
@@ -162,9 +162,9 @@ func (f *Feature) whyNot(tx *store.Tx, info rooms.Info, v Vote, user protocol.Us
 		" and were not challenged. You were not among them. Take part, and you will be next time.")
 }
 
-// privately shows a command about a room as it is typed in a private conversation.
-func privately(info rooms.Info, line string) protocol.Text {
-	return protocol.Code(line + " --in " + info.Word())
+// inPrivate shows a command about a room as it is typed in a private conversation.
+func inPrivate(info rooms.Info) func(line string) protocol.Text {
+	return func(line string) protocol.Text { return protocol.Code(line + " --in " + info.Word()) }
 }
 
 // tooFew tells why there can be no vote, with the numbers.

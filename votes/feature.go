@@ -57,9 +57,9 @@ type Config struct {
 	Sanctions Sanctions
 	// Operators cannot be challenged, and count as moderators.
 	Operators []protocol.UserID
-	// Lead returns what a command in a room of a network begins with, for the messages that say how to vote; nil means that
-	// it is "!moot " on all.
-	Lead func(protocol.Network) string
+	// Line shows a command as it is given in a room of a network, for the messages that say how to vote; nil means that
+	// "!moot " stands before it on all.
+	Line func(network protocol.Network, line string) string
 	// Edits is how far apart two edits of the message of a vote are at least on a network; one that is not named has
 	// DefaultEdits. Nil means DefaultDiscordEdits on Discord.
 	Edits map[protocol.Network]time.Duration
@@ -122,8 +122,8 @@ func New(c Config) (*Feature, error) {
 	if c.Buttons == nil {
 		c.Buttons = []protocol.Network{"discord"}
 	}
-	if c.Lead == nil {
-		c.Lead = func(protocol.Network) string { return "!moot " }
+	if c.Line == nil {
+		c.Line = func(_ protocol.Network, line string) string { return "!moot " + line }
 	}
 	if c.Random == nil {
 		c.Random = func(b []byte) { _, _ = rand.Read(b) } // it never fails: crypto/rand says so

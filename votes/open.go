@@ -67,7 +67,7 @@ func (f *Feature) open(c *commands.Call, w wish) error {
 	if why := f.mayBeOpener(c.Tx, c.Room, w, e, rules); why != nil {
 		return f.privately(c, why)
 	}
-	if err := f.enough(w, e, rules); err != nil {
+	if err := f.enough(c.Room.ID, w, e, rules); err != nil {
 		return err
 	}
 	v, err := f.begin(c.Tx, c.Room.ID, w, e, voters, rules)
@@ -84,10 +84,14 @@ func (f *Feature) open(c *commands.Call, w wish) error {
 }
 
 // enough tells whether enough people may vote.
-func (f *Feature) enough(w wish, e electors, r Rules) error {
+func (f *Feature) enough(room protocol.RoomID, w wish, e electors, r Rules) error {
 	least := f.settings.rules.Voters
 	if n := e.size(w.Type, least); w.Type != Poll && (n == 0 || n < r.Voters && w.Type != Restore) {
-		return commands.Sorry(e.tooFew(w.Type, n, e.waived(w.Type, least), r))
+		why := e.tooFew(w.Type, n, e.waived(w.Type, least), r)
+		if w.Type == Motion {
+			why = protocol.Join(why, " You can ask everybody with ", f.code(room, "vote poll"), ".")
+		}
+		return commands.Sorry(why)
 	}
 	return nil
 }

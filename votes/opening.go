@@ -138,7 +138,7 @@ func (f *Feature) look(tx *store.Tx, info rooms.Info, o *opening, rules Rules) e
 	if why := f.mayBeOpener(tx, info, o.Wish, o.electors(), rules); why != nil {
 		return commands.Sorry(why)
 	}
-	if err := f.enough(o.Wish, o.electors(), rules); err != nil {
+	if err := f.enough(info.ID, o.Wish, o.electors(), rules); err != nil {
 		return err
 	}
 	o.Vote = last(tx, info.ID) + 1 // no other opens meanwhile

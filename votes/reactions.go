@@ -54,7 +54,7 @@ func (f *Feature) react(tx *store.Tx, ev protocol.Event, v Vote, user protocol.U
 	}
 	closing := v.Status == Closing && via == viaRead // the vote only waits for these
 	if !closing {
-		if why := f.mayCast(tx, info, v, user); why != nil {
+		if why := f.mayCast(tx, info, v, user, inPrivate(info)); why != nil {
 			return ignored("a reaction by somebody who cannot vote"), f.once(tx, ev, v, user, why)
 		}
 	} else if !MayVote(tx, ev.Room, v.ID, f.bus.Lookup(tx, user)) {

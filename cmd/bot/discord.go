@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"slices"
 
 	"moot/activity"
 	"moot/commands"
@@ -45,7 +46,7 @@ func discordCommands(tree *commands.Commands) (list []discord.Command) {
 		c := discord.Command{
 			Path: n.Path, Summary: sentence(n.Summary), Group: len(n.Subs()) > 0, OnPerson: n.OnPerson,
 			Private:  n.Visibility.In(protocol.Event{Body: protocol.Invocation{}}) == commands.Private,
-			InGuilds: n.Where != commands.PrivateOnly, InPrivate: true,
+			InGuilds: n.Where != commands.PrivateOnly, InPrivate: true, Managers: !forMembers(n),
 		}
 		for i := range n.Params {
 			if p := &n.Params[i]; !p.Hidden {
@@ -62,10 +63,18 @@ func discordCommands(tree *commands.Commands) (list []discord.Command) {
 	return list
 }
 
+// forMembers tells whether members use a command, or any of a group.
+func forMembers(n *commands.Node) bool {
+	if subs := n.Subs(); len(subs) > 0 {
+		return slices.ContainsFunc(subs, forMembers)
+	}
+	return n.Who == commands.Member
+}
+
 func discordParam(p *commands.Param) discord.Param {
 	out := discord.Param{
 		Name: p.Name, Summary: sentence(p.Summary), Required: p.Required(), Slots: p.Slots(), Choices: p.Choices,
-		Complete: p.Complete != nil || p.Kind == commands.Room,
+		Complete: p.Complete != nil || p.Kind == commands.Room, Joined: p.Joined,
 	}
 	switch p.Kind {
 	case commands.Integer:

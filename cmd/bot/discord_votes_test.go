@@ -37,7 +37,7 @@ func TestDiscordPoll(t *testing.T) {
 	if m := i.Reply(); !m.Ephemeral || !strings.Contains(m.Content, "«Monday» and «Friday»") {
 		t.Errorf("the choice was answered by %+v", m)
 	}
-	b.expect("by slash command", town.cem.Slash(town.general, "vote cast", discordtest.Options{"ballot": "1", "ballot-2": "2"}).Reply().Content, "«Tuesday»")
+	b.expect("by slash command", town.cem.Slash(town.general, "vote cast", discordtest.Options{"ballot": "1 2"}).Reply().Content, "«Tuesday»")
 	b.shows(town.ben, town.general, "1: Monday: 1 vote", "2: Tuesday: 1 vote", "3: Friday: 1 vote")
 	b.stop()
 }
@@ -56,7 +56,7 @@ func TestDiscordSecretVote(t *testing.T) {
 	town.cem.Reacts(board, "👍")
 	b.shows(town.cem, town.cem.DM(), "secret", "was not counted")
 	// In the private conversation it is about the one server that they share.
-	b.expect("in private", town.dan.Slash(town.dan.DM(), "vote cast", discordtest.Options{"ballot": "1", "ballot-2": "yes"}).Reply().Content,
+	b.expect("in private", town.dan.Slash(town.dan.DM(), "vote cast", discordtest.Options{"ballot": "1 yes"}).Reply().Content,
 		"Lab", "Your ballot in vote 1 is yes")
 	b.shows(town.ann, town.general, "Turnout: 2 of")
 	for _, m := range town.ann.Sees(town.general) {

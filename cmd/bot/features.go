@@ -16,6 +16,7 @@ import (
 	"moot/invites"
 	"moot/protocol"
 	"moot/protocol/console"
+	"moot/protocol/discord"
 	"moot/store"
 	"moot/votes"
 )
@@ -45,9 +46,16 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
+	var tree *commands.Commands
+	line := func(n protocol.Network, line string) string {
+		if n == discord.Network {
+			return tree.Native(line) // as everybody can there, with or without message_content
+		}
+		return cfg.Commands.Prefixes[0] + " " + line
+	}
 	var enforcer *enforce.Feature
 	sanctions, err := challenges.New(challenges.Config{
-		Bus: bus, Operators: cfg.Operators, Max: settings.ChallengeMax, Channel: settings.Channel, Lead: lead(cfg),
+		Bus: bus, Operators: cfg.Operators, Max: settings.ChallengeMax, Channel: settings.Channel, Line: line,
 		Changed: func(tx *store.Tx, user protocol.UserID) { enforcer.Changed(tx, user) },
 	})
 	if err != nil {
@@ -58,7 +66,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 		return nil, err
 	}
 	ballots, err := votes.New(votes.Config{
-		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Operators: cfg.Operators, Lead: lead(cfg),
+		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Operators: cfg.Operators, Line: line,
 		Edits: map[protocol.Network]time.Duration{
 			"matrix": cfg.Votes.Edits, "discord": cfg.Votes.EditsDiscord, protocol.Console: consoleEdits,
 		},
@@ -94,7 +102,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	list = append(list, ballots.Commands()...)
 	list = append(list, sanctions.Commands()...)
 	list = append(list, guests.Commands()...)
-	tree, err := commands.New(commands.Config{
+	tree, err = commands.New(commands.Config{
 		Prefixes: cfg.Commands.Prefixes, Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge,
 		Burst: cfg.Commands.RateBurst, Every: cfg.Commands.RateEvery,
 		Challenged: sanctions.Challenged,
@@ -117,16 +125,6 @@ func newInvites(cfg config.Config, bus *events.Bus) (*invites.Feature, error) {
 
 // consoleEdits is how far apart the edits of a message are in the terminal, where nothing but a line comes of one.
 const consoleEdits = 2 * time.Second
-
-// lead is what a command begins with in the rooms of a network.
-func lead(cfg config.Config) func(protocol.Network) string {
-	return func(n protocol.Network) string {
-		if n == "discord" {
-			return "/" // as everybody can there, with or without message_content
-		}
-		return cfg.Commands.Prefixes[0] + " "
-	}
-}
 
 // enforced are the networks that hold back, by their own means, who is challenged.
 func enforced(cfg config.Config) (networks []protocol.Network) {

@@ -14,14 +14,15 @@ func help() *commands.Command {
 		Name:    "help",
 		Summary: "lists what you can ask of me, or explains one command",
 		Params: []commands.Param{{
-			Name: "command", Kind: commands.Word, Optional: true, Repeat: commands.MaxDepth,
+			Name: "command", Kind: commands.Word, Optional: true, Repeat: commands.MaxDepth, Joined: true,
 			Summary:  "the command to explain",
 			Complete: completeCommand,
 		}},
+		Visibility: commands.Discreet,
 		Examples:   []string{"help", "help members"},
 		Challenged: true,
 		Run: func(c *commands.Call) error {
-			text, err := c.Help(c.Words("command")...)
+			text, err := c.Help(strings.Fields(strings.Join(c.Words("command"), " "))...)
 			if err != nil {
 				return err
 			}
@@ -33,6 +34,14 @@ func help() *commands.Command {
 func completeCommand(_ *store.Tx, where commands.CompletionContext, typed string) []string {
 	before := where.Given("command")
 	var names []string
+	if where.Native() { // where there is one field for all of its words
+		for n := range where.Tree().Walk() {
+			if !n.Hidden && strings.HasPrefix(n.Title(), strings.ToLower(typed)) {
+				names = append(names, n.Title())
+			}
+		}
+		return names
+	}
 	for n := range where.Tree().Walk() {
 		parent, name := n.Path[:len(n.Path)-1], n.Path[len(n.Path)-1]
 		if !n.Hidden && strings.EqualFold(strings.Join(before, " "), strings.Join(parent, " ")) && strings.HasPrefix(name, strings.ToLower(typed)) {

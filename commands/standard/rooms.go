@@ -30,7 +30,10 @@ func roomList() *commands.Command {
 			}
 			return answerPage(c, head, func(yield func(protocol.Text) bool) {
 				for _, info := range own {
-					line := bullet(title(info.Title()), " (", protocol.Code(string(info.ID)), ")")
+					line := bullet(title(info.Title()))
+					if commands.Telling(info.ID.Local()) || namesake(own, info) {
+						line = protocol.Join(line, " (", protocol.Code(string(info.ID)), ")")
+					}
 					if info.ID == now.ID {
 						line = protocol.Join(line, " — chosen")
 					}
@@ -41,6 +44,11 @@ func roomList() *commands.Command {
 			}, "")
 		},
 	}
+}
+
+// namesake tells whether another room of the list has the same title.
+func namesake(list []rooms.Info, info rooms.Info) bool {
+	return slices.ContainsFunc(list, func(o rooms.Info) bool { return o.ID != info.ID && strings.EqualFold(o.Title(), info.Title()) })
 }
 
 func use() *commands.Command {
@@ -61,7 +69,7 @@ func use() *commands.Command {
 				return nowUsing(c)
 			case room.ID == "":
 				commands.Choose(c.Tx, "")
-				return c.Answer(protocol.Join("You have no room chosen any more. For one command, name it behind ", protocol.Code("--in"), "."))
+				return c.Answer(protocol.Join("You have no room chosen any more. For one command, name it ", c.NamedIn(), "."))
 			default:
 				commands.Choose(c.Tx, room.ID)
 				return c.Answer(protocol.Join("What you ask in private is now about ", title(room.Title()), ". ", c.Code("use -"), " takes that back."))
@@ -194,7 +202,7 @@ func memberLines(c *commands.Call) iter.Seq[protocol.Text] {
 
 func memberLine(m rooms.Member, asker protocol.UserID) protocol.Text {
 	line := bullet(protocol.Person(m.User, m.Name))
-	if m.Name != m.User.Local() {
+	if id := m.User.Local(); m.Name != id && commands.Telling(id) { // one that does not tell is shown by the mention
 		line = protocol.Join(line, " (", protocol.Code(m.User.Local()), ")")
 	}
 	var notes []string

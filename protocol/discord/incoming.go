@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"regexp"
 	"strings"
 
 	"moot/protocol"
@@ -45,6 +46,26 @@ func readContent(content, bot string) (text string, addressed bool) {
 	}
 	b.WriteString(content)
 	return b.String(), addressed
+}
+
+// picked is what stands in a text for a channel, a role or an emoji (developer documentation, "Message Formatting").
+var picked = regexp.MustCompile(`<(#|@&)([0-9]{1,20})>|<a?(:[0-9A-Za-z_]{1,32}:)[0-9]{1,20}>`)
+
+// readable writes the channels, roles and emoji in a text by their names. What the guild does not have stays as it is.
+func (g *guild) readable(text string) string {
+	return picked.ReplaceAllStringFunc(text, func(mark string) string {
+		part := picked.FindStringSubmatch(mark)
+		c, r := g.channels[part[2]], g.roles[part[2]]
+		switch {
+		case part[3] != "":
+			return part[3]
+		case part[1] == "#" && c.name != "":
+			return "#" + c.name
+		case part[1] == "@&" && r.name != "":
+			return "@" + strings.TrimPrefix(r.name, "@")
+		}
+		return mark
+	})
 }
 
 // The types of messages that people write (developer documentation, "Message Types"). All others are notices of Discord.

@@ -2,9 +2,11 @@ package discord
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"moot/protocol"
@@ -130,6 +132,7 @@ func (a *Adapter) pressed(i *interaction) (p press, ok bool) {
 		return press{Path: c.Path, Args: map[string]string{slot: mentionOf(i.Data.Target)}}, ok
 	case i.Type == interactionCommand:
 		path, args, _ := flatten(i.Data.Name, i.Data.Options)
+		a.name(i.Guild, args)
 		return press{Path: path, Args: args}, i.Data.Name != ""
 	case i.Type == interactionComponent:
 		p, err := decodePress(i.Data.CustomID)
@@ -149,13 +152,30 @@ func (a *Adapter) pressed(i *interaction) (p press, ok bool) {
 		if err != nil {
 			return p, false
 		}
+		typed := map[string]string{}
 		for _, c := range i.Data.Components {
-			c.inputs(p.Args, 4)
+			c.inputs(typed, 4)
 		}
+		a.name(i.Guild, typed)
+		maps.Copy(p.Args, typed)
 		p.Form = nil
 		return p, true
 	}
 	return p, false
+}
+
+// name writes what people have picked within a text as others read it: Discord tells of a person, a channel, a role or an
+// emoji by its id.
+func (a *Adapter) name(guildID string, typed map[string]string) {
+	for field, text := range typed {
+		if !strings.Contains(text, "<") {
+			continue
+		}
+		text, _ = readContent(text, "")
+		if !a.guilds.with(guildID, func(g *guild) { typed[field] = g.readable(text) }) {
+			typed[field] = new(guild).readable(text)
+		}
+	}
 }
 
 // flatten returns the path of a command, what was given to it, and the option that is being typed.

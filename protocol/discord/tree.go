@@ -21,6 +21,9 @@ type Command struct {
 	// InGuilds and InPrivate are where it is offered.
 	InGuilds, InPrivate bool
 	Params              []Param
+	// Managers is whether it is offered in guilds to those only who may manage them, unless a guild decides otherwise. That
+	// is about what is shown: who may give it is looked at when it is given.
+	Managers bool
 	// OnPerson is what the command is called in the menu of a person, who becomes the value of its first parameter of the
 	// kind Person; zero leaves it out of there.
 	OnPerson string
@@ -37,6 +40,7 @@ type Param struct {
 	Min, Max int64
 	Choices  []string
 	Complete bool // whether its values are completed while they are typed
+	Joined   bool // whether what is given in several slots may stand in the first, so that this is all that is offered
 }
 
 // Kind is the kind of a parameter.
@@ -84,6 +88,9 @@ type registered struct {
 	Options     []option `json:"options,omitempty"`
 	Contexts    []int    `json:"contexts"`
 	Integration []int    `json:"integration_types"`
+	// Permissions are those without which it is not offered in a guild; zero offers it to everybody. The description of
+	// the API has a number here, where Discord also takes it as text.
+	Permissions int64 `json:"default_member_permissions,omitempty"`
 }
 
 type option struct {
@@ -171,10 +178,14 @@ func (t *tree) registration() []registered {
 	for i := range t.list {
 		c := &t.list[i]
 		if len(c.Path) == 1 {
-			out = append(out, registered{
+			r := registered{
 				Type: typeSlash, Name: c.Path[0], Description: describe(c.Summary), Options: t.options(c),
 				Contexts: t.contexts(c), Integration: []int{0},
-			})
+			}
+			if c.Managers {
+				r.Permissions = mayManageGuild
+			}
+			out = append(out, r)
 		}
 	}
 	for i := range t.list {
@@ -237,6 +248,9 @@ func (t *tree) options(c *Command) (out []option) {
 	var optional []option
 	for i := range c.Params {
 		for n, slot := range c.Params[i].Slots {
+			if n > 0 && c.Params[i].Joined {
+				break
+			}
 			o := c.Params[i].option(slot, n)
 			if o.Required {
 				out = append(out, o)

@@ -40,13 +40,13 @@ func (h *history) wire(st *store.Store, bus *events.Bus) ([]bot.Feature, error) 
 	if err != nil {
 		return nil, err
 	}
-	sanctions, err := challenges.New(challenges.Config{Bus: bus, Max: settings.ChallengeMax, Channel: settings.Channel, Lead: func(protocol.Network) string { return "!m " }})
+	sanctions, err := challenges.New(challenges.Config{Bus: bus, Max: settings.ChallengeMax, Channel: settings.Channel, Line: func(_ protocol.Network, line string) string { return "!m " + line }})
 	if err != nil {
 		return nil, err
 	}
 	random := byte(0)
 	ballots, err := votes.New(votes.Config{
-		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Lead: func(protocol.Network) string { return "!m " },
+		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Line: func(_ protocol.Network, line string) string { return "!m " + line },
 		Random: func(b []byte) {
 			for i := range b {
 				random++

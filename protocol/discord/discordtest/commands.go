@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -114,6 +115,9 @@ func registered(cmd obj) (obj, string) {
 	if kind, ok := cmd["type"].(float64); ok {
 		o["type"] = int(kind)
 	}
+	if perms, ok := cmd["default_member_permissions"].(float64); ok { // as Discord writes what it takes as a number
+		o["default_member_permissions"] = strconv.FormatInt(int64(perms), 10)
+	}
 	name, _ := cmd["name"].(string)
 	desc, _ := cmd["description"].(string)
 	if o["type"] != slashCommand {
@@ -214,7 +218,7 @@ func commandSize(o obj) (n int) {
 }
 
 // commandLocked finds the registered command that somebody would see in the channel.
-func (s *Server) commandLocked(ch *Channel, kind int, name string) obj {
+func (s *Server) commandLocked(u *User, ch *Channel, kind int, name string) obj {
 	lists := [][]obj{s.commands}
 	if ch.Guild != nil {
 		lists = append(lists, s.local[ch.Guild.ID])
@@ -228,12 +232,23 @@ func (s *Server) commandLocked(ch *Channel, kind int, name string) obj {
 			if ch.Guild == nil {
 				context = 1
 			}
-			if c["contexts"] == nil || holdsNumber(c["contexts"], context) {
+			if (c["contexts"] == nil || holdsNumber(c["contexts"], context)) && offeredLocked(c, u, ch) {
 				return c
 			}
 		}
 	}
 	return nil
+}
+
+// offeredLocked tells whether a command is offered to somebody in a channel: in a guild to those who have the
+// permissions that it names, where it names any.
+func offeredLocked(c obj, u *User, ch *Channel) bool {
+	text, some := c["default_member_permissions"].(string)
+	if !some || ch.Guild == nil {
+		return true
+	}
+	needs, _ := strconv.ParseInt(text, 10, 64)
+	return ch.Guild.permissionsLocked(u, ch)&needs == needs
 }
 
 func holdsNumber(list any, n int) bool {

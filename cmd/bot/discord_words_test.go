@@ -1,0 +1,78 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moot/protocol/discord/discordtest"
+)
+
+// TestDiscordWords: what people pick within a text is shown by its name, notifies nobody, and is no markup; what the bot
+// shows of commands can be pasted.
+func TestDiscordWords(t *testing.T) {
+	b := newDiscordBot(t)
+	town := b.settle("Lab")
+	loud := b.srv.NewUser("@everyone **now**")
+	town.Join(loud)
+	mods := town.NewRole("helpers", 0)
+	b.start()
+	town.ready()
+	text := "@everyone: <@" + town.cem.ID + "> tidies <#" + town.general.ID + "> with <@&" + mods.ID + "> <:broom:123456789012345678> <#1>"
+	board := town.open("", discordtest.Options{"text": text})
+	b.expect("the motion", board.Content, `moves: \@everyone: \@Cem tidies #general with \@helpers :broom: \<#1\>`, "`/vote cast ballot:1 yes`")
+	if len(board.Pings) > 0 {
+		t.Errorf("it notifies %v", board.Pings)
+	}
+	said := town.ben.Slash(town.general, "help", discordtest.Options{"command": "vote motion"}).Reply()
+	b.expect("help", said.Content, "`/vote motion text:we meet on Tuesdays`", "`for` — how long it runs")
+	if !said.Ephemeral || strings.Contains(said.Content, "--") {
+		t.Errorf("help is %+v", said)
+	}
+	got := town.ben.Completes(town.general, "help", "command", "vote c", nil).Choices()
+	if len(got) != 3 || got[0].Name != "vote challenge" {
+		t.Errorf("completed are %v", got)
+	}
+	// A name is whatever its person wants it to be.
+	town.ann.UsesOn(town.general, "Challenge this person", loud).Submit(map[string]string{"reason": "<@" + town.ben.ID + "> said `so` ||x||"}).Reply()
+	board = b.shows(town.ben, town.general, "wants to challenge", "\\@Ben said \\`so\\` \\|\\|x\\|\\|")
+	if len(board.Pings) != 1 || board.Pings[0] != loud.Name {
+		t.Errorf("it notifies %v", board.Pings)
+	}
+	town.ann.Slash(town.general, "vote cancel", discordtest.Options{"vote": "2", "reason": "a mistake"}).Reply()
+	for _, m := range town.ben.Sees(town.general) {
+		if strings.Contains(m.Content, "**now**") || strings.Contains(strings.ReplaceAll(m.Content, `\@`, ""), "@everyone") {
+			t.Errorf("a name has become markup: %s", m.Content)
+		}
+	}
+	b.stop()
+}
+
+// TestDiscordOperators: commands of those who operate the bot are offered in a server to those who may manage it, and
+// everywhere refused to those who do not operate it.
+func TestDiscordOperators(t *testing.T) {
+	b := newDiscordBot(t)
+	town := b.settle("Lab")
+	path := filepath.Join(b.dir, "config.toml")
+	config, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, append([]byte(`operators = ["discord:`+town.ben.ID+"\"]\n"), config...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	town.ready()
+	over := discordtest.Options{"person": town.dan, "reason": "floods"}
+	m := town.ann.Slash(town.general, "override challenge", over).Reply() // a moderator sees it
+	b.expect("a moderator who does not operate the bot", m.Content, "those who operate me")
+	m = town.cem.Slash(town.cem.DM(), "override challenge", over).Reply() // in private everybody does
+	b.expect("a member", m.Content, "those who operate me")
+	if town.ben.Offered(town.general, "override") || !town.ann.Offered(town.general, "override") || !town.cem.Offered(town.general, "vote") {
+		t.Error("in the server it is not offered to those who may manage it, and to nobody else")
+	}
+	b.expect("an operator", town.ben.Slash(town.ben.DM(), "override challenge", over).Reply().Content, "announced in the room")
+	b.shows(town.ann, town.general, "challenged")
+	b.stop()
+}
