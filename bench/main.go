@@ -19,20 +19,24 @@ func main() {
 func run(args []string) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	short := flags.Bool("smoke", false, "a short form: does each engine admit each event exactly once? It draws and measures nothing of worth")
-	long := flags.Int("long", 0, "also measure the growth up to so many stored events (10000000 takes some minutes)")
+	long := flags.Int("long", 10_000_000, "how many stored events the growth is measured up to")
 	only := flags.String("only", "", "only these engines, separated by commas")
 	svg := flags.String("svg", "../docs/benchmarks.svg", "where the picture is drawn; empty means nowhere")
+	doc := flags.String("doc", "../docs/benchmarks.md", "the page into which the tables are written; empty means nowhere")
 	folder := flags.String("dir", ".", "where the files are made meanwhile; it should be on the disk that is to be measured")
 	plain := flags.String("plain", "", "the path of a moot from before the journal, with this cmd/bot/way_test.go in it: the whole way there is compared")
-	parts := flags.String("parts", "", "what is measured of race, single, restart, sweep and way; empty means all")
+	parts := flags.String("parts", "", "what is measured of race, single, restart, sweep, growth, way and members; empty means all, and only all is written down")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	s := full
-	if *short {
-		s, *svg = smoke, ""
-	}
 	s.long = *long
+	if *short {
+		s = smoke
+	}
+	if *short || *parts != "" || *only != "" {
+		*svg, *doc = "", ""
+	}
 	dir, err := os.MkdirTemp(*folder, "data-")
 	if err != nil {
 		return err
@@ -47,7 +51,7 @@ func run(args []string) (err error) {
 	var racers []*racer
 	var targets []target
 	if *parts == "" {
-		if *parts = "race,single,restart,sweep,way"; *short {
+		if *parts = "race,single,restart,sweep,growth,way,members"; *short {
 			*parts = "race,single,restart,sweep"
 		}
 	}
@@ -65,8 +69,12 @@ func run(args []string) (err error) {
 			more, err = restart(dir, s)
 		case "sweep":
 			more, err = sweepAndSize(dir, s)
+		case "growth":
+			more, err = growth(dir, s, tell)
 		case "way":
 			wayText, more, err = way(s, *plain)
+		case "members":
+			more, err = members()
 		default:
 			err = fmt.Errorf("there is no part %q", part)
 		}
@@ -76,25 +84,25 @@ func run(args []string) (err error) {
 		targets = append(targets, more...)
 		tell("%-28s %-20s %6.1fs", part, "", time.Since(began).Seconds())
 	}
-	if s.long > 0 {
-		more, err := growth(dir, s, tell)
-		if err != nil {
-			return fmt.Errorf("growth: %w", err)
-		}
-		targets = append(targets, more...)
-	}
-	fmt.Println(where)
+	var out strings.Builder
+	out.WriteString(where)
 	if racers != nil {
-		fmt.Println(raceTable(racers, s))
+		out.WriteString("\n" + raceTable(racers, s))
 	}
 	if wayText != "" {
-		fmt.Println(wayText)
+		out.WriteString("\n" + wayText)
 	}
 	if !*short {
-		fmt.Println(targetTable(targets))
+		out.WriteString("\n" + targetTable(targets))
 	}
-	if *svg != "" && racers != nil {
+	fmt.Print(out.String())
+	if *svg != "" {
 		if err := os.WriteFile(*svg, []byte(picture(racers, s)), 0o644); err != nil {
+			return err
+		}
+	}
+	if *doc != "" {
+		if err := writeDown(*doc, out.String()); err != nil {
 			return err
 		}
 	}

@@ -15,19 +15,45 @@ import (
 // wayLine is what one of them says.
 var wayLine = regexp.MustCompile(`(?m)^BenchmarkWholeWay/(\w+)/rooms=(\d+)\S*\s.*?([0-9.]+) events/s`)
 
-// wholeWay runs the benchmarks in the module under the path and returns events a second, by "kind/rooms".
-func wholeWay(path, pattern string, passes, stored int) (map[string]float64, error) {
-	cmd := exec.Command("go", "test", "-run", "^$", "-timeout", "60m", "-bench", pattern, "-benchtime", fmt.Sprintf("%dx", passes), "./cmd/bot")
+// goBench runs benchmarks of the module under the path and returns what they say.
+func goBench(path, pattern, times, pkg string, env ...string) (string, error) {
+	cmd := exec.Command("go", "test", "-run", "^$", "-timeout", "60m", "-bench", pattern, "-benchtime", times, pkg)
 	cmd.Dir = path
-	cmd.Env = append(os.Environ(), fmt.Sprintf("MOOT_WAY_STORED=%d", stored))
+	cmd.Env = append(os.Environ(), env...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go test: %w\n%s%s", err, out, errs.String())
+		return "", fmt.Errorf("go test: %w\n%s%s", err, out, errs.String())
+	}
+	return string(out), nil
+}
+
+// snapshotLine is what the benchmark of lists of members says of a hundred thousand.
+var snapshotLine = regexp.MustCompile(`(?m)^BenchmarkSnapshot/100000\S*\s+\d+\s+([0-9.]+) ns/op`)
+
+// members measures how long the list of 100,000 members of a room takes: see rooms/bench_test.go.
+func members() ([]target, error) {
+	out, err := goBench("..", "Snapshot/100000", "5x", "./rooms")
+	if err != nil {
+		return nil, err
+	}
+	m := snapshotLine.FindStringSubmatch(out)
+	if m == nil {
+		return nil, fmt.Errorf("nothing was measured: %s", out)
+	}
+	ns, err := strconv.ParseFloat(m[1], 64)
+	return []target{{what: "the list of 100,000 members of a room, in commits of 1,000", want: "< 1 s", ok: ns < 1e9, got: fmt.Sprintf("%.2f s", ns/1e9)}}, err
+}
+
+// wholeWay runs the benchmarks in the module under the path and returns events a second, by "kind/rooms".
+func wholeWay(path, pattern string, passes, stored int) (map[string]float64, error) {
+	out, err := goBench(path, pattern, fmt.Sprintf("%dx", passes), "./cmd/bot", fmt.Sprintf("MOOT_WAY_STORED=%d", stored))
+	if err != nil {
+		return nil, err
 	}
 	rates := map[string]float64{}
-	for _, m := range wayLine.FindAllStringSubmatch(string(out), -1) {
+	for _, m := range wayLine.FindAllStringSubmatch(out, -1) {
 		if rates[m[1]+"/"+m[2]], err = strconv.ParseFloat(m[3], 64); err != nil {
 			return nil, err
 		}
@@ -40,7 +66,7 @@ func wholeWay(path, pattern string, passes, stored int) (map[string]float64, err
 
 // way measures the whole way over rooms, and against a copy of moot from before the journal where its path is given.
 func way(s sizes, plain string) (text string, targets []target, err error) {
-	passes := 4 * s.turns
+	passes := 3 * s.turns
 	rates, err := wholeWay("..", "WholeWay", passes, 0)
 	if err != nil {
 		return "", nil, err
