@@ -47,6 +47,18 @@ func (s *solo) fill(n int, over time.Duration) error {
 	return s.e.Merge(context.Background())
 }
 
+// untilMoving records events until commits are at work on a run.
+func (s *solo) untilMoving() error {
+	for {
+		if st, err := s.e.Stats(); err != nil || st.Moving {
+			return err
+		}
+		if _, err := s.batch(&s.e, 500); err != nil {
+			return err
+		}
+	}
+}
+
 // percentile returns the value below which that part of the sample lies.
 func percentile(v []time.Duration, part float64) time.Duration {
 	v = slices.Clone(v)
@@ -85,7 +97,7 @@ func single(dir string, sz sizes) ([]target, error) {
 		}
 		quiet = append(quiet, took)
 	}
-	// The table is filled up: what follows moves it into a run. Turns with and without take the same time of the machine.
+	// The table is filled up until it is moved into a run. Turns with and without take the same time of the machine.
 	for range 3 {
 		if err := s.e.Merge(context.Background()); err != nil {
 			return nil, err
@@ -97,10 +109,8 @@ func single(dir string, sz sizes) ([]target, error) {
 			}
 			quiet = append(quiet, took)
 		}
-		for n := sz.singles; n < 66_000 && sz.preload > 100_000; n += 500 {
-			if _, err := s.batch(&s.e, 500); err != nil {
-				return nil, err
-			}
+		if err := s.untilMoving(); err != nil {
+			return nil, err
 		}
 		for range sz.singles {
 			took, err := s.batch(&s.e, 1)
@@ -108,6 +118,9 @@ func single(dir string, sz sizes) ([]target, error) {
 				return nil, err
 			}
 			merging = append(merging, took)
+		}
+		if st, err := s.e.Stats(); err != nil || !st.Moving {
+			return nil, errors.Join(err, errors.New("the merge ended before the commits that it was to disturb"))
 		}
 	}
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }

@@ -34,12 +34,16 @@ type Stats struct {
 	Events  int   // rows in runs; one that was recorded again in another run counts twice
 	Indexed int   // events in the index by time of runs
 	Filters int   // bytes of memory that the filters take
+	Moving  bool  // whether commits are at work on a run
 	Bytes   int64 // of the file that are in use
 	Free    int64 // bytes of the file that wait to be used again; Compact returns them
 }
 
-// Stats returns how much the store holds.
+// Stats returns how much the store holds. It waits for the commit that runs.
 func (s *Store) Stats() (st Stats, err error) {
+	s.mu.Lock()
+	st.Moving = s.journal.flush != nil || s.journal.merge != nil
+	s.mu.Unlock()
 	s.viewing.RLock()
 	j, db := s.journal.state, s.db
 	s.viewing.RUnlock()
