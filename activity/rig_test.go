@@ -50,14 +50,6 @@ type rig struct {
 	flying  []outbox.Attempt
 }
 
-// wired is the feature as the loop sees it.
-type wired struct{ *Feature }
-
-func (w wired) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
-	out, err := w.Feature.Handle(tx, ev)
-	return bot.Outcome(out), err
-}
-
 func newRig(t testing.TB, rooms ...protocol.RoomID) *rig {
 	r := rigIn(t, t.TempDir(), Config{})
 	t.Cleanup(r.close)
@@ -88,7 +80,7 @@ func (r *rig) open() {
 	if r.feature, err = New(c); err != nil {
 		r.Fatal(err)
 	}
-	r.machine, err = bot.NewMachine(bot.MachineConfig{Store: r.store, Bus: r.bus, Features: []bot.Feature{wired{r.feature}}})
+	r.machine, err = bot.NewMachine(bot.MachineConfig{Store: r.store, Bus: r.bus, Features: []bot.Feature{bot.FeatureOf(r.feature)}})
 	if err != nil {
 		r.Fatal(err)
 	}

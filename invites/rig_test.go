@@ -43,22 +43,6 @@ type rig struct {
 	flying  []outbox.Attempt
 }
 
-// wired is the feature as the loop sees it.
-type wired struct{ *Feature }
-
-func (w wired) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
-	out, err := w.Feature.Handle(tx, ev)
-	return bot.Outcome(out), err
-}
-
-// ordered is what takes commands, as the loop sees it.
-type ordered struct{ *commands.Commands }
-
-func (o ordered) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
-	out, err := o.Commands.Handle(tx, ev)
-	return bot.Outcome(out), err
-}
-
 func newRig(t *testing.T) *rig {
 	r := &rig{T: t, dir: t.TempDir(), now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC), config: Config{
 		Networks: []protocol.Network{"matrix"}, Operators: []protocol.UserID{boss}, OwnServer: true,
@@ -88,7 +72,7 @@ func (r *rig) open() {
 		r.Fatal(err)
 	}
 	r.machine, err = bot.NewMachine(bot.MachineConfig{
-		Store: r.store, Bus: r.bus, Features: []bot.Feature{ordered{tree}, wired{r.feature}},
+		Store: r.store, Bus: r.bus, Features: []bot.Feature{bot.FeatureOf(tree), bot.FeatureOf(r.feature)},
 	})
 	if err != nil {
 		r.Fatal(err)

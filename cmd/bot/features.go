@@ -168,63 +168,9 @@ func ownVersion(name string) string {
 // list returns the features in the order in which they see an event.
 func (f *features) list() []bot.Feature {
 	return []bot.Feature{
-		commandFeature{f.commands}, activityFeature{f.activity}, voteFeature{f.votes}, challengeFeature{f.challenges}, enforceFeature{f.enforce},
-		inviteFeature{f.invites},
+		bot.FeatureOf(f.commands), bot.FeatureOf(f.activity), bot.FeatureOf(f.votes), bot.FeatureOf(f.challenges), bot.FeatureOf(f.enforce),
+		bot.FeatureOf(f.invites),
 	}
-}
-
-// commandFeature lets the loop know commands, which do not know the loop.
-type commandFeature struct{ *commands.Commands }
-
-// Handle implements bot.Feature.
-func (f commandFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
-	o, err := f.Commands.Handle(tx, ev)
-	return bot.Outcome(o), err
-}
-
-// activityFeature lets the loop know activity, which does not know the loop.
-type activityFeature struct{ *activity.Feature }
-
-// Handle implements bot.Feature.
-func (f activityFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
-	o, err := f.Feature.Handle(tx, ev)
-	return bot.Outcome(o), err
-}
-
-// voteFeature lets the loop know votes, which do not know the loop.
-type voteFeature struct{ *votes.Feature }
-
-// Handle implements bot.Feature.
-func (f voteFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
-	o, err := f.Feature.Handle(tx, ev)
-	return bot.Outcome(o), err
-}
-
-// challengeFeature lets the loop know challenges, which do not know the loop.
-type challengeFeature struct{ *challenges.Feature }
-
-// Handle implements bot.Feature.
-func (f challengeFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
-	o, err := f.Feature.Handle(tx, ev)
-	return bot.Outcome(o), err
-}
-
-// inviteFeature lets the loop know invites, which do not know the loop.
-type inviteFeature struct{ *invites.Feature }
-
-// Handle implements bot.Feature.
-func (f inviteFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
-	o, err := f.Feature.Handle(tx, ev)
-	return bot.Outcome(o), err
-}
-
-// enforceFeature lets the loop know enforcement, which does not know the loop.
-type enforceFeature struct{ *enforce.Feature }
-
-// Handle implements bot.Feature.
-func (f enforceFeature) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
-	o, err := f.Feature.Handle(tx, ev)
-	return bot.Outcome(o), err
 }
 
 // personalActivity is what is stored about when people were active.

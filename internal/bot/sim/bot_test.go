@@ -83,40 +83,8 @@ func (h *history) wire(st *store.Store, bus *events.Bus) ([]bot.Feature, error) 
 	}
 	return []bot.Feature{
 		fuse{h},
-		plain[commands.Outcome]{tree}, plain[activity.Outcome]{active}, watching{plain[votes.Outcome]{ballots}, ballots},
-		plain[challenges.Outcome]{sanctions},
+		bot.FeatureOf(tree), bot.FeatureOf(active), bot.FeatureOf(ballots), bot.FeatureOf(sanctions),
 	}, nil
-}
-
-// outcome is that of any feature.
-type outcome interface {
-	~struct {
-		Disposition store.Disposition
-		Reason      string
-	}
-}
-
-// plain lets the loop know a feature that does not know the loop.
-type plain[O outcome] struct {
-	feature[O]
-}
-
-type feature[O outcome] interface {
-	Handle(*store.Tx, protocol.Event) (O, error)
-	Told(*store.Tx, protocol.Internal) (bool, error)
-	Timed(*store.Tx, protocol.Timer) (bool, error)
-}
-
-// Handle implements bot.Feature.
-func (f plain[O]) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
-	o, err := f.feature.Handle(tx, ev)
-	return bot.Outcome(o), err
-}
-
-// watching is a feature that wants to know when a network can be reached.
-type watching struct {
-	bot.Feature
-	bot.Watcher
 }
 
 // fuse is a feature that fails on some messages, until it is mended. It leaves a trace of what it did, in its own bucket.
