@@ -187,8 +187,12 @@ func (f *Feature) finish(tx *store.Tx, room protocol.RoomID, v Vote, outcome tal
 // unsaid holds the votes that ended while the bot was out of their room, which can only be those that became void.
 var unsaid = store.ScopedBucket("votes-unsaid")
 
-// sayUnsaid says which votes have ended while the bot was out of the room.
+// sayUnsaid says which votes have ended while the bot was out of the room. Where it is out again, that waits for the next
+// time that it joins.
 func (f *Feature) sayUnsaid(tx *store.Tx, room protocol.RoomID) error {
+	if info, _ := rooms.Get(tx, room); !info.Joined() {
+		return nil
+	}
 	for k := range tx.Prefix(unsaid, store.Key(room, "")) {
 		tx.Delete(unsaid, k)
 		v, ok := Get(tx, room, store.ParseNumber(k))

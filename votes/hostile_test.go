@@ -158,6 +158,25 @@ func TestVoidIsTold(t *testing.T) {
 	}
 }
 
+// TestVoidIsToldWhereTheBotIs: a bot that is out of the room again before it could tell waits until it is back for good.
+func TestVoidIsToldWhereTheBotIs(t *testing.T) {
+	w := opened(t)
+	w.botKicked(lobby)
+	w.wait(31 * 24 * time.Hour)
+	w.botJoins(lobby)
+	w.botKicked(lobby)
+	w.heard()
+	w.wait(time.Hour)
+	if out := w.heard(); strings.Contains(out, "Void") {
+		t.Errorf("it is told in a room in which the bot is not:\n%s", out)
+	}
+	w.botJoins(lobby)
+	w.wait(time.Hour)
+	if out := w.heard(); strings.Count(out, "@lobby: Vote 1: challenge of Ben has closed.\nVoid:") != 1 {
+		t.Errorf("it is not told once:\n%s", out)
+	}
+}
+
 // TestOwnChallengeCancelled: a moderator who ends their own challenge, for whatever reason, has to rest like everybody else.
 func TestOwnChallengeCancelled(t *testing.T) {
 	w := newTown(t)

@@ -140,7 +140,7 @@ func (h *history) stepped(fx bot.Effects) error {
 				return fmt.Errorf("%s overtakes what is being sent to %s", a.Key, s.Lane)
 			case a.Out.Room != "" && !isDM(a.Out.Room):
 				if info, _ := rooms.Get(tx, a.Out.Room); !info.Joined() {
-					return fmt.Errorf("%s is sent to %s, where the bot is not", a.Key, a.Out.Room)
+					return fmt.Errorf("%s (%s) is sent to %s, where the bot is not", a.Key, describe(a), a.Out.Room)
 				}
 			}
 			lanes[s.Lane] = true
