@@ -34,6 +34,8 @@ func (h *history) something() error {
 	case i < 41:
 		if h.IntN(2) == 0 {
 			h.flood(n, p)
+		} else {
+			h.empower(n, p)
 		}
 	case i < 43:
 		h.online(n, !n.up)
@@ -85,6 +87,7 @@ func (h *history) speak(n *network, p *place) {
 		"boom", "bang", "!m vote list", "!m vote motion shall we meet?", "!m vote poll where to \"the park\" \"the pub\"",
 		"!m vote challenge bob he is loud", "!m vote restore bob he is quiet", "!m vote cast " + vote + " yes",
 		"!m vote cast " + vote + " no", "!m vote withdraw " + vote, "!m vote show " + vote, "!m vote reply " + vote + " I am sorry",
+		"!m override challenge eve enough", "!m override restore eve enough", "!m override challenge dan too loud", "!m override restore bob enough",
 		"!m vote cast yes", "!m vote cast no", "!m vote cast abstain",
 	})
 	h.happens(n, p, who, protocol.Message{Text: text})
@@ -110,7 +113,7 @@ func (h *history) whisper(n *network) {
 	who := n.users[h.IntN(len(n.users))]
 	text := pick(h, []string{
 		"ping", "rooms", "whoami", "mydata", "use r0", "use r1", "use r2", "vote list --in r0", "vote cast 1 yes --in r0", "vote cast 1 no --in r1",
-		"vote motion from afar --in r0", "members --in r2", "events --in r1", "forget me", "nonsense",
+		"invites", "invites accept " + n.id("", "r1"), "invites decline " + n.id("", "r0"), "vote motion from afar --in r0", "members --in r2", "events --in r1", "forget me", "nonsense",
 	})
 	ev := protocol.Event{
 		Room: n.dm(who), ID: n.newID(), Sender: who, Time: h.now, Private: true, Body: protocol.Message{Text: text},
@@ -153,11 +156,18 @@ func (h *history) comeOrGo(n *network, p *place) {
 	}
 	p.members[who] = !p.members[who]
 	p.ever[who] = true
+	if !p.members[who] && h.IntN(2) == 0 { // on some networks that is over then
+		delete(p.held, who)
+	}
 	h.happens(n, p, who, change)
 }
 
 func (h *history) throwOut(n *network, p *place) {
 	if !p.bot {
+		if n.cursor && h.IntN(2) == 0 { // where one is invited, and not added
+			h.invite(n, p)
+			return
+		}
 		h.rejoin(n, p)
 		return
 	}

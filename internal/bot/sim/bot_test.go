@@ -15,8 +15,10 @@ import (
 	"moot/challenges"
 	"moot/commands"
 	"moot/commands/standard"
+	"moot/enforce"
 	"moot/events"
 	"moot/internal/bot"
+	"moot/invites"
 	"moot/protocol"
 	"moot/store"
 	"moot/votes"
@@ -28,10 +30,18 @@ type life struct {
 	bus      *events.Bus
 	machine  *bot.Machine
 	features []bot.Feature
+
+	sanctions *challenges.Feature
+	guests    *invites.Feature
 }
 
 // features are the real ones, wired as the program does, and a fuse.
-func (h *history) wire(st *store.Store, bus *events.Bus) ([]bot.Feature, error) {
+func (h *history) wire(st *store.Store, bus *events.Bus, l *life) ([]bot.Feature, error) {
+	var operators, named []protocol.UserID
+	networks := []protocol.Network{}
+	for _, n := range h.nets {
+		operators, named, networks = append(operators, n.users[0]), append(named, n.users[1]), append(networks, n.name)
+	}
 	active, err := activity.New(activity.Config{Bus: bus, Window: 10 * day})
 	if err != nil {
 		return nil, err
@@ -40,13 +50,25 @@ func (h *history) wire(st *store.Store, bus *events.Bus) ([]bot.Feature, error) 
 	if err != nil {
 		return nil, err
 	}
-	sanctions, err := challenges.New(challenges.Config{Bus: bus, Max: settings.ChallengeMax, Channel: settings.Channel, Line: func(_ protocol.Network, line string) string { return "!m " + line }})
+	var enforcer *enforce.Feature
+	sanctions, err := challenges.New(challenges.Config{
+		Bus: bus, Operators: operators, Max: settings.ChallengeMax, Channel: settings.Channel, Line: func(_ protocol.Network, line string) string { return "!m " + line },
+		Changed: func(tx *store.Tx, user protocol.UserID) { enforcer.Changed(tx, user) },
+	})
 	if err != nil {
 		return nil, err
 	}
+	if enforcer, err = enforce.New(enforce.Config{Sanctions: sanctions, Networks: networks, Channel: settings.Channel}); err != nil {
+		return nil, err
+	}
+	guests, err := invites.New(invites.Config{Bus: bus, Networks: networks[:1], Operators: operators, People: named, Greet: true})
+	if err != nil {
+		return nil, err
+	}
+	l.sanctions, l.guests = sanctions, guests
 	random := byte(0)
 	ballots, err := votes.New(votes.Config{
-		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Line: func(_ protocol.Network, line string) string { return "!m " + line },
+		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Operators: operators, Line: func(_ protocol.Network, line string) string { return "!m " + line },
 		Random: func(b []byte) {
 			for i := range b {
 				random++
@@ -68,12 +90,18 @@ func (h *history) wire(st *store.Store, bus *events.Bus) ([]bot.Feature, error) 
 				active.Forget(tx, u)
 				return nil, nil
 			},
-		}},
+		},
+			{Name: "Your votes", Export: ballots.Export, Forget: ballots.Forget},
+			{Name: "Challenges", Export: sanctions.Export, Forget: sanctions.Forget},
+			{Name: "What networks do for me", Export: enforcer.Export, Forget: enforcer.Forget},
+			{Name: "Your invitations", Export: guests.Export, Forget: guests.Forget},
+		},
 	})
 	list = append(list, ballots.Commands()...)
 	list = append(list, sanctions.Commands()...)
+	list = append(list, guests.Commands()...)
 	tree, err := commands.New(commands.Config{
-		Prefixes: []string{"!m"}, MaxAge: 15 * time.Minute, Burst: 1_000_000, Every: time.Microsecond, Challenged: sanctions.Challenged,
+		Prefixes: []string{"!m"}, Operators: operators, MaxAge: 15 * time.Minute, Burst: 1_000_000, Every: time.Microsecond, Challenged: sanctions.Challenged,
 	}, list...)
 	if err != nil {
 		return nil, err
@@ -83,7 +111,7 @@ func (h *history) wire(st *store.Store, bus *events.Bus) ([]bot.Feature, error) 
 	}
 	return []bot.Feature{
 		fuse{h},
-		bot.FeatureOf(tree), bot.FeatureOf(active), bot.FeatureOf(ballots), bot.FeatureOf(sanctions),
+		bot.FeatureOf(tree), bot.FeatureOf(active), bot.FeatureOf(ballots), bot.FeatureOf(sanctions), bot.FeatureOf(enforcer), bot.FeatureOf(guests),
 	}, nil
 }
 
@@ -130,12 +158,12 @@ func (h *history) open() error {
 		return err
 	}
 	if l.bus, err = events.Open(events.Config{
-		Store: l.store, Kinds: slices.Concat([]events.Kind{bot.RoomKind, activity.Kind()}, votes.Kinds(), challenges.Kinds()),
+		Store: l.store, Kinds: slices.Concat([]events.Kind{bot.RoomKind, activity.Kind(), invites.Kind()}, votes.Kinds(), challenges.Kinds()),
 		Secret: []byte("the same in every history"), Window: 10 * day,
 	}); err != nil {
 		return errors.Join(err, l.store.Close())
 	}
-	if l.features, err = h.wire(l.store, l.bus); err == nil {
+	if l.features, err = h.wire(l.store, l.bus, &l); err == nil {
 		l.machine, err = bot.NewMachine(bot.MachineConfig{Store: l.store, Bus: l.bus, Features: l.features, Log: slog.New(slog.DiscardHandler)})
 	}
 	h.life = l

@@ -12,6 +12,7 @@ import (
 	"moot/activity"
 	"moot/events"
 	"moot/internal/bot"
+	"moot/invites"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -148,6 +149,11 @@ func (h *history) stepped(fx bot.Effects) error {
 		if n := tx.NextRecord(); n < h.facts {
 			return fmt.Errorf("there were %d facts, and now %d", h.facts, n)
 		}
+		for seq := max(h.facts, 1); seq < tx.NextRecord(); seq++ {
+			if _, ok, err := h.life.bus.Get(tx, seq); err != nil || !ok {
+				return fmt.Errorf("a commit ends with fact %d, and number %d is none (%w)", tx.NextRecord()-1, seq, err)
+			}
+		}
 		h.facts = tx.NextRecord()
 		return nil
 	})
@@ -232,6 +238,11 @@ func (h *history) atRest(calm bool) error {
 			}
 			if err := errors.Join(h.answered(tx, n), h.inOrder(tx, n), h.members(tx, n, calm)); err != nil {
 				return err
+			}
+			if calm {
+				if err := errors.Join(h.enforced(tx, n), h.arrived(tx, n)); err != nil {
+					return err
+				}
 			}
 		}
 		for q := range tx.Queue("", 0) {
@@ -333,7 +344,7 @@ func (h *history) once(tx *store.Tx) error {
 		if was, ok := h.log[f.Seq]; ok && was != whole {
 			return fmt.Errorf("fact %d was %s, and is now %s", f.Seq, was, whole)
 		}
-		if f.Kind != activity.Kind().Name { // which is dropped after a while
+		if f.Kind != activity.Kind().Name && f.Kind != invites.Kind().Name { // which are dropped after a while
 			h.log[f.Seq] = whole
 		}
 		if f.Cause.Event == "" {

@@ -2,8 +2,8 @@
 // one goroutine and in time that only the seed lets pass. It has nothing but tests.
 //
 // The seed chooses what people do and when the bot hears of it; every order, delay and duplicate, also between rooms; what
-// becomes of each attempt to send or to ask, and whether its answer is lost; connections that drop; the kicks, and the
-// rejoins with a replayed timeline; disks that are full for a while; and crashes, of which some lose a commit that never
+// becomes of each attempt to send or to ask, and whether its answer is lost; connections that drop; the kicks, the
+// invitations, and the rejoins with a replayed timeline; rooms that let the bot hold nobody back; disks that are full for a while; and crashes, of which some lose a commit that never
 // returned. One network is like Matrix: it has a cursor, shows the bot its own messages, and knows a transaction again
 // however late it is repeated. The other is like Discord: without a cursor it delivers again what was not taken, and it
 // forgets a nonce after some minutes, so that what was being sent in a crash may be unknowable.

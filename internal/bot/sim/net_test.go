@@ -19,6 +19,10 @@ type place struct {
 	members  map[protocol.UserID]bool
 	ever     map[protocol.UserID]bool // who was a member at any time
 	bot      bool
+	inviter  protocol.UserID          // whose invitation stands; zero means nobody's
+	asked    time.Time                // since when
+	held     map[protocol.UserID]bool // whom the network holds back
+	strict   bool                     // whether the bot may hold nobody back
 }
 
 // shown is a message of the bot as people see it.
@@ -248,8 +252,15 @@ func (n *network) answer(a outbox.Attempt) (protocol.Body, error) {
 		return protocol.ReactionSet{Target: ref.Event, Reactions: slices.Clone(m.likes)}, nil
 	case protocol.AskDirectRoom:
 		return protocol.DirectRoom{User: want.User, Room: n.dm(want.User)}, nil
+	case protocol.AskJoin:
+		return nil, n.h.enter(n, p)
+	case protocol.AskLeave:
+		return nil, n.h.depart(n, p)
 	case protocol.AskRestrain:
-		return protocol.Restrained{User: want.User, On: want.On}, nil
+		if !p.bot {
+			return nil, gone
+		}
+		return n.h.restrain(p, want), nil
 	}
 	return nil, gone
 }
