@@ -20,6 +20,9 @@ type discordBot struct {
 	dir string
 	cmd *exec.Cmd // nil while it does not run
 	log bytes.Buffer
+
+	env     []string // more of the environment that it runs in
+	observe bool     // whether insideOf its socket shows what is going on
 }
 
 // newDiscordBot makes a bot that is not started. Lines are added to the section [discord] of its configuration.
@@ -44,6 +47,7 @@ member = "0s"
 active_days = 0
 edits_discord = "1s"
 secret_every = "1s"
+poll_shortest = "1m"
 
 [discord]
 token = { env = "DISCORD_TOKEN" }
@@ -75,11 +79,18 @@ func (b *discordBot) start() {
 	before := b.srv.Identified()
 	b.cmd = b.command()
 	b.cmd.Stdout, b.cmd.Stderr = &b.log, &b.log
+	b.cmd.Env = append(b.cmd.Env, b.env...)
+	if b.observe {
+		b.cmd.Env = append(b.cmd.Env, observeVariable+"="+b.socket())
+	}
 	if err := b.cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
 	b.srv.Until("the bot is online", func() bool { return b.srv.Online() > 0 && b.srv.Identified() > before })
 }
+
+// socket is where a bot is looked into that is observed.
+func (b *discordBot) socket() string { return filepath.Join(b.dir, "observe") }
 
 // stop ends it as an operator does.
 func (b *discordBot) stop() {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -148,37 +147,6 @@ func TestDiscordOldButtons(t *testing.T) {
 		}
 	}
 	b.stop()
-}
-
-// TestDiscordDisconnects: connections are lost in every way in the middle of a vote, and no ballot is, nor counted twice.
-func TestDiscordDisconnects(t *testing.T) {
-	b := newDiscordBot(t)
-	town := b.settle("Lab")
-	b.start()
-	town.ready()
-	board := town.open("we sing", nil)
-	people := town.Populate(7)
-	type loss struct {
-		lose func()
-		anew bool // whether the session is lost too, and with it what is pressed before there is another
-	}
-	losses := []loss{{b.srv.Cut, false}, {b.srv.Reconnect, false}, {func() { b.srv.CloseGateway(4000, "unknown error") }, false}, {b.srv.Forget, true}}
-	if os.Getenv("MOOT_LONG") != "" { // sessions begin 5.5 seconds apart
-		losses = append(losses, loss{func() { b.srv.Invalidate(true) }, false}, loss{func() { b.srv.Invalidate(false) }, true},
-			loss{func() { b.srv.CloseGateway(4009, "timed out") }, true})
-	}
-	for i, loss := range losses {
-		before := b.srv.Identified()
-		town.ben.Press(board, board.Button([]string{"Yes", "No"}[i%2])).Reply()
-		loss.lose()
-		b.srv.Until("the bot is back", func() bool { return b.srv.Online() > 0 && (!loss.anew || b.srv.Identified() > before) })
-		town.Nick(people[i], fmt.Sprintf("person %d", i)) // joins that nobody told of are found when the members are read again
-		answer := town.cem.Press(board, board.Button([]string{"No", "Yes"}[i%2])).Reply().Content
-		b.expect(fmt.Sprintf("after loss %d (identifies before: %d)", i, before), answer, "Your ballot in vote 1 is")
-	}
-	b.expect("how it stands", town.ben.Slash(town.general, "vote show", nil).Reply().Content, "Turnout: 2 of", "1 yes, 1 no")
-	b.stop()
-	b.run("verify")
 }
 
 // TestDiscordTwice: what Discord delivers twice is done once.

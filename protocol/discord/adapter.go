@@ -129,7 +129,7 @@ func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 	defer stop(nil)
 	before, err := to.Cursor(cursorSeen)
 	if err != nil {
-		return fmt.Errorf("discord: %w", err)
+		return fmt.Errorf("the place that was reached: %w", err)
 	}
 	a.to, a.ctx, a.stop, a.before = to, work, stop, before
 	a.lanes = newLanes(work, a.admit, a.fail)

@@ -93,7 +93,7 @@ func (c *call) callback() (int, any) {
 		}
 		i.modal = data
 	}
-	i.answer = kind
+	i.answer, i.after = kind, c.s.nowLocked().Sub(i.made)
 	if c.query("with_response") != "true" {
 		return http.StatusNoContent, nil
 	}
@@ -229,6 +229,11 @@ func (c *call) deleteReply() (int, any) {
 // Answered returns the type of the first answer, zero while there is none.
 func (i *Interaction) Answered() int {
 	return lockedRead(i.srv, func() int { return i.answer })
+}
+
+// AnsweredAfter returns how long the first answer took; zero while there is none.
+func (i *Interaction) AnsweredAfter() time.Duration {
+	return lockedRead(i.srv, func() time.Duration { return i.after })
 }
 
 // Ack waits for the first answer and returns its type.

@@ -121,6 +121,16 @@ func (s *Server) DispatchRaw(kind string, data []byte, n int) {
 	}
 }
 
+// Unsent returns how much waits on the server's side, in events: the bot does not read fast enough, or not at all.
+func (s *Server) Unsent() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		n += len(c.out)
+	}
+	return n
+}
+
 // Online returns how many shards are connected with a session.
 func (s *Server) Online() int {
 	s.mu.Lock()
@@ -146,6 +156,13 @@ func (s *Server) Identified() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.identified
+}
+
+// Connections returns how often the gateway was connected to, whatever came of it.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.connected
 }
 
 // Heartbeats returns how many the connections of now have sent.

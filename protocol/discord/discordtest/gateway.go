@@ -93,6 +93,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	c := &gatewayConn{srv: s, ws: ws, script: script, filled: make(chan struct{}, 1)}
 	s.mu.Lock()
 	s.conns[c] = true
+	s.connected++
 	s.touchLocked()
 	s.mu.Unlock()
 	done := make(chan struct{})

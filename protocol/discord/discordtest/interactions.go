@@ -33,7 +33,8 @@ type Interaction struct {
 	made      time.Time
 	payload   obj
 
-	answer    int // type of the first answer; zero while there is none
+	answer    int           // type of the first answer; zero while there is none
+	after     time.Duration // from the interaction to the first answer
 	ephemeral bool
 	original  *message // what the answer shows; of a component that updates, its own message
 	source    *message

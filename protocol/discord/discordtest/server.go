@@ -1,6 +1,7 @@
 package discordtest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -23,7 +24,7 @@ const OpenAPIVariable = "MOOT_DISCORD_OPENAPI"
 // epoch is the first second of 2015, from which snowflakes count.
 const epoch = 1420070400000
 
-// patience is how long the methods that wait do so.
+// patience is how long the methods that wait do so, unless the Server says otherwise.
 const patience = 30 * time.Second
 
 type obj = map[string]any
@@ -55,6 +56,9 @@ type Server struct {
 	Bucket       int
 	BucketWindow time.Duration
 
+	// Patience is how long the methods that wait do so before they fail the test; zero means 30 seconds.
+	Patience time.Duration
+
 	// CheckAnswers has the server's own answers checked against Discord's OpenAPI document as well.
 	CheckAnswers bool
 
@@ -82,6 +86,7 @@ type Server struct {
 	scripts      []Script
 	lastID       map[int]time.Time
 	identified   int
+	connected    int // gateway connections so far
 	chunkAsked   map[string]time.Time
 	interactions map[string]*Interaction // by token
 	nonces       map[string]*message     // channel, nonce → message
@@ -199,7 +204,10 @@ func (s *Server) touchLocked() {
 // Until waits until ok holds, asking again at each change of the model. It is called without the server's lock.
 func (s *Server) Until(what string, ok func() bool) {
 	s.tb.Helper()
-	timer := time.NewTimer(patience)
+	s.mu.Lock()
+	wait := cmp.Or(s.Patience, patience)
+	s.mu.Unlock()
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		s.mu.Lock()
@@ -212,7 +220,7 @@ func (s *Server) Until(what string, ok func() bool) {
 		case <-changed:
 		case <-timer.C:
 			if !ok() {
-				s.tb.Fatalf("discordtest: waited %s in vain for: %s\nthe last requests:\n%s", patience, what, s.tail(20))
+				s.tb.Fatalf("discordtest: waited %s in vain for: %s\nthe last requests:\n%s", wait, what, s.tail(20))
 			}
 			return
 		}
