@@ -201,15 +201,9 @@ func (c *conn) newSession(address string) *discordgo.Session {
 		HandshakeTimeout: c.s.g.cfg.OpenTimeout,
 		ReadBufferSize:   32 << 10,
 		WriteBufferSize:  8 << 10, // so that each message is one write
-		NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return c.dial(ctx, network, addr, nil)
-		},
-		NetDialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conf := c.s.g.cfg.TLS.Clone()
-			if conf == nil {
-				conf = &tls.Config{}
-			}
-			return c.dial(ctx, network, addr, conf)
+		NetDialContext:   func(ctx context.Context, _, addr string) (net.Conn, error) { return c.dial(ctx, addr, nil) },
+		NetDialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return c.dial(ctx, addr, c.s.g.cfg.TLS)
 		},
 	}
 	d.AddHandler(func(_ *discordgo.Session, e *discordgo.Event) {
@@ -222,21 +216,13 @@ func (c *conn) newSession(address string) *discordgo.Session {
 }
 
 // dial makes the network connection, in clear where conf is nil.
-func (c *conn) dial(ctx context.Context, network, addr string, conf *tls.Config) (net.Conn, error) {
-	raw, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+func (c *conn) dial(ctx context.Context, addr string, conf *tls.Config) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)() // discordgo dials to the end, whoever has stopped waiting
+	raw, err := c.s.g.dialNetwork(ctx, addr, conf)
 	if err != nil {
 		return nil, err
-	}
-	if conf != nil {
-		if conf.ServerName == "" {
-			conf.ServerName, _, _ = net.SplitHostPort(addr)
-		}
-		secure := tls.Client(raw, conf)
-		if err := secure.HandshakeContext(ctx); err != nil {
-			raw.Close()
-			return nil, err
-		}
-		raw = secure
 	}
 	w := newWire(raw, c.s.g.cfg.OpenTimeout, c.opening, c.beat, c.lastSeq)
 	c.mu.Lock()

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -62,7 +64,10 @@ type Config struct {
 	QueueBytes int
 	// TLS is for gateways with a certificate of their own; nil means the system's authorities.
 	TLS *tls.Config
-	Log *slog.Logger // nil means none
+	// Proxy says by which proxy to go; nil means what the environment says, as the REST API is reached. See
+	// http.ProxyFromEnvironment.
+	Proxy func(*http.Request) (*url.URL, error)
+	Log   *slog.Logger // nil means none
 }
 
 // Handler takes one event. It may block, and returns an error to end Run. The event is its to keep.
@@ -83,6 +88,12 @@ func New(cfg Config) *Gateway {
 	cfg.OpenTimeout = cmp.Or(cfg.OpenTimeout, 30*time.Second)
 	cfg.Backoff = cmp.Or(cfg.Backoff, time.Second)
 	cfg.QueueBytes = cmp.Or(cfg.QueueBytes, 4<<20)
+	if cfg.TLS == nil {
+		cfg.TLS = &tls.Config{}
+	}
+	if cfg.Proxy == nil {
+		cfg.Proxy = http.ProxyFromEnvironment
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}

@@ -90,6 +90,28 @@ func TestWire(t *testing.T) {
 	}
 }
 
+// A connection on which nothing comes ends by itself, before hello and after it.
+func TestSilence(t *testing.T) {
+	for name, said := range map[string]string{
+		"before hello": upgrade,
+		"after hello":  upgrade + plain(opText, `{"t":null,"s":null,"op":10,"d":{"heartbeat_interval":10}}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			us, them := net.Pipe()
+			defer them.Close()
+			patience := 20 * time.Millisecond
+			if name == "after hello" {
+				patience = time.Hour
+			}
+			w := newWire(us, patience, nil, func() {}, func() int64 { return 0 })
+			go func() { _, _ = io.WriteString(them, said) }()
+			if _, err := io.Copy(io.Discard, readerFunc(w.Read)); !errors.Is(err, errSilent) {
+				t.Errorf("it ended in %v", err)
+			}
+		})
+	}
+}
+
 func isEOF(err error) bool {
 	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
