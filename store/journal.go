@@ -40,7 +40,7 @@ type limits struct {
 var crashLimits = limits{Table: 12, Ahead: 2, Chunk: 16, Fan: 3, Closed: 1, Span: time.Hour, Least: 4, Most: 64}
 
 // defaultLimits keep a slice under 50 ms: a row takes about 2 µs.
-var defaultLimits = limits{Table: 1 << 16, Ahead: 1 << 12, Chunk: 1 << 16, Fan: 8, Closed: 4, Span: 7 * 24 * time.Hour, Least: 128, Most: 12_000}
+var defaultLimits = limits{Table: 1 << 16, Ahead: 1 << 12, Chunk: 1 << 16, Fan: 8, Closed: 1, Span: 7 * 24 * time.Hour, Least: 128, Most: 12_000}
 
 const (
 	// effort is how many rows are moved for each event that is recorded, while there are any. Two are written for each
