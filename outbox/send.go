@@ -78,6 +78,18 @@ func Ask(tx *store.Tx, a protocol.Ask) (protocol.Key, error) {
 	return a.Key, tx.Err()
 }
 
+// Waiting tells whether an ask of the room for the same kind of thing waits, of which no attempt has begun: what it is going
+// to tell is as new as what another would. It does not see what the transaction itself has asked.
+func Waiting(tx *store.Tx, room protocol.RoomID, want protocol.Want) bool {
+	for q := range tx.Queue(askLane+string(room), 0) {
+		var e envelope
+		if q.Attempts == 0 && json.Unmarshal(q.Payload, &e) == nil && e.Ask != nil && protocol.KindOf(e.Ask.Want) == protocol.KindOf(want) {
+			return true
+		}
+	}
+	return false
+}
+
 // askLane begins the lanes of asks. No room or person begins with it.
 const askLane = "?"
 

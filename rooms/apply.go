@@ -307,8 +307,12 @@ func (a *applier) upgrade(successor protocol.RoomID) {
 	}
 }
 
-// askMembers asks for the list of members.
+// askMembers asks for the list of members, unless it is about to be asked for: however often in a row a network says that it
+// may have changed, one list is being read and at most one more waits.
 func (a *applier) askMembers() {
+	if outbox.Waiting(a.tx, a.ev.Room, protocol.AskMembers{}) {
+		return
+	}
 	a.ask("members", protocol.Ask{Room: a.ev.Room, Want: protocol.AskMembers{}, Expires: a.tx.Now().Add(listDeadline)})
 }
 

@@ -401,3 +401,45 @@ func TestAConversationOfTwoThatAThirdJoinsIsARoom(t *testing.T) {
 		t.Error("a room of three is private")
 	}
 }
+
+// TestWhatIsOutdatedAgainAndAgainIsReadOnce: however often the network says that the members may be others, one list is being
+// read and one more waits.
+func TestWhatIsOutdatedAgainAndAgainIsReadOnce(t *testing.T) {
+	w := newWorld(t)
+	outdated := protocol.RoomChange{Changes: []protocol.Change{protocol.Outdated{}}}
+	storm := func(asks int) {
+		t.Helper()
+		for range 100 {
+			w.apply(lobby, outdated)
+		}
+		if w.asks != asks {
+			t.Fatalf("the members were asked for %d times, not %d", w.asks, asks)
+		}
+	}
+	// next begins the attempt at an ask, and ends that before it.
+	var before store.Queued
+	next := func() {
+		t.Helper()
+		err := w.store.Commit(w.now, func(c *store.Commit) error {
+			if before.Key != "" {
+				c.Finish(before, store.StateSent, protocol.Ref{}, "")
+			}
+			for q := range c.Read().Queue("", 0) {
+				if q.Key != before.Key {
+					before = c.Begin(q)
+					break
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.apply(lobby, protocol.MemberChange{User: "console:moot", Self: true, Bot: true, Membership: protocol.Joined})
+	storm(1) // what the join has asked will tell
+	next()
+	storm(2) // that may show how it was before
+	next()
+	storm(3)
+}

@@ -70,3 +70,46 @@ func TestDiscordLarge(t *testing.T) {
 	t.Logf("a restart answers after %s, with at most %d MB of memory", time.Since(began).Round(time.Millisecond), peak(t, b.cmd.Process.Pid)>>20)
 	b.stop()
 }
+
+// TestDiscordStormOfRoles: a role that makes moderators changes a thousand times in a row. The members are read a few times
+// and not a thousand, and what is known in the end is how it is.
+func TestDiscordStormOfRoles(t *testing.T) {
+	b := newDiscordBot(t)
+	town := b.settle("Lab")
+	helper := town.NewRole("helper", 0)
+	town.Give(town.dan, helper)
+	b.start()
+	town.ready()
+	asked, read := b.srv.MembersAsked(), len(b.srv.Requests("GET", "/guilds/"+town.ID+"/members"))
+	for i := range 1000 {
+		town.SetPermissions(helper, []int64{discordtest.ManageGuild, 0}[i%2])
+	}
+	town.SetPermissions(helper, discordtest.ModerateMembers)
+	ping := town.ben.Slash(town.general, "ping", nil).Reply()
+	b.expect("an answer behind the storm", ping.Content, "pong")
+	for began := time.Now(); !moderates(town, town.dan); {
+		if time.Since(began) > time.Minute {
+			t.Fatal("it is not known who may moderate")
+		}
+		b.srv.Until("the members are read again", func() bool {
+			return len(b.srv.Requests("GET", "/guilds/"+town.ID+"/members"))+b.srv.MembersAsked() > read+asked
+		})
+	}
+	asked, read = b.srv.MembersAsked()-asked, len(b.srv.Requests("GET", "/guilds/"+town.ID+"/members"))-read
+	t.Logf("asked by the gateway %d times, read page by page %d times", asked, read)
+	if asked > 1 || read > 6 {
+		t.Error("that is too often")
+	}
+	b.stop()
+	b.run("verify")
+}
+
+// moderates tells whether the bot takes somebody for a moderator.
+func moderates(t *town, u *discordtest.User) bool {
+	for line := range strings.Lines(t.ann.Slash(t.general, "members", nil).Reply().Content) {
+		if strings.Contains(line, u.ID) {
+			return strings.Contains(line, "moderator")
+		}
+	}
+	return false
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,11 +24,15 @@ const (
 	chunkPatience = 30 * time.Second
 	// maxListed is for how many members a list is read page by page where it is too soon for the gateway.
 	maxListed = 10_000
+	// maxPaged is how many lists of one guild are read page by page within pagePace: roles can change faster than lists are read.
+	maxPaged = 3
+	pagePace = 10 * time.Second
 	// maxReading is how many lists are read at once, each of which is in memory.
 	maxReading = 4
 )
 
 var (
+	errTooOften = errors.New("the members are asked for again and again")
 	errTooSoon  = errors.New("the members of a large guild can be asked for once in 30 seconds")
 	errNoChunks = errors.New("the members stopped coming")
 	errLost     = errors.New("the connection was lost while the members came")
@@ -48,12 +53,13 @@ type chunks struct {
 	slots chan struct{}
 
 	mu      sync.Mutex
-	byNonce map[string]*reading  // guarded by mu
-	last    map[string]time.Time // when a guild was last asked for, within chunkPace; guarded by mu
+	byNonce map[string]*reading    // guarded by mu
+	last    map[string]time.Time   // when a guild was last asked for, within chunkPace; guarded by mu
+	paged   map[string][]time.Time // when lists of a guild were read page by page, within pagePace; guarded by mu
 }
 
 func newChunks() *chunks {
-	return &chunks{slots: make(chan struct{}, maxReading), byNonce: map[string]*reading{}, last: map[string]time.Time{}}
+	return &chunks{slots: make(chan struct{}, maxReading), byNonce: map[string]*reading{}, last: map[string]time.Time{}, paged: map[string][]time.Time{}}
 }
 
 // begin registers a reading, or returns how long it is too soon for one.
@@ -72,6 +78,24 @@ func (c *chunks) begin(guild, nonce string, now time.Time) (*reading, time.Durat
 	c.last[guild] = now
 	c.byNonce[nonce] = r
 	return r, 0
+}
+
+// page notes that a list is about to be read page by page, or returns how long it is too soon for that.
+func (c *chunks) page(guild string, now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, all := range c.paged {
+		all = slices.DeleteFunc(all, func(at time.Time) bool { return now.Sub(at) >= pagePace })
+		if c.paged[id] = all; len(all) == 0 {
+			delete(c.paged, id)
+		}
+	}
+	all := c.paged[guild]
+	if len(all) >= maxPaged {
+		return pagePace - now.Sub(all[0])
+	}
+	c.paged[guild] = append(all, now)
+	return 0
 }
 
 func (c *chunks) end(nonce string) {
@@ -177,6 +201,9 @@ func (a *Adapter) membersOf(ctx context.Context, guild, nonce string) (protocol.
 
 // listMembers reads the members page by page. Large guilds wait for the gateway instead.
 func (a *Adapter) listMembers(ctx context.Context, guild string, soon time.Duration) (list protocol.MemberList, err error) {
+	if wait := a.chunks.page(guild, time.Now()); wait > 0 {
+		return list, &protocol.SendError{RetryAfter: wait, Err: errTooOften}
+	}
 	list.Last = true
 	for after := "0"; ; {
 		var page []*discordgo.Member

@@ -158,6 +158,13 @@ func (s *Server) Identified() int {
 	return s.identified
 }
 
+// MembersAsked returns how often members were asked for over the gateway (op 8).
+func (s *Server) MembersAsked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.memberAsks
+}
+
 // Connections returns how often the gateway was connected to, whatever came of it.
 func (s *Server) Connections() int {
 	s.mu.Lock()

@@ -440,6 +440,7 @@ func (s *Server) emitLocked(g *Guild, kind string, data any) {
 // membersLocked is op 8.
 func (c *gatewayConn) membersLocked(data json.RawMessage) {
 	s := c.srv
+	s.memberAsks++
 	var d struct {
 		Guild json.RawMessage `json:"guild_id"`
 		Query *string         `json:"query"`

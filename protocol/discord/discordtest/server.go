@@ -87,6 +87,7 @@ type Server struct {
 	lastID       map[int]time.Time
 	identified   int
 	connected    int // gateway connections so far
+	memberAsks   int // op 8 so far
 	chunkAsked   map[string]time.Time
 	interactions map[string]*Interaction // by token
 	nonces       map[string]*message     // channel, nonce → message

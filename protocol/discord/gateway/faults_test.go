@@ -17,6 +17,7 @@ import (
 
 	"moot/protocol/discord/discordtest"
 	"moot/protocol/discord/gateway"
+	"moot/protocol/discord/rest"
 )
 
 // count says how often the word was heard.
@@ -215,6 +216,52 @@ func TestHandlersMaySend(t *testing.T) {
 	c := b.all()[2].Data.(*discordgo.GuildMembersChunk)
 	if c.Nonce != "n1" || len(c.Members) != 3 || c.ChunkCount != 1 {
 		t.Errorf("chunk %+v", c)
+	}
+}
+
+// Fault H11: discordgo keeps 653 bytes of each member that it hears of, as long as its state is switched on. This test looks
+// at the memory of the process, and so runs alone.
+func TestNothingIsKeptOfMembers(t *testing.T) {
+	srv := discordtest.New(t)
+	_, lab, _ := room(srv)
+	got := make(chan string, 100)
+	c := rest.New(rest.Config{Token: srv.Token, URL: srv.APIURL()})
+	defer c.Close()
+	g := gateway.New(gateway.Config{Token: srv.Token, REST: c, Intents: intents})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- g.Run(ctx, func(_ context.Context, e gateway.Event) error { got <- e.Type; return nil })
+	}()
+	for <-got != "GUILD_CREATE" {
+	}
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	const chunks = 30
+	hear := func(from int) {
+		for n := from; n < from+chunks; n++ {
+			members := make([]string, 1000)
+			for i := range members {
+				members[i] = fmt.Sprintf(`{"user":{"id":"%d","username":"somebody"},"nick":null,"roles":[],"joined_at":"2024-01-02T03:04:05.678000+00:00"}`, 1000*n+i)
+			}
+			srv.DispatchRaw("GUILD_MEMBERS_CHUNK", fmt.Appendf(nil, `{"guild_id":"%s","chunk_index":%d,"chunk_count":1000,"members":[%s]}`, lab.ID, n, strings.Join(members, ",")), 1)
+			<-got
+		}
+	}
+	hear(1)
+	before := heap()
+	hear(1 + chunks)
+	if grown := heap() - before; grown > 4<<20 {
+		t.Errorf("%d members left %d bytes behind", chunks*1000, grown)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

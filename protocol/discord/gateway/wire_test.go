@@ -112,6 +112,48 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// Fault H5: heartbeats that are not acknowledged end a connection on which events still come: after two where nothing lies
+// unread, after five in any case, and never while nothing is read because the queue is full.
+func TestUnacknowledgedHeartbeats(t *testing.T) {
+	for name, c := range map[string]struct {
+		idle, stalled bool
+		goOut         int // of ten
+	}{"idle": {true, false, 2}, "busy": {false, false, 5}, "stalled": {true, true, 10}} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{in: bytes.NewReader(nil), piece: 1}
+			w := newWire(s, time.Second, nil, func() {}, func() int64 { return 0 })
+			w.asked = true
+			w.interval.Store(int64(time.Hour))
+			w.stalled.Store(c.stalled)
+			if c.idle {
+				w.reading.Store(time.Now().Add(-time.Hour).UnixNano())
+			}
+			out := 0
+			for ; out < 10; out++ {
+				if _, err := w.Write(maskedFrame(opText, []byte(`{"op":1,"d":1}`))); err != nil {
+					if !errors.Is(err, errZombie) {
+						t.Errorf("it ended in %v", err)
+					}
+					break
+				}
+			}
+			if out != c.goOut {
+				t.Errorf("%d heartbeats went out", out)
+			}
+		})
+	}
+}
+
+// Discord forgets a session that is closed with code 1000, which is the one that discordgo knows.
+func TestDiscordgosGoodbyeStaysAtHome(t *testing.T) {
+	s := &script{in: bytes.NewReader(nil), piece: 1}
+	w := newWire(s, time.Second, nil, func() {}, func() int64 { return 0 })
+	w.asked = true
+	if _, err := w.Write(maskedFrame(opClose, []byte{3, 232})); !errors.Is(err, errSelfClose) || s.out.Len() > 0 {
+		t.Errorf("%d bytes went out, and it ended in %v", s.out.Len(), err)
+	}
+}
+
 func isEOF(err error) bool {
 	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
