@@ -109,14 +109,16 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 	}
 }
 
-// Forget removes what is stored of a person, but where the network still holds them back: the bot has to know whom to let
-// go.
+// Forget removes what is stored of a person, but where the network still holds them back, since the bot has to know whom to
+// let go, and where it is still to do so: to be forgotten is no way out.
 func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays protocol.Text) {
 	for info := range rooms.All(tx) {
 		switch r, ok := get(tx, info.ID, user); {
 		case !ok:
 		case r.On || r.Ask != "":
 			stays = protocol.Plain("That the network holds you back for me, until you are restored: I have to know whom to let go.")
+		case f.wanted(tx, info.ID, user): // it goes on to be asked for, and would not be without the row
+			stays = protocol.Plain("That I ask the network to hold you back, until you are restored.")
 		default:
 			forget(tx.In(protocol.Scope(info.ID)), info.ID, user)
 			removed = protocol.Plain("That I have asked the network to hold you back.")

@@ -469,6 +469,25 @@ func TestForgotten(t *testing.T) {
 	y.expect("ben false")
 }
 
+// TestForgottenIsNoWayOut: who is challenged and was not yet held back, because the network refuses, is so in the end, also
+// after they were forgotten.
+func TestForgottenIsNoWayOut(t *testing.T) {
+	y := newYard(t, "discord")
+	y.refuses = protocol.RefusedPower
+	y.challenge(ben)
+	y.expect("ben true")
+	y.order2(func(tx *store.Tx) error {
+		if _, stays := y.enforce.Forget(tx, ben); stays == nil {
+			t.Error("they are not told that they go on to be held back")
+		}
+		y.bus.Forget(tx, ben, y.challenges.Standing(tx, ben))
+		return nil
+	})
+	y.refuses = ""
+	y.wait(7 * time.Hour)
+	y.expect("ben true")
+}
+
 // TestManyInSlices: all in a room are looked at, however many they are.
 func TestManyInSlices(t *testing.T) {
 	y := newYard(t)

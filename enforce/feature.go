@@ -211,11 +211,16 @@ func (f *Feature) lookAtAll(tx *store.Tx, room protocol.RoomID, from protocol.Us
 	return nil
 }
 
+// wanted tells whether somebody is to be held back.
+func (f *Feature) wanted(tx *store.Tx, room protocol.RoomID, user protocol.UserID) bool {
+	_, challenged := f.Sanctions.Challenged(tx, room, user)
+	return challenged && f.on(room)
+}
+
 // bringAbout asks the network for what is wanted about somebody, unless it is so already or being asked for.
 func (f *Feature) bringAbout(tx *store.Tx, room protocol.RoomID, user protocol.UserID) error {
 	r, known := get(tx, room, user)
-	_, challenged := f.Sanctions.Challenged(tx, room, user)
-	want := challenged && f.on(room)
+	want := f.wanted(tx, room, user)
 	info, _ := rooms.Get(tx, room)
 	switch {
 	case r.Ask != "":

@@ -16,13 +16,15 @@ func (n *network) mayInvite(who protocol.UserID) bool {
 	return who == n.users[0] || who == n.users[1] // an operator, and somebody who is named
 }
 
-// invite has somebody invite the bot to a room in which it is not, or take that back.
+// invite has somebody in a room invite the bot, which is not there, or take that back.
 func (h *history) invite(n *network, p *place) {
 	change := protocol.MemberChange{User: n.self, Self: true, Bot: true, Membership: protocol.Invited}
 	who := n.users[h.IntN(len(n.users))]
 	if p.inviter != "" && h.IntN(3) == 0 {
 		who, p.inviter = p.inviter, ""
 		change.Membership = protocol.Left
+	} else if !p.members[who] {
+		return
 	} else {
 		p.inviter, p.asked = who, h.now
 	}
