@@ -163,6 +163,7 @@ func unquoted(text string) string {
 func quoted(word string) string {
 	_, dash := cutDash(word)
 	_, mention := protocol.ParseMention(word)
+	mention = mention && strings.IndexByte(word, '>') == len(word)-1 // where it is read to
 	odd := strings.ContainsFunc(word, func(r rune) bool { return unicode.IsSpace(r) || r == '\\' })
 	if word != "" && !odd && !dash && !strings.HasPrefix(word, "--") && closing(firstRune(word)) == "" &&
 		(mention || !strings.HasPrefix(word, "<@")) {
