@@ -15,6 +15,7 @@ import (
 	"moot/invites"
 	"moot/protocol"
 	"moot/protocol/matrix/account"
+	"moot/protocol/matrix/crypto"
 	"moot/protocol/matrix/survey"
 	"moot/store"
 )
@@ -155,6 +156,13 @@ func checkMatrix(ctx context.Context, cfg config.Config) (found []inspect.Findin
 		AccessToken: reveal(cfg.Matrix.AccessToken), Password: reveal(cfg.Matrix.Password), Folder: cfg.Data,
 	}) {
 		found = append(found, inspect.Finding{Status: status[f.Weight], What: f.What, Text: f.Text, Do: f.Do})
+	}
+	if err := crypto.Examine(ctx, cfg.Data); err != nil {
+		f := inspect.Finding{Status: inspect.Fail, What: "keys", Text: explain(err)}
+		if fault := (*account.Fault)(nil); errors.As(err, &fault) {
+			f.Text, f.Do = fault.What, fault.Do
+		}
+		found = append(found, f)
 	}
 	return found
 }

@@ -74,6 +74,10 @@ func explain(err error) string {
 		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %v. Put the last backup of the data folder in its place.", at.file, err)
 	case errors.Is(err, store.ErrDamaged):
 		return fmt.Sprintf("%s is damaged, and was not changed: %v. Put the last backup of the data folder in its place.", at.file, err)
+	case errors.Is(err, crypto.ErrDamaged):
+		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %s. Put it and moot.db back from the same backup, or run `bot matrix forget` to give the bot a new device.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
+	case errors.Is(err, crypto.ErrFull):
+		return fmt.Sprintf("The disk of %s is full: %s. Make room and start the bot. Nothing is lost: what was not written is delivered again.", at.folder, protocol.OneLine(err.Error()))
 	case errors.Is(err, matrix.ErrBroken):
 		return fmt.Sprintf("The bot stopped because it could not write its keys for Matrix to %s: %s. Nothing is lost: what was not written is delivered again at the next start.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
 	case errors.Is(err, events.ErrArchive):

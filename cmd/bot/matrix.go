@@ -57,10 +57,12 @@ func (a *app) openAccount(ctx context.Context, cfg config.Config, st *store.Stor
 	}
 	sum := hmac.New(sha256.New, secret)
 	sum.Write([]byte("the keys of Matrix"))
-	m.keys, err = crypto.Open(context.WithoutCancel(ctx), crypto.Config{ // a stop meanwhile is no fault: what runs next ends by it
-		Folder: cfg.Data, Pair: pair, SetPair: func(id string) error { return writePair(st, id) }, Secret: sum.Sum(nil), Log: log,
-	})
-	if err != nil {
+	if err := whenThereIsRoom(ctx, log, func() (err error) {
+		m.keys, err = crypto.Open(context.WithoutCancel(ctx), crypto.Config{ // a stop meanwhile is no fault: what runs next ends by it
+			Folder: cfg.Data, Pair: pair, SetPair: func(id string) error { return writePair(st, id) }, Secret: sum.Sum(nil), Log: log,
+		})
+		return err
+	}); err != nil {
 		return nil, err
 	}
 	m.login.Device = m.keys.Owner().Device

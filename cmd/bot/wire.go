@@ -15,6 +15,7 @@ import (
 	"moot/internal/control"
 	"moot/internal/inspect"
 	"moot/protocol"
+	"moot/protocol/matrix/crypto"
 	"moot/store"
 )
 
@@ -136,7 +137,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 func whenThereIsRoom(ctx context.Context, log *slog.Logger, do func() error) error {
 	for said := false; ; {
 		err := do()
-		if !errors.Is(err, store.ErrFull) {
+		if !errors.Is(err, store.ErrFull) && !errors.Is(err, crypto.ErrFull) {
 			if said {
 				log.Info("there is room on the disk again: the bot goes on")
 			}

@@ -42,6 +42,7 @@ type run struct {
 	since   string
 	backlog bool // whether what comes next was missed
 	online  bool
+	full    bool           // whether there is no room for keys
 	tries   map[string]int // how often something was asked for in vain
 	name    string         // display name of the bot, by which people address it
 

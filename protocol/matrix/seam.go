@@ -27,11 +27,14 @@ var ErrNoKey = errors.New("the key to this message has not come")
 // ErrBroken is within the errors of an Encryption whose keys can no longer be written. The adapter then ends.
 var ErrBroken = errors.New("the keys of the bot could not be written")
 
+// ErrFull is within the error of an Encryption that has no room to write its keys to, and has begun nothing: it may pass.
+var ErrFull = errors.New("there is no room for the keys of the bot")
+
 // Encryption is end-to-end encryption for one device.
 type Encryption interface {
 	// Receive takes the to-device events, device lists and counts of keys of a sync response, before anything else of it
-	// is looked at. What it took is durable when it returns nil; an error ends the adapter. It returns how many
-	// keys to messages were new. Since is the token with which the response was asked for.
+	// is looked at. What it took is durable when it returns nil; an error ends the adapter, but for ErrFull,
+	// after which the response comes again. It returns how many keys to messages were new. Since is the token with which the response was asked for.
 	Receive(ctx context.Context, resp *mautrix.RespSync, since string) (keys int, err error)
 	// Decrypt opens an event whose content was parsed. The error is, or wraps, ErrNoKey where the key may still come, and
 	// ErrBroken where nothing can be opened any more; any other is final for this event.

@@ -32,7 +32,9 @@ const (
 	firstTimeline = 10
 	// echoSlack is how long the server may still work on what an earlier life has sent in its last moment. Transaction ids
 	// do not help there: Dendrite knows them only when it has finished (observed).
-	echoSlack     = 2 * time.Second
+	echoSlack = 2 * time.Second
+	// fullPause is how long to wait for room on the disk before asking again.
+	fullPause     = 2 * time.Second
 	shortestPause = 250 * time.Millisecond
 	longestPause  = time.Minute
 	// refusals is how often the server may refuse a sync in a row before the adapter gives up.
@@ -92,6 +94,10 @@ func (o *outage) take(r *run, err error) error {
 		_ = sleep(r.ctx, backoff(o.failed))
 		o.failed++
 		return nil
+	case errors.Is(err, ErrFull) && !errors.Is(err, ErrBroken):
+		r.crammed(true, err)
+		_ = sleep(r.ctx, fullPause)
+		return nil
 	case !errors.As(err, &p):
 		return err
 	}
@@ -133,6 +139,17 @@ func (r *run) lost(failed int, pause time.Duration, err error) {
 		r.online = false
 		r.say(false)
 	}
+}
+
+// crammed notes that there is no room for keys, or that there is again.
+func (r *run) crammed(full bool, err error) {
+	switch {
+	case full && !r.full:
+		r.log.Error("the disk is full: the bot takes no messages from Matrix until there is room", "err", err)
+	case !full && r.full:
+		r.log.Info("there is room on the disk again: the bot takes messages from Matrix")
+	}
+	r.full = full
 }
 
 // found notes that the server has answered and that what it said is admitted.
@@ -232,6 +249,7 @@ func (r *run) receive(resp *syncResponse) error {
 	if err != nil {
 		return err
 	}
+	r.crammed(false, nil)
 	r.accountData(resp.AccountData)
 	b := &batch{run: r}
 	if keys > 0 || !r.online {

@@ -22,6 +22,10 @@ var (
 	ErrUnable = errors.New("this program was built without encryption: build it with `-tags goolm`")
 	ErrBroken = matrix.ErrBroken
 	ErrNoKey  = matrix.ErrNoKey
+	// ErrFull is where there is no room on the disk. Nothing was begun, unless the error is ErrBroken too.
+	ErrFull = matrix.ErrFull
+	// ErrDamaged is where the file holds something that it cannot.
+	ErrDamaged = errors.New("the database of keys is damaged")
 )
 
 // Config says where the keys are.

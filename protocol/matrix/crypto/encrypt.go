@@ -25,6 +25,9 @@ func (m *Machine) Encrypt(ctx context.Context, room id.RoomID, members []id.User
 	if err := m.store.watch.check(nil); err != nil {
 		return nil, err
 	}
+	if err := m.store.room(); err != nil {
+		return nil, err
+	}
 	if len(members) == 0 {
 		return nil, fmt.Errorf("encrypt for %s: nobody is known to be there", room)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -60,7 +61,11 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 		}
 	}()
 	if err := m.olm.Load(ctx); err != nil {
-		return nil, s.watch.check(fmt.Errorf("load the keys of the device: %w", err))
+		err = s.watch.check(fmt.Errorf("load the keys of the device: %w", err))
+		if ctx.Err() == nil && !errors.Is(err, ErrBroken) { // the file can be read, and what stands in it cannot
+			err = unusable(filepath.Join(s.c.Folder, File), marked{err, ErrDamaged})
+		}
+		return nil, err
 	}
 	for _, step := range []func(context.Context) error{m.enrol, m.vouch} {
 		if err := s.watch.check(step(ctx)); err != nil {

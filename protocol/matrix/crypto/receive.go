@@ -21,6 +21,9 @@ func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string)
 	if err := m.store.watch.check(nil); err != nil {
 		return 0, err
 	}
+	if err := m.store.room(); err != nil {
+		return 0, err
+	}
 	m.keys = 0
 	if err := m.changed(ctx, resp.DeviceLists.Changed); err != nil {
 		return 0, err

@@ -70,6 +70,9 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		}
 	}
 	s := &Store{c: c, watch: &watch{}}
+	if err := s.room(); err != nil {
+		return nil, unusable(path, err)
+	}
 	if s.raw, err = sql.Open("sqlite", dsn(path)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -86,7 +89,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		if errors.As(err, &fault) {
 			return nil, err
 		}
-		return nil, &account.Fault{What: fmt.Sprintf("%s cannot be used: %v", path, err), Do: "see that it can be written; if it is damaged, " + restore, Err: err}
+		return nil, unusable(path, err)
 	}
 	s.db.Log = s.watch // of which the logger of a child is none (dbutil, Database.Child)
 	return s, nil

@@ -3,10 +3,12 @@
 package crypto
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,4 +179,41 @@ func TestDeviceOnTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantFault(t, d.connect(), "the homeserver has lost the keys of device BOT, or somebody has deleted it; run `bot matrix forget` and start the bot again: it then begins on a new device")
+}
+
+// Examine finds nothing wrong with a file that is in use, or was closed, and says where one is damaged; it changes none.
+func TestExamine(t *testing.T) {
+	f := newFake(t)
+	d := newDevice(f, bot, "BOT")
+	if err := Examine(t.Context(), d.dir); err != nil {
+		t.Errorf("where there is no file: %v", err)
+	}
+	d.start()
+	if err := Examine(t.Context(), d.dir); err != nil {
+		t.Errorf("while it is in use: %v", err)
+	}
+	d.close()
+	path := filepath.Join(d.dir, File)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Examine(t.Context(), d.dir); err != nil {
+		t.Errorf("after it was closed: %v", err)
+	}
+	for what, bad := range map[string][]byte{"emptied": {}, "cut short": whole[:len(whole)/2], "of another kind": []byte(strings.Repeat("moot", 2000))} {
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var fault *account.Fault
+		if err := Examine(t.Context(), d.dir); !errors.As(err, &fault) || fault.Do != restore {
+			t.Errorf("%s: %v", what, err)
+		}
+		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, bad) {
+			t.Errorf("%s: it was changed (%v)", what, err)
+		}
+	}
+	if left, _ := filepath.Glob(path + "-*"); len(left) > 0 {
+		t.Errorf("left are %q", left)
+	}
 }

@@ -19,6 +19,9 @@ type Store struct{}
 // Open returns ErrUnable.
 func Open(context.Context, Config) (*Store, error) { return nil, ErrUnable }
 
+// Examine does nothing.
+func Examine(context.Context, string) error { return nil }
+
 // Owner returns the zero Owner.
 func (*Store) Owner() Owner { return Owner{} }
 

@@ -43,7 +43,7 @@ func (w *watch) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err == nil {
-		w.err = err
+		w.err = classified(err)
 	}
 }
 
@@ -55,7 +55,10 @@ func (w *watch) check(err error) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err != nil {
+	switch {
+	case errors.Is(w.err, ErrDamaged), errors.Is(w.err, ErrFull):
+		return marked{w.err, ErrBroken}
+	case w.err != nil:
 		return fmt.Errorf("%w: %w", ErrBroken, w.err)
 	}
 	return err

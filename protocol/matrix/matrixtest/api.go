@@ -44,6 +44,8 @@ func (s *Server) handler() http.Handler {
 	})
 	for pattern, call := range map[string]api{
 		"GET " + v3 + "account/whoami":                                       whoami,
+		"GET " + v3 + "joined_rooms":                                         joinedRooms,
+		"GET " + v3 + "devices/{device}":                                     ownDevice,
 		"GET " + v3 + "profile/{user}":                                       profile,
 		"GET " + v3 + "user/{user}/account_data/{type}":                      getData,
 		"PUT " + v3 + "user/{user}/account_data/{type}":                      putData,
@@ -173,6 +175,24 @@ func (s *Server) login(w http.ResponseWriter, req *http.Request) {
 
 func whoami(_ *Server, w http.ResponseWriter, _ *http.Request, u *user, _ map[string]any) {
 	reply(w, map[string]any{"user_id": u.id, "device_id": u.device})
+}
+
+func joinedRooms(s *Server, w http.ResponseWriter, _ *http.Request, u *user, _ map[string]any) {
+	ids := []string{}
+	for id, r := range s.rooms {
+		if r.membership(u.id) == "join" {
+			ids = append(ids, id)
+		}
+	}
+	reply(w, map[string]any{"joined_rooms": ids})
+}
+
+func ownDevice(_ *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
+	if req.PathValue("device") != u.device {
+		refuse(w, http.StatusNotFound, "M_NOT_FOUND", "no such device")
+		return
+	}
+	reply(w, map[string]any{"device_id": u.device, "display_name": u.name})
 }
 
 func profile(s *Server, w http.ResponseWriter, req *http.Request, _ *user, _ map[string]any) {
