@@ -30,12 +30,12 @@ func picture(racers []*racer, s sizes) string {
 		most := 1.0
 		for _, r := range racers {
 			if r.fault == nil {
-				most = max(most, median(r.rates[size]))
+				most = max(most, r.paces[size].rate())
 			}
 		}
 		for j, r := range racers {
 			top := y + 24 + j*(bar+gap)
-			rate, text, color := median(r.rates[size]), "", "#9aa5b1"
+			rate, text, color := r.paces[size].rate(), "", "#9aa5b1"
 			if text = thousands(int(rate)); r.fault != nil {
 				rate, text = 0, "does not count"
 			}

@@ -36,7 +36,7 @@ func compared(racers []*racer) (targets []target) {
 	byName := map[string]float64{}
 	for _, r := range racers {
 		if r.fault == nil {
-			byName[r.name] = median(r.rates[500])
+			byName[r.name] = r.paces[500].rate()
 		}
 	}
 	for _, c := range ratios {
@@ -69,7 +69,7 @@ func raceTable(racers []*racer, s sizes) string {
 			if r.fault != nil {
 				b.WriteString(" – |")
 			} else {
-				fmt.Fprintf(&b, " %s |", thousands(int(median(r.rates[size]))))
+				fmt.Fprintf(&b, " %s |", thousands(int(r.paces[size].rate())))
 			}
 		}
 		verdict := fmt.Sprintf("yes, all %s", thousands(r.stored))

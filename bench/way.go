@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
@@ -66,11 +67,16 @@ func wholeWay(path, pattern string, passes, stored int) (map[string]float64, err
 
 // way measures the whole way over rooms, and against a copy of moot from before the journal where its path is given.
 func way(s sizes, plain string) (text string, targets []target, err error) {
-	passes := 3 * s.turns
-	rates, err := wholeWay("..", "WholeWay", passes, 0)
+	const passes, commandPasses = 50, 6 // over everybody; one of commands takes as long as ten of messages
+	rates, err := wholeWay("..", "WholeWay/unaddressed", passes, 0)
 	if err != nil {
 		return "", nil, err
 	}
+	commands, err := wholeWay("..", "WholeWay/commands", commandPasses, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	maps.Copy(rates, commands)
 	counts := []int{1, 10, 100, 1000, 10_000}
 	var b strings.Builder
 	b.WriteString("| events a second over so many rooms |")
