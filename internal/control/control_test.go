@@ -25,14 +25,14 @@ var noteKind = events.Kind{Name: "note", Version: 1}
 
 // house is a data folder with a store in it.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	folder string
 	store  *store.Store // nil while nobody has it open
 	bus    *events.Bus
 	notes  int
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	// The check comes last, when all is closed.
 	ignore := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, ignore) })

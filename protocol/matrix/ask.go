@@ -73,8 +73,17 @@ func (r *run) memberList(ctx context.Context, room protocol.RoomID) (protocol.Bo
 	if err != nil {
 		return nil, err
 	}
-	list, here := protocol.MemberList{Last: true, Members: make([]protocol.Member, 0, len(resp.Chunk))}, false
-	for _, o := range resp.Chunk {
+	list, here := r.membersIn(room, resp.Chunk, may)
+	if !here {
+		return nil, notShown(room)
+	}
+	return list, nil
+}
+
+// membersIn reads who is a member by their events, and whether the bot itself is.
+func (r *run) membersIn(room protocol.RoomID, events []object, may powers) (list protocol.MemberList, here bool) {
+	list = protocol.MemberList{Last: true, Members: make([]protocol.Member, 0, len(events))}
+	for _, o := range events {
 		m := readEvent(o)
 		content, _ := memberOf(m.Content)
 		if content.Membership != "join" || !m.is(event.StateMember) {
@@ -95,10 +104,7 @@ func (r *run) memberList(ctx context.Context, room protocol.RoomID) (protocol.Bo
 		})
 		here = here || self
 	}
-	if !here {
-		return nil, notShown(room)
-	}
-	return list, nil
+	return list, here
 }
 
 // powers asks who may do what in a room.

@@ -148,14 +148,6 @@ func (w *town) expect(room string, want ...string) {
 	}
 }
 
-// expectNow is expect where no bot runs.
-func (w *town) expectNow(room string, want ...string) {
-	w.Helper()
-	if got := w.answers(room); !slices.Equal(got, want) {
-		w.Errorf("the bot has said %q in %s, and not %q\n%s", got, room, want, w.log)
-	}
-}
-
 // eventually waits until something is so, looking again whenever the bot has nothing to do.
 func (w *town) eventually(so func() bool) {
 	w.Helper()
