@@ -2,6 +2,7 @@ package discordtest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/zlib"
 	"encoding/json"
 	"fmt"
@@ -322,7 +323,7 @@ func (c *gatewayConn) identifyLocked(data json.RawMessage) {
 			}
 		}
 		c.session.dispatchLocked("READY", obj{"v": 10, "user": s.Bot.json(), "guilds": guilds, "session_id": c.session.id, "session_type": "normal",
-			"resume_gateway_url": s.GatewayURL(), "shard": shard, "application": obj{"id": s.AppID, "flags": s.Flags}, "private_channels": []obj{}, "_trace": []string{}})
+			"resume_gateway_url": cmp.Or(s.ResumeURL, s.GatewayURL()), "shard": shard, "application": obj{"id": s.AppID, "flags": s.Flags}, "private_channels": []obj{}, "_trace": []string{}})
 		for _, g := range s.guilds {
 			if !g.botIn || !c.session.hears(g.ID) {
 				continue

@@ -48,6 +48,8 @@ type Server struct {
 	Shards int
 	// MaxConcurrency is how many may identify at once; zero means 1.
 	MaxConcurrency int
+	// ResumeURL is where sessions are to be resumed; zero means GatewayURL.
+	ResumeURL string
 	// Identifies is how many the bot has left; each takes one.
 	Identifies int
 	// AnswerWithin is how long an interaction may wait for its first answer; zero means 3 seconds.

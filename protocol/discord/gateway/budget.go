@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,12 @@ type botInfo struct {
 	} `json:"session_start_limit"`
 }
 
-const day = 24 * time.Hour
+const (
+	day = 24 * time.Hour
+	// usualTotal is how many identifies Discord allows in a day, for whoever answers without saying it.
+	// https://discord.com/developers/docs/events/gateway#session-start-limit-object
+	usualTotal = 1000
+)
 
 // errBudget wraps what went wrong with a Budget: without it no identify is sent.
 var errBudget = errors.New("the count of identifies cannot be kept")
@@ -48,10 +54,14 @@ type budget struct {
 	every time.Duration
 	log   *slog.Logger
 
-	mu    sync.Mutex
-	spent []time.Time           // identifies of the last 24 hours, oldest first
-	last  map[int]time.Time     // the last one of each concurrency bucket
-	turns map[int]chan struct{} // holds a token while one of the bucket is about to identify
+	mu sync.Mutex
+	// spent are the identifies of the last 24 hours, oldest first. All have a reading of the monotonic clock, also those of
+	// earlier processes: how old they are does not change when somebody sets the clock.
+	spent   []time.Time
+	sent    int                   // identifies of this process
+	granted int                   // permits that may still become one
+	last    map[int]time.Time     // the last one of each concurrency bucket
+	turns   map[int]chan struct{} // holds a token while one of the bucket is about to identify
 }
 
 func (b *budget) load() error {
@@ -65,9 +75,11 @@ func (b *budget) load() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.spent = nil
+	now := time.Now()
 	for s := range strings.SplitSeq(value, ",") {
 		if unix, err := strconv.ParseInt(s, 36, 64); err == nil {
-			b.spent = append(b.spent, time.Unix(unix, 0))
+			// What lies ahead was recorded while the clock was wrong, and counts as if it were of now.
+			b.spent = append(b.spent, now.Add(min(time.Unix(unix, 0).Sub(now), 0)))
 		}
 	}
 	slices.SortFunc(b.spent, time.Time.Compare)
@@ -86,39 +98,44 @@ type permit struct {
 	b    *budget
 	key  int
 	info botInfo
+	seen int // how many identifies of this process Discord may have counted when it gave the info
 	turn chan struct{}
+	open bool // whether it may still become an identify; guarded by the mutex of the budget
 }
 
 // acquire waits until the shard may identify, and keeps the turn of its concurrency bucket until release.
 func (b *budget) acquire(ctx context.Context, shard int) (*permit, error) {
 	for {
-		info, err := b.lookUp(ctx)
-		if err != nil {
+		p := &permit{b: b, seen: b.count()}
+		var err error
+		if p.info, err = b.lookUp(ctx); err != nil {
 			return nil, err
 		}
-		p := &permit{b: b, info: info, key: shard % max(info.Limit.MaxConcurrency, 1)}
+		p.key = shard % max(p.info.Limit.MaxConcurrency, 1)
 		if p.turn, err = b.takeTurn(ctx, p.key); err != nil {
 			return nil, err
 		}
-		wait := b.wait(time.Now(), p)
+		pace, wait := b.grant(time.Now(), p)
 		if wait <= 0 {
-			return p, nil
-		}
-		if wait > b.every {
-			// Too long to keep others from their turn, and long enough to ask again afterwards.
-			p.release()
-			b.log.Warn("discord: waiting with an identify", "shard", shard, "left", info.Limit.Remaining, "total", info.Limit.Total, "for", wait.Round(time.Second))
-			if err := sleep(ctx, wait); err != nil {
+			if err := sleep(ctx, pace); err != nil {
+				p.release()
 				return nil, err
 			}
-			continue
+			return p, nil
 		}
+		// Others are not kept from their turn by that, and what Discord says is out of date afterwards.
+		p.release()
+		b.log.Warn("discord: waiting with an identify", "shard", shard, "left", p.info.Limit.Remaining, "total", p.info.Limit.Total, "for", wait.Round(time.Second))
 		if err := sleep(ctx, wait); err != nil {
-			p.release()
 			return nil, err
 		}
-		return p, nil
 	}
+}
+
+func (b *budget) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sent
 }
 
 func (b *budget) takeTurn(ctx context.Context, key int) (chan struct{}, error) {
@@ -137,31 +154,42 @@ func (b *budget) takeTurn(ctx context.Context, key int) (chan struct{}, error) {
 	}
 }
 
-// wait returns how long the identify has to wait for the pace of its bucket, for Discord's budget and for our own count.
-func (b *budget) wait(now time.Time, p *permit) time.Duration {
+// grant opens the permit, which is to keep to the pace of its bucket; or it says how long to wait before Discord is asked
+// again, for its budget or our own count.
+func (b *budget) grant(now time.Time, p *permit) (pace, wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.forgetLocked(now)
-	wait := b.last[p.key].Add(b.every).Sub(now)
-	limit := p.info.Limit
+	limit, n := p.info.Limit, len(b.spent)
 	reset := time.Duration(limit.ResetAfter) * time.Millisecond
-	if limit.Total <= 0 {
-		return wait
+	if reset <= 0 {
+		reset = day
 	}
-	if limit.Remaining <= 0 {
-		return max(wait, reset, time.Second)
+	ours := cmp.Or(max(limit.Total, 0), usualTotal) - n
+	theirs := ours
+	if limit.Total > 0 {
+		// Shards that asked at the same time were told of the same few that are left.
+		theirs = limit.Remaining - (b.sent - p.seen)
 	}
-	if n := len(b.spent); n >= limit.Total {
-		return max(wait, b.spent[n-limit.Total].Add(day).Sub(now), time.Second)
-	}
-	if left := min(limit.Remaining, limit.Total-len(b.spent)); left*2 < limit.Total && len(b.spent) > 0 {
+	left := min(ours, theirs) - b.granted
+	switch {
+	case left > 0 && left*2 >= n+ours, left > 0 && n == 0 && b.granted == 0:
+		p.open = true
+		b.granted++
+		return b.last[p.key].Add(b.every).Sub(now), 0
+	case ours <= 0:
+		wait = b.spent[-ours].Add(day).Sub(now)
+	case limit.Total > 0 && limit.Remaining <= 0:
+		wait = reset
+	case left > 0 && b.granted == 0:
 		// More than half is gone: something goes wrong again and again. What is left is spread over the time.
-		if reset <= 0 {
-			reset = day
+		if wait = b.spent[n-1].Add(reset / time.Duration(left)).Sub(now); wait <= 0 {
+			p.open = true
+			b.granted++
+			return b.last[p.key].Add(b.every).Sub(now), 0
 		}
-		wait = max(wait, b.spent[len(b.spent)-1].Add(reset/time.Duration(left)).Sub(now))
 	}
-	return wait
+	return 0, max(wait, b.every, time.Second)
 }
 
 func (b *budget) forgetLocked(now time.Time) {
@@ -175,19 +203,23 @@ func (p *permit) spend(ctx context.Context) error {
 	b := p.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !p.open {
+		return errPermit
+	}
+	p.open = false
+	b.granted--
 	now := time.Now()
 	b.forgetLocked(now)
-	if total := p.info.Limit.Total; total > 0 && len(b.spent) >= total {
-		return fmt.Errorf("%d identifies within 24 hours are spent", total)
-	}
 	b.spent = append(b.spent, now)
+	b.sent++
 	b.last[p.key] = now
 	if b.store == nil {
 		return nil
 	}
 	value := make([]string, len(b.spent))
 	for i, t := range b.spent {
-		value[i] = strconv.FormatInt(t.Unix(), 36)
+		// As the clock is now, which somebody may have set since.
+		value[i] = strconv.FormatInt(now.Unix()-int64(now.Sub(t)/time.Second), 36)
 	}
 	if err := b.store.Save(ctx, strings.Join(value, ",")); err != nil {
 		return fmt.Errorf("%w: %w", errBudget, err)
@@ -197,8 +229,15 @@ func (p *permit) spend(ctx context.Context) error {
 
 // release lets the next of the bucket have its turn.
 func (p *permit) release() {
-	if p != nil && p.turn != nil {
-		<-p.turn
-		p.turn = nil
+	if p == nil || p.turn == nil {
+		return
 	}
+	p.b.mu.Lock()
+	if p.open {
+		p.open = false
+		p.b.granted--
+	}
+	p.b.mu.Unlock()
+	<-p.turn
+	p.turn = nil
 }

@@ -89,11 +89,17 @@ func TestThousandAndFirstIdentify(t *testing.T) {
 		"few are left, the last one just now":   {100, spent(900, func(i int) time.Time { return now.Add(-time.Duration(i) * time.Second) }), false},
 		"few are left, the last one long ago":   {100, spent(900, func(i int) time.Time { return now.Add(-15*time.Minute - time.Duration(i)*time.Second) }), true},
 		"what was saved cannot be read":         {1000, "?,!", true},
+		"the clock was a year ahead":            {1000, spent(1000, func(i int) time.Time { return now.Add(365 * 24 * time.Hour) }), false},
+		"Discord says nothing of a limit":       {-1, "", true},
+		"nothing of it, and we know of 1,000":   {-1, spent(1000, func(i int) time.Time { return now.Add(-time.Duration(i) * time.Second) }), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := discordtest.New(t)
-			srv.Identifies = c.left
+			if srv.Identifies = c.left; c.left < 0 {
+				srv.Identifies = 1000
+				srv.Fail(100, "GET", "/gateway/bot", discordtest.Fault{Status: 200, Body: `{"url":"` + srv.GatewayURL() + `","shards":1}`})
+			}
 			room(srv)
 			b := start(t, srv, func(g *gateway.Config) { g.Budget = &memory{value: c.value} }, nil)
 			if c.goes {
@@ -105,6 +111,60 @@ func TestThousandAndFirstIdentify(t *testing.T) {
 			b.stop()
 			if err := b.ends(); err != nil || srv.Identified() != 0 {
 				t.Errorf("Run: %v; %d identifies", err, srv.Identified())
+			}
+		})
+	}
+}
+
+// What was recorded while the clock was wrong keeps the bot away for a day at most, and no identify is forgotten when somebody
+// sets the clock meanwhile.
+func TestIdentifiesAndTheClock(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	room(srv)
+	m := &memory{value: spent(600, func(int) time.Time { return time.Now().Add(365 * 24 * time.Hour) })}
+	b := start(t, srv, func(g *gateway.Config) { g.Budget = m }, nil)
+	b.logs("waiting with an identify")
+	_, line, _ := strings.Cut(b.log.String(), "waiting with an identify")
+	_, wait, _ := strings.Cut(line, "for=")
+	wait, _, _ = strings.Cut(wait, "\n")
+	if d, err := time.ParseDuration(wait); err != nil || d > time.Hour { // a 400th of a day
+		t.Errorf("it waits for %s", wait)
+	}
+	if srv.Identified() != 0 {
+		t.Error("it identified all the same")
+	}
+}
+
+// While nobody can be asked how many are left, none is sent.
+func TestNoIdentifyIsSentUnasked(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	room(srv)
+	b := start(t, srv, nil, nil)
+	b.hears("READY", "GUILD_CREATE")
+	asked := len(srv.Requests("GET", "/gateway/bot"))
+	srv.Fail(1_000_000, "GET", "/gateway/bot", discordtest.Fault{Status: 503})
+	srv.Invalidate(false)
+	srv.Until("it has asked in vain", func() bool { return len(srv.Requests("GET", "/gateway/bot")) >= asked+6 })
+	if n := srv.Identified(); n != 1 {
+		t.Errorf("identified %d times", n)
+	}
+}
+
+// Shards that ask at the same time are told of the same few that are left: they do not all take the last one.
+func TestShardsDoNotAllTakeTheLastIdentify(t *testing.T) {
+	for name, concurrency := range map[string]int{"side by side": 6, "in turn": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := discordtest.New(t)
+			srv.Shards, srv.MaxConcurrency, srv.Identifies = 6, concurrency, 3
+			room(srv)
+			b := start(t, srv, nil, nil)
+			b.logs("waiting with an identify")
+			srv.Until("everybody has asked", func() bool { return len(srv.Requests("GET", "/gateway/bot")) >= 7 })
+			if n := srv.Identified(); n > 1 { // the others come later, and over the day
+				t.Errorf("%d identifies were sent of three that were left", n)
 			}
 		})
 	}

@@ -21,7 +21,7 @@ var (
 	errGarbage   = errors.New("the gateway sent something that is no gateway payload")
 	errSelfClose = errors.New("discordgo closed the connection")
 	errStopped   = errors.New("stopped")
-	errAfresh    = errors.New("the session cannot be resumed")
+	errPermit    = errors.New("an identify takes a permit of its own")
 )
 
 // invalidSession is op 9.
@@ -137,5 +137,5 @@ func endsSession(cause error) bool {
 			return true
 		}
 	}
-	return errors.Is(cause, errAfresh)
+	return false
 }

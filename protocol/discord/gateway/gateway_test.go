@@ -275,3 +275,19 @@ func TestTokenIsReset(t *testing.T) {
 		t.Errorf("Run: %v", b.err)
 	}
 }
+
+// Where the address at which to resume cannot be reached, the session is resumed at the one that everybody uses.
+func TestResumeAddressCannotBeReached(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	srv.ResumeURL = "ws://127.0.0.1:1"
+	ann, _, general := room(srv)
+	b := start(t, srv, nil, nil)
+	b.hears("READY", "GUILD_CREATE")
+	srv.Cut()
+	ann.Says(general, "missed")
+	b.hears("missed", "RESUMED")
+	if n := srv.Identified(); n != 1 {
+		t.Errorf("identified %d times", n)
+	}
+}

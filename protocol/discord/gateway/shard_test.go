@@ -2,8 +2,55 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
+	"time"
 )
+
+// A permit is one identify at most, and where it becomes none it leaves nothing behind.
+func TestPermits(t *testing.T) {
+	b := New(Config{}).budget
+	permit := func(remaining int) *permit {
+		p := &permit{b: b, turn: make(chan struct{}, 1)}
+		p.turn <- struct{}{}
+		p.info.Limit.Total, p.info.Limit.Remaining = 1000, remaining
+		return p
+	}
+	for range 2000 { // connections that fail before they identify
+		p := permit(1)
+		if _, wait := b.grant(time.Now(), p); wait > 0 {
+			t.Fatalf("the only identify that is left is not granted, but after %s", wait)
+		}
+		if _, wait := b.grant(time.Now(), permit(1)); wait == 0 {
+			t.Fatal("it is granted twice")
+		}
+		p.release()
+	}
+	p := permit(1)
+	b.grant(time.Now(), p)
+	if err := p.spend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.spend(t.Context()); !errors.Is(err, errPermit) {
+		t.Errorf("it is spent twice: %v", err)
+	}
+	p.release()
+	if _, wait := b.grant(time.Now(), permit(1)); wait == 0 || b.granted != 0 || len(b.spent) != 1 {
+		t.Errorf("another is granted, or in %s; %d permits are open", wait, b.granted)
+	}
+	// Discord was asked before the last was spent: what it says has one too many.
+	p = permit(1)
+	p.info.Limit.ResetAfter = 1000
+	if _, wait := b.grant(time.Now().Add(time.Hour), p); wait == 0 {
+		t.Error("an answer that is out of date is believed")
+	}
+	if p.seen = 1; b.granted != 0 {
+		t.Errorf("%d permits are open", b.granted)
+	}
+	if _, wait := b.grant(time.Now().Add(time.Hour), p); wait != 0 {
+		t.Errorf("what Discord says now is believed in %s", wait)
+	}
+}
 
 // What an earlier connection had read but not handed on when it ended is not received any more: the next one has asked for
 // what follows the last event in the queue, and gets it anew, or belongs to another session.

@@ -140,6 +140,14 @@ func TestUnacknowledgedHeartbeats(t *testing.T) {
 			if out != c.goOut {
 				t.Errorf("%d heartbeats went out", out)
 			}
+			if !c.stalled {
+				return
+			}
+			// What acknowledges those lies unread when reading goes on.
+			(&conn{wire: w}).stall(false)
+			if _, err := w.Write(maskedFrame(opText, []byte(`{"op":1,"d":1}`))); err != nil {
+				t.Errorf("afterwards it ends in %v", err)
+			}
 		})
 	}
 }
