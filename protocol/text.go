@@ -25,6 +25,7 @@ const (
 	CodeStyle    Style = "code"    // short, within a line
 	MentionStyle Style = "mention" // Ref is the person; their attention is wanted
 	PersonStyle  Style = "person"  // Ref is the person; named without wanting their attention
+	PlaceStyle   Style = "place"   // Ref is the place: a channel or thread of the room that is written to
 	TimeStyle    Style = "time"    // Ref is the time as RFC 3339, for networks that show local times
 )
 
@@ -56,6 +57,9 @@ func Mention(id UserID, name string) Text {
 func Person(id UserID, name string) Text {
 	return Text{{Style: PersonStyle, Text: OneLine(name), Ref: string(id)}}
 }
+
+// Place names a channel or thread of the room that is written to.
+func Place(id PlaceID) Text { return Text{{Style: PlaceStyle, Text: OneLine(string(id)), Ref: string(id)}} }
 
 // Moment names a time, in UTC where the network cannot do better.
 func Moment(t time.Time) Text {

@@ -110,7 +110,8 @@ func (f *Feature) Commands() []*commands.Command {
 					Params: []commands.Param{
 						vote, {Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Optional: true, Max: MaxReason, Min: 0},
 					},
-					Run: f.cancel,
+					Visibility: commands.Discreet,
+					Run:        f.cancel,
 				},
 				{
 					Name: "reply", Summary: "answers a vote that is about you, in its message",
@@ -120,7 +121,8 @@ func (f *Feature) Commands() []*commands.Command {
 						{Name: "vote", Kind: commands.Word, Summary: "the number of the vote; can be left out where one is open"},
 						{Name: "text", Kind: commands.Text, Summary: "your answer, for all to read", Optional: true, Max: MaxReason},
 					},
-					Run: f.reply,
+					Visibility: commands.Discreet,
+					Run:        f.reply,
 				},
 			},
 		},

@@ -250,6 +250,15 @@ func (s *Settings) value(tx *store.Tx, room protocol.RoomID, one setting) (value
 	return string(v), true
 }
 
+// shown is value for people to read, in the room itself or in private.
+func (s *Settings) shown(tx *store.Tx, room protocol.RoomID, one setting) (value protocol.Text, set bool) {
+	v, set := s.value(tx, room, one)
+	if one.name == channel && set {
+		return protocol.Place(protocol.PlaceID(v)), true
+	}
+	return protocol.Plain(v), set
+}
+
 // carry tells the successor of a room what was set in it.
 func (s *Settings) carry(tx *store.Tx, room protocol.RoomID) map[string]string {
 	out := map[string]string{}

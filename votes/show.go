@@ -170,7 +170,7 @@ func (f *Feature) set(c *commands.Call) error {
 	if !c.Has("setting") {
 		lines := []protocol.Text{protocol.Join("This can be set, for example with ", c.Code("room set votes.duration 48h"), ":")}
 		for _, one := range s.table {
-			value, set := s.value(tx, room, one)
+			value, set := s.shown(tx, room, one)
 			mark := " (default)"
 			if set {
 				mark = ""
@@ -183,7 +183,7 @@ func (f *Feature) set(c *commands.Call) error {
 	if !ok {
 		return commands.Sorryf("There is no such setting.")
 	}
-	before, was := s.value(tx, room, one)
+	before, was := s.shown(tx, room, one)
 	if !c.Has("value") {
 		return c.Answer(protocol.Join(protocol.Code(one.name), " is ", before, ": ", one.summary, ". It can be ", one.bounds, "."))
 	}
@@ -216,7 +216,7 @@ func (f *Feature) set(c *commands.Call) error {
 	if err := s.publish(tx, one.name, value, c.Person, ""); err != nil {
 		return err
 	}
-	after, _ := s.value(tx, room, one)
+	after, _ := s.shown(tx, room, one)
 	if m, ok := rooms.Lookup(tx, room, c.Person); ok {
 		text := protocol.Join(protocol.Person(m.User, m.Name), " has set ", protocol.Code(one.name), " from ", before, " to ", after,
 			": ", one.summary, ". Votes that are open keep their rules.")

@@ -40,6 +40,8 @@ func TestDiscordWords(t *testing.T) {
 	if len(board.Pings) != 1 || board.Pings[0] != loud.Name {
 		t.Errorf("it notifies %v", board.Pings)
 	}
+	set := town.ann.Slash(town.general, "room set", discordtest.Options{"setting": "votes.channel", "value": "<#" + town.general.ID + ">"}).Reply()
+	b.expect("a setting", set.Content, "has set `votes.channel` from where a vote is opened to <#"+town.general.ID+">")
 	town.ann.Slash(town.general, "vote cancel", discordtest.Options{"vote": "2", "reason": "a mistake"}).Reply()
 	for _, m := range town.ben.Sees(town.general) {
 		if strings.Contains(m.Content, "**now**") || strings.Contains(strings.ReplaceAll(m.Content, `\@`, ""), "@everyone") {

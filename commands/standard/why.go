@@ -18,12 +18,15 @@ func (conf Config) why() *commands.Command {
 			"You can ask about what you said to me; moderators about everything in their room.",
 		Visibility: commands.Private,
 		Params: []commands.Param{{
-			Name: "event", Kind: commands.Word, Optional: true, Summary: "the id of the event; a reply needs none",
+			Name: "event", Kind: commands.Word, Optional: true, Summary: "the id of the message or event; a reply needs none",
 		}},
 		Run: func(c *commands.Call) error {
 			id := protocol.EventID(c.Word("event"))
 			if m, ok := c.Event.Body.(protocol.Message); ok && id == "" {
 				id = m.ReplyTo
+			}
+			if id == "" && c.Native() {
+				return commands.Sorry(protocol.Join("Which message do you mean? Name its id in the field ", protocol.Code("event"), "."))
 			}
 			if id == "" {
 				return commands.Sorry(protocol.Join("Which message do you mean? Answer to it with ", c.Code("why"), ", or name its id."))

@@ -171,6 +171,10 @@ func (a *Adapter) name(guildID string, typed map[string]string) {
 		if !strings.Contains(text, "<") {
 			continue
 		}
+		if id := strings.TrimSuffix(strings.TrimPrefix(text, "<#"), ">"); isSnowflake(id) && len(id)+3 == len(text) {
+			typed[field] = id // nothing but a channel: it is what is meant, and no word of a text
+			continue
+		}
 		text, _ = readContent(text, "")
 		if !a.guilds.with(guildID, func(g *guild) { typed[field] = g.readable(text) }) {
 			typed[field] = new(guild).readable(text)

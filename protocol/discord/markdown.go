@@ -84,6 +84,12 @@ func (w *writer) span(s protocol.Span) {
 			a.user = id
 		}
 		w.add(a)
+	case protocol.PlaceStyle:
+		if !isSnowflake(s.Ref) {
+			w.words(s.Text, escape)
+			return
+		}
+		w.add(atom{text: "<#" + s.Ref + ">", ends: endWord})
 	case protocol.TimeStyle:
 		at, err := time.Parse(time.RFC3339, s.Ref)
 		if err != nil {

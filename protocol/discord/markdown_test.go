@@ -29,6 +29,8 @@ func TestRender(t *testing.T) {
 		{"code with backticks", protocol.Code("a`b"), "`` a`b ``"},
 		{"a mention", protocol.Mention("discord:42", "Ann"), "<@42>"},
 		{"a person of elsewhere", protocol.Person("matrix:@ann:example.org", "Ann_"), `Ann\_`},
+		{"a channel", protocol.Join("in ", protocol.Place("1234567890123456789")), "in <#1234567890123456789>"},
+		{"a place of elsewhere", protocol.Place("$thread_1"), `$thread\_1`},
 		{"a time", protocol.Join("until ", protocol.Moment(at)), "until <t:1795608000:f>"},
 		{"a backslash", protocol.Plain(`a\*b`), `a\\\*b`},
 	} {
