@@ -78,6 +78,7 @@ func (f *Feature) note(tx *store.Tx, room protocol.RoomID, user protocol.UserID,
 	why := map[protocol.Refusal]string{
 		protocol.RefusedPower:     "I lack the permission for that. Whoever runs this room can give it to me; I try again then.",
 		protocol.RefusedOutranked: "they stand as high in it as I do, or higher. Whoever runs this room can change that; I try again then.",
+		protocol.RefusedMeans:     "what I do that with stands as high in it as I do, or higher. Whoever runs this room can move me up; I try again then.",
 		protocol.RefusedSetting:   "what my configuration names for that does not exist here. Whoever operates me can change that.",
 	}[r.Refused]
 	if why == "" {

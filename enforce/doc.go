@@ -8,7 +8,7 @@
 //     along. Nothing here is read by anything else, and replaying the log does nothing.
 //   - What is wanted is that whoever is challenged is held back, and nobody else by the bot. It is asked for when somebody is
 //     challenged or restored, when they come back into the room, when the bot does, when the network is there again, before
-//     what the network did runs out, and again for as long as it fails.
+//     what the network did runs out, once a day since somebody may have changed it, and again for as long as it fails.
 //   - Where the network refuses, because the bot lacks the permission, or the person stands as high, the room is told so in a
 //     sentence that says who can change that: once for each challenge and reason. It is tried again when the powers in the
 //     room change, and every few hours.

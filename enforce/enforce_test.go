@@ -308,23 +308,55 @@ func TestSwitchedOnAndOff(t *testing.T) {
 	y.expect("ben false")
 }
 
+// TestItEndsByItself: what the network ends after a while is asked for before.
 func TestItEndsByItself(t *testing.T) {
 	y := newYard(t, "discord")
-	y.until = 28 * 24 * time.Hour
+	y.until = 8 * time.Hour
 	y.challenge(ben)
 	y.expect("ben true")
-	y.wait(26 * 24 * time.Hour)
+	y.wait(5 * time.Hour)
 	y.expect()
-	y.wait(2 * 24 * time.Hour)
+	y.wait(2 * time.Hour)
 	y.expect("ben true")
-	y.wait(27 * 24 * time.Hour)
+	y.wait(6*time.Hour + time.Minute)
 	y.expect("ben true")
+}
+
+// TestAssertedAgain: a state is wanted, and no act. Whoever is let go by somebody else is held back again within a day, and
+// soon where the bot has been away; but not each time that the connection is lost for a moment.
+func TestAssertedAgain(t *testing.T) {
+	for _, until := range []time.Duration{0, 27 * 24 * time.Hour} {
+		y := newYard(t, "discord")
+		y.until = until
+		y.challenge(ben)
+		y.expect("ben true")
+		y.wait(23 * time.Hour)
+		y.expect()
+		y.wait(90 * time.Minute)
+		y.expect("ben true")
+		for range 3 {
+			y.step(bot.Online{Network: "discord"})
+			y.step(bot.Online{Network: "discord", Up: true})
+			y.wait(time.Minute)
+		}
+		y.expect()
+		y.wait(time.Hour)
+		y.step(bot.Online{Network: "discord", Up: true})
+		y.wait(time.Minute)
+		y.expect("ben true")
+		y.wait(2 * time.Hour)
+		y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
+		y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
+		y.wait(time.Minute)
+		y.expect("ben true")
+	}
 }
 
 func TestRefused(t *testing.T) {
 	for refusal, says := range map[protocol.Refusal]string{
 		protocol.RefusedPower:     "Ben is challenged and cannot use my features here, which stays so. But I cannot hold them back in this room otherwise: I lack the permission",
 		protocol.RefusedOutranked: "they stand as high in it as I do",
+		protocol.RefusedMeans:     "what I do that with stands as high in it as I do",
 		protocol.RefusedSetting:   "what my configuration names for that does not exist here",
 	} {
 		y := newYard(t, "discord")
@@ -337,7 +369,14 @@ func TestRefused(t *testing.T) {
 		y.wait(7 * time.Hour)
 		y.expect("ben true") // tried again, and not said again
 		y.refuses = ""
-		y.admit(protocol.RoomChange{Changes: []protocol.Change{protocol.PowersChanged{Moderators: []protocol.UserID{self}}}})
+		switch refusal {
+		case protocol.RefusedPower:
+			y.admit(protocol.RoomChange{Changes: []protocol.Change{protocol.PowersChanged{Moderators: []protocol.UserID{self}}}})
+		case protocol.RefusedOutranked:
+			y.admit(protocol.MemberChange{User: ben, Membership: protocol.Joined, Profile: true, Name: "Ben", Power: protocol.PowerMember})
+		default:
+			y.admit(protocol.RoomChange{Changes: []protocol.Change{protocol.OwnPowersChanged{}}})
+		}
 		y.wait(time.Minute)
 		y.expect("ben true")
 		y.refuses = refusal

@@ -59,17 +59,20 @@ const (
 	timerRoom = "enforce.room"
 
 	settle     = 10 * time.Second // after the bot has come into a room
+	shortly    = time.Second      // after powers have changed, of which several may do so at once
 	firstRetry = time.Minute      // after a fault, then twice as long each time
 	lastRetry  = time.Hour
 	ruleRetry  = 6 * time.Hour // after a refusal
 	askExpiry  = time.Hour
+	recheck    = 24 * time.Hour // after which it is asked again for what is so: somebody may have changed it
+	freshly    = time.Hour      // for so long it is not asked again where much happens at once, as after a reconnect
 	slice      = 64
 )
 
 // row is what was asked of the network about somebody, and what came of it.
 type row struct {
 	On      bool             `json:",omitempty"` // whether the network holds them back, as far as it has said
-	Again   time.Time        `json:",omitzero"`  // when it is to be asked once more, because it ends that by itself
+	Again   time.Time        `json:",omitzero"`  // when it is to be asked once more for what is so
 	Ask     protocol.Key     `json:",omitempty"` // that is under way
 	Want    bool             `json:",omitempty"` // what it asks for
 	Refused protocol.Refusal `json:",omitempty"` // the last answer, if it was one
@@ -119,8 +122,11 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 		f.memberChange(tx, ev, b)
 	case protocol.RoomChange:
 		for _, c := range b.Changes {
-			if _, ok := c.(protocol.PowersChanged); ok && f.anyRefused(tx, ev.Room) {
-				tx.SetTimer(timerRoom, tx.Now().Add(settle), nil)
+			switch c.(type) {
+			case protocol.PowersChanged, protocol.OwnPowersChanged:
+				if f.anyRefused(tx, ev.Room) {
+					tx.SetTimer(timerRoom, tx.Now().Add(shortly), nil)
+				}
 			}
 		}
 	}
@@ -129,6 +135,8 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 
 func (f *Feature) memberChange(tx *store.Tx, ev protocol.Event, c protocol.MemberChange) {
 	switch r, known := get(tx, ev.Room, c.User); {
+	case known && c.Profile && r.Refused != "": // they may not stand as high any more
+		f.look(tx, c.User, tx.Now().Add(shortly))
 	case ev.Private || c.Profile || c.Membership != protocol.Joined:
 	case c.Self && (f.on(ev.Room) || f.any(tx, ev.Room)):
 		tx.SetTimer(timerRoom, tx.Now().Add(settle), nil)
@@ -204,6 +212,10 @@ func (f *Feature) lookAtAll(tx *store.Tx, room protocol.RoomID, from protocol.Us
 			tx.SetTimer(timerRoom, tx.Now(), []byte(user))
 			return nil
 		}
+		if r, _ := get(tx, room, user); r.On && r.Again.Sub(tx.Now()) < recheck-freshly {
+			r.Again = time.Time{} // it may be otherwise by now
+			put(tx, room, user, r)
+		}
 		if err := f.bringAbout(tx, room, user); err != nil {
 			return err
 		}
@@ -232,8 +244,6 @@ func (f *Feature) bringAbout(tx *store.Tx, room protocol.RoomID, user protocol.U
 		return nil
 	case !info.Joined():
 		return nil // the bot's return leads here again
-	case want && r.On && r.Again.IsZero():
-		return nil
 	case want && r.On && tx.Now().Before(r.Again):
 		f.look(tx, user, r.Again)
 		return nil
@@ -254,13 +264,14 @@ func (f *Feature) bringAbout(tx *store.Tx, room protocol.RoomID, user protocol.U
 	return nil
 }
 
-// again returns when something that ends by itself is to be asked for once more: a day before, or when three quarters are
-// over. It is zero where it does not end.
+// again returns when it is to be asked once more for what is so: after a day, or when three quarters are over of what ends
+// by itself sooner. Until is zero where it does not end.
 func again(until, now time.Time) time.Time {
-	if until.IsZero() {
-		return until
+	after := recheck
+	if !until.IsZero() {
+		after = min(after, max(until.Sub(now), 0)*3/4)
 	}
-	return until.Add(-min(24*time.Hour, max(until.Sub(now), 0)/4))
+	return now.Add(after)
 }
 
 func forget(tx *store.Tx, room protocol.RoomID, user protocol.UserID) {

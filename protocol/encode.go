@@ -13,7 +13,7 @@ var (
 		MemberChange{}, MemberList{}, RoomChange{}, VoicePresence{}, Invocation{}, Receipt{}, Answer{}, DirectRoom{},
 		Restrained{}, Gap{}, Timer{}, Internal{}, Sealed{}, Malformed{}, Other{})
 	changes = newSet[Change](Renamed{}, Realiased{}, TopicChanged{}, EncryptionEnabled{}, Upgraded{},
-		PowersChanged{}, Available{}, Outdated{})
+		PowersChanged{}, OwnPowersChanged{}, Available{}, Outdated{})
 	acts  = newSet[Act](Say{}, Whisper{}, Revise{}, React{}, Redact{})
 	wants = newSet[Want](AskMembers{}, AskReactions{}, AskDirectRoom{}, AskJoin{}, AskLeave{}, AskRestrain{})
 )

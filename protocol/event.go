@@ -192,6 +192,10 @@ type Upgraded struct{ Successor RoomID }
 // PowersChanged is the whole list of those who may moderate the room.
 type PowersChanged struct{ Moderators []UserID }
 
+// OwnPowersChanged says that the bot itself may be allowed other things in the room than before, or stand otherwise to its
+// members.
+type OwnPowersChanged struct{}
+
 // Available says whether the network can reach the room. An outage is not a leave.
 type Available struct{ Reachable bool }
 
@@ -253,6 +257,7 @@ const (
 	RefusedOff       Refusal = "off"       // the operator has not switched it on for this network
 	RefusedPower     Refusal = "power"     // the bot lacks the permission or the power level
 	RefusedOutranked Refusal = "outranked" // the person stands above the bot, or as high
+	RefusedMeans     Refusal = "means"     // what it is done with, as a role, stands above the bot, or as high
 	RefusedAbsent    Refusal = "absent"    // the person is not in the room
 	RefusedSetting   Refusal = "setting"   // what the configuration names, as a role, does not exist in the room
 )
@@ -326,6 +331,7 @@ func (TopicChanged) change()      {}
 func (EncryptionEnabled) change() {}
 func (Upgraded) change()          {}
 func (PowersChanged) change()     {}
+func (OwnPowersChanged) change()  {}
 func (Available) change()         {}
 func (Outdated) change()          {}
 

@@ -59,7 +59,9 @@ func Person(id UserID, name string) Text {
 }
 
 // Place names a channel or thread of the room that is written to.
-func Place(id PlaceID) Text { return Text{{Style: PlaceStyle, Text: OneLine(string(id)), Ref: string(id)}} }
+func Place(id PlaceID) Text {
+	return Text{{Style: PlaceStyle, Text: OneLine(string(id)), Ref: string(id)}}
+}
 
 // Moment names a time, in UTC where the network cannot do better.
 func Moment(t time.Time) Text {

@@ -60,6 +60,19 @@ gateway_url = %q
 	}
 }
 
+// operate makes somebody one of those who operate the bot.
+func (b *discordBot) operate(u *discordtest.User) {
+	b.Helper()
+	path := filepath.Join(b.dir, "config.toml")
+	config, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, append([]byte(fmt.Sprintf("operators = [%q]\n", "discord:"+u.ID)), config...), 0o600)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
 // command is a call of the program, in the folder of the bot.
 func (b *discordBot) command(args ...string) *exec.Cmd {
 	exe, err := os.Executable()

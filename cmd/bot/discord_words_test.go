@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -56,14 +54,7 @@ func TestDiscordWords(t *testing.T) {
 func TestDiscordOperators(t *testing.T) {
 	b := newDiscordBot(t)
 	town := b.settle("Lab")
-	path := filepath.Join(b.dir, "config.toml")
-	config, err := os.ReadFile(path)
-	if err == nil {
-		err = os.WriteFile(path, append([]byte(`operators = ["discord:`+town.ben.ID+"\"]\n"), config...), 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.operate(town.ben)
 	b.start()
 	town.ready()
 	over := discordtest.Options{"person": town.dan, "reason": "floods"}

@@ -45,6 +45,9 @@ func (a *Adapter) learn(ctx context.Context, ask protocol.Ask, attempt protocol.
 		if !ok {
 			return nil, noSuch("message %s", event)
 		}
+		if err := a.mayIn(ask.Room, channel, mayView|mayRead); err != nil {
+			return nil, err
+		}
 		return a.reactions(ctx, channel, id)
 	case protocol.AskMembers:
 		if channel, ok := channelOf(ask.Room); ok {

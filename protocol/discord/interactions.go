@@ -215,7 +215,7 @@ func (a *Adapter) complete(ctx context.Context, i *interaction, h handle) {
 		}
 		where := Where{User: userID(h.User), Room: roomOf(i.Guild, i.Channel), Private: i.Guild == ""}
 		for _, v := range a.cfg.Completer.Complete(where, path, param, typed.text(), args) {
-			if v = protocol.OneLine(v); v != "" && len(v) <= maxChoice && len(choices) < maxOptions {
+			if v = protocol.OneLine(v); v != "" && units(v) <= maxChoice && len(choices) < maxOptions {
 				choices = append(choices, choice{v, v})
 			}
 		}

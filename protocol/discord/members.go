@@ -3,6 +3,7 @@ package discord
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/bwmarrin/discordgo"
 
@@ -93,7 +94,16 @@ func (a *Adapter) onMember(ctx context.Context, guildID string, m *discordgo.Mem
 		return a.unreadable(ctx, typ, delivery)
 	}
 	if m.User.ID == a.self() && typ != "GUILD_MEMBER_REMOVE" {
-		a.guilds.change(guildID, func(g *guild) { g.own = append([]string(nil), m.Roles...) })
+		var changes []protocol.Change
+		a.guilds.change(guildID, func(g *guild) {
+			if !slices.Equal(g.own, m.Roles) {
+				changes = a.standing()
+			}
+			g.own = slices.Clone(m.Roles)
+		})
+		if err := a.rolesChanged(ctx, guildID, changes, delivery); err != nil {
+			return err
+		}
 	}
 	return a.lanes.put(ctx, work{room: guildRoom(guildID), about: m.User.ID, make: func(context.Context) []protocol.Event {
 		switch typ {

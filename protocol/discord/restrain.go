@@ -65,9 +65,10 @@ func (a *Adapter) restrain(ctx context.Context, room protocol.RoomID, want proto
 	do.Path, do.Reason = at+do.Path, protocol.OneLine(want.Reason)
 	err = a.rest.Do(ctx, do)
 	switch {
+	case rest.CodeOf(err) == rest.CodeMissingPermissions && a.cfg.Enforcement.Timeout:
+		return refused(protocol.RefusedOutranked) // the roles are others than the bot knew
 	case rest.CodeOf(err) == rest.CodeMissingPermissions:
-		// The roles are others than the bot knew.
-		return refused(protocol.RefusedOutranked)
+		return refused(protocol.RefusedMeans)
 	case rest.CodeOf(err) == rest.CodeUnknownMember:
 		return refused(protocol.RefusedAbsent)
 	case err != nil:
@@ -112,7 +113,7 @@ func (a *Adapter) giveRole(g *guild, user string, m wireMember, on bool) (do res
 	case g.base(a.self(), g.own)&mayGiveRoles == 0:
 		return do, protocol.RefusedPower
 	case a.self() != g.owner && g.rank(g.own) <= g.roles[id].position:
-		return do, protocol.RefusedOutranked // the role stands above those of the bot
+		return do, protocol.RefusedMeans
 	}
 	do = rest.Request{Method: http.MethodPut, Path: "/roles/" + id}
 	if !on {

@@ -218,32 +218,48 @@ func (a *Adapter) onRole(ctx context.Context, r *discordgo.GuildRole, delivery s
 	if r == nil || !isSnowflake(r.GuildID) || !isSnowflake(r.Role.ID) {
 		return a.unreadable(ctx, "GUILD_ROLE", delivery)
 	}
-	matters := false
+	var changes []protocol.Change
 	a.guilds.change(r.GuildID, func(g *guild) {
-		was := g.roles[r.Role.ID]
-		g.roles[r.Role.ID] = roleFrom(r.Role)
-		matters = was.allows&moderates != 0 != (r.Role.Permissions&moderates != 0)
+		was, is := g.roles[r.Role.ID], roleFrom(r.Role)
+		g.roles[r.Role.ID] = is
+		if was.allows&moderates != 0 != (is.allows&moderates != 0) {
+			changes = append(changes, protocol.Outdated{})
+		}
+		if was != is {
+			changes = append(changes, a.standing()...)
+		}
 	})
-	return a.outdated(ctx, r.GuildID, matters, delivery)
+	return a.rolesChanged(ctx, r.GuildID, changes, delivery)
 }
 
 func (a *Adapter) onRoleGone(ctx context.Context, guildID, roleID, delivery string) error {
-	matters := false
+	var changes []protocol.Change
 	a.guilds.change(guildID, func(g *guild) {
-		matters = g.roles[roleID].allows&moderates != 0
+		if g.roles[roleID].allows&moderates != 0 {
+			changes = append(changes, protocol.Outdated{})
+		}
 		delete(g.roles, roleID)
+		changes = append(changes, a.standing()...)
 	})
-	return a.outdated(ctx, guildID, matters, delivery)
+	return a.rolesChanged(ctx, guildID, changes, delivery)
 }
 
-func (a *Adapter) outdated(ctx context.Context, guildID string, is bool, delivery string) error {
-	if !is {
+// standing is the change of how the bot stands to others in a guild, where that matters to it.
+func (a *Adapter) standing() []protocol.Change {
+	if a.cfg.Enforcement == (Enforcement{}) {
+		return nil
+	}
+	return []protocol.Change{protocol.OwnPowersChanged{}}
+}
+
+func (a *Adapter) rolesChanged(ctx context.Context, guildID string, changes []protocol.Change, delivery string) error {
+	if len(changes) == 0 {
 		return nil
 	}
 	room := guildRoom(guildID)
 	return a.lanes.put(ctx, work{room: room, about: everyState, make: func(context.Context) []protocol.Event {
 		return []protocol.Event{{
-			Room: room, ID: protocol.EventID("roles-" + delivery), Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Outdated{}}},
+			Room: room, ID: protocol.EventID("roles-" + delivery), Body: protocol.RoomChange{Changes: changes},
 		}}
 	}})
 }

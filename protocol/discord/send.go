@@ -17,7 +17,7 @@ import (
 const nonceWindow = 90 * time.Second
 
 var (
-	errEmpty    = errors.New("there is nothing to say")
+	errEmpty    = final(errors.New("there is nothing to say"))
 	errGuildYet = errors.New("discord has not told of the server yet")
 )
 
@@ -108,6 +108,14 @@ func (a *Adapter) may(t target, needed int64) error {
 		return nil
 	}
 	return final(fmt.Errorf("the bot may not do that in #%s: it lacks %s", protocol.OneLine(name), strings.Join(missing, ", ")))
+}
+
+// mayIn is may for a channel of a room, which may be a private conversation, where everything is allowed.
+func (a *Adapter) mayIn(room protocol.RoomID, channel string, needed int64) error {
+	if guildID, ok := guildOf(room); ok {
+		return a.may(target{channel: channel, guild: guildID}, needed)
+	}
+	return nil
 }
 
 // whisper tells somebody something in their private conversation with the bot.
@@ -233,6 +241,9 @@ func (a *Adapter) revise(ctx context.Context, act protocol.Revise, original prot
 	if r.Content == "" {
 		return protocol.Ref{}, errEmpty
 	}
+	if err := a.mayIn(original.Room, channel, mayView); err != nil {
+		return protocol.Ref{}, err
+	}
 	err := a.rest.Do(ctx, rest.Request{
 		Method: http.MethodPatch, Path: "/channels/" + channel + "/messages/" + id,
 		Body: revision{r.Content, allow(r.Users), a.rows(act.Controls)},
@@ -249,10 +260,8 @@ func (a *Adapter) react(ctx context.Context, out protocol.Outgoing, act protocol
 	if !ok {
 		return protocol.Ref{}, noSuch("message %s", event)
 	}
-	if guildID, ok := guildOf(out.Room); ok {
-		if err := a.may(target{channel: channel, guild: guildID}, mayView|mayRead|mayReact); err != nil {
-			return protocol.Ref{}, err
-		}
+	if err := a.mayIn(out.Room, channel, mayView|mayRead|mayReact); err != nil {
+		return protocol.Ref{}, err
 	}
 	path := "/channels/" + channel + "/messages/" + id + "/reactions/" + url.PathEscape(act.Reaction) + "/@me"
 	err := a.rest.Do(ctx, rest.Request{Method: http.MethodPut, Path: path})
@@ -269,10 +278,12 @@ func (a *Adapter) redact(ctx context.Context, out protocol.Outgoing, act protoco
 	if channel, id, reaction, ok := reactionOf(event); ok {
 		path = "/channels/" + channel + "/messages/" + id + "/reactions/" + url.PathEscape(reaction) + "/@me"
 	} else if channel, id, ok := messageOf(event); ok {
-		if guildID, ok := guildOf(out.Room); ok && act.Target != "" && act.Original == "" {
-			if err := a.may(target{channel: channel, guild: guildID}, mayView|mayManage); err != nil {
-				return protocol.Ref{}, err
-			}
+		needed := int64(mayView)
+		if act.Target != "" && act.Original == "" { // of somebody else, as far as it is known here
+			needed |= mayManage
+		}
+		if err := a.mayIn(out.Room, channel, needed); err != nil {
+			return protocol.Ref{}, err
 		}
 		path = "/channels/" + channel + "/messages/" + id
 	} else {

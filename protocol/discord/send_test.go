@@ -3,6 +3,7 @@ package discord_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -159,6 +160,138 @@ func TestWhatPeopleRefuse(t *testing.T) {
 	s.isFinal(err, "no longer there")
 }
 
+// TestWhatDiscordAnswers: each refusal ends what is sent in the state that it deserves, with the reason, or is tried again.
+func TestWhatDiscordAnswers(t *testing.T) {
+	body := func(code int, words string) string { return fmt.Sprintf(`{"code":%d,"message":%q}`, code, words) }
+	s := newStage(t, nil)
+	s.send(s.say("first", "hello", s.general)) // by then the route is known
+	for name, tt := range map[string]struct {
+		fault     discordtest.Fault
+		final     bool
+		ambiguous bool
+		gone      bool
+		words     string
+	}{
+		"channel deleted":        {discordtest.Fault{Status: 404, Body: body(10003, "Unknown Channel")}, true, false, true, "Unknown Channel"},
+		"guild gone":             {discordtest.Fault{Status: 404, Body: body(10004, "Unknown Guild")}, true, false, true, "Unknown Guild"},
+		"message gone":           {discordtest.Fault{Status: 404, Body: body(10008, "Unknown Message")}, true, false, true, "Unknown Message"},
+		"person gone":            {discordtest.Fault{Status: 404, Body: body(10013, "Unknown User")}, true, false, true, "Unknown User"},
+		"no access":              {discordtest.Fault{Status: 403, Body: body(50001, "Missing Access")}, true, false, true, "Missing Access"},
+		"no private messages":    {discordtest.Fault{Status: 403, Body: body(50007, "Cannot send messages to this user")}, true, false, false, "takes no private messages"},
+		"no permission":          {discordtest.Fault{Status: 403, Body: body(50013, "Missing Permissions")}, true, false, false, "Missing Permissions"},
+		"blocked by a filter":    {discordtest.Fault{Status: 400, Body: body(200000, "Message was blocked by automatic moderation")}, true, false, false, "automatic moderation"},
+		"not well formed":        {discordtest.Fault{Status: 400, Body: body(50035, "Invalid Form Body")}, true, false, false, "Invalid Form Body"},
+		"no JSON at all":         {discordtest.Fault{Status: 403, Body: "<html>Forbidden</html>"}, true, false, false, "HTTP 403: <html>Forbidden</html>"},
+		"a limit of the channel": {discordtest.Fault{Status: 429, After: time.Hour, Scope: "shared"}, false, false, false, "rate limited"},
+		"an outage":              {discordtest.Fault{Status: 503}, false, false, false, "HTTP 503"},
+	} {
+		// Each is about a channel of its own, since some answers close that for the next.
+		ch := s.lab.NewChannel("c")
+		s.said("barrier " + name)
+		times := 1
+		if tt.fault.Status >= 500 {
+			times = 4
+		}
+		s.srv.Fail(times, http.MethodPost, "/channels/"+ch.ID+"/messages", tt.fault)
+		_, err := s.try(s.say(name, "x", ch), protocol.Attempt{})
+		var se *protocol.SendError
+		errors.As(err, &se)
+		if se == nil {
+			se = &protocol.SendError{}
+		}
+		if err == nil || se.Final != tt.final || se.Ambiguous != tt.ambiguous || errors.Is(err, protocol.ErrGone) != tt.gone || !strings.Contains(err.Error(), tt.words) {
+			t.Errorf("%s: %v (%+v)", name, err, se)
+		}
+		if !tt.final { // it is tried again, and stands once
+			if tt.fault.Status == http.StatusTooManyRequests {
+				continue
+			}
+			if s.send(s.say(name, "x", ch)); s.stands(ch, "x") != 1 {
+				t.Errorf("%s: afterwards it stands %d times", name, s.stands(ch, "x"))
+			}
+		}
+	}
+}
+
+// TestAnInteractionThatIsRefused: whatever Discord makes of the first answer to a command, the person is answered once, or it
+// is recorded why not.
+func TestAnInteractionThatIsRefused(t *testing.T) {
+	body := func(code int, words string) string { return fmt.Sprintf(`{"code":%d,"message":%q}`, code, words) }
+	for name, tt := range map[string]struct {
+		fault discordtest.Fault
+		times int
+		where string // how it is answered in the end
+	}{
+		"too late":              {discordtest.Fault{Status: 404, Body: body(10062, "Unknown interaction")}, 1, "private"},
+		"answered already":      {discordtest.Fault{Done: true, Status: 400, Body: body(40060, "already acknowledged")}, 1, "once"},
+		"an outage":             {discordtest.Fault{Status: 502}, 2, "once"},
+		"an outage, but done":   {discordtest.Fault{Done: true, Status: 502}, 1, "once"},
+		"limited for a moment":  {discordtest.Fault{Status: 429, After: 20 * time.Millisecond}, 1, "once"},
+		"not as it should be":   {discordtest.Fault{Status: 400, Body: body(50035, "Invalid Form Body")}, 1, "never"},
+		"the connection breaks": {discordtest.Fault{Drop: true}, 1, "once"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, nil)
+			i := s.ben.Slash(s.general, "ping", nil)
+			ev, _ := s.invoked()
+			s.srv.Fail(tt.times, http.MethodPost, "/callback", tt.fault)
+			out := reply(ev, "1", "pong", false)
+			var err error
+			for n := 1; n <= 4; n++ {
+				_, err = s.try(out, protocol.Attempt{N: n, First: time.Now()})
+				var se *protocol.SendError
+				if err == nil || errors.As(err, &se) && (se.Final || se.Ambiguous) {
+					break
+				}
+			}
+			public, private := s.stands(s.general, "pong"), 0
+			for _, m := range s.ben.Sees(s.ben.DM()) {
+				if strings.Contains(m.Content, "pong") {
+					private++
+				}
+			}
+			want := map[string][2]int{"once": {1, 0}, "private": {0, 1}, "never": {0, 0}}[tt.where]
+			if [2]int{public, private} != want {
+				t.Errorf("it stands %d times, and %d times in private: %v", public, private, err)
+			}
+			if tt.where == "never" {
+				s.isFinal(err, "Invalid Form Body")
+				if i.Answered() != 0 {
+					t.Error("it is answered all the same")
+				}
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestWhatTheBotSeesNoMore: messages of its own in a channel that it does not see any more are not touched in vain.
+func TestWhatTheBotSeesNoMore(t *testing.T) {
+	s := newStage(t, nil)
+	ref := s.send(s.say("1", "the board", s.general))
+	s.general.Deny(s.srv.Bot, discordtest.ViewChannel)
+	quiet := s.lab.NewChannel("elsewhere")
+	s.ann.Says(quiet, "barrier")
+	s.next("barrier", func(e protocol.Event) bool { m, ok := e.Body.(protocol.Message); return ok && m.Text == "barrier" })
+	before := s.requests("", "")
+	for name, act := range map[string]protocol.Act{
+		"revise": protocol.Revise{Original: protocol.DeriveKey("1"), Text: protocol.Plain("x")},
+		"redact": protocol.Redact{Original: protocol.DeriveKey("1")},
+	} {
+		_, err := s.try(protocol.Outgoing{Key: protocol.DeriveKey(name), Room: s.Room(), Act: act}, protocol.Attempt{Original: ref})
+		s.isFinal(err, "#general: it lacks View Channel")
+	}
+	if _, err := s.ask(protocol.AskReactions{Target: ref.Event}); err == nil {
+		t.Error("reactions that cannot be seen are answered")
+	} else {
+		s.isFinal(err, "it lacks View Channel")
+	}
+	if after := s.requests("", ""); after != before {
+		t.Errorf("%d requests were made in vain", after-before)
+	}
+}
+
 // TestRateLimitsAreHandedOn: a long one does not hold the sender up.
 func TestRateLimitsAreHandedOn(t *testing.T) {
 	s := newStage(t, nil)
@@ -201,7 +334,7 @@ func TestRestraint(t *testing.T) {
 			s.lab.SetPermissions(s.lab.BotRole(), discordtest.BotPermissions|discordtest.ModerateMembers|discordtest.ManageRoles)
 			if name == "role" {
 				s.said("barrier")
-				if got := restrain(ben, true); got.Refused != protocol.RefusedOutranked {
+				if got := restrain(ben, true); got.Refused != protocol.RefusedMeans {
 					t.Errorf("with a role above the bot's: %+v", got)
 				}
 				s.lab.KickBot()

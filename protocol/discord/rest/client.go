@@ -197,7 +197,7 @@ func (c *Client) learn(e *Error, rt route, header http.Header) {
 		if scope != "shared" { // those do not count against the bot
 			c.limits.refuse(now)
 		}
-		c.limits.exhausted(now, rt, e.RetryAfter, e.Global)
+		c.limits.exhausted(now, rt, e)
 		c.cfg.Log.Warn("discord: rate limited", "route", rt.name, "scope", scope, "global", e.Global, "after", e.RetryAfter)
 	}
 }

@@ -53,6 +53,7 @@ type Error struct {
 	Err       error // the cause below HTTP; nil where Discord answered
 
 	held bool // whether it never went out
+	shut bool // whether it was not Discord that answered, but what stands before it
 }
 
 // Error says what was asked, what came of it, and why. The tokens of interactions are left out.
@@ -130,7 +131,7 @@ func (e *Error) fill(resp *http.Response, body []byte) {
 	}
 	if resp.Header.Get("Via") == "" && resp.Header.Get("X-RateLimit-Bucket") == "" && said.RetryAfter == 0 {
 		// No part of Discord's API spoke here, but what stands before it: it means the address, hence everything.
-		e.Global = true
+		e.Global, e.shut = true, true
 	}
 }
 

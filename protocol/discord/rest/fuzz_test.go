@@ -39,7 +39,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		l.done(now, r, key, header)
 		if status == http.StatusTooManyRequests {
-			l.exhausted(now, r, e.RetryAfter, e.Global)
+			l.exhausted(now, r, e)
 		}
 		for range 3 {
 			if wait, key, err = l.take(now, r); wait < 0 || wait > week || err != nil {

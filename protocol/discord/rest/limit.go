@@ -28,7 +28,8 @@ type limiter struct {
 	mu       sync.Mutex
 	hashes   map[string]string  // route → the bucket that Discord says it belongs to
 	buckets  map[string]*bucket // bucket and top-level resource → its state
-	blocked  time.Time          // no request before this: a global 429
+	blocked  time.Time          // none before this but answers to interactions: a global 429
+	shut     time.Time          // none at all before this: what stands before Discord refuses the address
 	due      time.Time          // when the requests of so far would all be sent at the pace
 	refused  window
 	requests int
@@ -62,11 +63,16 @@ func (l *limiter) take(now time.Time, r route) (wait time.Duration, key string, 
 	if wait := l.refused.waitFor(now, refusedMost); wait > 0 {
 		return wait, "", ErrRefused
 	}
-	if now.Before(l.blocked) {
-		return l.blocked.Sub(now), "", nil
+	if now.Before(l.shut) {
+		return l.shut.Sub(now), "", nil
 	}
+	// https://discord.com/developers/docs/interactions/receiving-and-responding: its endpoints are "not bound to the bot's
+	// Global Rate Limit", and three seconds are not long.
 	if r.tokened {
 		return 0, "", nil
+	}
+	if now.Before(l.blocked) {
+		return l.blocked.Sub(now), "", nil
 	}
 	if early := l.due.Add(-(burst - 1) * pace).Sub(now); early > 0 {
 		return early, "", nil
@@ -138,17 +144,23 @@ func (l *limiter) done(now time.Time, r route, key string, header http.Header) {
 }
 
 // exhausted is for a 429: the bucket, or everything, is closed for that long.
-func (l *limiter) exhausted(now time.Time, r route, after time.Duration, global bool) {
+func (l *limiter) exhausted(now time.Time, r route, e *Error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	until := now.Add(after)
-	if global {
-		if until.After(l.blocked) {
-			l.blocked = until
+	until := now.Add(e.RetryAfter)
+	later := func(t *time.Time) {
+		if until.After(*t) {
+			*t = until
 		}
-		return
 	}
-	if r.tokened {
+	switch {
+	case e.shut:
+		later(&l.shut)
+		return
+	case e.Global:
+		later(&l.blocked)
+		return
+	case r.tokened:
 		return
 	}
 	b := l.buckets[l.keyLocked(r)]

@@ -135,6 +135,11 @@ func TestLongWaitsComeBack(t *testing.T) {
 			if err := c.Do(t.Context(), me()); rest.StatusOf(err) != 429 || len(srv.Requests("GET", "/users")) != 0 {
 				t.Errorf("%v", err)
 			}
+			// To interactions the limit of the bot does not apply; being shut out does.
+			err = c.Do(t.Context(), rest.Request{Method: "POST", Path: "/interactions/1/token/callback", Body: obj{"type": 5}})
+			if asked := len(srv.Requests("POST", "/callback")) == 1; asked == f.HTML || f.HTML != (rest.StatusOf(err) == 429) {
+				t.Errorf("an interaction: asked %v, %v", asked, err)
+			}
 		})
 	}
 }
