@@ -193,6 +193,22 @@ func TestInvalidSessions(t *testing.T) {
 	}
 }
 
+// What the wire does not see, because it is longer than it need be, discordgo answers with an identify of its own, which does
+// not go out: the session begins anew, on a connection with a permit.
+func TestDiscordgoIdentifiesNothing(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	room(srv)
+	b := start(t, srv, nil, nil)
+	b.hears("READY", "GUILD_CREATE")
+	srv.NextConnections(discordtest.Script{FirstAfterResume: []int{9}, Padding: 1000})
+	srv.Cut()
+	b.hears("DISCONNECTED", "READY", "GUILD_CREATE")
+	if n, asked := srv.Identified(), len(srv.Requests("GET", "/gateway/bot")); n != 2 || asked < n {
+		t.Errorf("identified %d times, asked for the budget %d times", n, asked)
+	}
+}
+
 // Fault H8: a handler that sends something on READY, or on anything else, must not lock itself out.
 func TestHandlersMaySend(t *testing.T) {
 	t.Parallel()

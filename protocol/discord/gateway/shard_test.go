@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/bwmarrin/discordgo"
 )
 
 // A permit is one identify at most, and where it becomes none it leaves nothing behind.
@@ -84,5 +87,23 @@ func TestAnEndedConnectionAddsNothing(t *testing.T) {
 	s.live = now
 	if !s.put(now, Event{Type: "MESSAGE_CREATE", Seq: 2}) || s.seq != 2 {
 		t.Errorf("up to %d there is what the next connection brings", s.seq)
+	}
+}
+
+// Fault H8: discordgo holds its lock while it opens a connection and hands on what comes first. Whoever sends something then
+// waits for nothing.
+func TestSendingTakesNoLockOfDiscordgo(t *testing.T) {
+	in := &script{in: bytes.NewReader(nil), piece: 1}
+	c := &conn{session: &discordgo.Session{}, wire: newWire(in, time.Hour, nil, nil, nil)}
+	c.session.Lock()
+	sent := make(chan error, 1)
+	go func() { sent <- c.send([]byte(`{"op":3}`)) }()
+	select {
+	case err := <-sent:
+		if err != nil || in.out.Len() == 0 {
+			t.Errorf("%d bytes went out: %v", in.out.Len(), err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("it waits for discordgo")
 	}
 }
