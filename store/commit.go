@@ -98,6 +98,9 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 		return nil
 	})
 	if err != nil {
+		if !errors.Is(err, ErrDamaged) {
+			err = fmt.Errorf("%w: %w", ErrWrite, err)
+		}
 		s.broken = err
 		return fmt.Errorf("commit: %w", err)
 	}

@@ -24,6 +24,7 @@ var (
 	ErrDamaged = errors.New("the file is damaged")
 	ErrNewer   = errors.New("the file was written by a newer version of moot")
 	ErrBroken  = errors.New("the store is broken by an earlier failed write")
+	ErrWrite   = errors.New("the file could not be written") // of the commit that breaks the store
 )
 
 // Config says how to open a store.

@@ -94,6 +94,39 @@ func TestDiskFaults(t *testing.T) {
 	}
 }
 
+// TestShortWrites: a file reaches the size that files may have, so that writes are made in part, or not at all. The bot stops in
+// order, and the next start, without the limit, finds what was durable.
+func TestShortWrites(t *testing.T) {
+	prlimit, err := exec.LookPath("prlimit")
+	if err != nil {
+		t.Skip("prlimit is not installed: short writes were not tried")
+	}
+	bin := failpointBot(t)
+	for _, w := range []*crashWorld{{name: "new"}, {name: "aged", data: agedFolder(t, protocol.Console)}} {
+		w.dry(t, bin)
+		struck := 0
+		for i := range effort(3, 12, 60) {
+			size := 32<<10 + i*13_000 + i // no edge of a page
+			k := w.faulty(t, bin, []string{prlimit, fmt.Sprintf("--fsize=%d", size)})
+			if k.lives == 1 {
+				break // it was enough
+			}
+			struck++
+			if k.exit1 != exitFailed || k.lives != 2 || !strings.Contains(k.log1, "file too large") || !strings.Contains(k.log1, "could not write to") && !strings.Contains(k.log1, "migrate from") || strings.Contains(k.log1, "goroutine ") {
+				t.Errorf("with %d bytes it ended with %d, and there were %d lives\n%s", size, k.exit1, k.lives, k.log1)
+			}
+		}
+		if struck == 0 {
+			t.Error("nothing failed")
+		}
+		verdict := "the same as without"
+		if t.Failed() {
+			verdict = "NOT the same"
+		}
+		tell(os.Stdout, "%-38s %-6s %8d   the bot stops; %s", "a file may not grow: short writes", w.name, struck, verdict)
+	}
+}
+
 // faulted is a run whose first life had a faulty disk.
 type faulted struct {
 	*killed

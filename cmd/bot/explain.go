@@ -68,7 +68,7 @@ func explain(err error) string {
 		return fmt.Sprintf("%s was written by a newer version of moot, and was not changed. Run that version, or name another folder with --data.", at.file)
 	case store.IsFull(err):
 		return fmt.Sprintf("The disk of %s is full: %v. Make room and start the bot. Nothing is lost: what was not written is delivered again.", at.folder, err)
-	case errors.Is(err, store.ErrBroken):
+	case errors.Is(err, store.ErrWrite), errors.Is(err, store.ErrBroken):
 		return fmt.Sprintf("The bot stopped because it could not write to %s: %v. Nothing is lost: what was not written is delivered again at the next start.", at.file, err)
 	case errors.Is(err, store.ErrDamaged) && at.ran:
 		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %v. Put the last backup of the data folder in its place.", at.file, err)

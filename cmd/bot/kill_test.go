@@ -256,8 +256,10 @@ func (k *killed) stop(pid int) error {
 		if err != nil {
 			return err
 		}
-		if pid, err = strconv.Atoi(strings.TrimSpace(string(children))); err != nil {
-			return err
+		if child := strings.TrimSpace(string(children)); child != "" { // the program has not become the bot
+			if pid, err = strconv.Atoi(child); err != nil {
+				return err
+			}
 		}
 	}
 	return syscall.Kill(pid, syscall.SIGTERM)
