@@ -26,11 +26,12 @@ func (f *Feature) answered(tx *store.Tx, room protocol.RoomID, a protocol.Answer
 	switch {
 	case a.Fault != "" || !ok:
 		r.Fails++
+		r.Maybe = r.Maybe || r.Want
 		put(tx, room, user, r)
 		f.look(tx, user, tx.Now().Add(min(firstRetry<<min(r.Fails-1, 10), lastRetry)))
 		return Outcome{store.Handled, "the network could not be asked to hold somebody back; it will be again"}, nil
 	case got.Refused == "":
-		r.On, r.Again, r.Refused, r.Noted, r.Fails = got.On, again(got.Until, tx.Now()), "", "", 0
+		r.On, r.Maybe, r.Again, r.Refused, r.Noted, r.Fails = got.On, false, again(got.Until, tx.Now()), "", "", 0
 		put(tx, room, user, r)
 		f.look(tx, user, tx.Now()) // it may be wanted otherwise by now; and sees to it that it is asked for again in time
 		return Outcome{store.Handled, "the network holds somebody back, or lets them go"}, nil
@@ -116,7 +117,7 @@ func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays pro
 	for info := range rooms.All(tx) {
 		switch r, ok := get(tx, info.ID, user); {
 		case !ok:
-		case r.On || r.Ask != "":
+		case r.On || r.Maybe || r.Ask != "":
 			stays = protocol.Plain("That the network holds you back for me, until you are restored: I have to know whom to let go.")
 		case f.wanted(tx, info.ID, user): // it goes on to be asked for, and would not be without the row
 			stays = protocol.Plain("That I ask the network to hold you back, until you are restored.")

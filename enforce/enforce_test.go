@@ -43,6 +43,7 @@ type yard struct {
 	held    map[protocol.UserID]bool // by the network
 	refuses protocol.Refusal
 	fails   bool
+	quietly bool          // whether what fails is done all the same
 	silent  bool          // it does not answer
 	until   time.Duration // after which the network lets go
 	asked   []string
@@ -177,6 +178,9 @@ func (y *yard) attempt(a outbox.Attempt) bot.Input {
 		y.asked = append(y.asked, fmt.Sprint(want.User.Local(), " ", want.On))
 		switch {
 		case y.fails:
+			if y.quietly {
+				y.held[want.User] = want.On
+			}
 			ans.Err = &protocol.SendError{Final: true, Err: os.ErrDeadlineExceeded}
 		case y.refuses != "":
 			ans.Result = protocol.Restrained{User: want.User, On: y.held[want.User], Refused: y.refuses}
@@ -450,6 +454,25 @@ func TestFaults(t *testing.T) {
 	y.expect("ben false")
 	if !y.held[ben] {
 		t.Error("they were let go")
+	}
+}
+
+// TestAnswerIsLost: whom the network may hold back, though its answer never came, is let go when they are restored.
+func TestAnswerIsLost(t *testing.T) {
+	y := newYard(t, "discord")
+	y.fails, y.quietly = true, true
+	y.challenge(ben)
+	if !y.held[ben] {
+		t.Fatal("they are not held back")
+	}
+	y.restore(ben)
+	y.fails = false
+	y.wait(2 * time.Hour)
+	if y.held[ben] {
+		t.Error("they are restored, and held back for ever")
+	}
+	if y.rows() != 0 {
+		t.Errorf("%d rows are left", y.rows())
 	}
 }
 

@@ -72,6 +72,7 @@ const (
 // row is what was asked of the network about somebody, and what came of it.
 type row struct {
 	On      bool             `json:",omitempty"` // whether the network holds them back, as far as it has said
+	Maybe   bool             `json:",omitempty"` // whether it may: it was asked to, and nobody knows what came of that
 	Again   time.Time        `json:",omitzero"`  // when it is to be asked once more for what is so
 	Ask     protocol.Key     `json:",omitempty"` // that is under way
 	Want    bool             `json:",omitempty"` // what it asks for
@@ -237,7 +238,7 @@ func (f *Feature) bringAbout(tx *store.Tx, room protocol.RoomID, user protocol.U
 	switch {
 	case r.Ask != "":
 		return nil // its answer leads here again
-	case !want && !r.On:
+	case !want && !r.On && !r.Maybe:
 		if known {
 			forget(tx, room, user)
 		}
