@@ -10,6 +10,7 @@
 //	process      the bot as a process
 //	client       people: mautrix with real encryption; what happens is waited for, nothing is slept for
 //	witness      a person on matrix-js-sdk with its Rust crypto, who shares no code with the bot
+//	node         the process of Node.js of such a witness
 //	echo         the bot that the benchmark compares with
 //	dendrite     the module that pins the homeserver, and the script that builds it once
 //	js           the lock file that pins the witness's library, the script that installs it once, and the witness

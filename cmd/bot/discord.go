@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"slices"
 
 	"moot/activity"
 	"moot/commands"
@@ -46,7 +45,7 @@ func discordCommands(tree *commands.Commands) (list []discord.Command) {
 		c := discord.Command{
 			Path: n.Path, Summary: sentence(n.Summary), Group: len(n.Subs()) > 0, OnPerson: n.OnPerson,
 			Private:  n.Visibility.In(protocol.Event{Body: protocol.Invocation{}}) == commands.Private,
-			InGuilds: n.Where != commands.PrivateOnly, InPrivate: true, Managers: !forMembers(n),
+			InGuilds: n.Where != commands.PrivateOnly, InPrivate: true,
 		}
 		for i := range n.Params {
 			if p := &n.Params[i]; !p.Hidden {
@@ -61,14 +60,6 @@ func discordCommands(tree *commands.Commands) (list []discord.Command) {
 		list = append(list, c)
 	}
 	return list
-}
-
-// forMembers tells whether members use a command, or any of a group.
-func forMembers(n *commands.Node) bool {
-	if subs := n.Subs(); len(subs) > 0 {
-		return slices.ContainsFunc(subs, forMembers)
-	}
-	return n.Who == commands.Member
 }
 
 func discordParam(p *commands.Param) discord.Param {

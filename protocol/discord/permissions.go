@@ -15,11 +15,10 @@ const (
 	mayBan          = discordgo.PermissionBanMembers
 	mayTimeOut      = discordgo.PermissionModerateMembers
 	mayGiveRoles    = discordgo.PermissionManageRoles
-	mayManageGuild  = discordgo.PermissionManageGuild
 
 	administrator = discordgo.PermissionAdministrator
 	// moderates is what makes a member a moderator to the bot: one of these.
-	moderates = mayManageGuild | discordgo.PermissionModerateMembers | administrator
+	moderates = discordgo.PermissionManageGuild | discordgo.PermissionModerateMembers | administrator
 
 	everything int64 = -1
 )

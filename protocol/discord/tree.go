@@ -21,9 +21,6 @@ type Command struct {
 	// InGuilds and InPrivate are where it is offered.
 	InGuilds, InPrivate bool
 	Params              []Param
-	// Managers is whether it is offered in guilds to those only who may manage them, unless a guild decides otherwise. That
-	// is about what is shown: who may give it is looked at when it is given.
-	Managers bool
 	// OnPerson is what the command is called in the menu of a person, who becomes the value of its first parameter of the
 	// kind Person; zero leaves it out of there.
 	OnPerson string
@@ -88,9 +85,6 @@ type registered struct {
 	Options     []option `json:"options,omitempty"`
 	Contexts    []int    `json:"contexts"`
 	Integration []int    `json:"integration_types"`
-	// Permissions are those without which it is not offered in a guild; zero offers it to everybody. The description of
-	// the API has a number here, where Discord also takes it as text.
-	Permissions int64 `json:"default_member_permissions,omitempty"`
 }
 
 type option struct {
@@ -178,14 +172,10 @@ func (t *tree) registration() []registered {
 	for i := range t.list {
 		c := &t.list[i]
 		if len(c.Path) == 1 {
-			r := registered{
+			out = append(out, registered{
 				Type: typeSlash, Name: c.Path[0], Description: describe(c.Summary), Options: t.options(c),
 				Contexts: t.contexts(c), Integration: []int{0},
-			}
-			if c.Managers {
-				r.Permissions = mayManageGuild
-			}
-			out = append(out, r)
+			})
 		}
 	}
 	for i := range t.list {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -115,9 +114,6 @@ func registered(cmd obj) (obj, string) {
 	if kind, ok := cmd["type"].(float64); ok {
 		o["type"] = int(kind)
 	}
-	if perms, ok := cmd["default_member_permissions"].(float64); ok { // as Discord writes what it takes as a number
-		o["default_member_permissions"] = strconv.FormatInt(int64(perms), 10)
-	}
 	name, _ := cmd["name"].(string)
 	desc, _ := cmd["description"].(string)
 	if o["type"] != slashCommand {
@@ -218,7 +214,7 @@ func commandSize(o obj) (n int) {
 }
 
 // commandLocked finds the registered command that somebody would see in the channel.
-func (s *Server) commandLocked(u *User, ch *Channel, kind int, name string) obj {
+func (s *Server) commandLocked(ch *Channel, kind int, name string) obj {
 	lists := [][]obj{s.commands}
 	if ch.Guild != nil {
 		lists = append(lists, s.local[ch.Guild.ID])
@@ -232,23 +228,12 @@ func (s *Server) commandLocked(u *User, ch *Channel, kind int, name string) obj 
 			if ch.Guild == nil {
 				context = 1
 			}
-			if (c["contexts"] == nil || holdsNumber(c["contexts"], context)) && offeredLocked(c, u, ch) {
+			if c["contexts"] == nil || holdsNumber(c["contexts"], context) {
 				return c
 			}
 		}
 	}
 	return nil
-}
-
-// offeredLocked tells whether a command is offered to somebody in a channel: in a guild to those who have the
-// permissions that it names, where it names any.
-func offeredLocked(c obj, u *User, ch *Channel) bool {
-	text, some := c["default_member_permissions"].(string)
-	if !some || ch.Guild == nil {
-		return true
-	}
-	needs, _ := strconv.ParseInt(text, 10, 64)
-	return ch.Guild.permissionsLocked(u, ch)&needs == needs
 }
 
 func holdsNumber(list any, n int) bool {

@@ -49,18 +49,11 @@ func (u *User) Slash(ch *Channel, command string, opts Options) *Interaction {
 	u.srv.tb.Helper()
 	u.srv.mu.Lock()
 	defer u.srv.mu.Unlock()
-	data, fault := u.srv.typedLocked(u, ch, command, opts, "")
+	data, fault := u.srv.typedLocked(ch, command, opts, "")
 	if fault != "" {
 		u.srv.tb.Fatalf("discordtest: %s cannot use /%s: %s", u.Name, command, fault)
 	}
 	return u.interactLocked(ch, interactionCommand, data, nil)
-}
-
-// Offered tells whether the person is shown a slash command in the channel.
-func (u *User) Offered(ch *Channel, command string) bool {
-	u.srv.mu.Lock()
-	defer u.srv.mu.Unlock()
-	return u.srv.commandLocked(u, ch, slashCommand, command) != nil
 }
 
 // Completes has the person type in one option and ask for suggestions.
@@ -70,7 +63,7 @@ func (u *User) Completes(ch *Channel, command, option, typed string, others Opti
 	defer u.srv.mu.Unlock()
 	opts := Options{option: typed}
 	maps.Copy(opts, others)
-	data, fault := u.srv.typedLocked(u, ch, command, opts, option)
+	data, fault := u.srv.typedLocked(ch, command, opts, option)
 	if fault != "" {
 		u.srv.tb.Fatalf("discordtest: %s cannot type /%s: %s", u.Name, command, fault)
 	}
@@ -82,7 +75,7 @@ func (u *User) UsesOn(ch *Channel, command string, target *User) *Interaction {
 	u.srv.tb.Helper()
 	u.srv.mu.Lock()
 	defer u.srv.mu.Unlock()
-	cmd := u.srv.commandLocked(u, ch, userCommand, command)
+	cmd := u.srv.commandLocked(ch, userCommand, command)
 	if cmd == nil {
 		u.srv.tb.Fatalf("discordtest: %s has no command %q in the menu of a person", u.Name, command)
 	}
@@ -95,7 +88,7 @@ func (u *User) UsesOnMessage(command string, m Message) *Interaction {
 	u.srv.tb.Helper()
 	u.srv.mu.Lock()
 	defer u.srv.mu.Unlock()
-	cmd := u.srv.commandLocked(u, m.m.channel, messageCommand, command)
+	cmd := u.srv.commandLocked(m.m.channel, messageCommand, command)
 	if cmd == nil {
 		u.srv.tb.Fatalf("discordtest: %s has no command %q in the menu of a message", u.Name, command)
 	}
@@ -198,9 +191,9 @@ func (i *Interaction) sendLocked() {
 
 // typedLocked makes the data of a command out of what was typed, or says why it cannot be typed. focused is the option
 // that is being typed in, zero where the command is complete.
-func (s *Server) typedLocked(u *User, ch *Channel, command string, opts Options, focused string) (obj, string) {
+func (s *Server) typedLocked(ch *Channel, command string, opts Options, focused string) (obj, string) {
 	path := strings.Fields(command)
-	cmd := s.commandLocked(u, ch, slashCommand, path[0])
+	cmd := s.commandLocked(ch, slashCommand, path[0])
 	if cmd == nil {
 		return nil, "it is not registered here"
 	}
