@@ -14,10 +14,7 @@ type address struct {
 	event protocol.EventID
 }
 
-// key is the address as a key of a sorted run.
-func (a address) key() string { return Key(a.room, string(a.event)) }
-
-// appendKey appends the key to b.
+// appendKey appends the address as a key of a sorted run to b.
 func (a address) appendKey(b []byte) []byte {
 	b = append(b, a.room...)
 	b = append(b, Sep...)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -64,6 +65,8 @@ type journal struct {
 	dropping []*run // whose chunks are to be dropped
 	debt     int    // rows that are to be moved
 	lately   int    // how many events the last commit recorded
+
+	sorting sync.WaitGroup // of tables that are put in order; Close waits for it
 }
 
 // state is what a view sees. It does not change, except that the tables know more than one commit, and frozen tables do
@@ -157,7 +160,7 @@ func loadJournal(tx *bbolt.Tx, l limits) (*journal, error) {
 		j.frozen, j.active = j.active, newTable(j.active.generation+1, 0)
 	}
 	if j.frozen != nil {
-		j.frozen.end(j.floor)
+		j.frozen.end(j.floor, &j.sorting)
 	}
 	return j, nil
 }
@@ -216,7 +219,7 @@ func (j *journal) stage(c *Commit, tx *bbolt.Tx) (*state, error) {
 	// grows until that is through.
 	if n := next.active.size(); next.frozen == nil && n > 0 && (n >= j.Table || c.merging || next.active.partition != partition(now, int64(j.Span))) {
 		next.frozen, next.active = next.active, newTable(next.active.generation+1, n)
-		next.frozen.end(next.floor)
+		next.frozen.end(next.floor, &j.sorting)
 	}
 	if c.swept {
 		if err := j.expire(tx, &next); err != nil {

@@ -51,9 +51,6 @@ func Key[S ~string](first S, rest ...string) string {
 	return b.String()
 }
 
-// SplitKey takes apart what Key joined.
-func SplitKey(key string) []string { return strings.Split(key, Sep) }
-
 // After is the first key behind all those that begin with prefix, for use as the end of a range. It is empty, which
 // means no end, where there is none.
 func After(prefix string) string {

@@ -40,7 +40,7 @@ func oldFile(t *testing.T, path string) map[address]Seen {
 				a := address{protocol.RoomID(fmt.Sprintf("c:r%d", random.IntN(4))), protocol.EventID(fmt.Sprintf("%08x", random.Uint32()))}
 				known[a] = Seen{last, Disposition(1 + random.IntN(5)), strings.Repeat("r", random.IntN(3))}
 				r := recorded{at: nanoseconds(last), disposition: known[a].Disposition, reason: known[a].Reason}
-				if err := bySeen.Put([]byte(a.key()), r.appendSeen(nil)); err != nil {
+				if err := bySeen.Put(a.appendKey(nil), r.appendSeen(nil)); err != nil {
 					return err
 				}
 				rows[a.room] = append(rows[a.room], string(a.event))

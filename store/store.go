@@ -206,7 +206,11 @@ func openBolt(path string, timeout time.Duration, readOnly bool) (db *bbolt.DB, 
 }
 
 // Close lets go of the file. It waits for views and for the commit that runs.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	err := s.db.Close()
+	s.journal.sorting.Wait()
+	return err
+}
 
 // Path returns the name of the file.
 func (s *Store) Path() string { return s.db.Path() }

@@ -77,10 +77,11 @@ type row struct{ key, value []byte }
 // rows are a table in the order in which a run keeps it, as they will stand in the file.
 type rows struct{ seen, times []row }
 
-// end ends the table: it does not change any more, and is put in order beside the commits that follow.
-func (t *table) end(floor uint64) {
+// end ends the table: it does not change any more, and is put in order beside the commits that follow, by a goroutine of
+// the group.
+func (t *table) end(floor uint64, sorting *sync.WaitGroup) {
 	t.rows = sync.OnceValue(func() rows { return t.sorted(floor) })
-	go t.rows()
+	sorting.Go(func() { t.rows() })
 }
 
 // sorted returns the rows of the table. What was recorded before the floor is left out. It groups by rooms first: keys

@@ -131,6 +131,10 @@ func (tx *Tx) writable() bool {
 	return true
 }
 
+// Fail fails the transaction with err, as a write that breaks a rule does. It is for those who have begun to write
+// something that is only right as a whole, and whose caller may drop the error.
+func (tx *Tx) Fail(err error) { tx.fail(err) }
+
 func (tx *Tx) fail(err error) {
 	if tx.err == nil {
 		tx.err = err
