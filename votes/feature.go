@@ -152,13 +152,10 @@ func New(c Config) (*Feature, error) {
 	return f, nil
 }
 
-// Kinds returns the kinds of facts about votes and settings.
-func (f *Feature) Kinds() []events.Kind { return Kinds() }
-
 // Kinds returns the kinds of facts about votes and settings. They do not depend on any configuration: the bus that a
 // Feature needs is opened with them.
 func Kinds() []events.Kind {
-	return append([]events.Kind{voteKind()}, (*Settings)(nil).Kinds()...)
+	return append([]events.Kind{voteKind()}, settingKinds()...)
 }
 
 // Handle handles an event in its scope.

@@ -78,6 +78,9 @@ func (f *Feature) mark(tx *store.Tx, room protocol.RoomID, v Vote, who, reaction
 		order = max(order, store.ParseNumber(string(data[:8])))
 	}
 	key := markKey(room, v.ID, who, reaction)
+	if was := tx.Get(marks, key); len(was) > 8 {
+		tx.Delete(markEvents, store.Key(room, string(was[8:]))) // the same again: from here on the newer one is what stands
+	}
 	tx.Put(marks, key, []byte(store.Number(order+1)+string(event)))
 	if event != "" {
 		tx.Put(markEvents, store.Key(room, string(event)), []byte(key))

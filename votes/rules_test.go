@@ -77,6 +77,27 @@ func TestDeletedReactionOfMany(t *testing.T) {
 	w.counts(1, 0, 0, 1)
 }
 
+// TestSameReactionTwice: where a network lets the same reaction stand twice, the newer one is the ballot, and nothing is left
+// of either when the vote has closed.
+func TestSameReactionTwice(t *testing.T) {
+	w := opened(t)
+	first := w.react(lobby, "cem", "👍")
+	second := w.react(lobby, "cem", "👍")
+	w.counts(1, 1, 0, 0)
+	w.unreact(lobby, "cem", first, false)
+	w.counts(1, 1, 0, 0)
+	w.unreact(lobby, "cem", second, false)
+	w.counts(1, 0, 0, 0)
+	w.react(lobby, "cem", "👍")
+	w.react(lobby, "cem", "👍")
+	w.wait(2 * 24 * time.Hour)
+	w.view(func(tx *store.Tx) {
+		for k := range tx.Range(store.ScopedBucket("votes-mark-events"), "", "") {
+			t.Errorf("%q is left", k)
+		}
+	})
+}
+
 // TestSecretFactsTellNothing: nothing in the log leads from a secret ballot to who cast it, and nothing in the store does
 // once the vote has closed.
 func TestSecretFactsTellNothing(t *testing.T) {

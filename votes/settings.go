@@ -48,8 +48,8 @@ func NewSettings(c SettingsConfig) (*Settings, error) {
 	return s, nil
 }
 
-// Kinds returns the kinds of facts about settings.
-func (s *Settings) Kinds() []events.Kind {
+// settingKinds returns the kinds of facts about settings.
+func settingKinds() []events.Kind {
 	return []events.Kind{{
 		Name: KindSetting, Version: 1, Describe: describeSetting, Apply: applySetting, Buckets: []store.Bucket{settings},
 	}}

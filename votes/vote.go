@@ -103,9 +103,6 @@ func (v Vote) decided() bool {
 	return v.Status == Closed
 }
 
-// Binding tells whether more follows from the outcome than that it is known.
-func (v Vote) Binding() bool { return v.Type != Poll }
-
 // clock is where the vote stands at a time.
 func (v Vote) clock(now time.Time) tally.Clock {
 	return tally.Clock{Opened: v.Opened, Deadline: v.Deadline, Paused: v.Paused, Now: now}
