@@ -121,13 +121,13 @@ func checkDraft(tx *store.Tx, d Draft) error {
 			return err
 		}
 	}
-	for name, value := range map[string]string{
-		KeyScope: string(tx.Scope()), "room of the cause": string(tx.Cause().Room), "cause": string(tx.Cause().Event),
+	for _, of := range [...]struct{ name, value string }{
+		{KeyScope, string(tx.Scope())}, {"room of the cause", string(tx.Cause().Room)}, {"cause", string(tx.Cause().Event)},
 	} {
-		if value == "" {
+		if of.value == "" {
 			continue
 		}
-		if err := checkValue(name, value); err != nil {
+		if err := checkValue(of.name, of.value); err != nil {
 			return err
 		}
 	}
