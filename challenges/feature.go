@@ -173,9 +173,6 @@ func New(c Config) (*Feature, error) {
 	return f, nil
 }
 
-// Kinds returns the kinds of facts.
-func (f *Feature) Kinds() []events.Kind { return Kinds() }
-
 func (f *Feature) lookup(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (s standing, n events.Number, ok bool) {
 	if n = f.bus.Lookup(tx, user); n == 0 {
 		return s, n, false

@@ -25,7 +25,7 @@ type fullDisk struct {
 	held  []Input // what that step was to take
 }
 
-// found notes that a step found no room for what it was to take.
+// foundFull notes that a step found no room for what it was to take.
 func (r *Runner) foundFull(err error, inputs []Input) {
 	now := time.Now()
 	if r.full.err == nil {

@@ -62,7 +62,6 @@ func failureOf(err error) *failure {
 // Server listens on the socket of a data folder.
 type Server struct {
 	listener *net.UnixListener
-	path     string
 	log      *slog.Logger
 	slow     time.Duration // how long somebody may take; tests are in a hurry
 }
@@ -81,7 +80,7 @@ func Listen(folder string, log *slog.Logger) (*Server, error) {
 	for _, path := range paths {
 		l, err := listen(path, filepath.Base(path) != SocketName)
 		if err == nil {
-			return &Server{l, path, log, slow}, nil
+			return &Server{l, log, slow}, nil
 		}
 		errs = append(errs, err)
 	}
@@ -120,9 +119,6 @@ func listen(path string, elsewhere bool) (*net.UnixListener, error) {
 	}
 	return l, nil
 }
-
-// Path returns where the socket is.
-func (s *Server) Path() string { return s.path }
 
 // Close stops listening without ever having served. After Serve it does nothing.
 func (s *Server) Close() error {

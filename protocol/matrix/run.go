@@ -89,7 +89,7 @@ func newRun(ctx context.Context, a *Adapter, s *Session, to protocol.Admitter) (
 	return r, nil
 }
 
-// place returns what is known of a room, made if need be. The caller holds mu.
+// placeLocked returns what is known of a room, made if need be. The caller holds mu.
 func (r *run) placeLocked(room id.RoomID) *place {
 	p := r.places[room]
 	if p == nil {

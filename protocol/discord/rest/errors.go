@@ -26,14 +26,12 @@ const (
 	CodeUnknownMessage      = 10008
 	CodeUnknownUser         = 10013
 	CodeUnknownWebhook      = 10015
-	CodeUnknownBan          = 10026
 	CodeUnknownInteraction  = 10062 // too late: the three seconds, or the fifteen minutes, are over
 	CodeAlreadyAcknowledged = 40060
 	CodeMissingAccess       = 50001
 	CodeCannotMessageUser   = 50007
 	CodeMissingPermissions  = 50013
 	CodeInvalidWebhookToken = 50027
-	CodeInvalidForm         = 50035
 )
 
 // Error is a request that failed.
