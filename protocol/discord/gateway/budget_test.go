@@ -202,7 +202,7 @@ func TestShardsIdentifyInTurn(t *testing.T) {
 		guilds, channels = append(guilds, g), append(channels, g.NewChannel("general"))
 		srv.Advance(time.Millisecond) // so that ids fall to different shards
 	}
-	b := start(t, srv, func(c *gateway.Config) { c.IdentifyEvery = 250 * time.Millisecond }, nil)
+	b := start(t, srv, func(c *gateway.Config) { c.IdentifyEvery = time.Second }, nil)
 	srv.Until("all shards are there", func() bool { return srv.Online() == 6 })
 	if n := srv.Identified(); n != 6 {
 		t.Errorf("%d identifies for six shards: their turns were not kept", n)
