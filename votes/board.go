@@ -164,7 +164,7 @@ func (f *Feature) tellTarget(tx *store.Tx, room protocol.RoomID, v Vote) error {
 	if v.Type == Challenge {
 		text = protocol.Join(text, " If it passes you can appeal once a week: ", protocol.Code("vote appeal REASON --in "+info.Word()), ".")
 	}
-	key, err := outbox.Send(tx, protocol.Outgoing{Act: protocol.Whisper{User: user, Text: text}})
+	key, err := outbox.Send(tx, protocol.Outgoing{Act: protocol.Whisper{User: user, Text: text, Controls: f.answerControl(room, v)}})
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func (f *Feature) Commands() []*commands.Command {
 					Examples: []string{"vote reply 3 I have paid it back"},
 					Where:    commands.NeedsRoom, Challenged: true, Ageless: true,
 					Params: []commands.Param{
-						{Name: "vote", Kind: commands.Word, Summary: "the number of the vote; can be left out where one is open"},
+						of, {Name: "vote", Kind: commands.Word, Summary: "the number of the vote; can be left out where one is open"},
 						{Name: "text", Kind: commands.Text, Summary: "your answer, for all to read", Optional: true, Max: MaxReason},
 					},
 					Visibility: commands.Discreet,
@@ -193,6 +193,9 @@ func (f *Feature) openAppeal(c *commands.Call) error {
 func (f *Feature) reply(c *commands.Call) error {
 	v, text, err := f.voteAndWords(c, "reply", "text")
 	if err != nil {
+		return err
+	}
+	if err := f.outOfDate(c, v); err != nil {
 		return err
 	}
 	me := f.bus.Lookup(c.Tx, c.Person)

@@ -57,6 +57,17 @@ func (f *Feature) controls(room protocol.RoomID, v Vote) []protocol.Control {
 	}
 }
 
+// answerControl is what whoever a vote is about can press below what they are told of it, to answer.
+func (f *Feature) answerControl(room protocol.RoomID, v Vote) []protocol.Control {
+	if !f.buttons(room) {
+		return nil
+	}
+	return []protocol.Control{{
+		Label: "Answer", Tone: protocol.ToneMain, Path: []string{"vote", "reply"},
+		Args: map[string]string{ofParam: v.tag(), "vote": v.Number(), "in": string(room)}, Form: []string{"text"},
+	}}
+}
+
 // outOfDate refuses the press of a control that was made for another vote than the one which now has its number.
 func (f *Feature) outOfDate(c *commands.Call, v Vote) error {
 	if !c.Has(ofParam) || c.Word(ofParam) == v.tag() {

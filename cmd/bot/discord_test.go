@@ -242,6 +242,12 @@ func TestDiscordVotesByButtons(t *testing.T) {
 		t.Errorf("it notifies %v", board.Pings)
 	}
 
+	// Whom it is about is told, and answers by a button there.
+	told := b.shows(town.dan, town.dan.DM(), "a vote is open to challenge you")
+	form = town.dan.Press(told, told.Button("Answer"))
+	b.expect("an answer", form.Submit(map[string]string{"text": "they were *recipes*"}).Reply().Content, "will stand in the message of vote 1")
+	b.shows(town.ben, town.general, "they were \\*recipes\\*")
+
 	yes := town.ben.Press(board, board.Button("Yes"))
 	if m := yes.Reply(); !m.Ephemeral || !strings.Contains(m.Content, "Your ballot in vote 1 is yes") {
 		t.Errorf("the press was answered by %+v", m)

@@ -182,7 +182,7 @@ func (s *survey) sessions() {
 		return
 	}
 	shards := cmp.Or(s.cfg.Shards, info.Shards)
-	text := fmt.Sprintf("%d of %d starts of today are left, of which each start of the bot takes %d", info.Limit.Remaining, info.Limit.Total, shards)
+	text := fmt.Sprintf("%d of %d starts of today are left; each start of the bot takes %d, one for each shard", info.Limit.Remaining, info.Limit.Total, shards)
 	reset := (time.Duration(info.Limit.ResetAfter) * time.Millisecond).Round(time.Minute)
 	switch {
 	case info.Limit.Remaining < shards:
