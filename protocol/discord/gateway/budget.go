@@ -162,7 +162,7 @@ func (b *budget) grant(now time.Time, p *permit) (pace, wait time.Duration) {
 	b.forgetLocked(now)
 	limit, n := p.info.Limit, len(b.spent)
 	reset := time.Duration(limit.ResetAfter) * time.Millisecond
-	if reset <= 0 {
+	if reset <= 0 || reset > day {
 		reset = day
 	}
 	ours := cmp.Or(max(limit.Total, 0), usualTotal) - n

@@ -90,6 +90,27 @@ func TestAnEndedConnectionAddsNothing(t *testing.T) {
 	}
 }
 
+// Of a budget of two, one of which is left, one goes; of none, nobody asks again before there are more.
+func TestSmallBudgets(t *testing.T) {
+	b := New(Config{}).budget
+	permit := func(remaining int, reset time.Duration) *permit {
+		p := &permit{b: b}
+		p.info.Limit.Total, p.info.Limit.Remaining, p.info.Limit.ResetAfter = 2, remaining, reset.Milliseconds()
+		return p
+	}
+	for reset, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, 0: day, -time.Hour: day, 1000 * day: day} {
+		if _, wait := b.grant(time.Now(), permit(0, reset)); wait != want {
+			t.Errorf("none is left for %s, and it waits for %s", reset, wait)
+		}
+	}
+	if _, wait := b.grant(time.Now(), permit(1, time.Hour)); wait != 0 {
+		t.Errorf("the first is granted in %s", wait)
+	}
+	if _, wait := b.grant(time.Now(), permit(1, time.Hour)); wait == 0 {
+		t.Error("the second is granted too")
+	}
+}
+
 // Fault H8: discordgo holds its lock while it opens a connection and hands on what comes first. Whoever sends something then
 // waits for nothing.
 func TestSendingTakesNoLockOfDiscordgo(t *testing.T) {
