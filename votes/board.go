@@ -2,7 +2,6 @@ package votes
 
 import (
 	"encoding/json"
-	"slices"
 	"time"
 
 	"moot/outbox"
@@ -58,17 +57,6 @@ func (f *Feature) post(tx *store.Tx, room protocol.RoomID, v Vote) error {
 	}
 	b.Key, b.Edited = key, tx.Now().Round(0)
 	putBoard(tx, room, v.ID, b)
-	if v.Secret || !slices.Contains(f.Seeds, room.Network()) {
-		return nil
-	}
-	for _, r := range v.reactions() {
-		_, err := outbox.Send(tx, protocol.Outgoing{
-			Room: room, Place: v.Place, Expires: outbox.Never, Act: protocol.React{Original: key, Reaction: r},
-		})
-		if err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -152,15 +152,6 @@ func (f *Feature) code(room protocol.RoomID, line string) protocol.Text {
 	return protocol.Code(f.Line(room.Network(), line))
 }
 
-// reactions are those that are ballots, for people to press.
-func (v Vote) reactions() []string {
-	if v.Type != Poll {
-		return []string{"👍", "👎", "🤷"}
-	}
-	digits := []string{"1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣", "🔟"}
-	return digits[:len(v.Options)]
-}
-
 // closing is what is said when a vote has ended.
 func (f *Feature) closing(tx *store.Tx, room protocol.RoomID, v Vote) protocol.Text {
 	return protocol.Lines(append([]protocol.Text{protocol.Join(f.titleOf(tx, room, v), " has closed.")}, f.outcome(tx, room, v, false)...)...)

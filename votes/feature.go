@@ -63,9 +63,6 @@ type Config struct {
 	// Edits is how far apart two edits of the message of a vote are at least on a network; one that is not named has
 	// DefaultEdits. Nil means DefaultDiscordEdits on Discord.
 	Edits map[protocol.Network]time.Duration
-	// Seeds are the networks on which the bot adds to the message of a vote the reactions that are ballots, for people to
-	// press. Nil means none.
-	Seeds []protocol.Network
 	// Buttons are the networks that show controls below a message. Nil means Discord.
 	Buttons []protocol.Network
 	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be told
