@@ -12,7 +12,7 @@ import (
 	"moot/internal/config"
 )
 
-// LogFile is the log in the data folder, where it must not disturb a chat.
+// logFile is the log in the data folder, where it must not disturb a chat.
 const logFile = "moot.log"
 
 // maxLogFile is how long it may be at a start; a longer one is put aside, in the place of the one before.

@@ -161,17 +161,6 @@ func (t *Terminal) printLines(lines []string) {
 	}
 }
 
-// Write prints lines that somebody else writes, such as the log of the bot, above what is being typed. It takes
-// whole lines, cleans them of control characters, and never fails.
-func (t *Terminal) Write(lines []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for line := range strings.Lines(string(lines)) {
-		t.print(t.view.paint(dim, protocol.Clean(strings.TrimSuffix(line, "\n"))) + "\n")
-	}
-	return len(lines), nil
-}
-
 // tell lets a command answer with a sentence.
 func (t *Terminal) tell(format string, args ...any) {
 	for _, line := range t.view.lines([]piece{{plain, fmt.Sprintf(format, args...)}}, 0) {

@@ -293,23 +293,6 @@ func TestNewTerminalNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestALogAboveThePrompt(t *testing.T) {
-	w, err := console.Open(console.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	var out bytes.Buffer
-	term, err := console.NewTerminal(console.TerminalConfig{World: w, In: strings.NewReader(""), Out: &out})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprint(term, "level=INFO msg=\x1b[31mhello\nlevel=WARN")
-	if got, want := out.String(), "level=INFO msg=[31mhello\nlevel=WARN\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 // Whatever is typed, nothing breaks, and the world reads back.
 func FuzzTyped(f *testing.F) {
 	for _, line := range []string{"hello", "/help", "/as ben", "/kick moot x", "/react 1 👍", "//x", "! /x", "/wait 3d", "/wait NaNd", `/nick "`, "/upgrade", "/edit 1 \x1b[2J\u202e", "/dm\nhello\n/as eve\nx\n/dm"} {
