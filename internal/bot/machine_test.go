@@ -271,6 +271,27 @@ func TestAFloodInOneRoomLeavesTheOthersTheirTurn(t *testing.T) {
 	}
 }
 
+// TestNoRoomHasMoreThanItsTurn: at most 64 events of one room are in a commit (promise 5; the number is meant, and not the
+// constant), and two that are flooded have as many.
+func TestNoRoomHasMoreThanItsTurn(t *testing.T) {
+	r := newRig(t)
+	r.joined(lobby, garden)
+	floods := map[protocol.RoomID][]protocol.Event{}
+	var all []protocol.Event
+	for range 300 {
+		for _, room := range []protocol.RoomID{lobby, garden} {
+			ev := r.say(room, "spam")
+			floods[room], all = append(floods[room], ev), append(all, ev)
+		}
+	}
+	r.one(Admitted{&Batch{Network: protocol.Console, Events: all}})
+	for room, evs := range floods {
+		if n := handled(r, evs); n != 64 {
+			t.Errorf("%d events of %s were in one commit", n, room)
+		}
+	}
+}
+
 func TestTimersSurviveARestartAndAreTriedAgainWhenTheyFail(t *testing.T) {
 	r := newRig(t)
 	r.joined(lobby)
