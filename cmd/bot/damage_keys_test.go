@@ -84,7 +84,6 @@ func TestDamagedKeys(t *testing.T) {
 					t.Errorf("%s: it ended in disorder:\n%.3000s", what, text)
 				}
 			}
-			t.Logf("%s: %d\n%s\n%s", what, code, checkText, said)
 			switch {
 			case code != exitOK:
 				refused++
