@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -94,6 +95,35 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 	cancel()
 	if err := c.Do(ctx, me()); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// lineWriter is called with each line of a log.
+type lineWriter func(line string)
+
+func (f lineWriter) Write(p []byte) (int, error) { f(string(p)); return len(p), nil }
+
+// A wait that would fit ends with the context all the same.
+func TestWaitsEndWhenTheContextDoes(t *testing.T) {
+	t.Parallel()
+	srv, general, _ := setUp(t)
+	srv.Fail(1, "POST", "/messages", discordtest.Fault{Status: 429, After: 9 * time.Second})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	waits := lineWriter(func(line string) {
+		if strings.Contains(line, "making a request again") {
+			time.AfterFunc(time.Millisecond, cancel) // by when it waits, as a rule
+		}
+	})
+	log := slog.New(slog.NewTextHandler(waits, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	c := rest.New(rest.Config{Token: srv.Token, URL: srv.APIURL(), Log: log})
+	defer c.Close()
+	began := time.Now()
+	if err := c.Do(ctx, say(general, "hi")); err == nil || time.Since(began) > 8*time.Second {
+		t.Errorf("after %s: %v", time.Since(began), err)
+	}
+	if n := len(srv.Requests("POST", "/messages")); n != 1 {
+		t.Errorf("%d requests were sent", n)
 	}
 }
 
