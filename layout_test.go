@@ -34,6 +34,7 @@ var directions = map[string][]string{
 	"internal/config":       {".", "protocol"},
 	"internal/inspect":      {"events", "outbox", "protocol", "rooms", "sealed", "store"},
 	"internal/control":      {"events", "internal/inspect", "protocol", "store"},
+	"internal/record":       {"protocol", "protocol/matrix", "rooms", "sealed", "store"},
 	"cmd/bot":               {"*"},
 
 	"protocol/discord":                    {"protocol", "protocol/discord/gateway", "protocol/discord/rest"},

@@ -10,12 +10,11 @@ import (
 	"time"
 
 	"moot/internal/config"
+	"moot/internal/record"
 	"moot/protocol"
 	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
-	"moot/rooms"
-	"moot/sealed"
 	"moot/store"
 )
 
@@ -37,7 +36,7 @@ func (a *app) openAccount(ctx context.Context, cfg config.Config, st *store.Stor
 			AccessToken: reveal(cfg.Matrix.AccessToken), Password: reveal(cfg.Matrix.Password),
 			Folder: cfg.Data, DeviceName: cfg.Name, Show: a.showGrant, Patient: true, Log: log,
 		},
-		c:   crypto.ConnectConfig{Rooms: recorded{st}, RecoveryKey: reveal(cfg.Matrix.RecoveryKey), Password: reveal(cfg.Matrix.Password)},
+		c:   crypto.ConnectConfig{Rooms: record.Matrix{Store: st}, RecoveryKey: reveal(cfg.Matrix.RecoveryKey), Password: reveal(cfg.Matrix.Password)},
 		log: log, enforce: cfg.Matrix.Enforcement != "off",
 	}
 	pair, err := readPair(st)
@@ -115,7 +114,7 @@ func (a *app) showGrant(g account.Grant) {
 
 // adapter is the adapter of the account. It logs in when it runs.
 func (m *matrixAccount) adapter(st *store.Store) protocol.Adapter {
-	return matrix.New(matrix.Config{Connect: m.session, Rooms: recorded{st}, Waiting: recorded{st}, Enforce: m.enforce, Log: m.log})
+	return matrix.New(matrix.Config{Connect: m.session, Rooms: record.Matrix{Store: st}, Waiting: record.Matrix{Store: st}, Enforce: m.enforce, Log: m.log})
 }
 
 // session logs in and makes the keys ready.
@@ -163,76 +162,4 @@ func (m *matrixAccount) close() error {
 		return nil
 	}
 	return m.keys.Close()
-}
-
-// recorded shows the Matrix adapter what the bot knows of rooms.
-type recorded struct{ store *store.Store }
-
-// Room implements matrix.Rooms.
-func (r recorded) Room(room protocol.RoomID) (state matrix.RoomState, err error) {
-	err = r.store.View(func(tx *store.Tx) error {
-		info, _ := rooms.Get(tx, room)
-		state = matrix.RoomState{
-			Own: info.Own, Floor: info.Floor, Encrypted: info.Encrypted, Private: info.Private,
-			Named: info.Name != "" || info.Alias != "", Known: info.Members == rooms.Known, Count: info.Count,
-		}
-		return nil
-	})
-	return state, err
-}
-
-// Members implements matrix.Rooms.
-func (r recorded) Members(room protocol.RoomID) (users []protocol.UserID, whole bool, err error) {
-	err = r.store.View(func(tx *store.Tx) error {
-		info, _ := rooms.Get(tx, room)
-		whole = info.Members == rooms.Known
-		for m := range rooms.Members(tx, room) {
-			users = append(users, m.User)
-		}
-		return nil
-	})
-	return users, whole, err
-}
-
-// IsMember implements matrix.Rooms.
-func (r recorded) IsMember(room protocol.RoomID, user protocol.UserID) (is bool, err error) {
-	err = r.store.View(func(tx *store.Tx) error {
-		_, is = rooms.Lookup(tx, room, user)
-		return nil
-	})
-	return is, err
-}
-
-// Shared implements matrix.Rooms.
-func (r recorded) Shared(user protocol.UserID) (shared []protocol.RoomID, err error) {
-	err = r.store.View(func(tx *store.Tx) error {
-		for info := range rooms.Of(tx, user) {
-			shared = append(shared, info.ID)
-		}
-		return nil
-	})
-	return shared, err
-}
-
-// Seen implements matrix.Rooms.
-func (r recorded) Seen(room protocol.RoomID, event protocol.EventID) (seen bool, err error) {
-	err = r.store.View(func(tx *store.Tx) error {
-		seen = tx.Seen(room, event).Disposition != store.Unseen
-		return nil
-	})
-	return seen, err
-}
-
-// Sealed implements matrix.Waiting.
-func (r recorded) Sealed() (events []protocol.Event, err error) {
-	err = r.store.View(func(tx *store.Tx) error {
-		for ev := range sealed.All(tx, "") {
-			events = append(events, ev)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read what waits for its key: %w", err)
-	}
-	return events, nil
 }

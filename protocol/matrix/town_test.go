@@ -13,6 +13,7 @@ import (
 
 	"moot/events"
 	"moot/internal/bot"
+	"moot/internal/record"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/protocol/matrix"
@@ -71,7 +72,7 @@ func (w *town) begin() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	c := matrix.Config{Connect: w.connect, Rooms: recorded{w.store}, Log: log}
+	c := matrix.Config{Connect: w.connect, Rooms: record.Matrix{Store: w.store}, Log: log}
 	if w.config != nil {
 		w.config(&c)
 	}
@@ -295,54 +296,4 @@ func (l *logbook) count(text string) (n int) {
 		}
 	}
 	return n
-}
-
-// recorded shows the adapter what the store knows of rooms.
-type recorded struct{ store *store.Store }
-
-func (r recorded) Room(room protocol.RoomID) (state matrix.RoomState, err error) {
-	err = r.store.View(func(tx *store.Tx) error {
-		info, _ := rooms.Get(tx, room)
-		state = matrix.RoomState{
-			Own: info.Own, Floor: info.Floor, Encrypted: info.Encrypted, Private: info.Private,
-			Named: info.Name != "" || info.Alias != "", Known: info.Members == rooms.Known, Count: info.Count,
-		}
-		return nil
-	})
-	return state, err
-}
-
-func (r recorded) Members(room protocol.RoomID) (users []protocol.UserID, whole bool, err error) {
-	err = r.store.View(func(tx *store.Tx) error {
-		info, _ := rooms.Get(tx, room)
-		whole = info.Members == rooms.Known
-		for m := range rooms.Members(tx, room) {
-			users = append(users, m.User)
-		}
-		return nil
-	})
-	return users, whole, err
-}
-
-func (r recorded) IsMember(room protocol.RoomID, user protocol.UserID) (is bool, err error) {
-	err = r.store.View(func(tx *store.Tx) error { _, is = rooms.Lookup(tx, room, user); return nil })
-	return is, err
-}
-
-func (r recorded) Shared(user protocol.UserID) (shared []protocol.RoomID, err error) {
-	err = r.store.View(func(tx *store.Tx) error {
-		for info := range rooms.Of(tx, user) {
-			shared = append(shared, info.ID)
-		}
-		return nil
-	})
-	return shared, err
-}
-
-func (r recorded) Seen(room protocol.RoomID, event protocol.EventID) (seen bool, err error) {
-	err = r.store.View(func(tx *store.Tx) error {
-		seen = tx.Seen(room, event).Disposition != store.Unseen
-		return nil
-	})
-	return seen, err
 }
