@@ -225,7 +225,9 @@ func TestDeadLetters(t *testing.T) {
 	for i := range PageSize + 5 {
 		w.say(lobby, protocol.EventID(fmt.Sprintf("e%d", i)), "console:ann", "fail")
 	}
-	w.say(lobby, "last", "console:ann", "panic")
+	w.admit(protocol.Event{
+		Room: lobby, ID: "last", Sender: "console:ann", Time: w.now, Handle: "a token", Body: protocol.Message{Text: "panic"},
+	})
 	page, err := w.desk.Dead(0)
 	if err != nil || len(page.Letters) != PageSize || !page.More || page.Letters[0].ID != 1 {
 		t.Fatalf("first page: %d letters, more %v, %v", len(page.Letters), page.More, err)
@@ -235,7 +237,7 @@ func TestDeadLetters(t *testing.T) {
 		t.Fatalf("second page: %d letters, more %v, %v", len(page.Letters), page.More, err)
 	}
 	l, err := w.desk.Letter(page.Letters[5].ID)
-	if err != nil || l.Event.Event != "last" || !strings.Contains(l.Stack, "talker") || !strings.Contains(string(l.Content), `"Text":"panic"`) {
+	if err != nil || l.Event.Event != "last" || !strings.Contains(l.Stack, "talker") || !strings.Contains(string(l.Content), `"Text":"panic"`) || strings.Contains(string(l.Content), "a token") {
 		t.Errorf("got %+v, %v", l, err)
 	}
 	_, err = w.desk.Letter(999)
