@@ -45,7 +45,7 @@ var losses = []loss{
 		if err := b.cmd.Wait(); err == nil {
 			b.Error("without a token that is valid the bot ends well")
 		}
-		b.expect("what the bot says", b.log.String(), "token", "was reset", "discord.token points")
+		b.expect("what the bot says", b.log.String(), "token", "was reset", "token in [discord]")
 		b.start() // with the new one
 	}, true},
 }

@@ -150,10 +150,10 @@ func (s *Server) Close() {
 	s.wait.Wait()
 }
 
-// APIURL is the address of the REST API, for discord.api_url.
+// APIURL is the address of the REST API, for api_url in [discord].
 func (s *Server) APIURL() string { return s.http.URL + "/api/v10" }
 
-// GatewayURL is the address of the gateway, for discord.gateway_url.
+// GatewayURL is the address of the gateway, for gateway_url in [discord].
 func (s *Server) GatewayURL() string { return "ws" + strings.TrimPrefix(s.http.URL, "http") }
 
 // Now is the server's time.

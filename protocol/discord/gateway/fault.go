@@ -61,7 +61,7 @@ func (e *FatalError) Unwrap() error { return e.Err }
 const (
 	portal    = "https://discord.com/developers/applications"
 	tokenHint = "Discord does not accept the bot's token, which is wrong or was reset: take a new one at " + portal +
-		" → your application → Bot → Reset Token, and put it where discord.token points"
+		" → your application → Bot → Reset Token, and put it where token in [discord] says that it is"
 )
 
 // fatal makes a FatalError of a cause after which it is of no use to try again; nil of any other.
@@ -78,11 +78,11 @@ func fatal(cause error, intents discordgo.Intent, shards int) *FatalError {
 	case 4004:
 		f.Do = tokenHint
 	case 4010:
-		f.Do = fmt.Sprintf("Discord does not accept the shards: set discord.shards to 0, so that Discord says how many there are, instead of %d", shards)
+		f.Do = fmt.Sprintf("Discord does not accept the shards: set shards in [discord] to 0, so that Discord says how many there are, instead of %d", shards)
 	case 4011:
-		f.Do = fmt.Sprintf("the bot is in too many guilds for %d shards: set discord.shards to 0, so that Discord says how many are needed", shards)
+		f.Do = fmt.Sprintf("the bot is in too many guilds for %d shards: set shards in [discord] to 0, so that Discord says how many are needed", shards)
 	case 4012:
-		f.Do = "Discord no longer speaks version 10 of its gateway: install a newer moot, or see what proxy discord.gateway_url points to"
+		f.Do = "Discord no longer speaks version 10 of its gateway: install a newer moot, or see which proxy gateway_url in [discord] names"
 	case 4013:
 		f.Do = fmt.Sprintf("Discord does not know one of the intents in %d: install a newer moot", intents)
 	case 4014:

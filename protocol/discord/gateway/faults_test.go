@@ -96,7 +96,7 @@ func TestStuckSession(t *testing.T) {
 // Faults H3 and H4: what ends for good must end, and say what to do, whether it comes at once or in the middle; and it
 // must be tried once only.
 func TestFatalCloseCodes(t *testing.T) {
-	for code, part := range map[int]string{4004: "discord.token", 4010: "discord.shards", 4011: "discord.shards", 4012: "newer", 4013: "intents",
+	for code, part := range map[int]string{4004: "token in [discord]", 4010: "shards in [discord]", 4011: "shards in [discord]", 4012: "newer", 4013: "intents",
 		4014: "“Server Members Intent” or “Message Content Intent”"} {
 		for _, middle := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d middle %v", code, middle), func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 var (
 	// ErrToken says that Discord does not know the bot's token. It is final.
 	ErrToken = errors.New("the bot's token is not valid (HTTP 401): it is wrong or was reset. Take a new one in the " +
-		"Developer Portal (your application, Bot, Reset Token) and put it where discord.token points")
+		"Developer Portal (your application, Bot, Reset Token) and put it where token in [discord] says that it is")
 	// ErrRefused says that so many requests were refused that more would have Discord shut the address out.
 	ErrRefused = errors.New("too many requests were refused within ten minutes; holding back before Discord bans this address")
 )
