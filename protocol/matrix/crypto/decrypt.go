@@ -29,7 +29,7 @@ func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.E
 		return err
 	})
 	switch {
-	case m.store.watch.check(err) != err: // the file is at fault
+	case errors.Is(m.store.watch.check(err), ErrBroken): // the file is at fault
 		return nil, m.store.watch.check(err)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -52,7 +52,7 @@ func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.E
 func (m *Machine) withheld(ctx context.Context, ev *event.Event) error {
 	why, err := m.store.keys.GetWithheldGroupSession(ctx, ev.RoomID, ev.Content.AsEncrypted().SessionID)
 	switch {
-	case m.store.watch.check(err) != err:
+	case errors.Is(m.store.watch.check(err), ErrBroken):
 		return m.store.watch.check(err)
 	case err != nil || why == nil:
 		return ErrNoKey
@@ -91,7 +91,7 @@ func (m *Machine) madeKnown(ctx context.Context, sender id.UserID, session *mcry
 	lists, err := m.olm.FetchKeys(ctx, []id.UserID{sender}, true)
 	devices, told := lists[sender]
 	switch {
-	case m.store.watch.check(err) != err:
+	case errors.Is(m.store.watch.check(err), ErrBroken):
 		return m.store.watch.check(err)
 	case ctx.Err() != nil:
 		return ctx.Err()
