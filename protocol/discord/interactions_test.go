@@ -268,6 +268,35 @@ func TestAfterFifteenMinutes(t *testing.T) {
 	s.isFinal(err, "private messages")
 }
 
+// TestTheCommandsAreRegisteredWhereTheyChanged: Discord allows 200 registrations a day.
+func TestTheCommandsAreRegisteredWhereTheyChanged(t *testing.T) {
+	s := newStage(t, nil)
+	saved := func() string {
+		value, err := s.rec.Cursor("discord/commands")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	for saved() == "" { // which comes soon after the answer of Discord
+		s.said("first")
+	}
+	first := saved()
+	s.stop()
+	s.start(nil)
+	for range 5 {
+		s.said("second")
+	}
+	s.stop()
+	s.start(func(c *discord.Config) { c.Commands = commands[:2] })
+	for saved() == first {
+		s.said("third")
+	}
+	if n := s.requests(http.MethodPut, "/commands"); n != 2 {
+		t.Errorf("they were registered %d times", n)
+	}
+}
+
 func TestCompletionsAreNotRecorded(t *testing.T) {
 	var c completer
 	s := newStage(t, func(cfg *discord.Config) { cfg.Completer = &c })

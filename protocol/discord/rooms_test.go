@@ -119,12 +119,25 @@ func TestBans(t *testing.T) {
 	s.settled()
 	s.lab.Ban(s.ann, s.ben, "spam")
 	ev := s.next("the ban", about(s.ben))
-	if c := ev.Body.(protocol.MemberChange); c.Membership != protocol.Banned && c.Membership != protocol.Left {
+	if c := ev.Body.(protocol.MemberChange); c.Membership != protocol.Banned {
 		t.Errorf("it came as %+v", c)
 	}
 	s.said("barrier")
 	if _, in := s.ledger.Member(s.Room(), user(s.ben)); in {
 		t.Error("who is banned is still a member")
+	}
+	// A ban of somebody who is no member, and the end of a ban, change nothing that is known.
+	stranger, before := s.srv.NewUser("stranger"), len(s.rec.Events())
+	s.lab.Ban(s.ann, stranger, "spam elsewhere")
+	s.lab.Unban(s.ann, s.ben)
+	s.said("barrier 2")
+	if more := s.rec.Events()[before:]; len(more) != 1 {
+		t.Errorf("it came as %+v", more)
+	}
+	s.lab.Join(s.ben)
+	ev = s.next("the return", about(s.ben))
+	if c := ev.Body.(protocol.MemberChange); c.Membership != protocol.Joined {
+		t.Errorf("the return came as %+v", c)
 	}
 }
 

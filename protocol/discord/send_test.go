@@ -380,6 +380,12 @@ func TestRestraint(t *testing.T) {
 			if restrain(ben, false); s.requests(http.MethodPatch, "/members/") != acts {
 				t.Error("what is lifted already was lifted again")
 			}
+			chief := s.lab.NewRole("chief", 0) // which stands above that of the bot, and may do nothing
+			s.lab.Give(s.ann, chief)
+			s.said("barrier 2")
+			if got := restrain(user(s.ann), true); got.Refused != protocol.RefusedOutranked || s.requests(http.MethodPatch, "/members/") != acts {
+				t.Errorf("somebody with a higher role: %+v", got)
+			}
 			if got := restrain(owner, true); got.Refused != protocol.RefusedOutranked {
 				t.Errorf("the owner: %+v", got)
 			}
