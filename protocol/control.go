@@ -47,10 +47,9 @@ const (
 	ToneGrave   Tone = "grave" // refuses, or takes something away
 )
 
-// Limits of a message's controls. They are those of Discord (developer documentation, "Component Reference"), less what
+// Limits of a control. They are those of Discord (developer documentation, "Component Reference"), less what
 // the adapter adds to a custom id.
 const (
-	MaxControls     = 10 // five menus, or two rows of buttons, stand below one message with some room to spare
 	MaxControlLabel = 80 // characters
 	MaxOptions      = 25
 	MaxOptionText   = 100 // characters of a label, a detail or a value
