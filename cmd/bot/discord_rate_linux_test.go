@@ -114,7 +114,8 @@ func share(t *testing.T, profile, focus, ignore string) float64 {
 
 // TestDiscordRate: the bot takes 5,000 events a second of a hundred guilds on one processor, and does not fall behind. It
 // runs as it does everywhere, against a Discord in another process on another processor. MOOT_LONG runs it; otherwise it is
-// less of all, at a rate of which nothing is expected but that everything is answered.
+// less of all, at a rate of which nothing is expected but that everything is answered. What is measured is worth nothing while
+// the machine does something else, such as other tests: -parallel 1.
 func TestDiscordRate(t *testing.T) {
 	guilds, each, rate, n := 10, 30, 1000, 2000
 	long := os.Getenv("MOOT_LONG") != ""
@@ -147,9 +148,12 @@ func TestDiscordRate(t *testing.T) {
 		median, most, all, none := c.answers(c.asked[i*third : (i+1)*third])
 		t.Logf("answers in third %d: half within %s, 99%% within %s, all within %s; none to %d of %d", i+1,
 			median.Round(time.Millisecond), most.Round(time.Millisecond), all.Round(time.Millisecond), none, third)
-		if none > 0 || all > 2*time.Second {
-			t.Errorf("it falls behind")
+		if none > 0 {
+			t.Errorf("it falls behind the three seconds that Discord gives it")
 		}
+	}
+	if behind := r.took - time.Duration(n)*time.Second/time.Duration(rate); behind > 3*time.Second {
+		t.Errorf("it has fallen behind by %s", behind)
 	}
 	file := <-profile
 	decoding := share(t, file, `discordgo\.\(\*Session\)\.onEvent`, `gateway\.\(\*shard\)`)
