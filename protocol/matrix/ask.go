@@ -173,16 +173,17 @@ func notShown(room protocol.RoomID) error {
 	return fmt.Errorf("the homeserver does not show the bot among the members of %s yet", room)
 }
 
-// maxReactions is how many reactions to one message are read.
+// maxReactions is how many reactions to one message are read. One person can add any number of them.
 const maxReactions = 100_000
+
+// errManyReactions is about a message with more of them. Those that were read are not all that stand.
+var errManyReactions = final("the message has more than %d reactions", maxReactions)
 
 // reactionSet reads the reactions to a message (Client-Server API, "Relationships API").
 func (r *run) reactionSet(ctx context.Context, room protocol.RoomID, target protocol.EventID) (protocol.Body, error) {
 	set := protocol.ReactionSet{Target: target}
 	err := r.reactions(ctx, room, target, func(one protocol.Reaction) {
-		if len(set.Reactions) < maxReactions {
-			set.Reactions = append(set.Reactions, one)
-		}
+		set.Reactions = append(set.Reactions, one)
 	})
 	if err != nil {
 		return nil, err
@@ -194,13 +195,17 @@ func (r *run) reactions(ctx context.Context, room protocol.RoomID, target protoc
 	path := mautrix.ClientURLPath{"v1", "rooms", mxRoom(room), "relations", mxEvent(target), "m.annotation", event.EventReaction.Type}
 	in := reader{self: r.self, room: room}
 	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
-	for range maxPages {
+	read := 0
+	for range maxReactions / pageSize {
 		var resp struct {
 			Chunk []object `json:"chunk"`
 			Next  word     `json:"next_batch"`
 		}
 		if err := r.request(ctx, http.MethodGet, path, query, nil, &resp); err != nil {
 			return r.failure(ctx, "read the reactions in "+string(room), room, err)
+		}
+		if read += len(resp.Chunk); read > maxReactions { // pages of some servers are longer than asked for
+			break
 		}
 		for _, ev := range readEvents(resp.Chunk) {
 			c, ok := readMessage(ev.Content)
@@ -218,7 +223,7 @@ func (r *run) reactions(ctx context.Context, room protocol.RoomID, target protoc
 		}
 		query.Set("from", string(resp.Next))
 	}
-	return nil
+	return errManyReactions
 }
 
 // ownReaction finds a reaction of the bot that stands already.

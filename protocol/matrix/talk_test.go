@@ -335,6 +335,14 @@ func TestManyReactionsAndOneThatStandsAlready(t *testing.T) {
 	if err != nil || len(set.Reactions) != 251 || len(seen) != 251 {
 		t.Errorf("%d reactions, %d different ones, %v", len(set.Reactions), len(seen), err)
 	}
+	for i := range 1000 {
+		h.Break("/relations/", 1, matrixtest.Fault{Status: http.StatusOK, Body: fmt.Sprintf(`{"chunk":[],"next_batch":"n%d"}`, i)})
+	}
+	var many *protocol.SendError
+	_, err = a.Ask(t.Context(), protocol.Ask{Key: protocol.DeriveKey(t.Name(), "3"), Room: h.Room(), Want: protocol.AskReactions{Target: target}}, protocol.Attempt{N: 1})
+	if !errors.As(err, &many) || !many.Final {
+		t.Errorf("a list without end gave %v", err)
+	}
 	h.Break("/send/m.reaction/", 1, matrixtest.Refusal(http.StatusBadRequest, "M_DUPLICATE_ANNOTATION"))
 	out := protocol.Outgoing{Key: protocol.DeriveKey(t.Name(), "2"), Room: h.Room(), Act: protocol.React{Target: target, Reaction: "✅"}}
 	if ref, err := a.Send(t.Context(), out, protocol.Attempt{N: 1}); err != nil || ref.Event != protocol.EventID(own) {
