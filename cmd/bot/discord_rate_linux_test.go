@@ -183,6 +183,11 @@ func TestDiscordRate(t *testing.T) {
 	t.Logf("as fast as it takes them: %d events in %.1f s, %.0f a second; %.0f for each second of the processor; answers within %s, none to %d",
 		n, r.took.Seconds(), float64(n)/r.took.Seconds(), float64(n)/r.cpu.Seconds(), all.Round(time.Millisecond), none)
 	heap, goroutines = in.memory()
-	t.Logf("after: a heap of %d kB, %d goroutines; at most %d MB were resident, pages of the database among them", heap>>10, goroutines, peak(t, c.cmd.Process.Pid)>>20)
+	own, err := anonymous(c.cmd.Process.Pid)
+	if err != nil {
+		t.Error(err)
+	}
+	t.Logf("after: a heap of %d kB, %d goroutines; %d MB of memory, and with the pages of the mapped database at most %d MB",
+		heap>>10, goroutines, own>>20, peak(t, c.cmd.Process.Pid)>>20)
 	c.done()
 }
