@@ -116,6 +116,9 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays protocol.Text) {
 	for info := range rooms.All(tx) {
 		switch r, ok := get(tx, info.ID, user); {
+		case !ok && f.wanted(tx, info.ID, user): // nothing was asked yet, and only the row will lead to it
+			put(tx.In(protocol.Scope(info.ID)), info.ID, user, row{})
+			stays = protocol.Plain("That I ask the network to hold you back, until you are restored.")
 		case !ok:
 		case r.On || r.Maybe || r.Ask != "":
 			stays = protocol.Plain("That the network holds you back for me, until you are restored: I have to know whom to let go.")

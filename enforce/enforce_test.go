@@ -550,6 +550,26 @@ func TestForgottenIsNoWayOut(t *testing.T) {
 	y.expect("ben true")
 }
 
+// TestForgottenWhileTheBotIsOut: who is challenged while the bot is out of the room, and is forgotten before it is back, is held
+// back when it is.
+func TestForgottenWhileTheBotIsOut(t *testing.T) {
+	y := newYard(t, "discord")
+	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
+	y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, ben, 3, 0) })
+	y.wait(time.Hour)
+	y.order2(func(tx *store.Tx) error {
+		if _, stays := y.enforce.Forget(tx, ben); stays == nil {
+			t.Error("they are not told that they will be held back")
+		}
+		y.bus.Forget(tx, ben, y.challenges.Standing(tx, ben))
+		return nil
+	})
+	y.expect()
+	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
+	y.wait(time.Minute)
+	y.expect("ben true")
+}
+
 // TestManyInSlices: all in a room are looked at, however many they are.
 func TestManyInSlices(t *testing.T) {
 	y := newYard(t)
