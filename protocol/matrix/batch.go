@@ -54,6 +54,20 @@ func (b *batch) finish(c protocol.Cursor) error {
 	return b.admit(c)
 }
 
+// unreadable leaves out what the server says about one room, and has that recorded. The server says it once: to wait for
+// something better would keep all rooms waiting. Who is in the room is read anew.
+func (b *batch) unreadable(room id.RoomID, token string, err error) {
+	in, name := roomID(id.RoomID(bounded(string(room)))), string(protocol.DeriveKey(string(room), token))
+	b.run.log.Error("what the homeserver says about a room cannot be read, and is left out", "room", in, "err", err)
+	add := func(id string, body protocol.Body) {
+		b.events = append(b.events, protocol.Event{Room: in, ID: protocol.EventID(id + name), Body: body})
+	}
+	add("unreadable-", protocol.Malformed{Kind: "sync", Reason: err.Error()})
+	if known, err := b.run.adapter.config.Rooms.Room(in); err == nil && known.Own == protocol.Joined {
+		add("outdated-", protocol.RoomChange{Changes: []protocol.Change{protocol.Outdated{}}})
+	}
+}
+
 // chapter is a room in one sync response.
 type chapter struct {
 	*batch

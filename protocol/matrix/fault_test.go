@@ -348,3 +348,30 @@ func TestHostileEvents(t *testing.T) {
 		}
 	}
 }
+
+// A server that says something about one room that cannot be read does not keep the bot from the others.
+func TestARoomThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.start()
+	members := w.Count("/members")
+	w.Break("/sync", 1, matrixtest.Fault{Status: http.StatusOK, Body: fmt.Sprintf(
+		`{"next_batch":"s0","rooms":{"join":{%q:{"timeline":[]}},"invite":{"!other:fake.test":7}}}`, w.town)})
+	w.Server.Say(w.town, w.ann, "ping 1") // what waits for news is answered, and the next answer is the broken one
+	w.expect(w.town, "pong 1")
+	w.eventually(func() bool { return w.Count("/members") > members })
+	w.Server.Say(w.town, w.ann, "ping 2")
+	w.expect(w.town, "pong 1", "pong 2")
+	if n := w.log.count("cannot be read, and is left out"); n != 2 {
+		t.Errorf("%d lines tell of it", n)
+	}
+	for _, room := range []string{w.town, "!other:fake.test"} {
+		id := "unreadable-" + string(protocol.DeriveKey(room, "s0"))
+		if d := w.disposition(room, id); d.Disposition != store.Refused {
+			t.Errorf("of %s it is recorded as %s", room, d.Disposition)
+		}
+	}
+	if info := w.info("!other:fake.test"); info.Own != "" {
+		t.Errorf("the bot believes to be in a room of which it was told nothing: %+v", info)
+	}
+}

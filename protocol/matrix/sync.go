@@ -264,7 +264,8 @@ func (r *run) receive(resp *syncResponse) error {
 		for _, room := range slices.Sorted(maps.Keys(section.rooms)) {
 			sr := new(syncRoom)
 			if err := json.Unmarshal(section.rooms[room], sr); err != nil {
-				return fmt.Errorf("the homeserver says something about %s that cannot be read: %w", protocol.Shorten(room, 300), err)
+				b.unreadable(id.RoomID(room), resp.NextBatch, err)
+				continue
 			}
 			section.rooms[room] = nil // it is not needed any more
 			if err := section.read(b, id.RoomID(room), sr); err != nil {
