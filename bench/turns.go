@@ -21,8 +21,9 @@ type sizes struct {
 
 var (
 	full = sizes{
-		preload: 1_000_000, turns: 8, batches: []int{1, 50, 500, 5000},
-		events: map[int]int{1: 500, 50: 20_000, 500: 50_000, 5000: 100_000}, singles: 4000,
+		preload: 1_000_000, turns: 4, batches: []int{1, 50, 500, 5000},
+		// With more than one at a time a turn is longer than what any of the engines holds back.
+		events: map[int]int{1: 2000, 50: 200_000, 500: 200_000, 5000: 200_000}, singles: 4000,
 	}
 	smoke = sizes{
 		preload: 5000, turns: 1, batches: []int{1, 50, 500},
