@@ -225,6 +225,8 @@ func (r *run) openDirect(ctx context.Context, user id.UserID) (protocol.RoomID, 
 	r.note(room, func(p *place) {
 		p.direct = true
 		p.encrypted, p.plain = r.encryption != nil, r.encryption == nil
+		// Dendrite now and then shows the room a moment before the invitation (observed): nothing is to be sealed for the bot alone.
+		p.invited = map[id.UserID]bool{user: true}
 	})
 	// The room is there; what follows is not to end because whoever waits for it does.
 	r.mu.Lock()
