@@ -31,7 +31,8 @@ type Config struct {
 	DeviceName string
 	// Show shows the operator where to log the bot in by browser. Nil means that there is nobody to show it to.
 	Show func(Grant)
-	// Patient is whether to wait, for a server that could be reached before, until it can be reached again.
+	// Patient is whether to wait: for a server that could be reached before until it can be reached again, and for one
+	// that is there and busy a few times.
 	Patient bool
 	HTTP    *http.Client // nil means one that gives each request two minutes, but for a sync
 	Log     *slog.Logger // nil means none
@@ -64,12 +65,13 @@ func Open(ctx context.Context, c Config) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
+	for try, pause := 1, time.Second; ; try, pause = try+1, min(2*pause, time.Minute) {
 		a, err := open(ctx, c, known)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrUnreachable) {
 			return a, err
 		}
-		if !c.Patient || known == nil {
+		var b busy
+		if worthwhile := known != nil || try < tries && errors.As(err, &b); !c.Patient || !worthwhile {
 			return nil, &Fault{err.Error(), "see whether it runs, and correct homeserver in [matrix] if that is not it", err}
 		}
 		c.Log.Warn("the homeserver cannot be reached; the bot waits", "network", "matrix", "again", pause, "err", err)
@@ -78,6 +80,10 @@ func Open(ctx context.Context, c Config) (*Account, error) {
 		}
 	}
 }
+
+// tries is how often a first login is tried on a server that is there and says that it is busy or broken: with the pauses
+// between them a quarter of a minute, in which Synapse allows the next login (rc_login) and a restart is over.
+const tries = 5
 
 // ErrNoLogin is what Look returns where the bot has not logged in yet.
 var ErrNoLogin = errors.New("the bot is not logged in yet")

@@ -117,8 +117,6 @@ func TestFaults(t *testing.T) {
 			"https://example.org is no Matrix homeserver: it does not say which versions of the protocol it speaks; correct homeserver in [matrix]"},
 		{"another server", func(f *fake, c *Config) { f.says("/_matrix/client/versions", 404, `not found`) },
 			"https://example.org is no Matrix homeserver: it answers 404 Not Found; correct homeserver in [matrix]"},
-		{"busy at first", func(f *fake, c *Config) { f.says("/_matrix/client/versions", 503, `later`) },
-			"the homeserver cannot be reached: https://example.org answers 503 Service Unavailable; see whether it runs, and correct homeserver in [matrix] if that is not it"},
 		{"well-known without JSON", func(f *fake, c *Config) { f.says("/.well-known/matrix/client", 200, `<html>`) },
 			`example.org does not tell its homeserver: in https://example.org/.well-known/matrix/client there is no JSON; name the address of the homeserver itself, as in homeserver = "https://matrix.example.org" in [matrix]`},
 		{"well-known without an address", func(f *fake, c *Config) { f.says("/.well-known/matrix/client", 200, `{"m.homeserver": {}}`) },
@@ -222,6 +220,41 @@ func TestPatience(t *testing.T) {
 	c.Patient = false
 	if _, err := Open(t.Context(), c); err == nil || errors.Is(err, context.Canceled) {
 		t.Errorf("without patience: %v", err)
+	}
+}
+
+// A first login outlasts a server that is busy for a moment, and no longer.
+func TestBusyAtFirst(t *testing.T) {
+	for _, busy := range []struct {
+		path   string
+		status int
+	}{
+		{"/.well-known/matrix/client", 503},
+		{"/_matrix/client/versions", 502},
+		{"POST /_matrix/client/v3/login", 429},
+		{"POST /_matrix/client/v3/login", 500},
+	} {
+		f := newFake(t)
+		let := f.answers[busy.path]
+		f.says(busy.path, busy.status, `{"errcode": "M_UNKNOWN", "error": "database is locked"}`)
+		var waits []time.Duration
+		c := f.config(&waits)
+		_, err := Open(t.Context(), c)
+		var fault *Fault
+		if !errors.As(err, &fault) || !strings.Contains(err.Error(), "; see whether it runs, and correct homeserver") || fmt.Sprint(waits) != "[1s 2s 4s 8s]" {
+			t.Errorf("%s answers %d: waited %v, then %v", busy.path, busy.status, waits, err)
+		}
+		waits = nil
+		really := c.wait
+		c.wait = func(ctx context.Context, d time.Duration) error {
+			f.mu.Lock()
+			f.answers[busy.path] = let
+			f.mu.Unlock()
+			return really(ctx, d)
+		}
+		if _, err := Open(t.Context(), c); err != nil || fmt.Sprint(waits) != "[1s]" {
+			t.Errorf("%s answers %d once: waited %v, then %v", busy.path, busy.status, waits, err)
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ func wellKnown(ctx context.Context, hc *http.Client, name string) (string, error
 	case resp.StatusCode == http.StatusNotFound:
 		return "", nil
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
-		return "", fmt.Errorf("%w: %s answers %s", ErrUnreachable, at, resp.Status)
+		return "", busy{fmt.Errorf("%w: %s answers %s", ErrUnreachable, at, resp.Status)}
 	case resp.StatusCode != http.StatusOK:
 		return "", &Fault{fmt.Sprintf("%s does not tell its homeserver: %s answers %s", name, at, resp.Status), do, nil}
 	}

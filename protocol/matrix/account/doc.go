@@ -8,7 +8,7 @@
 //   - A device is made once. What a login by password or by browser gives is kept in the file [LoginFile] of the data
 //     folder, readable by nobody else and written as a whole or not at all; while that file is there no login is made.
 //   - Where an account has worked before, Open waits for a server that cannot be reached, until the context ends. Where it
-//     has not, it does not wait: the address may be wrong.
+//     has not, it does not wait: the address may be wrong. A server that says that it is busy is asked a few times.
 //   - No secret is in an error, in the log or in what a value of this package prints.
 //
 // # The three ways

@@ -31,6 +31,11 @@ func (f *Fault) Unwrap() error { return f.Err }
 // ErrUnreachable is in the chain of the errors that may pass: the server does not answer, or is busy or broken.
 var ErrUnreachable = errors.New("the homeserver cannot be reached")
 
+// busy marks an ErrUnreachable of a server that is there: it has answered that it is busy or broken.
+type busy struct{ error }
+
+func (b busy) Unwrap() error { return b.error }
+
 // diagnose says of a failed request what is the matter with the server at base. The result is a *Fault, an error with
 // ErrUnreachable in it, or that of the context.
 func diagnose(base string, err error) error {
@@ -69,7 +74,7 @@ func diagnoseAnswer(base string, answer mautrix.HTTPError) error {
 	case code == "M_USER_DEACTIVATED", code == "M_USER_SUSPENDED", code == "M_USER_LOCKED":
 		return &Fault{"the homeserver has closed the account of the bot: " + said(answer), "ask those who run it, or take another account", answer}
 	case status == http.StatusTooManyRequests, status >= 500, code == "M_LIMIT_EXCEEDED":
-		return fmt.Errorf("%w: %s answers %s", ErrUnreachable, base, said(answer))
+		return busy{fmt.Errorf("%w: %s answers %s", ErrUnreachable, base, said(answer))}
 	case code == "":
 		return &Fault{fmt.Sprintf("%s is no Matrix homeserver: it answers %s", base, said(answer)), "correct homeserver in [matrix]", answer}
 	}
