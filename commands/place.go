@@ -100,6 +100,9 @@ func (s *manner) findRoom(own []rooms.Info, w string, loose bool) (rooms.Info, *
 	return rooms.Info{}, m.and(". ", s.code("rooms"), " lists those that we share.")
 }
 
+// StillReading says why a room that two share may not be known yet. Which one that is, it must not tell.
+const StillReading = "In a room that I have just come into I may still be reading who is there."
+
 // about finds the room that a command in private is about.
 func (s *manner) about(tx *store.Tx, person protocol.UserID, g given) (rooms.Info, *Mistake) {
 	own := OwnRooms(tx, person)
@@ -111,7 +114,7 @@ func (s *manner) about(tx *store.Tx, person protocol.UserID, g given) (rooms.Inf
 	}
 	switch len(own) {
 	case 0:
-		return rooms.Info{}, s.mistake("no room", "That is about a room, and I know of none that we share.")
+		return rooms.Info{}, s.mistake("no room", "That is about a room, and I know of none that we share. ", StillReading)
 	case 1:
 		return own[0], nil
 	}

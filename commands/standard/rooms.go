@@ -20,7 +20,7 @@ func roomList() *commands.Command {
 		Run: func(c *commands.Call) error {
 			own := commands.OwnRooms(c.Tx, c.Person)
 			if len(own) == 0 {
-				return c.Answerf("We share no room that I know of.")
+				return c.Answer(protocol.Join("We share no room that I know of. ", commands.StillReading))
 			}
 			now, _ := chosen(c, own)
 			head := protocol.Join("We share ", plural(len(own), "room", "rooms"), ". Choose one with ", c.Code("use ROOM"),
