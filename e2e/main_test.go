@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,7 +73,7 @@ func run(m *testing.M) (int, error) {
 
 // town is what a scenario plays in: a bot that runs, its operator Ann, and rooms that are encrypted or not.
 type town struct {
-	*testing.T
+	*retold
 	Encrypted bool
 	Bot       *process.Bot
 	BotID     id.UserID
@@ -92,11 +93,53 @@ func each(t *testing.T, extra string, scenario func(*town)) {
 	}
 }
 
+// retold is a test that ends its output with what has failed, behind the long logs of its bots.
+type retold struct {
+	*testing.T
+	mu     sync.Mutex
+	failed []string
+}
+
+func newRetold(t *testing.T) *retold {
+	r := &retold{T: t}
+	t.Cleanup(func() {
+		for _, what := range r.failed {
+			t.Logf("FAILED: %s", what)
+		}
+	})
+	return r
+}
+
+func (r *retold) keep(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = append(r.failed, what)
+}
+
+func (r *retold) Errorf(format string, args ...any) {
+	r.Helper()
+	r.keep(fmt.Sprintf(format, args...))
+	r.T.Errorf(format, args...)
+}
+
+func (r *retold) Fatalf(format string, args ...any) {
+	r.Helper()
+	r.keep(fmt.Sprintf(format, args...))
+	r.T.Fatalf(format, args...)
+}
+
+func (r *retold) Fatal(args ...any) {
+	r.Helper()
+	r.keep(fmt.Sprintln(args...))
+	r.T.Fatal(args...)
+}
+
 func newTown(t *testing.T, encrypted bool, extra string) *town {
-	w := &town{T: t, Encrypted: encrypted, Ann: client.New(t, server, "ann")}
-	account := client.Register(t, server, "moot")
+	w := &town{retold: newRetold(t), Encrypted: encrypted}
+	w.Ann = w.person("ann")
+	account := client.Register(w, server, "moot")
 	w.BotID = id.UserID(account.UserID)
-	w.Bot = process.New(t, process.Config{
+	w.Bot = process.New(w, process.Config{
 		Program: program, Server: server, Account: account, Operators: []string{"matrix:" + string(w.Ann.UserID)}, Extra: extra,
 	})
 	return w
@@ -105,7 +148,7 @@ func newTown(t *testing.T, encrypted bool, extra string) *town {
 // person adds somebody.
 func (w *town) person(name string) *client.Client {
 	w.Helper()
-	return client.New(w.T, server, name)
+	return client.New(w.retold, server, name)
 }
 
 // room makes a room of Ann with the bot and others in it.

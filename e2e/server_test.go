@@ -24,7 +24,7 @@ func TestServerAway(t *testing.T) {
 			s := homeserver.StartT(t)
 			people := *s
 			people.URL = s.Direct
-			w := &town{T: t, Encrypted: encrypted, Ann: client.New(t, &people, "ann")}
+			w := &town{retold: newRetold(t), Encrypted: encrypted, Ann: client.New(t, &people, "ann")}
 			account := client.Register(t, &people, "moot")
 			w.BotID = id.UserID(account.UserID)
 			w.Bot = process.New(t, process.Config{Program: program, Server: s, Account: account})
