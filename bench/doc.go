@@ -19,6 +19,6 @@
 //     many events as were new in either index, and know a sample of them. Otherwise its figure does not count.
 //   - The events are made before the clock starts.
 //
-// A figure is of all turns together. The sizes of batches change places from turn to turn, so that what an engine puts off
-// over several turns meets them all.
+// A figure is of all turns together. All turns with one size of a batch come before those with the next, so that what an
+// engine puts off over several turns falls to the size that brought it.
 package main

@@ -18,7 +18,7 @@ type pebbleEngine struct {
 }
 
 // frontEvents is how many events the filter in front is made for: those of the preload and of all turns.
-const frontEvents = 4_000_000
+const frontEvents = 5_000_000
 
 func (p *pebbleEngine) open(dir string) (err error) {
 	level := pebble.LevelOptions{FilterPolicy: bloom.FilterPolicy(10), FilterType: pebble.TableFilter}
