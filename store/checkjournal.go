@@ -65,17 +65,24 @@ func (j *journal) checkRun(tx *bbolt.Tx, r *run, say func(string, ...any)) {
 		before = ""
 		for i, c := range list {
 			rows, ids, bad := 0, 0, ""
-			_ = f.chunk(parent, c.ID).ForEach(func(k, v []byte) error {
-				n, fault := row(i, k, v)
+			all := f.rows(parent, c.ID, r.Blocks)
+			for ok := all.first(); ok; ok = all.next() {
+				n, fault := row(i, all.key, all.value)
 				if bad == "" {
 					bad = fault
 				}
-				if rows == 0 && (string(k) != string(c.First) || string(k) <= before) {
+				k := string(all.key)
+				switch {
+				case rows == 0 && (k != string(c.First) || k <= before):
 					bad = "its first key is not where it should be"
+				case k <= before && bad == "":
+					bad = fmt.Sprintf("the row of %.80q is not in order", k)
 				}
-				before, rows, ids = string(k), rows+1, ids+n
-				return nil
-			})
+				before, rows, ids = k, rows+1, ids+n
+			}
+			if all.err != nil && bad == "" {
+				bad = all.err.Error()
+			}
 			if bad == "" && (rows != c.Rows || ids != c.IDs) {
 				bad = fmt.Sprintf("it has %d rows of %d events, and should have %d of %d", rows, ids, c.Rows, c.IDs)
 			}

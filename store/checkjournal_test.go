@@ -36,9 +36,29 @@ func TestCheckJournal(t *testing.T) {
 		k, v := chunk.Cursor().Last()
 		return f(ready, chunk, bytes.Clone(k), bytes.Clone(v))
 	}
-	change := func(parent string, f func(chunk *bbolt.Bucket, k, v []byte) error) func(*bbolt.Tx) error {
+	// block changes the bytes of a block, and change its last row, of which it leaves out what comes back as nil.
+	block := func(f func(v []byte) []byte) func(*bbolt.Tx) error {
 		return func(tx *bbolt.Tx) error {
-			return first(tx, parent, func(_ *run, chunk *bbolt.Bucket, k, v []byte) error { return f(chunk, k, v) })
+			return first(tx, runSeenBucket, func(_ *run, chunk *bbolt.Bucket, k, v []byte) error { return chunk.Put(k, f(v)) })
+		}
+	}
+	change := func(parent string, f func(r row) *row) func(*bbolt.Tx) error {
+		return func(tx *bbolt.Tx) error {
+			return first(tx, parent, func(_ *run, chunk *bbolt.Bucket, k, _ []byte) error {
+				var rows []row
+				all := newChunkRows(chunk, true)
+				for ok := all.lastBlock(); ok; ok = all.next() {
+					rows = append(rows, row{bytes.Clone(all.key), bytes.Clone(all.value)})
+				}
+				all.check()
+				last := len(rows) - 1
+				if changed := f(rows[last]); changed != nil {
+					rows[last] = *changed
+				} else {
+					rows = rows[:last]
+				}
+				return errors.Join(chunk.Delete(k), putBlock(chunk, rows))
+			})
 		}
 	}
 	entry := func(f func(g *bbolt.Bucket, k, v []byte) error) func(*bbolt.Tx) error {
@@ -56,24 +76,43 @@ func TestCheckJournal(t *testing.T) {
 		refused bool
 	}{
 		"nothing": {func(*bbolt.Tx) error { return nil }, "", false},
-		"another event": {change(runSeenBucket, func(b *bbolt.Bucket, k, v []byte) error {
-			wrong := bytes.Clone(k)
-			wrong[len(wrong)-1] ^= 0x40
-			return errors.Join(b.Delete(k), b.Put(wrong, v))
+		"another event": {change(runSeenBucket, func(r row) *row {
+			r.key[len(r.key)-1] ^= 0x40
+			return &r
 		}), "the filter does not know", false},
-		"an event missing": {change(runSeenBucket, func(b *bbolt.Bucket, k, _ []byte) error { return b.Delete(k) }), "and should have", false},
-		"a short row":      {change(runSeenBucket, func(b *bbolt.Bucket, k, v []byte) error { return b.Put(k, v[:8]) }), "cannot be read", false},
-		"no disposition":   {change(runSeenBucket, func(b *bbolt.Bucket, k, v []byte) error { v[8] = 0; return b.Put(k, v) }), "cannot be read", false},
-		"another time":     {change(runSeenBucket, func(b *bbolt.Bucket, k, v []byte) error { v[0] = 0x7f; return b.Put(k, v) }), "younger than the run", false},
+		"an event missing": {change(runSeenBucket, func(row) *row { return nil }), "and should have", false},
+		"a short row":      {change(runSeenBucket, func(r row) *row { return &row{r.key, r.value[:8]} }), "cannot be read", false},
+		"no disposition":   {change(runSeenBucket, func(r row) *row { r.value[8] = 0; return &r }), "cannot be read", false},
+		"another time":     {change(runSeenBucket, func(r row) *row { r.value[0] = 0x7f; return &r }), "younger than the run", false},
+		"a row of before": {func(tx *bbolt.Tx) error {
+			return first(tx, runSeenBucket, func(_ *run, chunk *bbolt.Bucket, k, v []byte) error {
+				all := newChunkRows(chunk, true)
+				all.first()
+				return putBlock(chunk, []row{{k, all.value}, {bytes.Clone(all.key), all.value}})
+			})
+		}, "is not in order", false},
+		"a bit of a block":  {block(func(v []byte) []byte { v[len(v)/2] ^= 1; return v }), "the block of", false},
+		"a block cut short": {block(func(v []byte) []byte { return v[:len(v)/2] }), "the block of", false},
+		"an empty block":    {block(func(v []byte) []byte { return checksummed(nil) }), "the block of", false},
+		"a row cut short":   {block(func(v []byte) []byte { return checksummed(v[:len(v)-blockTail-1]) }), "the block of", false},
+		"a key that shares what is not there": {block(func(v []byte) []byte {
+			v[0] = 100
+			return checksummed(v[:len(v)-blockTail])
+		}), "the block of", false},
+		"a block under another key": {func(tx *bbolt.Tx) error {
+			return first(tx, runSeenBucket, func(_ *run, chunk *bbolt.Bucket, k, v []byte) error {
+				return errors.Join(chunk.Delete(k), chunk.Put(append(k, '0'), v))
+			})
+		}, "the block of", false},
 		"another first key": {func(tx *bbolt.Tx) error {
 			return first(tx, runSeenBucket, func(r *run, b *bbolt.Bucket, _, _ []byte) error {
 				k, _ := b.Cursor().First()
 				return b.Delete(k)
 			})
 		}, "its first key is not where it should be", false},
-		"a row of times missing": {change(runTimesBucket, func(b *bbolt.Bucket, k, _ []byte) error { return b.Delete(k) }), "run-seen-by-time", false},
-		"an event of a time missing": {change(runTimesBucket, func(b *bbolt.Bucket, k, v []byte) error {
-			return b.Put(k, []byte(strings.Replace(string(v), Sep, "", 1)))
+		"a row of times missing": {change(runTimesBucket, func(row) *row { return nil }), "run-seen-by-time", false},
+		"an event of a time missing": {change(runTimesBucket, func(r row) *row {
+			return &row{r.key, []byte(strings.Replace(string(r.value), Sep, "", 1))}
 		}), "events, and should have", false},
 		"a chunk of nobody": {func(tx *bbolt.Tx) error {
 			_, err := tx.Bucket([]byte(runSeenBucket)).CreateBucket([]byte(Number(1 << 40)))
@@ -140,4 +179,17 @@ func TestCheckJournal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// putBlock puts rows into a chunk as one block.
+func putBlock(chunk *bbolt.Bucket, rows []row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	var b, before []byte
+	for _, r := range rows {
+		b = appendRow(b, before, r.key, r.value)
+		before = r.key
+	}
+	return chunk.Put(rows[0].key, checksummed(b))
 }

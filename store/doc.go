@@ -24,9 +24,9 @@
 //	journal        generation (a bucket)
 //	                 number             what one commit recorded of events (see entry.go)
 //	runs           number               a sorted run: its chunks, and of what it was made (see run.go)
-//	run-seen       chunk (a bucket)
+//	run-seen       chunk (a bucket)        in blocks (see block.go), rows of
 //	                 room ␟ event       time, disposition (1 byte), reason
-//	run-seen-by-time  chunk (a bucket)
+//	run-seen-by-time  chunk (a bucket)     in blocks, rows of
 //	                 room ␟ time        event ␟ event …          the events recorded by one commit
 //	run-filters    chunk                a filter of the keys of a chunk of run-seen
 //	facts          number                   record (see Record)

@@ -151,20 +151,22 @@ func rowsOf(t tb, st *state, f *file) (events map[address]Seen, times map[addres
 	}
 	for _, r := range st.runs {
 		for _, c := range r.Seen {
-			_ = f.chunk(runSeenBucket, c.ID).ForEach(func(k, v []byte) error {
-				room, event, _ := strings.Cut(string(k), Sep)
-				see(address{protocol.RoomID(room), protocol.EventID(event)}, decodeSeen(v))
-				return nil
-			})
+			rows := f.rows(runSeenBucket, c.ID, r.Blocks)
+			for ok := rows.first(); ok; ok = rows.next() {
+				room, event, _ := strings.Cut(string(rows.key), Sep)
+				see(address{protocol.RoomID(room), protocol.EventID(event)}, decodeSeen(rows.value))
+			}
+			rows.check()
 		}
 		for _, c := range r.Times {
-			_ = f.chunk(runTimesBucket, c.ID).ForEach(func(k, v []byte) error {
-				room := protocol.RoomID(k[:len(k)-9])
-				for id := range strings.SplitSeq(string(v), Sep) {
-					index(address{room, protocol.EventID(id)}, ParseNumber(string(k)))
+			rows := f.rows(runTimesBucket, c.ID, r.Blocks)
+			for ok := rows.first(); ok; ok = rows.next() {
+				room := protocol.RoomID(rows.key[:len(rows.key)-9])
+				for id := range strings.SplitSeq(string(rows.value), Sep) {
+					index(address{room, protocol.EventID(id)}, ParseNumber(string(rows.key)))
 				}
-				return nil
-			})
+			}
+			rows.check()
 		}
 	}
 	maps.DeleteFunc(events, func(_ address, s Seen) bool { return nanoseconds(s.Time) < st.floor })

@@ -25,15 +25,15 @@ func newFlush(tx *bbolt.Tx, t *table, begun *run, seed []byte, l limits) (*flush
 	f := &flush{rows: t.rows()}
 	var err error
 	if begun == nil {
-		f.builder, err = newBuilder(tx, runHeader{From: t.generation, To: t.generation, Partition: t.partition}, seed, l.Chunk, len(f.seen))
+		f.builder, err = newBuilder(tx, runHeader{From: t.generation, To: t.generation, Partition: t.partition}, seed, l, len(f.seen))
 		return f, err
 	}
-	if f.builder, err = resumeBuilder(tx, begun, seed, l.Chunk, len(f.seen)); err != nil {
+	if f.builder, err = resumeBuilder(tx, begun, seed, l, len(f.seen)); err != nil {
 		return nil, err
 	}
-	if last := f.lastKey(runTimesBucket, f.header.Times); last != nil {
+	if last := f.last(runTimesBucket, f.header.Times); last != nil {
 		f.seen, f.times = nil, rowsAfter(f.times, last)
-	} else if last := f.lastKey(runSeenBucket, f.header.Seen); last != nil {
+	} else if last := f.last(runSeenBucket, f.header.Seen); last != nil {
 		f.seen = rowsAfter(f.seen, last)
 	}
 	return f, nil
@@ -89,16 +89,16 @@ func newMerge(tx *bbolt.Tx, sources []*run, begun *run, seed []byte, l limits) (
 	}
 	var err error
 	if begun == nil {
-		m.builder, err = newBuilder(tx, h, seed, l.Chunk, rows)
+		m.builder, err = newBuilder(tx, h, seed, l, rows)
 		return m, err
 	}
-	if m.builder, err = resumeBuilder(tx, begun, seed, l.Chunk, rows); err != nil {
+	if m.builder, err = resumeBuilder(tx, begun, seed, l, rows); err != nil {
 		return nil, err
 	}
-	if m.after = m.lastKey(runTimesBucket, m.header.Times); m.after != nil {
+	if m.after = m.last(runTimesBucket, m.header.Times); m.after != nil {
 		m.times = true
 	} else {
-		m.after = m.lastKey(runSeenBucket, m.header.Seen)
+		m.after = m.last(runSeenBucket, m.header.Seen)
 	}
 	return m, nil
 }
@@ -146,7 +146,7 @@ func (m *merge) index(f *file, parent string, used, units int, take func(key, va
 		if parent == runTimesBucket {
 			list = r.Times
 		}
-		h := &head{file: f, parent: parent, chunks: list, age: i}
+		h := &head{file: f, parent: parent, blocks: r.Blocks, chunks: list, age: i}
 		if h.seek(m.after) {
 			heads = append(heads, h)
 		}
@@ -177,12 +177,12 @@ func (m *merge) index(f *file, parent string, used, units int, take func(key, va
 
 // head is a place in one source of a merge.
 type head struct {
-	file       *file
-	parent     string
-	chunks     []chunkHeader
-	cursor     *bbolt.Cursor
-	key, value []byte
-	age        int // a source with a smaller one is newer
+	*chunkRows
+	file   *file
+	parent string
+	blocks bool
+	chunks []chunkHeader
+	age    int // a source with a smaller one is newer
 }
 
 // seek goes to the first key that is not before after, or to the first of all if it is nil. It tells whether there is one.
@@ -193,32 +193,25 @@ func (h *head) seek(after []byte) bool {
 	if len(h.chunks) == 0 {
 		return false
 	}
-	h.cursor = h.file.chunk(h.parent, h.chunks[0].ID).Cursor()
-	h.key, h.value = h.cursor.Seek(after)
-	return h.key != nil && h.check() || h.chunk()
+	h.chunkRows = h.file.rows(h.parent, h.chunks[0].ID, h.blocks)
+	return h.at(h.chunkRows.seek(after))
 }
 
 // next goes on by one.
-func (h *head) next() bool {
-	h.key, h.value = h.cursor.Next()
-	return h.key != nil && h.check() || h.chunk()
-}
+func (h *head) next() bool { return h.at(h.chunkRows.next()) }
 
-// chunk goes on to the beginning of the next chunk.
-func (h *head) chunk() bool {
-	for len(h.chunks) > 1 {
-		h.chunks = h.chunks[1:]
-		h.cursor = h.file.chunk(h.parent, h.chunks[0].ID).Cursor()
-		if h.key, h.value = h.cursor.First(); h.key != nil {
-			return h.check()
+// at goes on to the next chunk where there is no row, and panics where it is none.
+func (h *head) at(row bool) bool {
+	for !row {
+		h.check()
+		if len(h.chunks) < 2 {
+			return false
 		}
+		h.chunks = h.chunks[1:]
+		h.chunkRows = h.file.rows(h.parent, h.chunks[0].ID, h.blocks)
+		row = h.first()
 	}
-	return false
-}
-
-// check panics where the row is none.
-func (h *head) check() bool {
-	if h.parent == runSeenBucket && len(h.value) < 9 || h.parent == runTimesBucket && len(h.key) < 8+len(Sep) {
+	if h.parent == runSeenBucket && len(h.value) < seenHead || h.parent == runTimesBucket && len(h.key) < 8+len(Sep) {
 		panic(fault{"chunk of " + h.parent + " has a row of the key " + string(h.key)})
 	}
 	return true

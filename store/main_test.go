@@ -77,7 +77,7 @@ func newTinyBox(t testing.TB) *box {
 }
 
 // tinyLimits make everything happen that the journal does within a few dozens of events.
-var tinyLimits = limits{Table: 8, Ahead: 2, Chunk: 5, Fan: 3, Closed: 1, Span: 5 * time.Minute, Least: 3, Most: 20}
+var tinyLimits = limits{Table: 8, Ahead: 2, Chunk: 5, Block: 60, Fan: 3, Closed: 1, Span: 5 * time.Minute, Least: 3, Most: 20}
 
 func newBoxWith(t testing.TB, cfg Config) *box {
 	t.Helper()

@@ -26,6 +26,7 @@ type migration struct {
 var migrations = []migration{
 	{change: func(*bbolt.Tx) error { return nil }},
 	{prepare: prepareRuns, change: adoptRuns},
+	{change: func(*bbolt.Tx) error { return nil }}, // new runs have blocks, of which older versions know nothing
 }
 
 // What schema 1 had in place of the journal and its runs: two buckets with the same rows as the chunks of a run.
@@ -64,7 +65,7 @@ func prepareRuns(db *bbolt.DB, l limits) error {
 	for i, p := range slices.Sorted(maps.Keys(counts)) {
 		err := db.Update(func(tx *bbolt.Tx) (err error) {
 			h := runHeader{From: uint64(i + 1), To: uint64(i + 1), Partition: p}
-			if builders[p], err = newBuilder(tx, h, seed, l.Chunk, counts[p]); err != nil {
+			if builders[p], err = newBuilder(tx, h, seed, l, counts[p]); err != nil {
 				return err
 			}
 			return builders[p].end()

@@ -33,6 +33,8 @@ const (
 // runHeader is what the file says of a run. It is a value of the bucket runs, in JSON.
 type runHeader struct {
 	State runState
+	// Blocks is whether the chunks keep their rows in blocks. Those of schema 2 do not.
+	Blocks bool `json:",omitempty"`
 	// Level is how often its events were merged: zero means that they come from the journal.
 	Level int
 	// From and To are the generations of the journal whose events it holds. Those of two ready runs do not overlap.
@@ -78,7 +80,15 @@ func (r *run) find(f *file, key []byte, locations []uint64) []byte {
 	if i < 0 || !r.filters[i].TestLocations(locations) {
 		return nil
 	}
-	return f.chunk(runSeenBucket, r.Seen[i].ID).Get(key)
+	if !r.Blocks {
+		return f.chunk(runSeenBucket, r.Seen[i].ID).Get(key)
+	}
+	rows := f.rows(runSeenBucket, r.Seen[i].ID, true)
+	if found := rows.seek(key); found && bytes.Equal(rows.key, key) {
+		return rows.value
+	}
+	rows.check()
+	return nil
 }
 
 // The filter of a chunk says "no" for certain and "maybe" with an error of one in a thousand: 16 bits an event, which
@@ -209,6 +219,11 @@ func (f *file) chunk(parent string, id uint64) *bbolt.Bucket {
 		f.chunks[key] = b
 	}
 	return b
+}
+
+// rows returns the rows of a chunk.
+func (f *file) rows(parent string, id uint64, blocks bool) *chunkRows {
+	return newChunkRows(f.chunk(parent, id), blocks)
 }
 
 type chunkKey struct {
