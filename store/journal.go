@@ -41,9 +41,9 @@ type limits struct {
 }
 
 // crashLimits are for programs that are built to die at a failpoint: everything happens within some dozens of events.
-var crashLimits = limits{Table: 12, Ahead: 2, Chunk: 16, Block: 300, Fan: 8, Closed: 1, Span: time.Hour, Least: 4, Most: 64}
+var crashLimits = limits{Table: 12, Ahead: 2, Chunk: 16, Block: 300, Fan: 3, Closed: 1, Span: time.Hour, Least: 4, Most: 64}
 
-// defaultLimits keep a slice under 50 ms: a row takes about 2 µs.
+// defaultLimits keep a slice under 50 ms: a row takes less than 1 µs, and each its share of a page to be written.
 var defaultLimits = limits{Table: 1 << 16, Ahead: 1 << 12, Chunk: 1 << 16, Block: 7900, Fan: 8, Closed: 1, Span: 7 * 24 * time.Hour, Least: 128, Most: 12_000}
 
 const (
