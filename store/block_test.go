@@ -237,6 +237,15 @@ func TestDamagedBlock(t *testing.T) {
 	}
 }
 
+// kept returns copies of the row at which the rows stand, if they stand at one, and of all that follow.
+func kept(all *chunkRows, ok bool) (rows []row) {
+	for ; ok; ok = all.next() {
+		rows = append(rows, row{bytes.Clone(all.key), bytes.Clone(all.value)})
+	}
+	all.check()
+	return rows
+}
+
 // toSchema2 takes the rows out of their blocks.
 func toSchema2(tx *bbolt.Tx) error {
 	runs := tx.Bucket([]byte(runsBucket))
@@ -255,12 +264,8 @@ func toSchema2(tx *bbolt.Tx) error {
 		for parent, list := range map[string][]chunkHeader{runSeenBucket: h.Seen, runTimesBucket: h.Times} {
 			for _, c := range list {
 				p, id := tx.Bucket([]byte(parent)), []byte(Number(c.ID))
-				var rows []row
 				all := newFile(tx).rows(parent, c.ID, h.Blocks)
-				for ok := all.first(); ok; ok = all.next() {
-					rows = append(rows, row{bytes.Clone(all.key), bytes.Clone(all.value)})
-				}
-				all.check()
+				rows := kept(all, all.first())
 				if err := p.DeleteBucket(id); err != nil {
 					return err
 				}

@@ -45,12 +45,8 @@ func TestCheckJournal(t *testing.T) {
 	change := func(parent string, f func(r row) *row) func(*bbolt.Tx) error {
 		return func(tx *bbolt.Tx) error {
 			return first(tx, parent, func(_ *run, chunk *bbolt.Bucket, k, _ []byte) error {
-				var rows []row
 				all := newChunkRows(chunk, true)
-				for ok := all.lastBlock(); ok; ok = all.next() {
-					rows = append(rows, row{bytes.Clone(all.key), bytes.Clone(all.value)})
-				}
-				all.check()
+				rows := kept(all, all.lastBlock())
 				last := len(rows) - 1
 				if changed := f(rows[last]); changed != nil {
 					rows[last] = *changed

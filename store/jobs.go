@@ -146,7 +146,7 @@ func (m *merge) index(f *file, parent string, used, units int, take func(key, va
 		if parent == runTimesBucket {
 			list = r.Times
 		}
-		h := &head{file: f, parent: parent, blocks: r.Blocks, chunks: list, age: i}
+		h := &head{file: f, parent: parent, source: r, chunks: list, age: i}
 		if h.seek(m.after) {
 			heads = append(heads, h)
 		}
@@ -180,7 +180,7 @@ type head struct {
 	*chunkRows
 	file   *file
 	parent string
-	blocks bool
+	source *run
 	chunks []chunkHeader
 	age    int // a source with a smaller one is newer
 }
@@ -193,7 +193,7 @@ func (h *head) seek(after []byte) bool {
 	if len(h.chunks) == 0 {
 		return false
 	}
-	h.chunkRows = h.file.rows(h.parent, h.chunks[0].ID, h.blocks)
+	h.chunkRows = h.file.rows(h.parent, h.chunks[0].ID, h.source.Blocks)
 	return h.at(h.chunkRows.seek(after))
 }
 
@@ -208,7 +208,7 @@ func (h *head) at(row bool) bool {
 			return false
 		}
 		h.chunks = h.chunks[1:]
-		h.chunkRows = h.file.rows(h.parent, h.chunks[0].ID, h.blocks)
+		h.chunkRows = h.file.rows(h.parent, h.chunks[0].ID, h.source.Blocks)
 		row = h.first()
 	}
 	if h.parent == runSeenBucket && len(h.value) < seenHead || h.parent == runTimesBucket && len(h.key) < 8+len(Sep) {
