@@ -148,7 +148,7 @@ func newTown(t *testing.T, encrypted bool, extra string) *town {
 // person adds somebody.
 func (w *town) person(name string) *client.Client {
 	w.Helper()
-	return client.New(w.retold, server, name)
+	return client.New(w, server, name)
 }
 
 // room makes a room of Ann with the bot and others in it.

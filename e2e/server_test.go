@@ -24,10 +24,11 @@ func TestServerAway(t *testing.T) {
 			s := homeserver.StartT(t)
 			people := *s
 			people.URL = s.Direct
-			w := &town{retold: newRetold(t), Encrypted: encrypted, Ann: client.New(t, &people, "ann")}
-			account := client.Register(t, &people, "moot")
+			w := &town{retold: newRetold(t), Encrypted: encrypted}
+			w.Ann = client.New(w, &people, "ann")
+			account := client.Register(w, &people, "moot")
 			w.BotID = id.UserID(account.UserID)
-			w.Bot = process.New(t, process.Config{Program: program, Server: s, Account: account})
+			w.Bot = process.New(w, process.Config{Program: program, Server: s, Account: account})
 			w.Bot.Start()
 			where := w.Ann.Create(client.Room{Name: "hall", Encrypted: encrypted, Invite: []id.UserID{w.BotID}})
 			w.Ann.AwaitMembership(where, w.BotID, event.MembershipJoin)
