@@ -142,7 +142,8 @@ func (a *asked) obey() (Outcome, error) {
 		return ignored(reason)
 	}
 	switch wait, first := a.turn(); {
-	case wait > 0 && !first:
+	case wait > 0 && !first && !a.native():
+		// Who presses or picks waits for an answer, which the network would show as still to come.
 		return ignored(rateLimit)
 	case wait > 0:
 		a.remember()

@@ -24,7 +24,7 @@ const (
 const sweepSlice = 500
 
 // turn takes a turn for who asked. If there is none it returns after what time there is one, and whether that has to be
-// said: it is said once, until they have been quiet for as long as a burst takes.
+// said: to what is typed it is said once, until they have been quiet for as long as a burst takes.
 func (a *asked) turn() (wait time.Duration, first bool) {
 	every := a.config.Every
 	if every < 0 {

@@ -57,7 +57,7 @@ func TestNativeMistakesAreNobodyElsesBusiness(t *testing.T) {
 	if act, ok := ask(ann, press("ping")).(protocol.Say); !ok {
 		t.Errorf("a public answer is %T", act)
 	}
-	for _, command := range []string{"pnig", "ping"} { // the second is one too many
+	for _, command := range []string{"pnig", "ping", "ping", "pnig"} { // from the second on they are too many, and each is answered
 		if act, ok := ask(ann, press(command)).(protocol.Whisper); !ok {
 			t.Errorf("/%s is answered by %T", command, act)
 		}
