@@ -26,6 +26,7 @@ func TestWhatCounts(t *testing.T) {
 		"command of bot":   {body: protocol.Invocation{Bot: true}},
 		"known to be bot":  {change: func(e *protocol.Event) { e.Sender = robot }, body: protocol.Message{Text: "hi"}},
 		"the bot itself":   {change: func(e *protocol.Event) { e.Sender = self }, body: protocol.Message{Text: "hi"}},
+		"secret press":     {body: protocol.Invocation{Path: []string{"vote", "cast"}}},
 		"nobody":           {change: func(e *protocol.Event) { e.Sender = "" }, body: protocol.Message{Text: "hi"}},
 		"private":          {change: func(e *protocol.Event) { e.Private = true }, body: protocol.Message{Text: "hi"}},
 		"private command":  {change: func(e *protocol.Event) { e.Private = true }, body: protocol.Invocation{}},
@@ -41,11 +42,11 @@ func TestWhatCounts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			ev := r.event(lobby, ann, tc.body)
+			ev := r.Event(lobby, ann, tc.body)
 			if tc.change != nil {
 				tc.change(&ev)
 			}
-			seen := r.admit(ev)
+			seen := r.Admit(ev)
 			facts := r.facts()
 			if tc.by == "" {
 				if len(facts) > 0 || r.rows(moments, presences) > 0 {
@@ -66,7 +67,7 @@ func TestWhatCounts(t *testing.T) {
 func TestOneFactInTenMinutes(t *testing.T) {
 	r := newRig(t, garden)
 	r.says(ann)
-	r.later(10*minute - time.Second)
+	r.Later(10*minute - time.Second)
 	if s := r.says(ann); s.Disposition != store.Ignored || s.Reason != already {
 		t.Errorf("the second is %s, %s", s.Disposition, s.Reason)
 	}
@@ -75,10 +76,10 @@ func TestOneFactInTenMinutes(t *testing.T) {
 	r.expect(1, bob)
 	r.does(garden, ann, protocol.Message{Text: "hi"})
 	r.expect(2, ann)
-	r.down(0)
+	r.Down(0)
 	r.says(ann)
 	r.expect(2, ann)
-	r.later(2 * time.Second)
+	r.Later(2 * time.Second)
 	r.says(ann)
 	r.expect(3, ann)
 }
@@ -86,13 +87,13 @@ func TestOneFactInTenMinutes(t *testing.T) {
 func TestTheIntervalCanBeSet(t *testing.T) {
 	r := newRig(t)
 	r.config.Interval = time.Hour
-	r.down(0)
+	r.Down(0)
 	for range 12 {
 		r.says(ann)
-		r.later(10 * minute)
+		r.Later(10 * minute)
 	}
 	r.expect(2, ann)
-	for _, c := range []Config{{Bus: nil}, {Bus: r.bus, Interval: -1}, {Bus: r.bus, Call: -1}, {Bus: r.bus, Window: -1}} {
+	for _, c := range []Config{{Bus: nil}, {Bus: r.Bus, Interval: -1}, {Bus: r.Bus, Call: -1}, {Bus: r.Bus, Window: -1}} {
 		if _, err := New(c); err == nil {
 			t.Errorf("New takes %+v", c)
 		}
@@ -102,12 +103,12 @@ func TestTheIntervalCanBeSet(t *testing.T) {
 // A live event counts for now, whatever time the sender says.
 func TestLiveEventsCountForNow(t *testing.T) {
 	r := newRig(t)
-	r.later(5 * dayLength)
+	r.Later(5 * dayLength)
 	for _, away := range []time.Duration{-3 * dayLength, -dayLength, dayLength} {
-		ev := r.event(lobby, ann, protocol.Message{Text: "hi"})
-		ev.Time = r.now.Add(away)
-		r.admit(ev)
-		r.later(15 * minute)
+		ev := r.Event(lobby, ann, protocol.Message{Text: "hi"})
+		ev.Time = r.Now.Add(away)
+		r.Admit(ev)
+		r.Later(15 * minute)
 	}
 	r.expect(3, ann)
 	if n := r.days(lobby, ann); n != 1 {
@@ -117,12 +118,12 @@ func TestLiveEventsCountForNow(t *testing.T) {
 
 func TestBacklogCountsForItsDay(t *testing.T) {
 	r := newRig(t)
-	r.later(dayLength)
-	start := r.now
+	r.Later(dayLength)
+	start := r.Now
 	r.says(bob)
-	r.down(4 * dayLength)
+	r.Down(4 * dayLength)
 	day := func(n int) time.Time { return start.Add(time.Duration(n) * dayLength).Add(time.Hour) }
-	r.admit(
+	r.Admit(
 		r.caught(ann, day(0), protocol.Message{Text: "a"}),
 		r.caught(ann, day(0).Add(9*minute), protocol.Message{Text: "too near"}),
 		r.caught(ann, day(2), protocol.ReactionAdded{Target: "$1", Reaction: "x"}),
@@ -135,11 +136,11 @@ func TestBacklogCountsForItsDay(t *testing.T) {
 	}
 	// What is new meanwhile does not end the catching up.
 	r.says(cem)
-	r.admit(r.caught(ann, day(3), protocol.Message{Text: "a"}))
+	r.Admit(r.caught(ann, day(3), protocol.Message{Text: "a"}))
 	if n := r.days(lobby, ann); n != 4 {
 		t.Errorf("active on %d days", n)
 	}
-	if err := r.bus.Verify(t.Context(), t.TempDir()); err != nil {
+	if err := r.Bus.Verify(t.Context(), t.TempDir()); err != nil {
 		t.Error(err)
 	}
 }
@@ -152,28 +153,28 @@ func TestBacklogIsNotBelievedBlindly(t *testing.T) {
 		none  bool
 		asNow bool
 	}{
-		"plausible":              {at: func(r *rig) time.Time { return r.now.Add(-dayLength) }},
-		"in the future":          {at: func(r *rig) time.Time { return r.now.Add(time.Hour) }, asNow: true},
+		"plausible":              {at: func(r *rig) time.Time { return r.Now.Add(-dayLength) }},
+		"in the future":          {at: func(r *rig) time.Time { return r.Now.Add(time.Hour) }, asNow: true},
 		"unknown":                {at: func(*rig) time.Time { return time.Time{} }, asNow: true},
-		"before all that counts": {at: func(r *rig) time.Time { return firstDay(r.now, DefaultWindow).start().Add(-1) }, none: true},
-		"when the bot listened":  {at: func(r *rig) time.Time { return r.now.Add(-4 * dayLength) }, asNow: true},
-		"before they were there": {at: func(r *rig) time.Time { return r.now.Add(-dayLength) }, by: "console:new", asNow: true},
+		"before all that counts": {at: func(r *rig) time.Time { return firstDay(r.Now, DefaultWindow).start().Add(-1) }, none: true},
+		"when the bot listened":  {at: func(r *rig) time.Time { return r.Now.Add(-4 * dayLength) }, asNow: true},
+		"before they were there": {at: func(r *rig) time.Time { return r.Now.Add(-dayLength) }, by: "console:new", asNow: true},
 		"before the bot was":     {at: func(r *rig) time.Time { return r.info(lobby).JoinedAt.Add(-1) }, asNow: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			if name != "before the bot was" {
-				r.later(20 * dayLength)
+				r.Later(20 * dayLength)
 				r.says(bob)
 			}
-			r.down(2 * dayLength)
+			r.Down(2 * dayLength)
 			by := ann
 			if tc.by != "" {
 				by = tc.by
 				r.does(lobby, by, protocol.MemberChange{User: by, Membership: protocol.Joined})
 			}
 			at := tc.at(r)
-			seen := r.admit(r.caught(by, at, protocol.Message{Text: "hi"}))
+			seen := r.Admit(r.caught(by, at, protocol.Message{Text: "hi"}))
 			want := fact{lobby, by, at, byMessage}
 			if tc.asNow {
 				want.at = seen.Time
@@ -199,19 +200,19 @@ func TestAShortPauseOpensNoDays(t *testing.T) {
 	r := newRig(t)
 	for range 9 * 6 {
 		r.says(bob)
-		r.later(4 * time.Hour)
+		r.Later(4 * time.Hour)
 	}
 	r.says(bob)
-	r.down(minute)
+	r.Down(minute)
 	for n := range 9 {
-		r.admit(r.caught(ann, r.now.Add(-time.Duration(n)*dayLength), protocol.Message{Text: "I was there, I swear"}))
+		r.Admit(r.caught(ann, r.Now.Add(-time.Duration(n)*dayLength), protocol.Message{Text: "I was there, I swear"}))
 	}
 	if n := r.days(lobby, ann); n != 1 {
 		t.Errorf("active on %d days", n)
 	}
 	r.says(bob)
 	for n := range 9 {
-		r.admit(r.caught(cem, r.now.Add(-time.Duration(n)*dayLength), protocol.Message{Text: "I was there, I swear"}))
+		r.Admit(r.caught(cem, r.Now.Add(-time.Duration(n)*dayLength), protocol.Message{Text: "I was there, I swear"}))
 	}
 	if n := r.days(lobby, cem); n != 1 {
 		t.Errorf("active on %d days", n)

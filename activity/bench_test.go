@@ -20,14 +20,14 @@ func BenchmarkHandle(b *testing.B) {
 			for i := range 1000 {
 				user := protocol.UserID(fmt.Sprintf("console:u%d", i))
 				r.does(lobby, user, protocol.MemberChange{User: user, Membership: protocol.Joined})
-				evs = append(evs, r.event(lobby, user, protocol.Message{Text: "hi"}))
+				evs = append(evs, r.Event(lobby, user, protocol.Message{Text: "hi"}))
 			}
-			r.admit(evs...)
+			r.Admit(evs...)
 			b.ReportAllocs()
 			b.ResetTimer()
 			for n := 0; n < b.N; {
-				r.now = r.now.Add(time.Second)
-				err := r.store.Commit(r.now, func(c *store.Commit) error {
+				r.Now = r.Now.Add(time.Second)
+				err := r.Store.Commit(r.Now, func(c *store.Commit) error {
 					for range min(512, b.N-n) {
 						ev := evs[n%len(evs)]
 						n++
@@ -54,9 +54,9 @@ func BenchmarkDays(b *testing.B) {
 	r := newRig(b)
 	for range 10 * 24 * 2 {
 		r.says(ann)
-		r.later(30 * minute)
+		r.Later(30 * minute)
 	}
-	err := r.store.View(func(tx *store.Tx) error {
+	err := r.Store.View(func(tx *store.Tx) error {
 		b.ReportAllocs()
 		for b.Loop() {
 			if n := r.feature.Days(tx, lobby, ann, 0); n < 9 {

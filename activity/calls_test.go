@@ -13,7 +13,7 @@ func TestWhoIsInACall(t *testing.T) {
 	r := newRig(t)
 	r.call("c", ann, bob)
 	r.does(lobby, ann, protocol.VoicePresence{Call: "c", Deafened: true, AFK: true})
-	r.view(func(tx *store.Tx) {
+	r.View(func(tx *store.Tx) {
 		if p, in := InCall(tx, lobby, ann); !in || p != (protocol.VoicePresence{Call: "c", Deafened: true, AFK: true}) {
 			t.Errorf("ann is %v, in a call %v", p, in)
 		}
@@ -23,7 +23,7 @@ func TestWhoIsInACall(t *testing.T) {
 	})
 	r.call("", bob)
 	r.join(lobby) // a generation in which nobody is known to be in a call
-	r.view(func(tx *store.Tx) {
+	r.View(func(tx *store.Tx) {
 		if _, in := InCall(tx, lobby, ann); in {
 			t.Error("ann is in a call of another generation")
 		}

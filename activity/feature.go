@@ -28,20 +28,17 @@ type Config struct {
 	Interval time.Duration
 	// Call is how long somebody has to be in a voice call, and a little more; zero means DefaultCall.
 	Call time.Duration
-	// Window is how far back something may lie that is caught up after a pause, in whole days, today included; zero means
-	// DefaultWindow. It is not longer than the window of the Bus.
+	// Quiet reports whether an event must leave no trace of its moment, such as a press that casts a secret ballot.
+	// Such an event is no sign of life. Nil means that there are none.
+	Quiet func(tx *store.Tx, ev protocol.Event) bool
+	// Window is how far back something may lie that is caught up after a pause, in whole days, today included; zero
+	// means DefaultWindow. It is not longer than the window of the Bus.
 	Window time.Duration
 }
 
-// Feature watches who takes part. It keeps nothing but what is in the store, and is used as the loop uses a feature: its
-// methods are called within transactions, one after another.
+// Feature watches who takes part. It keeps nothing but what is in the store, and is used as the loop uses a feature:
+// its methods are called within transactions, one after another.
 type Feature struct{ Config }
-
-// Outcome is what was made of an event. The zero value means that it had nothing to do with activity.
-type Outcome struct {
-	Disposition store.Disposition
-	Reason      string
-}
 
 // New returns the feature.
 func New(c Config) (*Feature, error) {
@@ -72,9 +69,9 @@ const (
 )
 
 // Handle looks for a sign of life in an event. It is called after the state of the room was brought up to date.
-func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	if ev.Private || ev.History {
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	switch b := ev.Body.(type) {
 	case protocol.Message:
@@ -82,15 +79,18 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 	case protocol.ReactionAdded:
 		return f.act(tx, ev, byReaction, b.Bot)
 	case protocol.Invocation:
+		if f.Quiet != nil && f.Quiet(tx, ev) {
+			return store.Outcome{}, nil
+		}
 		return f.act(tx, ev, byCommand, b.Bot)
 	case protocol.VoicePresence:
 		return f.voice(tx, ev, b)
 	case protocol.MemberChange:
-		return Outcome{}, f.memberChange(tx, ev, b)
+		return store.Outcome{}, f.memberChange(tx, ev, b)
 	case protocol.RoomChange:
-		return Outcome{}, f.roomChange(tx, ev, b)
+		return store.Outcome{}, f.roomChange(tx, ev, b)
 	}
-	return Outcome{}, nil
+	return store.Outcome{}, nil
 }
 
 // Told handles what another scope tells the room, and returns false where that is not of this package.
@@ -130,28 +130,28 @@ const (
 )
 
 // act handles something that a person did in a room.
-func (f *Feature) act(tx *store.Tx, ev protocol.Event, by string, bot bool) (Outcome, error) {
+func (f *Feature) act(tx *store.Tx, ev protocol.Event, by string, bot bool) (store.Outcome, error) {
 	switch {
 	case ev.Sender == "":
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	case bot:
-		return Outcome{store.Ignored, ofBot}, nil
+		return store.WasIgnored(ofBot), nil
 	}
 	if !ev.Backlog {
 		hear(tx, ev.Room)
 	}
 	m := f.momentOf(tx, ev)
 	if m.old {
-		return Outcome{store.Ignored, ofOld}, nil
+		return store.WasIgnored(ofOld), nil
 	}
 	// Most messages end here, so it comes before what reads more.
 	if f.recently(tx, ev.Sender, m.at) {
-		return Outcome{store.Ignored, already}, nil
+		return store.WasIgnored(already), nil
 	}
 	if isBot(tx, ev.Room, ev.Sender) {
-		return Outcome{store.Ignored, ofBot}, nil
+		return store.WasIgnored(ofBot), nil
 	}
-	return Outcome{store.Handled, "counted as active"}, f.publish(tx, ev.Sender, m.at, by)
+	return store.WasHandled("counted as active"), f.publish(tx, ev.Sender, m.at, by)
 }
 
 func isBot(tx *store.Tx, room protocol.RoomID, user protocol.UserID) bool {

@@ -2,6 +2,7 @@ package activity
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"moot/events"
@@ -35,7 +36,7 @@ type payload struct {
 // Kind returns the kind of the facts that somebody was active.
 func Kind() events.Kind {
 	return events.Kind{
-		Name: KindName, Version: 1, Disposable: true, Describe: describe,
+		Name: KindName, Version: 1, Disposable: true, Describe: describe, Own: own,
 		Buckets: []store.Bucket{moments},
 		Apply: func(tx *store.Tx, f events.Fact) error {
 			key, err := rowOf(f)
@@ -64,6 +65,11 @@ func describe(f events.Fact) string {
 		return "somebody was in a call"
 	}
 	return "somebody took part by a " + by
+}
+
+// own says to a person what a fact holds about them.
+func own(_ *store.Tx, f events.Fact, _ events.Number) string {
+	return "you" + strings.TrimPrefix(strings.Replace(describe(f), " was ", " were ", 1), "somebody")
 }
 
 // rowOf returns the row of a fact.
@@ -97,7 +103,7 @@ func momentKey(room protocol.RoomID, n events.Number, at time.Time) string {
 
 func parseMoment(key string) time.Time { return store.ParseTime(key[len(key)-8:]) }
 
-// recently tells whether a fact about the person in the room of the transaction lies too near to the moment, on either
+// recently reports whether a fact about the person in the room of the transaction lies too near to the moment, on either
 // side of it: what is caught up may come after what is later.
 func (f *Feature) recently(tx *store.Tx, user protocol.UserID, at time.Time) bool {
 	n := f.Bus.Lookup(tx, user)
@@ -115,6 +121,9 @@ func (f *Feature) recently(tx *store.Tx, user protocol.UserID, at time.Time) boo
 func (f *Feature) publish(tx *store.Tx, user protocol.UserID, at time.Time, by string) error {
 	if f.recently(tx, user, at) {
 		return nil
+	}
+	if key := store.Key(tx.Scope(), store.Number(uint64(f.Bus.Number(tx, user)))); !tx.Has(ever, key) {
+		tx.Put(ever, key, nil)
 	}
 	p := payload{By: by}
 	if !at.Equal(tx.Now()) {

@@ -104,7 +104,7 @@ func (m *model) back(now time.Time) {
 	}
 }
 
-// believed tells whether a time can be true, of something that is caught up.
+// believed reports whether a time can be true, of something that is caught up.
 func (m *model) believed(r *rig, room protocol.RoomID, user protocol.UserID, at, now time.Time) bool {
 	var heard, quiet, resumed time.Time
 	for _, l := range m.live[room] {
@@ -121,7 +121,7 @@ func (m *model) believed(r *rig, room protocol.RoomID, user protocol.UserID, at,
 	}
 	info := r.info(room)
 	since := info.JoinedAt
-	r.view(func(tx *store.Tx) {
+	r.View(func(tx *store.Tx) {
 		if m, ok := rooms.Lookup(tx, room, user); ok && m.Since.After(since) {
 			since = m.Since
 		}
@@ -157,7 +157,7 @@ func TestRandomHistories(t *testing.T) {
 		}
 		defer os.RemoveAll(dir)
 		r := rigIn(t, dir, Config{})
-		defer r.close()
+		defer r.Close()
 		m := &model{
 			voices: map[protocol.RoomID]map[protocol.UserID]protocol.VoicePresence{lobby: {}, garden: {}},
 			since:  map[place]time.Time{}, due: map[place]time.Time{},
@@ -170,7 +170,7 @@ func TestRandomHistories(t *testing.T) {
 			m.random(t, r)
 			m.check(r)
 		}
-		if err := r.bus.Verify(t.Context(), dir); err != nil {
+		if err := r.Bus.Verify(t.Context(), dir); err != nil {
 			t.Error(err)
 		}
 	})
@@ -208,19 +208,19 @@ func (m *model) random(t *rapid.T, r *rig) {
 				}
 			}
 		}
-		m.pass(r.now.Add(d))
+		m.pass(r.Now.Add(d))
 		if what == "pass long" { // nothing is due but sweeps
-			r.now = r.now.Add(d)
+			r.Now = r.Now.Add(d)
 			d = 0
 		}
-		r.later(d)
+		r.Later(d)
 	case "away", "restart":
 		d := unit * time.Duration(rapid.IntRange(1, 30).Draw(t, "units"))
 		if what == "restart" {
 			d = 0
 		}
-		r.down(d)
-		m.back(r.now)
+		r.Down(d)
+		m.back(r.Now)
 	case "voice", "hang up", "robot":
 		v := protocol.VoicePresence{
 			Call:     rapid.SampledFrom([]protocol.PlaceID{"c", "c", "d"}).Draw(t, "call"),
@@ -256,9 +256,9 @@ func (m *model) random(t *rapid.T, r *rig) {
 			m.act(room, user, at, at, byMessage)
 		}
 	case "caught":
-		ev := r.caught(user, r.now.Add(-unit*time.Duration(rapid.IntRange(-10, 25_000).Draw(t, "ago"))), protocol.Message{})
+		ev := r.caught(user, r.Now.Add(-unit*time.Duration(rapid.IntRange(-10, 25_000).Draw(t, "ago"))), protocol.Message{})
 		ev.Room = room
-		now := r.admit(ev).Time
+		now := r.Admit(ev).Time
 		at := ev.Time
 		switch {
 		case !joined || at.Before(now.Truncate(24*time.Hour).AddDate(0, 0, -9)):
@@ -296,7 +296,7 @@ func (m *model) random(t *rapid.T, r *rig) {
 		}
 	case "archive":
 		r.archive()
-		m.facts = slices.DeleteFunc(m.facts, func(f made) bool { return f.when.Before(r.now.Add(-10 * dayLength)) })
+		m.facts = slices.DeleteFunc(m.facts, func(f made) bool { return f.when.Before(r.Now.Add(-10 * dayLength)) })
 	}
 }
 
@@ -325,7 +325,7 @@ func (m *model) check(r *rig) {
 	for _, room := range []protocol.RoomID{lobby, garden} {
 		for _, user := range everybody {
 			var now time.Time
-			r.view(func(tx *store.Tx) { now = tx.Now() })
+			r.View(func(tx *store.Tx) { now = tx.Now() })
 			days, last := m.days(room, user, now)
 			if n, l := r.days(room, user), r.last(room, user); n != days || !l.Equal(last) {
 				r.Fatalf("%s in %s: %d days, last %s; want %d, %s", user, room, n, l, days, last)

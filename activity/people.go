@@ -45,7 +45,8 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) (texts []protocol.T
 			delete(byRoom, info.ID)
 		}
 		if p, ok := getPresence(tx, info.ID, user); ok && p.Gen == info.Generation {
-			texts = append(texts, protocol.Plainf("In a voice call in %s at present.", protocol.Quoted(info.Title(), 0)))
+			texts = append(texts, protocol.Plainf("In a voice call in %s at present.",
+				protocol.Quoted(info.Title(), 0)))
 		}
 	}
 	if len(byRoom) > 0 {
@@ -77,10 +78,10 @@ func (s *summary) text(where string) protocol.Text {
 		protocol.Moment(s.last), ".")
 }
 
-// Forget is for a person who wants to be forgotten, in the scope of that person. What leads from the facts to the person
-// is for [events.Bus.Forget] to remove; the facts themselves name a number only and are dropped with the window. Until
-// then they still count for who stays recognised because of a sanction. That somebody is in a call just now is how
-// things are, as membership is: it stays until they leave it, but their time in it begins anew.
+// Forget is for a person who wants to be forgotten, in the scope of that person. What leads from the facts to the
+// person is for [events.Bus.Forget] to remove; the facts themselves name a number only and are dropped with the
+// window. Until then they still count for who stays recognised because of a sanction. That somebody is in a call just
+// now is how things are, as membership is: it stays until they leave it, but their time in it begins anew.
 func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) {
 	data, err := json.Marshal(user)
 	if err != nil {

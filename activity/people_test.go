@@ -13,7 +13,7 @@ func TestExport(t *testing.T) {
 	r := newRig(t, garden)
 	export := func() string {
 		var lines []string
-		r.view(func(tx *store.Tx) {
+		r.View(func(tx *store.Tx) {
 			for _, text := range r.feature.Export(tx, ann) {
 				lines = append(lines, text.Plain())
 			}
@@ -26,7 +26,7 @@ func TestExport(t *testing.T) {
 	r.says(ann)
 	r.does(garden, ann, protocol.Message{Text: "hi"})
 	r.says(bob)
-	r.later(dayLength)
+	r.Later(dayLength)
 	r.does(garden, ann, protocol.Message{Text: "hi"})
 	r.call("c", ann)
 	r.does(garden, ann, protocol.MemberChange{User: ann, Membership: protocol.Left})
@@ -44,32 +44,32 @@ func TestForget(t *testing.T) {
 			r := newRig(t)
 			r.says(ann)
 			r.call("c", ann, bob)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.run(protocol.Scope(ann), func(tx *store.Tx) {
 				r.feature.Forget(tx, ann)
-				r.bus.Forget(tx, ann, keep)
+				r.Bus.Forget(tx, ann, keep)
 			})
-			r.down(0)
+			r.Down(0)
 			if n := r.days(lobby, ann); keep != (n == 1) {
 				t.Errorf("active on %d days", n)
 			}
-			r.view(func(tx *store.Tx) {
-				if n := r.bus.Lookup(tx, ann); keep != (n != 0) {
+			r.View(func(tx *store.Tx) {
+				if n := r.Bus.Lookup(tx, ann); keep != (n != 0) {
 					t.Errorf("is number %d again", n)
 				}
 			})
 			// Their time in the call begins anew, that of others goes on.
 			before := len(r.facts())
-			r.later(2 * minute)
+			r.Later(2 * minute)
 			if n := len(r.facts()); n != before+1 {
 				t.Errorf("%d new facts, want that of bob", n-before)
 			}
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.expect(1, bob)
 			if n := len(r.facts()); n != before+2 {
 				t.Errorf("%d new facts, want one each", n-before)
 			}
-			if err := r.bus.Verify(t.Context(), t.TempDir()); err != nil {
+			if err := r.Bus.Verify(t.Context(), t.TempDir()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -81,10 +81,10 @@ func TestFactsNameNobody(t *testing.T) {
 	r := newRig(t)
 	r.says(ann)
 	r.call("c", ann, bob)
-	r.later(time.Hour)
+	r.Later(time.Hour)
 	key := string(protocol.DeriveKey(string(ann)))
-	r.view(func(tx *store.Tx) {
-		for f, err := range r.bus.All(tx, 0) {
+	r.View(func(tx *store.Tx) {
+		for f, err := range r.Bus.All(tx, 0) {
 			if err != nil {
 				t.Fatal(err)
 			}

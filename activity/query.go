@@ -13,8 +13,9 @@ import (
 // maxLine is through how many upgrades activity is followed.
 const maxLine = 8
 
-// Days returns on how many different days of the window the person was active in the room or those that it goes on from.
-// The window is a number of days, today included; what is left of a day counts as one more, and zero means DefaultWindow.
+// Days returns on how many different days of the window the person was active in the room or those that it goes on
+// from. The window is a number of days, today included; what is left of a day counts as one more, and zero means
+// DefaultWindow.
 func (f *Feature) Days(tx *store.Tx, room protocol.RoomID, user protocol.UserID, window time.Duration) int {
 	if window == 0 {
 		window = DefaultWindow
@@ -32,8 +33,26 @@ func (f *Feature) Days(tx *store.Tx, room protocol.RoomID, user protocol.UserID,
 	return len(found)
 }
 
-// Last returns when the person was last active in the room or those that it goes on from, as far as the log reaches; zero
-// if never.
+// ever holds who was active in a room at any time: room ␟ number of person → ∅. Facts are dropped with the window;
+// this is not, so that who once took part is told from who never did.
+var ever = store.ScopedBucket("activity-ever")
+
+// Ever reports whether the person was ever active in the room or those that it goes on from.
+func (f *Feature) Ever(tx *store.Tx, room protocol.RoomID, user protocol.UserID) bool {
+	n := f.Bus.Lookup(tx, user)
+	if n == 0 {
+		return false
+	}
+	for r := range line(tx, room) {
+		if tx.Has(ever, store.Key(r, store.Number(uint64(n)))) {
+			return true
+		}
+	}
+	return false
+}
+
+// Last returns when the person was last active in the room or those that it goes on from, as far as the log reaches;
+// zero if never.
 func (f *Feature) Last(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (last time.Time) {
 	n := f.Bus.Lookup(tx, user)
 	if n == 0 {
@@ -48,7 +67,8 @@ func (f *Feature) Last(tx *store.Tx, room protocol.RoomID, user protocol.UserID)
 	return last
 }
 
-// activeDays goes through the days from first on on which there are moments before the given one, with one look at each.
+// activeDays goes through the days from first on on which there are moments before the given one, with one look at
+// each.
 func activeDays(tx *store.Tx, room protocol.RoomID, n events.Number, first day, before time.Time) iter.Seq[day] {
 	return func(yield func(day) bool) {
 		end := momentKey(room, n, before)

@@ -13,7 +13,7 @@ func TestDays(t *testing.T) {
 	check := func(want int) {
 		t.Helper()
 		if got := r.days(lobby, ann); got != want {
-			t.Errorf("on %s active on %d days, want %d", r.now.Format(time.DateTime), got, want)
+			t.Errorf("on %s active on %d days, want %d", r.Now.Format(time.DateTime), got, want)
 		}
 	}
 	check(0)
@@ -22,36 +22,36 @@ func TestDays(t *testing.T) {
 	}
 	r.says(ann)
 	check(1)
-	r.later(15*time.Hour + 59*minute) // 23:59
+	r.Later(15*time.Hour + 59*minute) // 23:59
 	r.says(ann)
 	check(1)
-	r.later(2 * minute)
+	r.Later(2 * minute)
 	r.says(ann) // too near to be a fact, though the day is new
 	check(1)
-	r.later(10 * minute)
+	r.Later(10 * minute)
 	seen := r.says(ann)
 	check(2)
 	if last := r.last(lobby, ann); !last.Equal(seen.Time) {
 		t.Errorf("last active at %s, want %s", last, seen.Time)
 	}
 	// The first day is the ninth before today until midnight, dropped or not.
-	r.later(8*dayLength + 23*time.Hour)
+	r.Later(8*dayLength + 23*time.Hour)
 	r.says(bob)
 	check(2)
 	r.archive()
 	check(2)
-	r.later(time.Hour)
+	r.Later(time.Hour)
 	r.says(bob)
 	check(1)
 	r.archive()
 	check(1)
-	r.later(2 * dayLength)
+	r.Later(2 * dayLength)
 	r.says(bob)
 	check(0)
 	if r.last(lobby, ann).IsZero() {
 		t.Error("what the log still holds is not the last time")
 	}
-	r.later(dayLength)
+	r.Later(dayLength)
 	r.archive()
 	if !r.last(lobby, ann).IsZero() {
 		t.Error("dropped facts are not forgotten")
@@ -62,10 +62,10 @@ func TestDaysOfOtherWindows(t *testing.T) {
 	r := newRig(t)
 	for range 5 {
 		r.says(ann)
-		r.later(dayLength)
+		r.Later(dayLength)
 	}
 	r.says(ann)
-	r.view(func(tx *store.Tx) {
+	r.View(func(tx *store.Tx) {
 		for window, want := range map[time.Duration]int{
 			0: 6, time.Hour: 1, dayLength: 1, 36 * time.Hour: 2, 2 * dayLength: 2, 4 * dayLength: 4, 300 * dayLength: 6,
 		} {
@@ -89,7 +89,7 @@ func TestActivityGoesOnInTheSuccessor(t *testing.T) {
 	r := newRig(t)
 	for range 2 {
 		r.says(ann)
-		r.later(dayLength)
+		r.Later(dayLength)
 	}
 	const second, third protocol.RoomID = "console:lobby-2", "console:lobby-3"
 	r.upgrade(lobby, second)
@@ -98,7 +98,7 @@ func TestActivityGoesOnInTheSuccessor(t *testing.T) {
 		t.Errorf("active on %d days in the second", n)
 	}
 	r.does(second, ann, protocol.Message{Text: "here"})
-	r.later(dayLength)
+	r.Later(dayLength)
 	r.upgrade(second, third)
 	r.join(third)
 	if n := r.days(third, ann); n != 3 {
@@ -123,11 +123,11 @@ func TestActivityGoesOnInTheSuccessor(t *testing.T) {
 // Somebody's own room brings nothing to one that was there before, and a circle is no endless line.
 func TestAForeignPredecessor(t *testing.T) {
 	r := newRig(t)
-	r.later(dayLength)
+	r.Later(dayLength)
 	r.join(garden)
 	for range 4 {
 		r.does(garden, ann, protocol.Message{Text: "here"})
-		r.later(dayLength)
+		r.Later(dayLength)
 	}
 	r.upgrade(garden, lobby)
 	if n := r.days(lobby, ann); n != 0 {

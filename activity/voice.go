@@ -33,12 +33,12 @@ func (f *Feature) look(tx *store.Tx, room protocol.RoomID, now moment) *calls {
 }
 
 // voice handles that somebody enters a call, leaves it, or is there in another way.
-func (f *Feature) voice(tx *store.Tx, ev protocol.Event, b protocol.VoicePresence) (Outcome, error) {
+func (f *Feature) voice(tx *store.Tx, ev protocol.Event, b protocol.VoicePresence) (store.Outcome, error) {
 	switch {
 	case ev.Sender == "":
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	case b.Bot || isBot(tx, ev.Room, ev.Sender):
-		return Outcome{store.Ignored, ofBot}, nil
+		return store.WasIgnored(ofBot), nil
 	}
 	if !ev.Backlog {
 		hear(tx, ev.Room)
@@ -47,26 +47,26 @@ func (f *Feature) voice(tx *store.Tx, ev protocol.Event, b protocol.VoicePresenc
 	was, in := c.presence(ev.Sender)
 	if b.Call == "" {
 		if !in {
-			return Outcome{store.Ignored, "not in a call that is known of"}, nil
+			return store.WasIgnored("not in a call that is known of"), nil
 		}
-		return Outcome{store.Handled, "left the call"}, c.leave(ev.Sender)
+		return store.WasHandled("left the call"), c.leave(ev.Sender)
 	}
 	p := presence{Call: callName(b.Call), Deaf: b.Deafened, AFK: b.AFK, Gen: c.info.Generation}
 	switch {
 	case in && was.Call == p.Call && was.Deaf == p.Deaf && was.AFK == p.AFK:
-		return Outcome{store.Ignored, "is in the call that way already"}, nil
+		return store.WasIgnored("is in the call that way already"), nil
 	case in && was.Call != p.Call:
 		if err := c.leave(ev.Sender); err != nil {
-			return Outcome{}, err
+			return store.Outcome{}, err
 		}
 		in = false
 	}
 	if in {
 		p.Number, p.Since = was.Number, was.Since
 		c.put(ev.Sender, p)
-		return Outcome{store.Handled, "is in the call in another way"}, c.review(ev.Sender)
+		return store.WasHandled("is in the call in another way"), c.review(ev.Sender)
 	}
-	return Outcome{store.Handled, "entered the call"}, c.enter(ev.Sender, p)
+	return store.WasHandled("entered the call"), c.enter(ev.Sender, p)
 }
 
 // memberChange ends the calls of who is no member any more, and all when it is the bot.
@@ -85,8 +85,8 @@ func (f *Feature) memberChange(tx *store.Tx, ev protocol.Event, b protocol.Membe
 	return nil
 }
 
-// roomChange notes outages. What happens during one is not known, so all times begin anew behind it. The presences stay:
-// the network says what has changed, and not what has not.
+// roomChange notes outages. What happens during one is not known, so all times begin anew behind it. The presences
+// stay: the network says what has changed, and not what has not.
 func (f *Feature) roomChange(tx *store.Tx, ev protocol.Event, b protocol.RoomChange) error {
 	for _, change := range b.Changes {
 		a, ok := change.(protocol.Available)
@@ -188,8 +188,9 @@ func (c *calls) arm(user protocol.UserID, p presence, at time.Time) {
 // due returns when somebody has been in a call for long enough, which is more than Call.
 func (c *calls) due(p presence) time.Time { return later(p.Since, c.state.Back).Add(c.Call + 1) }
 
-// settle publishes what a time that ends now was worth, if no timer has done so. That happens when many are due, and when
-// what is caught up says when somebody left. When else a timer is late the bot was away, and it is not known when they did.
+// settle publishes what a time that ends now was worth, if no timer has done so. That happens when many are due, and
+// when what is caught up says when somebody left. When else a timer is late the bot was away, and it is not known
+// when they did.
 func (c *calls) settle(user protocol.UserID, p presence) error {
 	due := c.due(p)
 	if p.Since.IsZero() || c.state.Out || c.now.at.Before(due) || !c.now.caught && c.now.at.After(due.Add(grace)) {

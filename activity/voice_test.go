@@ -12,14 +12,14 @@ import (
 func TestACallOfMoreThanTenMinutes(t *testing.T) {
 	r := newRig(t)
 	r.call("c", ann, bob)
-	r.later(10 * minute)
+	r.Later(10 * minute)
 	r.expect(0, ann, bob) // not more than ten yet
-	r.later(time.Second)
+	r.Later(time.Second)
 	r.expect(1, ann, bob)
-	r.later(3 * time.Hour)
+	r.Later(3 * time.Hour)
 	r.expect(1+18, ann, bob)
 	r.call("", ann)
-	r.later(3 * time.Hour)
+	r.Later(3 * time.Hour)
 	r.expect(19, ann, bob)
 	if n := r.rows(presences); n != 1 {
 		t.Errorf("%d presences are left", n)
@@ -30,7 +30,7 @@ func TestWhatIsNoTimeInACall(t *testing.T) {
 	for name, f := range map[string]func(r *rig){
 		"leaves earlier": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(9*minute + 59*time.Second)
+			r.Later(9*minute + 59*time.Second)
 			r.call("", ann)
 		},
 		"alone": func(r *rig) { r.call("c", ann) },
@@ -46,11 +46,11 @@ func TestWhatIsNoTimeInACall(t *testing.T) {
 		},
 		"deafened in between": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.does(lobby, ann, protocol.VoicePresence{Call: "c", Deafened: true})
-			r.later(20 * minute)
+			r.Later(20 * minute)
 			r.call("c", ann)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.call("", ann)
 		},
 		"away": func(r *rig) {
@@ -59,7 +59,7 @@ func TestWhatIsNoTimeInACall(t *testing.T) {
 		},
 		"moved to where one is away": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.does(lobby, ann, protocol.VoicePresence{Call: "away", AFK: true})
 		},
 		"moves between calls": func(r *rig) {
@@ -67,52 +67,52 @@ func TestWhatIsNoTimeInACall(t *testing.T) {
 			r.call("d", cem)
 			for range 5 {
 				r.call("c", ann)
-				r.later(9 * minute)
+				r.Later(9 * minute)
 				r.call("d", ann)
-				r.later(9 * minute)
+				r.Later(9 * minute)
 			}
 			r.call("", ann)
 		},
 		"only bots remain": func(r *rig) {
 			r.call("c", ann, bob, robot)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.call("", bob)
 		},
 		"the other is put out of the room": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.does(lobby, cem, protocol.MemberChange{User: bob, Membership: protocol.Kicked})
 		},
 		"is put out of the room": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.does(lobby, cem, protocol.MemberChange{User: ann, Membership: protocol.Banned})
 		},
 		"the bot is kicked": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.does(lobby, cem, protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
 		},
 		"the bot is kicked and comes back": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(5 * minute)
+			r.Later(5 * minute)
 			r.does(lobby, cem, protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
-			r.later(minute)
+			r.Later(minute)
 			r.join(lobby)
 			r.call("c", ann) // bob has left meanwhile
 		},
 		"an outage": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(5 * minute)
+			r.Later(5 * minute)
 			r.reachable(false)
 		},
 		"left during an outage": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(5 * minute)
+			r.Later(5 * minute)
 			r.reachable(false)
-			r.later(time.Hour)
+			r.Later(time.Hour)
 			r.reachable(true)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.call("", ann)
 		},
 		"not in the room": func(r *rig) { r.call("c", "console:ghost", bob) },
@@ -120,8 +120,8 @@ func TestWhatIsNoTimeInACall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, garden)
 			f(r)
-			r.down(0)
-			r.later(time.Hour)
+			r.Down(0)
+			r.Later(time.Hour)
 			r.expect(0, ann, "console:ghost")
 			if n := r.timers(); name == "the bot is kicked" && n+r.rows(presences, byCall) > 0 {
 				t.Errorf("%d timers are left, and presences", n)
@@ -135,35 +135,35 @@ func TestTimeInACallBegins(t *testing.T) {
 		"no longer deafened": func(r *rig) {
 			r.call("c", bob)
 			r.does(lobby, ann, protocol.VoicePresence{Call: "c", Deafened: true})
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.call("c", ann)
 		},
 		"no longer away": func(r *rig) {
 			r.call("c", bob)
 			r.does(lobby, ann, protocol.VoicePresence{Call: "away", AFK: true})
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.call("c", ann)
 		},
 		"no longer alone": func(r *rig) {
 			r.call("c", ann)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.call("c", bob)
 		},
 		"no longer alone among bots": func(r *rig) {
 			r.call("c", ann, robot)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.call("c", bob)
 		},
 		"after an outage": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.reachable(false)
-			r.later(time.Hour)
+			r.Later(time.Hour)
 			r.reachable(true)
 		},
 		"again with the bot": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(9 * minute)
+			r.Later(9 * minute)
 			r.does(lobby, cem, protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
 			r.join(lobby)
 			r.call("c", ann, bob)
@@ -174,17 +174,17 @@ func TestTimeInACallBegins(t *testing.T) {
 		},
 		"others come and go": func(r *rig) {
 			r.call("c", ann, bob, cem)
-			r.later(minute)
+			r.Later(minute)
 			r.call("", bob)
 			r.call("c", dee)
 			r.call("", cem)
-			r.later(-minute)
+			r.Later(-minute)
 		},
 		"said twice": func(r *rig) {
 			r.call("c", ann, bob)
-			r.later(5 * minute)
+			r.Later(5 * minute)
 			r.call("c", ann)
-			r.later(-5 * minute)
+			r.Later(-5 * minute)
 		},
 		"in a call of a strange name": func(r *rig) { r.call("c\x1fd", ann, bob) },
 		"a very long one":             func(r *rig) { r.call(protocol.PlaceID(strings.Repeat("x", 9000)), ann, bob) },
@@ -192,11 +192,11 @@ func TestTimeInACallBegins(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			f(r)
-			r.later(5 * minute)
-			r.down(0)
-			r.later(4*minute + 59*time.Second)
+			r.Later(5 * minute)
+			r.Down(0)
+			r.Later(4*minute + 59*time.Second)
 			r.expect(0, ann)
-			r.later(2 * time.Second)
+			r.Later(2 * time.Second)
 			r.expect(1, ann)
 		})
 	}
@@ -206,11 +206,11 @@ func TestTimeInACallBegins(t *testing.T) {
 func TestACallAndMessages(t *testing.T) {
 	r := newRig(t)
 	r.call("c", ann, bob)
-	r.later(5 * minute)
+	r.Later(5 * minute)
 	r.says(ann)
-	r.later(6 * minute)
+	r.Later(6 * minute)
 	r.expect(1, ann, bob)
-	r.later(10 * minute)
+	r.Later(10 * minute)
 	r.expect(2, ann, bob)
 }
 
@@ -219,24 +219,24 @@ func TestTheBotWasAway(t *testing.T) {
 	inCall := func(t *testing.T) *rig {
 		r := newRig(t)
 		r.call("c", ann, bob)
-		r.later(5 * minute)
+		r.Later(5 * minute)
 		return r
 	}
 	leaves := protocol.VoicePresence{}
 	t.Run("and they left earlier", func(t *testing.T) {
 		r := inCall(t)
-		at := r.now.Add(4 * minute)
-		r.down(time.Hour)
-		r.admit(r.caught(ann, at, leaves))
-		r.later(time.Hour)
+		at := r.Now.Add(4 * minute)
+		r.Down(time.Hour)
+		r.Admit(r.caught(ann, at, leaves))
+		r.Later(time.Hour)
 		r.expect(0, ann, bob)
 	})
 	t.Run("and they left later", func(t *testing.T) {
 		r := inCall(t)
-		at := r.now.Add(30 * minute)
-		r.down(time.Hour)
-		r.admit(r.caught(ann, at, leaves))
-		r.later(time.Hour)
+		at := r.Now.Add(30 * minute)
+		r.Down(time.Hour)
+		r.Admit(r.caught(ann, at, leaves))
+		r.Later(time.Hour)
 		r.expect(1, ann, bob)
 		if last := r.last(lobby, ann); !last.Equal(at) {
 			t.Errorf("active at %s, want %s", last, at)
@@ -244,65 +244,65 @@ func TestTheBotWasAway(t *testing.T) {
 	})
 	t.Run("and nobody knows when they left", func(t *testing.T) {
 		r := inCall(t)
-		r.down(time.Hour)
+		r.Down(time.Hour)
 		r.call("", ann)
-		r.later(time.Hour)
+		r.Later(time.Hour)
 		r.expect(0, ann, bob)
 	})
 	t.Run("and they are still there", func(t *testing.T) {
 		r := inCall(t)
-		r.down(time.Hour)
+		r.Down(time.Hour)
 		r.expect(0, ann, bob)
-		r.later(minute)
+		r.Later(minute)
 		r.expect(1, ann, bob)
-		r.later(10*minute + time.Second)
+		r.Later(10*minute + time.Second)
 		r.expect(2, ann, bob)
 	})
 	t.Run("twice", func(t *testing.T) {
 		r := inCall(t)
-		r.down(time.Hour)
-		r.down(time.Hour)
+		r.Down(time.Hour)
+		r.Down(time.Hour)
 		r.expect(0, ann, bob)
-		r.later(minute)
+		r.Later(minute)
 		r.expect(1, ann, bob)
 	})
 	t.Run("for less than a minute", func(t *testing.T) {
 		r := inCall(t)
-		r.later(4*minute + 50*time.Second)
-		r.down(30 * time.Second)
+		r.Later(4*minute + 50*time.Second)
+		r.Down(30 * time.Second)
 		r.expect(1, ann, bob)
 	})
 	t.Run("and the whole call was then", func(t *testing.T) {
 		r := newRig(t)
-		in, out := r.now.Add(minute), r.now.Add(20*minute)
-		r.down(time.Hour)
+		in, out := r.Now.Add(minute), r.Now.Add(20*minute)
+		r.Down(time.Hour)
 		for _, user := range []protocol.UserID{ann, bob} {
-			r.admit(r.caught(user, in, protocol.VoicePresence{Call: "c"}))
+			r.Admit(r.caught(user, in, protocol.VoicePresence{Call: "c"}))
 		}
-		r.later(30 * time.Second)
+		r.Later(30 * time.Second)
 		r.expect(0, ann, bob)
-		r.admit(r.caught(ann, out, leaves))
+		r.Admit(r.caught(ann, out, leaves))
 		r.expect(1, ann, bob)
-		r.later(time.Hour)
+		r.Later(time.Hour)
 		r.expect(1, ann, bob)
 	})
 	t.Run("and a short call was then", func(t *testing.T) {
 		r := newRig(t)
-		at := r.now
-		r.down(time.Hour)
+		at := r.Now
+		r.Down(time.Hour)
 		for _, user := range []protocol.UserID{ann, bob} {
-			r.admit(r.caught(user, at.Add(minute), protocol.VoicePresence{Call: "c"}))
+			r.Admit(r.caught(user, at.Add(minute), protocol.VoicePresence{Call: "c"}))
 		}
-		r.admit(r.caught(ann, at.Add(5*minute), leaves))
-		r.later(time.Hour)
+		r.Admit(r.caught(ann, at.Add(5*minute), leaves))
+		r.Later(time.Hour)
 		r.expect(0, ann, bob)
 	})
 	t.Run("and was kicked then", func(t *testing.T) {
 		r := inCall(t)
-		at := r.now.Add(minute)
-		r.down(time.Hour)
-		r.admit(r.caught(cem, at, protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked}))
-		r.later(time.Hour)
+		at := r.Now.Add(minute)
+		r.Down(time.Hour)
+		r.Admit(r.caught(cem, at, protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked}))
+		r.Later(time.Hour)
 		r.expect(0, ann, bob)
 	})
 }
@@ -313,13 +313,13 @@ func TestManyTimersDueAtOnce(t *testing.T) {
 	var enter, leave []protocol.Event
 	for i := range 200 {
 		user := protocol.UserID("console:u" + strings.Repeat("x", i))
-		enter = append(enter, r.event(lobby, user, protocol.MemberChange{User: user, Membership: protocol.Joined}))
-		enter = append(enter, r.event(lobby, user, protocol.VoicePresence{Call: "c"}))
-		leave = append(leave, r.event(lobby, user, protocol.VoicePresence{}))
+		enter = append(enter, r.Event(lobby, user, protocol.MemberChange{User: user, Membership: protocol.Joined}))
+		enter = append(enter, r.Event(lobby, user, protocol.VoicePresence{Call: "c"}))
+		leave = append(leave, r.Event(lobby, user, protocol.VoicePresence{}))
 	}
-	r.admit(enter...)
-	r.now = r.now.Add(10*minute + time.Second)
-	r.admit(leave...)
+	r.Admit(enter...)
+	r.Now = r.Now.Add(10*minute + time.Second)
+	r.Admit(leave...)
 	if n := len(r.facts()); n != 200 {
 		t.Errorf("%d facts about 200 people", n)
 	}
@@ -333,9 +333,9 @@ func TestManyPresencesAreSwept(t *testing.T) {
 	var evs []protocol.Event
 	for i := range sweepSlice + 50 {
 		user := protocol.UserID("console:u" + strings.Repeat("x", i%400) + strings.Repeat("y", i/400))
-		evs = append(evs, r.event(lobby, user, protocol.VoicePresence{Call: "c"}))
+		evs = append(evs, r.Event(lobby, user, protocol.VoicePresence{Call: "c"}))
 	}
-	r.admit(evs...)
+	r.Admit(evs...)
 	if n := r.rows(presences); n != len(evs) {
 		t.Fatalf("%d presences", n)
 	}
@@ -353,7 +353,7 @@ func (r *rig) reachable(yes bool) {
 
 // timers counts the timers of calls.
 func (r *rig) timers() (n int) {
-	r.view(func(tx *store.Tx) {
+	r.View(func(tx *store.Tx) {
 		for k := range tx.Range(store.SharedBucket("timer-names"), "", "") {
 			if strings.Contains(k, timerCall) {
 				n++

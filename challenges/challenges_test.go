@@ -88,12 +88,12 @@ func (o *office) is(scope protocol.Scope, want bool, says string) {
 
 func TestOneRoomAndOneCause(t *testing.T) {
 	o := newOffice(t)
-	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, ben, 3, 0) })
-	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, ben, 4, time.Hour) }) // stays as it is
+	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, o.bus.Number(tx, ben), 3, 0) })
+	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, o.bus.Number(tx, ben), 4, time.Hour) }) // stays as it is
 	o.is(lobby, true, "by vote 3")
 	o.is(hall, false, "")
-	o.run(lobby, func(tx *store.Tx) error { return o.Restore(tx, ben, 5) })
-	o.run(lobby, func(tx *store.Tx) error { return o.Restore(tx, ben, 5) }) // changes nothing
+	o.run(lobby, func(tx *store.Tx) error { return o.Restore(tx, o.bus.Number(tx, ben), 5) })
+	o.run(lobby, func(tx *store.Tx) error { return o.Restore(tx, o.bus.Number(tx, ben), 5) }) // changes nothing
 	o.is(lobby, false, "")
 	var said []string
 	o.run(lobby, func(tx *store.Tx) error {
@@ -112,7 +112,7 @@ func TestOneRoomAndOneCause(t *testing.T) {
 
 func TestItEndsByItself(t *testing.T) {
 	o := newOffice(t)
-	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, ben, 3, time.Hour) })
+	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, o.bus.Number(tx, ben), 3, time.Hour) })
 	o.is(lobby, true, "That ends by itself on 2026-11-21 09:00 UTC")
 	o.now = o.now.Add(59 * time.Minute)
 	o.run(lobby, func(*store.Tx) error { return nil })
@@ -124,9 +124,9 @@ func TestItEndsByItself(t *testing.T) {
 
 func TestForgottenItEndsToo(t *testing.T) {
 	o := newOffice(t)
-	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, ben, 3, time.Hour) })
+	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, o.bus.Number(tx, ben), 3, time.Hour) })
 	o.run(protocol.Scope(ben), func(tx *store.Tx) error {
-		o.bus.Forget(tx, ben, o.Standing(tx, ben))
+		o.bus.Forget(tx, ben, false)
 		return nil
 	})
 	o.is(lobby, true, "")
@@ -143,7 +143,7 @@ func TestForgottenItEndsToo(t *testing.T) {
 
 func TestItGoesAlongIntoTheSuccessor(t *testing.T) {
 	o := newOffice(t)
-	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, ben, 3, 24*time.Hour) })
+	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, o.bus.Number(tx, ben), 3, 24*time.Hour) })
 	up := protocol.Event{Room: protocol.RoomID(lobby), Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: protocol.RoomID(hall)}}}}
 	o.run(lobby, func(tx *store.Tx) error { _, err := o.Handle(tx, up); return err })
 	o.is(hall, true, "as in the room that this one follows")
@@ -156,10 +156,10 @@ func TestItGoesAlongIntoTheSuccessor(t *testing.T) {
 // TestForgottenInTwoRooms: who was forgotten is recognised until they are restored in every room.
 func TestForgottenInTwoRooms(t *testing.T) {
 	o := newOffice(t)
-	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, ben, 3, 0) })
-	o.run(hall, func(tx *store.Tx) error { return o.Challenge(tx, ben, 1, time.Hour) })
+	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, o.bus.Number(tx, ben), 3, 0) })
+	o.run(hall, func(tx *store.Tx) error { return o.Challenge(tx, o.bus.Number(tx, ben), 1, time.Hour) })
 	o.run(protocol.Scope(ben), func(tx *store.Tx) error {
-		o.bus.Forget(tx, ben, o.Standing(tx, ben))
+		o.bus.Forget(tx, ben, false)
 		return nil
 	})
 	o.now = o.now.Add(2 * time.Hour)

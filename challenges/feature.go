@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,10 +55,12 @@ var challenged = store.ScopedBucket("challenged")
 
 // Kinds returns the kinds of facts. They do not depend on any configuration.
 func Kinds() []events.Kind {
-	buckets := []store.Bucket{challenged}
+	buckets, numbers := []store.Bucket{challenged}, []string{"text"}
 	return []events.Kind{
-		{Name: KindChallenge, Version: 1, Describe: describe, Apply: applyChallenge, Buckets: buckets},
-		{Name: KindRestore, Version: 1, Describe: describe, Apply: applyRestore, Buckets: buckets},
+		{Name: KindChallenge, Version: 1, Describe: describe, Own: own, Apply: applyChallenge, Buckets: buckets,
+			Numbers: numbers},
+		{Name: KindRestore, Version: 1, Describe: describe, Own: own, Apply: applyRestore, Buckets: buckets,
+			Numbers: numbers},
 	}
 }
 
@@ -71,6 +74,15 @@ func describe(f events.Fact) string {
 		return "somebody was restored " + because
 	}
 	return "somebody was challenged " + because
+}
+
+// own says to a person what a fact holds about them.
+func own(_ *store.Tx, f events.Fact, n events.Number) string {
+	words := describe(f)
+	if f.People[roleTarget] == n {
+		return "you" + strings.TrimPrefix(strings.Replace(words, " was ", " were ", 1), "somebody")
+	}
+	return words + "; you decided it"
 }
 
 func key[S ~string](room S, n events.Number) string {
@@ -124,13 +136,13 @@ type Config struct {
 	Bus *events.Bus
 	// Operators cannot be challenged by an override either.
 	Operators []protocol.UserID
-	// Max returns how long a challenge that begins now stands at most in a room; zero means until it is lifted. Nil means
-	// always so. It serves for overrides; a vote brings the limit that was frozen with it.
+	// Max returns how long a challenge that begins now stands at most in a room; zero means until it is lifted. Nil
+	// means always so. It serves for overrides; a vote brings the limit that was frozen with it.
 	Max func(tx *store.Tx, room protocol.RoomID) time.Duration
 	// Channel returns where something is announced in a room; nil means in the room itself.
 	Channel func(tx *store.Tx, room protocol.RoomID) protocol.PlaceID
-	// Changed is called when somebody was challenged or restored, in the transaction in which they were, whose scope is the
-	// room; with zero for somebody who was forgotten. It only notes it. Nil means that nobody wants to know.
+	// Changed is called when somebody was challenged or restored, in the transaction in which they were, whose scope
+	// is the room; with zero for somebody who was forgotten. It only notes it. Nil means that nobody wants to know.
 	Changed func(tx *store.Tx, user protocol.UserID)
 	// Line shows a command as it is given in a room of a network; nil means that "!moot " stands before it on all.
 	Line func(network protocol.Network, line string) string
@@ -141,12 +153,6 @@ type Feature struct {
 	Config
 	bus       *events.Bus
 	operators map[protocol.UserID]bool
-}
-
-// Outcome is what was made of an event. The zero value means that it had nothing to do with challenges.
-type Outcome struct {
-	Disposition store.Disposition
-	Reason      string
 }
 
 // New returns the feature.
@@ -173,7 +179,8 @@ func New(c Config) (*Feature, error) {
 	return f, nil
 }
 
-func (f *Feature) lookup(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (s standing, n events.Number, ok bool) {
+func (f *Feature) lookup(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (s standing, n events.Number,
+	ok bool) {
 	if n = f.bus.Lookup(tx, user); n == 0 {
 		return s, n, false
 	}
@@ -181,7 +188,7 @@ func (f *Feature) lookup(tx *store.Tx, room protocol.RoomID, user protocol.UserI
 	return s, n, data != nil && json.Unmarshal(data, &s) == nil
 }
 
-// Challenged tells whether somebody is challenged in a room, and tells them why and what they can do.
+// Challenged reports whether somebody is challenged in a room, and tells them why and what they can do.
 func (f *Feature) Challenged(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool) {
 	s, _, ok := f.lookup(tx, room, user)
 	if !ok {
@@ -189,13 +196,15 @@ func (f *Feature) Challenged(tx *store.Tx, room protocol.RoomID, user protocol.U
 	}
 	code := func(line string) protocol.Text { return protocol.Code(f.Line(room.Network(), line)) }
 	info, _ := rooms.Get(tx, room)
-	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are challenged in ", protocol.Quoted(info.Title(), 0), ", ",
+	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are challenged in ",
+		protocol.Quoted(info.Title(), 0), ", ",
 		f.reason(tx, s, code), ", and most of what I do there is not open to you.")
 	if !s.Until.IsZero() {
 		why = protocol.Join(why, " That ends by itself on ", protocol.Moment(s.Until), ".")
 	}
 	return protocol.Join(why, " You can ask to be restored, once a week: ", code("vote appeal REASON"),
-		". Anybody else there can ask for you, too. You can still read votes, vote in those that you could vote in before, and answer one about yourself."), true
+		". Anybody else there can ask for you, too. You can still read votes, vote in those that you could vote "+
+			"in before, and answer one about yourself."), true
 }
 
 // reason says what a challenge rests on.
@@ -215,12 +224,41 @@ func (f *Feature) reason(tx *store.Tx, s standing, code func(string) protocol.Te
 
 const timerExpire = "challenges.expire/"
 
-// Challenge makes somebody challenged because of a vote that passed. Who is challenged already stays so.
-func (f *Feature) Challenge(tx *store.Tx, target protocol.UserID, vote uint64, max time.Duration) error {
-	return f.challenge(tx, target, map[string]string{keyBy: byVote, keyVote: strconv.FormatUint(vote, 10)}, nil, payload{}, max)
+// Challenge makes somebody challenged because of a vote that passed, also somebody who was forgotten meanwhile. Who is
+// challenged already stays so.
+func (f *Feature) Challenge(tx *store.Tx, target events.Number, vote uint64, max time.Duration) error {
+	var p payload
+	if max > 0 {
+		p.Until = tx.Now().Add(max).Round(0)
+	}
+	if user, known := f.bus.Who(tx, target); known {
+		return f.challenge(tx, user, byTheVote(vote), nil, p, 0)
+	}
+	return f.challengeForgotten(tx, target, byTheVote(vote), p)
 }
 
-func (f *Feature) challenge(tx *store.Tx, target protocol.UserID, keys map[string]string, who map[string]protocol.UserID, p payload, max time.Duration) error {
+func byTheVote(vote uint64) map[string]string {
+	return map[string]string{keyBy: byVote, keyVote: strconv.FormatUint(vote, 10)}
+}
+
+// Standing reports whether a number is that of somebody who is challenged in a room.
+func (f *Feature) Standing(tx *store.Tx, room protocol.RoomID, n events.Number) bool {
+	return tx.Has(challenged, key(room, n))
+}
+
+// hold is the reason for which somebody who is challenged in a room is held.
+func hold(room protocol.Scope) string { return "challenge " + string(room) }
+
+// began is what follows for the number of somebody who is challenged from now on.
+func (f *Feature) began(tx *store.Tx, n events.Number, until time.Time) {
+	f.bus.Hold(tx, n, hold(tx.Scope()), time.Time{})
+	if !until.IsZero() {
+		tx.SetTimer(timerExpire+n.String(), until, nil)
+	}
+}
+
+func (f *Feature) challenge(tx *store.Tx, target protocol.UserID, keys map[string]string,
+	who map[string]protocol.UserID, p payload, max time.Duration) error {
 	room := protocol.RoomID(tx.Scope())
 	if _, _, is := f.lookup(tx, room, target); is {
 		return nil
@@ -235,9 +273,7 @@ func (f *Feature) challenge(tx *store.Tx, target protocol.UserID, keys map[strin
 	if err := f.bus.Publish(tx, events.Draft{Kind: KindChallenge, People: who, Keys: keys, Payload: p}); err != nil {
 		return err
 	}
-	if !p.Until.IsZero() {
-		tx.SetTimer(timerExpire+f.bus.Number(tx, target).String(), p.Until, nil)
-	}
+	f.began(tx, f.bus.Number(tx, target), p.Until)
 	f.Changed(tx, target)
 	if keys[keyBy] == byUpgrade {
 		return nil // they know
@@ -245,12 +281,17 @@ func (f *Feature) challenge(tx *store.Tx, target protocol.UserID, keys map[strin
 	return f.tellChallenged(tx, room, target)
 }
 
-// Restore lifts a challenge because of a vote that passed. Who is not challenged stays so.
-func (f *Feature) Restore(tx *store.Tx, target protocol.UserID, vote uint64) error {
-	return f.restore(tx, target, map[string]string{keyBy: byVote, keyVote: strconv.FormatUint(vote, 10)}, nil, payload{})
+// Restore lifts a challenge because of a vote that passed, also that of somebody who was forgotten. Who is not
+// challenged stays so.
+func (f *Feature) Restore(tx *store.Tx, target events.Number, vote uint64) error {
+	if user, known := f.bus.Who(tx, target); known {
+		return f.restore(tx, user, byTheVote(vote), nil, payload{})
+	}
+	return f.restoreForgotten(tx, target, byTheVote(vote))
 }
 
-func (f *Feature) restore(tx *store.Tx, target protocol.UserID, keys map[string]string, who map[string]protocol.UserID, p payload) error {
+func (f *Feature) restore(tx *store.Tx, target protocol.UserID, keys map[string]string,
+	who map[string]protocol.UserID, p payload) error {
 	room := protocol.RoomID(tx.Scope())
 	_, n, is := f.lookup(tx, room, target)
 	if !is {
@@ -271,20 +312,7 @@ func (f *Feature) restore(tx *store.Tx, target protocol.UserID, keys map[string]
 // lifted ends what a challenge needed that is lifted.
 func (f *Feature) lifted(tx *store.Tx, n events.Number) {
 	tx.StopTimer(timerExpire + n.String())
-	if !anywhere(tx, n) {
-		f.bus.Release(tx, n)
-	}
-}
-
-// anywhere tells whether somebody is challenged in any room.
-func anywhere(tx *store.Tx, n events.Number) bool {
-	suffix := store.Number(uint64(n))
-	for k := range tx.Range(challenged, "", "") {
-		if strings.HasSuffix(k, store.Sep+suffix) {
-			return true
-		}
-	}
-	return false
+	f.bus.LetGo(tx, n, hold(tx.Scope()))
 }
 
 // In goes through those who are challenged in a room, but for those who were forgotten, by their numbers.
@@ -316,27 +344,20 @@ func (f *Feature) Rooms(tx *store.Tx) iter.Seq[protocol.RoomID] {
 	}
 }
 
-// Standing tells whether something stands against somebody, in any room, by which they have to be recognised even if they
-// are forgotten.
-func (f *Feature) Standing(tx *store.Tx, user protocol.UserID) bool {
-	n := f.bus.Lookup(tx, user)
-	return n != 0 && anywhere(tx, n)
-}
-
 // Handle handles an event in its scope.
-func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	change, ok := ev.Body.(protocol.RoomChange)
 	if !ok {
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	for _, c := range change.Changes {
 		if up, ok := c.(protocol.Upgraded); ok {
 			if err := f.move(tx, ev.Room, up.Successor); err != nil {
-				return Outcome{}, err
+				return store.Outcome{}, err
 			}
 		}
 	}
-	return Outcome{}, nil
+	return store.Outcome{}, nil
 }
 
 // Timed handles a timer of the scope, and returns false where it was not set here.
@@ -366,12 +387,13 @@ func (f *Feature) expire(tx *store.Tx, n events.Number) error {
 	}
 	user, ok := f.bus.Who(tx, n)
 	if !ok {
-		return f.expireForgotten(tx, n)
+		return f.restoreForgotten(tx, n, map[string]string{keyBy: byExpiry})
 	}
 	if err := f.restore(tx, user, map[string]string{keyBy: byExpiry}, nil, payload{}); err != nil {
 		return err
 	}
-	return f.announce(tx, room, protocol.Join(f.name(tx, room, user), " is no longer challenged: the time of the challenge is over."))
+	return f.announce(tx, room, protocol.Join(f.name(tx, room, user),
+		" is no longer challenged: the time of the challenge is over."))
 }
 
 // Export goes through what is stored of a person beside the facts that name them.
@@ -382,7 +404,8 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 			if !is {
 				continue
 			}
-			text := protocol.Join("You are challenged in ", protocol.Quoted(info.Title(), 0), " since ", protocol.Moment(s.Since), ", ", f.reason(tx, s, privately(info)))
+			text := protocol.Join("You are challenged in ", rooms.Titled(tx, info, user), " since ",
+				protocol.Moment(s.Since), ", ", f.reason(tx, s, privately(info)))
 			if !s.Until.IsZero() {
 				text = protocol.Join(text, ", until ", protocol.Moment(s.Until))
 			}
@@ -395,10 +418,13 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 
 // Forget says what stays of a person who is forgotten.
 func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays protocol.Text) {
-	if !f.Standing(tx, user) {
+	n := f.bus.Lookup(tx, user)
+	if n == 0 || !slices.ContainsFunc(f.bus.Reasons(tx, n),
+		func(r string) bool { return strings.HasPrefix(r, hold("")) }) {
 		return nil, nil
 	}
-	return nil, protocol.Plain("That you are challenged, under a hash by which you are recognised until you are restored.")
+	return nil, protocol.Plain("That you are challenged, under a hash by which you are recognised until you are " +
+		"restored.")
 }
 
 // toldCarry is the kind of the internal event with which a room hands its challenges to its successor.
@@ -414,10 +440,7 @@ type luggage struct {
 
 // move hands the challenges of a room to its successor.
 func (f *Feature) move(tx *store.Tx, room, successor protocol.RoomID) error {
-	if successor == room || successor.Network() != room.Network() {
-		return nil
-	}
-	if to, ok := rooms.Get(tx, successor); ok && !to.FirstJoined.IsZero() {
+	if !rooms.MayFollow(tx, room, successor) {
 		return nil
 	}
 	prefix := store.Key(room, "")
@@ -452,7 +475,7 @@ func (f *Feature) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
 	}
 	p := payload{Until: l.Standing.Until, Text: l.Standing.Text, From: l.From, Since: l.Standing.Since}
 	if l.User == "" {
-		return true, f.challengeForgotten(tx, l.Number, p)
+		return true, f.challengeForgotten(tx, l.Number, map[string]string{keyBy: byUpgrade}, p)
 	}
 	return true, f.challenge(tx, l.User, map[string]string{keyBy: byUpgrade}, nil, p, 0)
 }

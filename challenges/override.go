@@ -21,11 +21,13 @@ func (f *Feature) Commands() []*commands.Command {
 		Sub: []*commands.Command{
 			{
 				Name: "challenge", Summary: "challenges somebody in this room without a vote; it is announced",
-				Where: commands.NeedsRoom, Who: commands.Operator, Params: params("whom to challenge"), Run: f.overrideChallenge,
+				Where: commands.NeedsRoom, Who: commands.Operator, Params: params("whom to challenge"),
+				Run: f.overrideChallenge,
 			},
 			{
 				Name: "restore", Summary: "restores somebody in this room without a vote; it is announced",
-				Where: commands.NeedsRoom, Who: commands.Operator, Params: params("whom to restore"), Run: f.overrideRestore,
+				Where: commands.NeedsRoom, Who: commands.Operator, Params: params("whom to restore"),
+				Run: f.overrideRestore,
 			},
 		},
 	}}
@@ -33,7 +35,7 @@ func (f *Feature) Commands() []*commands.Command {
 
 func (f *Feature) overrideChallenge(c *commands.Call) error {
 	who, _ := c.Somebody("person")
-	name := protocol.Person(who.User, who.Name)
+	name := f.name(c.Tx, c.Room.ID, who.User)
 	_, _, is := f.lookup(c.Tx, c.Room.ID, who.User)
 	switch {
 	case who.Bot || who.Self:
@@ -56,7 +58,7 @@ func (f *Feature) overrideChallenge(c *commands.Call) error {
 
 func (f *Feature) overrideRestore(c *commands.Call) error {
 	who, _ := c.Somebody("person")
-	name := protocol.Person(who.User, who.Name)
+	name := f.name(c.Tx, c.Room.ID, who.User)
 	if _, _, is := f.lookup(c.Tx, c.Room.ID, who.User); !is {
 		return commands.Sorry(protocol.Join(name, " is not challenged here."))
 	}
@@ -92,8 +94,5 @@ func (f *Feature) announce(tx *store.Tx, room protocol.RoomID, text protocol.Tex
 }
 
 func (f *Feature) name(tx *store.Tx, room protocol.RoomID, user protocol.UserID) protocol.Text {
-	if m, ok := rooms.Lookup(tx, room, user); ok {
-		return protocol.Person(user, m.Name)
-	}
-	return protocol.Person(user, protocol.OneLine(user.Local()))
+	return rooms.Person(tx, room, user)
 }

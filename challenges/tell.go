@@ -14,7 +14,8 @@ func (f *Feature) tellChallenged(tx *store.Tx, room protocol.RoomID, target prot
 		return nil
 	}
 	info, _ := rooms.Get(tx, room)
-	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are now challenged, ", f.reason(tx, s, privately(info)),
+	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are now challenged, ",
+		f.reason(tx, s, privately(info)),
 		". You cannot use my features there.")
 	if !s.Until.IsZero() {
 		text = protocol.Join(text, " That ends by itself on ", protocol.Moment(s.Until), ".")
@@ -24,7 +25,8 @@ func (f *Feature) tellChallenged(tx *store.Tx, room protocol.RoomID, target prot
 }
 
 // tellRestored tells somebody in private that they are challenged no longer.
-func (f *Feature) tellRestored(tx *store.Tx, room protocol.RoomID, target protocol.UserID, keys map[string]string, p payload) error {
+func (f *Feature) tellRestored(tx *store.Tx, room protocol.RoomID, target protocol.UserID, keys map[string]string,
+	p payload) error {
 	info, _ := rooms.Get(tx, room)
 	because := protocol.Plain("because the time of the challenge is over")
 	switch keys[keyBy] {

@@ -145,7 +145,7 @@ func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) er
 	o := protocol.Outgoing{Handle: ev.Handle, Cause: ev.Ref()}
 	text = clip(harmless(text), MaxAnswer)
 	if v.In(ev) == Private && !ev.Private {
-		o.Act = protocol.Whisper{User: ev.Sender, Text: text}
+		o.Act = protocol.Whisper{User: ev.Sender, Text: text, Asked: true}
 	} else {
 		say := protocol.Say{Text: text}
 		if _, ok := ev.Body.(protocol.Message); ok {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"moot/protocol"
@@ -70,6 +71,9 @@ func (c *Call) Help(path ...string) (protocol.Text, error) { return c.run.help(p
 
 // Challenged tells whether the person is challenged in the room, and why.
 func (c *Call) Challenged() (why protocol.Text, is bool) { return c.run.challenged() }
+
+// Loose reports whether the value of a Word was typed without quotes: it may be the first of several that are meant.
+func (c *Call) Loose(name string) bool { return slices.Contains(c.run.given[loosely], name) }
 
 // Has tells whether the parameter was given.
 func (c *Call) Has(name string) bool { return len(c.run.values[name]) > 0 }

@@ -30,6 +30,8 @@ type Command struct {
 	Ageless bool
 	// Hidden is whether help and suggestions leave it out.
 	Hidden bool
+	// Outside is whether somebody can give it in private about a room that they are no longer in, where [Config.Reaches] says so.
+	Outside bool
 	// Sub makes it a group. A group has no Run and takes nothing.
 	Sub []*Command
 	// Alone is the command of a group that runs where the group is given without one; zero means that the group then
@@ -153,11 +155,14 @@ type Param struct {
 	Optional bool
 	// Flag is whether it is given by name, as --name VALUE. Such a one may always be left out.
 	Flag bool
-	// Repeat is how often it may be given at most, by position and as the last; zero means once.
+	// Repeat is how often it may be given at most, by position and as the last but for a Text; zero means once.
 	Repeat int
 	// Joined is whether what is repeated may as well stand in one value, with spaces between. A native interface then has
 	// one field for it.
 	Joined bool
+	// Listed is whether what is repeated may as well stand one a line, or between bars. The parameter before it is then all that
+	// stands before the first of them, with quotes or without. It is for a Repeat, of what is typed.
+	Listed bool
 	// Min and Max bound an Integer, a Duration in nanoseconds, and the characters of a Word or a Text. Both zero means no bounds.
 	Min, Max int64
 	// Choices are the values of a Choice; for a Room, words that may stand in the place of one.

@@ -163,9 +163,9 @@ func (c *Commands) completeParam(tx *store.Tx, where CompletionContext, n *Node,
 			return nil
 		case m != nil:
 			// A flag at the end whose value is what is being typed.
-			name, _, joined, ok, _ := (&scanner{s: before, at: at}).flag()
-			p := n.flag(name)
-			if !ok || joined || p == nil || strings.TrimSpace(before[at:]) != "--"+name {
+			name, plain := strings.CutPrefix(strings.TrimSpace(before[at:]), "--")
+			p := n.flag(fold(name))
+			if !plain || p == nil {
 				return nil
 			}
 			where.given = pass.given
@@ -207,9 +207,12 @@ func (c *Commands) completeFlag(tx *store.Tx, where CompletionContext, n *Node, 
 	return matching(typed, append(names, "--"+helpFlag))
 }
 
-// values returns the values of a parameter that begin with what was typed.
+// values returns the values of a parameter that begin with what was typed. Who may not give the command completes nothing.
 func (c *Commands) values(tx *store.Tx, where CompletionContext, n *Node, p *Param, typed string) []string {
+	info, _ := where.About(tx)
 	switch {
+	case c.roleOf(tx, info.ID, where.Person) < n.Who:
+		return nil
 	case p.Complete != nil:
 		all := p.Complete(tx, where, typed)
 		return all[:min(len(all), MaxCompletions)]

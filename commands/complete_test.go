@@ -83,3 +83,20 @@ func TestCompletion(t *testing.T) {
 		}
 	})
 }
+
+// TestCompletionAsksForTheRole: what a command may be given tells those alone something who may give it.
+func TestCompletionAsksForTheRole(t *testing.T) {
+	w := newWorld(t, &commands.Command{
+		Name: "invited", Summary: "tells of invitations", Who: commands.Operator,
+		Params: []commands.Param{{Name: "room", Kind: commands.Choice, Choices: []string{"matrix:!yard:here.org"}, Summary: "which"}},
+		Run:    func(*commands.Call) error { return nil },
+	})
+	w.meet(ann)
+	w.room("console:lobby", "lobby", "ann", "olga")
+	if got := w.complete(ann, "console:lobby", "!moot invited "); len(got) > 0 {
+		t.Errorf("a member is told %q", got)
+	}
+	if got := w.complete("console:olga", "console:lobby", "!moot invited "); len(got) != 1 {
+		t.Errorf("an operator is told %q", got)
+	}
+}

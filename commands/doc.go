@@ -46,7 +46,7 @@
 // # Data
 //
 //	bucket          key                       value
-//	command-rates   scope ␟ user              time until which the person has used up their turns, 1 byte: were they told so
+//	command-rates   user ␟                    time until which the person has used up their turns, 1 byte: were they told so
 //	command-asked   room ␟ user ␟ event       ∅      by which events a person has addressed the bot in a room
 //	chosen-rooms    user                      room   what a person's commands in private are about
 //

@@ -11,13 +11,7 @@ import (
 	"moot/store"
 )
 
-// Outcome is what became of an event. The zero value means that it was none of a kind that can be a command.
-type Outcome struct {
-	Disposition store.Disposition
-	Reason      string
-}
-
-func ignored(reason string) (Outcome, error) { return Outcome{store.Ignored, reason}, nil }
+func ignored(reason string) (store.Outcome, error) { return store.WasIgnored(reason), nil }
 
 // The reasons that are worth a name.
 const (
@@ -27,7 +21,7 @@ const (
 
 // Handle handles a message, an edit or an invocation in the scope of the event: it finds out whether it is a command, runs
 // it or hands it to the scope in which it runs, and answers. An error is a fault, never that of the person.
-func (c *Commands) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+func (c *Commands) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	switch body := ev.Body.(type) {
 	case protocol.Message:
 		switch {
@@ -35,6 +29,8 @@ func (c *Commands) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 			return ignored("from before the bot joined")
 		case body.Bot:
 			return ignored("written by a bot")
+		case body.Emote:
+			return ignored("it says what somebody does")
 		}
 		return c.message(tx, ev, body)
 	case protocol.Edit:
@@ -48,7 +44,7 @@ func (c *Commands) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 		}
 		return c.invocation(tx, ev, body)
 	}
-	return Outcome{}, nil
+	return store.Outcome{}, nil
 }
 
 // asked is a command before it is known in which scope it runs.
@@ -63,7 +59,7 @@ type asked struct {
 	parse func() (given, *Mistake)
 }
 
-func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) (Outcome, error) {
+func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) (store.Outcome, error) {
 	line, how := c.addressed(ev, m)
 	switch {
 	case how == notAddressed:
@@ -74,7 +70,7 @@ func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) 
 	node, stray, rest := c.find(line)
 	if ev.Private && node == &c.root && stray != "" {
 		// Some write in private as they do in rooms, or as other bots want it.
-		if bare := strings.TrimLeft(line, "/!."); bare != line && bare != "" {
+		if bare := strings.TrimLeft(line, "/!.／！．"); bare != line && bare != "" {
 			if n, s, r := c.find(bare); n != node {
 				node, stray, rest = n, s, r
 			}
@@ -101,7 +97,7 @@ func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) 
 	return a.obey()
 }
 
-func (c *Commands) invocation(tx *store.Tx, ev protocol.Event, i protocol.Invocation) (Outcome, error) {
+func (c *Commands) invocation(tx *store.Tx, ev protocol.Event, i protocol.Invocation) (store.Outcome, error) {
 	node, ok := c.Find(i.Path...)
 	if !ok {
 		node = &c.root
@@ -124,16 +120,20 @@ func (c *Commands) invocation(tx *store.Tx, ev protocol.Event, i protocol.Invoca
 }
 
 // obey decides whether what was asked is obeyed, and then does it or hands it on.
-func (a *asked) obey() (Outcome, error) {
+func (a *asked) obey() (store.Outcome, error) {
 	switch {
 	case a.ev.Sender == "":
 		return ignored("nobody is named as its sender")
 	case isBot(a.tx, a.ev.Room, a.ev.Sender):
 		return ignored("written by a bot")
 	}
-	if age := a.config.MaxAge; a.ev.Backlog && !a.node.Ageless && !a.ev.Time.IsZero() && a.tx.Now().Sub(a.ev.Time) > age {
+	age := a.ev.Age // by one clock
+	if (age == 0 || a.ev.Late) && !a.ev.Time.IsZero() {
+		age = a.tx.Now().Sub(a.ev.Time)
+	}
+	if a.ev.Backlog && !a.node.Ageless && age > a.config.MaxAge {
 		a.remember()
-		reason := fmt.Sprintf("older than %s", age)
+		reason := fmt.Sprintf("older than %s", a.config.MaxAge)
 		if a.ev.Late {
 			// It was said that it could not be read, or nothing was; now there is something to say.
 			m := a.mistake(reason+" when its key came", "I could read this only now, and it is too old to be done without asking. Give the command again if it still holds.")
@@ -161,7 +161,7 @@ func (a *asked) obey() (Outcome, error) {
 }
 
 // route runs the command in its scope.
-func (a *asked) route(g given) (Outcome, error) {
+func (a *asked) route(g given) (store.Outcome, error) {
 	task := task{Event: a.ev, Path: a.node.Path, Given: g}
 	to := a.tx.Scope()
 	switch a.node.Where {
@@ -173,7 +173,7 @@ func (a *asked) route(g given) (Outcome, error) {
 		case !a.ev.Private:
 			task.Room = a.ev.Room
 		default:
-			info, m := a.about(a.tx, a.ev.Sender, g)
+			info, m := a.about(a.tx, a.ev.Sender, g, a.outside(a.tx, a.node, a.ev.Sender)...)
 			if m != nil {
 				return a.refuse(m)
 			}
@@ -197,19 +197,19 @@ func (a *asked) route(g given) (Outcome, error) {
 	}
 	data, err := json.Marshal(task)
 	if err != nil {
-		return Outcome{}, fmt.Errorf("command %s: %w", a.node.Title(), err)
+		return store.Outcome{}, fmt.Errorf("command %s: %w", a.node.Title(), err)
 	}
 	a.tx.Tell(to, protocol.Internal{Kind: toldCommand, Data: data})
 	// What becomes of it there is not for this record: it would tell whether somebody is in a room.
 	return a.done("command "+a.node.Title(), nil)
 }
 
-func (a *asked) done(reason string, err error) (Outcome, error) {
-	return Outcome{store.Handled, reason}, err
+func (a *asked) done(reason string, err error) (store.Outcome, error) {
+	return store.WasHandled(reason), err
 }
 
 // refuse answers a mistake.
-func (a *asked) refuse(m *Mistake) (Outcome, error) {
+func (a *asked) refuse(m *Mistake) (store.Outcome, error) {
 	reason := m.why
 	if a.node != &a.root {
 		reason = "command " + a.node.Title() + ": " + reason
@@ -223,23 +223,49 @@ func (a *asked) tooLong() *Mistake {
 
 // unknown is the answer to a word that is no command.
 func (a *asked) unknown(stray string) *Mistake {
-	var near []*Node
-	var names []string
-	seat := a.seatOf(a.tx, a.ev.Sender, a.ev.Room, a.ev.Private)
-	for _, n := range a.node.subs {
-		if seat.offered(n) {
-			near, names = append(near, n), append(names, n.Name)
-		}
-	}
 	m := a.mistake("an unknown command", "I know no command ", words(strings.TrimSpace(a.node.Title()+" "+stray)))
-	var meant []protocol.Text
-	for _, i := range nearest(stray, names, 3) {
-		meant = append(meant, a.code(near[i].Title()))
-	}
-	if len(meant) > 0 {
+	if meant := a.meant(stray, 3); len(meant) > 0 {
 		return m.and("; did you mean ", list(meant, "or"), "?")
 	}
 	return m.and(". ", a.code(strings.TrimSpace("help "+a.node.Title())), " lists those that there are.")
+}
+
+// meant shows at most so many commands that somebody may mean who typed a word behind those of the group: first those anywhere
+// below it that are called so, then those of the group that are called nearly so, then the others.
+func (a *asked) meant(stray string, most int) (shown []protocol.Text) {
+	seat := a.seatOf(a.tx, a.ev.Sender, a.ev.Room, a.ev.Private)
+	near := func(nodes []*Node) (found []*Node) {
+		names := make([]string, len(nodes))
+		for i, n := range nodes {
+			names[i] = n.Name
+		}
+		for _, i := range nearest(stray, names, most) {
+			found = append(found, nodes[i])
+		}
+		return found
+	}
+	own, below := a.node.offeredTo(seat)
+	named := slices.DeleteFunc(slices.Clone(below), func(n *Node) bool { return n.Name != fold(stray) })
+	for _, n := range append(append(named, near(own)...), near(below)...) {
+		code := a.code(n.Title())
+		if len(shown) < most && !slices.ContainsFunc(shown, func(t protocol.Text) bool { return slices.Equal(t, code) }) {
+			shown = append(shown, code)
+		}
+	}
+	return shown
+}
+
+// offeredTo returns the commands of a group that are offered to somebody, and those below them.
+func (n *Node) offeredTo(seat seat) (own, below []*Node) {
+	for _, s := range n.subs {
+		if !seat.offered(s) {
+			continue
+		}
+		own = append(own, s)
+		deeper, deepest := s.offeredTo(seat)
+		below = append(append(below, deeper...), deepest...)
+	}
+	return own, below
 }
 
 // seat is a person in the place where they speak, or are about to.

@@ -85,7 +85,7 @@ func TestWhatIsNoCommand(t *testing.T) {
 	w := newWorld(t)
 	w.room("console:lobby", "lobby", "ann", "ben")
 	for _, body := range []protocol.Body{protocol.ReactionAdded{Target: "e1"}, protocol.Deletion{Target: "e1"}, protocol.VoicePresence{}} {
-		if a := w.event(protocol.Event{Room: "console:lobby", Sender: ann, Body: body}); a.outcome != (commands.Outcome{}) || len(a.out) > 0 {
+		if a := w.event(protocol.Event{Room: "console:lobby", Sender: ann, Body: body}); a.outcome != (store.Outcome{}) || len(a.out) > 0 {
 			t.Errorf("%T: %v", body, a.outcome)
 		}
 	}
@@ -313,5 +313,37 @@ func TestLateCommands(t *testing.T) {
 	}
 	if a := ask(time.Hour, false); a.text() != "" || a.outcome.Disposition != store.Ignored {
 		t.Errorf("one whose key was there is %v, answered %q", a.outcome, a.text())
+	}
+	// The network's own clock says that it is of a minute ago.
+	a := w.event(protocol.Event{Room: "console:lobby", Sender: ann, Time: w.now.Add(-time.Hour), Age: time.Minute, Backlog: true,
+		Body: protocol.Message{Text: "!moot ping"}})
+	if a.text() != "pong" {
+		t.Errorf("where the clocks differ it is %v, answered %q", a.outcome, a.text())
+	}
+}
+
+// What people write to reach a bot in a room, by hand, by the completion of their program, or with the keyboard of another
+// language. The prefixes are "!moot" and "!".
+func TestHowPeopleAddressTheBot(t *testing.T) {
+	w := newWorldWith(t, commands.Config{Prefixes: []string{"!moot", "!", "moot-bot"}, Every: -1})
+	w.room("console:lobby", "", "ann")
+	for text, is := range map[string]bool{
+		"!moot ping": true, "! moot ping": true, "！moot ping": true, "！ｍｏｏｔ　ping": true, "!MOOT PING": true, "!moot: ping": true, "!moot：ping": true,
+		"!moot, ping": true, "!ping": true, "! ping": true, "！ping": true, "  !moot  ping  ": true, "!m\u200boot ping": true, "moot-bot ping": true,
+		"moot-bot: ping": true, "moot-bot， ping": true, "!ｐｉｎｇ": true,
+		"!mootping": false, "moot-bots ping": false, "!moots ping": false, "¡moot ping": false, "moot-bot:example.org ping": false, "hey !moot ping": false,
+		"moot ping": false, "!!moot ping": false, "?moot ping": false, "!": false, "!roll 2d6": false,
+	} {
+		a := w.say("console:ann", "console:lobby", text)
+		if got := a.text() == "pong"; got != is {
+			t.Errorf("%q is answered %q (%s)", text, a.text(), a.outcome.Reason)
+		}
+		if !is && a.outcome.Disposition != store.Ignored {
+			t.Errorf("%q is not left alone: %s", text, a.outcome.Reason)
+		}
+	}
+	a := w.event(protocol.Event{Room: "console:lobby", Sender: "console:ann", Body: protocol.Message{Text: "!moot ping", Emote: true}})
+	if a.text() != "" || a.outcome.Disposition != store.Ignored {
+		t.Errorf("/me is obeyed: %q", a.text())
 	}
 }

@@ -5,13 +5,15 @@ import (
 	"strings"
 	"time"
 
+	"moot/internal/span"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
 )
 
-// rates holds until when people have used up their turns. A turn taken moves that on by Config.Every, and there is one as
-// long as it lies less than a burst ahead; so nobody counts turns, and there is nothing to be refilled.
+// rates holds until when people have used up their turns, over all rooms and conversations. A turn taken moves that on by
+// Config.Every, and there is one as long as it lies less than a burst ahead; so nobody counts turns, and there is nothing to be
+// refilled. The key is the person, with Sep behind.
 var rates = store.ScopedBucket("command-rates")
 
 // Timers of this package.
@@ -31,22 +33,23 @@ func (a *asked) turn() (wait time.Duration, first bool) {
 		return 0, false
 	}
 	burst := time.Duration(a.config.Burst) * every
-	key := store.Key(a.tx.Scope(), string(a.ev.Sender))
-	now := a.tx.Now()
-	until, told := decodeRate(a.tx.Get(rates, key))
-	if !until.After(now) {
+	tx := a.tx.In(protocol.Scope(a.ev.Sender)) // the limit is the person's, wherever they write
+	key := store.Key(a.ev.Sender, "")
+	now := tx.Now()
+	until, told := decodeRate(tx.Get(rates, key))
+	if !until.After(now) || until.Sub(now) > burst { // more than a burst ahead: the clock was turned back
 		until, told = now, false
 	}
 	until = until.Add(every)
 	if over := until.Sub(now) - burst; over > 0 {
 		if !told {
-			a.tx.Put(rates, key, encodeRate(until.Add(-every), true))
+			tx.Put(rates, key, encodeRate(until.Add(-every), true))
 		}
 		return over, !told
 	}
-	a.tx.Put(rates, key, encodeRate(until, told))
-	if a.tx.Timer(timerRates).IsZero() {
-		a.tx.SetTimer(timerRates, now.Add(burst+every), nil)
+	tx.Put(rates, key, encodeRate(until, told))
+	if tx.Timer(timerRates).IsZero() {
+		tx.SetTimer(timerRates, now.Add(burst+every), nil)
 	}
 	return 0, false
 }
@@ -69,7 +72,7 @@ func decodeRate(v []byte) (until time.Time, told bool) {
 func (a *asked) tooFast(wait time.Duration) *Mistake {
 	seconds := (wait + time.Second - 1) / time.Second
 	return a.mistake(rateLimit, "One at a time, please: I take ", a.config.Burst, " in a row from one person, and then one every ",
-		FormatDuration(a.config.Every), ". Try again in ", int64(seconds), " s.")
+		span.Format(a.config.Every), ". Try again in ", int64(seconds), " s.")
 }
 
 // asks holds by which events people have addressed the bot in rooms, because the store does not know who sent what.

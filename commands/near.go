@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/sahilm/fuzzy"
+
+	"moot/internal/near"
 )
 
 // maxNear is how long, in characters, what is compared may be; people do not mistype longer names, they paste them.
@@ -25,7 +27,7 @@ func nearest(word string, names []string, most int) []int {
 	slips := (length + 2) / 4
 	for i, name := range names {
 		name = fold(name)
-		switch d := distance(word, name, slips); {
+		switch d := near.Distance(word, name, slips); {
 		case strings.HasPrefix(name, word):
 			found = append(found, candidate{i, 0})
 		case d <= slips:
@@ -40,43 +42,6 @@ func nearest(word string, names []string, most int) []int {
 		places = append(places, f.place)
 	}
 	return places
-}
-
-// distance returns how many characters have to be added, left out, replaced or swapped with their neighbour to make b of
-// a. Where that is more than most, it returns some number above most.
-func distance(a, b string, most int) int {
-	if d := utf8.RuneCountInString(a) - utf8.RuneCountInString(b); d > most || -d > most {
-		return most + 1
-	}
-	s, t := []rune(a), []rune(b)
-	// rows[i%3][j] is the distance of the first i characters of s from the first j of t.
-	var rows [3][]int
-	for i := range rows {
-		rows[i] = make([]int, len(t)+1)
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(s); i++ {
-		row, above := rows[i%3], rows[(i+2)%3]
-		row[0] = i
-		best := i
-		for j := 1; j <= len(t); j++ {
-			cost := 1
-			if s[i-1] == t[j-1] {
-				cost = 0
-			}
-			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
-			if i > 1 && j > 1 && s[i-1] == t[j-2] && s[i-2] == t[j-1] {
-				row[j] = min(row[j], rows[(i+1)%3][j-2]+1)
-			}
-			best = min(best, row[j])
-		}
-		if best > most+1 {
-			return best
-		}
-	}
-	return rows[len(s)%3][len(t)]
 }
 
 // spelled returns the place of the one name that has the letters of word in their order, and how many there are.

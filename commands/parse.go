@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"moot/protocol"
@@ -49,7 +48,7 @@ func (c *Commands) find(line string) (n *Node, stray, rest string) {
 
 // parseLine takes apart what was typed behind the words of a command.
 func (s *manner) parseLine(n *Node, rest string) (given, *Mistake) {
-	p := s.pass(n, rest)
+	p := s.pass(n, s.unlisted(n, rest))
 	for p.space() {
 		done, m := p.next()
 		if m != nil {
@@ -92,8 +91,10 @@ func (p *linePass) next() (done bool, m *Mistake) {
 	}
 	if len(p.places) > 0 && p.places[0].Kind == Text {
 		text := p.rest()
-		if body, room, ok := cutRoom(text); ok && p.private && !p.words && !p.given.has(inFlag) {
-			text, p.given[inFlag] = body, []string{room}
+		if !p.words {
+			if text, m = p.tail(text); m != nil {
+				return false, m
+			}
 		}
 		p.given[p.places[0].Name] = []string{unquoted(text)}
 		return true, nil
@@ -115,108 +116,24 @@ func (p *linePass) next() (done bool, m *Mistake) {
 		p.places = p.places[1:]
 	}
 	p.open = nil
-	if bare && at.Repeat <= 1 && (at.Kind == Person || at.Kind == Room) {
+	if !bare || at.Repeat > 1 {
+		return false, nil
+	}
+	switch at.Kind {
+	case Person, Room:
 		p.open = at
+		fallthrough
+	case Word:
 		p.given[loosely] = append(p.given[loosely], at.Name)
 	}
 	return false, nil
-}
-
-// cutRoom takes the room from the end of a text: in a private conversation most people name it last, behind what else takes
-// all the rest.
-func cutRoom(text string) (body, room string, ok bool) {
-	i := -1
-	for _, dash := range []string{"--", "—", "–"} { // phones make one of two
-		i = max(i, strings.LastIndex(text, dash+inFlag))
-	}
-	if i <= 0 || !unicode.IsSpace(lastRune(text[:i])) {
-		return text, "", false
-	}
-	tail := scanner{s: text[i:]}
-	name, room, joined, ok, err := tail.flag()
-	if !ok || err != nil || name != inFlag {
-		return text, "", false
-	}
-	if !joined {
-		if !tail.space() {
-			return text, "", false
-		}
-		if room, err = tail.word(); err != nil {
-			return text, "", false
-		}
-	}
-	body = strings.TrimRightFunc(text[:i], unicode.IsSpace)
-	return body, room, body != "" && room != "" && !tail.space()
-}
-
-func lastRune(s string) rune {
-	r, _ := utf8.DecodeLastRuneInString(s)
-	return r
-}
-
-// flagged takes a flag and its value, if there is one.
-func (p *linePass) flagged() (taken bool, m *Mistake) {
-	before := p.at
-	dash := !strings.HasPrefix(p.rest(), "-")
-	name, value, joined, ok, err := p.scanner.flag()
-	switch {
-	case !ok:
-		return false, nil
-	case err != nil:
-		return false, p.unclosed(p.node)
-	case name == "" && !joined:
-		p.words = true
-		return true, nil
-	}
-	param := p.node.flag(name)
-	switch {
-	case param == nil && dash:
-		p.at = before // somebody just begins with a dash
-		return false, nil
-	case param == nil:
-		return false, p.unknownFlag(p.node, name)
-	case p.given.has(name):
-		return false, p.mistake("a flag is given twice", protocol.Code("--"+name), " stands there twice.").and(p.usageOf(p.node))
-	case param.Kind == Switch && !joined:
-		value = "yes"
-	case !joined:
-		if !p.space() || strings.HasPrefix(p.rest(), "--") {
-			return false, p.noValue(p.node, param)
-		}
-		if value, err = p.word(); err != nil {
-			return false, p.unclosed(p.node)
-		}
-	}
-	p.given[name] = []string{value}
-	return true, nil
-}
-
-// roomFlag and aboutFlag are what every command understands.
-var (
-	roomFlag  = &Param{Name: inFlag, Kind: Room, Flag: true, Summary: "the room that it is about"}
-	aboutFlag = &Param{Name: helpFlag, Kind: Switch, Summary: "says how the command works"}
-)
-
-// flag returns the parameter that is given by that name; nil if there is none.
-func (n *Node) flag(name string) *Param {
-	switch name {
-	case inFlag:
-		return roomFlag
-	case helpFlag:
-		return aboutFlag
-	}
-	for i := range n.Params {
-		if p := &n.Params[i]; p.ByName() && p.Name == name {
-			return p
-		}
-	}
-	return nil
 }
 
 // parseArgs takes apart what a native command interface brings.
 func (s *manner) parseArgs(n *Node, args map[string]string) (given, *Mistake) {
 	g := given{}
 	known := map[string]bool{}
+	mistaken := ""
 	take := func(p *Param, slots []string) {
 		for _, slot := range slots {
 			known[slot] = true
@@ -226,6 +143,9 @@ func (s *manner) parseArgs(n *Node, args map[string]string) (given, *Mistake) {
 			}
 			if p.Kind != Text { // some write a name between quotes where it needs none
 				value = unquoted(value)
+			}
+			if name := n.fieldFlag(value); name != "" && !p.ByName() && mistaken == "" {
+				mistaken = name
 			}
 			if value = strings.TrimSpace(value); value != "" {
 				g[p.Name] = append(g[p.Name], value)
@@ -241,6 +161,10 @@ func (s *manner) parseArgs(n *Node, args map[string]string) (given, *Mistake) {
 		if !known[name] {
 			return nil, s.unknownFlag(n, name)
 		}
+	}
+	if mistaken != "" {
+		return nil, s.mistake("a flag within a field", words("--"+mistaken), " stands among the words. There is a field ",
+			protocol.Code(mistaken), " for it; if it is meant as words, leave out the hyphens.")
 	}
 	return g, s.missing(n, g)
 }

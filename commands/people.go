@@ -29,7 +29,7 @@ func (r *run) somebody(p *Param, w string) (who rooms.Member, in bool, m *Mistak
 	return r.named(p, protocol.OneLine(w))
 }
 
-// isID tells whether somebody may be called so: whether it begins with a network, and whether it is clean, as it will be
+// isID reports whether somebody may be called so: whether it begins with a network, and whether it is clean, as it will be
 // shown.
 func isID(id protocol.UserID) bool {
 	return protocol.CheckID(string(id)) == nil && id.Network() != "" && id.Local() != "" && id.Local() != string(id) &&
@@ -54,7 +54,9 @@ func (r *run) named(p *Param, name string) (who rooms.Member, in bool, m *Mistak
 	local := protocol.UserID(string(r.room.ID.Network()) + ":" + name)
 	isLocal := isID(local) && strings.HasPrefix(name, "@") && strings.Contains(name, ":")
 	if r.room.Count > maxNames {
-		who, in = rooms.Lookup(r.tx, r.room.ID, local)
+		if who, in = rooms.Lookup(r.tx, r.room.ID, local); !in && isLocal {
+			who, in = rooms.Lookup(r.tx, r.room.ID, protocol.UserID(fold(string(local))))
+		}
 		switch {
 		case in:
 			return who, true, nil
@@ -66,9 +68,10 @@ func (r *run) named(p *Param, name string) (who rooms.Member, in bool, m *Mistak
 	}
 	var fit, all []rooms.Member
 	var names []string
-	folded, bare := fold(name), fold(strings.TrimPrefix(name, "@"))
+	folded, bare, id := fold(name), fold(strings.TrimPrefix(name, "@")), fold(string(local))
 	for m := range rooms.Members(r.tx, r.room.ID) {
-		if f := fold(m.Name); m.User == local || f != "" && (f == folded || f == bare) {
+		f := fold(m.Name)
+		if u := fold(string(m.User)); u == id || u == folded || f != "" && (f == folded || f == bare || bare != "" && unmarked(f) == unmarked(bare)) {
 			fit = append(fit, m)
 		}
 		all = append(all, m)
@@ -97,6 +100,14 @@ func (r *run) named(p *Param, name string) (who rooms.Member, in bool, m *Mistak
 		return who, false, m.and("; did you mean ", list(near, "or"), "?")
 	}
 	return who, false, m.and(". A person is named by a mention, by their id, or by their exact name.")
+}
+
+// unmarked returns a name without the quotation marks around it, which are read as those of a quotation.
+func unmarked(name string) string {
+	if s := strings.Trim(name, quotationMarks+" "); s != "" {
+		return s
+	}
+	return name
 }
 
 // goesOn returns the members whose names begin with a name that stood without quotes, and go on with the words that
@@ -135,8 +146,35 @@ func (r *run) ambiguous(name string, fit []rooms.Member) *Mistake {
 	return m.and(list(ids, "or"), ".")
 }
 
-// isBot tells whether somebody is known to be a bot in the room, or to be this bot.
+// isBot reports whether somebody is known to be a bot in the room, or to be this bot.
 func isBot(tx *store.Tx, room protocol.RoomID, user protocol.UserID) bool {
 	m, ok := rooms.Lookup(tx, room, user)
 	return ok && (m.Bot || m.Self)
 }
+
+// maxWord is how many members a room may have in which a suggested command names somebody by their name.
+const maxWord = 500
+
+// PersonWord returns how somebody is named in a command about a room, so that nobody else is meant whatever people are
+// called: by their name where that is one plain word which could not be anybody else, else by their id.
+func PersonWord(tx *store.Tx, info rooms.Info, user protocol.UserID) string {
+	id := quoted(string(user))
+	who, in := rooms.Lookup(tx, info.ID, user)
+	if !in || info.Count > maxWord || strings.ContainsFunc(who.Name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		return id
+	}
+	name := fold(who.Name)
+	for m := range rooms.Members(tx, info.ID) {
+		if m.User != user && (strings.HasPrefix(fold(m.Name), name) || strings.HasPrefix(unmarked(fold(m.Name)), name) ||
+			fold(m.User.Local()) == name) {
+			return id
+		}
+	}
+	return who.Name
+}
+
+// InQuotes returns words between quotes, so that they are read as one word where they are typed.
+func InQuotes(words string) string { return escapedWord(protocol.OneLine(words)) }
+
+// Quoted returns words so that they are read as one word where they are typed: as they are, or between quotes.
+func Quoted(words string) string { return quoted(protocol.OneLine(words)) }

@@ -104,8 +104,11 @@ func (s *manner) findRoom(own []rooms.Info, w string, loose bool) (rooms.Info, *
 const StillReading = "In a room that I have just come into I may still be reading who is there."
 
 // about finds the room that a command in private is about.
-func (s *manner) about(tx *store.Tx, person protocol.UserID, g given) (rooms.Info, *Mistake) {
+func (s *manner) about(tx *store.Tx, person protocol.UserID, g given, outside ...rooms.Info) (rooms.Info, *Mistake) {
 	own := OwnRooms(tx, person)
+	if g.has(inFlag) || len(own) == 0 {
+		own = append(own, outside...)
+	}
 	if g.has(inFlag) {
 		return s.findRoom(own, g[inFlag][0], false)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"moot/protocol"
 	"moot/rooms"
@@ -120,10 +121,23 @@ func (r *run) enter(room protocol.RoomID) *Mistake {
 		r.room = info
 		return nil
 	}
+	outside := r.outside(r.tx, r.node, r.ev.Sender)
+	if i := slices.IndexFunc(outside, func(o rooms.Info) bool { return o.ID == room }); i >= 0 {
+		r.room = outside[i]
+		return nil
+	}
 	if _, m := r.about(r.tx, r.ev.Sender, r.given); m != nil {
 		return m
 	}
 	return r.mistake("no such room", "The room that this was about is not one that we share any more. ", r.code("rooms"), " lists those that are.")
+}
+
+// outside returns the rooms that somebody is not in, and about which they can still give this command in private.
+func (c *Commands) outside(tx *store.Tx, n *Node, person protocol.UserID) []rooms.Info {
+	if !n.Outside || c.config.Reaches == nil {
+		return nil
+	}
+	return c.config.Reaches(tx, person)
 }
 
 // allowed tells why the person may not give the command, nil if they may.

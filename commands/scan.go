@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"moot/internal/alike"
 	"moot/protocol"
 )
 
@@ -19,21 +20,25 @@ type scanner struct {
 var errUnclosed = errors.New("a quotation does not end")
 
 // closing returns what ends a quotation that begins so; zero if nothing begins so.
-func closing(r rune) string {
-	switch r {
-	case '"':
-		return `"`
-	case '“':
-		return "”"
-	case '„':
-		return "“”"
-	case '«':
-		return "»"
-	}
-	return ""
+func closing(r rune) string { return quotations[r] }
+
+// quotations are what begins a quotation, and what ends it.
+var quotations = map[rune]string{
+	'"': `"`, '“': "”", '”': "”", '„': "“”", '＂': "＂", '«': "»", '»': "«", '「': "」", '『': "』",
+	'\'': "'", '‘': "’", '’': "’", '‚': "‘’", '‹': "›", '›': "‹",
 }
 
-// space skips white space and tells whether anything follows.
+const (
+	// apart are those that are also an apostrophe, or the end of a quotation. What they begin is one only where it ends
+	// before a space.
+	apart = "'‘’‚‹›”»"
+	// doubles are those of which a keyboard puts one in the place of another.
+	doubles = "\"“”„＂"
+
+	quotationMarks = doubles + "«»「」『』" + "'‘’‚‹›"
+)
+
+// space skips white space and reports whether anything follows.
 func (s *scanner) space() bool {
 	s.at = len(s.s) - len(strings.TrimLeftFunc(s.s[s.at:], unicode.IsSpace))
 	return s.at < len(s.s)
@@ -47,9 +52,14 @@ func (s *scanner) word() (string, error) {
 	if m := s.mention(); m != "" {
 		return m, nil
 	}
-	r, size := utf8.DecodeRuneInString(s.rest())
-	if end := closing(r); end != "" {
-		return s.quotation(end, size)
+	if r := firstRune(s.rest()); closing(r) != "" {
+		in, ok := s.quotation(r)
+		switch {
+		case ok:
+			return in, nil
+		case !strings.ContainsRune(apart, r):
+			return "", errUnclosed
+		}
 	}
 	var b strings.Builder
 	for s.at < len(s.s) {
@@ -67,25 +77,35 @@ func (s *scanner) word() (string, error) {
 	return b.String(), nil
 }
 
-// quotation reads to the end of a quotation whose beginning has the given size. One that has no end is not read.
-func (s *scanner) quotation(end string, size int) (string, error) {
+// quotation reads a quotation that begins with the given mark. One that has no end is not read. Of a quotation within it the
+// marks are words of it.
+func (s *scanner) quotation(open rune) (in string, ok bool) {
 	var b strings.Builder
-	escaped := false
-	for i, r := range s.s[s.at+size:] {
+	escaped, within, last := false, 0, ' '
+	start := s.at + utf8.RuneLen(open)
+	for i, r := range s.s[start:] {
+		after := firstRune(s.s[start+i+utf8.RuneLen(r):])
+		ends := start+i+utf8.RuneLen(r) == len(s.s) || unicode.IsSpace(after)
+		proper := strings.ContainsRune(closing(open), r)
+		mixed := strings.ContainsRune(doubles, open) && strings.ContainsRune(doubles, r)
 		switch {
 		case escaped:
 			escaped = false
-			b.WriteRune(r)
 		case r == '\\':
 			escaped = true
-		case strings.ContainsRune(end, r):
-			s.at += size + i + utf8.RuneLen(r)
-			return b.String(), nil
-		default:
-			b.WriteRune(r)
+			continue
+		case mixed && r != open && unicode.IsSpace(last) && !ends:
+			within++
+		case mixed && within > 0 && r != open:
+			within--
+		case proper && (ends || !strings.ContainsRune(apart, open)), mixed && ends && !unicode.IsSpace(last):
+			s.at = start + i + utf8.RuneLen(r)
+			return b.String(), true
 		}
+		b.WriteRune(r)
+		last = r
 	}
-	return "", errUnclosed
+	return "", false
 }
 
 // mention reads the mention of a person, and the comma or colon that people, and the clients of some networks, put
@@ -104,42 +124,6 @@ func (s *scanner) mention() string {
 		s.at = len(s.s) - len(after)
 	}
 	return m
-}
-
-// flag reads --name, and the value that is joined to it by =. It returns false, and reads nothing, where there is no
-// such thing. Two hyphens alone are a flag without a name.
-func (s *scanner) flag() (name, value string, hasValue, ok bool, err error) {
-	rest, ok := strings.CutPrefix(s.rest(), "--")
-	if !ok {
-		// What phones make of two hyphens. It is a word of its own where no name follows.
-		if rest, ok = cutDash(s.rest()); !ok {
-			return "", "", false, false, nil
-		}
-	}
-	end := strings.IndexFunc(rest, func(r rune) bool { return r == '=' || unicode.IsSpace(r) })
-	if end < 0 {
-		end = len(rest)
-	}
-	name = fold(rest[:end])
-	s.at = len(s.s) - len(rest) + end
-	if !strings.HasPrefix(s.rest(), "=") {
-		return name, "", false, true, nil
-	}
-	s.at++
-	if s.at == len(s.s) || unicode.IsSpace(firstRune(s.rest())) {
-		return name, "", true, true, nil
-	}
-	value, err = s.word()
-	return name, value, true, true, err
-}
-
-func cutDash(s string) (rest string, ok bool) {
-	for _, dash := range []string{"—", "–"} {
-		if rest, ok := strings.CutPrefix(s, dash); ok && unicode.IsLetter(firstRune(rest)) {
-			return rest, true
-		}
-	}
-	return s, false
 }
 
 func firstRune(s string) rune { r, _ := utf8.DecodeRuneInString(s); return r }
@@ -161,34 +145,29 @@ func unquoted(text string) string {
 
 // quoted returns a word so that it is read as one: as it is, or between quotes.
 func quoted(word string) string {
-	_, dash := cutDash(word)
+	_, dash := flagAt(word)
 	_, mention := protocol.ParseMention(word)
 	mention = mention && strings.IndexByte(word, '>') == len(word)-1 // where it is read to
-	odd := strings.ContainsFunc(word, func(r rune) bool { return unicode.IsSpace(r) || r == '\\' })
-	if word != "" && !odd && !dash && !strings.HasPrefix(word, "--") && closing(firstRune(word)) == "" &&
+	odd := strings.ContainsFunc(word, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`\|｜`, r) })
+	if word != "" && !odd && !dash && closing(firstRune(word)) == "" &&
 		(mention || !strings.HasPrefix(word, "<@")) {
 		return word
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
+	return escapedWord(word)
 }
 
-// fold returns a form of s that is the same for all ways to write it with capitals, small letters and white space.
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < utf8.RuneSelf {
-			if 'A' <= r && r <= 'Z' {
-				r += 'a' - 'A'
-			}
-			return r
-		}
-		low := r
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			low = min(low, f)
-		}
-		// An orbit that reaches into ASCII, as that of the Kelvin sign does, is that of the small letter.
-		if 'A' <= low && low <= 'Z' {
-			low += 'a' - 'A'
-		}
-		return low
-	}, protocol.OneLine(s))
+// escapedWord returns a word between quotes.
+func escapedWord(word string) string {
+	_, dash := flagAt(word)
+	word = escapes.Replace(word)
+	if dash && word[0] != '\\' { // no flag between quotation marks
+		word = `\` + word
+	}
+	return `"` + word + `"`
 }
+
+// escapes are what has to stand before what would end a quotation.
+var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "“", `\“`, "”", `\”`, "„", `\„`, "＂", `\＂`)
+
+// fold returns a form of s that is the same for all ways to write it.
+func fold(s string) string { return alike.Fold(s) }

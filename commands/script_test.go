@@ -226,6 +226,10 @@ func (c *chat) happens(words []string) {
 		c.join(room(words[2]), user(words[0]), name)
 	case words[1] == "challenged":
 		c.challenged[user(words[0])] = strings.Join(words[2:], " ")
+		c.change(protocol.Scope(user(words[0])), func(tx *store.Tx) error {
+			c.bus.Hold(tx, c.bus.Number(tx, user(words[0])), "challenge", time.Time{})
+			return nil
+		})
 	case words[1] == "edits":
 		c.show(protocol.Event{Room: room(words[2]), Sender: user(words[0]), Body: protocol.Edit{Target: "e1", Text: strings.Join(words[3:], " ")}})
 	case words[1] == "bot":

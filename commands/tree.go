@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"moot/protocol"
+	"moot/rooms"
 	"moot/store"
 )
 
@@ -54,6 +54,9 @@ type Config struct {
 	// A negative Every means no limit.
 	Burst int
 	Every time.Duration
+	// Reaches returns the rooms that somebody is not in, and about which they can still give commands that are for those
+	// outside. Nil means that there are none.
+	Reaches func(tx *store.Tx, person protocol.UserID) []rooms.Info
 	// Challenged tells whether somebody is challenged in a room, and why, in a sentence or two that also say what can be
 	// done. Nil means that nobody is.
 	Challenged func(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool)
@@ -63,7 +66,7 @@ type Config struct {
 // of its own.
 type Commands struct {
 	config    Config
-	prefixes  []string // folded, the longest first
+	prefixes  []prefix // the longest first
 	operators map[protocol.UserID]bool
 	root      Node
 }
@@ -102,9 +105,9 @@ func New(config Config, list ...*Command) (*Commands, error) {
 		c.operators[id] = true
 	}
 	for _, p := range config.Prefixes {
-		c.prefixes = append(c.prefixes, fold(p))
+		c.prefixes = append(c.prefixes, prefixOf(p))
 	}
-	slices.SortStableFunc(c.prefixes, func(a, b string) int { return len(b) - len(a) })
+	slices.SortStableFunc(c.prefixes, func(a, b prefix) int { return len(b.mark+b.word) - len(a.mark+a.word) })
 	errs := c.config.check()
 	errs = append(errs, c.root.grow()...)
 	if len(errs) > 0 {
@@ -243,7 +246,7 @@ func (n *Node) checkParams() error {
 		case p.ByName():
 		case last != nil && last.Kind == Text:
 			err = fmt.Errorf("%q before it takes all the rest", last.Name)
-		case last != nil && last.Repeat > 1:
+		case last != nil && last.Repeat > 1 && p.Kind != Text:
 			err = fmt.Errorf("%q before it may be repeated and therefore comes last", last.Name)
 		case optional && p.Required():
 			err = errors.New("it is required and comes after one that may be left out")
@@ -283,7 +286,9 @@ func (p *Param) check(where Where) error {
 		return errors.New("that name means the same to every command")
 	case p.Kind < Word || p.Kind > Switch:
 		return errors.New("its kind is unknown")
-	case p.Repeat < 0 || p.Repeat > 1 && (p.ByName() || p.Kind == Text):
+	case p.Listed && p.Repeat < 2:
+		return errors.New("it is no list")
+	case p.Repeat < 0 || p.Repeat > 1 && (p.ByName() && !p.Hidden || p.Kind == Text):
 		return errors.New("it cannot be repeated")
 	case p.Hidden && !p.ByName():
 		return errors.New("what is hidden is given by name")
@@ -335,7 +340,5 @@ func checkSummary(s string) error {
 	return nil
 }
 
-// shared tells whether a prefix is one that other bots use too.
-func shared(prefix string) bool {
-	return !strings.ContainsFunc(prefix, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
-}
+// shared reports whether a prefix is one that other bots use too.
+func shared(prefix string) bool { return !strings.ContainsFunc(prefix, isWordRune) }

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"moot/internal/span"
 	"moot/protocol"
 	"moot/rooms"
 )
@@ -81,11 +82,20 @@ func (r *run) length(p *Param, w string) *Mistake {
 }
 
 func (r *run) integer(p *Param, w string) (int64, *Mistake) {
-	n, err := strconv.ParseInt(strings.TrimPrefix(w, "+"), 10, 64)
-	if err != nil || strings.HasPrefix(w, "+-") || !p.within(n) {
+	n, err := wholeNumber(w)
+	if err != nil || !p.within(n) {
 		return 0, r.mistake("not a fitting number", r.label(p), " has to be a whole number", numbers(p), ", not ", words(w), ".")
 	}
 	return n, nil
+}
+
+// wholeNumber reads a number in the digits of any script.
+func wholeNumber(w string) (int64, error) {
+	w = fold(w)
+	if rest, plus := strings.CutPrefix(w, "+"); plus && !strings.HasPrefix(rest, "-") {
+		w = rest
+	}
+	return strconv.ParseInt(w, 10, 64)
 }
 
 // numbers says the bounds of an integer.
@@ -117,9 +127,9 @@ func spans(p *Param) string {
 	case !p.bounded():
 		return ""
 	case p.Max == math.MaxInt64:
-		return " of at least " + FormatDuration(time.Duration(p.Min))
+		return " of at least " + span.Format(time.Duration(p.Min))
 	}
-	return " from " + FormatDuration(time.Duration(p.Min)) + " to " + FormatDuration(time.Duration(p.Max))
+	return " from " + span.Format(time.Duration(p.Min)) + " to " + span.Format(time.Duration(p.Max))
 }
 
 func (r *run) choice(p *Param, w string) (string, *Mistake) {
@@ -155,14 +165,21 @@ func (r *run) onOff(p *Param, w string) (bool, *Mistake) {
 	return false, r.mistake("neither yes nor no", r.label(p), " is yes or no, not ", words(w), ".")
 }
 
-// units of a length of time, from the longest to the shortest.
+// units of a length of time, from the longest to the shortest, by all their names.
 var units = []struct {
-	name string
-	d    time.Duration
-}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
+	names []string
+	d     time.Duration
+}{
+	{[]string{"w", "wk", "week", "weeks"}, 7 * 24 * time.Hour},
+	{[]string{"d", "day", "days"}, 24 * time.Hour},
+	{[]string{"h", "hr", "hrs", "hour", "hours"}, time.Hour},
+	{[]string{"m", "min", "mins", "minute", "minutes"}, time.Minute},
+	{[]string{"s", "sec", "secs", "second", "seconds"}, time.Second},
+	{[]string{"ms"}, time.Millisecond},
+}
 
-// ParseDuration understands a length of time as people write it: numbers with w, d, h, m or s behind them, each at most
-// once and the longer before the shorter, as in 90m, 2h30m, 3d or 1w.
+// ParseDuration understands a length of time as people write it: numbers, with a tenth if need be, and units behind them, each
+// at most once and the longer before the shorter, as in 90m, 2h30m, 1.5h, 3d, 2 days or 1w.
 func ParseDuration(s string) (time.Duration, bool) {
 	s = strings.ReplaceAll(fold(s), " ", "")
 	var total time.Duration
@@ -173,40 +190,24 @@ func ParseDuration(s string) (time.Duration, bool) {
 		if err != nil || digits == len(s) {
 			return 0, false
 		}
-		i := slices.IndexFunc(units[from:], func(u struct {
-			name string
-			d    time.Duration
-		}) bool {
-			return u.name == s[digits:digits+1]
-		})
-		if i < 0 {
+		tenths := int64(0)
+		if s = s[digits:]; len(s) > 2 && (s[0] == '.' || s[0] == ',') && '0' <= s[1] && s[1] <= '9' {
+			tenths, s = int64(s[1]-'0'), s[2:]
+		}
+		letters := len(s) - len(strings.TrimLeft(s, "abcdefghijklmnopqrstuvwxyz"))
+		for from < len(units) && !slices.Contains(units[from].names, s[:letters]) {
+			from++
+		}
+		if from == len(units) {
 			return 0, false
 		}
-		unit := units[from+i].d
-		if n > int64((math.MaxInt64-total)/unit) {
+		unit := units[from].d
+		if most := int64((math.MaxInt64 - total) / unit); n > most || n == most && tenths > 0 {
 			return 0, false
 		}
-		total += time.Duration(n) * unit
-		from += i + 1
-		s = s[digits+1:]
+		total += time.Duration(n)*unit + time.Duration(tenths)*unit/10
+		from++
+		s = s[letters:]
 	}
 	return total, from > 0
-}
-
-// FormatDuration writes a length of time, to the second, so that ParseDuration understands it.
-func FormatDuration(d time.Duration) string {
-	if d < 0 {
-		return "-" + FormatDuration(-max(d, -math.MaxInt64))
-	}
-	var b strings.Builder
-	for _, u := range units[1:] { // people count days rather than weeks
-		if n := d / u.d; n > 0 {
-			b.WriteString(strconv.FormatInt(int64(n), 10) + u.name)
-			d -= n * u.d
-		}
-	}
-	if b.Len() == 0 {
-		return "0s"
-	}
-	return b.String()
 }

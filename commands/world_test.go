@@ -81,10 +81,6 @@ func newWorldWith(t tester, conf commands.Config, more ...*commands.Command) *wo
 		Bus:      w.bus,
 		Version:  "moot 0.1.0-test",
 		Outcomes: []events.Query{{Kind: "vote", Filters: map[string]string{"state": "closed"}}},
-		Sanctioned: func(_ *store.Tx, user protocol.UserID) bool {
-			_, is := w.challenged[user]
-			return is
-		},
 	}), more...)
 	if w.commands, err = commands.New(conf, tree...); err != nil {
 		t.Fatal(err)
@@ -94,7 +90,7 @@ func newWorldWith(t tester, conf commands.Config, more ...*commands.Command) *wo
 
 // answer is what became of an event.
 type answer struct {
-	outcome commands.Outcome
+	outcome store.Outcome
 	err     error
 	out     []protocol.Outgoing
 }
@@ -194,8 +190,8 @@ func (w *world) handle(c *store.Commit, ev protocol.Event) (a answer) {
 		return w.deliver(tx)
 	})
 	if a.err != nil {
-		a.outcome = commands.Outcome{Disposition: store.Failed, Reason: fmt.Sprintf("dead letter %d: %v",
-			c.Bury(store.Letter{Scope: ev.Scope(), Event: ev, Error: a.err.Error(), Tries: 1}).ID, a.err)}
+		l, _ := c.Bury(store.Letter{Scope: ev.Scope(), Event: ev, Error: a.err.Error(), Tries: 1})
+		a.outcome = store.Outcome{Disposition: store.Failed, Reason: fmt.Sprintf("dead letter %d: %v", l.ID, a.err)}
 	}
 	if a.outcome.Disposition != store.Unseen {
 		c.Record(ev.Room, ev.ID, a.outcome.Disposition, a.outcome.Reason)
@@ -215,6 +211,9 @@ func (w *world) handle(c *store.Commit, ev protocol.Event) (a answer) {
 	return a
 }
 
+// keeper keeps the rooms as the loop has it.
+var keeper rooms.Feature
+
 func (w *world) deliver(tx *store.Tx) error {
 	for range 16 {
 		told := tx.TakeTold()
@@ -222,7 +221,7 @@ func (w *world) deliver(tx *store.Tx) error {
 			return nil
 		}
 		for _, t := range told {
-			if ok, err := rooms.Told(tx.In(t.To), t.What); ok || err != nil {
+			if ok, err := keeper.Told(tx.In(t.To), t.What); ok || err != nil {
 				if err != nil {
 					return err
 				}
@@ -249,7 +248,7 @@ func (w *world) pass(d time.Duration) (fired int) {
 				c.EndTimer(t)
 				err := c.Run(t.Scope, protocol.Ref{}, func(tx *store.Tx) error {
 					timer := protocol.Timer{Name: t.Name, Data: t.Data}
-					if ok, err := rooms.Timed(tx, timer); ok || err != nil {
+					if ok, err := keeper.Timed(tx, timer); ok || err != nil {
 						return errors.Join(err, w.deliver(tx))
 					}
 					if ok, err := w.commands.Timed(tx, timer); err != nil || !ok {

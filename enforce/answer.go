@@ -10,16 +10,16 @@ import (
 )
 
 // answered handles what the network made of what was asked.
-func (f *Feature) answered(tx *store.Tx, room protocol.RoomID, a protocol.Answer) (Outcome, error) {
+func (f *Feature) answered(tx *store.Tx, room protocol.RoomID, a protocol.Answer) (store.Outcome, error) {
 	key := store.Key(room, string(a.Ask))
 	user := protocol.UserID(tx.Get(asks, key))
 	if user == "" {
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	tx.Delete(asks, key)
 	r, known := get(tx, room, user)
 	if !known || r.Ask != a.Ask {
-		return Outcome{store.Handled, "what the network was to hold back is wanted no more"}, nil
+		return store.WasHandled("holding back is no longer wanted"), nil
 	}
 	r.Ask = ""
 	got, ok := a.Result.(protocol.Restrained)
@@ -29,20 +29,25 @@ func (f *Feature) answered(tx *store.Tx, room protocol.RoomID, a protocol.Answer
 		r.Maybe = r.Maybe || r.Want
 		put(tx, room, user, r)
 		f.look(tx, user, tx.Now().Add(min(firstRetry<<min(r.Fails-1, 10), lastRetry)))
-		return Outcome{store.Handled, "the network could not be asked to hold somebody back; it will be again"}, nil
+		return store.WasHandled("the network could not be asked to hold somebody back; it will be asked again"), nil
 	case got.Refused == "":
 		r.On, r.Maybe, r.Again, r.Refused, r.Noted, r.Fails = got.On, false, again(got.Until, tx.Now()), "", "", 0
+		if !got.On {
+			r.Before = ""
+		} else if got.Before != "" {
+			r.Before = got.Before
+		}
 		put(tx, room, user, r)
 		f.look(tx, user, tx.Now()) // it may be wanted otherwise by now; and sees to it that it is asked for again in time
-		return Outcome{store.Handled, "the network holds somebody back, or lets them go"}, nil
+		return store.WasHandled("the network holds somebody back, or lets them go"), nil
 	case got.Refused == protocol.RefusedOff:
 		forget(tx, room, user)
 		if r.On && !r.Want { // it was switched off while they were held back
 			name := f.name(tx, room, user)
-			return Outcome{store.Handled, "the network is not to let anybody go"}, f.say(tx, room, protocol.Join(name,
-				" is restored. But what holds them back in this room I cannot lift any more, because that is switched off in my configuration. A moderator can."))
+			return store.WasHandled("holding back is switched off, and the network still holds somebody back"), f.say(tx, room, protocol.Join(name,
+				" is restored. But I can no longer lift what holds them back in this room, because that is switched off in my configuration. A moderator can lift it."))
 		}
-		return Outcome{store.Handled, "the network is not to hold anybody back"}, nil
+		return store.WasHandled("holding back is switched off"), nil
 	}
 	r.Refused, r.Fails = got.Refused, 0
 	note := f.note(tx, room, user, r)
@@ -53,11 +58,11 @@ func (f *Feature) answered(tx *store.Tx, room protocol.RoomID, a protocol.Answer
 	}
 	if note == nil || r.Noted == got.Refused {
 		put(tx, room, user, r)
-		return Outcome{store.Handled, "the network refused to hold somebody back, or to let them go: " + string(got.Refused)}, nil
+		return store.WasHandled("the network refused to hold somebody back, or to let them go: " + string(got.Refused)), nil
 	}
 	r.Noted = got.Refused
 	put(tx, room, user, r)
-	return Outcome{store.Handled, "the network refused to hold somebody back, or to let them go: " + string(got.Refused)}, f.say(tx, room, note)
+	return store.WasHandled("the network refused to hold somebody back, or to let them go: " + string(got.Refused)), f.say(tx, room, note)
 }
 
 func (f *Feature) say(tx *store.Tx, room protocol.RoomID, text protocol.Text) error {
@@ -68,26 +73,23 @@ func (f *Feature) say(tx *store.Tx, room protocol.RoomID, text protocol.Text) er
 }
 
 func (f *Feature) name(tx *store.Tx, room protocol.RoomID, user protocol.UserID) protocol.Text {
-	if m, ok := rooms.Lookup(tx, room, user); ok {
-		return protocol.Person(user, m.Name)
-	}
-	return protocol.Person(user, protocol.OneLine(user.Local()))
+	return rooms.Person(tx, room, user)
 }
 
 // note says to the room why the network does not go along; nil where there is nothing to say.
 func (f *Feature) note(tx *store.Tx, room protocol.RoomID, user protocol.UserID, r row) protocol.Text {
 	why := map[protocol.Refusal]string{
-		protocol.RefusedPower:     "I lack the permission for that. Whoever runs this room can give it to me; I try again then.",
-		protocol.RefusedOutranked: "they stand as high in it as I do, or higher. Whoever runs this room can change that; I try again then.",
-		protocol.RefusedMeans:     "what I do that with stands as high in it as I do, or higher. Whoever runs this room can move me up; I try again then.",
-		protocol.RefusedSetting:   "what my configuration names for that does not exist here. Whoever operates me can change that.",
+		protocol.RefusedPower:     "I lack the permission for that. Those who run this room can give it to me; then I try again.",
+		protocol.RefusedOutranked: "they rank as high in it as I do, or higher. Those who run this room can change that; then I try again.",
+		protocol.RefusedMeans:     "the role that I use for that ranks as high as mine, or higher. Those who run this room can move my role up; then I try again.",
+		protocol.RefusedSetting:   "my configuration names something for that which does not exist here. My operators can change that.",
 	}[r.Refused]
 	if why == "" {
 		return nil
 	}
 	name := f.name(tx, room, user)
 	if r.Want {
-		return protocol.Join(name, " is challenged and cannot use my features here, which stays so. But I cannot hold them back in this room otherwise: ", why)
+		return protocol.Join(name, " is challenged and still cannot use my features here. But I cannot hold them back in this room in any other way: ", why)
 	}
 	return protocol.Join(name, " is restored. But I cannot lift what holds them back in this room: ", why)
 }
@@ -100,7 +102,7 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 			if !ok {
 				continue
 			}
-			text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " I have asked the network to hold you back while you are challenged")
+			text := protocol.Join("In ", rooms.Titled(tx, info, user), " I have asked the network to hold you back while you are challenged")
 			if !r.On {
 				text = protocol.Join(text, ", which it does not")
 			}

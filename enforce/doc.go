@@ -6,13 +6,13 @@
 //
 //   - It is an effect of what the log says and never a truth: who is challenged does not depend on whether the network went
 //     along. Nothing here is read by anything else, and replaying the log does nothing.
-//   - What is wanted is that whoever is challenged is held back, and nobody else by the bot. It is asked for when somebody is
+//   - The bot holds back those who are challenged, and nobody else. It is asked for when somebody is
 //     challenged or restored, when they come back into the room, when the bot does, when the network is there again, before
 //     what the network did runs out, once a day since somebody may have changed it, and again for as long as it fails.
 //   - Where the network refuses, because the bot lacks the permission, or the person stands as high, the room is told so in a
 //     sentence that says who can change that: once for each challenge and reason. It is tried again when the powers in the
 //     room change, and every few hours.
-//   - Whoever was held back by the bot is let go when they are restored, also after it was switched off; where the network's
+//   - People whom the bot held back are let go when they are restored, also after it was switched off; where the network's
 //     adapter can do that no more, as that of Discord, which then does not know by which means it was, the room is told so.
 //   - A fault of it leaves challenges, votes and the rest of the bot alone: it runs in transactions of its own.
 //

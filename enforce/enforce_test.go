@@ -3,6 +3,7 @@ package enforce_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"moot/internal/bot"
 	"moot/outbox"
 	"moot/protocol"
+	"moot/rooms"
 	"moot/store"
 )
 
@@ -77,7 +79,7 @@ func (y *yard) open() {
 	var err error
 	y.store, err = store.Open(store.Config{Path: filepath.Join(y.dir, "moot.db")})
 	must(err)
-	y.bus, err = events.Open(events.Config{Store: y.store, Kinds: append(challenges.Kinds(), bot.RoomKind)})
+	y.bus, err = events.Open(events.Config{Store: y.store, Kinds: append(challenges.Kinds(), rooms.Kind)})
 	must(err)
 	y.challenges, err = challenges.New(challenges.Config{
 		Bus: y.bus, Changed: func(tx *store.Tx, user protocol.UserID) { y.enforce.Changed(tx, user) },
@@ -103,19 +105,22 @@ func (y *yard) close() {
 }
 
 // Handle also obeys a message that names an order of the test.
-func (y *yard) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+func (y *yard) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	if m, ok := ev.Body.(protocol.Message); ok {
-		return bot.Outcome{}, y.orders[m.Text](tx)
+		return store.Outcome{}, y.orders[m.Text](tx)
 	}
 	if _, err := y.challenges.Handle(tx, ev); err != nil {
-		return bot.Outcome{}, err
+		return store.Outcome{}, err
 	}
 	o, err := y.enforce.Handle(tx, ev)
-	return bot.Outcome(o), err
+	return o, err
 }
 
 func (y *yard) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
-	return y.challenges.Told(tx, what)
+	if ok, err := y.challenges.Told(tx, what); ok || err != nil {
+		return ok, err
+	}
+	return y.enforce.Told(tx, what)
 }
 
 func (y *yard) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
@@ -125,8 +130,8 @@ func (y *yard) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
 	return y.enforce.Timed(tx, t)
 }
 
-func (y *yard) Online(c *store.Commit, network protocol.Network, up bool) error {
-	return y.enforce.Online(c, network, up)
+func (y *yard) Reach(tx *store.Tx, network protocol.Network, up bool, at time.Time) iter.Seq[store.Told] {
+	return y.enforce.Reach(tx, network, up, at)
 }
 
 func (y *yard) step(in ...bot.Input) {
@@ -218,12 +223,12 @@ func (y *yard) order(f func(*store.Tx) error) {
 
 func (y *yard) challenge(user protocol.UserID) {
 	y.t.Helper()
-	y.order(func(tx *store.Tx) error { return y.challenges.Challenge(tx, user, 1, 0) })
+	y.order(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.bus.Number(tx, user), 1, 0) })
 }
 
 func (y *yard) restore(user protocol.UserID) {
 	y.t.Helper()
-	y.order(func(tx *store.Tx) error { return y.challenges.Restore(tx, user, 2) })
+	y.order(func(tx *store.Tx) error { return y.challenges.Restore(tx, y.bus.Number(tx, user), 2) })
 }
 
 func (y *yard) wait(d time.Duration) {
@@ -345,6 +350,7 @@ func TestAssertedAgain(t *testing.T) {
 		}
 		y.expect()
 		y.wait(time.Hour)
+		y.step(bot.Online{Network: "discord"})
 		y.step(bot.Online{Network: "discord", Up: true})
 		y.wait(time.Minute)
 		y.expect("ben true")
@@ -358,10 +364,10 @@ func TestAssertedAgain(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for refusal, says := range map[protocol.Refusal]string{
-		protocol.RefusedPower:     "Ben is challenged and cannot use my features here, which stays so. But I cannot hold them back in this room otherwise: I lack the permission",
-		protocol.RefusedOutranked: "they stand as high in it as I do",
-		protocol.RefusedMeans:     "what I do that with stands as high in it as I do",
-		protocol.RefusedSetting:   "what my configuration names for that does not exist here",
+		protocol.RefusedPower:     "Ben is challenged and still cannot use my features here. But I cannot hold them back in this room in any other way: I lack the permission",
+		protocol.RefusedOutranked: "they rank as high in it as I do",
+		protocol.RefusedMeans:     "the role that I use for that ranks as high as mine",
+		protocol.RefusedSetting:   "my configuration names something for that which does not exist here",
 	} {
 		y := newYard(t, "discord")
 		y.refuses = refusal
@@ -482,8 +488,8 @@ func TestOutOfTheRoom(t *testing.T) {
 	y.challenge(ben)
 	y.expect("ben true")
 	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
-	y.order2(func(tx *store.Tx) error { return y.challenges.Restore(tx, ben, 2) })
-	y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, cem, 3, 0) })
+	y.order2(func(tx *store.Tx) error { return y.challenges.Restore(tx, y.bus.Number(tx, ben), 2) })
+	y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.bus.Number(tx, cem), 3, 0) })
 	y.wait(time.Hour)
 	y.expect()
 	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
@@ -509,7 +515,7 @@ func TestManyInSlices(t *testing.T) {
 	y := newYard(t)
 	for i := range 150 {
 		user := protocol.UserID(fmt.Sprintf("discord:p%03d", i))
-		y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, user, 1, 0) })
+		y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.bus.Number(tx, user), 1, 0) })
 	}
 	y.networks = []protocol.Network{"discord"}
 	y.crash()
@@ -541,7 +547,7 @@ func TestSwitchedOffMeanwhile(t *testing.T) {
 	y.refuses = protocol.RefusedOff
 	y.restore(ben)
 	y.expect("ben true", "ben false")
-	if len(y.said) != 1 || !strings.Contains(y.said[0], "Ben is restored. But what holds them back in this room I cannot lift any more") || y.rows() != 0 {
+	if len(y.said) != 1 || !strings.Contains(y.said[0], "Ben is restored. But I can no longer lift what holds them back in this room") || y.rows() != 0 {
 		t.Errorf("said %q, and %d rows are left", y.said, y.rows())
 	}
 }

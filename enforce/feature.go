@@ -3,7 +3,6 @@ package enforce
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -17,7 +16,7 @@ import (
 
 // Sanctions knows who is challenged.
 type Sanctions interface {
-	// Challenged tells whether the person is challenged in the room.
+	// Challenged reports whether the person is challenged in the room.
 	Challenged(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool)
 	// In goes through those who are challenged in the room, but for those who were forgotten, in an order of its own.
 	In(tx *store.Tx, room protocol.RoomID) iter.Seq[protocol.UserID]
@@ -37,16 +36,10 @@ type Config struct {
 // Feature enforces challenges. It keeps nothing but what is in the store, and is used as the loop uses a feature.
 type Feature struct{ Config }
 
-// Outcome is what was made of an event. The zero value means that it had nothing to do with enforcement.
-type Outcome struct {
-	Disposition store.Disposition
-	Reason      string
-}
-
 // New returns the feature.
 func New(c Config) (*Feature, error) {
 	if c.Sanctions == nil {
-		return nil, errors.New("enforce: it needs to know who is challenged")
+		return nil, errors.New("enforce: Challenged is missing")
 	}
 	if c.Channel == nil {
 		c.Channel = func(*store.Tx, protocol.RoomID) protocol.PlaceID { return "" }
@@ -57,6 +50,7 @@ func New(c Config) (*Feature, error) {
 const (
 	timerOne  = "enforce.one/"
 	timerRoom = "enforce.room"
+	toldReach = "enforce.reach" // to a room: its network is in reach
 
 	settle     = 10 * time.Second // after the bot has come into a room
 	shortly    = time.Second      // after powers have changed, of which several may do so at once
@@ -73,6 +67,7 @@ const (
 type row struct {
 	On      bool             `json:",omitempty"` // whether the network holds them back, as far as it has said
 	Maybe   bool             `json:",omitempty"` // whether it may: it was asked to, and nobody knows what came of that
+	Before  string           `json:",omitempty"` // what the network said that they were before
 	Again   time.Time        `json:",omitzero"`  // when it is to be asked once more for what is so
 	Ask     protocol.Key     `json:",omitempty"` // that is under way
 	Want    bool             `json:",omitempty"` // what it asks for
@@ -115,7 +110,7 @@ func (f *Feature) Changed(tx *store.Tx, user protocol.UserID) {
 }
 
 // Handle handles an event in its scope.
-func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	switch b := ev.Body.(type) {
 	case protocol.Answer:
 		return f.answered(tx, ev.Room, b)
@@ -131,7 +126,7 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 			}
 		}
 	}
-	return Outcome{}, nil
+	return store.Outcome{}, nil
 }
 
 func (f *Feature) memberChange(tx *store.Tx, ev protocol.Event, c protocol.MemberChange) {
@@ -158,8 +153,15 @@ func (f *Feature) look(tx *store.Tx, user protocol.UserID, at time.Time) {
 	tx.SetTimer(timerOne+string(user), at, []byte(user))
 }
 
-// Told handles what another scope tells this one: nothing.
-func (f *Feature) Told(*store.Tx, protocol.Internal) (bool, error) { return false, nil }
+// Told hears that the network is in reach, and looks at the room soon. It returns false where what is told is not of this
+// package.
+func (f *Feature) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
+	if what.Kind != toldReach {
+		return false, nil
+	}
+	tx.SetTimer(timerRoom, tx.Now().Add(settle), nil)
+	return true, nil
+}
 
 // Timed handles a timer of the scope, and returns false where it was not set here.
 func (f *Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
@@ -173,24 +175,19 @@ func (f *Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
 	return false, nil
 }
 
-// Online says whether a network can be reached. What is wanted of it is then looked at: it may have been switched on since,
-// or have changed things behind the bot's back.
-func (f *Feature) Online(c *store.Commit, network protocol.Network, up bool) error {
-	if !up || !slices.Contains(f.Networks, network) {
-		return nil
-	}
-	var errs []error
-	for room := range f.Sanctions.Rooms(c.Read()) {
-		if room.Network() != network {
-			continue
+// Reach tells the rooms in which anybody is challenged that their network is in reach: what is wanted of it may have been
+// switched on since, or it may have changed things behind the bot's back.
+func (f *Feature) Reach(tx *store.Tx, network protocol.Network, up bool, _ time.Time) iter.Seq[store.Told] {
+	return func(yield func(store.Told) bool) {
+		if !up || !slices.Contains(f.Networks, network) {
+			return
 		}
-		cause := protocol.Ref{Room: room, Event: protocol.EventID(fmt.Sprintf("enforce/online/%d", c.Now().UnixNano()))}
-		errs = append(errs, c.Run(protocol.Scope(room), cause, func(tx *store.Tx) error {
-			tx.SetTimer(timerRoom, tx.Now().Add(settle), nil)
-			return nil
-		}))
+		for room := range f.Sanctions.Rooms(tx) {
+			if room.Network() == network && !yield(store.Told{To: protocol.Scope(room), What: protocol.Internal{Kind: toldReach}}) {
+				return
+			}
+		}
 	}
-	return errors.Join(errs...)
 }
 
 // lookAtAll looks at all in a room who are challenged, and at all of whom something was asked, in slices.
@@ -224,7 +221,7 @@ func (f *Feature) lookAtAll(tx *store.Tx, room protocol.RoomID, from protocol.Us
 	return nil
 }
 
-// wanted tells whether somebody is to be held back.
+// wanted reports whether somebody is to be held back.
 func (f *Feature) wanted(tx *store.Tx, room protocol.RoomID, user protocol.UserID) bool {
 	_, challenged := f.Sanctions.Challenged(tx, room, user)
 	return challenged && f.on(room)
@@ -254,7 +251,7 @@ func (f *Feature) bringAbout(tx *store.Tx, room protocol.RoomID, user protocol.U
 		reason = "challenged"
 	}
 	key, err := outbox.Ask(tx, protocol.Ask{
-		Room: room, Expires: tx.Now().Add(askExpiry), Want: protocol.AskRestrain{User: user, On: want, Reason: reason + " by the room"},
+		Room: room, Expires: tx.Now().Add(askExpiry), Want: protocol.AskRestrain{User: user, On: want, Reason: reason + " by the room", Before: r.Before},
 	})
 	if err != nil {
 		return err

@@ -33,7 +33,8 @@ func (w *world) history(n int) {
 // voter returns somebody of 1,000 people, in no order.
 func voter(i int) protocol.UserID { return protocol.UserID(fmt.Sprint("console:voter", i*7919%1000)) }
 
-// BenchmarkPublish publishes ballots, with people, one key and a projection; one operation is one fact.
+// BenchmarkPublish publishes ballots, with people, one key and a projection; one operation is one
+// fact.
 func BenchmarkPublish(b *testing.B) {
 	w := newWorld(b)
 	w.history(*benchFacts)
@@ -69,8 +70,12 @@ func BenchmarkMatching(b *testing.B) {
 		{"last of a kind", Query{Kind: "ballot", Backward: true, Limit: 20}},
 		{"person", Query{Filters: map[string]string{KeyPerson: person}, Limit: 20}},
 		{"person backward", Query{Filters: map[string]string{KeyPerson: person}, Backward: true, Limit: 20}},
-		{"person and scope", Query{Kind: "ballot", Filters: map[string]string{"voter": person, KeyScope: "console:room3"}, Limit: 20}},
-		{"vote and scope", Query{Kind: "ballot", Filters: map[string]string{"vote": "50", KeyScope: "console:room3"}, Limit: 20}},
+		{"person and scope", Query{
+			Kind: "ballot", Filters: map[string]string{"voter": person, KeyScope: "console:room3"}, Limit: 20,
+		}},
+		{"vote and scope", Query{
+			Kind: "ballot", Filters: map[string]string{"vote": "50", KeyScope: "console:room3"}, Limit: 20,
+		}},
 	}
 	ask := func(b *testing.B, where string) {
 		for _, q := range queries {

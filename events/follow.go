@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"moot/store"
@@ -11,7 +12,8 @@ import (
 // DefaultHistory is how many facts SubscribeWithHistory brings first if it is not told otherwise.
 const DefaultHistory = 256
 
-// A page is what a subscription reads at a time: that many facts and bytes of payload, give or take one fact.
+// A page is what a subscription reads at a time: that many facts and bytes of payload, give or take
+// one fact.
 const (
 	pageFacts = 64
 	pageBytes = 256 << 10
@@ -19,6 +21,8 @@ const (
 
 // followers are the subscriptions that are open.
 type followers struct {
+	history *history
+
 	mu     sync.Mutex
 	all    map[*Subscription]struct{}
 	closed bool
@@ -53,25 +57,23 @@ func (f *followers) close() {
 	f.closed = true
 }
 
-func (f *followers) wake() {
+// Notify tells the subscriptions that the log has grown. The loop calls it after each commit that
+// appended; it never blocks.
+func (f *followers) Notify() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for s := range f.all {
 		select {
 		case s.wake <- struct{}{}:
-		default: // it has been told already, and looks for itself
+		default: // it has been told, and looks for itself
 		}
 	}
 }
 
-// Notify tells the subscriptions that the log has grown. The loop calls it after each commit that appended; it never
-// blocks.
-func (b *Bus) Notify() { b.followers.wake() }
-
-// Subscription is a place in the log that moves on with each Next. Next belongs to one goroutine; Close may be called
-// from another.
+// Subscription is a place in the log that moves on with each Next. Next belongs to one goroutine;
+// Close may be called from another.
 type Subscription struct {
-	bus    *Bus
+	of     *followers
 	kinds  []string
 	wake   chan struct{} // one slot: there may be something new
 	done   chan struct{} // closed by Close
@@ -80,24 +82,25 @@ type Subscription struct {
 	fault  error         // why the place is not known; owned by Next
 }
 
-// Subscribe follows facts of the given kinds, all where there are none, from now on. It must not be called within a
-// commit. The subscription is to be closed.
-func (b *Bus) Subscribe(kinds ...string) *Subscription {
-	return b.subscribe(kinds, func(tx *store.Tx) uint64 { return tx.NextRecord() - 1 })
+// Subscribe follows facts of the given kinds, all where there are none, from now on. It must not be
+// called within a commit. The subscription is to be closed.
+func (f *followers) Subscribe(kinds ...string) *Subscription {
+	return f.subscribe(kinds, func(tx *store.Tx) uint64 { return tx.NextFact() - 1 })
 }
 
-// SubscribeWithHistory is Subscribe that first brings the last n facts of these kinds; then come those that follow,
-// without gap or repeat. An n of 0 means DefaultHistory, a negative one all that there are.
-func (b *Bus) SubscribeWithHistory(n int, kinds ...string) *Subscription {
+// SubscribeWithHistory is Subscribe that first brings the last n facts of these kinds; then come
+// those that follow, without gap or repeat. An n of 0 means DefaultHistory, a negative one all that
+// there are.
+func (f *followers) SubscribeWithHistory(n int, kinds ...string) *Subscription {
 	if n == 0 {
 		n = DefaultHistory
 	}
-	return b.subscribe(kinds, func(tx *store.Tx) uint64 {
+	return f.subscribe(kinds, func(tx *store.Tx) uint64 {
 		if n < 0 {
 			return 0
 		}
-		start, left := tx.NextRecord(), n
-		for seq := range b.seqs(tx, kinds, Query{Backward: true}) {
+		start, left := tx.NextFact(), n
+		for seq := range seqs(tx, kinds, Query{Backward: true}) {
 			if start = seq; left == 1 {
 				break
 			}
@@ -107,18 +110,19 @@ func (b *Bus) SubscribeWithHistory(n int, kinds ...string) *Subscription {
 	})
 }
 
-func (b *Bus) subscribe(kinds []string, start func(*store.Tx) uint64) *Subscription {
-	s := &Subscription{bus: b, kinds: kinds, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	s.fault = b.store.View(func(tx *store.Tx) error {
+func (f *followers) subscribe(kinds []string, start func(*store.Tx) uint64) *Subscription {
+	s := &Subscription{of: f, kinds: kinds, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	s.fault = f.history.store.View(func(tx *store.Tx) error {
 		s.cursor = start(tx)
 		return nil
 	})
-	b.followers.add(s)
+	f.add(s)
 	return s
 }
 
-// Next returns the next fact and waits until there is one. It returns ErrClosed after Close, the error of the context
-// when that ends, and with any other error of one fact (its Seq says which) goes on behind it at the next call.
+// Next returns the next fact and waits until there is one. It returns ErrClosed after Close, the
+// error of the context when that ends, and with any other error of one fact (its Seq says which)
+// goes on behind it at the next call.
 func (s *Subscription) Next(ctx context.Context) (Fact, error) {
 	for {
 		select {
@@ -131,7 +135,7 @@ func (s *Subscription) Next(ctx context.Context) (Fact, error) {
 		}
 		if len(s.page) > 0 {
 			f := s.page[0]
-			s.page[0] = Fact{} // lets go of it
+			s.page[0] = Fact{} // which it keeps no longer
 			s.page = s.page[1:]
 			return f, nil
 		}
@@ -155,9 +159,9 @@ func (s *Subscription) turn() (bad Fact, err error) {
 		return bad, fmt.Errorf("subscribe: %w", s.fault)
 	}
 	var faulty error
-	err = s.bus.store.View(func(tx *store.Tx) error {
-		reader, bytes := s.bus.reader(tx), 0
-		for seq := range s.bus.seqs(tx, s.kinds, Query{After: s.cursor}) {
+	err = s.of.history.store.View(func(tx *store.Tx) error {
+		reader, bytes := newReader(tx, s.of.history.archive), 0
+		for seq := range seqs(tx, s.kinds, Query{After: s.cursor}) {
 			f, err := reader.fact(seq)
 			switch {
 			case err != nil && len(s.page) > 0:
@@ -165,6 +169,8 @@ func (s *Subscription) turn() (bad Fact, err error) {
 			case err != nil:
 				s.cursor, bad, faulty = seq, f, err
 				return nil
+			case len(s.kinds) > 0 && !slices.Contains(s.kinds, f.Kind): // the index was mistaken
+				continue
 			}
 			s.page, s.cursor = append(s.page, f), seq
 			if bytes += len(f.Payload); len(s.page) == pageFacts || bytes > pageBytes {
@@ -183,4 +189,4 @@ func (s *Subscription) turn() (bad Fact, err error) {
 }
 
 // Close ends the subscription, also a Next that waits.
-func (s *Subscription) Close() { s.bus.followers.remove(s) }
+func (s *Subscription) Close() { s.of.remove(s) }

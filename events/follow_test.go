@@ -96,8 +96,8 @@ func TestSubscribeWithHistory(t *testing.T) {
 	}
 }
 
-// However publishing and following interleave: each follower gets each fact after its start once and in order, and goes
-// to sleep only when there is nothing left.
+// However publishing and following interleave: each follower gets each fact after its start once
+// and in order, and goes to sleep only when there is nothing left.
 func TestNoGapAndNoRepeat(t *testing.T) {
 	const facts, runs = 240, 3
 	w := newWorld(t)
@@ -158,7 +158,8 @@ func TestNoGapAndNoRepeat(t *testing.T) {
 	}
 }
 
-// A wake-up between the look at the log and the wait for it is not lost: that one is told for whom nothing is there yet.
+// A wake-up between the look at the log and the wait for it is not lost: that one is told for whom
+// nothing is there yet.
 func TestWakeUpsAreNotLost(t *testing.T) {
 	w := newWorld(t)
 	sub := w.bus.Subscribe()
@@ -201,13 +202,14 @@ func TestFollowersSeeCommitsOnly(t *testing.T) {
 	}
 }
 
-// One that never reads costs nothing but its place, and one that reads again gets everything, a page at a time.
+// One that never reads costs nothing but its place, and one that reads again gets everything, a
+// page at a time.
 func TestALaggard(t *testing.T) {
 	w := newWorld(t)
 	lazy := w.bus.Subscribe()
 	defer lazy.Close()
 	for i := range 12 {
-		w.publish(lobby, note(i), Draft{Kind: "note", Payload: strings.Repeat("x", 100<<10)}, active(ann), note(i), note(i), note(i), note(i), note(i))
+		w.publish(lobby, note(i), says(strings.Repeat("x", 100<<10)), active(ann), note(i), note(i), note(i), note(i), note(i))
 	}
 	if len(lazy.page) != 0 {
 		t.Error("it holds facts that it was not asked for")
@@ -261,7 +263,8 @@ func TestSubscriptionsEnd(t *testing.T) {
 		t.Errorf("%d subscriptions are left", n)
 	}
 	sub := w.bus.Subscribe()
-	if err := waiting(func(*Subscription, context.CancelFunc) { w.close() }); !errors.Is(err, ErrClosed) && !strings.Contains(err.Error(), "not open") {
+	err := waiting(func(*Subscription, context.CancelFunc) { w.close() })
+	if !errors.Is(err, ErrClosed) && !strings.Contains(err.Error(), "not open") {
 		t.Error("bus closed:", err)
 	}
 	if _, err := sub.Next(t.Context()); !errors.Is(err, ErrClosed) {

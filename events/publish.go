@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"moot/events/people"
 	"moot/protocol"
 	"moot/store"
 )
@@ -11,7 +12,8 @@ import (
 // Draft is a fact that is about to be published.
 type Draft struct {
 	Kind string
-	// People are those whom the fact is about, by their roles. A role is a key too, and [KeyPerson] finds all of them.
+	// People are those whom the fact is about, by their roles. A role is a key too, and [KeyPerson]
+	// finds all of them.
 	People map[string]protocol.UserID
 	// Keys are what filters can match. They hold neither people nor their words.
 	Keys map[string]string
@@ -19,12 +21,16 @@ type Draft struct {
 	Payload any
 }
 
-var known = store.SharedBucket("kinds")
+// publisher writes the log.
+type publisher struct {
+	people *people.Registry
+	kinds  *kinds
+}
 
-// Publish adds a fact to the log and applies it. Scope, cause and time are those of the transaction. After an error the
-// transaction fails, whether it is returned or not.
-func (b *Bus) Publish(tx *store.Tx, d Draft) error {
-	err := b.publish(tx, d)
+// Publish adds a fact to the log and applies it. Scope, cause and time are those of the
+// transaction. After an error the transaction fails, whether it is returned or not.
+func (p *publisher) Publish(tx *store.Tx, d Draft) error {
+	err := p.publish(tx, d)
 	if err != nil {
 		err = fmt.Errorf("publish %s: %w", protocol.Quoted(d.Kind, maxName), err)
 		tx.Fail(err)
@@ -32,15 +38,15 @@ func (b *Bus) Publish(tx *store.Tx, d Draft) error {
 	return err
 }
 
-func (b *Bus) publish(tx *store.Tx, d Draft) error {
-	k, ok := b.kinds[d.Kind]
+func (p *publisher) publish(tx *store.Tx, d Draft) error {
+	k, ok := p.kinds.byName[d.Kind]
 	if !ok {
 		return ErrUnknownKind
 	}
 	if err := checkDraft(tx, d); err != nil {
 		return err
 	}
-	f := Fact{Time: tx.Now(), Kind: k.Name, Version: k.Version, Cause: tx.Cause(), Scope: tx.Scope()}
+	f := Fact{Time: tx.Now().Round(0), Kind: k.Name, Version: k.Version, Cause: tx.Cause(), Scope: tx.Scope()}
 	if d.Payload != nil {
 		payload, err := json.Marshal(d.Payload)
 		if err != nil {
@@ -56,7 +62,7 @@ func (b *Bus) publish(tx *store.Tx, d Draft) error {
 	if len(d.People) > 0 {
 		f.People = make(map[string]Number, len(d.People))
 		for _, role := range sortedKeys(d.People) {
-			f.People[role] = b.Number(tx, d.People[role])
+			f.People[role] = p.people.Number(tx, d.People[role])
 		}
 	}
 	data, err := encodeFact(f)
@@ -66,35 +72,16 @@ func (b *Bus) publish(tx *store.Tx, d Draft) error {
 	if len(data) > MaxFact {
 		return fmt.Errorf("%w: %d bytes, where %d are allowed", ErrTooLarge, len(data), MaxFact)
 	}
-	if !tx.Has(known, f.Kind) {
-		tx.Put(known, f.Kind, nil)
-	}
-	tx.Append(store.Record{Index: f.indexed(), Data: data})
+	register(tx, f)
+	tx.Append(data, f.terms()...)
 	if err := tx.Err(); err != nil {
 		return err
 	}
-	return b.fold(tx, k.Apply, f)
+	return p.kinds.fold(tx, k.Apply, f)
 }
 
-// fold calls the Apply or Drop of a kind.
-func (b *Bus) fold(tx *store.Tx, fold func(*store.Tx, Fact) error, f Fact) error {
-	if b.folding {
-		return ErrNested
-	}
-	if fold == nil {
-		return nil
-	}
-	b.folding = true
-	defer func() { b.folding = false }()
-	f.Seq = 0
-	if err := fold(tx.In(f.Scope), f); err != nil {
-		return err
-	}
-	return tx.Err()
-}
-
-// checkDraft tells whether everything in the draft, and in the transaction, can be indexed and comes back from the log as
-// it went in.
+// checkDraft returns what in the draft, or in the transaction, cannot be indexed, or would come
+// back from the log in another form.
 func checkDraft(tx *store.Tx, d Draft) error {
 	if n := len(d.Keys) + len(d.People); n > MaxKeys {
 		return fmt.Errorf("%w: %d keys and people, where %d are allowed", ErrIndex, n, MaxKeys)
@@ -135,8 +122,8 @@ func checkDraft(tx *store.Tx, d Draft) error {
 }
 
 // Describe says in a few words what a fact is about, for people, without whom it names.
-func (b *Bus) Describe(f Fact) string {
-	if k, ok := b.kinds[f.Kind]; ok && k.Describe != nil {
+func (p *publisher) Describe(f Fact) string {
+	if k, ok := p.kinds.byName[f.Kind]; ok && k.Describe != nil {
 		if words := protocol.OneLine(k.Describe(f)); words != "" {
 			return words
 		}
@@ -146,13 +133,4 @@ func (b *Bus) Describe(f Fact) string {
 		words += " " + key + "=" + protocol.Shorten(protocol.OneLine(f.Keys[key]), 80)
 	}
 	return words
-}
-
-// Kinds returns all kinds that were ever published, in order.
-func (b *Bus) Kinds(tx *store.Tx) []string {
-	var kinds []string
-	for k := range tx.Range(known, "", "") {
-		kinds = append(kinds, k)
-	}
-	return kinds
 }

@@ -11,10 +11,11 @@ import (
 type Query struct {
 	// Kind of the facts; zero means any, known or not.
 	Kind string
-	// Filters all have to hold: the values of keys, of roles (see [Number.String]) and of [KeyPerson], [KeyScope] and
-	// [KeyCause] (see [CauseValue]).
+	// Filters all have to hold: the values of keys, of roles (see [people.Number.String]) and of
+	// [KeyPerson], [KeyScope] and [KeyCause] (see [CauseValue]).
 	Filters map[string]string
-	// After and Before are numbers between which the facts lie, themselves excluded; zero means no bound.
+	// After and Before are numbers between which the facts lie, themselves excluded; zero means no
+	// bound.
 	After, Before uint64
 	// Backward is whether the last comes first.
 	Backward bool
@@ -22,9 +23,64 @@ type Query struct {
 	Limit int
 }
 
-// Matching goes through the facts that a query wants, in the window and in the archive, in order. A fact that cannot be
-// read comes as an error with its Seq, and the next ones follow if the loop goes on.
-func (b *Bus) Matching(tx *store.Tx, q Query) iter.Seq2[Fact, error] {
+// wants reports whether the query is for the fact, bounds aside.
+func (q Query) wants(f Fact) bool {
+	if q.Kind != "" && f.Kind != q.Kind {
+		return false
+	}
+	for key, value := range q.Filters {
+		if !f.has(key, value) {
+			return false
+		}
+	}
+	return true
+}
+
+// seqs goes through the numbers of the facts of the kinds (all, where there are none) that the
+// filters and bounds of the query let through. It reads nothing but the index, which may be
+// mistaken: the fact itself has the last word.
+func seqs(tx *store.Tx, kinds []string, q Query) iter.Seq[uint64] {
+	if q.After == math.MaxUint64 {
+		return func(func(uint64) bool) {}
+	}
+	if len(kinds) == 0 {
+		kinds = kindsOf(tx)
+	}
+	spans := make([]*span, len(kinds))
+	for i, kind := range kinds {
+		s := &span{tx: tx, from: q.After + 1, to: q.Before, backward: q.Backward}
+		for _, key := range sortedKeys(q.Filters) {
+			var any []string
+			if key == KeyPerson { // a person is listed under each of their roles
+				for _, role := range rolesOf(tx, kind) {
+					any = append(any, term(kind, role, q.Filters[key]))
+				}
+			} else {
+				any = append(any, term(kind, key, q.Filters[key]))
+			}
+			s.filters = append(s.filters, any)
+		}
+		if len(s.filters) == 0 {
+			s.filters = append(s.filters, []string{term(kind, "", "")})
+		}
+		spans[i] = s
+	}
+	if len(spans) == 1 {
+		return spans[0].all()
+	}
+	return merge(spans)
+}
+
+// history reads the log, in the window and in the archive.
+type history struct {
+	store   *store.Store
+	archive *archive
+}
+
+// Matching goes through the facts that a query wants, in the window and in the archive, in order. A
+// fact that cannot be read comes as an error with its Seq, and the next ones follow if the loop
+// goes on.
+func (h *history) Matching(tx *store.Tx, q Query) iter.Seq2[Fact, error] {
 	return func(yield func(Fact, error) bool) {
 		for key, value := range q.Filters {
 			if err := checkName("key", key); err != nil {
@@ -41,9 +97,13 @@ func (b *Bus) Matching(tx *store.Tx, q Query) iter.Seq2[Fact, error] {
 			kinds = []string{q.Kind}
 		}
 		found := 0
-		reader := b.reader(tx)
-		for n := range b.seqs(tx, kinds, q) {
-			if !yield(reader.fact(n)) {
+		reader := newReader(tx, h.archive)
+		for n := range seqs(tx, kinds, q) {
+			f, err := reader.fact(n)
+			if err == nil && !q.wants(f) {
+				continue
+			}
+			if !yield(f, err) {
 				return
 			}
 			if found++; found == q.Limit {
@@ -54,8 +114,8 @@ func (b *Bus) Matching(tx *store.Tx, q Query) iter.Seq2[Fact, error] {
 }
 
 // Get returns one fact; ok is false if the log has none of that number (any more).
-func (b *Bus) Get(tx *store.Tx, seq uint64) (f Fact, ok bool, err error) {
-	data, err := b.reader(tx).find(seq)
+func (h *history) Get(tx *store.Tx, seq uint64) (f Fact, ok bool, err error) {
+	data, err := newReader(tx, h.archive).find(seq)
 	if data == nil || err != nil {
 		return f, false, err
 	}
@@ -63,146 +123,22 @@ func (b *Bus) Get(tx *store.Tx, seq uint64) (f Fact, ok bool, err error) {
 	return f, err == nil, err
 }
 
-// All goes through the whole log from the given number on, oldest first, without the index. Errors come as those of
-// Matching do, but for damage to the archive, behind which the loop goes on with what is in the window.
-func (b *Bus) All(tx *store.Tx, from uint64) iter.Seq2[Fact, error] {
+// All goes through the whole log from the given number on, oldest first, without the index. Errors
+// come as those of Matching do, but for damage to the archive, behind which the loop goes on with
+// what is in the window.
+func (h *history) All(tx *store.Tx, from uint64) iter.Seq2[Fact, error] {
 	return func(yield func(Fact, error) bool) {
-		for doc, err := range b.reader(tx).archived(from) {
-			if err != nil {
-				if !yield(Fact{}, err) {
-					return
-				}
-				break
+		for doc, err := range newReader(tx, h.archive).all(from) {
+			f := Fact{Seq: doc.seq}
+			if err == nil {
+				f, err = decodeFact(doc.seq, doc.data)
 			}
-			if !yield(decodeFact(doc.seq, doc.data)) {
-				return
-			}
-		}
-		for n, data := range tx.Log(from) {
-			if !yield(decodeFact(n, data)) {
+			if !yield(f, err) {
 				return
 			}
 		}
 	}
 }
 
-// seqs goes through the numbers of the facts of the kinds (all, where there are none) that the filters and bounds of
-// the query let through. It reads nothing but the index.
-func (b *Bus) seqs(tx *store.Tx, kinds []string, q Query) iter.Seq[uint64] {
-	if q.After == math.MaxUint64 {
-		return func(func(uint64) bool) {}
-	}
-	if len(kinds) == 0 {
-		kinds = b.Kinds(tx)
-	}
-	sources := make([]iter.Seq[uint64], len(kinds))
-	for i, kind := range kinds {
-		s := span{tx: tx, from: q.After + 1, to: q.Before, backward: q.Backward}
-		for _, key := range sortedKeys(q.Filters) {
-			s.prefixes = append(s.prefixes, indexPrefix(kind, key, q.Filters[key]))
-		}
-		if len(s.prefixes) == 0 {
-			s.prefixes = append(s.prefixes, indexPrefix(kind, "", ""))
-		}
-		sources[i] = s.all()
-	}
-	return merge(sources, q.Backward)
-}
-
-// span is a part of the index: the numbers that stand under all of its prefixes, from from (inclusive) to to (exclusive;
-// zero means no end).
-type span struct {
-	tx       *store.Tx
-	prefixes []string
-	from, to uint64
-	backward bool
-}
-
-// all goes through the numbers of the span.
-func (s span) all() iter.Seq[uint64] {
-	if len(s.prefixes) == 1 {
-		return s.tx.Indexed(s.prefixes[0], s.from, s.to, s.backward)
-	}
-	return func(yield func(uint64) bool) {
-		rest := s
-		for {
-			n := rest.first()
-			if n == 0 || !yield(n) {
-				return
-			}
-			rest.skip(n)
-		}
-	}
-}
-
-// first returns the first number of the span, zero if there is none. The prefixes take turns in naming the next number
-// that they have, until all name the same; so the one with the fewest sets the pace.
-func (s span) first() uint64 {
-	var candidate uint64
-	for i, agreed := 0, 0; agreed < len(s.prefixes); i++ {
-		var n uint64
-		for n = range s.tx.Indexed(s.prefixes[i%len(s.prefixes)], s.from, s.to, s.backward) {
-			break
-		}
-		switch {
-		case n == 0:
-			return 0
-		case n == candidate:
-			agreed++
-		default:
-			candidate, agreed = n, 1
-			if s.backward {
-				s.to = n + 1
-			} else {
-				s.from = n
-			}
-		}
-	}
-	return candidate
-}
-
-// skip leaves out what comes up to n, and n itself.
-func (s *span) skip(n uint64) {
-	if s.backward {
-		s.to = n
-	} else {
-		s.from = n + 1
-	}
-}
-
-// merge goes through the numbers of several sources, each of them in order, as one. No number is in two of them.
-func merge(sources []iter.Seq[uint64], backward bool) iter.Seq[uint64] {
-	if len(sources) == 1 {
-		return sources[0]
-	}
-	return func(yield func(uint64) bool) {
-		type head struct {
-			n    uint64
-			next func() (uint64, bool)
-		}
-		var heads []head
-		for _, s := range sources {
-			next, stop := iter.Pull(s)
-			defer stop()
-			if n, ok := next(); ok {
-				heads = append(heads, head{n, next})
-			}
-		}
-		for len(heads) > 0 {
-			nearest := 0
-			for i, h := range heads {
-				if i != nearest && (h.n < heads[nearest].n) != backward {
-					nearest = i
-				}
-			}
-			h := &heads[nearest]
-			if !yield(h.n) {
-				return
-			}
-			var ok bool
-			if h.n, ok = h.next(); !ok {
-				heads = append(heads[:nearest], heads[nearest+1:]...)
-			}
-		}
-	}
-}
+// Kinds returns all kinds that were ever published, in order.
+func (h *history) Kinds(tx *store.Tx) []string { return kindsOf(tx) }

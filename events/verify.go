@@ -5,10 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"time"
 
 	"moot/protocol"
 	"moot/store"
@@ -45,21 +46,32 @@ type Verified struct {
 	Keys     int      `json:"keys"`     // in them
 }
 
-// Verify replays the log into a scratch file and compares all buckets of the registered kinds with it, key by key. It
-// returns a *Difference, the first in the order of buckets and keys, if they are not the same, and any other error if
-// the log cannot be read or replayed. The scratch file is made in the folder dir (zero means the usual one for temporary
-// files), readable by its owner only, and removed.
+// ScratchPattern is what the scratch folders of a Verify are called, in the form of [os.MkdirTemp].
+// A process that was killed leaves its own behind, which nobody needs.
+const ScratchPattern = "moot-verify-*"
+
+// verifier compares the projections with the log.
+type verifier struct {
+	history *history
+	kinds   *kinds
+}
+
+// Verify replays the log into a scratch file and compares all buckets of the registered kinds with
+// it, key by key. It returns a *Difference, the first in the order of buckets and keys, if they are
+// not the same, and any other error if the log cannot be read or replayed. The scratch file is made
+// in a folder of its own within dir (zero means the usual one for temporary files; see
+// ScratchPattern), readable by its owner only, and removed.
 //
-// It sees one state of the store and blocks nobody; but as the store does not reuse what is deleted meanwhile, its file
-// may grow. It must not be called within a commit.
-func (b *Bus) Verify(ctx context.Context, dir string) error {
-	_, err := b.Replay(ctx, dir)
+// It sees one state of the store and blocks nobody; but as the store does not reuse what is deleted
+// meanwhile, its file may grow. It must not be called within a commit.
+func (v *verifier) Verify(ctx context.Context, dir string) error {
+	_, err := v.Replay(ctx, dir)
 	return err
 }
 
-// Replay is Verify that also tells what it has gone through.
-func (b *Bus) Replay(ctx context.Context, dir string) (done Verified, err error) {
-	scratch, err := os.MkdirTemp(dir, "moot-verify-*")
+// Replay is Verify that also says what it has gone through.
+func (v *verifier) Replay(ctx context.Context, dir string) (done Verified, err error) {
+	scratch, err := os.MkdirTemp(dir, ScratchPattern)
 	if err != nil {
 		return done, fmt.Errorf("verify: %w", err)
 	}
@@ -69,11 +81,11 @@ func (b *Bus) Replay(ctx context.Context, dir string) (done Verified, err error)
 		return done, fmt.Errorf("verify: %w", err)
 	}
 	defer func() { err = errors.Join(err, replayed.Close()) }()
-	err = b.store.View(func(tx *store.Tx) error {
-		if err := b.replay(ctx, tx, replayed, &done); err != nil {
+	err = v.history.store.View(func(tx *store.Tx) error {
+		if err := v.replay(ctx, tx, replayed, &done); err != nil {
 			return err
 		}
-		return replayed.View(func(other *store.Tx) error { return b.compare(ctx, tx, other, &done) })
+		return replayed.View(func(other *store.Tx) error { return v.compare(ctx, tx, other, &done) })
 	})
 	if err != nil {
 		return done, fmt.Errorf("verify: %w", err)
@@ -81,36 +93,32 @@ func (b *Bus) Replay(ctx context.Context, dir string) (done Verified, err error)
 	return done, nil
 }
 
-// replay folds the whole log, as tx sees it, into another store. Facts are read while those before them are folded.
-func (b *Bus) replay(ctx context.Context, tx *store.Tx, into *store.Store, done *Verified) error {
-	turns := make(chan []Fact, 1)
-	read := make(chan error, 1)
+// replay folds the whole log, as tx sees it, into another store. Facts are read while those before
+// them are folded. They are read here and not in a goroutine of their own, because only here a page
+// that cannot be read becomes the error of the view.
+func (v *verifier) replay(ctx context.Context, tx *store.Tx, into *store.Store, done *Verified) error {
 	ctx, stop := context.WithCancel(ctx)
-	retired := getState(tx, lastRetired) // before somebody else reads through the transaction
-	go func() {
-		defer close(turns)
-		read <- b.readTurns(ctx, tx, turns)
-	}()
-	var err error
-	for turn := range turns {
-		if err != nil {
-			continue // until the reader has noticed
-		}
-		if err = b.again(into, turn); err != nil {
-			stop()
-		}
-		for _, f := range turn {
-			if done.Facts++; f.Seq <= retired {
-				done.Archived++
+	turns := make(chan []Fact, 1)
+	var failed error // owned by the folder until it has ended
+	var folder sync.WaitGroup
+	folder.Go(func() {
+		defer stop()
+		for turn := range turns {
+			if failed = v.again(into, turn); failed != nil {
+				return
 			}
 		}
-	}
-	stop()
-	return cmp.Or(err, <-read)
+	})
+	err := func() error {
+		defer folder.Wait()
+		defer close(turns)
+		return v.read(ctx, tx, turns, done)
+	}()
+	return cmp.Or(failed, err)
 }
 
-// readTurns reads the whole log in turns, which it hands on.
-func (b *Bus) readTurns(ctx context.Context, tx *store.Tx, turns chan<- []Fact) error {
+// read reads the whole log in turns, which it hands on.
+func (v *verifier) read(ctx context.Context, tx *store.Tx, turns chan<- []Fact, done *Verified) error {
 	var turn []Fact
 	bytes := 0
 	hand := func() error {
@@ -122,9 +130,13 @@ func (b *Bus) readTurns(ctx context.Context, tx *store.Tx, turns chan<- []Fact) 
 			return ctx.Err()
 		}
 	}
-	for f, err := range b.All(tx, 1) {
+	retired := getState(tx, lastRetired)
+	for f, err := range v.history.All(tx, 1) {
 		if err != nil {
 			return err
+		}
+		if done.Facts++; f.Seq <= retired {
+			done.Archived++
 		}
 		turn, bytes = append(turn, f), bytes+len(f.Payload)
 		if len(turn) < turnFacts && bytes < turnBytes {
@@ -138,14 +150,14 @@ func (b *Bus) readTurns(ctx context.Context, tx *store.Tx, turns chan<- []Fact) 
 }
 
 // again applies facts as Publish did, each under its scope.
-func (b *Bus) again(into *store.Store, turn []Fact) error {
+func (v *verifier) again(into *store.Store, turn []Fact) error {
 	var at Fact
-	err := into.Commit(lastTime, func(c *store.Commit) error {
+	err := into.Commit(time.Time{}, func(c *store.Commit) error {
 		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
 			for _, at = range turn {
 				f := at
 				f.Seq = 0
-				if k := b.kinds[f.Kind]; k.Apply == nil {
+				if k := v.kinds.byName[f.Kind]; k.Apply == nil {
 					continue
 				} else if err := k.Apply(tx.In(f.Scope), f); err != nil {
 					return err
@@ -164,9 +176,9 @@ func (b *Bus) again(into *store.Store, turn []Fact) error {
 }
 
 // compare returns the first difference between the projections of two stores.
-func (b *Bus) compare(ctx context.Context, stands, replayed *store.Tx, done *Verified) error {
+func (v *verifier) compare(ctx context.Context, stands, replayed *store.Tx, done *Verified) error {
 	var buckets []store.Bucket
-	for _, k := range b.kinds {
+	for _, k := range v.kinds.byName {
 		buckets = append(buckets, k.Buckets...)
 	}
 	slices.SortFunc(buckets, func(x, y store.Bucket) int { return cmp.Compare(x.Name(), y.Name()) })
@@ -175,7 +187,7 @@ func (b *Bus) compare(ctx context.Context, stands, replayed *store.Tx, done *Ver
 			return err
 		}
 		done.Buckets = append(done.Buckets, bucket.Name())
-		if d := difference(stands.Range(bucket, "", ""), replayed.Range(bucket, "", ""), &done.Keys); d != nil {
+		if d := difference(stands, replayed, bucket, &done.Keys); d != nil {
 			d.Bucket = bucket.Name()
 			return d
 		}
@@ -183,25 +195,61 @@ func (b *Bus) compare(ctx context.Context, stands, replayed *store.Tx, done *Ver
 	return nil
 }
 
-// difference returns the first one between two buckets, nil if there is none.
-func difference(stands, replayed iter.Seq2[string, []byte], same *int) *Difference {
-	next, stop := iter.Pull2(replayed)
-	defer stop()
-	key, value, ok := next()
-	for k, v := range stands {
+// difference returns the first one between a bucket of two stores, nil if there is none, and counts
+// what is the same.
+func difference(stands, replayed *store.Tx, bucket store.Bucket, same *int) *Difference {
+	other := rows{tx: replayed, bucket: bucket}
+	other.step()
+	for k, v := range stands.Range(bucket, "", "") {
 		switch {
-		case !ok || k < key:
+		case !other.ok || k < other.key:
 			return &Difference{Key: k, Stands: slices.Clone(v)}
-		case k > key:
-			return &Difference{Key: key, Replayed: slices.Clone(value)}
-		case string(v) != string(value):
-			return &Difference{Key: k, Stands: slices.Clone(v), Replayed: slices.Clone(value)}
+		case k > other.key:
+			return &Difference{Key: other.key, Replayed: slices.Clone(other.value)}
+		case string(v) != string(other.value):
+			return &Difference{Key: k, Stands: slices.Clone(v), Replayed: slices.Clone(other.value)}
 		}
-		key, value, ok = next()
+		other.step()
 		*same++
 	}
-	if ok {
-		return &Difference{Key: key, Replayed: slices.Clone(value)}
+	if other.ok {
+		return &Difference{Key: other.key, Replayed: slices.Clone(other.value)}
 	}
 	return nil
+}
+
+// rows steps through a bucket, beside a loop over another one. It reads ahead; see span.next for
+// why it is no iter.Pull.
+type rows struct {
+	tx     *store.Tx
+	bucket store.Bucket
+	key    string
+	value  []byte
+	ok     bool
+
+	keys   []string
+	values [][]byte
+}
+
+// rowsAhead is how many rows are read at a time.
+const rowsAhead = 256
+
+func (r *rows) step() {
+	if len(r.keys) == 0 {
+		from := ""
+		if r.ok {
+			from = r.key + "\x00"
+		}
+		r.values = r.values[:0]
+		for k, v := range r.tx.Range(r.bucket, from, "") {
+			r.keys, r.values = append(r.keys, k), append(r.values, v)
+			if len(r.keys) == rowsAhead {
+				break
+			}
+		}
+	}
+	if r.ok = len(r.keys) > 0; r.ok {
+		r.key, r.value = r.keys[0], r.values[0]
+		r.keys, r.values = r.keys[1:], r.values[1:]
+	}
 }

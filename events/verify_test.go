@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -144,5 +145,63 @@ func TestVerifyEnds(t *testing.T) {
 	}
 	if err := w.bus.Verify(t.Context(), dir+"/nowhere"); err == nil {
 		t.Error("verified in a folder that is not there")
+	}
+}
+
+// A page that has gone bad ends a verify with a sentence, and not the process.
+func TestVerifyOfADamagedFile(t *testing.T) {
+	const marker = "0123456789abcdef"
+	for name, damage := range map[string]struct {
+		at    int64 // in the page
+		bytes []byte
+	}{
+		"the kind of the page":                {8, []byte{0xff, 0xff}},
+		"how many there are on the page":      {10, []byte{0xff, 0xff}},
+		"where the first key is, far away":    {16 + 4, []byte{0xff, 0xff, 0xff, 0x7f}},
+		"how long the first value is, by far": {16 + 12, []byte{0xff, 0xff, 0xff, 0x7f}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for range 20 {
+				w.commit(func(c *store.Commit) {
+					for range 100 {
+						err := c.Run(lobby, w.cause(), func(tx *store.Tx) error { return w.bus.Publish(tx, says(marker)) })
+						if err != nil {
+							t.Fatal(err)
+						}
+					}
+				})
+			}
+			w.reopen()
+			data, err := os.ReadFile(w.store.Path())
+			if err != nil {
+				t.Fatal(err)
+			}
+			file, err := os.OpenFile(w.store.Path(), os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			size, pages := os.Getpagesize(), 0
+			for at := 2 * size; at < len(data); at += size {
+				if !bytes.Contains(data[at:at+size], []byte(marker)) {
+					continue
+				}
+				pages++
+				if _, err := file.WriteAt(damage.bytes, int64(at)+damage.at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if pages < 10 {
+				t.Fatalf("facts are on %d pages", pages)
+			}
+			dir := t.TempDir()
+			if err := w.bus.Verify(t.Context(), dir); !errors.Is(err, store.ErrDamaged) {
+				t.Errorf("%v", err)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("%v is left, %v", left, err)
+			}
+		})
 	}
 }

@@ -38,10 +38,12 @@ func testKinds() []Kind {
 				if f.Seq != 0 {
 					return fmt.Errorf("Apply sees the number %d", f.Seq)
 				}
-				// It keeps all that it sees, and what stood there before, so that any difference shows.
+				// It keeps all that it sees, and what stood there before, so that any difference
+				// shows.
 				key := store.Key(f.Scope, f.Keys["vote"], f.People["voter"].String())
 				before := tx.Get(ballots, key)
-				tx.Put(ballots, key, fmt.Appendf(nil, "%d %v %v %v %v %s", len(before), f.Time, f.Version, f.Cause, f.People, f.Payload))
+				now := fmt.Appendf(nil, "%d %v %v %v %v %s", len(before), f.Time, f.Version, f.Cause, f.People, f.Payload)
+				tx.Put(ballots, key, now)
 				return nil
 			},
 		},
@@ -81,6 +83,8 @@ func active(who protocol.UserID) Draft {
 }
 
 func note(n int) Draft { return Draft{Kind: "note", Payload: n} }
+
+func says(s string) Draft { return Draft{Kind: "note", Payload: s} }
 
 // tester is what testing.TB and *rapid.T have in common.
 type tester interface {
@@ -263,7 +267,7 @@ func (w *world) age() { w.now = w.now.Add(DefaultWindow + time.Second) }
 
 func (w *world) archivePath() string { return filepath.Join(w.dir, "facts.archive") }
 
-func seqs(facts []Fact) []uint64 {
+func numbers(facts []Fact) []uint64 {
 	ns := make([]uint64, len(facts))
 	for i, f := range facts {
 		ns[i] = f.Seq

@@ -7,7 +7,7 @@ import (
 	"moot/store"
 )
 
-// look sees to it that the bot leaves a room in which it is alone, and stays where it is not. Moved is whether somebody has
+// look has the bot leave a room in which it is alone, and stay where it is not. Moved is whether somebody has
 // just come or gone: being alone then, it alone remains, and only that says of a private conversation that its person will
 // not come any more.
 func (f *Feature) look(tx *store.Tx, room protocol.RoomID, moved bool) {
@@ -20,9 +20,10 @@ func (f *Feature) look(tx *store.Tx, room protocol.RoomID, moved bool) {
 	}
 }
 
-// alone tells whether nobody but the bot is known to be in the room. Where the members are not known, nobody can tell.
+// alone reports whether nobody but the bot is known to be in the room, or invited by it. Where the members are not known,
+// nobody can tell.
 func alone(info rooms.Info) bool {
-	return info.Joined() && info.Members == rooms.Known && info.Count <= 1
+	return info.Joined() && info.Members == rooms.Known && info.Count <= 1 && info.With == ""
 }
 
 // leave leaves a room when the time is over.
@@ -35,7 +36,7 @@ func (f *Feature) leave(tx *store.Tx, room protocol.RoomID) error {
 	case !alone(info):
 		return nil
 	}
-	key, err := outbox.Ask(tx, protocol.Ask{Room: room, Want: protocol.AskLeave{Reason: "nobody else is here any more"}})
+	key, err := outbox.Ask(tx, protocol.Ask{Room: room, Want: protocol.AskLeave{Reason: "nobody else is left here"}})
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,6 @@
-// Package invites decides which invitations the bot accepts, sees to it that it arrives, greets the room that it came to,
-// and leaves rooms in which nobody else is left. It works on the networks whose rooms one is invited to ([Config.Networks]).
+// Package invites decides which invitations the bot accepts, makes sure that it arrives, greets the room that it came to,
+// and leaves rooms in which nobody else is left. It works on the networks whose rooms one is invited to ([Config.Networks]);
+// where the bot is added instead ([Config.Added]), it greets and does no more.
 //
 // # Who may invite
 //
@@ -22,10 +23,12 @@
 //     What the network asks for in a single attempt is the outbox's to do.
 //   - Nobody's invitations grow without bound: at most 50 of one person are open, and no more by strangers once 1,000 are.
 //     What exceeds that is ignored, with that as its reason. An operator's never is.
-//   - Whoever may not invite can neither end nor delay an invitation by somebody who may.
-//   - A room is greeted once, in one line, when the bot comes there for the first time and by an invitation: not after a
-//     restart, and not when it comes back. A room that follows another is not greeted.
-//   - A room is left when the bot has been alone in it for [Config.Alone]; whoever comes in that time keeps it there. As long
+//   - Somebody who may not invite can neither end nor delay an invitation by somebody who may.
+//   - A room is greeted once, in one line, when the bot comes there for the first time, by an invitation or because it was
+//     added within the last day: not after a restart, and not when it comes back. A room that follows another is not greeted.
+//     Where a network asks for it ([Config.Settle]), the room has come to rest by then, its members are known, and the bot may
+//     speak there; if that is not so within a day, nobody waits for a greeting any more.
+//   - A room is left when the bot has been alone in it for [Config.Alone]; somebody who comes in that time keeps it there. As long
 //     as the members are not known it stays. A private conversation is left only when its person has left it, and not while
 //     they have not come yet.
 //
@@ -59,4 +62,5 @@
 //	invites.join      room     trying again to join
 //	invites.alone     room     leaving
 //	invites.rates     user     clearing invites-rates away
+//	invites.greet     room     greeting it
 package invites

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -31,6 +32,10 @@ type Config struct {
 	Bus *events.Bus
 	// Networks are those whose rooms the bot is invited to. Nil means none: the feature then does nothing.
 	Networks []protocol.Network
+	// Added are those to whose rooms the bot is added instead, by somebody who may do that. It greets them, and that is all.
+	Added []protocol.Network
+	// Typed writes a command as people give it on a network; nil puts Prefix before it.
+	Typed func(network protocol.Network, line string) string
 	// Operators may always invite.
 	Operators []protocol.UserID
 	// OwnServer is whether everybody may who has their account on the server of the bot.
@@ -42,8 +47,11 @@ type Config struct {
 	PerHour int
 	// Alone is how long the bot stays in a room where it is alone; zero means DefaultAlone.
 	Alone time.Duration
-	// Greet is whether it greets a room that it was invited to.
+	// Greet is whether it greets a room that it was invited or added to.
 	Greet bool
+	// Settle is for how long a room of a network must be at rest before it is greeted; zero means not at all. People who are
+	// invited together with the bot, and their keys, come a moment later.
+	Settle map[protocol.Network]time.Duration
 	// Name is what it calls itself then, and Prefix what a command in a room begins with; zero means "moot" and "!moot".
 	Name, Prefix string
 }
@@ -53,12 +61,6 @@ type Config struct {
 type Feature struct {
 	Config
 	operators map[protocol.UserID]bool
-}
-
-// Outcome is what was made of an event. The zero value means that it had nothing to do with invitations.
-type Outcome struct {
-	Disposition store.Disposition
-	Reason      string
 }
 
 // New returns the feature.
@@ -81,6 +83,9 @@ func New(c Config) (*Feature, error) {
 	if c.Prefix == "" {
 		c.Prefix = "!moot"
 	}
+	if c.Typed == nil {
+		c.Typed = func(_ protocol.Network, line string) string { return c.Prefix + " " + line }
+	}
 	f := &Feature{Config: c, operators: map[protocol.UserID]bool{}}
 	for _, id := range c.Operators {
 		f.operators[id] = true
@@ -94,6 +99,7 @@ const (
 	timerJoin  = "invites.join"
 	timerAlone = "invites.alone"
 	timerRates = "invites.rates"
+	timerGreet = "invites.greet"
 
 	tellMay     = "invites.may"     // to a person: may this room be joined?
 	tellGo      = "invites.go"      // to a room: yes
@@ -122,10 +128,14 @@ func tell[S ~string](tx *store.Tx, to S, kind string, n note) {
 func (f *Feature) cares(network protocol.Network) bool { return slices.Contains(f.Networks, network) }
 
 // Handle handles an event in its scope, after the state of the room was brought up to date.
-func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
-	if !f.cares(ev.Room.Network()) {
-		return Outcome{}, nil
+func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
+	if slices.Contains(f.Added, ev.Room.Network()) {
+		return store.Outcome{}, f.added(tx, ev)
 	}
+	if !f.cares(ev.Room.Network()) {
+		return store.Outcome{}, nil
+	}
+	f.moves(tx, ev)
 	switch b := ev.Body.(type) {
 	case protocol.MemberChange:
 		if b.Self {
@@ -135,7 +145,7 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 	case protocol.MemberList:
 		f.look(tx, ev.Room, false)
 	case protocol.Answer:
-		return Outcome{}, f.answered(tx, ev.Room, b)
+		return store.Outcome{}, f.answered(tx, ev.Room, b)
 	case protocol.RoomChange:
 		for _, c := range b.Changes {
 			if up, ok := c.(protocol.Upgraded); ok && up.Successor != ev.Room {
@@ -143,25 +153,26 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 			}
 		}
 	}
-	return Outcome{}, nil
+	return store.Outcome{}, nil
 }
 
 // own handles a change of the bot's own membership.
-func (f *Feature) own(tx *store.Tx, ev protocol.Event, c protocol.MemberChange) (Outcome, error) {
+func (f *Feature) own(tx *store.Tx, ev protocol.Event, c protocol.MemberChange) (store.Outcome, error) {
 	switch {
 	case c.Membership == protocol.Invited:
 		return f.invited(tx, ev.Room, ev.Sender, ev.Sender != "" && Server(ev.Sender) == Server(c.User))
 	case c.Membership == protocol.Joined && c.Profile, c.Membership == protocol.Knocking:
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	case c.Membership == protocol.Joined:
-		return Outcome{}, f.joined(tx, ev)
+		return store.Outcome{}, f.joined(tx, ev)
 	}
 	tx.StopTimer(timerAlone)
-	return Outcome{}, f.over(tx, ev.Room, Withdrawn)
+	tx.StopTimer(timerGreet)
+	return store.Outcome{}, f.over(tx, ev.Room, Withdrawn)
 }
 
 // invited takes in an invitation.
-func (f *Feature) invited(tx *store.Tx, room protocol.RoomID, by protocol.UserID, own bool) (Outcome, error) {
+func (f *Feature) invited(tx *store.Tx, room protocol.RoomID, by protocol.UserID, own bool) (store.Outcome, error) {
 	was, is := find(tx, room)
 	number := f.Bus.Lookup(tx, by)
 	same := is && was.By == number
@@ -169,21 +180,21 @@ func (f *Feature) invited(tx *store.Tx, room protocol.RoomID, by protocol.UserID
 	switch {
 	case is && was.State == Accepted && (same || !admitted):
 		// Anybody in the room may invite whom somebody else has invited, and so must not be able to put an end to that.
-		return Outcome{store.Handled, "the bot is on its way there"}, nil
+		return store.WasHandled("the bot is on its way there"), nil
 	case is && was.State == Held && !same && !admitted:
-		return Outcome{store.Handled, "the bot has another invitation there"}, nil
+		return store.WasHandled("the bot has another invitation there"), nil
 	case !f.operators[by] && full(tx, room, number, admitted):
-		return Outcome{store.Ignored, "too many invitations are open to keep another one"}, nil
+		return store.WasIgnored("too many invitations are open to keep another one"), nil
 	case admitted:
-		return Outcome{store.Handled, "an invitation by somebody who may invite"}, f.admit(tx, room, by, own)
+		return store.WasHandled("an invitation by somebody who may invite"), f.admit(tx, room, by, own)
 	case same && was.State == Waiting:
-		return Outcome{store.Handled, "an invitation that waits already"}, nil
+		return store.WasHandled("an invitation that waits already"), nil
 	}
 	f.stop(tx, room)
-	return Outcome{store.Handled, "an invitation by somebody who may not invite: it waits"}, f.publish(tx, Waiting, by, own)
+	return store.WasHandled("an invitation by somebody who may not invite: it waits"), f.publish(tx, Waiting, by, own)
 }
 
-// full tells whether another invitation of a person has no place, that of the room itself not counted. Those who may invite
+// full reports whether another invitation of a person has no place, that of the room itself not counted. Those who may invite
 // are bound by their own number only, so that strangers take the place of nobody.
 func full(tx *store.Tx, room protocol.RoomID, by events.Number, admitted bool) bool {
 	all, each := 0, 0
@@ -249,6 +260,8 @@ func (f *Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
 		return true, f.ask(tx, protocol.RoomID(tx.Scope()))
 	case timerAlone:
 		return true, f.leave(tx, protocol.RoomID(tx.Scope()))
+	case timerGreet:
+		return true, f.greetSettled(tx, protocol.RoomID(tx.Scope()))
 	case timerRates:
 		clearRates(tx)
 		return true, nil
@@ -281,26 +294,22 @@ func (f *Feature) hold(tx *store.Tx, room protocol.RoomID, n note) error {
 	return f.publish(tx, Held, n.By, n.Own)
 }
 
-// Online looks once more at what waits, when a network can be reached: the configuration may have changed. It makes
-// runs of the commit, one for each room.
-func (f *Feature) Online(c *store.Commit, network protocol.Network, up bool) error {
-	if !up || !f.cares(network) {
-		return nil
-	}
-	var waiting []protocol.RoomID
-	for k, v := range c.Read().Range(open, "", "") {
-		var i invitation
-		if room := protocol.RoomID(k); room.Network() == network && json.Unmarshal(v, &i) == nil && i.State == Waiting {
-			waiting = append(waiting, room)
+// Reach has what waits looked at once more when its network comes into reach: the configuration may have changed.
+func (f *Feature) Reach(tx *store.Tx, network protocol.Network, up bool, _ time.Time) iter.Seq[store.Told] {
+	return func(yield func(store.Told) bool) {
+		if !up || !f.cares(network) {
+			return
+		}
+		for k, v := range tx.Range(open, "", "") {
+			var i invitation
+			if protocol.RoomID(k).Network() != network || json.Unmarshal(v, &i) != nil || i.State != Waiting {
+				continue
+			}
+			if !yield(store.Told{To: protocol.Scope(k), What: protocol.Internal{Kind: tellAgain, Data: []byte("{}")}}) {
+				return
+			}
 		}
 	}
-	for _, room := range waiting {
-		cause := protocol.Ref{Room: room, Event: protocol.EventID(fmt.Sprintf("invites/%d", c.Now().UnixNano()))}
-		if err := c.Run(protocol.Scope(room), cause, func(tx *store.Tx) error { return f.again(tx, room) }); err != nil {
-			return fmt.Errorf("look again at the invitation to %s: %w", room, err)
-		}
-	}
-	return nil
 }
 
 // title is what to call a room that the bot may never have been in.

@@ -56,13 +56,13 @@ func TestItComesAndGreetsOnce(t *testing.T) {
 	r.joins(hall, ann)
 	r.expect(hall, hello)
 	r.stands(hall, "")
-	r.later(2 * hour)
+	r.Later(2 * hour)
 	if left := r.leftovers(); left != nil {
 		t.Errorf("left over: %q", left)
 	}
 
 	r.restart(nil)
-	r.flying = nil
+	r.Flying = nil
 	r.happens(hall, ann, protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
 	r.invites(ann, hall)
 	r.answer(hall, "AskJoin", "")
@@ -74,7 +74,7 @@ func TestTheGreetingFitsThePlace(t *testing.T) {
 	r := newRig(t)
 	r.invites(ann, hall)
 	r.answer(hall, "AskJoin", "")
-	r.admit(protocol.Event{Room: hall, ID: "$own", Sender: self, Private: true, Body: protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined}})
+	r.Admit(protocol.Event{Room: hall, ID: "$own", Sender: self, Private: true, Body: protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined}})
 	r.members(hall, ann)
 	r.expect(hall, "Hello, I am moot. help says what I can do.")
 
@@ -103,9 +103,9 @@ func TestAFailedJoinIsTriedAgainAndGivenUp(t *testing.T) {
 	for n, wait := range retries {
 		r.answer(hall, "AskJoin", "no such room")
 		r.expect(hall)
-		r.later(wait - time.Second)
+		r.Later(wait - time.Second)
 		r.expect(hall)
-		r.later(time.Second)
+		r.Later(time.Second)
 		r.expect(hall, "AskJoin")
 		if n == 2 {
 			r.restart(nil) // what flew comes again
@@ -114,9 +114,9 @@ func TestAFailedJoinIsTriedAgainAndGivenUp(t *testing.T) {
 	}
 	r.answer(hall, "AskJoin", "no such room")
 	r.stands(hall, Failed)
-	r.later(24 * hour)
+	r.Later(24 * hour)
 	r.expect(hall)
-	r.view(func(tx *store.Tx) {
+	r.View(func(tx *store.Tx) {
 		for i := range r.feature.Open(tx) {
 			if i.Fault != "no such room" || i.By != ann {
 				t.Errorf("it is told as %+v", i)
@@ -128,11 +128,11 @@ func TestAFailedJoinIsTriedAgainAndGivenUp(t *testing.T) {
 	r.invites(ann, hall)
 	r.stands(hall, Accepted)
 	r.answer(hall, "AskJoin", "no such room")
-	r.later(retries[0])
+	r.Later(retries[0])
 	r.answer(hall, "AskJoin", "")
 	r.joins(hall, ann)
 	r.expect(hall, hello)
-	r.later(2 * hour)
+	r.Later(2 * hour)
 	if left := r.leftovers(); left != nil {
 		t.Errorf("left over: %q", left)
 	}
@@ -147,7 +147,7 @@ func TestAWithdrawnInvitationIsOver(t *testing.T) {
 		}
 		r.happens(hall, by, protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
 		r.stands(hall, "")
-		r.later(24 * hour)
+		r.Later(24 * hour)
 		r.expect(hall)
 		if left := r.leftovers(); left != nil {
 			t.Errorf("left over: %q", left)
@@ -160,7 +160,7 @@ func TestOnePersonMayNotInviteTooOften(t *testing.T) {
 	room := func(n int) protocol.RoomID { return protocol.RoomID(fmt.Sprintf("matrix:!%d:here.org", n)) }
 	for n := range 5 {
 		r.invites(ann, room(n))
-		r.later(time.Minute)
+		r.Later(time.Minute)
 	}
 	for n, want := range []State{Accepted, Accepted, Held, Held, Held} {
 		r.stands(room(n), want)
@@ -172,17 +172,17 @@ func TestOnePersonMayNotInviteTooOften(t *testing.T) {
 		r.stands(protocol.RoomID(fmt.Sprintf("matrix:!b%d:here.org", n)), Accepted)
 	}
 	r.restart(nil)
-	r.later(hour - 5*time.Minute) // an hour since the first
+	r.Later(hour - 5*time.Minute) // an hour since the first
 	for n, want := range []State{Accepted, Accepted, Accepted, Held, Held} {
 		r.stands(room(n), want)
 	}
-	r.later(time.Minute)
+	r.Later(time.Minute)
 	r.stands(room(3), Accepted)
 	r.stands(room(4), Held)
-	r.later(hour)
+	r.Later(hour)
 	r.stands(room(4), Accepted)
-	r.later(2 * hour)
-	r.view(func(tx *store.Tx) {
+	r.Later(2 * hour)
+	r.View(func(tx *store.Tx) {
 		if tx.Has(rates, string(ann)) {
 			t.Error("when invitations were accepted is kept for longer than it is of use")
 		}
@@ -208,10 +208,10 @@ func TestStrangersFillNothing(t *testing.T) {
 	}
 	r.invites(ann, hall)
 	r.stands(hall, Accepted)
-	r.later(10*24*hour + time.Hour)
+	r.Later(10*24*hour + time.Hour)
 	for more := true; more; {
 		var err error
-		if _, more, err = r.bus.ArchiveStep(r.now, 0); err != nil {
+		if _, more, err = r.Bus.ArchiveStep(r.Now, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -221,7 +221,7 @@ func TestStrangersFillNothing(t *testing.T) {
 }
 
 func (r *rig) facts() (n uint64) {
-	r.view(func(tx *store.Tx) { n = tx.NextRecord() })
+	r.View(func(tx *store.Tx) { n = tx.NextFact() })
 	return n
 }
 
@@ -232,7 +232,7 @@ func TestStrangersEndNoInvitation(t *testing.T) {
 	r.stands(hall, Accepted)
 	r.answer(hall, "AskJoin", "busy")
 	r.invites(mal, hall)
-	r.later(retries[0])
+	r.Later(retries[0])
 	r.answer(hall, "AskJoin", "")
 	r.joins(hall, ann, mal)
 	r.expect(hall, hello)
@@ -249,7 +249,7 @@ func TestStrangersEndNoInvitation(t *testing.T) {
 	r.stands(attic, Held)
 	r.invites(mal, attic)
 	r.stands(attic, Held)
-	r.later(hour)
+	r.Later(hour)
 	r.stands(attic, Accepted)
 }
 
@@ -275,7 +275,7 @@ func TestWhoMayNoLongerInviteIsHeldNoMore(t *testing.T) {
 	}
 	r.stands("matrix:!2:here.org", Held)
 	r.restart(func(c *Config) { c.OwnServer = false })
-	r.later(hour)
+	r.Later(hour)
 	r.stands("matrix:!2:here.org", Waiting)
 }
 
@@ -309,7 +309,7 @@ func TestASuccessorMayBeJoined(t *testing.T) {
 			r.invites(mal, yard)
 		}
 		r.answer(yard, "AskJoin", "not invited") // which rooms asks for
-		r.view(func(tx *store.Tx) {
+		r.View(func(tx *store.Tx) {
 			for i := range r.feature.Open(tx) {
 				if i.Fault != "" {
 					t.Errorf("what somebody else asked for counts as a failure of its own: %s", i.Fault)
@@ -338,20 +338,20 @@ func TestItLeavesWhereItIsAlone(t *testing.T) {
 		r.happens(hall, user, protocol.MemberChange{User: user, Membership: protocol.Left})
 	}
 	left(mal)
-	r.later(2 * DefaultAlone)
+	r.Later(2 * DefaultAlone)
 	r.expect(hall) // ann is there
 	left(ann)
-	r.later(DefaultAlone - time.Second)
+	r.Later(DefaultAlone - time.Second)
 	r.expect(hall)
 	r.happens(hall, mal, protocol.MemberChange{User: mal, Membership: protocol.Joined})
-	r.later(time.Hour)
+	r.Later(time.Hour)
 	r.expect(hall)
 	left(mal)
 	r.restart(nil)
-	r.later(DefaultAlone)
+	r.Later(DefaultAlone)
 	r.answer(hall, "AskLeave", "the server is tired")
 	r.expect(hall)
-	r.later(DefaultAlone)
+	r.Later(DefaultAlone)
 	r.answer(hall, "AskLeave", "")
 	r.happens(hall, self, protocol.MemberChange{User: self, Self: true, Membership: protocol.Left})
 	if left := r.leftovers(); left != nil {
@@ -375,8 +375,8 @@ func TestWhoeverPutsItOutWhereItIsAloneLeavesNothingBehind(t *testing.T) {
 func TestItStaysWhereItCannotKnow(t *testing.T) {
 	r := newRig(t)
 	r.happens(hall, self, protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
-	r.flying = nil // nobody answers who is there
-	r.later(3 * DefaultAlone)
+	r.Flying = nil // nobody answers who is there
+	r.Later(3 * DefaultAlone)
 	for _, want := range r.wants(hall) {
 		if want == "AskLeave" {
 			t.Fatal("it leaves a room whose members it does not know")
@@ -386,19 +386,60 @@ func TestItStaysWhereItCannotKnow(t *testing.T) {
 
 func TestAPrivateConversationIsLeftWhenItsPersonIsGone(t *testing.T) {
 	r := newRig(t)
-	r.admit(protocol.Event{Room: hall, ID: "$own", Sender: self, Private: true, Body: protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined}})
+	r.Admit(protocol.Event{Room: hall, ID: "$own", Sender: self, Private: true, Body: protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined}})
 	r.members(hall) // the bot has opened it, and ann has not come yet
-	r.later(3 * DefaultAlone)
+	r.Later(3 * DefaultAlone)
 	r.expect(hall)
 	r.happens(hall, ann, protocol.MemberChange{User: ann, Membership: protocol.Joined})
 	r.happens(hall, ann, protocol.MemberChange{User: ann, Membership: protocol.Left})
-	r.later(DefaultAlone)
+	r.Later(DefaultAlone)
+	r.expect(hall, "AskLeave")
+}
+
+// TestTheGreetingWaitsUntilTheRoomIsSettled: until nobody comes for a while, who is there is known, and the bot may speak. It is
+// said once.
+func TestTheGreetingWaitsUntilTheRoomIsSettled(t *testing.T) {
+	const settle = 3 * time.Second
+	r := newRig(t)
+	r.restart(func(c *Config) { c.Settle = map[protocol.Network]time.Duration{"matrix": settle} })
+	r.invites(ann, hall)
+	r.answer(hall, "AskJoin", "")
+	r.happens(hall, self, protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
+	r.Later(2 * settle)
+	r.expect(hall, "AskMembers")
+	r.members(hall, ann)
+	r.Later(settle - time.Second)
+	r.happens(hall, bob, protocol.MemberChange{User: bob, Membership: protocol.Joined})
+	r.Later(settle - time.Second)
+	r.expect(hall)
+	r.happens(hall, ann, protocol.RoomChange{Changes: []protocol.Change{protocol.PowersChanged{Mute: true}}})
+	r.Later(hour)
+	r.expect(hall)
+	r.restart(nil)
+	r.happens(hall, ann, protocol.RoomChange{Changes: []protocol.Change{protocol.PowersChanged{}}})
+	r.Later(settle)
+	r.expect(hall, hello)
+	r.happens(hall, ann, protocol.RoomChange{Changes: []protocol.Change{protocol.Renamed{Name: "Hall"}}})
+	r.Later(hour)
+	r.expect(hall, hello)
+}
+
+// TestAConversationIsKeptForWhoeverIsInvited, also where it does not count as private while the bot is alone in it.
+func TestAConversationIsKeptForWhoeverIsInvited(t *testing.T) {
+	r := newRig(t)
+	r.happens(hall, self, protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
+	r.happens(hall, self, protocol.MemberChange{User: ann, Membership: protocol.Invited, Direct: true})
+	r.members(hall)
+	r.Later(3 * DefaultAlone)
+	r.expect(hall)
+	r.happens(hall, ann, protocol.MemberChange{User: ann, Membership: protocol.Left})
+	r.Later(DefaultAlone)
 	r.expect(hall, "AskLeave")
 }
 
 func TestHistoryInvitesNobody(t *testing.T) {
 	r := newRig(t)
-	r.admit(protocol.Event{Room: hall, ID: "$old", Sender: ann, History: true, Body: protocol.MemberChange{User: self, Self: true, Membership: protocol.Invited}})
+	r.Admit(protocol.Event{Room: hall, ID: "$old", Sender: ann, History: true, Body: protocol.MemberChange{User: self, Self: true, Membership: protocol.Invited}})
 	r.expect(hall)
 	r.stands(hall, "")
 }
@@ -408,8 +449,8 @@ func TestWhoIsForgottenIsNotShownAndStillLimited(t *testing.T) {
 	r.invites(ann, hall)
 	r.invites(mal, yard)
 	forget := func(user protocol.UserID) {
-		r.step()
-		err := r.store.Commit(r.now, func(c *store.Commit) error {
+		r.Step()
+		err := r.Store.Commit(r.Now, func(c *store.Commit) error {
 			return c.Run(protocol.Scope(user), protocol.Ref{}, func(tx *store.Tx) error {
 				var texts []string
 				for text := range r.feature.Export(tx, user) {
@@ -419,7 +460,7 @@ func TestWhoIsForgottenIsNotShownAndStillLimited(t *testing.T) {
 					t.Errorf("of %s nothing is shown", user)
 				}
 				r.feature.Forget(tx, user)
-				r.bus.Forget(tx, user, false)
+				r.Bus.Forget(tx, user, false)
 				return nil
 			})
 		})
@@ -429,7 +470,7 @@ func TestWhoIsForgottenIsNotShownAndStillLimited(t *testing.T) {
 	}
 	forget(ann)
 	forget(mal)
-	r.view(func(tx *store.Tx) {
+	r.View(func(tx *store.Tx) {
 		for i := range r.feature.Open(tx) {
 			if i.By != "" {
 				t.Errorf("the invitation to %s still names %s", i.Room, i.By)
@@ -472,7 +513,7 @@ func TestAnOperatorDecides(t *testing.T) {
 	says(boss, "invites accept matrix:!hall:here.org", "I am on my way to «!hall:here.org».")
 	r.stands(hall, Accepted)
 	r.expect(hall, "AskJoin")
-	says(boss, "invites accept matrix:!hall:here.org", "I am on my way there already. invites says how it goes.")
+	says(boss, "invites accept matrix:!hall:here.org", "I am already on my way there. invites shows how it goes.")
 	says(boss, "invites decline matrix:!yard:here.org", "I have turned down the invitation to «!yard:here.org».")
 	r.stands(yard, "")
 	r.expect(yard, "AskLeave")
@@ -480,4 +521,17 @@ func TestAnOperatorDecides(t *testing.T) {
 	if got := r.says(ann, "invites accept matrix:!yard:here.org"); r.standing()[yard] != "" || got == "" {
 		t.Errorf("somebody who is no operator was answered %q", got)
 	}
+}
+
+// TestOnALargeOpenServerTheOwnServerIsNobody: there everybody can have an account.
+func TestOnALargeOpenServerTheOwnServerIsNobody(t *testing.T) {
+	r := newRig(t)
+	r.View(func(tx *store.Tx) {
+		if r.feature.admits(tx, hall, "matrix:@any:matrix.org", true) {
+			t.Error("anybody of matrix.org may invite the bot")
+		}
+		if !r.feature.admits(tx, hall, ann, true) {
+			t.Error("ann of the own server may not")
+		}
+	})
 }

@@ -117,7 +117,7 @@ func (f *Feature) answered(tx *store.Tx, room protocol.RoomID, answer protocol.A
 	return f.publish(tx, Failed, by, i.Own)
 }
 
-// joined notes that the bot has arrived, and greets the room if it came by an invitation.
+// joined notes that the bot has arrived, and has the room greeted if it came by an invitation.
 func (f *Feature) joined(tx *store.Tx, ev protocol.Event) error {
 	i, ok := find(tx, ev.Room)
 	f.stop(tx, ev.Room)
@@ -130,15 +130,82 @@ func (f *Feature) joined(tx *store.Tx, ev protocol.Event) error {
 		return err
 	}
 	info, _ := rooms.Get(tx, ev.Room)
-	if !f.Greet || i.State != Accepted || info.Generation > 1 || follows(tx, ev.Room) {
+	if !f.Greet || i.State != Accepted || info.Generation > 1 || rooms.Follows(tx, ev.Room) {
 		return nil
 	}
-	_, err := outbox.Send(tx, protocol.Outgoing{Room: ev.Room, Act: protocol.Say{Text: f.greeting(ev.Private)}})
+	if wait := f.Settle[ev.Room.Network()]; wait > 0 {
+		tx.SetTimer(timerGreet, tx.Now().Add(wait), nil)
+		return nil
+	}
+	return f.greet(tx, ev.Room, ev.Private)
+}
+
+const (
+	// settling is for how long, at most, those who come and go put the greeting off.
+	settling = time.Minute
+	// greetAgain is how often it is looked whether a room that could not be greeted can be now.
+	greetAgain = 10 * time.Minute
+)
+
+// moves puts the greeting off while a room comes to rest, and forward when something has changed in one that could not be
+// greeted.
+func (f *Feature) moves(tx *store.Tx, ev protocol.Event) {
+	due := tx.Timer(timerGreet)
+	if due.IsZero() {
+		return
+	}
+	switch body := ev.Body.(type) {
+	case protocol.MemberChange, protocol.RoomChange:
+	case protocol.Answer:
+		if _, ok := body.Result.(protocol.MemberList); !ok {
+			return
+		}
+	default:
+		return
+	}
+	info, _ := rooms.Get(tx, ev.Room)
+	if at := tx.Now().Add(f.Settle[ev.Room.Network()]); tx.Now().Sub(info.JoinedAt) < settling || at.Before(due) {
+		tx.SetTimer(timerGreet, at, nil)
+	}
+}
+
+// greetSettled greets a room as soon as it is known who is there, and the bot may speak. After a day nobody waits for it.
+func (f *Feature) greetSettled(tx *store.Tx, room protocol.RoomID) error {
+	switch info, _ := rooms.Get(tx, room); {
+	case !info.Joined() || tx.Now().Sub(info.JoinedAt) > fresh:
+		return nil
+	case info.Members != rooms.Known || info.Mute:
+		tx.SetTimer(timerGreet, tx.Now().Add(greetAgain), nil)
+		return nil
+	default:
+		return f.greet(tx, room, info.Private)
+	}
+}
+
+// fresh is how long ago the bot may have been added to a room that it greets. Where it was there for longer, as when it
+// begins with an empty folder, people know it.
+const fresh = 24 * time.Hour
+
+// added greets a room that the bot was added to, when it comes there for the first time.
+func (f *Feature) added(tx *store.Tx, ev protocol.Event) error {
+	c, ok := ev.Body.(protocol.MemberChange)
+	if !ok || !c.Self || c.Membership != protocol.Joined || c.Profile || ev.Private || !f.Greet || tx.Now().Sub(ev.Time) > fresh {
+		return nil
+	}
+	if info, _ := rooms.Get(tx, ev.Room); info.Generation > 1 {
+		return nil
+	}
+	return f.greet(tx, ev.Room, ev.Private)
+}
+
+func (f *Feature) greet(tx *store.Tx, room protocol.RoomID, private bool) error {
+	say := protocol.Say{Text: f.greeting(room.Network(), private)}
+	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Act: say})
 	return err
 }
 
-func (f *Feature) greeting(private bool) protocol.Text {
-	help := f.Prefix + " help"
+func (f *Feature) greeting(network protocol.Network, private bool) protocol.Text {
+	help := f.Typed(network, "help")
 	if private {
 		help = "help"
 	}
@@ -156,7 +223,7 @@ func (f *Feature) over(tx *store.Tx, room protocol.RoomID, how State) error {
 	return f.publish(tx, how, by, i.Own)
 }
 
-// decline turns an invitation down.
+// decline declines an invitation.
 func (f *Feature) decline(tx *store.Tx, room protocol.RoomID) error {
 	if _, ok := find(tx, room); !ok {
 		return nil

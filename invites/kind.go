@@ -27,7 +27,7 @@ const (
 	Accepted  State = "accepted" // and not joined yet
 	Failed    State = "failed"   // accepted, and the room could not be joined
 	Joined    State = "joined"
-	Withdrawn State = "withdrawn" // by whoever invited
+	Withdrawn State = "withdrawn" // by the person who invited
 	Declined  State = "declined"  // by an operator
 )
 
@@ -102,11 +102,11 @@ func describe(f events.Fact) string {
 	case Waiting:
 		return "the bot was invited by somebody who may not decide that"
 	case Held:
-		return "the bot was invited once too often in an hour"
+		return "the bot was invited too often within an hour"
 	case Accepted:
 		return "an invitation was accepted"
 	case Joined:
-		return "the bot came by an invitation"
+		return "the bot joined by an invitation"
 	case Failed:
 		return "the bot was invited and could not come"
 	case Withdrawn:

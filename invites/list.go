@@ -41,11 +41,11 @@ func (f *Feature) Open(tx *store.Tx) iter.Seq[Invitation] {
 func (f *Feature) Commands() []*commands.Command {
 	room := []commands.Param{{Name: "room", Kind: commands.Word, Summary: "the id of the room, as the list shows it", Complete: completeRoom}}
 	return []*commands.Command{{
-		Name: "invites", Summary: "lists the invitations that I have not taken up, and decides them", Alone: "list",
+		Name: "invites", Summary: "lists the invitations that I have not accepted, and decides them", Alone: "list",
 		Where: commands.Personal, Who: commands.Operator,
 		Sub: []*commands.Command{
 			{
-				Name: "list", Summary: "lists the invitations that I have not taken up",
+				Name: "list", Summary: "lists the invitations that I have not accepted",
 				Where: commands.Personal, Who: commands.Operator, Visibility: commands.Private, Run: f.list,
 			},
 			{
@@ -56,7 +56,7 @@ func (f *Feature) Commands() []*commands.Command {
 				},
 			},
 			{
-				Name: "decline", Summary: "turns an invitation down", Params: room,
+				Name: "decline", Summary: "declines an invitation", Params: room,
 				Where: commands.Personal, Who: commands.Operator, Visibility: commands.Private,
 				Run: func(c *commands.Call) error {
 					return f.decide(c, tellDecline, "I have turned down the invitation to ")
@@ -98,13 +98,13 @@ func (f *Feature) list(c *commands.Call) error {
 
 // story says how an invitation stands.
 func (f *Feature) story(i Invitation) protocol.Text {
-	who := protocol.Plain("by somebody whom I do not know any more")
+	who := protocol.Plain("by somebody whom I no longer know")
 	if i.By != "" {
 		who = protocol.Join("by ", protocol.Code(string(i.By)))
 	}
 	switch i.State {
 	case Held:
-		return protocol.Join(who, ", who has invited me often within an hour: it is taken up by itself")
+		return protocol.Join(who, ", who has invited me often within an hour: I accept it later")
 	case Accepted:
 		if i.Fault != "" {
 			return protocol.Join(who, ": accepted, and not joined yet, because ", protocol.Quoted(i.Fault, 100))
@@ -127,7 +127,7 @@ func (f *Feature) decide(c *commands.Call, kind, answer string) error {
 	case !ok:
 		return commands.Sorry(protocol.Join("I have no open invitation to a room with that id. ", c.Code("invites"), " lists those that there are."))
 	case kind == tellAccept && i.State == Accepted:
-		return commands.Sorry(protocol.Join("I am on my way there already. ", c.Code("invites"), " says how it goes."))
+		return commands.Sorry(protocol.Join("I am already on my way there. ", c.Code("invites"), " shows how it goes."))
 	}
 	tell(c.Tx, room, kind, note{})
 	return c.Answer(protocol.Join(answer, protocol.Quoted(title(c.Tx, room), 0), "."))

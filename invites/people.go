@@ -27,5 +27,5 @@ func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (gone, stays protoc
 	if !tx.Has(rates, string(user)) {
 		return nil, nil
 	}
-	return nil, protocol.Plain("How many of your invitations I have accepted lately; that is gone within an hour by itself.")
+	return nil, protocol.Plain("How many of your invitations I have accepted lately; I forget it within an hour.")
 }

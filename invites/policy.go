@@ -17,29 +17,22 @@ func Server(user protocol.UserID) string {
 	return strings.ToLower(server)
 }
 
-// admits tells whether somebody may invite the bot to a room. Own is whether they are of the bot's own server.
+// openServers are the large servers on which anybody can make an account: to be on the same one says nothing of somebody. Who
+// wants all of its people to invite the bot names it among the servers.
+var openServers = []string{"matrix.org", "beeper.com", "envs.net", "tchncs.de", "4d2.org", "unredacted.org", "mozilla.org", "gitter.im"}
+
+// admits reports whether somebody may invite the bot to a room. Own is whether they are of the bot's own server.
 func (f *Feature) admits(tx *store.Tx, room protocol.RoomID, by protocol.UserID, own bool) bool {
 	switch server := Server(by); {
-	case follows(tx, room):
+	case rooms.Follows(tx, room):
 		return true
 	case by == "":
 		return false
-	case f.operators[by], own && f.OwnServer, slices.Contains(f.People, by):
+	case f.operators[by], own && f.OwnServer && !slices.Contains(openServers, server), slices.Contains(f.People, by):
 		return true
 	default:
 		return server != "" && slices.ContainsFunc(f.Servers, func(s string) bool { return strings.EqualFold(s, server) })
 	}
-}
-
-// follows tells whether the room is the one in which another goes on that the bot is or was in. What the new room says of
-// itself does not count; the old one has to have said it.
-func follows(tx *store.Tx, room protocol.RoomID) bool {
-	info, ok := rooms.Get(tx, room)
-	if !ok || info.Predecessor == "" {
-		return false
-	}
-	old, ok := rooms.Get(tx, info.Predecessor)
-	return ok && old.Successor == room && !old.FirstJoined.IsZero()
 }
 
 // Line returns the line of [invites] in config.toml that would admit a person, beside all who are named there already.

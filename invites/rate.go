@@ -29,7 +29,7 @@ func (f *Feature) may(tx *store.Tx, n note) {
 // recentRates returns what is not older than an hour.
 func recentRates(tx *store.Tx) (recent []time.Time) {
 	for v := tx.Get(rates, string(tx.Scope())); len(v) >= 8; v = v[8:] {
-		if at := store.ParseTime(string(v)); at.Add(hour).After(tx.Now()) {
+		if at := store.ParseTime(string(v)); at.Add(hour).After(tx.Now()) && !at.After(tx.Now()) { // later: the clock was turned back
 			recent = append(recent, at)
 		}
 	}

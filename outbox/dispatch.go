@@ -8,20 +8,19 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
+	"moot/internal/pause"
 	"moot/protocol"
 	"moot/store"
 )
 
 const (
-	// inFlight is how many attempts to send run at once on one network, and how many to ask.
+	// inFlight is how many attempts run at once by each way to a network.
 	inFlight = 32
 	// endTurn is how many entries one call of Next ends at most.
-	endTurn      = 256
-	firstBackoff = time.Second
-	maxBackoff   = 5 * time.Minute
+	endTurn = 256
 )
 
 // Attempt is one attempt that is to be made now: of an Outgoing or of an Ask.
@@ -30,45 +29,32 @@ type Attempt struct {
 	Network protocol.Network
 	Out     *protocol.Outgoing
 	Ask     *protocol.Ask
-	Try     protocol.Attempt
+	Try     protocol.Attempt // First and Until are missing: whoever makes the attempt knows the time
+	Age     time.Duration    // how long ago the first attempt began, in the time of the store
+	Left    time.Duration    // how soon it expires, in the same time; zero means never
 }
 
 // Dispatcher decides what is to be sent next. It belongs to the one goroutine that makes commits; a commit that it
 // took part in and that failed leaves it of no use.
 type Dispatcher struct {
-	routes map[string]*route
-	lanes  map[string]*lane
-	newest map[protocol.Key]uint64 // the newest waiting edit of each message
-}
-
-// route is one of the two ways to a network, that of messages or, after askLane, that of asks: a slow answer takes the
-// place of no message.
-type route struct {
-	network protocol.Network
-	online  bool
-	flying  int      // attempts that run
-	ready   laneHeap // lanes that are not busy
-}
-
-// lane is one in which something waits.
-type lane struct {
-	name  string
-	route *route
-	due   time.Time // when its head is to be looked at: when it is due or expires
-	order uint64    // number of the head, so that who waited longest comes first
-	busy  protocol.Key
-	index int // in the heap; -1 while it is not there
+	routes  map[string]*route // by way and network
+	lanes   map[string]*lane
+	newest  map[protocol.Key]uint64  // the newest waiting edit of each message
+	waiting map[protocol.Key][]*lane // the lanes whose heads wait for a message
+	loaded  time.Time                // of the store, when it was read
 }
 
 // NewDispatcher returns a Dispatcher to which all networks are offline.
 func NewDispatcher() *Dispatcher {
 	return &Dispatcher{
 		routes: map[string]*route{}, lanes: map[string]*lane{}, newest: map[protocol.Key]uint64{},
+		waiting: map[protocol.Key][]*lane{},
 	}
 }
 
 // Load reads what waits in the store.
 func (d *Dispatcher) Load(tx *store.Tx) {
+	d.loaded = tx.Now()
 	for q := range tx.Queue("", 0) {
 		d.Add(q)
 	}
@@ -76,7 +62,7 @@ func (d *Dispatcher) Load(tx *store.Tx) {
 
 // SetOnline says whether attempts can be made on the network.
 func (d *Dispatcher) SetOnline(name protocol.Network, online bool) {
-	for _, way := range []string{"", askLane} {
+	for _, way := range []string{messageWay, answerWay, editWay, askWay} {
 		d.route(way, name).online = online
 	}
 }
@@ -85,7 +71,7 @@ func (d *Dispatcher) route(way string, network protocol.Network) *route {
 	name := way + string(network)
 	r := d.routes[name]
 	if r == nil {
-		r = &route{network: network}
+		r = &route{network: network, way: way}
 		d.routes[name] = r
 	}
 	return r
@@ -99,35 +85,18 @@ func (d *Dispatcher) Add(q store.Queued) {
 	if d.lanes[q.Lane] != nil {
 		return // its head comes first
 	}
-	l := &lane{name: q.Lane, route: d.laneRoute(q.Lane), index: -1}
+	l := &lane{name: q.Lane, route: d.route(way(q.Lane), LaneNetwork(q.Lane)), index: -1}
 	d.lanes[q.Lane] = l
 	d.ready(l, q)
-}
-
-// ready puts a lane into the heap of its route with q as its head.
-func (d *Dispatcher) ready(l *lane, q store.Queued) {
-	l.due, l.order = q.Due, q.Number
-	if !q.Expires.IsZero() && q.Expires.Before(l.due) {
-		l.due = q.Expires
-	}
-	heap.Push(&l.route.ready, l)
-}
-
-// laneRoute returns the route of a lane, whose name is that of a room or a person, after askLane for asks.
-func (d *Dispatcher) laneRoute(name string) *route {
-	if room, ok := strings.CutPrefix(name, askLane); ok {
-		return d.route(askLane, protocol.RoomID(room).Network())
-	}
-	return d.route("", protocol.RoomID(name).Network())
 }
 
 // Waiting returns in how many lanes something waits or is being sent.
 func (d *Dispatcher) Waiting() int { return len(d.lanes) }
 
-// Busy tells whether on a network that is online anything is being sent or is due.
+// Busy reports whether on a network that is online anything is being sent or is due.
 func (d *Dispatcher) Busy(now time.Time) bool {
 	for _, r := range d.routes {
-		if r.flying > 0 || r.online && len(r.ready) > 0 && !r.ready[0].due.After(now) {
+		if r.flying > 0 || r.online && len(r.ready) > 0 && !r.wake().After(now) {
 			return true
 		}
 	}
@@ -138,14 +107,32 @@ func (d *Dispatcher) Busy(now time.Time) bool {
 func (d *Dispatcher) Wake() time.Time {
 	var wake time.Time
 	for _, r := range d.routes {
-		if len(r.ready) == 0 || !r.online || r.flying >= inFlight {
+		if len(r.ready) == 0 || !r.online || r.full() {
 			continue
 		}
-		if due := r.ready[0].due; wake.IsZero() || due.Before(wake) {
-			wake = due
+		at := r.wake()
+		if at.IsZero() {
+			at = time.Unix(0, 0) // what was never tried is due
+		}
+		if wake.IsZero() || at.Before(wake) {
+			wake = at
 		}
 	}
 	return wake
+}
+
+// Backlog returns how many messages and answers wait on each network because as many as may be are being sent; nil where
+// none does.
+func (d *Dispatcher) Backlog() (waiting map[protocol.Network]int) {
+	for _, r := range d.routes {
+		if (r.way == messageWay || r.way == answerWay) && r.flying >= inFlight && len(r.ready) > 0 {
+			if waiting == nil {
+				waiting = map[protocol.Network]int{}
+			}
+			waiting[r.network] += len(r.ready)
+		}
+	}
+	return waiting
 }
 
 // Next returns the attempts that are to be made now, at most limit, and notes in the commit that they begin. What has
@@ -155,7 +142,7 @@ func (d *Dispatcher) Next(c *store.Commit, limit int) (attempts []Attempt, answe
 	ends := endTurn
 	for _, name := range slices.Sorted(maps.Keys(d.routes)) { // in order, so that the same history goes the same way
 		r := d.routes[name]
-		for r.online && r.flying < inFlight && len(attempts) < limit && ends > 0 && len(r.ready) > 0 && !r.ready[0].due.After(c.Now()) {
+		for r.online && len(attempts) < limit && ends > 0 && len(r.ready) > 0 && !r.full() && !r.wake().After(c.Now()) {
 			l := heap.Pop(&r.ready).(*lane)
 			a, ended, ok := d.head(c, l, &ends)
 			answers = append(answers, ended...)
@@ -189,12 +176,11 @@ func (d *Dispatcher) head(c *store.Commit, l *lane, ends *int) (a Attempt, answe
 		case q.Edit && d.newest[q.Message] > q.Number:
 			state = store.StateSuperseded
 		default:
-			var original store.Sent
+			var original store.Delivery
 			if q.Message != "" && q.Message != q.Key {
-				original = c.Read().Sent(q.Message)
+				original = c.Read().Delivery(q.Message)
 				if original.State == store.StateQueued && original.Lane != l.name { // in its own lane it would come first
-					q.Due = c.Now().Add(firstBackoff)
-					d.ready(l, q)
+					d.wait(l, q, q.Message)
 					return a, answers, false
 				}
 				if original.State != store.StateSent {
@@ -203,8 +189,16 @@ func (d *Dispatcher) head(c *store.Commit, l *lane, ends *int) (a Attempt, answe
 				}
 			}
 			q = c.Begin(q)
-			try := protocol.Attempt{N: q.Attempts, Original: original.Ref, First: q.First}
-			return Attempt{Key: q.Key, Out: e.Out, Ask: e.Ask, Try: try}, answers, true
+			n, first := q.Attempts, q.First
+			if e.Out != nil && !q.Doubt.IsZero() { // as if an attempt had begun then; asking again does no harm
+				n, first = n+1, q.Doubt
+			}
+			try := protocol.Attempt{N: n, Original: original.Ref, Earlier: !first.After(d.loaded)}
+			a = Attempt{Key: q.Key, Out: e.Out, Ask: e.Ask, Try: try, Age: c.Now().Sub(first)}
+			if !q.Expires.IsZero() {
+				a.Left = q.Expires.Sub(c.Now())
+			}
+			return a, answers, true
 		}
 		answers = append(answers, d.end(c, q, state, protocol.Ref{}, reason)...)
 		*ends--
@@ -213,12 +207,52 @@ func (d *Dispatcher) head(c *store.Commit, l *lane, ends *int) (a Attempt, answe
 	return a, answers, false
 }
 
+// wait puts a lane back whose head waits until a message has ended, or until it expires itself.
+func (d *Dispatcher) wait(l *lane, q store.Queued, message protocol.Key) {
+	l.behind = message
+	if !slices.Contains(d.waiting[message], l) {
+		d.waiting[message] = append(d.waiting[message], l)
+	}
+	q.Due = Never
+	d.ready(l, q)
+}
+
+// ready puts a lane into the heap of its route with q as its head.
+func (d *Dispatcher) ready(l *lane, q store.Queued) {
+	l.due, l.order, l.hurry = q.Due, q.Number, false
+	if !q.Expires.IsZero() && q.Expires.Before(l.due) {
+		l.due = q.Expires
+	}
+	heap.Push(&l.route.ready, l)
+}
+
+// wake lets the lanes go on whose heads wait for a message.
+func (d *Dispatcher) wake(c *store.Commit, message protocol.Key) {
+	lanes := d.waiting[message]
+	delete(d.waiting, message)
+	for _, l := range lanes {
+		if l.behind == message && l.index >= 0 && d.lanes[l.name] == l {
+			heap.Remove(&l.route.ready, l.index)
+			d.next(c, l)
+		}
+	}
+}
+
+// Hurry lets what is due to be asked about a room be asked before what is due about others, since somebody there waits for it.
+func (d *Dispatcher) Hurry(room protocol.RoomID, now time.Time) {
+	l := d.lanes[askWay+string(room)]
+	if l != nil && l.index >= 0 && !l.hurry && !l.due.After(now) {
+		l.hurry = true
+		heap.Fix(&l.route.ready, l.index)
+	}
+}
+
 // Done says how an attempt ended: where the message stands, or why it was not sent. The success of an ask is said by
 // Answered instead, when its answer is handled.
 func (d *Dispatcher) Done(c *store.Commit, key protocol.Key, ref protocol.Ref, err error) (answers []protocol.Event) {
 	q, waits := c.Queued(key)
 	if !waits { // it ended meanwhile: its echo came first, or the bot left the room
-		d.release(c, c.Read().Sent(key).Lane, key)
+		d.release(c, c.Read().Delivery(key).Lane, key)
 		return nil
 	}
 	var se *protocol.SendError
@@ -235,17 +269,31 @@ func (d *Dispatcher) Done(c *store.Commit, key protocol.Key, ref protocol.Ref, e
 		if se != nil && se.RetryAfter > 0 {
 			wait = se.RetryAfter
 		}
-		c.Postpone(q, c.Now().Add(wait), words)
+		due := c.Now().Add(wait)
+		if se != nil && se.Limits == protocol.LimitAccount {
+			d.leaveAlone(LaneNetwork(q.Lane), due)
+		}
+		c.Postpone(q, due, words)
 	}
 	d.release(c, q.Lane, key)
 	return answers
+}
+
+// leaveAlone lets nothing begin on a network until a time, but for the answers that have limits of their own. What waits
+// meanwhile keeps its order; it does not find out one by one.
+func (d *Dispatcher) leaveAlone(network protocol.Network, until time.Time) {
+	for _, way := range []string{messageWay, editWay, askWay} {
+		if r := d.route(way, network); r.until.Before(until) {
+			r.until = until
+		}
+	}
 }
 
 // Answered says that the answer of an ask is being handled in this commit.
 func (d *Dispatcher) Answered(c *store.Commit, key protocol.Key, fault string) {
 	q, waits := c.Queued(key)
 	if !waits {
-		d.release(c, c.Read().Sent(key).Lane, key)
+		d.release(c, c.Read().Delivery(key).Lane, key)
 		return
 	}
 	if fault == "" {
@@ -260,29 +308,76 @@ func (d *Dispatcher) Answered(c *store.Commit, key protocol.Key, fault string) {
 func (d *Dispatcher) Received(c *store.Commit, key protocol.Key, ref protocol.Ref) {
 	q, waits := c.Queued(key)
 	if !waits {
-		c.Settle(key, ref)
+		c.Echoed(key, ref)
 		return
 	}
 	d.end(c, q, store.StateSent, ref, "")
-	if l := d.lanes[q.Lane]; l != nil && l.busy == "" {
-		// It had not been tried again since a restart.
+	d.again(c, q.Lane) // it may not have been tried again since a restart
+}
+
+// Stranded returns the lanes in which something waits for a network that is out of reach, by their names.
+func (d *Dispatcher) Stranded() (lanes []string) {
+	for name, l := range d.lanes {
+		if !l.route.online && l.busy == "" {
+			lanes = append(lanes, name)
+		}
+	}
+	slices.Sort(lanes)
+	return lanes
+}
+
+// Expire ends what has expired in a lane that is stranded, and also what never does but was enqueued before oldest (zero means
+// nothing). It ends a few hundred at most, and reports whether there may be more.
+func (d *Dispatcher) Expire(c *store.Commit, lane string, oldest time.Time) (answers []protocol.Event, more bool) {
+	l := d.lanes[lane]
+	if l == nil || l.route.online || l.busy != "" {
+		return nil, false
+	}
+	ends := endTurn
+	for q := range c.Read().Queue(lane, 0) {
+		expired := !q.Expires.IsZero() && !q.Expires.After(c.Now()) || q.Expires.IsZero() && q.Created.Before(oldest)
+		if !expired {
+			continue
+		}
+		if ends--; ends < 0 {
+			break
+		}
+		// The same words as where it is due: which of the two comes first is chance after a crash.
+		answers = append(answers, d.end(c, q, store.StateExpired, protocol.Ref{}, q.Fault)...)
+	}
+	if ends < endTurn {
+		d.again(c, lane)
+	}
+	return answers, ends < 0
+}
+
+// LeaveRoom ends everything that waits to be sent to the room, since the bot has left it, or was out of it. What the event
+// that says so has itself caused stays.
+func (d *Dispatcher) LeaveRoom(c *store.Commit, room protocol.RoomID, event protocol.Ref) (answers []protocol.Event) {
+	var names []string
+	for name := range d.lanes {
+		if LaneRoom(name) == room {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for q := range c.Read().Queue(name, 0) {
+			if q.Cause != event {
+				answers = append(answers, d.end(c, q, store.StateEnded, protocol.Ref{}, "the bot is no longer in the room")...)
+			}
+		}
+		d.again(c, name)
+	}
+	return answers
+}
+
+// again looks anew at a lane of which something was ended that was not being sent.
+func (d *Dispatcher) again(c *store.Commit, name string) {
+	if l := d.lanes[name]; l != nil && l.busy == "" && l.index >= 0 {
 		heap.Remove(&l.route.ready, l.index)
 		d.next(c, l)
 	}
-}
-
-// LeaveRoom ends everything that waits to be sent to the room, since the bot is no longer in it.
-func (d *Dispatcher) LeaveRoom(c *store.Commit, room protocol.RoomID) (answers []protocol.Event) {
-	for _, name := range []string{string(room), askLane + string(room)} {
-		for q := range c.Read().Queue(name, 0) {
-			answers = append(answers, d.end(c, q, store.StateEnded, protocol.Ref{}, "the bot is no longer in the room")...)
-		}
-		if l := d.lanes[name]; l != nil && l.busy == "" {
-			heap.Remove(&l.route.ready, l.index)
-			delete(d.lanes, name)
-		}
-	}
-	return answers
 }
 
 // end ends an entry, and returns the answer of an ask that got none.
@@ -291,14 +386,35 @@ func (d *Dispatcher) end(c *store.Commit, q store.Queued, state store.State, ref
 		delete(d.newest, q.Message)
 	}
 	c.Finish(q, state, ref, reason)
+	d.wake(c, q.Key)
 	var e envelope
-	if state == store.StateSent || json.Unmarshal(q.Payload, &e) != nil || e.Ask == nil {
+	if state == store.StateSent || json.Unmarshal(q.Payload, &e) != nil {
+		return nil
+	}
+	if e.Out != nil && state == store.StateFailed {
+		instead(c, q, e.Out.Else)
+	}
+	if e.Ask == nil {
 		return nil
 	}
 	if reason == "" {
 		reason = string(state)
 	}
 	return []protocol.Event{AnswerEvent(*e.Ask, q.Attempts, protocol.Answer{Fault: reason})}
+}
+
+// instead enqueues what is sent where an entry could not be. What cannot be encoded was never enqueued.
+func instead(c *store.Commit, q store.Queued, all []protocol.Outgoing) {
+	for i, o := range all {
+		o.Key, o.Cause = protocol.DeriveKey(string(q.Key), "else", strconv.Itoa(i)), q.Cause
+		if q.Expires.IsZero() {
+			o.Expires = Never
+		}
+		_ = c.Run(protocol.Scope(LaneRoom(q.Lane)), q.Cause, func(tx *store.Tx) error {
+			_, err := Send(tx, o)
+			return err
+		})
+	}
 }
 
 // AnswerEvent makes the event that brings the answer of an ask. Its room is that of the ask, or for want of one a
@@ -327,6 +443,7 @@ func (d *Dispatcher) release(c *store.Commit, name string, key protocol.Key) {
 }
 
 func (d *Dispatcher) next(c *store.Commit, l *lane) {
+	l.behind = ""
 	for q := range c.Read().Queue(l.name, 0) {
 		d.ready(l, q)
 		return
@@ -334,41 +451,12 @@ func (d *Dispatcher) next(c *store.Commit, l *lane) {
 	delete(d.lanes, l.name)
 }
 
-// backoff doubles with each attempt, up to maxBackoff, and is jittered by the key, so that the same history gives the
-// same times.
+// retries are the pauses after attempts that failed. They are jittered by the key, so that the same history gives the same
+// times.
+var retries = pause.Backoff{First: time.Second, Most: 5 * time.Minute}
+
 func backoff(q store.Queued) time.Duration {
-	wait := maxBackoff
-	if q.Attempts < 10 {
-		wait = min(firstBackoff<<max(q.Attempts-1, 0), maxBackoff)
-	}
 	h := fnv.New32a()
 	fmt.Fprintf(h, "%s%d", q.Key, q.Attempts)
-	return wait/2 + wait/2*time.Duration(h.Sum32()%1000)/1000
-}
-
-// laneHeap has the lane that is to be looked at first at the top.
-type laneHeap []*lane
-
-func (h laneHeap) Len() int { return len(h) }
-func (h laneHeap) Less(i, j int) bool {
-	if !h[i].due.Equal(h[j].due) {
-		return h[i].due.Before(h[j].due)
-	}
-	return h[i].order < h[j].order
-}
-func (h laneHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-func (h *laneHeap) Push(x any) {
-	l := x.(*lane)
-	l.index = len(*h)
-	*h = append(*h, l)
-}
-func (h *laneHeap) Pop() any {
-	old := *h
-	l := old[len(old)-1]
-	l.index = -1
-	*h = old[:len(old)-1]
-	return l
+	return retries.Part(q.Attempts-1, float64(h.Sum32()%1000)/1000)
 }

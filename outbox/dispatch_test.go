@@ -130,8 +130,8 @@ func (r *rig) done(key protocol.Key, err error) (answers []protocol.Event) {
 	return answers
 }
 
-func (r *rig) state(key protocol.Key) (s store.Sent) {
-	if err := r.store.View(func(tx *store.Tx) error { s = tx.Sent(key); return nil }); err != nil {
+func (r *rig) state(key protocol.Key) (s store.Delivery) {
+	if err := r.store.View(func(tx *store.Tx) error { s = tx.Delivery(key); return nil }); err != nil {
 		r.t.Fatal(err)
 	}
 	return s
@@ -148,7 +148,7 @@ func say(room protocol.RoomID, text string) protocol.Outgoing {
 	return protocol.Outgoing{Room: room, Act: protocol.Say{Text: protocol.Plain(text)}}
 }
 
-func TestOrderIsKeptWithinARoomAndNotBetweenThem(t *testing.T) {
+func TestOrderIsKeptWithinAPlaceAndNotBetweenThem(t *testing.T) {
 	r := newRig(t)
 	keys := r.send(say(lobby, "1"), say(lobby, "2"), say("console:garden", "3"))
 	attempts, _ := r.next()
@@ -181,7 +181,7 @@ func TestBackoffGrowsAndTheNetworksWordCounts(t *testing.T) {
 		}
 		r.done(key, errors.New("passing"))
 		wait := r.d.Wake().Sub(r.now)
-		if wait > maxBackoff || wait < firstBackoff/2 || n > 2 && n < 8 && wait < before {
+		if wait > retries.Most || wait < retries.First/2 || n > 2 && n < 8 && wait < before {
 			t.Errorf("after attempt %d it waits %v, before that %v", n, wait, before)
 		}
 		before = wait
@@ -250,11 +250,16 @@ func TestAfterACrashWhatWasInFlightGoesOutUnderTheSameKeyAndSaysSo(t *testing.T)
 	keys := r.send(say(lobby, "1"), say(lobby, "2"))
 	r.only()
 	r.crash()
-	if a := r.only(); a.Key != keys[0] || a.Try.N != 2 || a.Try.First.IsZero() {
+	if a := r.only(); a.Key != keys[0] || a.Try.N != 2 || !a.Try.Earlier || a.Age <= 0 {
 		t.Errorf("after the crash: %+v", a)
 	}
+	r.done(keys[0], errors.New("passing"))
+	r.now = r.now.Add(time.Minute)
+	if a := r.only(); a.Key != keys[0] || !a.Try.Earlier {
+		t.Errorf("once more: %+v", a)
+	}
 	r.done(keys[0], nil)
-	if a := r.only(); a.Key != keys[1] || a.Try.N != 1 {
+	if a := r.only(); a.Key != keys[1] || a.Try.N != 1 || a.Try.Earlier || a.Age != 0 {
 		t.Errorf("what was never tried: %+v", a)
 	}
 }
@@ -272,9 +277,12 @@ func TestOnlyTheNewestEditIsSent(t *testing.T) {
 		t.Fatalf("%+v", a)
 	}
 	r.done(m, nil)
-	r.only()
+	attempts, _ := r.next()
+	if len(attempts) != 2 || attempts[0].Key != other {
+		t.Fatalf("%+v", attempts)
+	}
 	r.done(other, nil)
-	a := r.only()
+	a := attempts[1]
 	if a.Key != edits[1] || a.Try.Original.Event != protocol.EventID("at-"+m) {
 		t.Errorf("%+v", a)
 	}
@@ -300,11 +308,11 @@ func TestWhatBelongsToAMessageThatWasNotSentFails(t *testing.T) {
 		protocol.Outgoing{Room: lobby, Act: protocol.Redact{Original: m}},
 		protocol.Outgoing{Room: lobby, Act: protocol.React{Target: "theirs", Reaction: "👍"}},
 	)
-	r.only()
-	r.done(m, &protocol.SendError{Final: true, Err: protocol.ErrGone})
-	if a := r.only(); a.Key != follow[3] {
-		t.Errorf("%+v", a)
+	if attempts, _ := r.next(); len(attempts) != 2 || attempts[1].Key != follow[3] {
+		t.Errorf("%+v", attempts)
 	}
+	r.done(m, &protocol.SendError{Final: true, Err: protocol.ErrGone})
+	r.none()
 	for _, k := range follow[:3] {
 		r.expect(k, store.StateFailed)
 	}
@@ -320,7 +328,7 @@ func TestLeavingARoomEndsItsEntriesAndNoOthers(t *testing.T) {
 		t.Fatalf("%d attempts", len(attempts))
 	}
 	var answers []protocol.Event
-	r.commit(func(c *store.Commit) { answers = r.d.LeaveRoom(c, lobby) })
+	r.commit(func(c *store.Commit) { answers = r.d.LeaveRoom(c, lobby, protocol.Ref{}) })
 	for _, k := range []protocol.Key{keys[0], keys[1], ask} {
 		r.expect(k, store.StateEnded)
 	}

@@ -8,7 +8,10 @@
 // # For the loop
 //
 // A [Dispatcher] decides, within commits, what is to be tried next: the head of each lane, one at a time, so that the
-// order within a room is kept. That an attempt begins is part of a commit before it begins, so that after a crash the
+// order within a lane is kept. A room has a lane, and so have each channel and thread in it, each person, each interaction
+// that is answered, and each message that is edited or reacted to. A limit of the network holds up the lane that it is about,
+// or, where the adapter says that it is the account's, all but the answers of interactions. An edit waits until its message
+// is sent. That an attempt begins is part of a commit before it begins, so that after a crash the
 // store tells which entries may have been sent. The Dispatcher keeps only an index of the lanes in memory, which
 // [Dispatcher.Load] makes from the store.
 //

@@ -35,12 +35,8 @@ func Send(tx *store.Tx, o protocol.Outgoing) (protocol.Key, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode an outgoing: %w", err)
 	}
-	e := store.Entry{Key: o.Key, Lane: string(o.Room), Message: o.Key, Expires: o.Expires, Cause: o.Cause, Payload: payload}
+	e := store.Entry{Key: o.Key, Lane: sendLane(o), Message: o.Key, Expires: o.Expires, Cause: o.Cause, Payload: payload}
 	switch act := o.Act.(type) {
-	case protocol.Whisper:
-		if e.Lane == "" {
-			e.Lane = string(act.User)
-		}
 	case protocol.Revise:
 		e.Message, e.Edit = act.Original, true
 	case protocol.React:
@@ -72,16 +68,16 @@ func Ask(tx *store.Tx, a protocol.Ask) (protocol.Key, error) {
 		e.Message = want.Original
 	}
 	if lane != "" {
-		e.Lane = askLane + lane
+		e.Lane = askWay + lane
 	} // Enqueue refuses what goes nowhere
 	tx.Enqueue(e)
 	return a.Key, tx.Err()
 }
 
-// Waiting tells whether an ask of the room for the same kind of thing waits, of which no attempt has begun: what it is going
+// Waiting reports whether an ask of the room for the same kind of thing waits, of which no attempt has begun: what it is going
 // to tell is as new as what another would. It does not see what the transaction itself has asked.
 func Waiting(tx *store.Tx, room protocol.RoomID, want protocol.Want) bool {
-	for q := range tx.Queue(askLane+string(room), 0) {
+	for q := range tx.Queue(askWay+string(room), 0) {
 		var e envelope
 		if q.Attempts == 0 && json.Unmarshal(q.Payload, &e) == nil && e.Ask != nil && protocol.KindOf(e.Ask.Want) == protocol.KindOf(want) {
 			return true
@@ -89,9 +85,6 @@ func Waiting(tx *store.Tx, room protocol.RoomID, want protocol.Want) bool {
 	}
 	return false
 }
-
-// askLane begins the lanes of asks. No room or person begins with it.
-const askLane = "?"
 
 func expiry(tx *store.Tx, at time.Time) time.Time {
 	switch {

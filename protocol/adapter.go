@@ -30,15 +30,22 @@ type Connectivity interface {
 	Connected(up bool)
 }
 
+// Loaded is what an Admitter may have: an adapter that has to acknowledge a command in time does so at once where much waits.
+type Loaded interface {
+	// Backlog returns how many events and answers of the network wait at this moment. It does not block.
+	Backlog() int
+}
+
 // Adapter connects one network.
 type Adapter interface {
 	// Network returns the name with which the identifiers of the network begin.
 	Network() Network
-	// Run reads the network and admits what it says until the context ends, which is no error. Another end is one,
-	// and with a sentence that tells the operator what to do. Run returns when all its goroutines have ended.
+	// Run reads the network and admits what it says until the context ends, which is no error. Any other end is an error
+	// whose sentence tells the operator what to do, and a [RunError] where the adapter knows whether another Run can help.
+	// The other networks go on meanwhile. Run returns when all its goroutines have ended, and may be called again then.
 	Run(ctx context.Context, to Admitter) error
 	// Send sends once and returns where the message then stands (zero where there is nothing to stand). It may
-	// block until the context ends, is called concurrently for different rooms, and only while Run runs.
+	// block until the context ends, which it does with Run; it is called concurrently for different lanes.
 	// The error is a *SendError where the adapter knows more than that it failed.
 	Send(ctx context.Context, out Outgoing, attempt Attempt) (Ref, error)
 	// Ask asks once and returns what it learned; otherwise as Send.

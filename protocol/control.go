@@ -97,7 +97,7 @@ func (c Control) Check() error {
 	return nil
 }
 
-// fits tells whether s is one clean line of 1 to most characters.
+// fits reports whether s is one clean line of 1 to most characters.
 func fits(s string, most int) bool {
 	return s != "" && s == OneLine(s) && utf8.RuneCountInString(s) <= most
 }

@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,11 +19,18 @@ type Event struct {
 	// Hidden is whether not every member of the room can see the place: it is zero where all can, or where the network does
 	// not tell.
 	Hidden bool
+	// Mute is whether the bot may not write in the place: it is zero where it may, or where the network does not tell.
+	Mute bool
 	// History marks what lies before the bot's own join, or what the first reading of a room brings along. It is
 	// recorded and never acted on.
 	History bool
 	// Backlog marks what was caught up after a pause. Only there does the age of a command matter.
 	Backlog bool
+	// Age is how old what was caught up was when it came, by the network's own clock; zero where the network does not tell,
+	// and Time is compared with the bot's.
+	Age time.Duration `json:",omitempty"`
+	// Trust is how far the network vouches that the words are the sender's own. An adapter says it of each event.
+	Trust Trust
 	// Late marks what could be read only some time after it came, because its key was late. An adapter leaves it alone.
 	Late bool
 	// Handle is what the adapter needs to answer this event in the network's own manner (the token of a Discord
@@ -30,14 +39,59 @@ type Event struct {
 	Body   Body
 }
 
-// Ref is the address of an event.
+// Trust is how far the sender of an event is vouched for. Where a room is not encrypted the servers vouch for everybody, and
+// there is nothing more to say: that is the zero value.
+type Trust string
+
+// What an event of an encrypted room is worth, the weakest first.
+const (
+	TrustClear    Trust = "clear"    // the event is not encrypted: the servers vouch for its sender, nobody else does
+	TrustUnsigned Trust = "unsigned" // sealed by a device of the sender that the sender's identity has not signed
+	TrustSigned   Trust = "signed"   // sealed by a device that the sender's identity has signed
+)
+
+// Ref is the address of an event, or of a message that is several of them in its network.
 type Ref struct {
 	Room  RoomID
 	Event EventID
+	More  string `json:",omitempty"` // the further parts of a message of several; see Parts
 }
 
+// PartsRef returns the address of a message of several parts, in their order.
+func PartsRef(room RoomID, parts ...EventID) Ref {
+	r := Ref{Room: room}
+	for i, p := range parts {
+		switch {
+		case i == 0:
+			r.Event = p
+		case i == 1:
+			r.More = string(p)
+		default:
+			r.More += Separator + string(p)
+		}
+	}
+	return r
+}
+
+// Parts returns the parts of a message, in their order: most have one.
+func (r Ref) Parts() []EventID {
+	if r.Event == "" {
+		return nil
+	}
+	parts := []EventID{r.Event}
+	if r.More != "" {
+		for p := range strings.SplitSeq(r.More, Separator) {
+			parts = append(parts, EventID(p))
+		}
+	}
+	return parts
+}
+
+// Has reports whether an event of the room is a part of the message.
+func (r Ref) Has(event EventID) bool { return event != "" && slices.Contains(r.Parts(), event) }
+
 // Ref returns the address of the event.
-func (e Event) Ref() Ref { return Ref{e.Room, e.ID} }
+func (e Event) Ref() Ref { return Ref{Room: e.Room, Event: e.ID} }
 
 // Scope is the room or the person under which everything is written that an event changes.
 type Scope string
@@ -63,7 +117,9 @@ type Message struct {
 	// Addressed is whether the text begins by naming the bot; Text is then without that name.
 	Addressed bool
 	// Bot is whether a bot wrote it, or whether it is marked as a notice. Such a message is never obeyed.
-	Bot     bool
+	Bot bool
+	// Emote is whether it says what its sender does, as by /me. Such a message is never obeyed.
+	Emote   bool
 	ReplyTo EventID // zero means no reply
 }
 
@@ -139,10 +195,12 @@ type MemberChange struct {
 	// Profile is whether somebody who was joined and still is has only another name or power. An own join without it
 	// is a place in the timeline: what comes before it in the same delivery is history.
 	Profile bool
-	Name    string // display name; zero leaves the known one
-	Bot     bool
-	Power   Power // PowerUnknown leaves the known one
-	Reason  string
+	// Direct is whether it is an invitation to a private conversation.
+	Direct bool   `json:",omitempty"`
+	Name   string // display name; zero leaves the known one
+	Bot    bool
+	Power  Power // PowerUnknown leaves the known one
+	Reason string
 }
 
 // Member is one entry of a MemberList.
@@ -190,7 +248,10 @@ type EncryptionEnabled struct{}
 type Upgraded struct{ Successor RoomID }
 
 // PowersChanged is the whole list of those who may moderate the room.
-type PowersChanged struct{ Moderators []UserID }
+type PowersChanged struct {
+	Moderators []UserID
+	Mute       bool `json:",omitempty"` // whether the bot may not write in the room, where the network tells it so
+}
 
 // OwnPowersChanged says that the bot itself may be allowed other things in the room than before, or stand otherwise to its
 // members.
@@ -222,6 +283,8 @@ type Invocation struct {
 // opened for it.
 type Receipt struct {
 	Key Key
+	// Message is where all of it stands, where it is several events; zero means the event itself.
+	Message Ref `json:",omitzero"`
 }
 
 // Answer is what came of an Ask.
@@ -247,6 +310,9 @@ type Restrained struct {
 	Until time.Time
 	// Refused is why it is not as it was asked for; zero means that it is.
 	Refused Refusal
+	// Before is what the adapter wants to be told when they are let go: what they were before. It is opaque, and zero where it
+	// was not the bot that holds them back.
+	Before string
 }
 
 // Refusal is why a network does not hold somebody back, or let them go.
@@ -289,6 +355,8 @@ type Sealed struct {
 	Session string // the key that is missing, as the network names it
 	Content []byte // the event as it came; opaque to all but the adapter
 	Reason  string // why the key is missing, where the network says so
+	// Withheld is whether the program of the sender has refused the key to the bot: it does not come by itself.
+	Withheld bool
 }
 
 // Malformed is an event of the network that breaks the rules of the network. Check refuses it, so that its
@@ -335,7 +403,7 @@ func (OwnPowersChanged) change()  {}
 func (Available) change()         {}
 func (Outdated) change()          {}
 
-// Check tells whether the event may enter: its identifiers are identifiers, those of rooms and people are of the
+// Check reports whether the event may enter: its identifiers are identifiers, those of rooms and people are of the
 // given network (any, where that is zero), and the body is one that an adapter may bring.
 func (e Event) Check(network Network) error {
 	if err := checkScoped(string(e.Room), network); err != nil {

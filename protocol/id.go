@@ -72,7 +72,7 @@ func local(id string) string {
 	return id
 }
 
-// CheckID tells whether id may be used as an identifier: not empty, at most MaxID bytes, valid UTF-8, and free of
+// CheckID reports whether id may be used as an identifier: not empty, at most MaxID bytes, valid UTF-8, and free of
 // control characters, of which Separator is one.
 func CheckID(id string) error {
 	switch {

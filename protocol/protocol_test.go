@@ -3,9 +3,14 @@ package protocol
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+	"pgregory.net/rapid"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -18,9 +23,9 @@ func TestEventsSurviveJSON(t *testing.T) {
 		ReactionAdded{Target: "e1", Reaction: "👍"}, ReactionRemoved{Target: "e1", Reaction: "👍"},
 		ReactionSet{Target: "e1", Reactions: []Reaction{{User: "console:ann", Reaction: "👍", Event: "e2"}}},
 		MemberChange{User: "console:ann", Membership: Banned, Reason: "why"}, list,
-		RoomChange{Changes: []Change{Renamed{"Lobby"}, Realiased{"a"}, TopicChanged{"t"}, EncryptionEnabled{}, Outdated{}, Upgraded{"console:new"}, PowersChanged{[]UserID{"console:ann"}}, Available{true}}},
+		RoomChange{Changes: []Change{Renamed{"Lobby"}, Realiased{"a"}, TopicChanged{"t"}, EncryptionEnabled{}, Outdated{}, Upgraded{"console:new"}, PowersChanged{Moderators: []UserID{"console:ann"}}, Available{true}}},
 		VoicePresence{Call: "c", AFK: true}, Invocation{Path: []string{"vote", "cast"}, Args: map[string]string{"a": "b"}},
-		Receipt{Key: "k"}, Answer{Ask: "k", Result: list}, Answer{Ask: "k", Fault: "gone"},
+		Receipt{Key: "k"}, Receipt{Key: "k", Message: PartsRef("console:lobby", "e1", "e2")}, Answer{Ask: "k", Result: list}, Answer{Ask: "k", Fault: "gone"},
 		DirectRoom{User: "console:ann", Room: "console:dm"}, Restrained{User: "console:ann", On: true, Until: at, Refused: RefusedPower},
 		Gap{From: at, Until: at, Lost: []string{"edits"}}, Timer{Name: "n", Data: []byte{0, 1}}, Internal{Kind: "k", Data: []byte("d")},
 		Malformed{Kind: "m.room.message", Reason: "no text"}, Other{Kind: "m.sticker"},
@@ -39,8 +44,8 @@ func TestEventsSurviveJSON(t *testing.T) {
 			t.Errorf("%s: %s", data, d)
 		}
 	}
-	if len(bodies.byName) != 21 {
-		t.Errorf("%d kinds of body, of which this test knows 21", len(bodies.byName))
+	if len(kinds[reflect.TypeFor[Body]()]) != 21 {
+		t.Errorf("%d kinds of body, of which this test knows 21", len(kinds[reflect.TypeFor[Body]()]))
 	}
 }
 
@@ -54,7 +59,7 @@ func TestOutgoingsAndAsksSurviveJSON(t *testing.T) {
 	for _, act := range []Act{Say{Text: text, ReplyTo: "e", Controls: controls}, Whisper{User: "console:ann", Text: text, Controls: controls},
 		Revise{Original: "k0", Text: text, Controls: controls}, Revise{Original: "k0", Text: text},
 		React{Target: "e", Reaction: "👍"}, Redact{Original: "k0", Reason: "r"}} {
-		want := Outgoing{Key: "k", Room: "console:lobby", Place: "p", Expires: at, Cause: Ref{"console:lobby", "e"}, Act: act}
+		want := Outgoing{Key: "k", Room: "console:lobby", Place: "p", Expires: at, Cause: Ref{Room: "console:lobby", Event: "e"}, Act: act}
 		data, err := json.Marshal(want)
 		if err != nil {
 			t.Fatal(err)
@@ -183,6 +188,34 @@ func TestCleanTakesAwayWhatDeceives(t *testing.T) {
 	}
 	if got := Quoted(strings.Repeat("é", 100), 10); got != "«ééééééééé…»" {
 		t.Errorf("Quoted gave %q", got)
+	}
+}
+
+const wales = "🏴\U000E0067\U000E0062\U000E0077\U000E006C\U000E0073\U000E007F"
+
+// What is one character to a reader is not cut apart.
+func TestShortenKeepsCharactersWhole(t *testing.T) {
+	parts := []string{wales, "👩\u200d👩\u200d👧", "🇩🇪", "👍🏽", "e\u0301", "❤\ufe0f\u200d🔥", "한", "\u1112\u1161\u11ab", "a", " ", "日", "🏴", "1\ufe0f\u20e3"}
+	rapid.Check(t, func(t *rapid.T) {
+		s := strings.Join(rapid.SliceOf(rapid.SampledFrom(parts)).Draw(t, "parts"), "")
+		most := rapid.IntRange(12, 60).Draw(t, "most")
+		short := Shorten(s, most)
+		if utf8.RuneCountInString(short) > most {
+			t.Fatalf("%q is longer than %d", short, most)
+		}
+		kept, cut := strings.CutSuffix(short, "…")
+		if !cut {
+			return
+		}
+		for g := uniseg.NewGraphemes(s); kept != ""; {
+			if !g.Next() || !strings.HasPrefix(kept, g.Str()) {
+				t.Fatalf("%q is cut within a character: %q is left", s, kept)
+			}
+			kept = kept[len(g.Str()):]
+		}
+	})
+	if got := Shorten("a"+strings.Repeat("\u0301", 100), 10); utf8.RuneCountInString(got) != 10 {
+		t.Errorf("a letter with 100 accents becomes %q", got)
 	}
 }
 

@@ -15,6 +15,9 @@ type Outgoing struct {
 	Cause   Ref       // the event that it answers; zero means none
 	Handle  string    // of the event that it answers
 	Act     Act
+	// Else is what is sent, all of it, where this cannot be: the channel is gone, or the bot may not write there. What has
+	// expired, or may stand, has no such end.
+	Else []Outgoing `json:",omitempty"`
 }
 
 // Network returns the network that the outgoing belongs to.
@@ -35,10 +38,13 @@ type Say struct {
 	Controls []Control `json:",omitempty"`
 }
 
-// Whisper is a private answer: a message to one person that nobody else sees.
+// Whisper is a message to one person that nobody else sees.
 type Whisper struct {
-	User     UserID
-	Text     Text
+	User UserID
+	Text Text
+	// Asked is whether the person waits for it: it answers a command, or a message, of theirs. Then it reaches also who has left
+	// their conversation with the bot.
+	Asked    bool      `json:",omitempty"`
 	Controls []Control `json:",omitempty"`
 }
 
@@ -116,6 +122,8 @@ type AskRestrain struct {
 	On   bool
 	// Reason stands where the network keeps such things, for the moderators.
 	Reason string
+	// Before is that of the Restrained with which they were held back; zero where there was none.
+	Before string
 }
 
 func (AskMembers) want()    {}
@@ -131,8 +139,15 @@ type Attempt struct {
 	N int
 	// Original is where the message stands that the outgoing names by its key; zero where it names none.
 	Original Ref
-	// First is when the first attempt was made.
+	// First is when the first attempt began: time.Since says how long ago that is, also where the clock of the machine is
+	// wrong.
 	First time.Time
+	// Until is when it expires: time.Until says how soon that is, also where the clock of the machine is wrong. Zero means
+	// never.
+	Until time.Time
+	// Earlier is whether an earlier run of the bot began the first attempt. Then First is too late where the clock was set
+	// back since, by as much.
+	Earlier bool
 }
 
 // SendError says what became of a failed attempt. Any other error of an adapter counts as one that may pass.
@@ -143,8 +158,18 @@ type SendError struct {
 	Ambiguous bool
 	// RetryAfter is how long the network wants to be left alone; zero leaves it to the backoff of the sender.
 	RetryAfter time.Duration
-	Err        error
+	// Limits is what RetryAfter holds up.
+	Limits Limit
+	Err    error
 }
+
+// Limit is what a network's wish to be left alone is about. It is a closed set.
+type Limit string
+
+const (
+	LimitPlace   Limit = ""        // where this was to go; everything else goes on
+	LimitAccount Limit = "account" // all that the bot sends and asks, but for answers by a Handle
+)
 
 func (e *SendError) Error() string {
 	switch {

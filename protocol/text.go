@@ -122,39 +122,75 @@ func (t Text) Mentions() []UserID {
 
 // Clean returns s as valid UTF-8 without control characters (the newline stays, a tab becomes a space) and without
 // characters that override the direction of writing or are invisible (Unicode category Cf, but for the joiners that
-// scripts and emoji need).
+// scripts and emoji need, and the letters of a flag such as that of Wales).
 func Clean(s string) string {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case r == '\t':
-			return ' '
-		case r == '\u200c' || r == '\u200d':
-			return r
-		case unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029':
-			return -1
+	var flags strings.Builder // of what comes before the last flag
+	for {
+		at := strings.Index(s, blackFlag)
+		if at < 0 {
+			break
 		}
+		end := at + len(blackFlag) + flagLetters(s[at+len(blackFlag):])
+		flags.WriteString(strings.Map(clean, s[:at]))
+		flags.WriteString(s[at:end])
+		s = s[end:]
+	}
+	return flags.String() + strings.Map(clean, s)
+}
+
+func clean(r rune) rune {
+	switch {
+	case r == '\n':
 		return r
-	}, s)
+	case r == '\t':
+		return ' '
+	case r == '\u200c' || r == '\u200d':
+		return r
+	case unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029':
+		return -1
+	}
+	return r
+}
+
+// A flag of a part of a country is a black flag with its code in tag letters behind it, and an end (UTS #51, "Emoji Tag
+// Sequences"). Tag letters elsewhere are invisible words.
+const (
+	blackFlag = "\U0001F3F4"
+	flagEnd   = '\U000E007F'
+)
+
+// flagLetters returns how many bytes of tag letters, with their end, stand behind a black flag.
+func flagLetters(s string) int {
+	for i, r := range s {
+		switch {
+		case r == flagEnd && i > 0:
+			return i + utf8.RuneLen(r)
+		case r < '\U000E0030' || r > '\U000E007A' || i >= 6*utf8.UTFMax:
+			return 0
+		}
+	}
+	return 0
 }
 
 // OneLine is Clean on a single line: runs of white space become one space, none is left at the ends.
 func OneLine(s string) string { return strings.Join(strings.Fields(Clean(s)), " ") }
 
 // Quoted returns the words of a person for use in a sentence: on one line, at most max characters (zero means 60),
-// between «».
+// between «». Such marks within the words become ‹›, so that nobody's words end the quotation.
 func Quoted(s string, max int) string {
 	if max <= 0 {
 		max = 60
 	}
-	return "«" + Shorten(OneLine(s), max) + "»"
+	return "«" + inner.Replace(Shorten(OneLine(s), max)) + "»"
 }
 
-// Shorten cuts s after at most max characters, the last of which is then an ellipsis.
+var inner = strings.NewReplacer("«", "‹", "»", "›")
+
+// Shorten cuts s after at most max characters, the last of which is then an ellipsis. Of none nothing is left. What is one
+// character to a reader, as a letter with its accents or a family, is not cut apart.
 func Shorten(s string, max int) string {
 	if len(s) <= max {
 		return s
@@ -162,15 +198,47 @@ func Shorten(s string, max int) string {
 	if utf8.RuneCountInString(s) <= max {
 		return s
 	}
-	n := 0
-	for i := range s {
-		if n == max-1 {
-			return s[:i] + "…"
+	if max <= 0 {
+		return ""
+	}
+	n, whole, last, regional := 0, 0, rune(0), 0
+	for i, r := range s {
+		if !goesOn(last, r, regional) {
+			whole = i
 		}
+		if n == max-1 {
+			if whole == 0 {
+				whole = i // one character of more parts than anybody writes
+			}
+			return s[:whole] + "…"
+		}
+		if regional++; !isRegional(r) {
+			regional = 0
+		}
+		last = r
 		n++
 	}
 	return s
 }
+
+// goesOn reports whether r belongs to the character that ends with last, before which so many regional indicators stand in
+// a row, with it (UAX #29, "Grapheme Cluster Boundary Rules", as far as people write).
+func goesOn(last, r rune, regional int) bool {
+	switch {
+	case r == '\u200d', r == '\u200c', unicode.In(r, unicode.M, unicode.Variation_Selector), 0x1F3FB <= r && r <= 0x1F3FF,
+		0xE0020 <= r && r <= 0xE007F:
+		return true
+	case last == '\u200d':
+		return unicode.Is(unicode.So, r)
+	case isRegional(r):
+		return regional%2 == 1
+	case 0x1160 <= r && r <= 0x11FF: // the vowel, or the end, of a Hangul syllable
+		return 0x1100 <= last && last <= 0x11FF || 0xAC00 <= last && last <= 0xD7A3
+	}
+	return last == '\r' && r == '\n'
+}
+
+func isRegional(r rune) bool { return 0x1F1E6 <= r && r <= 0x1F1FF }
 
 // MentionToken is the form in which the mention of a person stands in the text of a message.
 func MentionToken(id UserID) string { return "<@" + string(id) + ">" }

@@ -2,7 +2,6 @@ package rooms
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"moot/outbox"
@@ -16,6 +15,8 @@ const (
 	timerRead      = "rooms.read"  // data: how often reading the list has failed, as a number
 	tellShared     = "rooms.shared"
 	tellSucceeds   = "rooms.succeeds"
+	tellTalk       = "rooms.talk"
+	timerTalk      = "rooms.talk"
 	sweepSlice     = 500
 	firstRetry     = 30 * time.Second
 	longestRetry   = time.Hour
@@ -55,7 +56,7 @@ type Result struct {
 	Ignored string
 }
 
-// Concerns tells whether an event of that kind says something of rooms.
+// Concerns reports whether an event of that kind says something of rooms.
 func Concerns(b protocol.Body) bool {
 	switch b.(type) {
 	case protocol.MemberChange, protocol.MemberList, protocol.RoomChange:
@@ -114,6 +115,9 @@ func (a *applier) fail(err error) {
 }
 
 func (a *applier) memberChange(c protocol.MemberChange) {
+	if !a.ev.History && a.info.Joined() {
+		a.conversation(c)
+	}
 	switch {
 	case a.ev.History:
 		a.result.Ignored = "from before the bot joined"
@@ -184,7 +188,7 @@ func (a *applier) begin() {
 	if a.info.FirstJoined.IsZero() {
 		a.info.FirstJoined = a.info.JoinedAt
 	}
-	a.info.Outage = false
+	a.info.Outage, a.info.Mute = false, false
 }
 
 // drop makes all rows of the room void.
@@ -192,6 +196,7 @@ func (a *applier) drop() {
 	a.info.Marks++
 	a.info.Valid = a.info.Marks
 	a.info.Members, a.info.Fault, a.info.Reading, a.info.Count = Unknown, "", nil, 0
+	a.info.ListedAt = time.Time{}
 	a.tx.SetTimer(timerSweep, a.tx.Now(), nil)
 }
 
@@ -283,11 +288,13 @@ func (a *applier) change(c protocol.Change) {
 	case protocol.Available:
 		a.info.Outage = !c.Reachable
 	case protocol.Outdated:
-		if a.info.Joined() && !a.ev.History {
+		// However often in a row a network says so, one list is being read and at most one more waits.
+		if a.info.Joined() && !a.ev.History && !outbox.Waiting(a.tx, a.ev.Room, protocol.AskMembers{}) {
 			a.askMembers()
 		}
 	case protocol.PowersChanged:
 		a.powers(c.Moderators)
+		a.info.Mute = c.Mute
 	case protocol.Upgraded:
 		a.upgrade(c.Successor)
 	}
@@ -307,12 +314,7 @@ func (a *applier) upgrade(successor protocol.RoomID) {
 	}
 }
 
-// askMembers asks for the list of members, unless it is about to be asked for: however often in a row a network says that it
-// may have changed, one list is being read and at most one more waits.
 func (a *applier) askMembers() {
-	if outbox.Waiting(a.tx, a.ev.Room, protocol.AskMembers{}) {
-		return
-	}
 	a.ask("members", protocol.Ask{Room: a.ev.Room, Want: protocol.AskMembers{}, Expires: a.tx.Now().Add(listDeadline)})
 }
 
@@ -337,58 +339,6 @@ func tellSharing(tx *store.Tx, user protocol.UserID, room protocol.RoomID, in bo
 		panic(err) // a string and a bool can be encoded
 	}
 	tx.Tell(protocol.Scope(user), protocol.Internal{Kind: tellShared, Data: data})
-}
-
-// Told handles what a room tells a person or another room. It returns false where that is not of this package.
-func Told(tx *store.Tx, what protocol.Internal) (bool, error) {
-	switch what.Kind {
-	case tellShared:
-		var s sharing
-		if err := json.Unmarshal(what.Data, &s); err != nil {
-			return true, fmt.Errorf("decode %s: %w", what.Kind, err)
-		}
-		key := store.Key(tx.Scope(), string(s.Room))
-		switch has := tx.Has(userRooms, key); {
-		case s.In && !has:
-			tx.Put(userRooms, key, nil)
-		case !s.In && has:
-			tx.Delete(userRooms, key)
-		}
-		return true, nil
-	case tellSucceeds:
-		var old protocol.RoomID
-		if err := json.Unmarshal(what.Data, &old); err != nil {
-			return true, fmt.Errorf("decode %s: %w", what.Kind, err)
-		}
-		info, _ := Get(tx, protocol.RoomID(tx.Scope()))
-		if info.Predecessor != "" || !info.FirstJoined.IsZero() {
-			// Anybody can say of a room of theirs that it goes on in one of others, which then would inherit from it.
-			return true, nil
-		}
-		info.Predecessor = old
-		return true, put(tx, info)
-	}
-	return false, nil
-}
-
-// Timed handles a timer of the room. It returns false where that is not of this package.
-func Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
-	room := protocol.RoomID(tx.Scope())
-	switch t.Name {
-	case timerSweep:
-		sweep(tx, room, string(t.Data))
-		return true, nil
-	case timerRead:
-		info, _ := Get(tx, room)
-		if !info.Joined() || info.Members == Known {
-			return true, nil
-		}
-		// The count of failures is kept while the list is being asked for.
-		tx.SetTimer(timerRead, tx.Now().Add(2*listDeadline), t.Data)
-		_, err := outbox.Ask(tx, protocol.Ask{Room: room, Want: protocol.AskMembers{}, Expires: tx.Now().Add(listDeadline)})
-		return true, err
-	}
-	return false, nil
 }
 
 // sweep clears away a slice of the rows that do not count, and sets a timer for the next.

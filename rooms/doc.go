@@ -18,8 +18,9 @@
 //	room-users   room ␟ user    row (JSON): name, mark, since, …
 //	user-rooms   user ␟ room    ∅
 //	moderators   room ␟ user    ∅
+//	conversations user ␟ room   Conversation (JSON): to which the bot has invited them, and what has become of it
 //
 // Each row carries a mark, a number that grows with each own join and with each list that is read. A row whose mark
 // is below the valid one of its room does not count: that is how all of them are dropped by one write. An entry of
-// user-rooms is a hint; whoever reads it looks at the row.
+// user-rooms is a hint: its readers look at the row.
 package rooms

@@ -20,6 +20,9 @@ type world struct {
 	next  int
 }
 
+// keeper handles what rooms tell and time.
+var keeper Feature
+
 const lobby protocol.RoomID = "console:lobby"
 
 func newWorld(t testing.TB) *world {
@@ -70,7 +73,7 @@ func (w *world) commit(scope protocol.Scope, f func(*store.Tx) error) {
 				return err
 			}
 			for _, told := range tx.TakeTold() {
-				if ok, err := Told(tx.In(told.To), told.What); !ok || err != nil {
+				if ok, err := keeper.Told(tx.In(told.To), told.What); !ok || err != nil {
 					return fmt.Errorf("told %s: %v, %w", told.What.Kind, ok, err)
 				}
 			}
@@ -94,12 +97,12 @@ func (w *world) timers(d time.Duration) (fired int) {
 			for _, t := range due {
 				c.EndTimer(t)
 				err := c.Run(t.Scope, protocol.Ref{Room: protocol.RoomID(t.Scope), Event: protocol.EventID(fmt.Sprint(t.Name, t.At))}, func(tx *store.Tx) error {
-					ok, err := Timed(tx, protocol.Timer{Name: t.Name, Data: t.Data})
+					ok, err := keeper.Timed(tx, protocol.Timer{Name: t.Name, Data: t.Data})
 					if !ok {
 						return fmt.Errorf("timer %s is of nobody", t.Name)
 					}
 					for _, told := range tx.TakeTold() {
-						if _, err := Told(tx.In(told.To), told.What); err != nil {
+						if _, err := keeper.Told(tx.In(told.To), told.What); err != nil {
 							return err
 						}
 					}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strings"
 	"time"
+	"unicode"
 
 	"moot/protocol"
 	"moot/store"
@@ -31,10 +32,12 @@ const (
 type Info struct {
 	ID        protocol.RoomID     `json:"-"`
 	Private   bool                `json:",omitempty"` // a conversation of one person with the bot
+	With      protocol.UserID     `json:",omitempty"` // whom the bot has invited to it as to a private conversation, until they are out of it
 	Name      string              `json:",omitempty"`
 	Alias     string              `json:",omitempty"` // a name that people can type
 	Topic     string              `json:",omitempty"`
 	Encrypted bool                `json:",omitempty"`
+	Mute      bool                `json:",omitempty"` // the bot may not write in it, as far as the network tells
 	Outage    bool                `json:",omitempty"` // the network cannot reach the room at present
 	Own       protocol.Membership // of the bot; zero where the bot was never in it
 	// Generation counts the bot's own joins. Floor is the last of them: what lies before it in the timeline is
@@ -45,6 +48,8 @@ type Info struct {
 	// the time of the commit where the network does not say.
 	FirstJoined time.Time `json:",omitzero"`
 	JoinedAt    time.Time `json:",omitzero"`
+	// ListedAt is when the members were last known to be all, in this stay of the bot; zero where they never were.
+	ListedAt time.Time `json:",omitzero"`
 	// Successor is the room in which this one goes on, and Predecessor the one that went on here.
 	Successor   protocol.RoomID `json:",omitempty"`
 	Predecessor protocol.RoomID `json:",omitempty"`
@@ -67,7 +72,7 @@ type reading struct {
 	Count int
 }
 
-// Joined tells whether the bot is in the room.
+// Joined reports whether the bot is in the room.
 func (i Info) Joined() bool { return i.Own == protocol.Joined }
 
 // Title returns what to call the room: its name, its alias, or its id.
@@ -83,13 +88,27 @@ func (i Info) Title() string {
 // Word returns the room as it can be typed in a command, as behind --in.
 func (i Info) Word() string {
 	switch w := i.Title(); {
-	case w == "" || strings.ContainsAny(w, "\"\\") || strings.HasPrefix(w, "-"):
+	case !typable(w):
 		return string(i.ID)
 	case strings.ContainsRune(w, ' '):
 		return `"` + w + `"`
 	default:
 		return w
 	}
+}
+
+// typable reports whether a title is read as it is shown when it is typed in a command, between quotes if it has spaces.
+func typable(title string) bool {
+	for i, r := range title {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_':
+		case i > 0 && (strings.ContainsRune(" -.:+#'", r) || unicode.IsMark(r)):
+		case i == 0 && (r == '#' || r == '!'): // an alias, an id
+		default:
+			return false
+		}
+	}
+	return title != ""
 }
 
 // mark is the one that a row gets which is written now.

@@ -121,10 +121,14 @@ func (a *applier) listed(m protocol.Member) {
 	case r.Since.Unix() < 0:
 		r.Since = time.Time{}
 	}
-	if stayed {
+	switch known := a.info.ListedAt; {
+	case stayed:
 		r.Since = was.Since
-	} else if r.Since.IsZero() && a.info.Members == Known {
+	case r.Since.IsZero() && a.info.Members == Known:
 		r.Since = a.tx.Now() // they came while nobody looked
+	case r.Since.Before(known):
+		// They were not there when the list was last whole, whatever their server says of when they came.
+		r.Since = known
 	}
 	a.place(m.User, r, stayed, was)
 }
@@ -137,7 +141,8 @@ func (a *applier) listEnds() {
 	if a.info.Members != Known {
 		a.note(ListRead, strconv.Itoa(rd.Count))
 	}
-	a.info.Members = Known
+	a.info.Members, a.info.ListedAt = Known, a.tx.Now()
+	a.stillTalks()
 	a.tx.StopTimer(timerRead)
 	a.tx.SetTimer(timerSweep, a.tx.Now(), nil)
 }
@@ -172,7 +177,7 @@ func Since(info Info, m Member) time.Time {
 	return m.Since
 }
 
-// IsModerator tells whether the person is a member who may moderate the room.
+// IsModerator reports whether the person is a member who may moderate the room.
 func IsModerator(tx *store.Tx, room protocol.RoomID, user protocol.UserID) bool {
 	m, ok := Lookup(tx, room, user)
 	return ok && m.Moderator

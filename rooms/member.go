@@ -44,7 +44,7 @@ func putRow(tx *store.Tx, room protocol.RoomID, user protocol.UserID, r row) {
 	tx.Put(roomUsers, store.Key(room, string(user)), v)
 }
 
-// counts tells whether a row stands for somebody who is in the room now.
+// counts reports whether a row stands for somebody who is in the room now.
 func (i Info) counts(r row) bool { return i.Joined() && !r.Gone && r.Mark >= i.Valid }
 
 func member(tx *store.Tx, room protocol.RoomID, user protocol.UserID, r row) Member {

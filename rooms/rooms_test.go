@@ -443,3 +443,28 @@ func TestWhatIsOutdatedAgainAndAgainIsReadOnce(t *testing.T) {
 	next()
 	storm(3)
 }
+
+// TestABackDatedJoinCountsFromWhenTheListWasLastKnown, whatever the server of the newcomer says.
+func TestABackDatedJoinCountsFromWhenTheListWasLastKnown(t *testing.T) {
+	w := newWorld(t)
+	w.apply(lobby, ownJoin())
+	w.apply(lobby, list("console:ann"))
+	known := w.now
+	w.now = w.now.Add(time.Hour)
+	l := list("console:ann", "console:new")
+	for i := range l.Members {
+		l.Members[i].Since = known.Add(-20 * 24 * time.Hour)
+	}
+	w.apply(lobby, l)
+	var since time.Time
+	if err := w.store.View(func(tx *store.Tx) error {
+		m, _ := Lookup(tx, lobby, "console:new")
+		since = m.Since
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if since.Before(known) {
+		t.Errorf("they are a member since %s, and were not there at %s", since, known)
+	}
+}

@@ -70,7 +70,7 @@ func TestPanicInARun(t *testing.T) {
 		b.in(c, "s", func(tx *Tx) { tx.Put(plainA, "before", nil) })
 		err := c.Run("s", none, func(tx *Tx) error {
 			tx.Put(plainA, "within", nil)
-			tx.Append(Record{Index: []string{"x"}})
+			tx.Append(nil, "x")
 			tx.Enqueue(Entry{Key: "k", Lane: "l", Payload: []byte("1")})
 			tx.SetTimer("n", start, nil)
 			somethingThatPanics(nil)
@@ -89,8 +89,8 @@ func TestPanicInARun(t *testing.T) {
 		b.in(c, "s", func(tx *Tx) { tx.Put(plainA, "after", nil) })
 	})
 	b.view(func(tx *Tx) {
-		if !tx.Has(plainA, "before") || tx.Has(plainA, "within") || !tx.Has(plainA, "after") || tx.NextRecord() != 1 ||
-			tx.Sent("k").State != "" || !tx.NextTimer().IsZero() {
+		if !tx.Has(plainA, "before") || tx.Has(plainA, "within") || !tx.Has(plainA, "after") || tx.NextFact() != 1 ||
+			tx.Delivery("k").State != "" || !tx.NextTimer().IsZero() {
 			t.Error("a panicking run left a trace, or its neighbours did not")
 		}
 	})
@@ -104,7 +104,7 @@ func TestNumbersOfDiscardedRuns(t *testing.T) {
 	boom := errors.New("boom")
 	add := func(c *Commit, name string, end error) {
 		_ = c.Run("s", none, func(tx *Tx) error {
-			tx.Append(Record{Index: []string{"x"}, Data: []byte(name)})
+			tx.Append([]byte(name), "x")
 			tx.Enqueue(Entry{Key: protocol.Key(name), Lane: "l", Payload: []byte("1")})
 			return end
 		})
@@ -113,11 +113,12 @@ func TestNumbersOfDiscardedRuns(t *testing.T) {
 		b.commit(func(c *Commit) {
 			add(c, fmt.Sprintf("bad%d", i), boom)
 			add(c, fmt.Sprintf("good%d", i), nil)
-			if l := c.Bury(Letter{}); l.ID != uint64(i+1) || l.Time != c.Now() {
+			if l, _ := c.Bury(Letter{}); l.ID != uint64(i+1) || l.Time != c.Now() {
 				t.Errorf("letter %+v", l)
 			}
 		})
-		if err := b.Commit(b.now, func(c *Commit) error { add(c, "lost", nil); c.Bury(Letter{}); return boom }); err != boom {
+		err := b.Commit(b.now, func(c *Commit) error { add(c, "lost", nil); c.Bury(Letter{}); return boom })
+		if err != boom {
 			t.Error(err)
 		}
 		if i == 2 {
@@ -126,14 +127,15 @@ func TestNumbersOfDiscardedRuns(t *testing.T) {
 	}
 	b.view(func(tx *Tx) {
 		n := uint64(0)
-		for got, r := range tx.Records(0) {
-			if want := fmt.Sprintf("good%d", n); got != n+1 || string(r.Data) != want || tx.Sent(protocol.Key(want)).Number != n+1 {
-				t.Errorf("record %d has %q, want %q", got, r.Data, want)
+		for got, data := range tx.Log(0) {
+			if want := fmt.Sprintf("good%d", n); got != n+1 || string(data) != want ||
+				tx.Delivery(protocol.Key(want)).Number != n+1 {
+				t.Errorf("record %d has %q, want %q", got, data, want)
 			}
 			n++
 		}
-		if n != 5 || tx.NextRecord() != 6 {
-			t.Errorf("%d records, the next is %d", n, tx.NextRecord())
+		if n != 5 || tx.NextFact() != 6 {
+			t.Errorf("%d records, the next is %d", n, tx.NextFact())
 		}
 	})
 }
@@ -195,21 +197,21 @@ func TestTimeOnlyMovesForward(t *testing.T) {
 func TestEmptyCommitWritesNothing(t *testing.T) {
 	b := newBox(t)
 	b.commit(func(c *Commit) { fillStep(t, c, 0) })
-	before := hash(b.Path())
+	change := b.Change()
 	b.commit(func(c *Commit) {})
 	b.commit(func(c *Commit) {
-		b.in(c, "s", func(tx *Tx) { tx.Get(plainA, "k"); tx.StopTimer("none"); tx.DropRecord(99, true) })
+		b.in(c, "s", func(tx *Tx) { tx.Get(plainA, "k"); tx.StopTimer("none"); tx.DropFact(99) })
 		_ = c.Run("s", none, func(tx *Tx) error { tx.Put(plainA, "k", nil); return errors.New("boom") })
 		c.SetCursor(protocol.Cursor{})
-		c.SweepSeen(start.Add(-time.Hour))
 		c.SweepSent(start.Add(-time.Hour), "", 100)
 	})
-	if after := hash(b.Path()); after != before {
-		t.Errorf("the file was %s and is now %s", before, after)
+	if b.Change() != change || b.log.Last() != change {
+		t.Errorf("there was change %d, now there is %d", change, b.Change())
 	}
 }
 
-// TestConcurrency: commits wait for one another, views see whole commits, and Check may run beside both.
+// TestConcurrency: commits wait for one another, views see whole commits, and Check may run beside
+// both.
 func TestConcurrency(t *testing.T) {
 	b := newBox(t)
 	counter := SharedBucket("counter")
@@ -227,7 +229,7 @@ func TestConcurrency(t *testing.T) {
 					return c.Run("s", none, func(tx *Tx) error {
 						n := ParseNumber(string(tx.Get(counter, "n")))
 						tx.Put(counter, "n", []byte(Number(n+1)))
-						tx.Append(Record{Index: []string{"x"}})
+						tx.Append(nil, "x")
 						tx.Put(plainA, fmt.Sprint(n), []byte(strings.Repeat("x", 500)))
 						return nil
 					})
@@ -244,8 +246,8 @@ func TestConcurrency(t *testing.T) {
 					for range tx.Range(plainA, "", "") {
 						values++
 					}
-					if tx.NextRecord() != n+1 || values != n {
-						t.Errorf("a view sees %d steps, %d values and %d records", n, values, tx.NextRecord()-1)
+					if tx.NextFact() != n+1 || values != n {
+						t.Errorf("a view sees %d steps, %d values and %d records", n, values, tx.NextFact()-1)
 					}
 					return nil
 				})
@@ -264,8 +266,8 @@ func TestConcurrency(t *testing.T) {
 	})
 	all.Wait()
 	b.view(func(tx *Tx) {
-		if tx.NextRecord() != 161 {
-			t.Errorf("%d records of 160", tx.NextRecord()-1)
+		if tx.NextFact() != 161 {
+			t.Errorf("%d records of 160", tx.NextFact()-1)
 		}
 	})
 }

@@ -14,7 +14,8 @@ import (
 func TestCompact(t *testing.T) {
 	dir := t.TempDir()
 	target, link := filepath.Join(dir, "target.db"), filepath.Join(dir, "moot.db")
-	writeFile(t, target, filled(t))
+	k := filled(t)
+	k.at(t, target, k.data)
 	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
@@ -22,6 +23,9 @@ func TestCompact(t *testing.T) {
 	b := openBox(t, link)
 	b.now = start.Add(time.Hour)
 	b.run("s", func(tx *Tx) { tx.Put(plainA, "k", make([]byte, 3<<20)) })
+	if err := b.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	b.run("s", func(tx *Tx) { tx.Delete(plainA, "k") })
 	content := dump(t, b.Store)
 	if _, _, err := Compact(Config{Path: link, LockTimeout: 50 * time.Millisecond}); !errors.Is(err, ErrLocked) {
@@ -41,7 +45,7 @@ func TestCompact(t *testing.T) {
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("the link became %v (%v)", info, err)
 	}
-	if files, _ := os.ReadDir(dir); len(files) != 2 {
+	if files, _ := os.ReadDir(dir); len(files) != 3 { // with the log of commits
 		t.Errorf("files: %v", files)
 	}
 	b = openBox(t, link)
@@ -62,12 +66,13 @@ func TestCompact(t *testing.T) {
 	}
 }
 
-// TestCompactAwaited: whoever waits for the file while it is compacted gets the new one, and not the old one, which is
-// no longer under any name.
+// TestCompactAwaited: whoever waits for the file while it is compacted gets the new one, and not
+// the old one, which is no longer under any name.
 func TestCompactAwaited(t *testing.T) {
+	k := filled(t)
 	for round := range 5 {
 		path := filepath.Join(t.TempDir(), "moot.db")
-		writeFile(t, path, filled(t))
+		k.at(t, path, k.data)
 		s, err := Open(Config{Path: path})
 		if err != nil {
 			t.Fatal(err)
@@ -86,7 +91,7 @@ func TestCompactAwaited(t *testing.T) {
 				opened <- err
 			}()
 		}
-		if _, err := s.compact(); err != nil {
+		if _, err := s.file.Compact(); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Close(); err != nil {
@@ -107,29 +112,4 @@ func TestCompactAwaited(t *testing.T) {
 		})
 		b.Close()
 	}
-}
-
-// TestIsAt: an open file is told from another one that has taken its place.
-func TestIsAt(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
-	writeFile(t, path, nil)
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	check := func(want bool) {
-		t.Helper()
-		if same, err := isAt(f, path); same != want || err != nil {
-			t.Errorf("got %v, %v", same, err)
-		}
-	}
-	check(true)
-	writeFile(t, path+"2", nil)
-	if err := os.Rename(path+"2", path); err != nil {
-		t.Fatal(err)
-	}
-	check(false)
-	os.Remove(path)
-	check(false)
 }

@@ -28,7 +28,7 @@ func step(c *Commit, n uint64) error {
 		}
 	}
 	return c.Run("s", none, func(tx *Tx) error {
-		tx.Append(Record{Index: []string{"step"}, Data: []byte(fmt.Sprint(n))})
+		tx.Append([]byte(fmt.Sprint(n)), "step")
 		tx.Enqueue(toSend(protocol.Key(fmt.Sprint("k", n)), "lane"))
 		tx.SetTimer("t", tx.Now().Add(time.Hour), []byte(fmt.Sprint(n)))
 		tx.SetTimer(fmt.Sprint("t", n), tx.Now().Add(time.Hour), nil)
@@ -37,17 +37,20 @@ func step(c *Commit, n uint64) error {
 	})
 }
 
-// steps fails unless the steps from 1 to some number are in the store, each whole, and returns that number.
+// steps fails unless the steps from 1 to some number are in the store, each whole, and returns that
+// number.
 func steps(t *testing.T, s *Store) (last uint64) {
 	t.Helper()
 	checkInvariants(t, s)
 	err := s.View(func(tx *Tx) error {
-		last = tx.NextRecord() - 1
+		last = tx.NextFact() - 1
 		for n := uint64(1); n <= last; n++ {
 			name := fmt.Sprint(n)
 			l, _ := tx.Letter(n)
-			if string(tx.Record(n)) != name || tx.Seen("c:r", protocol.EventID("e"+name)).Disposition != Handled ||
-				l.Error != name || tx.Sent(protocol.Key("k"+name)).Number != n || tx.In("s").Timer("t"+name).IsZero() {
+			if string(tx.Fact(n)) != name || tx.Seen("c:r", protocol.EventID("e"+name)).Disposition != Handled ||
+				l.Error != name || tx.Delivery(
+				protocol.Key("k"+name),
+			).Number != n || tx.In("s").Timer("t"+name).IsZero() {
 				t.Errorf("step %d of %d is not whole", n, last)
 			}
 		}
@@ -76,7 +79,8 @@ func commitAndCount(args []string) {
 	}
 }
 
-// TestKill kills a process that commits as fast as it can. What it said was durable is there, and at most one step more.
+// TestKill kills a process that commits as fast as it can. What it said was durable is there, and
+// at most one step more.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "moot.db")
@@ -93,7 +97,8 @@ func TestKill(t *testing.T) {
 		}
 		lines := bufio.NewScanner(out)
 		said := last
-		// The kill comes at any point of a commit. In the first rounds the file may not even be there.
+		// The kill comes at any point of a commit. In the first rounds the file may not even be
+		// there.
 		pause := time.Duration(rand.Int64N(int64(60 * time.Millisecond)))
 		if round > 2 {
 			lines.Scan()
@@ -128,8 +133,8 @@ func TestKill(t *testing.T) {
 	t.Logf("%d steps", last)
 }
 
-// commitUntilLimit is a child whose file may not grow over a limit. It says how many steps were durable, and what the
-// store said then.
+// commitUntilLimit is a child whose file may not grow over a limit. It says how many steps were
+// durable, and what the store said then.
 func commitUntilLimit(args []string) {
 	signal.Ignore(syscall.SIGXFSZ)
 	s, err := Open(Config{Path: args[0], limits: tinyLimits})
@@ -150,7 +155,8 @@ func commitUntilLimit(args []string) {
 	fmt.Println(s.Close())
 }
 
-// TestDiskFull: after a write that failed, or was cut short, the store refuses, and the file has what was durable.
+// TestDiskFull: after a write that failed, or was cut short, the store refuses, and the file has
+// what was durable.
 func TestDiskFull(t *testing.T) {
 	for _, limit := range []int{4096, 2 * 4096, 3*4096 + 100, 10 * 4096, 32 << 10, 32<<10 + 1, 100_000, 200_000} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
@@ -181,7 +187,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestFailedSync: the descriptor under the store becomes one that takes what is written and cannot sync it.
+// TestFailedSync: the descriptor under the store becomes one that takes what is written and cannot
+// sync it.
 func TestFailedSync(t *testing.T) {
 	for name, target := range map[string]string{"written but not synced": "/dev/null", "not written": "/dev/full"} {
 		t.Run(name, func(t *testing.T) {
@@ -193,14 +200,16 @@ func TestFailedSync(t *testing.T) {
 			if err := s.Commit(start, func(c *Commit) error { return step(c, 1) }); err != nil {
 				t.Fatal(err)
 			}
-			replaceDescriptor(t, path, target)
+			replaceDescriptor(t, filepath.Join(logOf(path), "0000000000000001.wal"), target)
 			err = s.Commit(start, func(c *Commit) error { return step(c, 2) })
 			if err == nil || errors.Is(err, ErrBroken) {
 				t.Errorf("a failed write: %v", err)
 			}
 			for range 2 {
 				again := s.Commit(start, func(*Commit) error { t.Error("it ran"); return nil })
-				if !errors.Is(again, ErrBroken) || !strings.Contains(again.Error(), strings.TrimPrefix(err.Error(), "commit: ")) {
+				if !errors.Is(again, ErrBroken) || !strings.Contains(
+					again.Error(), strings.TrimPrefix(err.Error(), "commit: "),
+				) {
 					t.Errorf("after %v: %v", err, again)
 				}
 			}
@@ -217,26 +226,72 @@ func TestFailedSync(t *testing.T) {
 	}
 }
 
-// replaceDescriptor makes the descriptor under which the process has opened the path one of the target.
+// TestFailedCheckpoint: a file that takes what a checkpoint writes and cannot sync it breaks the
+// store. Everything is in the log of commits.
+func TestFailedCheckpoint(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "moot.db")
+	s, err := Open(Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(20) {
+		if err := s.Commit(start, func(c *Commit) error { return step(c, n+1) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replaceDescriptor(t, path, "/dev/null")
+	if err := s.Checkpoint(t.Context()); !errors.Is(err, ErrBroken) {
+		t.Errorf("the checkpoint: %v", err)
+	}
+	if err := s.Commit(start, func(*Commit) error { t.Error("it ran"); return nil }); !errors.Is(err, ErrBroken) {
+		t.Errorf("a commit after that: %v", err)
+	}
+	s.Close()
+	s, err = Open(Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if n := steps(t, s); n != 20 {
+		t.Errorf("%d steps", n)
+	}
+}
+
+// replaceDescriptor makes the descriptor under which the process has opened the path one of the
+// target.
 func replaceDescriptor(t *testing.T, path, target string) {
 	t.Helper()
-	all, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Skip("it needs /proc")
-	}
 	f, err := os.OpenFile(target, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	// Zeros are written ahead through a second descriptor, which is closed soon after.
+	fds := descriptors(t, path)
+	for until := time.Now().Add(10 * time.Second); len(fds) > 1 &&
+		time.Now().Before(until); fds = descriptors(t, path) {
+		time.Sleep(time.Millisecond)
+	}
+	if len(fds) != 1 {
+		t.Fatalf("%s has %d descriptors", path, len(fds))
+	}
+	if err := syscall.Dup3(int(f.Fd()), fds[0], syscall.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// descriptors returns the descriptors of this process that are open on the file.
+func descriptors(t *testing.T, path string) (fds []int) {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("it needs /proc")
+	}
 	for _, entry := range all {
 		if to, _ := os.Readlink("/proc/self/fd/" + entry.Name()); to == path {
 			fd, _ := strconv.Atoi(entry.Name())
-			if err := syscall.Dup3(int(f.Fd()), fd, syscall.O_CLOEXEC); err != nil {
-				t.Fatal(err)
-			}
-			return
+			fds = append(fds, fd)
 		}
 	}
-	t.Fatalf("%s is not open", path)
+	return fds
 }

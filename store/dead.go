@@ -8,7 +8,13 @@ import (
 	"moot/protocol"
 )
 
-var dead = SharedBucket("dead")
+// MaxLetters is how many dead letters one scope has at most.
+const MaxLetters = 100
+
+var (
+	dead       = SharedBucket("dead")
+	deadScopes = SharedBucket("dead-scopes") // how many each scope has
+)
 
 // Letter is an event whose handler failed, kept so that it can be handled later.
 type Letter struct {
@@ -27,9 +33,15 @@ type Letter struct {
 	Retry bool `json:",omitempty"`
 }
 
-// Bury keeps a dead letter under a new number, or under its own where it has one.
-func (c *Commit) Bury(l Letter) Letter {
+// Bury keeps a dead letter under a new number, or under its own where it has one. It returns false,
+// and keeps nothing, where the scope has MaxLetters already.
+func (c *Commit) Bury(l Letter) (Letter, bool) {
 	if l.ID == 0 {
+		n := c.layer.letters(l.Scope)
+		if n >= MaxLetters {
+			return l, false
+		}
+		c.layer.setLetters(l.Scope, n+1)
 		l.ID = c.next("dead")
 	}
 	l.Time = c.now
@@ -42,16 +54,78 @@ func (c *Commit) Bury(l Letter) Letter {
 		l.Error += "; and what happened could not be kept: " + err.Error()
 	}
 	c.put(dead, Number(l.ID), l)
-	return l
+	return l, true
 }
 
-// DropLetter removes a dead letter.
-func (c *Commit) DropLetter(id uint64) { c.layer.put(dead.name, Number(id), nil) }
+// DropLetter removes a dead letter. One that is not there stays so.
+func (c *Commit) DropLetter(id uint64) { c.layer.dropLetter(id) }
 
-// DropLetter removes a dead letter.
-func (tx *Tx) DropLetter(id uint64) { tx.Delete(dead, Number(id)) }
+// DropLetter removes a dead letter. One that is not there stays so.
+func (tx *Tx) DropLetter(id uint64) {
+	if tx.writable() {
+		tx.layer.dropLetter(id)
+	}
+}
 
-// WantRetry marks the dead letter to be tried again, and tells whether there is one.
+func (l *layer) dropLetter(id uint64) {
+	var was Letter
+	v := l.get(dead.name, Number(id))
+	if v == nil {
+		return
+	}
+	l.put(dead.name, Number(id), nil)
+	if json.Unmarshal(v, &was) == nil {
+		l.setLetters(was.Scope, l.letters(was.Scope)-1)
+	}
+}
+
+// letters returns how many dead letters a scope has.
+func (l *layer) letters(scope protocol.Scope) int {
+	return int(ParseNumber(string(l.get(deadScopes.name, deadScope(scope)))))
+}
+
+func (l *layer) setLetters(scope protocol.Scope, n int) {
+	if n <= 0 {
+		l.put(deadScopes.name, deadScope(scope), nil)
+		return
+	}
+	l.put(deadScopes.name, deadScope(scope), []byte(Number(uint64(n))))
+}
+
+// deadScope is the key of a scope in the counts; the one that is none has one too.
+func deadScope(scope protocol.Scope) string { return "=" + string(scope) }
+
+// SweepLetters forgets the dead letters that were last tried before the given time, and those whose
+// event is forgotten. It looks at limit of them, from the given number on, and returns where to go
+// on, zero when it is through.
+func (c *Commit) SweepLetters(before time.Time, from uint64, limit int) (next uint64, swept int) {
+	looked := 0
+	for l := range c.Read().Letters(from) {
+		if looked++; looked > limit {
+			return l.ID, swept
+		}
+		switch {
+		case l.Time.Before(before) || c.Read().Forgotten(l):
+			c.DropLetter(l.ID)
+			swept++
+		case l.Tries <= 1:
+			return 0, swept // those behind it are younger
+		}
+	}
+	return 0, swept
+}
+
+// Forgotten reports whether the event of a dead letter is no longer remembered. To handle it again
+// could then do something twice.
+func (tx *Tx) Forgotten(l Letter) bool {
+	switch l.Event.Body.(type) {
+	case protocol.Timer, protocol.Internal: // never were recorded
+		return false
+	}
+	return tx.Seen(l.Event.Room, l.Event.ID).Disposition == Unseen
+}
+
+// WantRetry marks the dead letter to be tried again, and reports whether there is one.
 func (c *Commit) WantRetry(id uint64) bool {
 	l, ok := c.Read().Letter(id)
 	if ok {

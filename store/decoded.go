@@ -2,9 +2,9 @@ package store
 
 import "sync"
 
-// Decoded remembers what values mean, so that one that is read with each event is decoded once. It goes by the bytes of the
-// value alone, so it cannot be out of date. T must hold nothing that its users change. The zero value is ready to use;
-// it may be used concurrently.
+// Decoded remembers what values mean, so that one that is read with each event is decoded once. It
+// goes by the bytes of the value alone, so it cannot be out of date. T must hold nothing that its
+// users change. The zero value is ready to use; it may be used concurrently.
 type Decoded[T any] struct {
 	mu    sync.RWMutex
 	known map[string]T // guarded by mu

@@ -47,7 +47,9 @@ func TestDecoded(t *testing.T) {
 	for g := range 4 {
 		all.Go(func() {
 			for n := range 1000 {
-				if got, _ := d.Get([]byte(fmt.Sprint(n)), func(b []byte) (int, error) { return strconv.Atoi(string(b)) }); got != n {
+				if got, _ := d.Get(
+					[]byte(fmt.Sprint(n)), func(b []byte) (int, error) { return strconv.Atoi(string(b)) },
+				); got != n {
 					t.Errorf("goroutine %d: %d is %d", g, n, got)
 				}
 			}

@@ -123,41 +123,33 @@ func FuzzTime(f *testing.F) {
 	})
 }
 
-func FuzzRecord(f *testing.F) {
-	f.Add([]byte{}, "", "", []byte{})
-	f.Add(encodeRecord(Record{Index: []string{"a", "b" + Sep}, Data: []byte("data")}), "a", "b", []byte("c"))
-	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, "a", "", []byte(nil))
-	f.Add([]byte{1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, "", "\xff", []byte{0})
-	f.Fuzz(func(t *testing.T, raw []byte, p, q string, data []byte) {
-		want := Record{Index: []string{p, q}, Data: data}
-		got, ok := decodeRecord(encodeRecord(want))
-		if !ok || !slices.Equal(got.Index, want.Index) || !bytes.Equal(got.Data, want.Data) {
-			t.Fatalf("%q became %q (%v)", want, got, ok)
-		}
-		if r, ok := decodeRecord(raw); ok {
-			again, ok := decodeRecord(encodeRecord(r))
-			if !ok || !slices.Equal(again.Index, r.Index) || !bytes.Equal(again.Data, r.Data) {
-				t.Fatalf("%q became %q (%v)", r, again, ok)
+// FuzzChunk compares chunks with slices of numbers, and reads bytes that are none.
+func FuzzChunk(f *testing.F) {
+	f.Add([]byte{}, []byte{})
+	f.Add([]byte{200, 1, 1, 1}, []byte{1, 0, 255})
+	f.Add([]byte{1, 1}, []byte{2})
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, bytes.Repeat([]byte{255}, 9))
+	f.Fuzz(func(t *testing.T, raw, distances []byte) {
+		_ = chunk(raw).with(math.MaxUint64).numbers()
+		for numbers, i := chunk(raw).numbers(), 1; i < len(numbers); i++ {
+			if numbers[i] >= numbers[i-1] {
+				t.Fatalf("%x gives %d", raw, numbers)
 			}
 		}
-	})
-}
-
-func FuzzSeenValue(f *testing.F) {
-	f.Add([]byte{})
-	f.Add(append([]byte(Time(start)), byte(Ignored), 'x'))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		got := decodeSeen(raw)
-		if len(raw) < 9 {
-			if got != (Seen{}) {
-				t.Fatalf("%q is %+v", raw, got)
+		var c chunk
+		var want []uint64
+		n := uint64(0)
+		for _, d := range distances {
+			n += uint64(d)*uint64(d)*uint64(d) + 1
+			c, want = c.with(n), append(want, n)
+			if last, _ := c.last(); last != n {
+				t.Fatalf("the last is %d and not %d", last, n)
 			}
-			return
 		}
-		if string(got.Disposition) == "" || got.Reason != string(raw[9:]) || byte(got.Disposition) != raw[8] {
-			t.Fatalf("%q is %+v", raw, got)
+		slices.Reverse(want)
+		if got := c.numbers(); !slices.Equal(got, want) || !bytes.Equal(c, chunkOf(want)) {
+			t.Fatalf("%x gives %d and not %d", c, got, want)
 		}
-		_ = got.Disposition.String()
 	})
 }
 

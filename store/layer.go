@@ -1,10 +1,16 @@
 package store
 
-import "github.com/tidwall/btree"
+import (
+	"maps"
+	"slices"
+
+	"github.com/tidwall/btree"
+)
 
 // reader is what a layer lies upon: the file, or another layer.
 type reader interface {
-	// get returns the value, nil if there is none. It must not be changed, and lives as long as the transaction.
+	// get returns the value, nil if there is none. It must not be changed, and lives as long as the
+	// transaction.
 	get(bucket, key string) []byte
 	// walk returns a place in the bucket from which to step.
 	walk(bucket string, reverse bool) walker
@@ -12,26 +18,67 @@ type reader interface {
 
 // walker steps through a bucket. Nothing may be written to what it walks through between two calls.
 type walker interface {
-	// seek goes to the first key not below key, or, in reverse, to the last one below it (the last of all where key
-	// is empty).
+	// seek goes to the first key not below key, or, in reverse, to the last one below it (the last
+	// of all where key is empty).
 	seek(key string) (string, []byte, bool)
 	// step goes on by one.
 	step() (string, []byte, bool)
 }
 
-// layer holds writes over a reader until they are merged into what lies below, or dropped.
-type layer struct {
-	below   reader
-	buckets map[string]*btree.Map[string, []byte] // a nil value is a deletion
-	writes  int                                   // counts, so that a range notices writes made while it runs
+// rows are keys and values by buckets. A nil value is a deletion.
+type rows map[string]*btree.Map[string, []byte]
+
+// put sets a value; nil deletes.
+func (r rows) put(bucket, key string, value []byte) {
+	b := r[bucket]
+	if b == nil {
+		b = &btree.Map[string, []byte]{}
+		r[bucket] = b
+	}
+	b.Set(key, value)
 }
 
-func newLayer(below reader) *layer {
-	return &layer{below: below, buckets: map[string]*btree.Map[string, []byte]{}}
+// names returns the names of the buckets, in order.
+func (r rows) names() []string { return slices.Sorted(maps.Keys(r)) }
+
+// rowBytes is about what a row takes in memory beside its key and its value.
+const rowBytes = 64
+
+// with returns what r holds with more on top, and by how many bytes that makes it larger at most.
+// Both stay as they are, and nobody changes more any longer. What is not changed is shared, so that
+// it costs what is changed.
+func (r rows) with(more rows) (sum rows, bytes int) {
+	sum = maps.Clone(r)
+	if sum == nil {
+		sum = rows{}
+	}
+	for name, b := range more {
+		old := sum[name]
+		if old == nil {
+			old = &btree.Map[string, []byte]{}
+		}
+		changed := old.Copy()
+		b.Scan(func(k string, v []byte) bool {
+			changed.Set(k, v)
+			bytes += len(k) + len(v) + rowBytes
+			return true
+		})
+		sum[name] = changed
+	}
+	return sum, bytes
 }
+
+// layer holds rows over a reader.
+type layer struct {
+	rows
+	below  reader
+	writes int // counts, so that a range notices writes made while it runs
+}
+
+func newLayer(below reader) *layer { return &layer{rows: rows{}, below: below} }
 
 func (l *layer) get(bucket, key string) []byte {
-	if b := l.buckets[bucket]; b != nil {
+	if b := l.rows[bucket]; b != nil {
 		if v, ok := b.Get(key); ok {
 			return v
 		}
@@ -39,20 +86,14 @@ func (l *layer) get(bucket, key string) []byte {
 	return l.below.get(bucket, key)
 }
 
-// put sets a value; nil deletes.
 func (l *layer) put(bucket, key string, value []byte) {
-	b := l.buckets[bucket]
-	if b == nil {
-		b = &btree.Map[string, []byte]{}
-		l.buckets[bucket] = b
-	}
-	b.Set(key, value)
+	l.rows.put(bucket, key, value)
 	l.writes++
 }
 
 // mergeInto writes everything to the layer below.
 func (l *layer) mergeInto(below *layer) {
-	for name, b := range l.buckets {
+	for name, b := range l.rows {
 		b.Scan(func(k string, v []byte) bool {
 			below.put(name, k, v)
 			return true
@@ -62,7 +103,7 @@ func (l *layer) mergeInto(below *layer) {
 
 func (l *layer) walk(bucket string, reverse bool) walker {
 	below := l.below.walk(bucket, reverse)
-	b := l.buckets[bucket]
+	b := l.rows[bucket]
 	if b == nil {
 		return below
 	}
@@ -99,20 +140,21 @@ func (w *treeWalker) at(ok bool) (string, []byte, bool) {
 	return w.iter.Key(), w.iter.Value(), true
 }
 
-// merged walks through a layer and what lies below it as one; the layer hides what it overwrites or deletes.
+// merged walks through a layer and what lies below it as one; the layer hides what it overwrites or
+// deletes.
 type merged struct {
 	over, under walker
 	reverse     bool
-	a, b        entry
+	a, b        row
 }
 
-type entry struct {
+type row struct {
 	key   string
 	value []byte
 	ok    bool
 }
 
-func (e *entry) set(key string, value []byte, ok bool) { *e = entry{key, value, ok} }
+func (r *row) set(key string, value []byte, ok bool) { *r = row{key, value, ok} }
 
 func (m *merged) seek(key string) (string, []byte, bool) {
 	m.a.set(m.over.seek(key))

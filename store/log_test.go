@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,8 +13,11 @@ import (
 	"moot/protocol"
 )
 
-// prefixes that are prefixes of one another, also by what a number looks like.
-var prefixes = []string{"vote", "vote" + Sep, "vote" + Sep + "room", "vote" + Sep + Number(1), "votes", "v", Sep, "\xff", "vote" + Sep + Number(2) + Sep + "x"}
+// terms that begin alike, also by what a number looks like.
+var terms = []string{
+	"vote", "vote" + Sep, "vote" + Sep + "room", "vote" + Sep + Number(1), "votes", "v", Sep, "\xff",
+	"vote" + Sep + Number(2) + Sep + "x",
+}
 
 func TestLog(t *testing.T) {
 	b := newBox(t)
@@ -25,11 +27,11 @@ func TestLog(t *testing.T) {
 		}
 		err := b.Commit(b.now, func(c *Commit) error {
 			return c.Run("s", none, func(tx *Tx) error {
-				if n := tx.NextRecord(); n != uint64(i+1) {
+				if n := tx.NextFact(); n != uint64(i+1) {
 					t.Fatalf("the next number is %d, want %d", n, i+1)
 				}
-				tx.Append(Record{Index: []string{"all", "all", prefixes[i%len(prefixes)]}, Data: []byte(fmt.Sprint(i + 1))})
-				if tx.Record(uint64(i+1)) != nil {
+				tx.Append([]byte(fmt.Sprint(i+1)), "all", "all", terms[i%len(terms)])
+				if tx.Fact(uint64(i+1)) != nil {
 					t.Fatal("a record is read before its commit")
 				}
 				return nil
@@ -39,9 +41,9 @@ func TestLog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	numbers := func(prefix string, from, to uint64) (all []uint64) {
+	numbers := func(term string, from, to uint64) (all []uint64) {
 		for n := max(from, 1); n <= 600 && (to == 0 || n < to); n++ {
-			if prefix == "all" || prefixes[int(n-1)%len(prefixes)] == prefix {
+			if term == "all" || terms[int(n-1)%len(terms)] == term {
 				all = append(all, n)
 			}
 		}
@@ -49,28 +51,29 @@ func TestLog(t *testing.T) {
 	}
 	ends := []uint64{0, 1, 2, 10, 255, 256, 257, 599, 600, 601, 1 << 40, 1<<64 - 1}
 	b.view(func(tx *Tx) {
-		for _, prefix := range append([]string{"all", "nothing", "al"}, prefixes...) {
+		for _, term := range append([]string{"all", "nothing", "al"}, terms...) {
 			for _, from := range ends {
 				for _, to := range ends {
-					want := numbers(prefix, from, to)
-					if prefix == "nothing" || prefix == "al" {
+					want := numbers(term, from, to)
+					if term == "nothing" || term == "al" {
 						want = nil
 					}
-					if got := slices.Collect(tx.Indexed(prefix, from, to, false)); !slices.Equal(got, want) {
-						t.Fatalf("%q from %d to %d: %d, want %d", prefix, from, to, got, want)
+					if got := slices.Collect(tx.Indexed(term, from, to, false)); !slices.Equal(got, want) {
+						t.Fatalf("%q from %d to %d: %d, want %d", term, from, to, got, want)
 					}
 					slices.Reverse(want)
-					if got := slices.Collect(tx.Indexed(prefix, from, to, true)); !slices.Equal(got, want) {
-						t.Fatalf("%q backward from %d to %d: %d, want %d", prefix, from, to, got, want)
+					if got := slices.Collect(tx.Indexed(term, from, to, true)); !slices.Equal(got, want) {
+						t.Fatalf("%q backward from %d to %d: %d, want %d", term, from, to, got, want)
 					}
 				}
 			}
 		}
 		for _, from := range ends {
 			want := numbers("all", from, 0)
-			for n, r := range tx.Records(from) {
-				if len(want) == 0 || n != want[0] || string(r.Data) != fmt.Sprint(n) || string(tx.Record(n)) != fmt.Sprint(n) || len(r.Index) != 3 {
-					t.Fatalf("from %d: record %d is %q, want %v", from, n, r, want)
+			for n, data := range tx.Log(from) {
+				if len(want) == 0 || n != want[0] || string(data) != fmt.Sprint(n) ||
+					string(tx.Fact(n)) != fmt.Sprint(n) {
+					t.Fatalf("from %d: record %d is %q, want %v", from, n, data, want)
 				}
 				want = want[1:]
 			}
@@ -88,51 +91,53 @@ func TestDropRecord(t *testing.T) {
 	b := newBox(t)
 	b.run("s", func(tx *Tx) {
 		for i := range 4 {
-			tx.Append(Record{Index: []string{"p", fmt.Sprint("p", i)}, Data: []byte{byte(i)}})
+			tx.Append([]byte{byte(i)}, "p", fmt.Sprint("p", i))
 		}
-		tx.Append(Record{}) // neither index nor data
-		tx.DropRecord(1, true)
+		tx.Append(nil) // neither data nor terms
+		tx.DropFact(1, "p")
 	})
 	b.run("s", func(tx *Tx) {
-		if tx.Record(1) == nil || tx.Record(5) == nil {
+		if tx.Fact(1) == nil || tx.Fact(5) == nil {
 			t.Error("a record without a number was dropped, or one without data is none")
 		}
-		tx.DropRecord(1, true)
-		tx.DropRecord(2, false)
-		tx.DropRecord(2, true) // it is not there any more, and what it was under is not known
-		tx.DropRecord(99, true)
-		tx.DropRecord(0, true)
-		if tx.Record(1) != nil || tx.Record(2) != nil {
+		tx.DropFact(1, "p", "p0", "p3", "nothing")
+		tx.DropFact(2)
+		tx.DropFact(2, "p", "p1") // it is not there any more
+		tx.DropFact(99, "p")
+		tx.DropFact(0, "p")
+		if tx.Fact(1) != nil || tx.Fact(2) != nil {
 			t.Error("a dropped record is read in its own run")
 		}
 	})
 	b.reopen()
-	b.run("s", func(tx *Tx) { tx.Append(Record{Index: []string{"p"}}) })
+	b.run("s", func(tx *Tx) { tx.Append(nil, "p") })
 	b.view(func(tx *Tx) {
 		if got := slices.Collect(tx.Indexed("p", 0, 0, false)); !slices.Equal(got, []uint64{2, 3, 4, 6}) {
 			t.Errorf("listed: %d", got)
 		}
-		if p0, p1 := slices.Collect(tx.Indexed("p0", 0, 0, false)), slices.Collect(tx.Indexed("p1", 0, 0, true)); len(p0) != 0 || len(p1) != 1 {
+		if p0, p1 := slices.Collect(
+			tx.Indexed("p0", 0, 0, false),
+		), slices.Collect(tx.Indexed("p1", 0, 0, true)); len(p0) != 0 || len(p1) != 1 {
 			t.Errorf("listed: %d and %d", p0, p1)
 		}
 		var got []uint64
-		for n := range tx.Records(0) {
+		for n := range tx.Log(0) {
 			got = append(got, n)
 		}
-		if !slices.Equal(got, []uint64{3, 4, 5, 6}) || tx.NextRecord() != 7 {
-			t.Errorf("in the log: %d, the next is %d", got, tx.NextRecord())
+		if !slices.Equal(got, []uint64{3, 4, 5, 6}) || tx.NextFact() != 7 {
+			t.Errorf("in the log: %d, the next is %d", got, tx.NextFact())
 		}
 	})
 	// All dropped: numbers are not given again.
 	b.run("s", func(tx *Tx) {
-		for n := range tx.Records(0) {
-			tx.DropRecord(n, true)
+		for n := range tx.Log(0) {
+			tx.DropFact(n, "p")
 		}
-		tx.Append(Record{Data: []byte("x")})
+		tx.Append([]byte("x"))
 	})
 	b.view(func(tx *Tx) {
-		if tx.NextRecord() != 8 || string(tx.Record(7)) != "x" {
-			t.Errorf("the next is %d", tx.NextRecord())
+		if tx.NextFact() != 8 || string(tx.Fact(7)) != "x" {
+			t.Errorf("the next is %d", tx.NextFact())
 		}
 	})
 }
@@ -148,7 +153,7 @@ func TestLogModel(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "log.db")
-		_ = os.Remove(path)
+		remove(path)
 		b := openBox(t, path)
 		defer func() { b.Close() }()
 		log := []record{{dropped: true, forgot: true}} // numbers count from 1
@@ -159,12 +164,16 @@ func TestLogModel(t *testing.T) {
 					next := slices.Clone(log)
 					err := c.Run("s", none, func(tx *Tx) error {
 						for range rapid.IntRange(0, 4).Draw(t, "appends") {
-							r := record{index: rapid.SliceOfN(rapid.SampledFrom(prefixes), 0, 3).Draw(t, "index")}
-							tx.Append(Record{Index: r.index, Data: []byte(strings.Join(r.index, "|"))})
+							r := record{index: rapid.SliceOfN(rapid.SampledFrom(terms), 0, 3).Draw(t, "index")}
+							tx.Append([]byte(strings.Join(r.index, "|")), r.index...)
 							next = append(next, r)
 						}
 						n, forget := rapid.IntRange(0, len(log)).Draw(t, "drop"), rapid.Bool().Draw(t, "forget")
-						tx.DropRecord(uint64(n), forget)
+						if forget && n < len(log) {
+							tx.DropFact(uint64(n), log[n].index...)
+						} else {
+							tx.DropFact(uint64(n))
+						}
 						if n < len(log) && !next[n].dropped {
 							next[n].dropped, next[n].forgot = true, forget
 						}
@@ -186,26 +195,35 @@ func TestLogModel(t *testing.T) {
 				b.reopen()
 			}
 			b.view(func(tx *Tx) {
-				if tx.NextRecord() != uint64(len(log)) {
-					t.Fatalf("the next is %d, the model has %d", tx.NextRecord(), len(log))
+				if tx.NextFact() != uint64(len(log)) {
+					t.Fatalf("the next is %d, the model has %d", tx.NextFact(), len(log))
 				}
 				for n, r := range log {
-					if data := tx.Record(uint64(n)); (data == nil) != r.dropped || data != nil && string(data) != strings.Join(r.index, "|") {
+					if data := tx.Fact(uint64(n)); (data == nil) != r.dropped ||
+						data != nil && string(data) != strings.Join(r.index, "|") {
 						t.Fatalf("record %d is %q, the model has %+v", n, data, r)
 					}
 				}
-				from, to := uint64(rapid.IntRange(0, len(log)).Draw(t, "from")), uint64(rapid.IntRange(0, len(log)).Draw(t, "to"))
-				for _, p := range prefixes {
+				from, to := uint64(
+					rapid.IntRange(0, len(log)).Draw(t, "from"),
+				), uint64(rapid.IntRange(0, len(log)).Draw(t, "to"))
+				for _, p := range terms {
 					var want []uint64
 					for n, r := range log {
-						if n := uint64(n); slices.Contains(r.index, p) && !r.forgot && n >= from && (to == 0 || n < to) {
+						n := uint64(n)
+						if slices.Contains(r.index, p) && !r.forgot && n >= from && (to == 0 || n < to) {
 							want = append(want, n)
 						}
 					}
-					forward, backward := slices.Collect(tx.Indexed(p, from, to, false)), slices.Collect(tx.Indexed(p, from, to, true))
+					forward, backward := slices.Collect(
+						tx.Indexed(p, from, to, false),
+					), slices.Collect(tx.Indexed(p, from, to, true))
 					slices.Reverse(backward)
 					if !slices.Equal(forward, want) || !slices.Equal(backward, want) {
-						t.Fatalf("%q from %d to %d: %d, backward %d, the model has %d", p, from, to, forward, backward, want)
+						t.Fatalf(
+							"%q from %d to %d: %d, backward %d, the model has %d", p, from, to, forward,
+							backward, want,
+						)
 					}
 				}
 			})
@@ -245,12 +263,17 @@ func TestLetters(t *testing.T) {
 		sample(start.In(time.FixedZone("", 50*3600)), protocol.Message{Text: "odd zone"}),
 		sample(start, nil),
 		sample(start, protocol.MemberList{Members: []protocol.Member{{User: "c:u", Since: far}}}),
-		sample(start, protocol.RoomChange{Changes: []protocol.Change{protocol.Renamed{Name: "n"}, protocol.Upgraded{Successor: "c:r2"}}}),
+		sample(
+			start,
+			protocol.RoomChange{
+				Changes: []protocol.Change{protocol.Renamed{Name: "n"}, protocol.Upgraded{Successor: "c:r2"}},
+			},
+		),
 		sample(start, protocol.Answer{Ask: "k", Result: protocol.DirectRoom{User: "c:u", Room: "c:r3"}}),
 	}
 	b.commit(func(c *Commit) {
 		for i, l := range letters {
-			if got := c.Bury(l); got.ID != uint64(i+1) || !got.Time.Equal(c.Now()) {
+			if got, _ := c.Bury(l); got.ID != uint64(i+1) || !got.Time.Equal(c.Now()) {
 				t.Errorf("buried %+v", got)
 			}
 		}
@@ -265,7 +288,7 @@ func TestLetters(t *testing.T) {
 			t.Fatal("it is gone")
 		}
 		l.Tries++
-		if again := c.Bury(l); again.ID != 1 {
+		if again, _ := c.Bury(l); again.ID != 1 {
 			t.Errorf("buried again as %d", again.ID)
 		}
 		c.DropLetter(2)
@@ -275,7 +298,8 @@ func TestLetters(t *testing.T) {
 		var ids []uint64
 		for l := range tx.Letters(2) {
 			ids = append(ids, l.ID)
-			if l.Event.Room != "c:r" || l.Event.ID != "e" || l.Event.Sender != "c:u" || l.Scope != "s" || l.Stack != "stack" || l.Retry != (l.ID == 3) {
+			if l.Event.Room != "c:r" || l.Event.ID != "e" || l.Event.Sender != "c:u" || l.Scope != "s" ||
+				l.Stack != "stack" || l.Retry != (l.ID == 3) {
 				t.Errorf("letter %+v", l)
 			}
 			body := fmt.Sprint(letters[l.ID-1].Event.Body)
@@ -287,7 +311,8 @@ func TestLetters(t *testing.T) {
 		if !slices.Equal(ids, []uint64{3, 4, 5, 6, 8}) {
 			t.Errorf("letters %d", ids)
 		}
-		if l, ok := tx.Letter(1); !ok || l.Tries != 2 || l.Event.Body.(protocol.Message).Text != "hi \ufffd\x00" || !l.Event.Time.Equal(start) {
+		if l, ok := tx.Letter(1); !ok || l.Tries != 2 ||
+			l.Event.Body.(protocol.Message).Text != "hi \ufffd\x00" || !l.Event.Time.Equal(start) {
 			t.Errorf("letter %+v", l)
 		}
 		if l, _ := tx.Letter(3); !l.Event.Time.IsZero() {

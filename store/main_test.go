@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"moot/protocol"
+	"moot/store/seen"
 )
 
 // children are what the test binary does when it is started as a child process of a test.
@@ -33,6 +35,16 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv(childVar); name != "" {
 		children[name](strings.Split(os.Getenv(argsVar), "\n"))
 		os.Exit(0)
+	}
+	flag.Parse()
+	// Each check makes some dozens of commits, with all invariants looked at after each; -rapid.checks asks for more of
+	// them, as .ci/run does, and MOOT_LONG.
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue && !long {
+		few := "10"
+		if testing.Short() {
+			few = "3"
+		}
+		_ = flag.Set("rapid.checks", few) // it is a number
 	}
 	os.Exit(m.Run())
 }
@@ -56,7 +68,8 @@ type tb interface {
 	Fatalf(format string, args ...any)
 }
 
-// box is a store under test. It checks all invariants after each commit and after each time that it is opened.
+// box is a store under test. It checks all invariants after each commit and after each time that it
+// is opened.
 type box struct {
 	*Store
 	t   tb
@@ -76,8 +89,12 @@ func newTinyBox(t testing.TB) *box {
 	return newBoxWith(t, Config{Path: filepath.Join(t.TempDir(), "moot.db"), limits: tinyLimits})
 }
 
-// tinyLimits make everything happen that the journal does within a few dozens of events.
-var tinyLimits = limits{Table: 8, Ahead: 2, Chunk: 5, Block: 60, Fan: 3, Closed: 1, Span: 5 * time.Minute, Least: 3, Most: 20}
+// tinyLimits make everything happen that the store does beside the commits within a few dozens of
+// them.
+var tinyLimits = limits{
+	Memtable: 1500, Most: 4, Slice: 200, Segment: 8 << 10, Ahead: 1 << 10,
+	Seen: seen.Limits{Table: 8, Chunk: 5, Block: 60, Slice: 6, Fan: 3, Span: 5 * time.Minute},
+}
 
 func newBoxWith(t testing.TB, cfg Config) *box {
 	t.Helper()
@@ -107,10 +124,26 @@ func openBoxWith(t tb, cfg Config) *box {
 func (b *box) reopen() {
 	b.t.Helper()
 	checkInvariants(b.t, b.Store)
-	if err := b.Close(); err != nil {
+	before := dump(b.t, b.Store)
+	folder, err := os.MkdirTemp("", "crashed")
+	if err != nil {
+		b.t.Fatalf("%v", err)
+	}
+	defer os.RemoveAll(folder)
+	after, err := Open(Config{Path: crashed(b.t, b.Store, folder), ReadOnly: true, limits: b.cfg.limits})
+	if err != nil {
+		b.t.Fatalf("after a crash: %v", err)
+	}
+	same(b.t, after, before)
+	checkInvariants(b.t, after)
+	if err := errors.Join(after.Close(), b.Close()); err != nil {
 		b.t.Fatalf("close: %v", err)
 	}
 	b.Store = openBoxWith(b.t, b.cfg).Store
+	if st := b.state.Load(); st.holds != st.change {
+		b.t.Fatalf("after it was closed the file holds change %d of %d", st.holds, st.change)
+	}
+	same(b.t, b.Store, before)
 }
 
 // commit makes a commit that must succeed, a minute after the one before.
@@ -140,7 +173,8 @@ func (b *box) in(c *Commit, scope protocol.Scope, f func(*Tx)) {
 	}
 }
 
-// reraise panics with what a run panicked with. Package rapid ends a test by panics, which Run catches.
+// reraise panics with what a run panicked with. Package rapid ends a test by panics, which Run
+// catches.
 func reraise(err error) {
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		panic(p.Value)
@@ -154,16 +188,24 @@ func (b *box) view(f func(*Tx)) {
 	}
 }
 
-// dump returns everything in the file: bucket␟key → value.
+// dump returns everything that is part of the state of the store: bucket␟key → value.
 func dump(t tb, s *Store) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	err := s.View(func(tx *Tx) error {
-		f := tx.reader.(*file)
-		c := f.tx.Cursor()
-		for name, _ := c.First(); name != nil; name, _ = c.Next() {
-			for k, v := range tx.Range(SharedBucket(string(name)), "", "") {
-				all[Key(string(name), k)] = string(v)
+		v := tx.seer.(*viewer)
+		names := map[string]bool{}
+		for _, list := range [][]string{v.view.Buckets(), v.state.frozen.names(), v.state.rows.names()} {
+			for _, name := range list {
+				names[name] = name != checkpoint && name != "seen"
+			}
+		}
+		for name, wanted := range names {
+			if !wanted {
+				continue
+			}
+			for k, v := range tx.Range(SharedBucket(name), "", "") {
+				all[Key(name, k)] = string(v)
 			}
 		}
 		return nil
@@ -172,6 +214,42 @@ func dump(t tb, s *Store) map[string]string {
 		t.Fatalf("dump: %v", err)
 	}
 	return all
+}
+
+// crashed returns the path of a copy of the files as a crash would leave them now.
+func crashed(t tb, s *Store, folder string) string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	path := filepath.Join(folder, "crashed.db")
+	from, err := filepath.EvalSymlinks(s.Path())
+	err = errors.Join(
+		err, os.RemoveAll(path), os.RemoveAll(logOf(path)), os.Mkdir(logOf(path), 0o700), copyTo(from, path),
+	)
+	entries, rerr := os.ReadDir(logOf(from))
+	err = errors.Join(err, rerr)
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".wal") {
+			err = errors.Join(err, copyTo(filepath.Join(logOf(from), e.Name()), filepath.Join(logOf(path), e.Name())))
+		}
+	}
+	if err != nil {
+		t.Fatalf("copy what a crash leaves: %v", err)
+	}
+	return path
+}
+
+// logOf returns the folder of the log of commits.
+func logOf(path string) string { return strings.TrimSuffix(path, ".db") + ".wal" }
+
+func copyTo(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o600)
 }
 
 // same fails unless nothing in the store has changed since the dump was made.
@@ -207,20 +285,56 @@ func readFile(t testing.TB, path string) []byte {
 	return data
 }
 
-// filled writes a file with something in every bucket over some dozens of pages, and returns its bytes.
-func filled(t testing.TB) []byte { t.Helper(); return filledWith(t, tinyLimits) }
+// kept is a closed store.
+type kept struct {
+	data []byte            // of the file
+	log  map[string][]byte // the segments of the log of commits
+}
 
-func filledWith(t testing.TB, l limits) []byte {
+// filled makes a store with something in every bucket over some dozens of pages.
+func filled(t testing.TB) kept {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "filled.db")
-	b := openBoxWith(t, Config{Path: path, limits: l})
+	b := openBoxWith(t, Config{Path: path, limits: tinyLimits})
 	for i := range 8 {
 		b.commit(func(c *Commit) { fillStep(b.t, c, i) })
 	}
-	if err := b.Close(); err != nil {
+	if err := errors.Join(b.Checkpoint(t.Context()), b.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return bytes.Clone(readFile(t, path))
+	return keep(t, path)
+}
+
+func keep(t testing.TB, path string) kept {
+	t.Helper()
+	k := kept{bytes.Clone(readFile(t, path)), map[string][]byte{}}
+	entries, err := os.ReadDir(logOf(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		k.log[e.Name()] = readFile(t, filepath.Join(logOf(path), e.Name()))
+	}
+	return k
+}
+
+// at writes the store to a path, with other data in its file.
+func (k kept) at(t testing.TB, path string, data []byte) {
+	t.Helper()
+	remove(path)
+	writeFile(t, path, data)
+	if err := os.Mkdir(logOf(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range k.log {
+		writeFile(t, filepath.Join(logOf(path), name), data)
+	}
+}
+
+// remove removes a store.
+func remove(path string) {
+	_ = os.Remove(path)
+	_ = os.RemoveAll(logOf(path))
 }
 
 // fillStep does a bit of everything that a commit can do.
@@ -231,7 +345,7 @@ func fillStep(t tb, c *Commit, i int) {
 		c.Record(room, protocol.EventID(fmt.Sprintf("event-%d-%d", i, j)), Handled, strings.Repeat("reason ", 20))
 	}
 	err := c.Run(protocol.Scope(room), protocol.Ref{Room: room, Event: "e"}, func(tx *Tx) error {
-		tx.Append(Record{Index: []string{"vote", Key("vote", string(room))}, Data: bytes.Repeat([]byte{byte(i)}, 1500)})
+		tx.Append(bytes.Repeat([]byte{byte(i)}, 1500), "vote", Key("vote", string(room)))
 		key := protocol.DeriveKey("fill", fmt.Sprint(i))
 		tx.Enqueue(Entry{Key: key, Lane: string(room), Payload: []byte(`{"text":"hello"}`)})
 		tx.SetTimer(fmt.Sprintf("timer%d", i), tx.Now().Add(time.Hour), []byte("data"))
@@ -242,7 +356,12 @@ func fillStep(t tb, c *Commit, i int) {
 	if err != nil {
 		t.Fatalf("run: %v", err)
 	}
-	c.Bury(Letter{Scope: protocol.Scope(room), Event: protocol.Event{Room: room, ID: "e", Body: protocol.Message{Text: "hi"}}})
+	c.Bury(
+		Letter{
+			Scope: protocol.Scope(room),
+			Event: protocol.Event{Room: room, ID: "e", Body: protocol.Message{Text: "hi"}},
+		},
+	)
 	if i%2 == 1 {
 		for q := range c.Read().Queue(string(room), 0) {
 			c.Finish(c.Begin(q), StateSent, protocol.Ref{Room: room, Event: "sent"}, "")

@@ -1,108 +1,66 @@
 package store
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
-	"go.etcd.io/bbolt"
-
-	"moot/internal/failpoint"
+	"moot/store/disk"
+	"moot/store/wal"
 )
 
-// The meta bucket: what the file says about itself.
+// The meta bucket: what the store says about itself.
 //
 //	application   "moot"
-//	schema        number: how many migrations the file has been through
+//	format        number of the format of the file, 1
 //	instance      random name, given when the file was made
 //	secret        32 random bytes, for keyed hashes
 //	last-commit   time
-//	seen-floor    time: what was seen before is forgotten
+//	seen-horizon  time: what was seen before is forgotten
 //	…-next        number: the next one to be given to a fact, an outbox entry, a dead letter
 var meta = SharedBucket("meta")
 
 const (
 	application  = "moot"
+	format       = 1
 	metaApp      = "application"
-	metaSchema   = "schema"
+	metaFormat   = "format"
+	metaSchema   = "schema" // of builds from before the first release
 	metaInstance = "instance"
 	metaSecret   = "secret"
 	metaLast     = "last-commit"
-	metaFloor    = "seen-floor"
+	metaHorizon  = "seen-horizon"
 )
 
-func initialise(tx *bbolt.Tx, schema int) error {
-	b, err := tx.CreateBucketIfNotExists([]byte(meta.name))
-	if err != nil {
-		return err
-	}
-	secret := make([]byte, 32+8)
-	if _, err := rand.Read(secret); err != nil {
-		return err
-	}
-	return errors.Join(
-		b.Put([]byte(metaApp), []byte(application)),
-		b.Put([]byte(metaSchema), []byte(Number(uint64(schema)))),
-		b.Put([]byte(metaInstance), []byte(hex.EncodeToString(secret[32:]))),
-		b.Put([]byte(metaSecret), secret[:32]),
-	)
+// header is what the file says of itself.
+type header struct {
+	instance [16]byte
+	secret   []byte
+	horizon  uint64
+	last     time.Time
+	from     wal.From // what it holds
+	fresh    bool     // whether it has never had a log
 }
 
-// begin checks what the file is, brings it to the present schema, and reads what the store keeps in memory.
-func (s *Store) begin(c Config) error {
-	var schema int
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		return guard(func() error {
-			f := newFile(tx)
-			if string(f.get(meta.name, metaApp)) != application {
-				return ErrForeign
-			}
-			schema = int(ParseNumber(string(f.get(meta.name, metaSchema))))
-			s.last = lastCommit(f)
-			return nil
-		})
-	})
-	switch {
-	case err != nil:
-		return err
-	case schema > len(c.migrations):
-		return fmt.Errorf("%w: it has schema %d, this version knows %d", ErrNewer, schema, len(c.migrations))
-	case schema < len(c.migrations) && c.ReadOnly:
-		return fmt.Errorf("the file has schema %d and is brought to %d when the bot next starts", schema, len(c.migrations))
+func readHeader(r reader) (h header, err error) {
+	if string(r.get(meta.name, metaApp)) != application {
+		return h, disk.ErrForeign
 	}
-	for ; schema < len(c.migrations); schema++ {
-		m := c.migrations[schema]
-		err := guard(func() error {
-			if m.prepare == nil {
-				return nil
-			}
-			return m.prepare(s.db, c.limits)
-		})
-		if err == nil {
-			err = s.db.Update(func(tx *bbolt.Tx) error {
-				if err := m.change(tx); err != nil {
-					return err
-				}
-				failpoint.Hit(failpoint.MigrateBefore)
-				return tx.Bucket([]byte(meta.name)).Put([]byte(metaSchema), []byte(Number(uint64(schema+1))))
-			})
-		}
-		if err != nil {
-			return fmt.Errorf("migrate from schema %d to %d: %w", schema, schema+1, err)
-		}
-		failpoint.Hit(failpoint.MigrateAfter)
+	switch n := ParseNumber(string(r.get(meta.name, metaFormat))); {
+	case n == 0 && r.get(meta.name, metaSchema) != nil:
+		return h, fmt.Errorf("%w, which this one cannot read", disk.ErrOlder)
+	case n == 0:
+		return h, disk.ErrForeign
+	case n > format:
+		return h, fmt.Errorf("%w: it has format %d, this version knows %d", disk.ErrNewer, n, format)
 	}
-	return s.db.View(func(tx *bbolt.Tx) error {
-		return guard(func() (err error) {
-			defer faulted()
-			if s.journal, err = loadJournal(tx, c.limits); err != nil {
-				return fmt.Errorf("%w: %w", ErrDamaged, err)
-			}
-			return nil
-		})
-	})
+	copy(h.instance[:], r.get(meta.name, metaInstance))
+	h.secret = append(h.secret, r.get(meta.name, metaSecret)...)
+	h.horizon = ParseNumber(string(r.get(meta.name, metaHorizon)))
+	h.last = lastCommit(r)
+	h.from.Change = ParseNumber(string(r.get(checkpoint, checkpointChange)))
+	h.from.Segment = ParseNumber(string(r.get(checkpoint, checkpointSegment)))
+	h.fresh = h.from.Segment == 0
+	return h, nil
 }
 
 // lastCommit returns the time of the last commit, 1970 if there was none: keys know no time before.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -147,7 +146,10 @@ func (r *race) walk(tx *Tx, m *model, each func(b Bucket, key string)) {
 		for k, v := range seq {
 			want, ok := m.next(b, from, to, at, started, kind == "backward")
 			if !ok || k != want {
-				r.Fatalf("%s of %s from %q to %q, after %q: got %q, the model has %q (%v)", kind, b.name, from, to, at, k, want, ok)
+				r.Fatalf(
+					"%s of %s from %q to %q, after %q: got %q, the model has %q (%v)", kind, b.name, from, to,
+					at, k, want, ok,
+				)
 			}
 			r.compare(kind, b, k, v, m.get(b, k))
 			at, started = k, true
@@ -156,7 +158,8 @@ func (r *race) walk(tx *Tx, m *model, each func(b Bucket, key string)) {
 			}
 		}
 		if want, ok := m.next(b, from, to, at, started, kind == "backward"); ok {
-			r.Fatalf("%s of %s from %q to %q ended after %q; the model goes on with %q", kind, b.name, from, to, at, want)
+			r.Fatalf("%s of %s from %q to %q ended after %q; the model goes on with %q",
+				kind, b.name, from, to, at, want)
 		}
 		if each != nil {
 			break
@@ -202,7 +205,9 @@ func (r *race) run(depth int) {
 }
 
 func (r *race) step(tx *Tx, m *model, depth int) {
-	switch rapid.SampledFrom([]string{"write", "write", "write", "get", "walk", "write while walking", "run"}).Draw(r.T, "step") {
+	switch rapid.SampledFrom(
+		[]string{"write", "write", "write", "get", "walk", "write while walking", "run"},
+	).Draw(r.T, "step") {
 	case "write":
 		r.write(tx, m, r.bucket(), "")
 	case "get":
@@ -302,10 +307,12 @@ func TestModel(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "model.db")
-		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-			t.Fatal(err)
+		remove(path)
+		cfg := Config{Path: path}
+		if rapid.Bool().Draw(t, "tiny") {
+			cfg.limits = tinyLimits
 		}
-		b := openBox(t, path)
+		b := openBoxWith(t, cfg)
 		defer func() { b.Close() }()
 		r := &race{T: t, file: &model{own: map[string]*string{}}}
 		// Enough to begin with for walks to cross pages.

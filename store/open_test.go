@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -47,7 +48,7 @@ func TestOpenNew(t *testing.T) {
 				t.Error("two files are the same instance")
 			}
 			if name != "half a new file is left" {
-				if files, _ := filepath.Glob(path + "*"); len(files) != 1 {
+				if files, _ := os.ReadDir(filepath.Dir(path)); len(files) != 2 { // with the log of commits
 					t.Errorf("files: %q", files)
 				}
 			}
@@ -55,7 +56,8 @@ func TestOpenNew(t *testing.T) {
 	}
 }
 
-// TestOpenNewAtOnce: of several who start on an empty folder none makes a file in place of another's.
+// TestOpenNewAtOnce: of several who start on an empty folder none makes a file in place of
+// another's.
 func TestOpenNewAtOnce(t *testing.T) {
 	t.Parallel()
 	for round := range 10 {
@@ -89,7 +91,7 @@ func TestOpenNewAtOnce(t *testing.T) {
 			})
 		}
 		b.Close()
-		if files, _ := os.ReadDir(filepath.Dir(path)); len(files) != 1 {
+		if files, _ := os.ReadDir(filepath.Dir(path)); len(files) != 2 {
 			t.Errorf("files: %v", files)
 		}
 	}
@@ -97,7 +99,7 @@ func TestOpenNewAtOnce(t *testing.T) {
 
 // holdFile is a child that keeps the file open until its standard input ends.
 func holdFile(args []string) {
-	s, err := Open(Config{Path: args[0], ReadOnly: args[1] == "true"})
+	s, err := Open(Config{Path: args[0], ReadOnly: args[1] == "true", limits: tinyLimits})
 	fmt.Println("open", err)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	if err == nil {
@@ -107,8 +109,7 @@ func holdFile(args []string) {
 
 func TestLocked(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "moot.db")
-	writeFile(t, path, filled(t))
+	path := filled(t).path(t)
 	for _, c := range []struct{ holder, opener, free bool }{
 		{false, false, false}, {false, true, false}, {true, false, false}, {true, true, true},
 	} {
@@ -164,7 +165,8 @@ func TestReadOnly(t *testing.T) {
 	if _, err := os.Stat(path); err == nil {
 		t.Error("it was made")
 	}
-	writeFile(t, path, filled(t))
+	k := filled(t)
+	k.at(t, path, k.data)
 	before := hash(path)
 	s, err := Open(Config{Path: path, ReadOnly: true})
 	if err != nil {
@@ -209,7 +211,8 @@ func TestForeign(t *testing.T) {
 	text := "This is not the file that you are looking for.\n"
 	sqlite := "SQLite format 3\x00\x10\x00\x01\x01\x00\x40\x20\x20" + strings.Repeat("\x00", 4096*3)
 	for name, data := range map[string]string{
-		"one byte": "x", "text": text, "long text": strings.Repeat(text, 1000), "sqlite": sqlite, "zeros": strings.Repeat("\x00", 64<<10),
+		"one byte": "x", "text": text, "long text": strings.Repeat(text, 1000), "sqlite": sqlite,
+		"zeros": strings.Repeat("\x00", 64<<10),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "moot.db")
@@ -273,7 +276,8 @@ func TestNotAFile(t *testing.T) {
 func TestOpenThroughALink(t *testing.T) {
 	dir := t.TempDir()
 	target, link := filepath.Join(dir, "target.db"), filepath.Join(dir, "moot.db")
-	writeFile(t, target, filled(t))
+	k := filled(t)
+	k.at(t, target, k.data)
 	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
@@ -285,84 +289,91 @@ func TestOpenThroughALink(t *testing.T) {
 	}
 }
 
-func TestMigrations(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "moot.db")
-	names := ScopedBucket("names")
-	v1 := []migration{{change: func(*bbolt.Tx) error { return nil }}}
-	v2 := append(v1[:1:1], migration{change: func(tx *bbolt.Tx) error { // in capitals
-		b := tx.Bucket([]byte(names.name))
-		return b.ForEach(func(k, v []byte) error { return b.Put(k, []byte(strings.ToUpper(string(v)))) })
-	}})
-	var fail error
-	v3 := append(v2[:2:2], migration{change: func(tx *bbolt.Tx) error { // under another name
-		b := tx.Bucket([]byte(names.name))
-		if err := b.Put([]byte("s"), append(b.Get([]byte("s")), " the third"...)); err != nil {
-			return err
-		}
-		return fail
-	}})
-	open := func(m []migration, readOnly bool) (*Store, error) {
-		return Open(Config{Path: path, ReadOnly: readOnly, migrations: m, LockTimeout: 100 * time.Millisecond})
-	}
-	look := func(m []migration, want string, schema uint64) {
-		t.Helper()
-		s, err := open(m, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		checkInvariants(t, s)
-		err = s.View(func(tx *Tx) error {
-			if got := string(tx.Get(names, "s")); got != want || ParseNumber(string(tx.Get(meta, metaSchema))) != schema {
-				t.Errorf("got %q, schema %x", got, tx.Get(meta, metaSchema))
+// TestOtherFormats: files of builds from before the first release, and of newer ones, are refused
+// with a sentence.
+func TestOtherFormats(t *testing.T) {
+	for name, c := range map[string]struct {
+		key    string
+		number uint64
+		want   error
+		says   string
+	}{
+		"before the first release": {metaSchema, 3, ErrOlder, "before the first release, which this one cannot read"},
+		"newer":                    {metaFormat, 2, ErrNewer, "it has format 2, this version knows 1"},
+		"neither":                  {"other", 1, ErrForeign, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "moot.db")
+			db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoFreelistSync: true})
+			if err != nil {
+				t.Fatal(err)
 			}
-			return nil
+			err = db.Update(func(tx *bbolt.Tx) error {
+				b, err := tx.CreateBucket([]byte(meta.name))
+				return errors.Join(
+					err, b.Put([]byte(metaApp), []byte(application)),
+					b.Put([]byte(c.key), []byte(Number(c.number))),
+				)
+			})
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			refused(t, path, c.want)
+			if _, err := Open(Config{Path: path}); !strings.Contains(err.Error(), c.says) {
+				t.Errorf("it says %v", err)
+			}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
-	s, err := open(v1, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Commit(start, func(c *Commit) error {
-		return c.Run("s", none, func(tx *Tx) error { tx.Put(names, "s", []byte("richard")); return nil })
-	}); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
+}
 
-	before := hash(path)
-	if _, err := open(v3, true); err == nil || !strings.Contains(err.Error(), "schema 1") || !strings.Contains(err.Error(), "3") {
-		t.Errorf("an old file for reading: %v", err)
-	}
-	if after := hash(path); after != before {
-		t.Errorf("the file was %s and is %s", before, after)
-	}
-	fail = errors.New("boom")
-	for range 2 { // from 1 over 2 to 3, which fails and is tried again
-		if _, err := open(v3, false); !errors.Is(err, fail) || !strings.Contains(err.Error(), "from schema 2 to 3") {
-			t.Errorf("a migration that fails: %v", err)
-		}
-		look(v2, "RICHARD", 2)
-	}
-	fail = nil
-	look(v3, "RICHARD the third", 3)
-	look(v3, "RICHARD the third", 3) // once
+// TestParts: a file without the log of commits that it needs is refused, and a log without its
+// file.
+func TestParts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "moot.db")
+	b := openBoxWith(t, Config{Path: path, limits: tinyLimits})
+	b.commit(func(c *Commit) { fillStep(t, c, 0) })
+	whole := keep(t, crashed(t, b.Store, t.TempDir()))
+	b.commit(func(c *Commit) { fillStep(t, c, 1) })
+	b.Close()
+	later := keep(t, path)
 
-	before = hash(path)
-	for _, readOnly := range []bool{false, true} {
-		_, err := open(v1, readOnly)
-		if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "schema 3") || !strings.Contains(err.Error(), "knows 1") {
-			t.Errorf("a newer file: %v", err)
+	part := func(data []byte, log map[string][]byte) string {
+		path := filepath.Join(t.TempDir(), "moot.db")
+		kept{log: log}.at(t, path, data)
+		return path
+	}
+	refused(t, part(later.data, nil), ErrDamaged)
+	none := part(later.data, nil)
+	os.RemoveAll(logOf(none))
+	refused(t, none, ErrDamaged)
+	refused(t, part(later.data, whole.log), ErrDamaged) // the log of an earlier day
+	other := filled(t)
+	refused(t, part(later.data, other.log), ErrForeign)
+	for _, data := range [][]byte{nil, {}} { // the file is lost, or empty
+		lost := part(data, whole.log)
+		if data == nil {
+			os.Remove(lost)
+		}
+		log := keep(t, whole.path(t)).log
+		if _, err := Open(Config{Path: lost}); !errors.Is(err, ErrDamaged) || !strings.Contains(
+			err.Error(), logOf(lost),
+		) {
+			t.Errorf("a log without its file: %v", err)
+		}
+		now := map[string][]byte{}
+		for name := range log {
+			now[name] = readFile(t, filepath.Join(logOf(lost), name))
+		}
+		if !reflect.DeepEqual(now, log) {
+			t.Error("the log was changed")
 		}
 	}
-	if after := hash(path); after != before {
-		t.Errorf("the file was %s and is %s", before, after)
-	}
-	look(v3, "RICHARD the third", 3)
-	// A new file starts at the last version.
-	path = filepath.Join(t.TempDir(), "moot.db")
-	look(v3, "", 3)
+}
+
+// path writes the store somewhere.
+func (k kept) path(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "moot.db")
+	k.at(t, path, k.data)
+	return path
 }

@@ -17,59 +17,8 @@ var (
 	sentByTime = SharedBucket("sent-by-time")
 )
 
-// Entry is something to be sent. It is enqueued once and never changes; what changes is in Queued.
-type Entry struct {
-	Key protocol.Key
-	// Lane is within what order is kept: the next entry of a lane waits for the end of the one before it.
-	Lane string
-	// Message is the key of the message that the entry belongs to, and Edit is whether it edits that message: then a
-	// newer edit of it makes this one superseded.
-	Message protocol.Key `json:",omitempty"`
-	Edit    bool         `json:",omitempty"`
-	Expires time.Time    `json:",omitzero"` // zero means never
-	Cause   protocol.Ref `json:",omitzero"`
-	Payload json.RawMessage
-}
-
-// Queued is an entry that waits in its lane, or is being sent.
-type Queued struct {
-	Entry
-	Number   uint64
-	Created  time.Time
-	Attempts int       `json:",omitempty"` // those begun
-	First    time.Time `json:",omitzero"`  // when the first attempt began
-	Due      time.Time `json:",omitzero"`  // not before
-	Fault    string    `json:",omitempty"` // of the last attempt
-}
-
-// State is what became of an entry.
-type State string
-
-// The states. Queued is the only one that is not an end.
-const (
-	StateQueued     State = "queued"
-	StateSent       State = "sent"
-	StateFailed     State = "failed"
-	StateExpired    State = "expired"
-	StateSuperseded State = "superseded" // by a newer edit of the same message
-	StateAmbiguous  State = "ambiguous"  // it cannot be known whether it was sent
-	StateEnded      State = "ended"      // the bot left the room
-)
-
-// Sent is what is kept of an entry for as long as events are: where it stands, or why it does not.
-type Sent struct {
-	Key      protocol.Key `json:"-"`
-	State    State
-	Lane     string
-	Number   uint64
-	Ref      protocol.Ref `json:",omitzero"` // where it stands in the network
-	Reason   string       `json:",omitempty"`
-	Cause    protocol.Ref `json:",omitzero"`
-	Time     time.Time    // of the last change
-	Attempts int          `json:",omitempty"`
-}
-
-// Enqueue puts an entry at the end of its lane, once: an entry whose key was ever enqueued before is dropped.
+// Enqueue puts an entry at the end of its lane, once: an entry whose key was ever enqueued before
+// is dropped.
 func (tx *Tx) Enqueue(e Entry) {
 	switch {
 	case !tx.writable():
@@ -91,9 +40,9 @@ func (c *Commit) enqueue(entries []Entry) {
 		if c.layer.get(sent.name, string(e.Key)) != nil {
 			continue
 		}
-		q := Queued{Entry: e, Number: c.next("outbox"), Created: c.now}
+		q := Queued{Entry: e, Number: c.next("outbox"), Created: c.now, Doubt: c.doubt}
 		c.put(outbox, Key(q.Lane, Number(q.Number)), q)
-		c.putSent(e.Key, Sent{State: StateQueued, Lane: q.Lane, Number: q.Number, Cause: e.Cause})
+		c.putDelivery(e.Key, Delivery{State: StateQueued, Lane: q.Lane, Number: q.Number, Cause: e.Cause})
 		c.queued = append(c.queued, q)
 	}
 }
@@ -124,9 +73,9 @@ func (tx *Tx) Queue(lane string, from uint64) iter.Seq[Queued] {
 	}
 }
 
-// Sent returns what is known of a key; the State is empty where nothing is.
-func (tx *Tx) Sent(key protocol.Key) Sent {
-	var s Sent
+// Delivery returns what is known of a key; the State is empty where nothing is.
+func (tx *Tx) Delivery(key protocol.Key) Delivery {
+	var s Delivery
 	if v := tx.Get(sent, string(key)); v != nil {
 		_ = json.Unmarshal(v, &s) // what the store wrote it can read
 	}
@@ -134,11 +83,12 @@ func (tx *Tx) Sent(key protocol.Key) Sent {
 	return s
 }
 
-// RecentlySent goes through all that was ever enqueued and is still remembered, the last change first.
-func (tx *Tx) RecentlySent() iter.Seq[Sent] {
-	return func(yield func(Sent) bool) {
+// RecentDeliveries goes through all that was ever enqueued and is still remembered, the last change
+// first.
+func (tx *Tx) RecentDeliveries() iter.Seq[Delivery] {
+	return func(yield func(Delivery) bool) {
 		for k := range tx.Backward(sentByTime, "", "") {
-			if !yield(tx.Sent(protocol.Key(behindTime(k)))) {
+			if !yield(tx.Delivery(protocol.Key(behindTime(k)))) {
 				return
 			}
 		}
@@ -165,24 +115,40 @@ func (c *Commit) Postpone(q Queued, due time.Time, fault string) Queued {
 // Finish takes the entry out of its lane and notes what became of it.
 func (c *Commit) Finish(q Queued, state State, ref protocol.Ref, reason string) {
 	c.layer.put(outbox.name, Key(q.Lane, Number(q.Number)), nil)
-	c.putSent(q.Key, Sent{
+	c.putDelivery(q.Key, Delivery{
 		State: state, Lane: q.Lane, Number: q.Number, Ref: ref, Cause: q.Cause, Attempts: q.Attempts,
 		Reason: protocol.Shorten(protocol.OneLine(reason), 300),
 	})
 }
 
-// Settle notes that an entry which was thought to have ended otherwise was sent after all, since the network shows it.
-// One that waits, or was never enqueued, stays as it is.
-func (c *Commit) Settle(key protocol.Key, ref protocol.Ref) {
-	if s := c.Read().Sent(key); s.State != "" && s.State != StateQueued && s.State != StateSent {
+// Doubt says since when what is enqueued from here on may stand in the network already; zero means
+// that it does not.
+func (c *Commit) Doubt(since time.Time) { c.doubt = since }
+
+// DoubtQueued has everything that waits count as what may stand in the network since it was
+// enqueued, and returns how much that is.
+func (c *Commit) DoubtQueued() (n int) {
+	for q := range c.Read().Queue("", 0) {
+		q.Doubt = q.Created
+		c.put(outbox, Key(q.Lane, Number(q.Number)), q)
+		n++
+	}
+	return n
+}
+
+// Echoed notes that an entry which was thought to have ended otherwise was sent after all, since
+// the network shows it, or that one was sent that was never enqueued here: keys derive from their
+// cause, so it is of a future that is lost, and is not sent once more. One that waits stays as it is.
+func (c *Commit) Echoed(key protocol.Key, ref protocol.Ref) {
+	if s := c.Read().Delivery(key); s.State != StateQueued && s.State != StateSent {
 		s.State, s.Ref, s.Reason = StateSent, ref, ""
-		c.putSent(key, s)
+		c.putDelivery(key, s)
 	}
 }
 
 // Queued returns the entry of that key while it waits or is being sent.
 func (c *Commit) Queued(key protocol.Key) (q Queued, ok bool) {
-	s := c.Read().Sent(key)
+	s := c.Read().Delivery(key)
 	if s.State != StateQueued {
 		return q, false
 	}
@@ -190,8 +156,8 @@ func (c *Commit) Queued(key protocol.Key) (q Queued, ok bool) {
 	return q, v != nil && json.Unmarshal(v, &q) == nil
 }
 
-func (c *Commit) putSent(key protocol.Key, s Sent) {
-	if was := c.Read().Sent(key); was.State != "" {
+func (c *Commit) putDelivery(key protocol.Key, s Delivery) {
+	if was := c.Read().Delivery(key); was.State != "" {
 		c.layer.put(sentByTime.name, Key(Time(was.Time), string(key)), nil)
 	}
 	s.Time = c.now
@@ -199,9 +165,9 @@ func (c *Commit) putSent(key protocol.Key, s Sent) {
 	c.layer.put(sentByTime.name, Key(Time(c.now), string(key)), []byte{})
 }
 
-// SweepSent forgets entries that ended before the given time. It looks at limit of them, and of those that still wait.
-// It starts at the place where the call before stopped (zero means at the beginning) and returns where to go on, zero
-// when it is through.
+// SweepSent forgets entries that ended before the given time. It looks at limit of them, and of
+// those that still wait. It starts at the place where the call before stopped (zero means at the
+// beginning) and returns where to go on, zero when it is through.
 func (c *Commit) SweepSent(before time.Time, from string, limit int) (next string, swept int) {
 	looked := 0
 	for k := range c.Read().Range(sentByTime, from, Time(before)) {
@@ -209,7 +175,7 @@ func (c *Commit) SweepSent(before time.Time, from string, limit int) (next strin
 			return k, swept
 		}
 		key := protocol.Key(behindTime(k))
-		if c.Read().Sent(key).State == StateQueued {
+		if c.Read().Delivery(key).State == StateQueued {
 			continue
 		}
 		c.layer.put(sent.name, string(key), nil)
@@ -217,13 +183,4 @@ func (c *Commit) SweepSent(before time.Time, from string, limit int) (next strin
 		swept++
 	}
 	return "", swept
-}
-
-func (c *Commit) put(b Bucket, key string, v any) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		// Only types of this package come here, and their payload was checked when it was enqueued.
-		panic(fmt.Sprintf("encode %T: %v", v, err))
-	}
-	c.layer.put(b.name, key, data)
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,7 +36,10 @@ func keysOf(tx *Tx, lane string, from uint64) (keys []protocol.Key) {
 }
 
 // nested are lanes whose names are prefixes of one another, also by what a number looks like.
-var nested = []string{"c:a", "c:a!", "c:ab", "c:a" + Sep, "c:a" + Sep + Number(1), "c:a" + Sep + "b", "c:", "\x7f", "c:a" + Sep + Number(2) + Sep}
+var nested = []string{
+	"c:a", "c:a!", "c:ab", "c:a" + Sep, "c:a" + Sep + Number(1), "c:a" + Sep + "b", "c:", "\x7f",
+	"c:a" + Sep + Number(2) + Sep,
+}
 
 func TestLanes(t *testing.T) {
 	b := newBox(t)
@@ -69,19 +71,19 @@ func TestLanes(t *testing.T) {
 			if got := keysOf(tx, lane, 0); !slices.Equal(got, keys) {
 				t.Errorf("lane %q has %q, want %q", lane, got, keys)
 			}
-			half := tx.Sent(keys[len(keys)/2]).Number
+			half := tx.Delivery(keys[len(keys)/2]).Number
 			if got := keysOf(tx, lane, half); !slices.Equal(got, keys[len(keys)/2:]) {
 				t.Errorf("lane %q has %q from %d on", lane, got, half)
 			}
 		}
-		middle, all := tx.Sent("many100").Number, keysOf(tx, "", 0)
+		middle, all := tx.Delivery("many100").Number, keysOf(tx, "", 0)
 		if len(all) != 3*len(nested)+300 {
 			t.Errorf("all lanes have %d entries", len(all))
 		}
 		for _, key := range all {
-			later := tx.Sent(key).Number >= middle
+			later := tx.Delivery(key).Number >= middle
 			if slices.Contains(keysOf(tx, "", middle), key) != later {
-				t.Errorf("%q has the number %d and is listed wrongly from %d on", key, tx.Sent(key).Number, middle)
+				t.Errorf("%q has the number %d and is listed wrongly from %d on", key, tx.Delivery(key).Number, middle)
 				break
 			}
 		}
@@ -128,7 +130,7 @@ func TestEnqueueOnce(t *testing.T) {
 		check(c, "after it was swept", "k in other")
 	})
 	b.view(func(tx *Tx) {
-		if s := tx.Sent("k"); s.State != StateQueued || s.Lane != "other" || s.Number != 2 {
+		if s := tx.Delivery("k"); s.State != StateQueued || s.Lane != "other" || s.Number != 2 {
 			t.Errorf("it is %+v", s)
 		}
 	})
@@ -138,7 +140,9 @@ func TestLifeOfAnEntry(t *testing.T) {
 	b := newBox(t)
 	cause := protocol.Ref{Room: "c:r", Event: "cause"}
 	e := Entry{
-		Key: "k", Lane: "lane", Message: "m", Edit: true, Expires: start.Add(time.Hour).In(time.FixedZone("", 3600)), Cause: cause,
+		Key: "k", Lane: "lane", Message: "m", Edit: true, Expires: start.Add(time.Hour).In(
+			time.FixedZone("", 3600),
+		), Cause: cause,
 		Payload: []byte(`{"text":"<&>` + "\u2028" + `","n":12345678901234567890}`),
 	}
 	b.commit(func(c *Commit) { enqueue(b, c, e) })
@@ -149,7 +153,8 @@ func TestLifeOfAnEntry(t *testing.T) {
 		return got
 	}
 	q := look()
-	if q.Number != 1 || !q.Created.Equal(start) || q.Message != "m" || !q.Edit || !q.Expires.Equal(e.Expires) || q.Cause != cause {
+	if q.Number != 1 || !q.Created.Equal(start) || q.Message != "m" || !q.Edit ||
+		!q.Expires.Equal(e.Expires) || q.Cause != cause {
 		t.Errorf("queued %+v", q)
 	}
 	var first time.Time
@@ -159,7 +164,9 @@ func TestLifeOfAnEntry(t *testing.T) {
 	}
 	due := start.Add(time.Hour)
 	b.commit(func(c *Commit) { q = c.Postpone(q, due, "no\nroute "+strings.Repeat("x", 400)) })
-	if got := look(); !got.Due.Equal(due) || !strings.HasPrefix(got.Fault, "no route xxx") || len([]rune(got.Fault)) != 300 {
+	if got := look(); !got.Due.Equal(due) || !strings.HasPrefix(
+		got.Fault, "no route xxx",
+	) || len([]rune(got.Fault)) != 300 {
 		t.Errorf("postponed %+v", got)
 	}
 	b.commit(func(c *Commit) { q = c.Begin(q) })
@@ -169,12 +176,15 @@ func TestLifeOfAnEntry(t *testing.T) {
 	var end time.Time
 	b.commit(func(c *Commit) { c.Finish(q, StateAmbiguous, protocol.Ref{}, "who\nknows"); end = c.Now() })
 	b.reopen()
-	want := Sent{Key: "k", State: StateAmbiguous, Lane: "lane", Number: 1, Reason: "who knows", Cause: cause, Time: end, Attempts: 2}
+	want := Delivery{
+		Key: "k", State: StateAmbiguous, Lane: "lane", Number: 1, Reason: "who knows", Cause: cause,
+		Time: end, Attempts: 2,
+	}
 	b.view(func(tx *Tx) {
-		if got := tx.Sent("k"); got != want {
+		if got := tx.Delivery("k"); got != want {
 			t.Errorf("it ended as %+v, want %+v", got, want)
 		}
-		if s := tx.Sent("unknown"); s != (Sent{Key: "unknown"}) {
+		if s := tx.Delivery("unknown"); s != (Delivery{Key: "unknown"}) {
 			t.Errorf("an unknown key is %+v", s)
 		}
 	})
@@ -183,23 +193,66 @@ func TestLifeOfAnEntry(t *testing.T) {
 		if _, ok := c.Queued("k"); ok {
 			t.Error("it is still queued")
 		}
-		c.Settle("k", ref)
-		c.Settle("unknown", ref)
+		c.Echoed("k", ref)
+		c.Echoed("unknown", ref)
 		want.State, want.Ref, want.Reason, want.Time = StateSent, ref, "", c.Now()
 	})
 	b.commit(func(c *Commit) {
-		c.Settle("k", protocol.Ref{Event: "sent already"})
+		c.Echoed("k", protocol.Ref{Event: "sent already"})
 		enqueue(b, c, toSend("waits", "lane"))
-		c.Settle("waits", ref)
+		c.Echoed("waits", ref)
 		if _, ok := c.Queued("waits"); !ok {
 			t.Error("one that waits was settled")
 		}
 	})
 	b.view(func(tx *Tx) {
-		if got := tx.Sent("k"); got != want || tx.Sent("unknown").State != "" {
+		if got := tx.Delivery("k"); got != want {
 			t.Errorf("it was settled as %+v, want %+v", got, want)
 		}
+		if got := tx.Delivery("unknown"); got.State != StateSent || got.Ref != ref {
+			t.Errorf("one that was never enqueued was settled as %+v", got)
+		}
 	})
+	b.commit(func(c *Commit) {
+		enqueue(b, c, toSend("unknown", "lane"))
+		if _, ok := c.Queued("unknown"); ok {
+			t.Error("what was sent by a life that is lost is sent again")
+		}
+	})
+}
+
+// TestDoubt: what is enqueued while the commit doubts, and what waits, carries since when it may stand in the network.
+func TestDoubt(t *testing.T) {
+	b := newTinyBox(t)
+	doubts := func() (all map[protocol.Key]time.Time) {
+		all = map[protocol.Key]time.Time{}
+		b.view(func(tx *Tx) {
+			for q := range tx.Queue("", 0) {
+				all[q.Key] = q.Doubt
+			}
+		})
+		return all
+	}
+	var first time.Time
+	b.commit(func(c *Commit) {
+		first = c.Now()
+		enqueue(b, c, toSend("before", "lane"))
+		c.Doubt(start)
+		enqueue(b, c, toSend("doubtful", "lane"))
+		c.Doubt(time.Time{})
+		enqueue(b, c, toSend("after", "lane"))
+	})
+	if got := doubts(); !got["before"].IsZero() || !got["doubtful"].Equal(start) || !got["after"].IsZero() {
+		t.Errorf("the doubts are %v", got)
+	}
+	b.commit(func(c *Commit) {
+		if n := c.DoubtQueued(); n != 3 {
+			t.Errorf("%d wait", n)
+		}
+	})
+	if got := doubts(); !got["before"].Equal(first) || !got["after"].Equal(first) {
+		t.Errorf("the doubts of what waits are %v", got)
+	}
 }
 
 // TestPayloadMeansTheSame: JSON may be spelled anew, but its numbers and texts stay.
@@ -235,7 +288,8 @@ func TestFarExpiry(t *testing.T) {
 	})
 }
 
-// TestFinishWhileRanging: a lane may be emptied while it is walked through, also in the commit that filled it.
+// TestFinishWhileRanging: a lane may be emptied while it is walked through, also in the commit that
+// filled it.
 func TestFinishWhileRanging(t *testing.T) {
 	b := newBox(t)
 	ended := 0
@@ -283,9 +337,9 @@ func TestRecentlySent(t *testing.T) {
 	})
 	b.view(func(tx *Tx) {
 		var got []string
-		for s := range tx.RecentlySent() {
+		for s := range tx.RecentDeliveries() {
 			got = append(got, string(s.Key))
-			if s.State != tx.Sent(s.Key).State {
+			if s.State != tx.Delivery(s.Key).State {
 				t.Errorf("%+v", s)
 			}
 		}
@@ -345,8 +399,8 @@ func TestSweepSent(t *testing.T) {
 			if !stays {
 				gone++
 			}
-			if (tx.Sent(key).State != "") != stays {
-				t.Errorf("%s is %+v; it was to stay: %v", key, tx.Sent(key), stays)
+			if (tx.Delivery(key).State != "") != stays {
+				t.Errorf("%s is %+v; it was to stay: %v", key, tx.Delivery(key), stays)
 			}
 		}
 		if gone != total {
@@ -370,7 +424,7 @@ func TestSweepSentInItsOwnCommit(t *testing.T) {
 		}
 	})
 	b.view(func(tx *Tx) {
-		for s := range tx.RecentlySent() {
+		for s := range tx.RecentDeliveries() {
 			t.Fatalf("%+v is left", s)
 		}
 	})
@@ -382,7 +436,7 @@ func TestOutboxModel(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "outbox.db")
-		_ = os.Remove(path)
+		remove(path)
 		b := openBox(t, path)
 		defer func() { b.Close() }()
 		states, lanes := map[protocol.Key]State{}, map[string][]protocol.Key{}
@@ -394,7 +448,9 @@ func TestOutboxModel(t *testing.T) {
 					if ok != (states[key] == StateQueued) {
 						t.Fatalf("%s is queued: %v, the model has %q", key, ok, states[key])
 					}
-					switch do := rapid.SampledFrom([]string{"enqueue", "enqueue", "begin", "finish", "settle", "sweep"}).Draw(t, "do"); {
+					switch do := rapid.SampledFrom(
+						[]string{"enqueue", "enqueue", "begin", "finish", "settle", "sweep"},
+					).Draw(t, "do"); {
 					case do == "enqueue":
 						lane := rapid.SampledFrom(nested).Draw(t, "lane")
 						enqueue(b, c, toSend(key, lane))
@@ -406,8 +462,8 @@ func TestOutboxModel(t *testing.T) {
 						c.SweepSent(c.Now().Add(1), "", 100)
 						maps.DeleteFunc(states, func(_ protocol.Key, s State) bool { return s != StateQueued })
 					case do == "settle":
-						c.Settle(key, protocol.Ref{})
-						if states[key] != "" && states[key] != StateQueued {
+						c.Echoed(key, protocol.Ref{})
+						if states[key] != StateQueued {
 							states[key] = StateSent
 						}
 					case do == "begin" && ok:
@@ -415,7 +471,9 @@ func TestOutboxModel(t *testing.T) {
 							t.Fatalf("attempts %d after %d", got.Attempts, q.Attempts)
 						}
 					case do == "finish" && ok:
-						states[key] = rapid.SampledFrom([]State{StateSent, StateFailed, StateAmbiguous}).Draw(t, "state")
+						states[key] = rapid.SampledFrom(
+							[]State{StateSent, StateFailed, StateAmbiguous},
+						).Draw(t, "state")
 						c.Finish(q, states[key], protocol.Ref{}, "")
 						lanes[q.Lane] = slices.DeleteFunc(lanes[q.Lane], func(k protocol.Key) bool { return k == key })
 					}
@@ -431,7 +489,7 @@ func TestOutboxModel(t *testing.T) {
 					}
 				}
 				known, last := map[protocol.Key]State{}, time.Time{}
-				for s := range tx.RecentlySent() {
+				for s := range tx.RecentDeliveries() {
 					if known[s.Key] = s.State; !last.IsZero() && s.Time.After(last) {
 						t.Fatalf("%v after %v", s.Time, last)
 					}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"moot/protocol"
+	"moot/store/seen"
 )
 
 func TestRecord(t *testing.T) {
@@ -68,11 +68,14 @@ func TestDispositionNames(t *testing.T) {
 	}
 }
 
-// TestRecordBadIDs: an event whose identifiers break the rules is recorded like any other, and spoils no key.
+// TestRecordBadIDs: an event whose identifiers break the rules is recorded like any other, and
+// spoils no key.
 func TestRecordBadIDs(t *testing.T) {
 	b := newBox(t)
 	huge := strings.Repeat("x", 1<<20)
-	bad := []string{"", Sep, "a" + Sep + "b", "a", "b", "\x00", "\xff", "\n", huge, huge + "y", strings.Repeat("x", 513)}
+	bad := []string{
+		"", Sep, "a" + Sep + "b", "a", "b", "\x00", "\xff", "\n", huge, huge + "y", strings.Repeat("x", 513),
+	}
 	b.commit(func(c *Commit) {
 		for _, id := range bad {
 			c.Record("c:r", protocol.EventID(id), Refused, id[:min(len(id), 3)])
@@ -100,16 +103,16 @@ func TestRecordBadIDs(t *testing.T) {
 	})
 }
 
-// sweep forgets everything, and returns how many calls it took.
-func (b *box) sweep() (calls int) {
+// address names an event.
+type address struct {
+	room  protocol.RoomID
+	event protocol.EventID
+}
+
+// sweep forgets everything.
+func (b *box) sweep() {
 	b.t.Helper()
-	for more := true; more; calls++ {
-		b.commit(func(c *Commit) { more = c.SweepSeen(c.Now()) })
-		if calls > 1000 {
-			b.t.Fatalf("the sweep never ends")
-		}
-	}
-	return calls
+	b.commit(func(c *Commit) { c.SweepSeen(c.Now()) })
 }
 
 func TestSweepSeen(t *testing.T) {
@@ -132,13 +135,14 @@ func TestSweepSeen(t *testing.T) {
 			}
 		})
 	}
-	for step, more := 0, true; more; step++ {
+	for step := range 4 {
 		b.commit(func(c *Commit) {
 			fresh := address{"c:rr!", protocol.EventID(fmt.Sprintf("during-%d", step))}
 			c.Record(fresh.room, fresh.event, Handled, "")
 			times[fresh] = c.Now()
-			c.Record("c:rra", "11-0", Failed, "changed") // a disposition changes while the sweep is on its way
-			more = c.SweepSeen(before)
+			c.Record("c:rra", "11-0", Failed, "changed") // a disposition changes beside the sweep
+			c.SweepSeen(before)
+			c.SweepSeen(before.Add(-time.Minute)) // it never moves back
 			for a, at := range times {
 				if got := c.Seen(a.room, a.event); got.Disposition != Unseen != !at.Before(before) {
 					t.Fatalf("%v of %v is %+v within the sweep; swept was before %v", a, at, got, before)
@@ -148,9 +152,6 @@ func TestSweepSeen(t *testing.T) {
 		if step%3 == 0 {
 			b.reopen()
 		}
-		if step > 1000 {
-			t.Fatalf("it never ends: %+v", b.journal)
-		}
 	}
 	b.view(func(tx *Tx) {
 		for a, at := range times {
@@ -159,19 +160,15 @@ func TestSweepSeen(t *testing.T) {
 			}
 		}
 	})
-	// What is forgotten is not in the file either, once its partition of time has passed.
+	// What is forgotten leaves the file too, once its partition of time has passed.
 	b.now = b.now.Add(time.Hour)
 	b.sweep()
 	b.commit(func(c *Commit) { c.Record("c:r", "last", Handled, "") })
-	if st, err := b.Stats(); err != nil || st.Runs != 0 || st.Journal != 1 {
-		t.Errorf("after everything was swept there is %+v (%v)", st, err)
+	if err := b.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	for _, bucket := range []string{runsBucket, runSeenBucket, runTimesBucket, filtersBucket} {
-		b.view(func(tx *Tx) {
-			for k := range tx.Range(SharedBucket(bucket), "", "") {
-				t.Errorf("%s has %x", bucket, k)
-			}
-		})
+	if st, err := b.Stats(); err != nil || st.Seen.Events != 1 || st.Seen.Garbage != 0 {
+		t.Errorf("after everything was swept there is %+v (%v)", st, err)
 	}
 }
 
@@ -210,25 +207,29 @@ func TestSeenAgain(t *testing.T) {
 	}
 }
 
-// TestSeenModel races records, sweeps, merges, discarded commits and reopening against a plain map.
+// TestSeenModel races records, sweeps, checkpoints, discarded commits and reopening against a plain
+// map.
 func TestSeenModel(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "seen.db")
-		_ = os.Remove(path)
-		l := limits{
-			Table: rapid.IntRange(1, 12).Draw(t, "table"), Ahead: rapid.IntRange(0, 5).Draw(t, "ahead"), Chunk: rapid.IntRange(1, 6).Draw(t, "chunk"),
-			Fan: rapid.IntRange(2, 3).Draw(t, "fan"), Closed: rapid.IntRange(1, 2).Draw(t, "closed"),
-			Span:  time.Duration(rapid.IntRange(1, 9).Draw(t, "span")) * time.Minute,
-			Least: rapid.IntRange(1, 4).Draw(t, "least"), Most: rapid.IntRange(4, 30).Draw(t, "most"),
+		remove(path)
+		l := tinyLimits
+		l.Seen = seen.Limits{
+			Table: rapid.IntRange(1, 12).Draw(t, "table"), Chunk: rapid.IntRange(1, 6).Draw(t, "chunk"), Block: 60,
+			Slice: rapid.IntRange(1, 30).Draw(t, "slice"), Fan: rapid.IntRange(2, 3).Draw(t, "fan"),
+			Span: time.Duration(rapid.IntRange(1, 9).Draw(t, "span")) * time.Minute,
 		}
 		b := openBoxWith(t, Config{Path: path, limits: l})
 		defer func() { b.Close() }()
 		known := map[address]Seen{}
 		rooms := []protocol.RoomID{"c:a", "c:a!", "c:ab", "c:b"}
 		anywhere := func() address {
-			return address{rapid.SampledFrom(rooms).Draw(t, "room"), protocol.EventID(fmt.Sprint(rapid.IntRange(0, 9).Draw(t, "event")))}
+			return address{
+				rapid.SampledFrom(rooms).Draw(t, "room"),
+				protocol.EventID(fmt.Sprint(rapid.IntRange(0, 9).Draw(t, "event"))),
+			}
 		}
 		compare := func(where string, seen func(protocol.RoomID, protocol.EventID) Seen, known map[address]Seen) {
 			for _, room := range rooms {
@@ -237,6 +238,27 @@ func TestSeenModel(t *testing.T) {
 					if got := seen(a.room, a.event); got != known[a] {
 						t.Fatalf("%s: %v is %+v, the model has %+v", where, a, got, known[a])
 					}
+				}
+			}
+		}
+		both := func(tx *Tx) {
+			compare("in a view", tx.Seen, known)
+			for _, room := range rooms {
+				from := b.now.Add(time.Duration(rapid.IntRange(-9, 1).Draw(t, "from")) * time.Minute)
+				got, want := map[protocol.EventID]Seen{}, map[protocol.EventID]Seen{}
+				for a, s := range known {
+					if a.room == room && !s.Time.Before(from) {
+						want[a.event] = s
+					}
+				}
+				for e := range tx.SeenIn(
+					room, SeenPlace{Time: from}, SeenPlace{Time: b.now.Add(time.Hour)},
+					rapid.Bool().Draw(t, "backward"),
+				) {
+					got[e.Event] = e.Seen
+				}
+				if !maps.Equal(got, want) {
+					t.Fatalf("since %v %s had %v, the model has %v", from, room, got, want)
 				}
 			}
 		}
@@ -279,12 +301,12 @@ func TestSeenModel(t *testing.T) {
 			case 0, 1:
 				b.reopen()
 			case 2:
-				if err := b.Merge(t.Context()); err != nil {
+				if err := b.Checkpoint(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				checkInvariants(t, b.Store)
 			}
-			b.view(func(tx *Tx) { compare("in a view", tx.Seen, known) })
+			b.view(both)
 		}
 		b.now = b.now.Add(time.Hour)
 		b.sweep()
@@ -292,12 +314,10 @@ func TestSeenModel(t *testing.T) {
 	})
 }
 
-// TestViewSeesItsCommit: a view that began before a commit knows nothing of it, though the tables do.
+// TestViewSeesItsCommit: a view that began before a commit knows nothing of it, though the tables
+// do.
 func TestViewSeesItsCommit(t *testing.T) {
 	b := newTinyBox(t)
-	// A file that grows waits for views to end: this one is to have room.
-	b.run("s", func(tx *Tx) { tx.Put(plainA, "k", make([]byte, 4<<20)) })
-	b.run("s", func(tx *Tx) { tx.Delete(plainA, "k") })
 	at := b.now
 	b.commit(func(c *Commit) { c.Record("c:r", "old", Waiting, "") })
 	recorded := make(chan struct{})
@@ -329,72 +349,4 @@ func TestViewSeesItsCommit(t *testing.T) {
 			t.Errorf("afterwards the old one is %+v", s)
 		}
 	})
-}
-
-// TestResume: what moves the journal goes on where it was when the process ended, at whatever row that is, also where each
-// process makes one commit only.
-func TestResume(t *testing.T) {
-	t.Parallel()
-	for most := 1; most < 12; most++ {
-		b := newBoxWith(t, Config{
-			Path:   filepath.Join(t.TempDir(), "moot.db"),
-			limits: limits{Table: 20, Chunk: 25, Fan: 2, Closed: 1, Span: time.Hour, Least: 1, Most: most},
-		})
-		known := map[address]time.Time{}
-		for i := range 60 {
-			b.commit(func(c *Commit) {
-				for n := range 2 {
-					a := address{protocol.RoomID(fmt.Sprintf("c:%d", (i*7+n)%5)), protocol.EventID(fmt.Sprint((i*31+n)%60, "-", i, n))}
-					c.Record(a.room, a.event, Handled, "")
-					known[a] = c.Now()
-				}
-			})
-			b.reopen()
-		}
-		b.view(func(tx *Tx) {
-			for a, at := range known {
-				if s := tx.Seen(a.room, a.event); s != (Seen{at, Handled, ""}) {
-					t.Errorf("most %d: %v is %+v, and was recorded at %v", most, a, s, at)
-				}
-			}
-		})
-		if st, err := b.Stats(); err != nil || st.Runs == 0 || st.Journal > 100 {
-			t.Errorf("most %d: it does not get on: %+v (%v)", most, st, err)
-		}
-	}
-}
-
-// TestResumeAlone: a flush that began with a generation which ended early, and behind which nothing came before the process
-// ended, takes in no more events.
-func TestResumeAlone(t *testing.T) {
-	b := newBoxWith(t, Config{
-		Path:   filepath.Join(t.TempDir(), "moot.db"),
-		limits: limits{Table: 100, Chunk: 100, Fan: 2, Closed: 1, Span: 24 * time.Hour, Least: 1, Most: 5},
-	})
-	b.commit(func(c *Commit) {
-		for i := range 20 {
-			c.Record("c:r", protocol.EventID(fmt.Sprintf("m%02d", i)), Handled, "")
-		}
-	})
-	b.commit(func(c *Commit) { c.merging = true })
-	b.reopen()
-	b.commit(func(c *Commit) {
-		for i := range 3 {
-			c.Record("c:r", protocol.EventID(fmt.Sprint("a", i)), Handled, "") // before what is in the run already
-		}
-	})
-	if err := b.Merge(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	b.reopen()
-	b.view(func(tx *Tx) {
-		for i := range 3 {
-			if s := tx.Seen("c:r", protocol.EventID(fmt.Sprint("a", i))); s.Disposition != Handled {
-				t.Errorf("a%d is %+v", i, s)
-			}
-		}
-	})
-	if st, err := b.Stats(); err != nil || st.Events != 23 || st.Indexed != 23 || st.Journal != 0 {
-		t.Errorf("of 23 events there are %+v (%v)", st, err)
-	}
 }

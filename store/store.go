@@ -1,243 +1,144 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"runtime/debug"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
-
-	"moot/internal/failpoint"
-	"moot/protocol"
+	"moot/store/bolt"
+	"moot/store/disk"
+	"moot/store/seen"
+	"moot/store/wal"
 )
 
 // Errors of Open and of the open store.
 var (
-	ErrLocked  = errors.New("another process holds the file")
-	ErrForeign = errors.New("not a file of moot")
-	ErrDamaged = errors.New("the file is damaged")
-	ErrNewer   = errors.New("the file was written by a newer version of moot")
-	ErrBroken  = errors.New("the store is broken by an earlier failed write")
-	ErrWrite   = errors.New("the file could not be written") // of the commit that breaks the store
+	ErrLocked  = disk.ErrLocked
+	ErrForeign = disk.ErrForeign
+	ErrDamaged = disk.ErrDamaged
+	ErrNewer   = disk.ErrNewer
+	ErrOlder   = disk.ErrOlder
+	// ErrFull is the error of a commit for which the disk has no space. Its function was not called
+	// and nothing has changed, so the same commit may be tried again as soon as there is space.
+	ErrFull   = disk.ErrFull
+	ErrBroken = errors.New("the store is broken by an earlier failed write")
+	ErrWrite  = errors.New("the file could not be written") // of the commit that breaks the store
 )
+
+// IsFull reports whether an error says that a disk, or a user's share of it, is full.
+func IsFull(err error) bool { return disk.IsFull(err) }
 
 // Config says how to open a store.
 type Config struct {
-	// Path of the file. It is made, readable by its owner only, if it does not exist.
+	// Path of the file. It is made, readable by its owner only, if it does not exist. The log of
+	// commits is in a folder beside it, of the same name but for the ending ".wal" in place of
+	// ".db".
 	Path string
-	// LockTimeout is how long to wait for another process to let go of the file; zero means 5 seconds.
+	// LockTimeout is how long to wait for another process to let go of the file; zero means 5
+	// seconds.
 	LockTimeout time.Duration
 	// ReadOnly opens the file for views only. It must exist.
 	ReadOnly bool
-	// Scratch says that nothing in the file is worth keeping: commits do not wait until they are on the disk.
+	// Scratch says that nothing in the file is worth keeping: there is no log of commits, and what
+	// is not in the file yet when the store is closed is lost.
 	Scratch bool
-	// Room sees to it that the file, of which so many bytes are in use, can grow by what a commit may need, and fails with
-	// ErrFull where it cannot. Nil asks the disk; others are for tests.
-	Room func(used int64) error
+	// Space sees to it that there is space for a commit, and fails with ErrFull where there is
+	// none. Nil asks the disk; others are for tests.
+	Space func() error
+	// Keep is how many bytes of the log of commits are kept, when nobody follows, for whoever
+	// follows later; zero means none that the store does not need itself.
+	Keep int64
 
-	migrations []migration // tests bring their own; nil means those of this version
-	limits     limits      // tests bring their own; zero means defaultLimits
+	limits limits // tests bring their own; zero means those of the build
 }
 
-// Store is an open file. Its methods may be called concurrently; commits wait for one another.
+// Store is an open store. Its methods may be called concurrently; commits wait for one another.
 type Store struct {
-	db   *bbolt.DB
-	file *os.File          // that of db, for reserve; nil where the file is open for reading only
-	room func(int64) error // see Config.Room; guarded by mu
+	cfg    Config
+	file   *bolt.File
+	log    *wal.Log    // nil in a scratch store
+	seen   *seen.Index // its writer is who holds mu, its background the checkpointer
+	secret []byte
 
-	mu       sync.Mutex // held by the one commit
-	broken   error      // guarded by mu
-	last     time.Time  // time of the last commit, also of one that wrote nothing; guarded by mu
-	reserved int64      // up to where the file has blocks on the disk; guarded by mu
+	mu     sync.Mutex // held by the one commit
+	closed bool       // guarded by mu
+	last   time.Time  // of the last commit, also of one that wrote nothing; guarded by mu
+	buffer []byte     // of changes that are written; guarded by mu
+	batch  seen.Batch // of the commit that runs; guarded by mu
 
-	// viewing keeps a view from beginning between the moment when a commit is in the file and that when the journal knows.
-	viewing sync.RWMutex
-	journal *journal // guarded by mu; its state, when it changes, by viewing too
+	state atomic.Pointer[state]
+	// publishing is held, for an instant, by whoever stores a state.
+	publishing sync.Mutex
+	progress   sync.Cond     // that a state was stored, or broken or full has changed; on publishing
+	news       chan struct{} // closed and made anew when a state is stored; guarded by publishing
+	broken     error         // guarded by publishing
+	unsaid     bool          // whether no commit has met it yet; guarded by publishing
+	full       error         // why the checkpointer does not get on; guarded by publishing
+
+	checkpointer
+
+	logger atomic.Pointer[slog.Logger] // nil: none
 }
 
-// Open opens the file, or makes it. What it refuses it leaves unchanged: ErrLocked, ErrForeign, ErrDamaged, ErrNewer.
-func Open(c Config) (*Store, error) {
-	if c.LockTimeout == 0 {
-		c.LockTimeout = 5 * time.Second
-	}
-	if c.migrations == nil {
-		c.migrations = migrations
-	}
-	if c.limits == (limits{}) {
-		if c.limits = defaultLimits; failpoint.Enabled {
-			c.limits = crashLimits
-		}
-	}
-	s, err := open(c)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", c.Path, err)
-	}
-	return s, nil
-}
-
-func open(c Config) (*Store, error) {
-	if !c.ReadOnly {
-		if err := create(c); err != nil {
-			return nil, err
-		}
-	}
-	if err := preflight(c.Path); err != nil {
-		return nil, err
-	}
-	db, file, err := openBolt(c.Path, c.LockTimeout, true)
-	if err != nil {
-		return nil, err
-	}
-	if err := verify(c.Path); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if !c.ReadOnly {
-		if err := db.Close(); err != nil {
-			return nil, err
-		}
-		if db, file, err = openBolt(c.Path, c.LockTimeout, false); err != nil {
-			return nil, err
-		}
-		if same, err := isAt(file, c.Path); err != nil || !same {
-			if err := errors.Join(err, db.Close()); err != nil {
-				return nil, err
-			}
-			return open(c) // Compact has put another one in its place
-		}
-	}
-	db.NoSync = c.Scratch
-	s := &Store{db: db}
-	if s.room = c.Room; s.room == nil && !c.ReadOnly {
-		s.file, s.room = file, s.reserve
-	}
-	if err := s.begin(c); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return s, nil
-}
-
-// create makes the file if there is none. It appears under its name only when it is whole, so that a crash leaves no
-// half of one, and never in place of one that another process has made meanwhile.
-func create(c Config) error {
-	if missing, err := isMissing(c.Path); err != nil || !missing {
-		return err
-	}
-	folder, name := filepath.Split(c.Path)
-	f, err := os.CreateTemp(filepath.Clean(folder), name+".new")
-	if err != nil {
-		return err
-	}
-	fresh := f.Name()
-	defer os.Remove(fresh) //nolint:errcheck // it is there only after an error
-	if err := f.Close(); err != nil {
-		return err
-	}
-	db, _, err := openBolt(fresh, c.LockTimeout, false)
-	if err != nil {
-		return err
-	}
-	err = db.Update(func(tx *bbolt.Tx) error { return initialise(tx, len(c.migrations)) })
-	if err := errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	failpoint.Hit(failpoint.CreateBefore)
-	// A link replaces nothing. A rename is for an empty file, and for a file system without links.
-	if err := os.Link(fresh, c.Path); err != nil {
-		if missing, err := isMissing(c.Path); err != nil || !missing {
-			return err
-		}
-		if err := os.Rename(fresh, c.Path); err != nil {
-			return err
-		}
-	}
-	return syncFolder(filepath.Dir(c.Path))
-}
-
-// isMissing tells whether there is no file, or an empty one.
-func isMissing(path string) (bool, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
-	return err == nil && info.Size() == 0 && info.Mode().IsRegular(), err
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// openBolt opens the file under a guard: bbolt panics on some kinds of damage (etcd-io/bbolt#701).
-func openBolt(path string, timeout time.Duration, readOnly bool) (db *bbolt.DB, file *os.File, err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			// bbolt leaves it open, and with it the lock.
-			db, err = nil, errors.Join(fmt.Errorf("%w: %v", ErrDamaged, p), file.Close())
-		}
-	}()
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
-			file, err = os.OpenFile(name, flag, mode)
-			return file, err
-		},
-		Timeout:  timeout,
-		ReadOnly: readOnly,
-		// Both matter once the freelist is large: with a synced one commits slowed down fourfold.
-		FreelistType:   bbolt.FreelistMapType,
-		NoFreelistSync: true,
-	})
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		return nil, nil, ErrLocked
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	return db, file, err
-}
-
-// Close lets go of the file. It waits for views and for the commit that runs.
-func (s *Store) Close() error {
-	err := s.db.Close()
-	s.journal.sorting.Wait()
-	return err
-}
+// LogTo has the store log what it can tell nobody else: that a follower was left behind. It is not told
+// to Open, as whoever opens a store may not write to a log before it holds the file.
+func (s *Store) LogTo(log *slog.Logger) { s.logger.Store(log) }
 
 // Path returns the name of the file.
-func (s *Store) Path() string { return s.db.Path() }
+func (s *Store) Path() string { return s.cfg.Path }
 
 // Size returns the length of the file in bytes. It does not shrink when something is deleted.
-func (s *Store) Size() int64 {
-	info, err := os.Stat(s.db.Path())
-	if err != nil {
-		return 0
+func (s *Store) Size() int64 { return s.file.Size() }
+
+// fail breaks the store. Unsaid means that no caller gets the error.
+func (s *Store) fail(err error, unsaid bool) {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	if s.broken == nil {
+		s.broken, s.unsaid = err, unsaid
 	}
-	return info.Size()
+	s.progress.Broadcast()
 }
 
-// View runs f on the state of the last commit. Keep it short: what is deleted meanwhile is not reused until it ends.
-// It must not be called within a Commit by the same goroutine.
+// publish makes a state the one that views see. The caller holds publishing.
+func (s *Store) publish(st *state) {
+	s.state.Store(st)
+	close(s.news)
+	s.news = make(chan struct{})
+	s.progress.Broadcast()
+}
+
+// snapshot returns the state, and a view of the file that goes with it. The view comes first, so
+// that the state is the newer one; where it has gone on without the view there is a newer view.
+func (s *Store) snapshot() (*state, *bolt.View, error) {
+	for {
+		v, err := s.file.View()
+		if err != nil {
+			return nil, nil, err
+		}
+		if st := s.state.Load(); st.fits(v) {
+			return st, v, nil
+		}
+		if err := v.Close(); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// View runs f on the state of the last commit. It waits for nothing, and nothing waits for it; but
+// what is deleted meanwhile is not reused until it ends, so that the file may grow.
 func (s *Store) View(f func(*Tx) error) error {
-	s.viewing.RLock()
-	btx, err := s.db.Begin(false)
-	st := s.journal.state
-	s.viewing.RUnlock()
+	st, v, err := s.snapshot()
 	if err != nil {
 		return fmt.Errorf("begin a view: %w", err)
 	}
-	defer btx.Rollback() //nolint:errcheck // a read transaction has nothing to lose
-	return guard(func() error {
-		file := newFile(btx)
-		tx := &Tx{now: lastCommit(file), shared: &shared{reader: file, seer: viewed{file, s.journal.seed, st}}}
+	defer v.Close() //nolint:errcheck // a read transaction has nothing to lose
+	return disk.Guard(func() error {
+		tx := &Tx{now: st.at, shared: &shared{reader: st.reader(v), seer: &viewer{s.seen, st, v}}}
 		if err := f(tx); err != nil {
 			return err
 		}
@@ -245,139 +146,47 @@ func (s *Store) View(f func(*Tx) error) error {
 	})
 }
 
-// Check reads the whole file and returns what is wrong with it, nil if nothing is. It takes a while for a large one, and
-// commits wait for it: a page that one of them frees meanwhile would look lost.
+// Check reads the whole file and the log of commits, and returns what is wrong with them, nil if
+// nothing is. It takes a while for a large one. Commits go on; they wait only if they bring more
+// meanwhile than is kept in memory.
 func (s *Store) Check() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.db.View(func(tx *bbolt.Tx) error {
-		if err := verify(s.db.Path()); err != nil {
-			return err
-		}
-		return guard(func() error {
-			var errs []error
-			for err := range tx.Check() {
-				// The rest is read too: whoever sends it would wait for ever.
-				if len(errs) < 10 {
-					errs = append(errs, err)
-				}
-			}
-			if len(errs) == 0 {
-				errs = s.journal.check(tx)
-			}
-			if len(errs) > 0 {
-				return fmt.Errorf("%w: %w", ErrDamaged, errors.Join(errs...))
-			}
-			return nil
-		})
-	})
-}
-
-// file reads from a bbolt transaction.
-type file struct {
-	tx      *bbolt.Tx
-	buckets map[string]*bbolt.Bucket
-	chunks  map[chunkKey]*bbolt.Bucket
-}
-
-func newFile(tx *bbolt.Tx) *file { return &file{tx: tx, buckets: map[string]*bbolt.Bucket{}} }
-
-func (f *file) bucket(name string) *bbolt.Bucket {
-	b, ok := f.buckets[name]
-	if !ok {
-		b = f.tx.Bucket([]byte(name))
-		f.buckets[name] = b
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	err := s.file.Check(func(v *bolt.View) []error { return seen.Check(v.Bolt, s.seenConfig(0)) })
+	if err == nil && s.log != nil {
+		err = s.log.Check()
 	}
-	return b
+	return err
 }
 
-func (f *file) get(bucket, key string) []byte {
-	defer faulted()
-	if b := f.bucket(bucket); b != nil {
-		return b.Get([]byte(key))
-	}
-	return nil
+func (s *Store) seenConfig(horizon uint64) seen.Config {
+	return seen.Config{Secret: s.secret, Limits: s.cfg.limits.Seen, Horizon: horizon}
 }
 
-func (f *file) walk(bucket string, reverse bool) walker {
-	defer faulted()
-	b := f.bucket(bucket)
-	if b == nil {
-		return nothing{}
-	}
-	return &fileWalker{b.Cursor(), reverse}
+// Stats says how much the store holds, and in what.
+type Stats struct {
+	Change uint64     // the number of the last change
+	Seen   seen.Stats // of seen events
+	Memory int        // about how many bytes of rows are not in the file yet
+	Moving bool       // whether a checkpoint is under way, or runs are merged
+	Bytes  int64      // of the file that are in use
+	Free   int64      // bytes of the file that wait to be used again; Compact returns them
+	Log    int64      // bytes of the log of commits
 }
 
-type nothing struct{}
-
-func (nothing) seek(string) (string, []byte, bool) { return "", nil, false }
-func (nothing) step() (string, []byte, bool)       { return "", nil, false }
-
-type fileWalker struct {
-	cursor  *bbolt.Cursor
-	reverse bool
+// Stats returns how much the store holds.
+func (s *Store) Stats() (st Stats, err error) {
+	now := s.state.Load()
+	st = Stats{Change: now.change, Seen: now.seen.Stats(), Memory: now.bytes, Moving: now.upTo != 0 || s.tending.Load()}
+	if s.log != nil {
+		st.Log = s.log.Size()
+	}
+	st.Bytes, st.Free, err = s.file.Space()
+	return st, err
 }
 
-func (w *fileWalker) seek(key string) (string, []byte, bool) {
-	defer faulted()
-	if !w.reverse {
-		return w.at(w.cursor.Seek([]byte(key)))
-	}
-	if key == "" {
-		return w.at(w.cursor.Last())
-	}
-	if k, _ := w.cursor.Seek([]byte(key)); k == nil {
-		return w.at(w.cursor.Last())
-	}
-	return w.at(w.cursor.Prev())
-}
-
-func (w *fileWalker) step() (string, []byte, bool) {
-	defer faulted()
-	if w.reverse {
-		return w.at(w.cursor.Prev())
-	}
-	return w.at(w.cursor.Next())
-}
-
-func (w *fileWalker) at(k, v []byte) (string, []byte, bool) {
-	if k == nil {
-		return "", nil, false
-	}
-	if v == nil {
-		v = []byte{}
-	}
-	return string(k), v, true
-}
-
-// fault is the panic of a file that cannot be read. It passes through handlers and stops the process: it is never an
-// error of theirs.
-type fault struct{ cause any }
-
-func faulted() {
-	if p := recover(); p != nil {
-		panic(fault{p})
-	}
-}
-
-// guard turns the panic of a fault into an error, and lets others through. Memory that is mapped but not there, behind a
-// page number that is damaged, is a fault too.
-func guard(f func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case fault:
-			err = fmt.Errorf("%w: %v", ErrDamaged, p.cause)
-		default:
-			panic(p)
-		}
-	}()
-	return f()
-}
-
-// Instance returns the name that the file was given when it was made, and the key with which its keyed hashes are
-// made where the operator brings none.
+// Instance returns the name that the store was given when it was made, and the key with which its
+// keyed hashes are made where the operator brings none.
 func (s *Store) Instance() (id string, secret []byte, err error) {
 	err = s.View(func(tx *Tx) error {
 		id = string(tx.Get(meta, metaInstance))
@@ -396,14 +205,26 @@ func (s *Store) Cursor(name string) (value string, err error) {
 	return value, err
 }
 
-// Cursor returns the saved cursor of that name, zero if there is none.
-func (tx *Tx) Cursor(name string) string { return string(tx.Get(cursors, name)) }
-
-// SetCursor saves a cursor with the transaction.
-func (tx *Tx) SetCursor(c protocol.Cursor) {
-	if c.Name != "" {
-		tx.Put(cursors, c.Name, []byte(c.Value))
+// wait waits until the state is as wanted, or the store is broken or full.
+func (s *Store) wait(ctx context.Context, wanted func(*state) bool) error {
+	stop := context.AfterFunc(ctx, func() {
+		s.publishing.Lock()
+		defer s.publishing.Unlock()
+		s.progress.Broadcast()
+	})
+	defer stop()
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	for !wanted(s.state.Load()) {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case s.broken != nil:
+			return fmt.Errorf("%w: %w", ErrBroken, s.broken)
+		case s.full != nil:
+			return s.full
+		}
+		s.progress.Wait()
 	}
+	return nil
 }
-
-var cursors = SharedBucket("cursors")

@@ -21,8 +21,8 @@ type Timer struct {
 	Data  []byte
 }
 
-// SetTimer sets the timer of that name in the scope of the transaction, in place of the one that it had. One whose
-// time has passed goes off soon after the commit.
+// SetTimer sets the timer of that name in the scope of the transaction, in place of the one that it
+// had. One whose time has passed goes off soon after the commit.
 func (tx *Tx) SetTimer(name string, at time.Time, data []byte) {
 	if !tx.writable() {
 		return

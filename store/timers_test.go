@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -46,8 +45,12 @@ func TestTimers(t *testing.T) {
 			at    time.Time
 			data  string
 		}{
-			{"c:a", "n", later, "a"}, {"c:a", "past", past, ""}, {"c:a", "zero", time.Unix(0, 0), "z"}, {"c:a", "", later, "no name"},
-			{"c:ab", "n", later, "ab"}, {"c:b", "n", sepTime, "b"}, {"c:a", "stopped", time.Time{}, ""}, {"c:", "an", time.Time{}, ""},
+			{"c:a", "n", later, "a"}, {"c:a", "past", past, ""}, {
+				"c:a", "zero", time.Unix(0, 0), "z",
+			}, {"c:a", "", later, "no name"},
+			{"c:ab", "n", later, "ab"}, {"c:b", "n", sepTime, "b"}, {
+				"c:a", "stopped", time.Time{}, "",
+			}, {"c:", "an", time.Time{}, ""},
 		} {
 			tx := tx.In(c.scope)
 			if at := tx.Timer(c.name); !at.Equal(c.at) || string(tx.TimerData(c.name)) != c.data {
@@ -78,7 +81,8 @@ func TestTimers(t *testing.T) {
 		{start, 10, []string{"c:a zero z", "c:a past "}},
 		{start, 1, []string{"c:a zero z"}},
 		{start, 0, nil},
-		{later, 10, []string{"c:a zero z", "c:a past ", "c:a  no name", "c:a n a", "c:ab n ab"}}, // due at its very time
+		{later, 10, []string{"c:a zero z", "c:a past ", "c:a  no name", "c:a n a", "c:ab n ab"}},
+		// due at its very time
 		{sepTime.Add(-1), 10, []string{"c:a zero z", "c:a past ", "c:a  no name", "c:a n a", "c:ab n ab"}},
 		{sepTime, 5, []string{"c:a zero z", "c:a past ", "c:a  no name", "c:a n a", "c:ab n ab"}},
 		{sepTime, 9, []string{"c:a zero z", "c:a past ", "c:a  no name", "c:a n a", "c:ab n ab", "c:b n b"}},
@@ -126,7 +130,10 @@ func TestEndTimer(t *testing.T) {
 		{"nothing", func(*Tx) {}, time.Time{}},
 		{"set later", func(tx *Tx) { tx.SetTimer("n", start.Add(time.Hour), []byte("new")) }, start.Add(time.Hour)},
 		{"stopped", func(tx *Tx) { tx.StopTimer("n") }, time.Time{}},
-		{"set in the past", func(tx *Tx) { tx.SetTimer("n", start.Add(-time.Hour), []byte("new")) }, start.Add(-time.Hour)},
+		{
+			"set in the past", func(tx *Tx) { tx.SetTimer("n", start.Add(-time.Hour), []byte("new")) },
+			start.Add(-time.Hour),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBox(t)
@@ -169,17 +176,23 @@ func TestTimersModel(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "timers.db")
-		_ = os.Remove(path)
+		remove(path)
 		b := openBox(t, path)
 		defer func() { b.Close() }()
 		known := map[name]Timer{}
 		order := func() []Timer {
 			return slices.SortedFunc(maps.Values(known), func(x, y Timer) int {
-				return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.Scope+Sep+protocol.Scope(x.Name), y.Scope+Sep+protocol.Scope(y.Name)))
+				return cmp.Or(
+					x.At.Compare(y.At),
+					cmp.Compare(x.Scope+Sep+protocol.Scope(x.Name), y.Scope+Sep+protocol.Scope(y.Name)),
+				)
 			})
 		}
 		draw := func() name {
-			return name{rapid.SampledFrom([]protocol.Scope{"s", "sa", "s ", "t"}).Draw(t, "scope"), rapid.SampledFrom([]string{"", "a", "ab", "b"}).Draw(t, "name")}
+			return name{
+				rapid.SampledFrom([]protocol.Scope{"s", "sa", "s ", "t"}).Draw(t, "scope"),
+				rapid.SampledFrom([]string{"", "a", "ab", "b"}).Draw(t, "name"),
+			}
 		}
 		for range rapid.IntRange(1, 8).Draw(t, "commits") {
 			b.now = rapid.SampledFrom(times).Draw(t, "now")
@@ -192,7 +205,10 @@ func TestTimersModel(t *testing.T) {
 							delete(known, n)
 							continue
 						}
-						timer := Timer{rapid.SampledFrom(times).Draw(t, "at"), n.scope, n.name, []byte(fmt.Sprint(len(known)))}
+						timer := Timer{
+							rapid.SampledFrom(times).Draw(t, "at"), n.scope, n.name,
+							[]byte(fmt.Sprint(len(known))),
+						}
 						tx.In(n.scope).SetTimer(n.name, timer.At, timer.Data)
 						known[n] = timer
 					}
@@ -202,7 +218,8 @@ func TestTimersModel(t *testing.T) {
 				want = want[:min(limit, len(want))]
 				due := c.Due(limit)
 				for i, x := range due {
-					if i >= len(want) || !x.At.Equal(want[i].At) || x.Scope != want[i].Scope || x.Name != want[i].Name || string(x.Data) != string(want[i].Data) {
+					if i >= len(want) || !x.At.Equal(want[i].At) || x.Scope != want[i].Scope ||
+						x.Name != want[i].Name || string(x.Data) != string(want[i].Data) {
 						t.Fatalf("at %v due: %v, the model has %v", c.Now(), due, want)
 					}
 					if rapid.Bool().Draw(t, "end") {
@@ -230,7 +247,9 @@ func TestTimersModel(t *testing.T) {
 					n++
 				}
 				for _, x := range known {
-					if at := tx.In(x.Scope).Timer(x.Name); !at.Equal(x.At) || string(tx.In(x.Scope).TimerData(x.Name)) != string(x.Data) {
+					if at := tx.In(x.Scope).Timer(x.Name); !at.Equal(x.At) || string(
+						tx.In(x.Scope).TimerData(x.Name),
+					) != string(x.Data) {
 						t.Fatalf("%q of %q goes off at %v, the model has %v", x.Name, x.Scope, at, x.At)
 					}
 				}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"moot/protocol"
+	"moot/store/disk"
 )
 
 // Errors of a transaction. They stick: the first one is returned by Err and fails the Run.
@@ -18,11 +19,12 @@ var (
 	ErrKey      = errors.New("key is empty or too long")
 )
 
-// Tx is what a handler reads and writes through. It is valid until the function that it was given to returns, and
-// so are the values that it returns, which must not be changed. It belongs to one goroutine.
+// Tx is what a handler reads and writes through. It is valid until the function that it was given
+// to returns, and so are the values that it returns, which must not be changed. It belongs to one
+// goroutine.
 //
-// Its methods return no errors: a write that breaks a rule is dropped and fails the whole transaction when its
-// function returns.
+// Its methods return no errors: a write that breaks a rule is dropped and fails the whole
+// transaction when its function returns.
 type Tx struct {
 	now   time.Time
 	scope protocol.Scope
@@ -35,9 +37,10 @@ type shared struct {
 	seer   seer
 	layer  *layer // nil in a read transaction
 	cause  protocol.Ref
-	facts  []Record
+	facts  []fact
 	sends  []Entry
 	told   []Told
+	ended  []concluded
 	keys   int // given out by NewKey
 	err    error
 }
@@ -51,15 +54,15 @@ type Told struct {
 // Now returns the time of the commit. It is the same for everything in it.
 func (tx *Tx) Now() time.Time { return tx.now }
 
-// Scope returns the room or the person under which the transaction writes. Zero means that it writes shared buckets
-// only.
+// Scope returns the room or the person under which the transaction writes. Zero means that it
+// writes shared buckets only.
 func (tx *Tx) Scope() protocol.Scope { return tx.scope }
 
 // Cause returns the event that the transaction handles; zero if there is none.
 func (tx *Tx) Cause() protocol.Ref { return tx.cause }
 
-// NewKey returns a key for something to be sent: the same one when the same cause is handled again, and another one
-// at each call.
+// NewKey returns a key for something to be sent: the same one when the same cause is handled again,
+// and another one at each call.
 func (tx *Tx) NewKey() protocol.Key {
 	tx.keys++
 	return CauseKey(tx.cause, tx.keys)
@@ -78,12 +81,33 @@ func (tx *Tx) In(scope protocol.Scope) *Tx {
 	return &Tx{now: tx.now, scope: scope, shared: tx.shared}
 }
 
-// Tell hands something to another scope. Here it is handled in the same transaction, after the function that tells;
-// an engine that keeps scopes on several machines may do it later.
+// Tell hands something to another scope. Here it is handled in the same transaction, after the
+// function that tells; an engine that keeps scopes on several machines may do it later.
 func (tx *Tx) Tell(to protocol.Scope, what protocol.Internal) {
 	if tx.writable() {
 		tx.told = append(tx.told, Told{to, what})
 	}
+}
+
+// Conclude records what became of another event than the one that the transaction handles: one that
+// waited until now.
+func (tx *Tx) Conclude(ref protocol.Ref, d Disposition, reason string) {
+	if tx.writable() {
+		tx.ended = append(tx.ended, concluded{ref, d, reason})
+	}
+}
+
+// fact is one that has no number yet: the bytes of its row, and the terms of the index.
+type fact struct {
+	data  []byte
+	terms []string
+}
+
+// concluded is what Conclude is to record.
+type concluded struct {
+	protocol.Ref
+	Disposition
+	reason string
 }
 
 // TakeTold returns what was told since the last call.
@@ -96,7 +120,7 @@ func (tx *Tx) TakeTold() []Told {
 // Get returns the value under the key, nil if there is none.
 func (tx *Tx) Get(b Bucket, key string) []byte { return tx.reader.get(b.name, key) }
 
-// Has tells whether there is a value under the key.
+// Has reports whether there is a value under the key.
 func (tx *Tx) Has(b Bucket, key string) bool { return tx.reader.get(b.name, key) != nil }
 
 // Put sets the value under the key to a copy of value. An empty value is a value.
@@ -117,7 +141,7 @@ func (tx *Tx) write(b Bucket, key string, value []byte) {
 	}
 }
 
-// covers tells whether the key lies under the scope.
+// covers reports whether the key lies under the scope.
 func (tx *Tx) covers(key string) bool {
 	rest, ok := strings.CutPrefix(key, string(tx.scope))
 	return ok && tx.scope != "" && (rest == "" || strings.HasPrefix(rest, Sep))
@@ -131,8 +155,8 @@ func (tx *Tx) writable() bool {
 	return true
 }
 
-// Fail fails the transaction with err, as a write that breaks a rule does. It is for those who have begun to write
-// something that is only right as a whole, and whose caller may drop the error.
+// Fail fails the transaction with err, as a write that breaks a rule does. It is for those who have
+// begun to write something that is only right as a whole, and whose caller may drop the error.
 func (tx *Tx) Fail(err error) { tx.fail(err) }
 
 func (tx *Tx) fail(err error) {
@@ -141,7 +165,8 @@ func (tx *Tx) fail(err error) {
 	}
 }
 
-// Range goes through the keys from (inclusive) to to (exclusive; zero means no end), in order. The loop may write.
+// Range goes through the keys from (inclusive) to to (exclusive; zero means no end), in order. The
+// loop may write.
 func (tx *Tx) Range(b Bucket, from, to string) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		w := tx.reader.walk(b.name, false)
@@ -186,11 +211,38 @@ func (tx *Tx) Prefix(b Bucket, prefix string) iter.Seq2[string, []byte] {
 	return tx.Range(b, prefix, After(prefix))
 }
 
-// writes counts what was written to all layers that the transaction reads: a range of Commit.Read lies on the layer of
-// the commit, which goes on writing.
+// writes counts what was written to all layers that the transaction reads: a range of Commit.Read
+// lies on the layer of the commit, which goes on writing.
 func (tx *Tx) writes() (n int) {
 	for l, ok := tx.reader.(*layer); ok; l, ok = l.below.(*layer) {
 		n += l.writes
 	}
 	return n
+}
+
+// Seen returns what is recorded about the event. Its Disposition is Unseen where nothing is.
+func (tx *Tx) Seen(room protocol.RoomID, event protocol.EventID) Seen {
+	k := tx.seer.key(room, event)
+	if r, ok := tx.seer.seen(&k); ok {
+		return seenOf(r)
+	}
+	return Seen{}
+}
+
+// SeenIn goes through the events of a room that were first recorded from one place (inclusive) to
+// another (exclusive; the zero place means no end), in their order, or backward. It does not see
+// what a commit under way has recorded.
+func (tx *Tx) SeenIn(room protocol.RoomID, from, to SeenPlace, backward bool) iter.Seq[SeenEvent] {
+	return func(yield func(SeenEvent) bool) {
+		defer disk.Faulted()
+		room, _ := seenIDs(room, "")
+		for r, err := range tx.seer.between(room, from.place(), to.place(), backward) {
+			if err != nil {
+				panic(disk.Fault{Cause: err})
+			}
+			if !yield(SeenEvent{r.Event, seenOf(r)}) {
+				return
+			}
+		}
+	}
 }

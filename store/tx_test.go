@@ -35,8 +35,6 @@ func TestRules(t *testing.T) {
 		"timer, scope separator":  {ErrKey, func(tx *Tx) { tx.In("a"+Sep+"b").SetTimer("x", start, nil) }},
 		"timer, long name":        {ErrKey, func(tx *Tx) { tx.SetTimer(strings.Repeat("n", 201), start, nil) }},
 		"timer, long scope":       {ErrKey, func(tx *Tx) { tx.In(protocol.Scope(long)).SetTimer("x", start, nil) }},
-		"empty index entry":       {ErrKey, func(tx *Tx) { tx.Append(Record{Index: []string{"ok", ""}}) }},
-		"long index entry":        {ErrKey, func(tx *Tx) { tx.Append(Record{Index: []string{long}}) }},
 		"entry without a key":     {ErrKey, func(tx *Tx) { e := entry; e.Key = ""; tx.Enqueue(e) }},
 		"entry without a lane":    {ErrKey, func(tx *Tx) { e := entry; e.Lane = ""; tx.Enqueue(e) }},
 		"entry, long lane":        {ErrKey, func(tx *Tx) { e := entry; e.Lane = long; tx.Enqueue(e) }},
@@ -50,7 +48,7 @@ func TestRules(t *testing.T) {
 				err := c.Run("s", none, func(tx *Tx) error {
 					tx.Put(plainA, "trace", []byte("left"))
 					tx.Put(scopedC, "s", []byte("left"))
-					tx.Append(Record{Index: []string{"left"}})
+					tx.Append(nil, "left")
 					tx.Enqueue(Entry{Key: "left", Lane: "l", Payload: []byte("1")})
 					rule.do(tx)
 					first := tx.Err()
@@ -79,13 +77,15 @@ func TestKeysAtTheLimit(t *testing.T) {
 	b.run("s", func(tx *Tx) {
 		tx.Put(plainA, long, []byte("v"))
 		tx.Put(scopedC, "s"+Sep, []byte("v"))
-		tx.Append(Record{Index: []string{long[:maxKey-16]}})
+		tx.Append(nil, long+long, "")
 		tx.In(protocol.Scope(long[:maxKey-256])).SetTimer(strings.Repeat("n", 200), start, nil)
 		tx.Enqueue(Entry{Key: protocol.Key(long[:2000]), Lane: long[:maxKey-64-2000], Payload: []byte("1")})
 	})
 	b.reopen()
 	b.view(func(tx *Tx) {
-		if !tx.Has(plainA, long) || !tx.Has(scopedC, "s"+Sep) || tx.Sent(protocol.Key(long[:2000])).State != StateQueued {
+		if !tx.Has(plainA, long) || !tx.Has(scopedC, "s"+Sep) || tx.Delivery(
+			protocol.Key(long[:2000]),
+		).State != StateQueued {
 			t.Error("a key at the limit was lost")
 		}
 	})
@@ -98,7 +98,7 @@ func TestReadOnlyRule(t *testing.T) {
 	for name, write := range map[string]func(*Tx){
 		"put":    func(tx *Tx) { tx.Put(plainA, "k", nil) },
 		"delete": func(tx *Tx) { tx.In("s").Delete(plainA, "k") },
-		"append": func(tx *Tx) { tx.Append(Record{}) }, "drop": func(tx *Tx) { tx.DropRecord(1, true) },
+		"append": func(tx *Tx) { tx.Append(nil) }, "drop": func(tx *Tx) { tx.DropFact(1) },
 		"enqueue": func(tx *Tx) { tx.Enqueue(Entry{}) }, "tell": func(tx *Tx) { tx.Tell("s", protocol.Internal{}) },
 		"set timer":  func(tx *Tx) { tx.In("s").SetTimer("n", start, nil) },
 		"stop timer": func(tx *Tx) { tx.StopTimer("n") },
@@ -140,29 +140,32 @@ func TestViewReturnsTheErrorOfItsFunction(t *testing.T) {
 func TestCopies(t *testing.T) {
 	b := newBox(t)
 	b.run("s", func(tx *Tx) {
-		buf, prefixes, payload := []byte("one"), []string{"first"}, []byte("111")
+		buf, terms, payload := []byte("one"), []string{"first"}, []byte("111")
 		write := func() {
 			tx.Put(plainA, string(buf), buf)
-			tx.Append(Record{Index: prefixes, Data: buf})
+			tx.Append(buf, terms...)
 			tx.SetTimer(string(buf), start, buf)
 			tx.Enqueue(Entry{Key: protocol.Key(buf), Lane: "l", Payload: payload})
 		}
 		write()
 		copy(buf, "two")
 		copy(payload, "222")
-		prefixes[0] = "other"
+		terms[0] = "other"
 		write()
 	})
 	b.view(func(tx *Tx) {
-		if got := string(tx.Get(plainA, "one")) + string(tx.Record(1)) + string(tx.In("s").TimerData("one")); got != "oneoneone" {
+		if got := string(tx.Get(plainA, "one")) + string(tx.Fact(1)) + string(
+			tx.In("s").TimerData("one"),
+		); got != "oneoneone" {
 			t.Errorf("got %q", got)
 		}
-		for n, prefix := range map[uint64]string{1: "first", 2: "other"} {
-			if got := slices.Collect(tx.Indexed(prefix, 0, 0, false)); !slices.Equal(got, []uint64{n}) {
-				t.Errorf("%q is listed for %d", prefix, got)
+		for n, term := range map[uint64]string{1: "first", 2: "other"} {
+			if got := slices.Collect(tx.Indexed(term, 0, 0, false)); !slices.Equal(got, []uint64{n}) {
+				t.Errorf("%q is listed for %d", term, got)
 			}
 		}
-		if q := slices.Collect(tx.Queue("l", 0)); len(q) != 2 || string(q[0].Payload) != "111" || string(q[1].Payload) != "222" {
+		if q := slices.Collect(tx.Queue("l", 0)); len(q) != 2 || string(q[0].Payload) != "111" ||
+			string(q[1].Payload) != "222" {
 			t.Errorf("queued %+v", q)
 		}
 	})
@@ -217,12 +220,16 @@ func TestDeliver(t *testing.T) {
 		end    error
 		want   error
 	}{
-		{0, nil, nil}, {1, nil, nil}, {15, nil, nil}, {tellRounds + 1, nil, ErrTold}, {1000, nil, ErrTold}, {3, boom, boom},
+		{0, nil, nil}, {1, nil, nil}, {15, nil, nil}, {
+			tellRounds + 1, nil, ErrTold,
+		}, {1000, nil, ErrTold}, {3, boom, boom},
 	} {
 		b.commit(func(commit *Commit) {
 			told := 0
 			commit.Deliver(func(tx *Tx, what protocol.Internal) error {
-				if told++; tx.Scope() != "t" || what.Kind != "hop" || string(tx.Get(scopedC, "t")) != fmt.Sprint(told-1) {
+				if told++; tx.Scope() != "t" || what.Kind != "hop" || string(
+					tx.Get(scopedC, "t"),
+				) != fmt.Sprint(told-1) {
 					t.Errorf("hop %d: %q in %q with %q", told, what.Kind, tx.Scope(), tx.Get(scopedC, "t"))
 				}
 				tx.Put(scopedC, "t", []byte(fmt.Sprint(told)))

@@ -1,7 +1,6 @@
 package votes
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,202 +19,291 @@ var errNoVote = errors.New("there is no such vote, or it takes no such fact")
 // voteKind is the kind of the facts about votes.
 func voteKind() events.Kind {
 	return events.Kind{
-		Name: KindVote, Version: 1, Describe: describeVote, Apply: applyVote,
-		Buckets: []store.Bucket{votes, openVotes, counters, counts, electorate, ballots, limits},
+		Name: KindVote, Version: 1, Describe: describeVote, Apply: applyVote, Own: ownVote,
+		Numbers: []string{
+			"electorate", "voters", "ballots", "reasons", "opener", "target", "by", "person", "text", "reply", "why",
+		},
+		Buckets: []store.Bucket{votes, openVotes, counters, counts, electorate, ballots, reasons, limits},
 	}
 }
 
+// fold is one fact about a vote on its way into the projection.
+type fold struct {
+	events.Fact
+	tx   *store.Tx
+	room protocol.RoomID
+	id   uint64 // of the vote
+}
+
 // applyVote folds a fact into the projection. It looks nobody up and takes the time from the fact.
-func applyVote(tx *store.Tx, f events.Fact) error {
-	room := protocol.RoomID(f.Scope)
+func applyVote(tx *store.Tx, f events.Fact) (err error) {
+	a := &fold{Fact: f, tx: tx, room: protocol.RoomID(f.Scope)}
 	what := f.Keys[keyWhat]
 	if what == whatLimits {
-		return applyLimits(tx, room, f)
+		return a.limits()
 	}
-	id, err := strconv.ParseUint(f.Keys[keyVote], 10, 64)
-	if err != nil {
+	if a.id, err = strconv.ParseUint(f.Keys[keyVote], 10, 64); err != nil {
 		return fmt.Errorf("number of the vote: %w", err)
 	}
 	switch what {
 	case whatOpened:
-		return applyOpened(tx, room, id, f)
+		return a.opened()
 	case whatElecting:
-		return applyElecting(tx, room, id, f)
+		return a.electing()
 	case whatCarried:
-		return applyCarried(tx, room, f)
+		return a.carried()
 	case whatBallot, whatWithdrawn:
-		return applyBallot(tx, room, id, f)
+		return a.ballot()
+	case whatBallots:
+		return a.unboxed()
 	}
-	v, ok := Get(tx, room, id)
+	v, ok := Get(tx, a.room, a.id)
 	if !ok || !v.Open() {
-		return fmt.Errorf("vote %d: %s: %w", id, what, errNoVote)
+		return fmt.Errorf("vote %d: %s: %w", a.id, what, errNoVote)
 	}
 	switch what {
 	case whatCarrying:
-		return applyCarrying(tx, room, v, f)
+		return a.carrying()
 	case whatReplied:
 		var p replied
-		if err := f.Decode(&p); err != nil {
-			return err
-		}
+		err = f.Decode(&p)
 		v.Reply = p.Text
 	case whatExtended:
 		var p extended
-		if err := f.Decode(&p); err != nil {
-			return err
-		}
+		err = f.Decode(&p)
 		v.Deadline, v.Paused = v.Deadline.Add(p.By), v.Paused+p.By
 	case whatClosing:
 		v.Status = Closing
 	case whatReopened:
 		v.Status = Running
 	case whatClosed:
-		return applyClosed(tx, room, v, f)
+		return a.closed(v)
 	case whatMoved:
 		var p moved
-		if err := f.Decode(&p); err != nil {
-			return err
-		}
+		err = f.Decode(&p)
 		v.Status, v.Successor, v.Ended = Moved, p.To, f.Time
-		forgetBallots(tx, room, v.ID)
+		a.forgetBallots()
 	default:
-		return fmt.Errorf("vote %d: %q: %w", id, what, errNoVote)
+		err = fmt.Errorf("vote %d: %q: %w", a.id, what, errNoVote)
 	}
-	return putVote(tx, room, v)
+	if err != nil {
+		return err
+	}
+	return a.put(v)
 }
 
-func applyOpened(tx *store.Tx, room protocol.RoomID, id uint64, f events.Fact) error {
+func (a *fold) put(v Vote) error { return putVote(a.tx, a.room, v) }
+
+func (a *fold) key() string { return voteKey(a.room, a.id) }
+
+func (a *fold) limit(what string, n events.Number, until time.Time) {
+	putLimit(a.tx, a.room, what, n, until)
+}
+
+func (a *fold) opened() error {
 	var p opened
-	if err := f.Decode(&p); err != nil {
+	if err := a.Decode(&p); err != nil {
 		return err
 	}
 	v := Vote{
-		ID: id, Type: Type(f.Keys[keyType]), Status: Running, Secret: p.Secret, Appeal: p.Appeal,
-		Opener: f.People[roleOpener], Target: f.People[roleTarget], Text: p.Text, Options: p.Options,
-		Rules: p.Rules, Tally: p.Tally, Size: max(p.Size, len(p.Electorate)), Waived: p.Waived,
-		Opened: f.Time, Deadline: p.Deadline, Place: p.Place,
+		ID: a.id, Type: Type(a.Keys[keyType]), Status: Running, Secret: p.Secret, Hidden: p.Hidden, Appeal: p.Appeal,
+		Opener: a.People[roleOpener], Target: a.People[roleTarget], Text: p.Text, Options: p.Options,
+		Setting: p.Setting, Value: p.Value,
+		Rules: p.Rules, Tally: p.Tally, Size: max(p.Size, len(p.Electorate)), Peers: p.Peers, Waived: p.Waived,
+		Opened: a.Time, Deadline: p.Deadline, Place: p.Place,
 	}
-	tx.Put(counts, voteKey(room, id), encodeCount(p.Tally.NewTally()))
+	a.tx.Put(counts, a.key(), encodeCount(p.Tally.NewTally()))
 	if v.Size == len(p.Electorate) {
-		tx.Put(electorate, voteKey(room, id), encodeElectorate(p.Electorate))
+		a.tx.Put(electorate, a.key(), encodeElectorate(p.Electorate))
 	}
-	putLast(tx, room, id)
+	putLast(a.tx, a.room, a.id)
 	if v.Appeal {
-		putLimit(tx, room, limitAppeal, v.Target, f.Time.Add(p.Rules.Appeal))
+		a.limit(limitAppeal, v.Target, a.Time.Add(p.Rules.Appeal))
 	}
-	return putVote(tx, room, v)
+	return a.put(v)
 }
 
-// applyElecting takes in who may vote in a vote that is about to open. One that does not open leaves them behind, until the
-// next one takes its number.
-func applyElecting(tx *store.Tx, room protocol.RoomID, id uint64, f events.Fact) error {
+// electing takes in who may vote in a vote that is about to open. One that does not open leaves them behind,
+// until the next one takes its number.
+func (a *fold) electing() error {
 	var p electingPart
-	if err := f.Decode(&p); err != nil {
+	if err := a.Decode(&p); err != nil {
 		return err
 	}
-	key := voteKey(room, id)
+	key := a.key()
 	var before []byte
 	if !p.First {
-		before = tx.Get(electorate, key)
+		before = a.tx.Get(electorate, key)
 	}
-	tx.Put(electorate, key, slices.Concat(before, encodeElectorate(p.Electorate)))
+	a.tx.Put(electorate, key, slices.Concat(before, encodeElectorate(p.Electorate)))
 	return nil
 }
 
-// applyBallot touches nothing but the ballot and the count: most facts about votes are ballots.
-func applyBallot(tx *store.Tx, room protocol.RoomID, id uint64, f events.Fact) error {
+// ballot touches nothing but the ballot and the count: most facts about votes are ballots.
+func (a *fold) ballot() error {
 	var p cast
-	if err := f.Decode(&p); err != nil {
+	if err := a.Decode(&p); err != nil {
 		return err
 	}
-	who := p.Voter
-	if n := f.People[roleVoter]; n != 0 {
-		who = voter(n)
-	}
-	of := voteKey(room, id)
-	count := decodeCount(tx.Get(counts, of))
-	if !tx.Has(openVotes, of) || who == "" {
-		return fmt.Errorf("vote %d: ballot: %w", id, errNoVote)
+	who := a.People[roleVoter]
+	of := a.key()
+	count := decodeCount(a.tx.Get(counts, of))
+	if !a.tx.Has(openVotes, of) || who == 0 {
+		return fmt.Errorf("vote %d: ballot: %w", a.id, errNoVote)
 	}
 	if r := (tally.Rules{Options: len(count.For), Multiple: true}); len(p.Choices) > 0 && !r.Valid(p.Choices) {
-		return fmt.Errorf("vote %d: ballot: %w", id, errNoVote)
+		return fmt.Errorf("vote %d: ballot: %w", a.id, errNoVote)
 	}
-	key := voterKey(room, id, who)
-	if before := decodeBallot(tx.Get(ballots, key)); before != nil {
+	key := voterKey(a.room, a.id, voter(who))
+	if before := decodeBallot(a.tx.Get(ballots, key)); before != nil {
 		count = count.Remove(before)
-		tx.Delete(ballots, key)
+		a.tx.Delete(ballots, key)
 	}
 	if len(p.Choices) > 0 {
 		count = count.Add(p.Choices)
-		tx.Put(ballots, key, encodeBallot(p.Choices))
+		a.tx.Put(ballots, key, encodeBallot(p.Choices))
 	}
-	tx.Put(counts, of, encodeCount(count))
+	a.tx.Put(counts, of, encodeCount(count))
+	if a.tx.Has(reasons, key) { // it belongs to the ballot with which it was given
+		a.tx.Delete(reasons, key)
+	}
+	if p.Why != "" && len(p.Choices) > 0 {
+		a.tx.Put(reasons, key, reason{p.Choices, p.Why}.encode())
+	}
 	return nil
 }
 
-func applyClosed(tx *store.Tx, room protocol.RoomID, v Vote, f events.Fact) error {
-	var p closed
-	if err := f.Decode(&p); err != nil {
+// unboxed counts the ballots of a secret vote. It keeps none of them: the vote closes with them.
+func (a *fold) unboxed() error {
+	var p unboxed
+	if err := a.Decode(&p); err != nil {
 		return err
 	}
-	v.Status, v.Ended, v.Outcome, v.Unread = Closed, f.Time, tally.Outcome(f.Keys[keyOutcome]), p.Unread
-	v.By, v.Why = f.People[roleBy], p.Why
-	forgetBallots(tx, room, v.ID)
-	switch {
-	case v.Type == Challenge && v.Outcome == tally.Rejected:
-		putLimit(tx, room, limitProtected, v.Target, f.Time.Add(v.Rules.Protected))
-	case v.Type == Challenge && (v.Outcome == tally.NoQuorum || v.Outcome == Withdrawn):
-		putLimit(tx, room, limitRest, v.Opener, f.Time.Add(v.Rules.Rest))
-	case v.Type == Restore && (v.Outcome == tally.Rejected || v.Outcome == tally.NoQuorum):
-		putLimit(tx, room, limitRestore, v.Target, f.Time.Add(v.Rules.RestoreRest))
+	of := a.key()
+	count := decodeCount(a.tx.Get(counts, of))
+	r := tally.Rules{Options: len(count.For), Multiple: true}
+	for _, b := range p.Ballots {
+		if !r.Valid(b) {
+			return fmt.Errorf("vote %d: ballots: %w", a.id, errNoVote)
+		}
+		count = count.Add(b)
 	}
-	return putVote(tx, room, v)
+	a.tx.Put(counts, of, encodeCount(count))
+	return nil
+}
+
+func (a *fold) closed(v Vote) error {
+	var p closed
+	if err := a.Decode(&p); err != nil {
+		return err
+	}
+	v.Status, v.Ended, v.Outcome, v.Unread = Closed, a.Time, tally.Outcome(a.Keys[keyOutcome]), p.Unread
+	v.By, v.Why = a.People[roleBy], p.Why
+	a.forgetBallots()
+	l := v.costs(v.Outcome, p.Voted)
+	if l.protects {
+		a.limit(limitProtected, v.Target, a.Time.Add(v.Rules.Protected))
+	}
+	if l.rests {
+		a.limit(limitRest, v.Opener, a.Time.Add(v.Rules.Rest))
+	}
+	if l.restRestore {
+		a.limit(limitRestore, v.Opener, a.Time.Add(v.Rules.RestoreRest))
+	}
+	if v.Appeal && (v.Outcome == Cancelled || v.Outcome == Void) {
+		a.tx.Delete(limits, limitKey(a.room, limitAppeal, v.Target)) // the week is given back
+	}
+	if err := a.put(v); err != nil || v.Type != Challenge || v.Outcome != tally.Passed {
+		return err
+	}
+	return a.second()
+}
+
+// costs is what cannot be asked again for a while, and of whom, after a vote has ended.
+type costs struct {
+	protects    bool // nobody challenges the target
+	rests       bool // the opener challenges nobody
+	restRestore bool // the opener opens no restore
+}
+
+// costs returns what it costs that the vote ends so; voted is whether anybody had a ballot in it.
+func (v Vote) costs(o tally.Outcome, voted bool) costs {
+	failed := o == tally.Rejected || o == tally.NoQuorum
+	ended := o == Withdrawn || o == Cancelled
+	switch v.Type {
+	case Challenge:
+		return costs{
+			protects: o == tally.Rejected || ended && voted,
+			rests:    o == tally.NoQuorum || o == Withdrawn || ended && voted,
+		}
+	case Restore:
+		return costs{restRestore: failed && !v.Appeal}
+	}
+	return costs{}
+}
+
+// secondWithin is for how long after a challenge has passed all others in the room take yes from half of all.
+const secondWithin = 30 * day
+
+// second makes the challenges that are open, and those of the next 30 days, harder to pass: so a few cannot put
+// one after the other out of a vote.
+func (a *fold) second() error {
+	a.limit(limitSecond, 0, a.Time.Add(secondWithin))
+	for v := range OpenIn(a.tx, a.room) {
+		if v.Type == Challenge {
+			v.Tally.LeastYes = max(v.Tally.LeastYes, half(v.Peers))
+			if err := a.put(v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // forgetBallots removes who could vote and how they did: what remains of a vote that has ended is its count.
-func forgetBallots(tx *store.Tx, room protocol.RoomID, id uint64) {
-	tx.Delete(electorate, voteKey(room, id))
-	for k := range tx.Prefix(ballots, voterKey(room, id, "")) {
-		tx.Delete(ballots, k)
+func (a *fold) forgetBallots() {
+	a.tx.Delete(electorate, a.key())
+	for k := range a.tx.Prefix(ballots, voterKey(a.room, a.id, "")) {
+		a.tx.Delete(ballots, k)
 	}
 }
 
-func applyCarried(tx *store.Tx, room protocol.RoomID, f events.Fact) error {
+func (a *fold) carried() error {
 	var p carried
-	if err := f.Decode(&p); err != nil {
+	if err := a.Decode(&p); err != nil {
 		return err
 	}
-	putLast(tx, room, p.Vote.ID)
-	tx.Put(counts, voteKey(room, p.Vote.ID), encodeCount(p.Count))
-	return putVote(tx, room, p.Vote)
+	putLast(a.tx, a.room, p.Vote.ID)
+	a.tx.Put(counts, voteKey(a.room, p.Vote.ID), encodeCount(p.Count))
+	return a.put(p.Vote)
 }
 
-func applyCarrying(tx *store.Tx, room protocol.RoomID, v Vote, f events.Fact) error {
+func (a *fold) carrying() error {
 	var p carrying
-	if err := f.Decode(&p); err != nil {
+	if err := a.Decode(&p); err != nil {
 		return err
 	}
 	if len(p.Electorate) > 0 { // the parts come in order
-		key := voteKey(room, v.ID)
-		tx.Put(electorate, key, slices.Concat(tx.Get(electorate, key), encodeElectorate(p.Electorate)))
+		key := a.key()
+		a.tx.Put(electorate, key, slices.Concat(a.tx.Get(electorate, key), encodeElectorate(p.Electorate)))
 	}
 	for who, b := range p.Ballots {
-		if n, err := strconv.ParseUint(who, 10, 64); err == nil && !v.Secret {
-			who = voter(events.Number(n))
-		}
-		tx.Put(ballots, voterKey(room, v.ID, who), encodeBallot(b))
+		a.tx.Put(ballots, voterKey(a.room, a.id, voter(who)), encodeBallot(b))
+	}
+	for who, r := range p.Reasons {
+		a.tx.Put(reasons, voterKey(a.room, a.id, voter(who)), r.encode())
 	}
 	return nil
 }
 
-func applyLimits(tx *store.Tx, room protocol.RoomID, f events.Fact) error {
+func (a *fold) limits() error {
 	var p carriedLimits
-	if err := f.Decode(&p); err != nil {
+	if err := a.Decode(&p); err != nil {
 		return err
 	}
-	putLast(tx, room, p.Last)
+	putLast(a.tx, a.room, p.Last)
 	for _, l := range p.Limits {
-		putLimit(tx, room, l.What, l.Person, l.Until)
+		a.limit(l.What, l.Person, l.Until)
 	}
 	return nil
 }
@@ -235,8 +323,9 @@ func putLast(tx *store.Tx, room protocol.RoomID, id uint64) {
 const (
 	limitProtected = "protected" // the target of a challenge that failed
 	limitRest      = "rest"      // the opener of a challenge that nobody wanted
-	limitRestore   = "restore"   // the target of a restore that failed
+	limitRestore   = "restore"   // the opener of a restore that failed
 	limitAppeal    = "appeal"    // who has appealed
+	limitSecond    = "second"    // nobody: a challenge has passed in the room
 )
 
 func limitKey(room protocol.RoomID, what string, n events.Number) string {
@@ -272,6 +361,3 @@ func (p *people) UnmarshalJSON(data []byte) error {
 	}
 	return nil
 }
-
-// hashed writes the hash that stands for a secret voter.
-func hashed(sum []byte) string { return hex.EncodeToString(sum) }

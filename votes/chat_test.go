@@ -67,7 +67,7 @@ func play(t *testing.T, script string) string {
 		case m != nil && m[2] == "moot":
 			w.tell(m[1], m[3])
 		case m != nil:
-			w.say(protocol.RoomID("console:"+m[2]), m[1], m[3])
+			w.say(protocol.RoomID("console:"+m[2]), m[1], strings.ReplaceAll(m[3], `\n`, "\n"))
 		case strings.HasPrefix(line, "#"):
 		case len(words) == 0:
 			continue
@@ -104,12 +104,23 @@ func play(t *testing.T, script string) string {
 			w.deaf[person(words[1])] = true
 		case words[2] == "idle":
 			w.active[person(words[1])] = 0
+		case words[2] == "named":
+			w.named(room, words[1], strings.Join(words[3:], " "))
+		case words[2] == "kicks":
+			w.member(room, person(words[3]), protocol.Kicked)
+		case words[2] == "floods":
+			for range 20 {
+				w.unreact(room, words[1], w.react(room, words[1], words[3]), false)
+			}
+			events[words[1]] = w.react(room, words[1], words[3])
 		case words[2] == "leaves":
 			w.member(room, person(words[1]), protocol.Left)
 		case words[2] == "joins":
 			w.member(room, person(words[1]), protocol.Joined)
 		case words[2] == "reacts":
 			events[words[1]] = w.react(room, words[1], words[3])
+		case words[2] == "removes":
+			w.removes(room, words[1], events[words[len(words)-1]])
 		case words[2] == "unreacts":
 			w.unreact(room, words[1], events[words[1]], len(words) > 3)
 		default:

@@ -1,7 +1,10 @@
 package votes
 
 import (
+	"time"
+
 	"moot/commands"
+	"moot/events"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -9,70 +12,82 @@ import (
 	"moot/votes/tally"
 )
 
-// deadline ends a vote whose time is over. While the bot is away it does nothing: the timer is set anew when it is back.
-func (f *Feature) deadline(tx *store.Tx, room protocol.RoomID, v Vote) error {
+// deadline ends a vote whose time is over. While the bot is away it does nothing: the timer is set anew when it is
+// back.
+func (h *atHand) deadline() error {
 	switch {
-	case v.Status != Running || held(tx, room).is():
+	case h.Status != Running || h.away():
 		return nil
-	case tx.Now().Before(v.Deadline):
-		f.start(tx, v)
+	case h.tx.Now().Before(h.Deadline):
+		h.start()
 		return nil
 	}
-	return f.end(tx, room, v)
+	return h.end()
 }
 
 // early ends a vote whose outcome nobody can change any more, if it may end already.
-func (f *Feature) early(tx *store.Tx, room protocol.RoomID, v Vote) error {
-	if v.Status != Running || held(tx, room).is() || tx.Now().Compare(v.Deadline) >= 0 {
+func (h *atHand) early() error {
+	if h.Status != Running || h.away() || h.tx.Now().Compare(h.Deadline) >= 0 {
 		return nil
 	}
-	if tally.Decide(v.Tally, v.Size, v.Count, v.clock(tx.Now())).Outcome == tally.Open {
+	settled := func() bool {
+		return tally.Decide(h.Tally, h.Size, h.Count, h.now()).Outcome != tally.Open
+	}
+	if !settled() {
 		return nil
 	}
-	return f.end(tx, room, v)
+	if changed, err := h.castWaiting(true); err != nil {
+		return err
+	} else if changed && !settled() {
+		return nil
+	}
+	return h.end()
 }
 
-// end takes no more ballots. Where some may have been cast by reactions that the bot has missed, it asks for all of them
-// and waits for the answer; else the vote closes at once.
-func (f *Feature) end(tx *store.Tx, room protocol.RoomID, v Vote) error {
-	if err := f.flush(tx, room, v); err != nil {
+// end takes no more ballots. Where some may have been cast by reactions that the bot has missed, it asks for all of
+// them and waits for the answer; else the vote closes at once.
+func (h *atHand) end() error {
+	if _, err := h.castWaiting(true); err != nil {
 		return err
 	}
-	v, _ = Get(tx, room, v.ID)
-	if v.Status != Running {
-		return nil // the last secret ballots have ended it
-	}
-	if err := f.publish(tx, v, whatClosing, nil, nil); err != nil {
+	if err := h.publish(whatClosing, nil, nil); err != nil {
 		return err
 	}
-	v, _ = Get(tx, room, v.ID)
-	return f.read(tx, room, v)
+	return h.read()
 }
+
+// countingShown is after how long the message of a vote says that its reactions are still being read.
+const countingShown = time.Minute
 
 // read asks for the reactions of a vote that is closing, and closes it where there are none to ask for.
-func (f *Feature) read(tx *store.Tx, room protocol.RoomID, v Vote) error {
-	b := boardOf(tx, room, v.ID)
-	if v.Secret || b.Key == "" || tx.Sent(b.Key).State != store.StateSent {
-		return f.close(tx, room, v, false)
+func (h *atHand) read() error {
+	b := h.posting()
+	if b.Key == "" && !b.Deleted.IsZero() && !h.covered() && !h.buttons() {
+		return h.close(true) // what stood on a message that was deleted, and was missed, nobody can read
 	}
-	key, err := outbox.Ask(tx, protocol.Ask{
-		Room: room, Expires: tx.Now().Add(f.Reading), Want: protocol.AskReactions{Original: b.Key},
+	if h.covered() || h.buttons() || b.Key == "" || h.tx.Delivery(b.Key).State != store.StateSent {
+		return h.close(false)
+	}
+	key, err := outbox.Ask(h.tx, protocol.Ask{
+		Room: h.room, Expires: h.tx.Now().Add(h.Reading), Want: protocol.AskReactions{Original: b.Key},
 	})
 	if err != nil {
 		return err
 	}
 	b.Ask = key
-	putBoard(tx, room, v.ID, b)
-	tx.SetTimer(timerClose+v.Number(), tx.Now().Add(f.Reading), nil)
-	f.touch(tx, room, v)
+	h.putPosting(b)
+	h.tx.SetTimer(timerClose+h.Number(), h.tx.Now().Add(h.Reading), nil)
+	if edit := timerEdit + h.Number(); h.tx.Timer(edit).IsZero() {
+		h.tx.SetTimer(edit, h.tx.Now().Add(countingShown), nil) // most have closed by then, which is shown at once
+	}
 	return nil
 }
 
 // missed asks for the reactions to the open votes of a room of which some may not have been told.
 func (f *Feature) missed(tx *store.Tx, room protocol.RoomID) error {
-	for v := range OpenIn(tx, room) {
-		b := boardOf(tx, room, v.ID)
-		if v.Secret || v.Status != Running || b.Key == "" || tx.Sent(b.Key).State != store.StateSent {
+	for v := range f.openIn(tx, room) {
+		b := v.posting()
+		if v.covered() || v.buttons() || v.Status != Running || b.Key == "" || tx.Delivery(b.Key).State != store.StateSent {
 			continue
 		}
 		key, err := outbox.Ask(tx, protocol.Ask{Room: room, Want: protocol.AskReactions{Original: b.Key}})
@@ -80,178 +95,199 @@ func (f *Feature) missed(tx *store.Tx, room protocol.RoomID) error {
 			return err
 		}
 		b.Missed = key
-		putBoard(tx, room, v.ID, b)
+		v.putPosting(b)
 	}
 	return nil
 }
 
 // answered handles the answer about the reactions of a vote that is closing.
-func (f *Feature) answered(tx *store.Tx, ev protocol.Event, a protocol.Answer) (Outcome, error) {
-	for v := range OpenIn(tx, ev.Room) {
+func (f *Feature) answered(tx *store.Tx, ev protocol.Event, a protocol.Answer) (store.Outcome, error) {
+	for v := range f.openIn(tx, ev.Room) {
 		set, ok := a.Result.(protocol.ReactionSet)
-		b := boardOf(tx, ev.Room, v.ID)
-		if b.Missed == a.Ask && b.Missed != "" && ok && f.takes(tx, ev.Room, v) {
-			return handled("the reactions to vote " + v.Number()), f.merge(tx, ev, v, set)
+		b := v.posting()
+		if b.Missed == a.Ask && b.Missed != "" && ok && v.takes() {
+			return store.WasHandled("the reactions to vote " + v.Number()), v.merge(set)
 		}
 		if v.Status != Closing || b.Ask != a.Ask {
 			continue
 		}
 		if ok && a.Fault == "" {
-			if err := f.merge(tx, ev, v, set); err != nil {
-				return Outcome{}, err
+			if err := v.merge(set); err != nil {
+				return store.Outcome{}, err
 			}
-			v, _ = Get(tx, ev.Room, v.ID)
-			if tally.Decide(v.Tally, v.Size, v.Count, v.clock(tx.Now())).Outcome == tally.Open {
-				return handled("vote " + v.Number() + " goes on"), f.goOn(tx, ev, v, set)
+			if tally.Decide(v.Tally, v.Size, v.Count, v.now()).Outcome == tally.Open {
+				return store.WasHandled("vote " + v.Number() + " goes on"), v.goOn(set)
 			}
 		}
-		return handled("vote " + v.Number() + " closes"), f.close(tx, ev.Room, v, !ok || a.Fault != "")
+		return store.WasHandled("vote " + v.Number() + " closes"), v.close(!ok || a.Fault != "")
 	}
-	return Outcome{}, nil
+	return store.Outcome{}, nil
 }
 
-// goOn takes ballots again in a vote that was to end early: what was read says that its outcome can still change. What was
-// pressed meanwhile counts.
-func (f *Feature) goOn(tx *store.Tx, ev protocol.Event, v Vote, set protocol.ReactionSet) error {
-	if err := f.publish(tx, v, whatReopened, nil, nil); err != nil {
+// goOn takes ballots again in a vote that was to end early: what was read says that its outcome can still change.
+// What was pressed meanwhile counts.
+func (h *atHand) goOn(set protocol.ReactionSet) error {
+	if err := h.publish(whatReopened, nil, nil); err != nil {
 		return err
 	}
-	v, _ = Get(tx, ev.Room, v.ID)
-	tx.StopTimer(timerClose + v.Number())
-	for k := range tx.Prefix(lateMarks, store.Key(ev.Room, store.Number(v.ID), "")) {
-		tx.Delete(lateMarks, k)
+	h.tx.StopTimer(timerClose + h.Number())
+	for k := range h.tx.Prefix(lateMarks, h.voterKey("")) {
+		h.tx.Delete(lateMarks, k)
 	}
-	f.start(tx, v)
-	f.touch(tx, ev.Room, v)
-	return f.merge(tx, ev, v, set)
+	h.start()
+	h.touch()
+	return h.merge(set)
 }
 
 // unanswered closes a vote on what is recorded.
-func (f *Feature) unanswered(tx *store.Tx, room protocol.RoomID, v Vote) error {
-	if v.Status != Closing || held(tx, room).is() {
+func (h *atHand) unanswered() error {
+	if h.Status != Closing || h.away() {
 		return nil // the bot will ask again when it is back
 	}
-	return f.close(tx, room, v, true)
+	return h.close(true)
 }
 
 // close closes a vote, and does what follows from its outcome.
-func (f *Feature) close(tx *store.Tx, room protocol.RoomID, v Vote, unread bool) error {
-	res := tally.Final(v.Tally, v.Size, v.Count)
-	p := closed{Count: v.Count, Size: v.Size, Winners: res.Winners, Unread: unread}
-	if v.Type != Poll {
+func (h *atHand) close(unread bool) error {
+	if err := h.unbox(); err != nil {
+		return err
+	}
+	res := tally.Final(h.Tally, h.Size, h.Count)
+	p := closed{Count: h.Count, Size: h.Size, Winners: res.Winners, Unread: unread}
+	if h.Type != Poll {
 		p.Explain = res.Explain()
 	}
-	follows, err := f.follows(tx, room, v, res.Outcome)
+	follows, err := h.follows(res.Outcome)
 	if err != nil {
 		return err
 	}
-	return f.finish(tx, room, v, res.Outcome, "", p, follows)
+	return h.finish(res.Outcome, "", p, follows)
 }
 
 // finish publishes that a vote has closed, in whatever way, and says so.
-func (f *Feature) finish(tx *store.Tx, room protocol.RoomID, v Vote, outcome tally.Outcome, by protocol.UserID, p closed, follows protocol.Text) error {
+func (h *atHand) finish(outcome tally.Outcome, by protocol.UserID, p closed, follows protocol.Text) error {
 	who := map[string]protocol.UserID{}
 	if by != "" {
 		who[roleBy] = by
 	}
 	// So that they are found by whom they are about.
-	if user := f.userOf(tx, v.Opener); user != "" {
+	if user := h.userOf(h.Opener); user != "" {
 		who[roleOpener] = user
 	}
-	if user := f.userOf(tx, v.Target); user != "" {
+	if user := h.userOf(h.Target); user != "" {
 		who[roleTarget] = user
 	}
-	err := f.bus.Publish(tx, closedDraft(v, outcome, who, p))
-	if err != nil {
+	if !h.Secret {
+		p.Voters = h.voted()
+	}
+	keys := map[string]string{keyWhat: whatClosed, keyOutcome: string(outcome)}
+	if err := h.publishWith(keys, who, p); err != nil {
 		return err
 	}
-	f.stop(tx, v)
-	burn(tx, room, v.ID)
-	unmarkAll(tx, room, v.ID)
-	v, _ = Get(tx, room, v.ID)
-	if !hasOpen(tx, room) {
-		letGo(tx, room)
+	h.stop()
+	h.burn()
+	h.unmarkAll()
+	h.holdLimits(h.tx, h.room, h.Opener, h.Target)
+	h.letGoVote()
+	if !hasOpen(h.tx, h.room) {
+		endOutage(h.tx, h.room)
 	}
-	f.touch(tx, room, v)
-	if info, _ := rooms.Get(tx, room); !info.Joined() {
-		tx.Put(unsaid, voteKey(room, v.ID), nil)
+	h.tx.StopTimer(timerEdit + h.Number()) // of what it was before
+	h.touch()
+	if !h.info().Joined() {
+		h.tx.Put(unsaid, h.key(), nil)
 		return nil
 	}
-	text := f.closing(tx, room, v)
+	text := h.closing()
 	if follows != nil {
 		text = protocol.Lines(text, follows)
 	}
-	return f.announce(tx, room, v.Place, text)
+	if err := h.sayOutcome(text); err != nil {
+		return err
+	}
+	return h.tellOutcome()
 }
 
 // unsaid holds the votes that ended while the bot was out of their room, which can only be those that became void.
 var unsaid = store.ScopedBucket("votes-unsaid")
 
-// sayUnsaid says which votes have ended while the bot was out of the room. Where it is out again, that waits for the next
-// time that it joins.
+// sayUnsaid says which votes have ended while the bot was out of the room. Where it is out again, that waits for the
+// next time that it joins.
 func (f *Feature) sayUnsaid(tx *store.Tx, room protocol.RoomID) error {
 	if info, _ := rooms.Get(tx, room); !info.Joined() {
 		return nil
 	}
 	for k := range tx.Prefix(unsaid, store.Key(room, "")) {
 		tx.Delete(unsaid, k)
-		v, ok := Get(tx, room, store.ParseNumber(k))
-		if !ok {
+		v := f.find(tx, room, store.ParseNumber(k))
+		if v == nil {
 			continue
 		}
-		if err := f.announce(tx, room, v.Place, f.closing(tx, room, v)); err != nil {
+		if err := v.sayOutcome(v.closing()); err != nil {
 			return err
 		}
-		f.touch(tx, room, v)
+		v.touch()
 	}
 	return nil
 }
 
 // follows does what follows from an outcome, and says it.
-func (f *Feature) follows(tx *store.Tx, room protocol.RoomID, v Vote, o tally.Outcome) (protocol.Text, error) {
-	target := f.userOf(tx, v.Target)
-	if o != tally.Passed || v.Target == 0 {
-		return f.aftermath(tx, room, v, o), nil
+func (h *atHand) follows(o tally.Outcome) (protocol.Text, error) {
+	if o == tally.Passed && h.Type == Rule {
+		return h.changeRule()
 	}
-	if target == "" {
-		return protocol.Plain("Nothing follows from it: the person was forgotten."), nil
+	if o != tally.Passed || h.Target == 0 {
+		return h.aftermath(o), nil
 	}
-	name := f.name(tx, room, v.Target)
-	_, is := f.Sanctions.Challenged(tx, room, target)
+	name, is := h.name(h.Target), h.Sanctions.Standing(h.tx, h.room, h.Target)
 	switch {
-	case v.Type == Challenge && is:
+	case h.Type == Challenge && is:
 		return protocol.Join(name, " was challenged already."), nil
-	case v.Type == Restore && !is:
+	case h.Type == Restore && !is:
 		return protocol.Join(name, " was restored already."), nil
-	case v.Type == Challenge:
-		if err := f.Sanctions.Challenge(tx, target, v.ID, v.Rules.ChallengeMax); err != nil {
+	case h.Type == Restore:
+		if err := h.Sanctions.Restore(h.tx, h.Target, h.ID); err != nil {
 			return nil, err
 		}
-		text := protocol.Join(name, " is now challenged and cannot use my features here, but for reading votes and one appeal a week.")
-		if v.Rules.ChallengeMax > 0 {
-			text = protocol.Join(text, " That ends on ", protocol.Moment(tx.Now().Add(v.Rules.ChallengeMax)), " at the latest.")
-		}
-		return protocol.Join(text, " Anybody who is not challenged can ask for a restore: ",
-			f.code(room, "vote restore "+personWord(rooms.Member{User: target, Name: f.called(tx, room, target)})+" REASON"), "."), nil
+		return protocol.Join(name, " is restored and can use all my features here again."), nil
 	}
-	if err := f.Sanctions.Restore(tx, target, v.ID); err != nil {
+	if err := h.Sanctions.Challenge(h.tx, h.Target, h.ID, h.Rules.ChallengeMax); err != nil {
 		return nil, err
 	}
-	return protocol.Join(name, " is restored and can use all my features here again."), nil
+	text := protocol.Join(name, " is now challenged and cannot use my features here, but for reading votes and "+
+		"one appeal a week.")
+	if h.Rules.ChallengeMax > 0 {
+		text = protocol.Join(text, " That ends on ", protocol.Moment(h.tx.Now().Add(h.Rules.ChallengeMax)),
+			" at the latest.")
+	}
+	if user := h.userOf(h.Target); user != "" {
+		text = protocol.Join(text, " Anybody who is not challenged can ask for a restore: ",
+			h.code("vote restore "+commands.PersonWord(h.tx, h.info(), user)+" REASON"), ".")
+	}
+	return text, nil
 }
 
 // aftermath says for how long what cannot be asked again.
-func (f *Feature) aftermath(tx *store.Tx, room protocol.RoomID, v Vote, o tally.Outcome) protocol.Text {
-	switch {
-	case v.Type == Challenge && o == tally.Rejected:
-		return protocol.Join("Nobody can challenge ", f.name(tx, room, v.Target), " again before ", protocol.Moment(tx.Now().Add(v.Rules.Protected)), ".")
-	case v.Type == Challenge && o == tally.NoQuorum:
-		return protocol.Join(f.name(tx, room, v.Opener), " can open the next challenge after ", protocol.Moment(tx.Now().Add(v.Rules.Rest)), ".")
-	case v.Type == Restore && o != tally.Passed:
-		return protocol.Join("The next vote to restore ", f.name(tx, room, v.Target), " can be opened after ",
-			protocol.Moment(tx.Now().Add(v.Rules.RestoreRest)), "; an appeal of their own is not bound to that.")
+func (h *atHand) aftermath(o tally.Outcome) protocol.Text {
+	var lines []protocol.Text
+	l := h.costs(o, h.Turnout > 0)
+	if l.protects {
+		lines = append(lines, protocol.Join("Nobody can challenge ", h.name(h.Target), " again before ",
+			protocol.Moment(h.tx.Now().Add(h.Rules.Protected)), "."))
 	}
-	return nil
+	if l.rests {
+		lines = append(lines, protocol.Join(h.name(h.Opener), " can open the next challenge after ",
+			protocol.Moment(h.tx.Now().Add(h.Rules.Rest)), "."))
+	}
+	if l.restRestore {
+		lines = append(lines, protocol.Join(h.name(h.Opener),
+			" can open the next vote to restore somebody after ",
+			protocol.Moment(h.tx.Now().Add(h.Rules.RestoreRest)), "."))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return protocol.Lines(lines...)
 }
 
 // cancel is the command that ends a vote without an outcome.
@@ -267,42 +303,66 @@ func (f *Feature) cancel(c *commands.Call) error {
 	if err := f.noneAboutMe(c, "cancel a vote"); err != nil {
 		return err
 	}
-	untouched := v.Count.Cast == 0 && !f.waits(c.Tx, c.Room.ID, v)
+	untouched := v.Turnout == 0
 	switch {
+	case v.Type == Restore && !f.isOperator(c.Person) && !(me != 0 && v.Opener == me && untouched):
+		return commands.Sorry(protocol.Join("Vote ", v.ID,
+			" is to restore somebody. It can be cancelled by who opened it, before the first ballot, or by who "+
+				"operates me."))
+	case v.Type == Challenge && f.mayModerate(c.Tx, c.Room.ID, c.Person) && v.hasVoted(me):
+		return commands.Sorry(protocol.Join("You have cast a ballot in vote ", v.ID, ", so you cannot cancel it."))
 	case me != 0 && v.Opener == me && untouched:
-		return f.cancelled(c, v, Withdrawn, reason)
+		return v.cancelled(c, Withdrawn, reason)
 	case !f.mayModerate(c.Tx, c.Room.ID, c.Person) && v.Opener == me && me != 0:
-		return commands.Sorry(protocol.Join("Somebody has already voted in vote ", v.ID, ", so it is not yours alone any more. A moderator can cancel it, with a reason."))
+		return commands.Sorry(protocol.Join("Somebody has already voted in vote ", v.ID,
+			", so it is not yours alone any more. A moderator can cancel it, with a reason."))
 	case !f.mayModerate(c.Tx, c.Room.ID, c.Person):
-		return commands.Sorry(protocol.Join("Vote ", v.ID, " can be cancelled by who opened it, before the first ballot, or by a moderator."))
+		return commands.Sorry(protocol.Join("Vote ", v.ID,
+			" can be cancelled by who opened it, before the first ballot, or by a moderator."))
 	case reason == "":
-		return commands.Sorry(protocol.Join("Say why, for all to read: ", c.Code("vote cancel "+v.Number()+" REASON"), "."))
+		return commands.Sorry(protocol.Join("Say why, for all to read: ", c.Code("vote cancel "+v.Number()+" REASON"),
+			"."))
 	case v.Opener == me:
-		return f.cancelled(c, v, Withdrawn, reason) // with what follows from that for everybody who opens one
+		return v.cancelled(c, Withdrawn, reason) // with what follows from that for everybody who opens one
 	}
-	return f.cancelled(c, v, Cancelled, reason)
+	return v.cancelled(c, Cancelled, reason)
 }
 
-func (f *Feature) cancelled(c *commands.Call, v Vote, o tally.Outcome, reason string) error {
-	p := closed{Count: v.Count, Size: v.Size}
-	if reason != "" {
-		p.Why = f.bus.KeepText(c.Tx, c.Person, reason)
+// undecided is what is published of a vote that ends without being decided. That is no count where it was not shown.
+func (h *atHand) undecided() closed {
+	p := closed{Count: h.Count, Size: h.Size, Voted: h.Turnout > 0}
+	if h.covered() {
+		p.Count = h.Tally.NewTally()
 	}
-	if err := f.finish(c.Tx, c.Room.ID, v, o, c.Person, p, nil); err != nil {
-		return err
-	}
-	if c.Event.Private || c.Event.Place != v.Place {
-		return c.Answer(protocol.Join("Vote ", v.ID, " is ", string(o), "."))
-	}
-	return nil
+	return p
 }
 
-// waits tells whether a secret ballot waits for the log.
-func (f *Feature) waits(tx *store.Tx, room protocol.RoomID, v Vote) bool {
-	for range tx.Prefix(secretWaiting, voterKey(room, v.ID, "")) {
+// hasVoted reports whether somebody has ever cast a ballot in an open vote, withdrawn or not.
+func (h *atHand) hasVoted(n events.Number) bool {
+	if _, ever := h.boxed(n); ever || h.ballotOf(n) != nil {
 		return true
 	}
+	q := events.Query{Kind: KindVote, Limit: 1, Filters: map[string]string{
+		keyVote: h.Number(), roleVoter: n.String(), events.KeyScope: string(h.room),
+	}}
+	for range h.bus.Matching(h.tx, q) {
+		return n != 0
+	}
 	return false
+}
+
+func (h *atHand) cancelled(c *commands.Call, o tally.Outcome, reason string) error {
+	p := h.undecided()
+	if reason != "" {
+		p.Why = h.bus.KeepText(c.Tx, c.Person, reason)
+	}
+	if err := h.finish(o, c.Person, p, h.aftermath(o)); err != nil {
+		return err
+	}
+	if c.Event.Private || c.Event.Place != h.Place {
+		return c.Answer(protocol.Join("Vote ", h.ID, " is ", string(o), "."))
+	}
+	return nil
 }
 
 // noneAboutMe refuses somebody about whom a vote is open what might have to do with it.
@@ -318,12 +378,12 @@ func (f *Feature) noneAboutMe(c *commands.Call, what string) error {
 
 // voidAll ends the votes of a room in which nobody could vote for too long.
 func (f *Feature) voidAll(tx *store.Tx, room protocol.RoomID) error {
-	h := held(tx, room)
+	h := outageOf(tx, room)
 	if !h.is() || tx.Now().Before(h.Since.Add(f.Void)) {
 		return nil
 	}
-	for v := range OpenIn(tx, room) {
-		if err := f.finish(tx, room, v, Void, "", closed{Count: v.Count, Size: v.Size}, nil); err != nil {
+	for v := range f.openIn(tx, room) {
+		if err := v.finish(Void, "", v.undecided(), nil); err != nil {
 			return err
 		}
 	}

@@ -1,23 +1,30 @@
 package votes
 
 import (
-	"slices"
-	"strings"
-
 	"moot/commands"
+	"moot/internal/span"
 	"moot/protocol"
 	"moot/rooms"
 )
 
 // Commands returns the commands about votes: the group "vote", and "history".
 func (f *Feature) Commands() []*commands.Command {
-	secret := commands.Param{Name: "secret", Kind: commands.Switch, Summary: "hides who votes how from the room and its moderators"}
+	secret := commands.Param{Name: "secret", Kind: commands.Switch,
+		Summary: "hides who votes how from the room and its moderators"}
+	hidden := commands.Param{Name: "hidden", Kind: commands.Switch,
+		Summary: "shows no count until it closes, but hides nobody"}
 	runs := commands.Param{
 		Name: "for", Kind: commands.Duration, Flag: true, Summary: "how long it runs",
 		Min: int64(f.Shortest), Max: int64(f.Longest),
 	}
-	of := commands.Param{Name: ofParam, Kind: commands.Word, Flag: true, Hidden: true, Summary: "which vote a control was made for"}
-	vote := commands.Param{Name: "vote", Kind: commands.Word, Summary: "the number of the vote; can be left out where one is open", Optional: true}
+	of := commands.Param{Name: ofParam, Kind: commands.Word, Flag: true, Hidden: true,
+		Summary: "which vote a control was made for"}
+	place := commands.Param{
+		Name: placeParam, Kind: commands.Word, Flag: true, Hidden: true, Repeat: MaxOptions,
+		Summary: "the places of what a control chose",
+	}
+	vote := commands.Param{Name: "vote", Kind: commands.Word,
+		Summary: "the number of the vote; can be left out where one is open", Optional: true}
 	return []*commands.Command{
 		{
 			Name: "vote", Summary: "decides together",
@@ -25,23 +32,25 @@ func (f *Feature) Commands() []*commands.Command {
 				{
 					Name: "challenge", Summary: "opens a vote to challenge somebody, who then cannot use the bot here",
 					OnPerson: "Challenge this person",
-					Detail:   "Who has been a member long enough and took part lately can vote. It takes a quorum, and two thirds of yes and no. The person is told, and can answer.",
+					Detail: "Who has been a member long enough and took part lately can vote. It takes a " +
+						"quorum, and two thirds of yes and no. The person is told, and can answer.",
 					Examples: []string{"vote challenge @bob has posted the same advertisement all week"},
 					Where:    commands.NeedsRoom,
 					Params: []commands.Param{
-						secret, somebody("whom to challenge"),
+						secret, hidden, somebody("whom to challenge"),
 						{Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: MaxReason},
 					},
 					Visibility: commands.Discreet, // the message of the vote is for all to see
 					Run:        f.openChallenge,
 				},
 				{
-					Name: "restore", Summary: "opens a vote to restore somebody who is challenged", OnPerson: "Restore this person",
+					Name: "restore", Summary: "opens a vote to restore somebody who is challenged",
+					OnPerson: "Restore this person",
 					Detail:   "It takes a quorum, and more yes than no.",
 					Examples: []string{"vote restore @bob has apologised"},
 					Where:    commands.NeedsRoom, Challenged: true,
 					Params: []commands.Param{
-						secret, somebody("whom to restore"),
+						secret, hidden, somebody("whom to restore"),
 						{Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: MaxReason},
 					},
 					Visibility: commands.Discreet,
@@ -49,57 +58,116 @@ func (f *Feature) Commands() []*commands.Command {
 				},
 				{
 					Name: "appeal", Summary: "opens a vote to restore yourself, if you are challenged; once a week",
-					Detail:   "It takes a quorum, and more yes than no. You do not vote on it yourself, but can answer what is said: vote reply.",
+					Detail: "It takes a quorum, and more yes than no. You do not vote on it yourself, but can " +
+						"answer what is said: vote reply.",
 					Examples: []string{"vote appeal I have taken it back and will not do it again"},
-					Where:    commands.NeedsRoom, Challenged: true,
+					Where:    commands.NeedsRoom, Outside: true, Challenged: true,
 					Params: []commands.Param{
-						secret, {Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: MaxReason},
+						secret, hidden, {Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1,
+							Max: MaxReason},
 					},
 					Visibility: commands.Discreet,
 					Run:        f.openAppeal,
 				},
 				{
 					Name: "motion", Summary: "opens a vote on a sentence: yes or no",
-					Examples: []string{"vote motion we meet on Tuesdays", "vote motion --for 3d --secret we meet on Tuesdays"},
-					Where:    commands.NeedsRoom,
+					Examples: []string{"vote motion we meet on Tuesdays",
+						"vote motion --for 3d --secret we meet on Tuesdays",
+						"vote motion --consent we meet on Tuesdays"},
+					Where: commands.NeedsRoom,
 					Params: []commands.Param{
-						secret, runs, {Name: "text", Kind: commands.Text, Summary: "what is moved", Min: 1, Max: MaxReason},
+						secret, hidden, runs,
+						{Name: string(twoThirds), Kind: commands.Switch, Summary: "passes with two thirds of yes and no"},
+						{Name: string(unanimous), Kind: commands.Switch, Summary: "passes if nobody says no"},
+						{Name: string(consent), Kind: commands.Switch,
+							Summary: "passes unless somebody objects, with a reason; it takes no quorum"},
+						{Name: "objections", Kind: commands.Integer, Flag: true, Min: 1, Max: 1000,
+							Summary: "how many objections defeat what goes by consent; 1 if left out"},
+						{Name: "text", Kind: commands.Text, Summary: "what is moved", Min: 1,
+							Max: MaxReason},
 					},
 					Visibility: commands.Discreet,
 					Run:        f.openMotion,
 				},
 				{
+					Name: "rule", Summary: "opens a vote to change a rule of the room; it passes with two thirds",
+					Detail: "Which rules there are is shown by room set. A dash takes a rule back to what no " +
+						"room has set. Votes that are open keep their rules.",
+					Examples: []string{"vote rule votes.member 14d", "vote rule votes.yes 3/4"},
+					Where:    commands.NeedsRoom,
+					Params: []commands.Param{
+						secret, hidden, runs, {Name: "setting", Kind: commands.Choice, Summary: "the rule",
+							Choices: f.settings.names(true)},
+						{Name: "value", Kind: commands.Word, Summary: "what it is to be; - takes it back", Min: 1,
+							Max: 200},
+					},
+					Visibility: commands.Discreet,
+					Run:        f.openRule,
+				},
+				{
 					Name: "poll", Summary: "asks everybody a question with 2 to 10 options; it binds nobody",
+					Detail:   "The options can also stand one a line below the question, without quotes.",
 					Examples: []string{`vote poll "Which day?" Monday Tuesday "any other day"`},
 					Where:    commands.NeedsRoom,
 					Params: []commands.Param{
-						secret, runs, {Name: "multiple", Kind: commands.Switch, Summary: "several options can be chosen"},
+						secret, hidden, runs, {Name: "multiple", Kind: commands.Switch,
+							Summary: "several options can be chosen"},
 						{Name: "question", Kind: commands.Word, Summary: "the question", Min: 1, Max: MaxQuery},
-						{Name: "option", Kind: commands.Word, Summary: "an option", Repeat: MaxOptions, Min: 1, Max: MaxOption},
+						{Name: "option", Kind: commands.Word, Summary: "an option", Repeat: MaxOptions, Min: 1,
+							Max: MaxOption, Listed: true},
 					},
 					Visibility: commands.Discreet,
 					Run:        f.openPoll,
 				},
 				{
-					Name: "list", Summary: "shows the votes of the room", Where: commands.NeedsRoom, Challenged: true, Run: f.list,
+					Name: "list", Summary: "shows the votes of the room", Where: commands.NeedsRoom, Challenged: true,
+					Run: f.list,
 				},
 				{
 					Name: "show", Summary: "shows one vote", Where: commands.NeedsRoom, Challenged: true,
 					Params: []commands.Param{vote}, Run: f.show,
 				},
 				{
+					Name: "voters", Summary: "shows you alone who may vote, and who has",
+					Detail: "Who may vote is settled when a vote opens, and can be looked up for good. Who has voted is shown " +
+						"unless the vote is secret; how they voted is not.",
+					Examples: []string{"vote voters 3"},
+					Where:    commands.NeedsRoom, Outside: true, Challenged: true, Visibility: commands.Private,
+					Params: []commands.Param{vote, {Name: "page", Kind: commands.Integer, Flag: true, Min: 1, Max: 100_000,
+						Summary: "which page of a long list"}},
+					Run: f.whoVotes,
+				},
+				{
 					Name: "cast", Summary: "casts your ballot, or changes it",
-					Detail:   "The number of the vote can be left out where one is open. In a poll an option is chosen by its number.",
-					Examples: []string{"vote cast 3 yes", "vote cast no", "vote cast 4 2"},
-					Where:    commands.NeedsRoom, Challenged: true, Ageless: true, Visibility: commands.Discreet,
-					Params: []commands.Param{of, {
-						Name: "ballot", Kind: commands.Word, Summary: "the number of the vote, and what you choose", Repeat: 1 + MaxOptions, Joined: true,
+					Detail: "The number of the vote can be left out where one is open. In a poll an option is " +
+						"chosen by its number.",
+					Examples: []string{"vote cast 3 yes", "vote cast no because it is too far away", "vote cast 4 2"},
+					Where:    commands.NeedsRoom, Outside: true, Challenged: true, Ageless: true,
+					Visibility: commands.Discreet,
+					Params: []commands.Param{of, place, {
+						Name: "ballot", Kind: commands.Word, Summary: "the number of the vote, and what you choose",
+						Repeat: 1 + MaxOptions, Joined: true,
 						Complete: f.completeBallot,
-					}},
+					}, {Name: "because", Kind: commands.Text, Optional: true, Max: maxBecause,
+						Summary: "your reason, for all to read; typed, the word because stands before it"}},
 					Run: f.cast,
 				},
 				{
-					Name: "withdraw", Summary: "withdraws your ballot", Where: commands.NeedsRoom, Challenged: true, Ageless: true,
+					Name: "reason", Summary: "says why you have voted so, for all to read",
+					Detail:   "It is shown when the vote closes. It belongs to your ballot: with another ballot it goes.",
+					Examples: []string{"vote reason 3 it is too far away"},
+					Where:    commands.NeedsRoom, Outside: true, Challenged: true, Ageless: true,
+					Params: []commands.Param{
+						of, {Name: "vote", Kind: commands.Word,
+							Summary: "the number of the vote; can be left out where one is open"},
+						{Name: "text", Kind: commands.Text, Summary: "your reason", Optional: true, Max: MaxReason},
+					},
+					Visibility: commands.Discreet,
+					Run:        f.because,
+				},
+				{
+					Name: "withdraw", Summary: "withdraws your ballot", Where: commands.NeedsRoom, Outside: true,
+					Challenged: true, Ageless: true,
 					Visibility: commands.Discreet,
 					Params:     []commands.Param{of, vote}, Run: f.withdraw,
 				},
@@ -108,7 +176,8 @@ func (f *Feature) Commands() []*commands.Command {
 					Detail: "Who opened a vote can do so before the first ballot, and moderators can with a reason.",
 					Where:  commands.NeedsRoom,
 					Params: []commands.Param{
-						vote, {Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Optional: true, Max: MaxReason, Min: 0},
+						vote, {Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Optional: true,
+							Max: MaxReason, Min: 0},
 					},
 					Visibility: commands.Discreet,
 					Run:        f.cancel,
@@ -116,10 +185,12 @@ func (f *Feature) Commands() []*commands.Command {
 				{
 					Name: "reply", Summary: "answers a vote that is about you, in its message",
 					Examples: []string{"vote reply 3 I have paid it back"},
-					Where:    commands.NeedsRoom, Challenged: true, Ageless: true,
+					Where:    commands.NeedsRoom, Outside: true, Challenged: true, Ageless: true,
 					Params: []commands.Param{
-						of, {Name: "vote", Kind: commands.Word, Summary: "the number of the vote; can be left out where one is open"},
-						{Name: "text", Kind: commands.Text, Summary: "your answer, for all to read", Optional: true, Max: MaxReason},
+						of, {Name: "vote", Kind: commands.Word,
+							Summary: "the number of the vote; can be left out where one is open"},
+						{Name: "text", Kind: commands.Text, Summary: "your answer, for all to read", Optional: true,
+							Max: MaxReason},
 					},
 					Visibility: commands.Discreet,
 					Run:        f.reply,
@@ -127,8 +198,9 @@ func (f *Feature) Commands() []*commands.Command {
 			},
 		},
 		{
-			Name: "history", Summary: "shows the votes about somebody, and when they were challenged and restored", OnPerson: "Votes about this person",
-			Where: commands.NeedsRoom, Params: []commands.Param{somebody("whom it is about")}, Run: f.history,
+			Name: "history", Summary: "shows the votes about somebody, and when they were challenged and restored",
+			OnPerson: "Votes about this person",
+			Where:    commands.NeedsRoom, Params: []commands.Param{somebody("whom it is about")}, Run: f.history,
 		},
 	}
 }
@@ -141,11 +213,14 @@ func somebody(summary string) commands.Param {
 func (f *Feature) RoomCommands() []*commands.Command {
 	return []*commands.Command{{
 		Name: "set", Summary: "shows what can be set for the room, or sets it",
-		Detail:   "Without a name it shows everything that can be set, with a name alone what that is. A dash takes a setting back. What is set is announced, and holds for votes that open from then on.",
-		Examples: []string{"room set", "room set votes.duration 48h", "room set votes.channel here", "room set votes.duration -"},
-		Where:    commands.NeedsRoom, Who: commands.Moderator,
+		Detail: "Without a name it shows everything that can be set, with a name alone what that is. A dash takes " +
+			"a setting back. What is set is announced, and holds for votes that open from then on.",
+		Examples: []string{"room set", "room set votes.duration 48h", "room set votes.channel here",
+			"room set votes.duration -"},
+		Where: commands.NeedsRoom, Who: commands.Moderator,
 		Params: []commands.Param{
-			{Name: "setting", Kind: commands.Choice, Summary: "what to set", Optional: true, Choices: f.settings.names()},
+			{Name: "setting", Kind: commands.Choice, Summary: "what to set", Optional: true,
+				Choices: f.settings.names(false)},
 			{Name: "value", Kind: commands.Word, Summary: "to what; - takes it back", Optional: true, Min: 1, Max: 200},
 		},
 		Run: f.set,
@@ -154,39 +229,67 @@ func (f *Feature) RoomCommands() []*commands.Command {
 
 func (f *Feature) openChallenge(c *commands.Call) error {
 	who, in := c.Somebody("person")
-	return f.open(c, wish{Type: Challenge, Target: who, In: in, Text: protocol.OneLine(c.Word("reason")), Secret: c.Switch("secret")})
+	return f.open(c, proposal{Type: Challenge, Target: who, In: in, Text: protocol.OneLine(c.Word("reason")),
+		Secret: c.Switch("secret"), Hidden: c.Switch("hidden")})
 }
 
 func (f *Feature) openMotion(c *commands.Call) error {
-	return f.open(c, wish{Type: Motion, Text: protocol.OneLine(c.Word("text")), Secret: c.Switch("secret"), Runs: c.Duration("for")})
+	w := proposal{Type: Motion, Text: protocol.OneLine(c.Word("text")), Secret: c.Switch("secret"),
+		Hidden: c.Switch("hidden"), Runs: c.Duration("for"), Objections: int(max(1, c.Integer("objections")))}
+	for _, m := range []majority{twoThirds, unanimous, consent} {
+		switch {
+		case !c.Switch(string(m)):
+		case w.Majority != "":
+			return commands.Sorry(protocol.Join(protocol.Code("--"+string(w.Majority)), " and ", protocol.Code("--"+string(m)),
+				" do not go together."))
+		default:
+			w.Majority = m
+		}
+	}
+	switch {
+	case w.Majority != consent && c.Has("objections"):
+		return commands.Sorry(protocol.Join(protocol.Code("--objections"), " belongs to ", protocol.Code("--consent"), "."))
+	case w.Majority != consent:
+	case w.Secret:
+		return commands.Sorryf("A motion by consent cannot be secret: who objects says why, for all to read.")
+	case w.Runs > 0 && w.Runs < f.Runs:
+		return commands.Sorry(protocol.Join("Who says nothing consents, so people need time to object: a motion by consent runs ",
+			"for at least ", span.Words(f.Runs), "."))
+	}
+	return f.open(c, w)
 }
 
 func (f *Feature) openPoll(c *commands.Call) error {
-	// A question of several words without quotes would be its first word, and all the others options.
-	question, words := c.Word("question"), c.Words("option")
-	if i := slices.IndexFunc(words, func(w string) bool { return strings.HasSuffix(w, "?") }); i >= 0 && !strings.HasSuffix(question, "?") && !c.Native() {
-		whole := strings.Join(append([]string{question}, words[:i+1]...), " ")
-		return commands.Sorry(protocol.Join("Is ", protocol.Quoted(whole, 100), " the question? Then put it between quotes: ",
-			c.Code(`vote poll "`+protocol.Shorten(protocol.OneLine(whole), 100)+`" `+strings.Join(words[i+1:], " ")), "."))
-	}
-	list, err := options(c.Words("option"))
-	if err != nil {
+	if err := meantOtherwise(c); err != nil {
 		return err
 	}
-	return f.open(c, wish{
+	list, err := options(c.Words("option"))
+	switch {
+	case err != nil && len(c.Words("option")) < 2 && !c.Native():
+		return commands.Sorryf("A poll has 2 to %d options. Write one a line below the question, or behind it, and each of several "+
+			"words between quotes.", MaxOptions)
+	case err != nil:
+		return err
+	}
+	return f.open(c, proposal{
 		Type: Poll, Text: protocol.OneLine(c.Word("question")), Options: list, Multiple: c.Switch("multiple"),
-		Secret: c.Switch("secret"), Runs: c.Duration("for"),
+		Secret: c.Switch("secret"), Hidden: c.Switch("hidden"), Runs: c.Duration("for"),
 	})
 }
 
 func (f *Feature) openRestore(c *commands.Call) error {
 	who, in := c.Somebody("person")
-	return f.open(c, wish{Type: Restore, Target: who, In: in, Text: protocol.OneLine(c.Word("reason")), Secret: c.Switch("secret")})
+	return f.open(c, proposal{Type: Restore, Target: who, In: in, Text: protocol.OneLine(c.Word("reason")),
+		Secret: c.Switch("secret"), Hidden: c.Switch("hidden")})
 }
 
 func (f *Feature) openAppeal(c *commands.Call) error {
 	me, in := rooms.Lookup(c.Tx, c.Room.ID, c.Person)
-	return f.open(c, wish{Type: Restore, Target: me, In: in, Text: protocol.OneLine(c.Word("reason")), Secret: c.Switch("secret")})
+	if !in {
+		me = rooms.Member{User: c.Person, Name: protocol.OneLine(c.Person.Local())}
+	}
+	return f.open(c, proposal{Type: Restore, Target: me, In: in, Text: protocol.OneLine(c.Word("reason")),
+		Secret: c.Switch("secret"), Hidden: c.Switch("hidden")})
 }
 
 // reply is the command with which the target answers.
@@ -195,32 +298,35 @@ func (f *Feature) reply(c *commands.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := f.outOfDate(c, v); err != nil {
+	if err := v.outOfDate(c); err != nil {
 		return err
 	}
 	me := f.bus.Lookup(c.Tx, c.Person)
 	switch {
 	case me == 0 || v.Target != me:
-		return commands.Sorry(protocol.Join("Vote ", v.ID, " is not about you. Only the one whom it is about can answer it."))
+		return commands.Sorry(protocol.Join("Vote ", v.ID,
+			" is not about you. Only the one whom it is about can answer it."))
 	case !v.Open():
 		return commands.Sorry(protocol.Join("Vote ", v.ID, " has closed."))
 	case text == "":
-		return commands.Sorry(protocol.Join("What do you want to answer? ", c.Code("vote reply "+v.Number()+" TEXT"), "."))
+		return commands.Sorry(protocol.Join("What do you want to answer? ", c.Code("vote reply "+v.Number()+" TEXT"),
+			"."))
 	}
 	id := f.bus.KeepText(c.Tx, c.Person, text)
-	if err := f.publish(c.Tx, v, whatReplied, map[string]protocol.UserID{roleTarget: c.Person}, replied{id}); err != nil {
+	if err := v.publish(whatReplied, map[string]protocol.UserID{roleTarget: c.Person},
+		replied{id}); err != nil {
 		return err
 	}
-	f.touch(c.Tx, c.Room.ID, v)
+	v.touch()
 	return c.Answer(protocol.Join("Your answer will stand in the message of vote ", v.ID, "."))
 }
 
-// voteAndWords returns the vote and the words behind it. Where one vote is open its number may be left out; all are words
-// then.
-func (f *Feature) voteAndWords(c *commands.Call, verb, param string) (Vote, string, error) {
+// voteAndWords returns the vote and the words behind it. Where one vote is open its number may be left out; all are
+// words then.
+func (f *Feature) voteAndWords(c *commands.Call, verb, param string) (*atHand, string, error) {
 	words := protocol.OneLine(c.Word(param))
 	if _, ok := voteID(c.Word("vote")); !ok && c.Has("vote") {
-		if v, _ := f.oneOpen(c); v.ID != 0 {
+		if v, _ := f.oneOpen(c); v != nil {
 			return v, protocol.OneLine(c.Word("vote") + " " + words), nil
 		}
 	}

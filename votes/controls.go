@@ -7,11 +7,17 @@ import (
 
 	"moot/commands"
 	"moot/protocol"
+	"moot/votes/tally"
 )
 
-// ofParam is the flag by which a control says which vote it was made for. Numbers of votes are given once in a room, so it
-// matters only where the bot has lost its data and counts anew: a button of the old vote 3 must not vote in the new one.
+// ofParam is the flag by which a control says which vote it was made for. Numbers of votes are given once in a room,
+// so it matters only where the bot has lost its data and counts anew: a button of the old vote 3 must not vote in the
+// new one.
 const ofParam = "of"
+
+// placeParam is the flag by which a control says the places of what is chosen, from 1 on: for yes, no and abstain in
+// this order, and for the options of a poll. A text could be read as something else.
+const placeParam = "place"
 
 // tag tells a vote from any other that has, or had, its number. It stays the same where the room goes on elsewhere.
 func (v Vote) tag() string { return strconv.FormatInt(v.Opened.UnixMilli(), 36) }
@@ -22,57 +28,72 @@ func (f *Feature) buttons(room protocol.RoomID) bool {
 }
 
 // controls are what can be pressed below the message of a vote. What they do can be typed too, as the message says.
-func (f *Feature) controls(room protocol.RoomID, v Vote) []protocol.Control {
-	if v.Status != Running || !f.buttons(room) {
+func (h *atHand) controls() []protocol.Control {
+	if h.Status != Running || !h.buttons() {
 		return nil
 	}
 	args := func(more ...string) map[string]string {
-		m := map[string]string{ofParam: v.tag()}
+		m := map[string]string{ofParam: h.tag()}
 		for i := 0; i < len(more); i += 2 {
 			m[more[i]] = more[i+1]
 		}
 		return m
 	}
-	withdraw := protocol.Control{Label: "Withdraw", Path: []string{"vote", "withdraw"}, Args: args("vote", v.Number())}
-	if v.Type == Poll {
+	withdraw := protocol.Control{Label: "Withdraw", Path: []string{"vote", "withdraw"}, Args: args("vote", h.Number())}
+	if h.Type == Poll {
 		menu := protocol.Control{
-			Label: "Choose one", Path: []string{"vote", "cast"}, Args: args("ballot", v.Number()), Param: "ballot", Least: 1, Most: 1,
+			Label: "Choose one", Path: []string{"vote", "cast"}, Args: args("ballot",
+				h.Number()), Param: placeParam, Least: 1, Most: 1,
 		}
-		if v.Tally.Multiple {
-			menu.Label, menu.Most = "Choose one or more", len(v.Options)
+		if h.Tally.Multiple {
+			menu.Label, menu.Most = "Choose one or more", len(h.Options)
 		}
-		for i, o := range v.Options {
-			menu.Options = append(menu.Options, protocol.Option{Label: fmt.Sprintf("%d: %s", i+1, o), Value: strconv.Itoa(i + 1)})
+		for i, o := range h.Options {
+			menu.Options = append(menu.Options, protocol.Option{Label: protocol.Shorten(fmt.Sprintf("%d: %s", i+1, o),
+				protocol.MaxOptionText), Value: strconv.Itoa(i + 1)})
 		}
-		return []protocol.Control{menu, withdraw}
+		return append([]protocol.Control{menu, withdraw}, h.sayWhy()...)
 	}
-	cast := func(label, choice string, tone protocol.Tone) protocol.Control {
+	cast := func(label string, choice int, tone protocol.Tone) protocol.Control {
 		return protocol.Control{
-			Label: label, Tone: tone, Path: []string{"vote", "cast"}, Args: args("ballot", v.Number(), "ballot-2", choice),
+			Label: label, Tone: tone, Path: []string{"vote", "cast"},
+			Args: args("ballot", h.Number(), placeParam, strconv.Itoa(choice+1)),
 		}
 	}
-	return []protocol.Control{
-		cast("Yes", "yes", protocol.ToneGood), cast("No", "no", protocol.ToneGrave),
-		cast("Abstain", "abstain", protocol.ToneNeutral), withdraw,
+	no := cast("No", tally.No, protocol.ToneGrave)
+	if h.objects(tally.Ballot{tally.No}) {
+		no.Label, no.Form = "Object", []string{"because"}
 	}
+	return append([]protocol.Control{cast("Yes", tally.Yes, protocol.ToneGood), no,
+		cast("Abstain", tally.Abstain, protocol.ToneNeutral), withdraw}, h.sayWhy()...)
+}
+
+// sayWhy is what can be pressed to give a reason, in a form.
+func (h *atHand) sayWhy() []protocol.Control {
+	if h.Secret {
+		return nil
+	}
+	return []protocol.Control{{Label: "Say why", Path: []string{"vote", "reason"},
+		Args: map[string]string{ofParam: h.tag(), "vote": h.Number()}, Form: []string{"text"}}}
 }
 
 // answerControl is what whoever a vote is about can press below what they are told of it, to answer.
-func (f *Feature) answerControl(room protocol.RoomID, v Vote) []protocol.Control {
-	if !f.buttons(room) {
+func (h *atHand) answerControl() []protocol.Control {
+	if !h.buttons() {
 		return nil
 	}
 	return []protocol.Control{{
 		Label: "Answer", Tone: protocol.ToneMain, Path: []string{"vote", "reply"},
-		Args: map[string]string{ofParam: v.tag(), "vote": v.Number(), "in": string(room)}, Form: []string{"text"},
+		Args: map[string]string{ofParam: h.tag(), "vote": h.Number(), "in": string(h.room)}, Form: []string{"text"},
 	}}
 }
 
 // outOfDate refuses the press of a control that was made for another vote than the one which now has its number.
-func (f *Feature) outOfDate(c *commands.Call, v Vote) error {
-	if !c.Has(ofParam) || c.Word(ofParam) == v.tag() {
+func (h *atHand) outOfDate(c *commands.Call) error {
+	if !c.Has(ofParam) || c.Word(ofParam) == h.tag() {
 		return nil
 	}
-	return commands.Sorry(protocol.Join("What you pressed belongs to a vote that I do not know any more. Its number, ", v.ID,
-		", is now that of another one, so nothing was changed: ", c.Code("vote show "+v.Number()), "."))
+	return commands.Sorry(protocol.Join("What you pressed belongs to a vote that I do not know any more. Its "+
+		"number, ", h.ID,
+		", is now that of another one, so nothing was changed: ", c.Code("vote show "+h.Number()), "."))
 }

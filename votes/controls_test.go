@@ -1,6 +1,7 @@
 package votes_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -38,9 +39,11 @@ func (w *town) pressed(who string, c protocol.Control, choose ...string) {
 	for k, v := range c.Args {
 		args[k] = v
 	}
+	if c.Param == "" && len(choose) > 0 { // what is typed into the form
+		args[c.Form[0]], choose = choose[0], nil
+	}
 	for i, v := range choose {
-		slot := c.Param + []string{"-2", "-3", "-4", "-5"}[i] // the first is the number of the vote
-		args[slot] = v
+		args[c.Param+[]string{"", "-2", "-3", "-4"}[i]] = v
 	}
 	w.admit(protocol.Event{Room: lobby, Sender: person(who), Handle: "token", Body: protocol.Invocation{Path: c.Path, Args: args}})
 }
@@ -59,10 +62,22 @@ func TestButtons(t *testing.T) {
 	w.press("ben", m, "Withdraw")
 	w.expect("to ben: Your ballot in vote 1 is withdrawn.")
 	w.counts(1, 0, 1, 1)
+	w.press("cem", m, "Say why", "I have no voice")
+	w.expect("to cem: Your ballot in vote 1 is abstain, with your reason.")
 	if out := w.heard(); strings.Contains(out, "@lobby: Your ballot") {
 		t.Errorf("the room hears of it:\n%s", out)
 	}
+	w.say(lobby, "ann", "!moot vote motion --consent we dance")
+	consent := w.messages[w.board(lobby)]
+	w.press("ben", consent, "Object") // without a reason, as an older form
+	w.expect("a no needs a reason")
+	w.press("ben", consent, "Object", "my leg hurts")
+	w.expect("to ben: Your ballot in vote 2 is no, with your reason.")
+	w.heard()
 	w.wait(49 * time.Hour)
+	if out := w.heard(); !strings.Contains(out, "• Cem (abstain): «I have no voice»") || !strings.Contains(out, "• Ben (no): «my leg hurts»") {
+		t.Errorf("the reasons are not said:\n%s", out)
+	}
 	if len(m.controls) > 0 {
 		t.Errorf("a vote that has closed still has %+v", m.controls)
 	}
@@ -74,15 +89,8 @@ func TestOldButtons(t *testing.T) {
 	old := slices.Clone(w.messages[w.board(lobby)].controls)
 	w.heard()
 	for _, c := range old {
-		c.Args = map[string]string{"of": "another"}
-		for k, v := range old[0].Args {
-			if k != "of" {
-				c.Args[k] = v
-			}
-		}
-		if c.Label == "Withdraw" {
-			c.Args = map[string]string{"of": "another", "vote": "1"}
-		}
+		c.Args = maps.Clone(c.Args)
+		c.Args["of"] = "another"
 		w.pressed("cem", c)
 		w.expect("What you pressed belongs to a vote that I do not know any more. Its number, 1, is now that of another one")
 	}
@@ -110,6 +118,20 @@ func TestMenus(t *testing.T) {
 	w.counts(2, 1, 0, 2)
 	w.press("cem", many, "Withdraw")
 	w.counts(2, 1, 0, 1)
+	// What is pressed is a place, whatever the options say.
+	w.say(lobby, "cem", `!moot vote poll "How many?" 2 3 1`)
+	number := w.messages[w.board(lobby)]
+	w.say(lobby, "cem", `!moot vote poll --multiple "Which?" 1 12 2`)
+	numbers := w.messages[w.board(lobby)]
+	w.press("ben", number, "Choose one", "2")
+	w.press("ben", numbers, "Choose one or more", "1", "2")
+	w.counts(3, 0, 1, 0)
+	w.counts(4, 1, 1, 0)
+	// A reaction is no ballot where ballots can be pressed.
+	w.heard()
+	w.react(lobby, "dan", "1️⃣")
+	w.expect("to dan: In «lobby»: a reaction is no ballot, so yours was not counted.")
+	w.counts(4, 1, 1, 0)
 }
 
 // TestSecretButtons: a press is seen by nobody else, so it is a way to vote in secret.
@@ -118,10 +140,18 @@ func TestSecretButtons(t *testing.T) {
 	w.say(lobby, "ann", "!moot vote motion --secret we sing")
 	m := w.messages[w.board(lobby)]
 	w.heard()
+	press := func(path ...string) (quiet bool) {
+		w.view(func(tx *store.Tx) {
+			quiet = w.votes.Quiet(tx, protocol.Event{Room: lobby, Sender: person("ben"), Body: protocol.Invocation{Path: path}})
+		})
+		return quiet
+	}
+	if !press("vote", "cast") || !press("vote", "withdraw") || press("vote", "list") {
+		t.Error("what leaves no trace of its moment is not what casts a secret ballot")
+	}
 	w.press("ben", m, "Yes")
 	w.expect("to ben: Your ballot in vote 1 is yes")
 	w.wait(time.Minute)
-	w.counts(1, 1, 0, 0)
 	if out := w.heard(); strings.Contains(out, "So far") || !strings.Contains(out, "Turnout: 1 of 5") {
 		t.Errorf("it shows:\n%s", out)
 	}
@@ -135,7 +165,7 @@ func TestReactionsThatWereMissed(t *testing.T) {
 	m := w.messages[w.board(lobby)]
 	m.reactions = append(m.reactions, protocol.Reaction{User: person("cem"), Reaction: "👎", Event: "$missed"})
 	w.admit(protocol.Event{Room: lobby, Body: protocol.Gap{Until: w.now}})
-	w.counts(1, 0, 1, 0)
+	w.counts(1, 1, 1, 0) // nobody knows who took that of Ann away
 }
 
 // TestABallotInOneField: where a command has fields, the number of the vote and the choice may stand in one, and it is

@@ -1,7 +1,11 @@
 package votes
 
 import (
+	"strconv"
+
 	"moot/events"
+	"moot/protocol"
+	"moot/store"
 	"moot/votes/tally"
 )
 
@@ -15,6 +19,8 @@ func describeVote(f events.Fact) string {
 		return "who may vote in " + vote + ", which is about to open"
 	case whatBallot:
 		return "a ballot in " + vote
+	case whatBallots:
+		return "the ballots of " + vote + ", which was secret"
 	case whatWithdrawn:
 		return "a ballot in " + vote + " was withdrawn"
 	case whatReplied:
@@ -41,3 +47,39 @@ func describeVote(f events.Fact) string {
 
 // describeSetting says which setting was set.
 func describeSetting(f events.Fact) string { return f.Keys[keySetting] + " was set for the room" }
+
+// ownVote says to a person what a fact about a vote holds about them.
+func ownVote(tx *store.Tx, f events.Fact, n events.Number) string {
+	vote := "vote " + f.Keys[keyVote]
+	id, _ := strconv.ParseUint(f.Keys[keyVote], 10, 64)
+	v, known := Get(tx, protocol.RoomID(f.Scope), id)
+	var p cast
+	switch what := f.Keys[keyWhat]; {
+	case what == whatOpened && f.People[roleOpener] == n:
+		return "you opened " + vote + ", " + f.Keys[keyType]
+	case what == whatOpened:
+		return vote + ", " + f.Keys[keyType] + ", was opened, and it is about you"
+	case what == whatBallot && known && f.Decode(&p) == nil && v.Tally.Valid(p.Choices):
+		if p.Why != "" {
+			vote += ", with a reason,"
+		}
+		return "your ballot in " + vote + " was " + v.shown(p.Choices) + how[p.Via]
+	case what == whatWithdrawn:
+		return "you withdrew your ballot in " + vote
+	case what == whatReplied:
+		return "you answered " + vote
+	case what == whatClosed && f.People[roleBy] == n:
+		return "you ended " + vote + ": " + ended(Vote{Status: Closed, Outcome: tally.Outcome(f.Keys[keyOutcome])})
+	case what == whatClosed && f.People[roleTarget] == n:
+		return describeVote(f) + "; it is about you"
+	case what == whatClosed:
+		return describeVote(f) + "; you opened it"
+	}
+	return ""
+}
+
+// how says how a ballot came.
+var how = map[string]string{
+	viaCommand: ", by a command", viaPrivate: ", in private", viaReaction: ", by a reaction",
+	viaRead: ", by a reaction that I read later",
+}

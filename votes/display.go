@@ -2,148 +2,223 @@ package votes
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"moot/events"
+	"moot/internal/span"
 	"moot/protocol"
 	"moot/rooms"
-	"moot/store"
 	"moot/votes/tally"
 )
 
-// shownWords is how many characters of what somebody wrote the message of a vote shows, so that it is never longer than
-// every network takes (Discord: 2,000 characters). All of it is shown by the command.
-const shownWords = 450
+const (
+	// shownWords is how many characters of what somebody wrote the message of a vote shows at most. All of it is shown by the
+	// command.
+	shownWords = 450
+	// shownOption is how many characters of an option are always shown.
+	shownOption = 10
+)
 
-// message is what the message of a vote says. Everything in it is words and numbers; nothing depends on colour, on bars or
-// on an emoji alone.
-func (f *Feature) message(tx *store.Tx, room protocol.RoomID, v Vote, first bool) protocol.Text {
-	return f.messageOf(tx, room, v, first, shownWords)
+// message is what the message of a vote says, and what a command shows of it, which takes no reactions. Everything in it is
+// words and numbers; nothing depends on colour, on bars or on an emoji alone. What the network does not take as one message
+// is taken from what people wrote, never from the count, the deadline and how to vote.
+func (h *atHand) message(first, reactions bool) protocol.Text {
+	names := rooms.NamesIn(h.tx, h.room)
+	if !reactions {
+		return h.messageOf(names, first, reactions, MaxReason)
+	}
+	var fits func(protocol.Text) bool
+	if h.Fits != nil {
+		fits = func(t protocol.Text) bool { return h.Fits(h.room.Network(), t) }
+	}
+	return protocol.Fit(fits, shownWords, func(n int) protocol.Text { return h.messageOf(names, first, reactions, n) })
 }
 
-// messageOf is message with at most so many characters of what somebody wrote.
-func (f *Feature) messageOf(tx *store.Tx, room protocol.RoomID, v Vote, first bool, words int) protocol.Text {
-	lines := []protocol.Text{f.headline(tx, room, v, first, words)}
-	if v.Type == Challenge || v.Type == Restore {
-		lines = append(lines, protocol.Join("Reason: ", f.words(tx, room, v, v.Text, words)))
+// messageOf is the message with so many characters of each thing that somebody wrote.
+func (h *atHand) messageOf(names *rooms.Names, first, reactions bool, words int) protocol.Text {
+	lines := []protocol.Text{h.headline(names, first, words)}
+	if h.Type == Challenge || h.Type == Restore {
+		lines = append(lines, protocol.Join("Reason: ", h.words(h.Text, words)))
 	}
-	for i, o := range v.Options {
-		line := protocol.Join(i+1, ": ", o)
-		if !v.Secret || v.decided() {
-			line = protocol.Join(line, ": ", count(v.Count.For[i], "vote"))
+	for i, o := range h.Options {
+		line := protocol.Join(i+1, ": ", protocol.Shorten(o, max(words, shownOption)))
+		if h.counts() {
+			line = protocol.Join(line, ": ", count(h.Count.For[i], "vote"))
 		}
 		lines = append(lines, line)
 	}
-	if v.Reply != "" {
-		lines = append(lines, protocol.Join(f.name(tx, room, v.Target), " answers: ", f.words(tx, room, v, v.Reply, words)))
+	if h.Reply != "" {
+		lines = append(lines, protocol.Join(h.named(names, h.Target), " answers: ",
+			h.words(h.Reply, words)))
 	}
-	if b := boardOf(tx, room, v.ID); b.Untold && v.Open() {
-		lines = append(lines, protocol.Join("I could not reach ", f.name(tx, room, v.Target), " in private; if you can, tell them about this vote."))
+	b := h.posting()
+	if b.Removed > 0 && h.Open() {
+		lines = append(lines, protocol.Join("Reactions that were removed by somebody else than who gave them: ",
+			b.Removed, ". Their ballots still count."))
 	}
-	if !v.Open() {
-		return protocol.Lines(append(lines, f.outcome(tx, room, v, true)...)...)
+	if b.Untold && h.Open() {
+		lines = append(lines, protocol.Join("I could not reach ", h.named(names, h.Target),
+			" in private; if you can, tell them about this vote."))
 	}
-	lines = append(lines, f.standing(v)...)
-	if v.Status == Closing {
+	if !reactions { // to who asks for it
+		lines = append(lines, h.reasons(listedReasons, maxBecause)...)
+	}
+	if !h.Open() {
+		return protocol.Lines(append(lines, h.outcome(true)...)...)
+	}
+	lines = append(lines, h.standing()...)
+	if h.Status == Closing {
 		return protocol.Lines(append(lines, protocol.Plain("The time is over: no more ballots. I am counting."))...)
 	}
-	lines = append(lines, protocol.Join("Open until ", protocol.Moment(v.Deadline), "."))
-	return protocol.Lines(append(lines, f.howTo(tx, room, v)...)...)
+	lines = append(lines, upperText(h.closes(h.tx.Now())))
+	return protocol.Lines(append(lines, h.howTo(reactions)...)...)
 }
 
 // words shows what somebody wrote, and where to read the rest.
-func (f *Feature) words(tx *store.Tx, room protocol.RoomID, v Vote, id events.TextID, most int) protocol.Text {
-	all := f.text(tx, id)
+func (h *atHand) words(id events.TextID, most int) protocol.Text {
+	all := h.text(id)
 	short := protocol.Shorten(all, most)
-	if short == all {
+	switch short {
+	case all:
 		return protocol.Plain(all)
+	case "":
+		short = "…"
 	}
-	return protocol.Join(short, " (all of it: ", f.code(room, "vote show "+v.Number()), ")")
+	return protocol.Join(short, " (all of it: ", h.code("vote show "+h.Number()), ")")
 }
 
 // headline says what the vote is about and who opened it.
-func (f *Feature) headline(tx *store.Tx, room protocol.RoomID, v Vote, first bool, words int) protocol.Text {
-	opener := f.name(tx, room, v.Opener)
-	target := f.name(tx, room, v.Target)
-	if user := f.userOf(tx, v.Target); first && user != "" && !v.Appeal {
-		target = protocol.Mention(user, f.called(tx, room, user))
+func (h *atHand) headline(names *rooms.Names, first bool, words int) protocol.Text {
+	opener := h.named(names, h.Opener)
+	target := h.named(names, h.Target)
+	if user := h.userOf(h.Target); first && user != "" && !h.Appeal {
+		target = names.Mention(user)
 	}
-	head := protocol.Strong(fmt.Sprintf("Vote %d", v.ID))
-	if v.Secret {
-		head = protocol.Strong(fmt.Sprintf("Secret vote %d", v.ID))
+	head := protocol.Strong(fmt.Sprintf("Vote %d", h.ID))
+	if h.Secret {
+		head = protocol.Strong(fmt.Sprintf("Secret vote %d", h.ID))
 	}
 	switch {
-	case v.Type == Challenge:
-		return protocol.Join(head, ": ", opener, " wants to challenge ", target, ". Who is challenged cannot use my features here.")
-	case v.Type == Restore && v.Appeal:
+	case h.Type == Challenge:
+		return protocol.Join(head, ": ", opener, " wants to challenge ", target,
+			". Who is challenged cannot use my features here.")
+	case h.Type == Restore && h.Appeal:
 		return protocol.Join(head, ": ", target, " appeals and wants to be restored.")
-	case v.Type == Restore:
+	case h.Type == Restore:
 		return protocol.Join(head, ": ", opener, " wants to restore ", target, ".")
-	case v.Type == Motion:
-		return protocol.Join(head, ": ", opener, " moves: ", f.words(tx, room, v, v.Text, words))
+	case h.Type == Rule:
+		one, _ := h.settings.find(h.Setting)
+		return protocol.Join(head, ": ", opener, " moves to change a rule of this room: ",
+			protocol.Code(h.text(h.Text)), " (", one.summary, ").")
+	case h.Type == Motion:
+		return protocol.Join(head, ": ", opener, " moves: ", h.words(h.Text, words))
 	}
-	return protocol.Join(head, ", a poll: ", opener, " asks: ", f.words(tx, room, v, v.Text, words))
+	return protocol.Join(head, ", a poll: ", opener, " asks: ", h.words(h.Text, words))
 }
 
 // standing says how the vote stands, in numbers.
-func (f *Feature) standing(v Vote) []protocol.Text {
-	turnout := fmt.Sprintf("Turnout: %d of %d who can vote.", v.Count.Cast, v.Size)
-	if v.Type == Poll {
+func (h *atHand) standing() []protocol.Text {
+	turnout := fmt.Sprintf("Turnout: %d of %d who can vote.", h.Turnout, h.Size)
+	if h.Type == Poll {
 		return []protocol.Text{protocol.Plain(turnout + " A poll binds nobody.")}
 	}
-	quorum := fmt.Sprintf(" Quorum: %d of %d needed.", v.Count.Cast, v.Tally.Quorum)
-	if v.Count.Cast >= v.Tally.Quorum {
-		quorum = fmt.Sprintf(" Quorum: %d needed, reached.", v.Tally.Quorum)
+	if h.Tally.Method == tally.Consent {
+		return h.consenting(turnout)
+	}
+	quorum := fmt.Sprintf(" Quorum: %d of %d needed.", h.Turnout, h.Tally.Quorum)
+	if h.Turnout >= h.Tally.Quorum {
+		quorum = fmt.Sprintf(" Quorum: %d needed, reached.", h.Tally.Quorum)
 	}
 	lines := []protocol.Text{protocol.Plain(turnout + quorum)}
-	if !v.Secret {
-		lines = append(lines, protocol.Plainf("So far: %d yes, %d no, %d abstained.", v.Count.For[tally.Yes], v.Count.For[tally.No], v.Count.For[tally.Abstain]))
+	if h.counts() {
+		lines = append(lines, protocol.Plainf("So far: %d yes, %d no, %d abstained.", h.Count.For[tally.Yes],
+			h.Count.For[tally.No], h.Count.For[tally.Abstain]))
 	}
 	needs := "It passes with more yes than no."
-	if v.Tally.Method == tally.Supermajority {
-		needs = fmt.Sprintf("It passes with at least %d of %d among yes and no, and at least %d yes.", v.Tally.Part, v.Tally.Of, v.Tally.LeastYes)
+	switch {
+	case h.Tally.Method != tally.Supermajority:
+	case h.Tally.Part == h.Tally.Of:
+		needs = "It passes if nobody says no and somebody says yes."
+	case h.Tally.LeastYes <= 1:
+		needs = fmt.Sprintf("It passes with at least %d of %d among yes and no.", h.Tally.Part, h.Tally.Of)
+	default:
+		needs = fmt.Sprintf("It passes with at least %d of %d among yes and no, and at least %d yes.", h.Tally.Part,
+			h.Tally.Of, h.Tally.LeastYes)
 	}
 	lines = append(lines, protocol.Plain(needs))
-	if v.Waived {
-		lines = append(lines, protocol.Plainf("Too few members were active on %d of the last days, so every member of at least %s can vote.",
-			v.Rules.ActiveDays, days(v.Rules.Member)))
+	if h.Waived {
+		lines = append(lines, protocol.Plainf("Too few members were active on %d of the last days, so every "+
+			"member of at least %s can vote.",
+			h.Rules.ActiveDays, span.Words(h.Rules.Member)))
 	}
 	return lines
 }
 
+// consenting is standing for a vote by consent.
+func (h *atHand) consenting(turnout string) []protocol.Text {
+	needs := "It passes unless somebody says no. A no needs a reason; who says nothing consents."
+	if n := h.Tally.Objections; n > 1 {
+		needs = fmt.Sprintf("It passes unless %d say no. A no needs a reason; who says nothing consents.", n)
+	}
+	lines := []protocol.Text{protocol.Plain(turnout)}
+	if h.counts() {
+		lines = append(lines, protocol.Plainf("So far: %d yes, %d no, %d abstained.", h.Count.For[tally.Yes],
+			h.Count.For[tally.No], h.Count.For[tally.Abstain]))
+	}
+	return append(lines, protocol.Plain(needs))
+}
+
 // howTo says how to vote.
-func (f *Feature) howTo(tx *store.Tx, room protocol.RoomID, v Vote) []protocol.Text {
+func (h *atHand) howTo(reactions bool) []protocol.Text {
 	example := "yes"
-	if v.Type == Poll {
+	switch {
+	case h.Type == Poll && h.Tally.Multiple:
+		example = "#1" // "cast 1 2" might mean two options
+	case h.Type == Poll:
 		example = "1"
 	}
-	if v.Secret {
-		info, _ := rooms.Get(tx, room)
+	if h.covered() {
+		info := h.info()
+		hides := "Who voted how is hidden from the room and the moderators, not from who operates me; with few voters it may " +
+			"be guessed."
+		if !h.Secret {
+			hides = "Who voted is no secret."
+		}
 		press := "Vote in our private conversation only: "
-		if f.buttons(room) {
+		if h.buttons() {
 			press = "Press below, which nobody else sees. Or vote in our private conversation: "
 		}
 		return []protocol.Text{
-			protocol.Join(press, protocol.Code("vote cast "+v.Number()+" "+example+" --in "+info.Word()), "."),
-			protocol.Plain("Until it closes only the turnout is shown. Who voted how is hidden from the room and the moderators, not from who operates me; with few voters it may be guessed."),
+			protocol.Join(press, protocol.Code("vote cast "+h.Number()+" "+example+" --in "+info.Word()), "."),
+			protocol.Plain("Until it closes only the turnout is shown. " + hides),
 		}
 	}
-	choose := strings.Join(v.choices(), ", ")
+	choose := strings.Join(h.choices(), ", ")
 	var react protocol.Text
 	press := ""
-	if f.buttons(room) {
+	if reactions && h.buttons() {
 		press = "press below, or "
 	}
 	switch {
-	case v.Type == Poll && v.Tally.Multiple:
-		choose = fmt.Sprintf("the numbers of one or more options, as %s", "1 2")
-	case v.Type == Poll:
-		choose = fmt.Sprintf("the number of an option, from 1 to %d", len(v.Options))
-		react = protocol.Join(" Or react to this message with the emoji of the number.")
+	case h.Type == Poll && h.Tally.Multiple:
+		choose = "the numbers of one or more options, as #1 #2"
+		react = protocol.Plain(" Or react to this message with the emojis of the numbers.")
+	case h.Type == Poll:
+		choose = fmt.Sprintf("the number of an option, from 1 to %d", len(h.Options))
+		react = protocol.Plain(" Or react to this message with the emoji of the number.")
+	case h.objects(tally.Ballot{tally.No}):
+		example = "no because REASON"
+		react = protocol.Plain(" Or react to this message: 👍 (thumbs up) is yes, 🤷 (shrug) is abstain.")
 	default:
-		react = protocol.Join(" Or react to this message: 👍 (thumbs up) is yes, 👎 (thumbs down) is no, 🤷 (shrug) is abstain.")
+		react = protocol.Plain(" Or react to this message: 👍 (thumbs up) is yes, 👎 (thumbs down) is no, 🤷 (shrug) " +
+			"is abstain.")
 	}
-	return []protocol.Text{protocol.Join("To vote: ", press, f.code(room, "vote cast "+v.Number()+" "+example), " (", choose, ").", react,
+	if !reactions || h.buttons() {
+		react = nil
+	}
+	return []protocol.Text{protocol.Join("To vote: ", press, h.code("vote cast "+h.Number()+" "+example), " (",
+		choose, ").", react,
 		" You can change it until the end.")}
 }
 
@@ -153,34 +228,38 @@ func (f *Feature) code(room protocol.RoomID, line string) protocol.Text {
 }
 
 // closing is what is said when a vote has ended.
-func (f *Feature) closing(tx *store.Tx, room protocol.RoomID, v Vote) protocol.Text {
-	return protocol.Lines(append([]protocol.Text{protocol.Join(f.titleOf(tx, room, v), " has closed.")}, f.outcome(tx, room, v, false)...)...)
+func (h *atHand) closing() protocol.Text {
+	lines := append([]protocol.Text{protocol.Join(h.titleOf(), " has closed.")}, h.outcome(false)...)
+	return protocol.Lines(append(lines, h.reasons(shownReasons, 150)...)...)
 }
 
 // outcome says what came of a vote, with its arithmetic; in brief where the options of a poll stand beside it.
-func (f *Feature) outcome(tx *store.Tx, room protocol.RoomID, v Vote, brief bool) []protocol.Text {
+func (h *atHand) outcome(brief bool) []protocol.Text {
 	var lines []protocol.Text
-	switch v.Outcome {
+	switch h.Outcome {
 	case Withdrawn:
-		lines = append(lines, protocol.Join("Withdrawn by ", f.name(tx, room, v.By), "."))
+		lines = append(lines, protocol.Join("Withdrawn by ", h.name(h.By), "."))
 	case Cancelled:
-		lines = append(lines, protocol.Join("Cancelled by ", f.name(tx, room, v.By), "."))
+		lines = append(lines, protocol.Join("Cancelled by ", h.name(h.By), "."))
+	case Replaced:
+		lines = append(lines, protocol.Join("Replaced by the appeal of ", h.name(h.Target), "."))
 	case Void:
-		lines = append(lines, protocol.Plainf("Void: for more than %s I was away and nobody could vote.", days(f.Void)))
+		lines = append(lines, protocol.Plainf("Void: for more than %s I was away and nobody could vote.", span.Words(h.Void)))
 	case tally.Open:
-		if v.Status == Moved {
+		if h.Status == Moved {
 			lines = append(lines, protocol.Plain("It goes on in the room that follows this one."))
 		}
 	case tally.Chosen, tally.Tied, tally.Unvoted:
-		lines = append(lines, pollOutcome(v, brief))
+		lines = append(lines, pollOutcome(h.Vote, brief))
 	default:
-		lines = append(lines, protocol.Plain(upper(tally.Final(v.Tally, v.Size, v.Count).Explain())+"."))
+		lines = append(lines, protocol.Plain(upper(tally.Final(h.Tally, h.Size, h.Count).Explain())+"."))
 	}
-	if v.Why != "" {
-		lines = append(lines, protocol.Join("Reason: ", f.text(tx, v.Why)))
+	if h.Why != "" {
+		lines = append(lines, protocol.Join("Reason: ", h.text(h.Why)))
 	}
-	if v.Unread {
-		lines = append(lines, protocol.Plain("I could not read the reactions once more, so it closed on the ballots that I had recorded."))
+	if h.Unread {
+		lines = append(lines, protocol.Plain("I could not read the reactions once more, so it closed on the "+
+			"ballots that I had recorded."))
 	}
 	return lines
 }
@@ -207,9 +286,17 @@ func pollOutcome(v Vote, brief bool) protocol.Text {
 	case tally.Unvoted:
 		return protocol.Plain("Nobody voted; " + fmt.Sprintf("%d could.", v.Size))
 	case tally.Tied:
-		return protocol.Plainf("A tie between %s, with %s each. %s%s", strings.Join(names, " and "), count(v.Count.For[res.Winners[0]], "vote"), turnout, counts)
+		return protocol.Plainf("A tie between %s, with %s each. %s%s", strings.Join(names, " and "),
+			count(v.Count.For[res.Winners[0]], "vote"), turnout, counts)
 	}
 	return protocol.Plainf("Most votes: %s, with %d. %s%s", names[0], v.Count.For[res.Winners[0]], turnout, counts)
 }
 
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// upperText makes a sentence of words that begin with a small letter.
+func upperText(t protocol.Text) protocol.Text {
+	t = slices.Clone(t)
+	t[0].Text = upper(t[0].Text)
+	return protocol.Join(t, ".")
+}

@@ -1,34 +1,40 @@
-// Package votes lets the people of a room decide together: challenge, restore, motion and poll. It owns the facts of the
-// kinds vote and setting and what they add up to; how a vote is decided is arithmetic and stands in votes/tally.
+// Package votes lets the people of a room decide together: challenge, restore, motion and poll. It owns the facts of
+// the kinds vote and setting and what they add up to; how a vote is decided is arithmetic and stands in votes/tally.
 //
 // # Promises
 //
-//   - Who may vote, and by which rules, is settled when a vote opens, and stands in the fact that opened it. Nothing that
-//     happens later adds anybody: no join, no second account, no change of a setting. Leaving takes nobody away.
+//   - Who may vote, and by which rules, is settled when a vote opens, and stands in the fact that opened it. Nothing
+//     that happens later adds anybody: no join, no second account, no change of a setting. Leaving takes nobody away.
 //   - There is one ballot a person. It counts if it was committed before the vote closed; no clock of a sender decides
 //     anything. It can be changed and withdrawn until then, by command, by reaction, or in private.
-//   - Nobody waives how long one has to be a member. Where fewer than three would be active enough, activity is waived, and
-//     the vote says so. Where too few remain even so, no challenge and no motion opens.
+//   - Nobody waives how long one has to be a member. Where fewer than three would be active enough, activity is
+//     waived, and the vote says so. Where too few remain even so, no challenge and no motion opens.
 //   - No vote opens while it is not known who is in the room, and none where not all can see it.
-//   - A vote ends once: at its deadline, or before it when no ballot that is out could change the outcome, but never in its
-//     first hour, a challenge never in its first half, a poll never early. Deadlines are durable timers.
-//   - The time in which nobody could vote, because the bot was not connected, not running or not in the room, is given back,
-//     as a fact and announced. After 30 days of it a vote is void.
-//   - The ballots of a secret vote are in the log under a hash whose key is random, kept beside the log, and deleted when
-//     the vote closes; their facts name neither the person nor what they said, and stand in an order that tells nothing.
-//     That hides them from the room and its moderators, not from who operates the bot: they can read the key until then.
+//   - A vote ends once: at its deadline, or before it when no ballot that is out could change the outcome, but never
+//     in its first hour, a challenge never in its first half, a poll never early. Deadlines are durable timers.
+//   - The time in which nobody could vote, because the bot was not connected, not running or not in the room, is
+//     given back, as a fact and announced. After 30 days of it a vote is void.
+//   - The ballots of a secret vote go into the log when it closes, all in one fact, sorted by what they say, with
+//     nothing that stands for a voter. Until then they are in a box beside the log, under a hash whose key is random;
+//     key and box are deleted when the vote ends. One that ends undecided tells no count. A secret vote never ends
+//     early, and a press on one is no sign of activity. That hides ballots from the room and its moderators, not from
+//     who operates the bot or reads a backup made meanwhile.
 //   - What is shown can be read aloud: words and numbers, no bars, nothing by colour or by an emoji alone.
-//   - The message of a vote is edited no more often than its network bears. If it is deleted, the ballots stand, and it is
-//     posted once more.
-//   - Who opens what binds is one of those who may vote on it; but whoever is challenged can appeal. The one whom a vote is
-//     about never votes on it.
+//   - The message of a vote is edited no more often than its network bears. If it is deleted, the ballots stand, and
+//     it is posted once more: at once the first time, then an hour after it was posted last.
+//   - Reactions of one person make at most one fact about a vote in the time between two edits, but where the vote
+//     ends.
+//   - Nobody is shown what tells of another room: no number of a person or a fact, no title of a room that they have
+//     left.
+//   - Who opens what binds is one of those who may vote on it; but whoever is challenged can appeal. The one whom a
+//     vote is about never votes on it.
 //   - No step takes longer in a large room than in a small one: those who may vote are looked at in slices.
 //   - Where a room goes on elsewhere, its open votes, its limits, its settings and for how long people have been
 //     members go along, but never into a room in which
 //     the bot has been before: who may end a room could else bring their votes into somebody else's.
 //
-// What this does not defeat: somebody who keeps several accounts in a room for a week and is active with each of them on
-// two days. Patience beats every rule that looks at accounts only.
+// What this does not defeat: somebody who keeps several accounts in a room for a week and is active with each of them
+// on two days. Patience beats every rule that looks at accounts only.
 //
 // # The way of a vote
 //
@@ -39,10 +45,11 @@
 //
 // # Reactions
 //
-// A reaction that is known is a ballot: of several the last one counts, and taking back the one that made the ballot
-// withdraws it. Which reactions stand is remembered for as long as the vote is open. When it closes all of them are read
-// once more: one that is new there was missed and becomes a ballot, one that is gone there was taken back; those that
-// came or went after the deadline are left out as far as the bot has seen them.
+// A reaction that is known is a ballot, where the network shows no controls: of several the last one that stands
+// counts. Who takes back the one that made their ballot goes back to the one before. Nobody else's removal changes a
+// ballot; the message of the vote tells of it. Which reactions stand is remembered for as long as the vote is open.
+// When it closes all of them are read once more: one that is new there was missed and becomes a ballot; one that is
+// gone changes nothing. Those that came after the deadline are left out as far as the bot has seen them.
 //
 // # Data
 //
@@ -55,33 +62,38 @@
 //	votes-last        room                           number of the last vote
 //	votes-electorate  room ␟ vote                    the people, in order    until it closes
 //	votes-ballots     room ␟ vote ␟ person or hash   options, a byte each   until it closes
+//	votes-reasons     room ␟ vote ␟ person           how many options, the options, id of the reason in their words
 //	votes-limits      room ␟ what ␟ person           time until when
 //	settings          room ␟ name                    value
 //
 // Beside it, what serves the display, the reactions and the secrets, and is no part of the truth:
 //
-//	votes-boards      room ␟ vote                          board (JSON): where it is shown
-//	votes-holds       room                                 hold (JSON): why its votes stand still, and since when
+//	votes-postings    room ␟ vote                          posting (JSON): where it is shown
+//	votes-outages     room                                 outage (JSON): why its votes stand still, and since when
 //	votes-marks       room ␟ vote ␟ person ␟ reaction      order, event
 //	votes-mark-events room ␟ event                         key of the mark
 //	votes-made-by     room ␟ vote ␟ person                 the reaction that made the ballot
-//	votes-late        room ␟ vote ␟ person ␟ reaction      ∅     came or went when no more ballots were taken
+//	votes-recasts     room ␟ vote ␟ person                 time of the last fact by a reaction; 1, ballot   if one waits
+//	votes-partial     room ␟ vote ␟ person                 ∅     a moderator who has cast a ballot in this challenge
+//	votes-late        room ␟ vote ␟ person ␟ reaction      ∅     came when no more ballots were taken
 //	votes-told        room ␟ vote ␟ user                   ∅     was told why they cannot vote
-//	votes-gone        room ␟ user                          time at which they left; for 10 days
+//	votes-departures  room ␟ user                          time at which they left, what it was called; for 10 days
 //	votes-keys        room ␟ vote                          key of a secret vote, until it closes
-//	votes-waiting     room ␟ vote ␟ hash                   secret ballots on their way into the log
+//	votes-box         room ␟ vote ␟ hash                   secret ballots, until it closes; empty where withdrawn
+//	votes-turnout     room ␟ vote                          how many of them there are
 //	votes-origins     room                                 the room that it goes on from, if that is believed
-//	votes-elders      room ␟ user                          since when they had been in the room before
-//	votes-openings    room                                 opening (JSON): a vote that is about to open in a large room
+//	votes-tenures     room ␟ user                          since when they had been in the room before
+//	votes-enrolments  room                                 enrolment (JSON): a vote that is about to open in a large room
 //	votes-electing    room ␟ person                        1 or 0: were they active? while that is found out
-//	votes-places      room ␟ place                         1 or 0: is it hidden from some members?
+//	votes-visibility  room ␟ place                         1 or 0: is it hidden from some members?
 //	votes-unsaid      room ␟ vote                          ∅     it ended while the bot was out of the room
 //
 // # Facts
 //
-// A fact of the kind vote has the keys "vote" (its number), "what" (electing, opened, ballot, withdrawn, replied, extended,
-// closing, reopened, closed, moved, carried, carrying, limits), "type", and for one that says closed "outcome" (passed, rejected, no-quorum,
-// chosen, tied, unvoted, withdrawn, cancelled, void); people stand under the roles opener, target, voter and by. One of the
-// kind setting has the key "setting" and the role by. The reason, the motion, the question and the answer of the target
-// are texts of their authors, which can be forgotten; options belong to the vote.
+// A fact of the kind vote has the keys "vote" (its number), "what" (electing, opened, ballot, ballots, withdrawn,
+// replied, extended, closing, reopened, closed, moved, carried, carrying, limits), "type", and for one that says
+// closed "outcome" (passed, rejected, no-quorum, chosen, tied, unvoted, withdrawn, cancelled, void); people stand
+// under the roles opener, target, voter and by. One of the kind setting has the key "setting" and the role by. The
+// reason and the answer of the target are texts of their authors, which can be forgotten. What a vote decides on (the
+// motion, the question, the rule) is the room's from the opening on and has no author.
 package votes

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"moot/internal/span"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -12,25 +13,46 @@ import (
 
 // electors are those who may vote on something that opens now.
 type electors struct {
-	active int // members for long enough who took part; in a poll, which asks for neither, all members
-	idle   int // who would be among them, had they taken part
-	fresh  int // how many are members for too short a time
+	Active int // members for long enough who took part; in a poll, which asks for neither, all members
+	Idle   int // who would be among them, had they taken part
+	Silent int // came after the bot and never took part
+	Apart  int // members for long enough who may not vote: the challenged, and the one whom it is about
+	Fresh  int // how many are members for too short a time
 }
 
-// waived tells whether nobody has to be active: that is so where fewer than least were.
-func (e electors) waived(t Type, least int) bool { return t != Poll && e.active < least && e.idle > 0 }
+// members returns how many have been members for long enough, whether they may vote or not.
+func (e electors) members() int { return e.Active + e.Idle + e.Silent + e.Apart }
+
+// add counts one more member.
+func (e *electors) add(v voting) {
+	switch v {
+	case isActive:
+		e.Active++
+	case isIdle:
+		e.Idle++
+	case isSilent:
+		e.Silent++
+	case isApart:
+		e.Apart++
+	case isFresh:
+		e.Fresh++
+	}
+}
+
+// waived reports whether nobody has to be active: that is so where fewer than least were.
+func (e electors) waived(t Type, least int) bool { return t != Poll && e.Active < least && e.Idle > 0 }
 
 // size returns how many may vote.
 func (e electors) size(t Type, least int) int {
 	if e.waived(t, least) {
-		return e.active + e.idle
+		return e.Active + e.Idle
 	}
-	return e.active
+	return e.Active
 }
 
-// since returns from when on somebody counts as a member. Where the network does not say when they joined, they were there
-// when the bot first came. After the bot has been away and come back nobody knows that: who joined meanwhile is then
-// not told from who was there before, and so all of them count from the bot's return.
+// since returns from when on somebody counts as a member. Where the network does not say when they joined, they were
+// there when the bot first came. After the bot has been away and come back nobody knows that: who joined meanwhile is
+// then not told from who was there before, and so all of them count from the bot's return.
 func since(info rooms.Info, m rooms.Member) time.Time {
 	switch {
 	case !m.Since.IsZero():
@@ -41,31 +63,30 @@ func since(info rooms.Info, m rooms.Member) time.Time {
 	return time.Time{}
 }
 
-// longEnough tells whether somebody has been a member for as long as the rules ask for, here or in the room that this one
-// goes on from.
-func longEnough(tx *store.Tx, info rooms.Info, m rooms.Member, r Rules) bool {
-	before := tx.Now().Add(-r.Member)
+// longEnough reports whether somebody has been a member for as long as the rules ask for, here or in the room that this
+// one goes on from.
+func longEnough(tx *store.Tx, info rooms.Info, m rooms.Member, member time.Duration) bool {
+	before := tx.Now().Add(-member)
 	if !since(info, m).After(before) {
 		return true
 	}
-	at, ok := elder(tx, info.ID, m.User)
+	at, ok := tenure(tx, info.ID, m.User)
 	return ok && !at.After(before)
 }
 
 // electorateFor returns those who may vote on something, and all of them by number, in order. The members are known.
-func (f *Feature) electorateFor(tx *store.Tx, info rooms.Info, w wish, r Rules) (e electors, voters people) {
+func (f *Feature) electorateFor(tx *store.Tx, info rooms.Info, w proposal, r Rules) (e electors, voters people) {
 	var idle people
 	for m := range rooms.Members(tx, info.ID) {
-		switch f.votesOn(tx, info, w, m, r) {
-		case isFresh:
-			e.fresh++
+		is := f.votesOn(tx, info, w, m, r)
+		e.add(is)
+		switch is {
 		case isIdle:
 			idle = append(idle, f.bus.Number(tx, m.User))
 		case isActive:
 			voters = append(voters, f.bus.Number(tx, m.User))
 		}
 	}
-	e.active, e.idle = len(voters), len(idle)
 	if e.waived(w.Type, f.settings.rules.Voters) {
 		voters = append(voters, idle...)
 	}
@@ -80,28 +101,47 @@ const (
 	mayNot   voting = iota
 	isFresh         // not a member for long enough
 	isIdle          // not active on enough days
+	isSilent        // the same, came after the bot, and never took part
+	isApart         // challenged, or the one whom it is about
 	isActive        // may vote
 )
 
 // votesOn tells what a member is to a vote that opens now.
-func (f *Feature) votesOn(tx *store.Tx, info rooms.Info, w wish, m rooms.Member, r Rules) voting {
-	if m.Bot || m.Self {
-		return mayNot
-	}
-	if _, is := f.Sanctions.Challenged(tx, info.ID, m.User); is {
-		return mayNot
-	}
+func (f *Feature) votesOn(tx *store.Tx, info rooms.Info, w proposal, m rooms.Member, r Rules) voting {
+	_, challenged := f.Sanctions.Challenged(tx, info.ID, m.User)
 	switch {
+	case m.Bot || m.Self || challenged && w.Type == Poll:
+		return mayNot
 	case w.Type == Poll:
 		return isActive
-	case m.User == w.Target.User:
-		return mayNot
-	case !longEnough(tx, info, m, r):
+	case !longEnough(tx, info, m, r.Member):
 		return isFresh
-	case !f.active(tx, info.ID, m.User, r):
-		return isIdle
+	case challenged || m.User == w.Target.User:
+		return isApart
+	case f.active(tx, info.ID, m.User, r):
+		return isActive
+	case !f.known(tx, info, m):
+		return isSilent
+	case tx.Now().Before(firstSeen(tx, info).Add(r.ActiveWindow)):
+		return isActive // the bot has not been here for long enough to know who is
 	}
-	return isActive
+	return isIdle
+}
+
+// known reports whether somebody was in the room before the bot, or has ever taken part in it.
+func (f *Feature) known(tx *store.Tx, info rooms.Info, m rooms.Member) bool {
+	return !since(info, m).After(info.FirstJoined) || f.Activity.Ever(tx, info.ID, m.User)
+}
+
+// firstSeen returns when the bot first came to a room, or to the one that it goes on from.
+func firstSeen(tx *store.Tx, info rooms.Info) time.Time {
+	first := info.FirstJoined
+	for _, room := range lineage(tx, info.ID) {
+		if before, ok := rooms.Get(tx, room); ok && !before.FirstJoined.IsZero() && before.FirstJoined.Before(first) {
+			first = before.FirstJoined
+		}
+	}
+	return first
 }
 
 func (f *Feature) active(tx *store.Tx, room protocol.RoomID, user protocol.UserID, r Rules) bool {
@@ -110,10 +150,13 @@ func (f *Feature) active(tx *store.Tx, room protocol.RoomID, user protocol.UserI
 
 // mayBeOpener tells somebody why they cannot open what binds: who opens it is one of those who may vote on it, but for
 // appeals. Nil means that they can.
-func (f *Feature) mayBeOpener(tx *store.Tx, info rooms.Info, w wish, e electors, r Rules) protocol.Text {
+func (f *Feature) mayBeOpener(tx *store.Tx, info rooms.Info, w proposal, e electors, r Rules) protocol.Text {
 	least := f.settings.rules.Voters
 	waived, size := e.waived(w.Type, least), e.size(w.Type, least)
-	if w.Type == Poll || w.appeal() || size == 0 || w.Type != Restore && size < r.Voters {
+	if w.Type == Poll {
+		return f.mayPoll(tx, info, w, r)
+	}
+	if w.appeal() || size == 0 || w.Type != Restore && size < r.Voters {
 		return nil // where there are too few, that is what they are told
 	}
 	head := "You cannot open that: who opens it has to be one of those who may vote on it"
@@ -121,44 +164,58 @@ func (f *Feature) mayBeOpener(tx *store.Tx, info rooms.Info, w wish, e electors,
 	if !in {
 		return protocol.Join(head, ", and you are not in the room.")
 	}
-	switch f.votesOn(tx, info, w, m, r) {
+	switch is := f.votesOn(tx, info, w, m, r); is {
 	case isActive:
 		return nil
 	case isFresh:
-		return protocol.Join(head, ", and that takes having been a member for ", days(r.Member), ". You have been one since ",
+		return protocol.Join(head, ", and that takes having been a member for ", span.Words(r.Member),
+			". You have been one since ",
 			protocol.Moment(since(info, m)), ". You can ask everybody with ", f.code(info.ID, "vote poll"), ".")
-	case isIdle:
-		if waived {
+	case isIdle, isSilent:
+		if waived && is == isIdle {
 			return nil
 		}
-		return protocol.Join(head, ", and that takes having been active on ", r.ActiveDays, " different days of the last ",
-			days(r.ActiveWindow), ". Take part, and try again.")
+		return protocol.Join(head, ", and that takes having been active on ", r.ActiveDays,
+			" different days of the last ",
+			span.Words(r.ActiveWindow), ". Take part, and try again.")
 	}
 	return protocol.Join(head, ".")
 }
 
-// whyNot tells somebody why they may not vote in an open vote. What it names is how things are now; they were frozen when
-// the vote opened.
-func (f *Feature) whyNot(tx *store.Tx, info rooms.Info, v Vote, user protocol.UserID, show func(line string) protocol.Text) protocol.Text {
-	if n := f.bus.Lookup(tx, user); n != 0 && n == v.Target {
-		return protocol.Join("You cannot vote in vote ", v.ID, ", because it is about you. You can answer it: ",
-			show(fmt.Sprintf("vote reply %d TEXT", v.ID)), ".")
+// mayPoll tells somebody why they cannot open a poll. Who came a moment ago asks the room nothing, unless the bot did
+// so too.
+func (f *Feature) mayPoll(tx *store.Tx, info rooms.Info, w proposal, r Rules) protocol.Text {
+	m, in := rooms.Lookup(tx, info.ID, w.Opener)
+	if !in || longEnough(tx, info, m, r.PollMember) || firstSeen(tx, info).After(tx.Now().Add(-r.PollMember)) {
+		return nil
 	}
-	head := fmt.Sprintf("You cannot vote in vote %d. Who could was settled when it opened, ", v.ID)
-	m, in := rooms.Lookup(tx, info.ID, user)
+	return protocol.Join("You can open a poll when you have been a member for ", span.Words(r.PollMember),
+		". You have been one since ",
+		protocol.Moment(since(info, m)), ".")
+}
+
+// whyNot tells somebody why they may not vote in an open vote. What it names is how things are now; they were frozen
+// when the vote opened.
+func (h *atHand) whyNot(info rooms.Info, user protocol.UserID, show func(line string) protocol.Text) protocol.Text {
+	if n := h.bus.Lookup(h.tx, user); n != 0 && n == h.Target {
+		return protocol.Join("You cannot vote in vote ", h.ID, ", because it is about you. You can answer it: ",
+			show(fmt.Sprintf("vote reply %d TEXT", h.ID)), ".")
+	}
+	head := fmt.Sprintf("You cannot vote in vote %d. Who could was settled when it opened, ", h.ID)
+	m, in := rooms.Lookup(h.tx, info.ID, user)
 	switch {
 	case !in:
-		return protocol.Plainf("You cannot vote in vote %d, because you are not in the room.", v.ID)
+		return protocol.Plainf("You cannot vote in vote %d, because you are not in the room.", h.ID)
 	case m.Bot:
-		return protocol.Plainf("You cannot vote in vote %d: bots do not vote.", v.ID)
-	case v.Type == Poll:
+		return protocol.Plainf("You cannot vote in vote %d: bots do not vote.", h.ID)
+	case h.Type == Poll:
 		return protocol.Join(head, "among the members at that time.")
-	case since(info, m).After(v.Opened.Add(-v.Rules.Member)):
-		return protocol.Join(head, "among those who had been members for ", days(v.Rules.Member),
+	case since(info, m).After(h.Opened.Add(-h.Rules.Member)):
+		return protocol.Join(head, "among those who had been members for ", span.Words(h.Rules.Member),
 			". You have been one since ", protocol.Moment(since(info, m)), ".")
 	}
-	return protocol.Join(head, "among members of at least ", days(v.Rules.Member), " who had been active on ",
-		v.Rules.ActiveDays, " different days of the last ", days(v.Rules.ActiveWindow),
+	return protocol.Join(head, "among members of at least ", span.Words(h.Rules.Member), " who had been active on ",
+		h.Rules.ActiveDays, " different days of the last ", span.Words(h.Rules.ActiveWindow),
 		" and were not challenged. You were not among them. Take part, and you will be next time.")
 }
 
@@ -173,32 +230,21 @@ func (e electors) tooFew(t Type, n int, waived bool, r Rules) protocol.Text {
 	if t == Restore {
 		text = "Nobody here could vote on that."
 	}
-	text += fmt.Sprintf(" Who has been a member for %s may vote, but for bots, the challenged and the one whom it is about", days(r.Member))
-	switch e.fresh {
+	text += fmt.Sprintf(" Who has been a member for %s may vote, but for bots, the challenged and the one whom it "+
+		"is about", span.Words(r.Member))
+	switch e.Fresh {
 	case 0:
 	case 1:
 		text += "; one member has been here for less"
 	default:
-		text += fmt.Sprintf("; %d members have been here for less", e.fresh)
+		text += fmt.Sprintf("; %d members have been here for less", e.Fresh)
 	}
-	if e.idle > 0 && !waived {
-		text += fmt.Sprintf("; %d more were not active on %d different days of the last %s", e.idle, r.ActiveDays, days(r.ActiveWindow))
+	if e.Silent > 0 {
+		text += fmt.Sprintf("; %d more never took part here", e.Silent)
+	}
+	if e.Idle > 0 && !waived {
+		text += fmt.Sprintf("; %d more were not active on %d different days of the last %s", e.Idle, r.ActiveDays,
+			span.Words(r.ActiveWindow))
 	}
 	return protocol.Plain(text + ".")
-}
-
-// days writes a length of time in words where it is one of whole days or hours.
-func days(d time.Duration) string {
-	for _, u := range []struct {
-		one string
-		d   time.Duration
-	}{{"day", day}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}} {
-		if n := d / u.d; n > 0 && d%u.d == 0 {
-			if n == 1 {
-				return "1 " + u.one
-			}
-			return fmt.Sprintf("%d %ss", n, u.one)
-		}
-	}
-	return d.Round(time.Second).String()
 }

@@ -5,7 +5,6 @@ import (
 
 	"moot/events"
 	"moot/protocol"
-	"moot/store"
 	"moot/votes/tally"
 )
 
@@ -28,6 +27,7 @@ const (
 const (
 	whatOpened    = "opened"
 	whatBallot    = "ballot"
+	whatBallots   = "ballots"   // all of a secret vote, when it closes
 	whatWithdrawn = "withdrawn" // a ballot
 	whatReplied   = "replied"
 	whatExtended  = "extended"
@@ -44,27 +44,36 @@ const (
 // opened is the payload of the fact that a vote was opened. All that follows from it later rests on it.
 type opened struct {
 	Secret   bool             `json:"secret,omitempty"`
+	Hidden   bool             `json:"hidden,omitempty"`
 	Appeal   bool             `json:"appeal,omitempty"`
 	Text     events.TextID    `json:"text,omitempty"`
 	Options  []string         `json:"options,omitempty"`
+	Setting  string           `json:"setting,omitempty"`
+	Value    string           `json:"value,omitempty"`
 	Rules    Rules            `json:"rules"`
 	Tally    tally.Rules      `json:"tally"`
 	Waived   bool             `json:"waived,omitempty"`
 	Deadline time.Time        `json:"deadline"`
 	Place    protocol.PlaceID `json:"place,omitempty"`
-	// Size is how many may vote. Electorate is all of them, or nobody where facts that say electing have named them before.
-	// Zero means as many as are named here.
+	// Size is how many may vote. Electorate is all of them, or nobody where facts that say electing have named them
+	// before. Zero means as many as are named here.
 	Size       int    `json:"size,omitempty"`
+	Peers      int    `json:"peers,omitempty"`
 	Electorate people `json:"electorate,omitempty"`
 }
 
 // cast is the payload of the fact that a ballot was cast or withdrawn.
 type cast struct {
 	Choices tally.Ballot `json:"choices,omitempty"`
-	// Voter is the hash that stands for the voter of a secret ballot.
-	Voter string `json:"voter,omitempty"`
 	// Via is how: "command", "private", "reaction" or "read" (a reaction that was found when the vote closed).
 	Via string `json:"via,omitempty"`
+	// Why is the reason that its voter gives with it.
+	Why events.TextID `json:"why,omitempty"`
+}
+
+// unboxed is the payload of the fact that a secret vote has closed with these ballots, sorted by what they say.
+type unboxed struct {
+	Ballots []tally.Ballot `json:"ballots"`
 }
 
 type replied struct {
@@ -78,12 +87,15 @@ type extended struct {
 }
 
 type closed struct {
-	Count   tally.Tally   `json:"count"`
-	Size    int           `json:"size"`
-	Winners []int         `json:"winners,omitempty"`
-	Explain string        `json:"explain,omitempty"`
-	Unread  bool          `json:"unread,omitempty"`
-	Why     events.TextID `json:"why,omitempty"`
+	Count   tally.Tally `json:"count"`
+	Size    int         `json:"size"`
+	Winners []int       `json:"winners,omitempty"`
+	Explain string      `json:"explain,omitempty"`
+	Unread  bool        `json:"unread,omitempty"`
+	Voted   bool        `json:"voted,omitempty"` // somebody had, where it was not decided
+	// Voters are those whose ballots stood, unless it was secret.
+	Voters people        `json:"voters,omitempty"`
+	Why    events.TextID `json:"why,omitempty"`
 }
 
 type moved struct {
@@ -98,8 +110,9 @@ type carried struct {
 }
 
 type carrying struct {
-	Electorate people                  `json:"electorate,omitempty"`
-	Ballots    map[string]tally.Ballot `json:"ballots,omitempty"` // by voter: a number in decimal, or a hash
+	Electorate people                         `json:"electorate,omitempty"`
+	Ballots    map[events.Number]tally.Ballot `json:"ballots,omitempty"`
+	Reasons    map[events.Number]reason       `json:"reasons,omitempty"`
 }
 
 // electingPart is the payload of the fact that some may vote in a vote that is about to open. The parts come in order.
@@ -132,18 +145,4 @@ func (p people) deltas() []uint64 {
 		out[i], last = uint64(n-last), n
 	}
 	return out
-}
-
-// publish adds a fact about a vote. Payloads hold neither people nor their words.
-func (f *Feature) publish(tx *store.Tx, v Vote, what string, who map[string]protocol.UserID, payload any) error {
-	keys := map[string]string{keyVote: v.Number(), keyWhat: what, keyType: string(v.Type)}
-	return f.bus.Publish(tx, events.Draft{Kind: KindVote, People: who, Keys: keys, Payload: payload})
-}
-
-// closedDraft is the fact that a vote has closed.
-func closedDraft(v Vote, o tally.Outcome, who map[string]protocol.UserID, p closed) events.Draft {
-	return events.Draft{
-		Kind: KindVote, People: who, Payload: p,
-		Keys: map[string]string{keyVote: v.Number(), keyWhat: whatClosed, keyType: string(v.Type), keyOutcome: string(o)},
-	}
 }

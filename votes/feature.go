@@ -15,17 +15,21 @@ import (
 type Activity interface {
 	// Days returns on how many different days of the window, today included, the person was active in the room.
 	Days(tx *store.Tx, room protocol.RoomID, user protocol.UserID, window time.Duration) int
+	// Ever reports whether the person was ever active in the room, however long ago.
+	Ever(tx *store.Tx, room protocol.RoomID, user protocol.UserID) bool
 }
 
 // Sanctions knows who is challenged. Both changes are made in the transaction, whose scope is the room, and are no-ops
 // where they would change nothing.
 type Sanctions interface {
-	// Challenged tells whether the person is challenged in the room, and why and what can be done about it.
+	// Challenged reports whether the person is challenged in the room, and why and what can be done about it.
 	Challenged(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool)
-	// Challenge makes the person challenged because of a vote that passed.
-	Challenge(tx *store.Tx, target protocol.UserID, vote uint64, max time.Duration) error
-	// Restore lifts the challenge because of a vote that passed.
-	Restore(tx *store.Tx, target protocol.UserID, vote uint64) error
+	// Standing is Challenged for the number of a person, also of one who was forgotten.
+	Standing(tx *store.Tx, room protocol.RoomID, target events.Number) bool
+	// Challenge makes the person challenged because of a vote that passed, also one who was forgotten.
+	Challenge(tx *store.Tx, target events.Number, vote uint64, max time.Duration) error
+	// Restore lifts the challenge because of a vote that passed, also that of one who was forgotten.
+	Restore(tx *store.Tx, target events.Number, vote uint64) error
 }
 
 // The defaults of Config.
@@ -38,7 +42,6 @@ const (
 	DefaultShortest     = 10 * time.Minute
 	DefaultLongest      = 14 * day
 	DefaultRuns         = 2 * day
-	DefaultSecretEvery  = 20 * time.Second
 )
 
 // Limits of what people write.
@@ -60,50 +63,39 @@ type Config struct {
 	// Line shows a command as it is given in a room of a network, for the messages that say how to vote; nil means that
 	// "!moot " stands before it on all.
 	Line func(network protocol.Network, line string) string
+	// Fits reports whether a text is one message of a network; nil means that every text is.
+	Fits func(network protocol.Network, text protocol.Text) bool
 	// Edits is how far apart two edits of the message of a vote are at least on a network; one that is not named has
 	// DefaultEdits. Nil means DefaultDiscordEdits on Discord.
 	Edits map[protocol.Network]time.Duration
 	// Buttons are the networks that show controls below a message. Nil means Discord.
 	Buttons []protocol.Network
-	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be told
-	// where. Nil means Discord.
+	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be
+	// told where. Nil means Discord.
 	Places []protocol.Network
 	// Shortest and Longest bound the length of polls and motions, and Runs is what it is if nobody says; zero means 10
 	// minutes, 14 days, 2 days.
 	Shortest, Longest, Runs time.Duration
 	// Reading is how long a vote that is closing waits for its reactions; zero means 5 minutes.
 	Reading time.Duration
-	// Outage is how long the bot has to be away for the time to be given back; zero means 1 minute. Void is after how long
-	// away a vote is void; zero means 30 days.
+	// Outage is how long the bot has to be away for the time to be given back; zero means 1 minute. Void is after how
+	// long away a vote is void; zero means 30 days.
 	Outage, Void time.Duration
-	// AtOnce is the largest room in which a vote is opened in one go, and how many members one step looks at in a larger
-	// one; zero means 500.
+	// AtOnce is the largest room in which a vote is opened in one go, and how many members one step looks at in a
+	// larger one; zero means 500.
 	AtOnce int
-	// SecretEvery is how long secret ballots are collected before they go into the log, in an order that tells nothing;
-	// zero means 20 seconds.
-	SecretEvery time.Duration
 	// Random fills the keys of secret votes; nil means crypto/rand. It is the one thing here that is left to chance.
 	Random func([]byte)
 }
 
-// Feature holds votes. It keeps nothing but what is in the store, and is used as the loop uses a feature: its methods are
-// called within transactions, one after another.
+// Feature holds votes. It keeps nothing but what is in the store, and is used as the loop uses a feature: its methods
+// are called within transactions, one after another.
 type Feature struct {
 	Config
 	bus       *events.Bus
 	settings  *Settings
 	operators map[protocol.UserID]bool
 }
-
-// Outcome is what was made of an event. The zero value means that it had nothing to do with votes.
-type Outcome struct {
-	Disposition store.Disposition
-	Reason      string
-}
-
-func handled(reason string) Outcome { return Outcome{store.Handled, reason} }
-
-func ignored(reason string) Outcome { return Outcome{store.Ignored, reason} }
 
 // New returns the feature, or what is wrong with the configuration.
 func New(c Config) (*Feature, error) {
@@ -127,7 +119,7 @@ func New(c Config) (*Feature, error) {
 	}
 	for at, def := range map[*time.Duration]time.Duration{
 		&c.Shortest: DefaultShortest, &c.Longest: DefaultLongest, &c.Runs: DefaultRuns, &c.Reading: DefaultReading,
-		&c.Outage: DefaultOutage, &c.Void: DefaultVoid, &c.SecretEvery: DefaultSecretEvery,
+		&c.Outage: DefaultOutage, &c.Void: DefaultVoid,
 	} {
 		switch {
 		case *at < 0:
@@ -156,7 +148,7 @@ func Kinds() []events.Kind {
 }
 
 // Handle handles an event in its scope.
-func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	switch b := ev.Body.(type) {
 	case protocol.ReactionAdded:
 		return f.reacted(tx, ev, b)
@@ -169,31 +161,31 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
 	case protocol.Answer:
 		return f.answered(tx, ev, b)
 	case protocol.Gap:
-		return Outcome{}, f.missed(tx, ev.Room)
+		return store.Outcome{}, f.missed(tx, ev.Room)
 	case protocol.MemberChange:
 		return f.memberChange(tx, ev, b)
 	case protocol.RoomChange:
 		return f.roomChange(tx, ev, b)
 	}
-	return Outcome{}, nil
+	return store.Outcome{}, nil
 }
 
-func (f *Feature) memberChange(tx *store.Tx, ev protocol.Event, c protocol.MemberChange) (Outcome, error) {
+func (f *Feature) memberChange(tx *store.Tx, ev protocol.Event, c protocol.MemberChange) (store.Outcome, error) {
 	switch {
 	case ev.Private:
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	case c.Self && c.Profile:
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	case c.Self && c.Membership == protocol.Joined:
 		for range tx.Prefix(unsaid, store.Key(ev.Room, "")) {
-			tx.SetTimer(timerUnsaid, tx.Now().Add(settle), nil)
+			tx.SetTimer(timerUnsaid, tx.Now().Add(returnPause), nil)
 			break
 		}
-		return Outcome{}, f.resume(tx, ev.Room, becauseRemoved)
+		return store.Outcome{}, f.resume(tx, ev.Room, becauseRemoved)
 	case c.Self && c.Membership != protocol.Invited && c.Membership != protocol.Knocking:
-		return Outcome{}, f.suspend(tx, ev.Room, becauseRemoved)
+		return store.Outcome{}, f.suspend(tx, ev.Room, becauseRemoved)
 	case c.Self || c.Bot:
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	switch c.Membership {
 	case protocol.Joined:
@@ -201,10 +193,10 @@ func (f *Feature) memberChange(tx *store.Tx, ev protocol.Event, c protocol.Membe
 	case protocol.Left, protocol.Kicked, protocol.Banned:
 		f.hasLeft(tx, ev.Room, c.User)
 	}
-	return Outcome{}, nil
+	return store.Outcome{}, nil
 }
 
-func (f *Feature) roomChange(tx *store.Tx, ev protocol.Event, c protocol.RoomChange) (Outcome, error) {
+func (f *Feature) roomChange(tx *store.Tx, ev protocol.Event, c protocol.RoomChange) (store.Outcome, error) {
 	for _, one := range c.Changes {
 		var err error
 		switch one := one.(type) {
@@ -218,18 +210,21 @@ func (f *Feature) roomChange(tx *store.Tx, ev protocol.Event, c protocol.RoomCha
 			err = f.move(tx, ev.Room, one.Successor)
 		}
 		if err != nil {
-			return Outcome{}, err
+			return store.Outcome{}, err
 		}
 	}
-	return Outcome{}, nil
+	return store.Outcome{}, nil
 }
 
 // Told handles what another scope tells this one.
 func (f *Feature) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
-	if what.Kind != toldCarry {
-		return false, nil
+	switch what.Kind {
+	case toldCarry:
+		return true, f.takeOver(tx, what.Data)
+	case toldReach:
+		return true, f.reached(tx, what.Data)
 	}
-	return true, f.carriedOver(tx, what.Data)
+	return false, nil
 }
 
 // isOperator and mayModerate tell what somebody is in a room.

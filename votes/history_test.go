@@ -68,15 +68,14 @@ type miss struct {
 	event  protocol.EventID
 }
 
-// none is that a reaction was taken back.
-const none = -1
-
 type mark struct {
 	vote   uint64
 	who    string
 	choice int
 	event  protocol.EventID
 	made   bool // whether it made the ballot that stands
+	order  int
+	gone   bool // it was removed by somebody else, or the bot has not heard of its end: its ballot stands
 }
 
 func (h *history) someone() string { return rapid.SampledFrom(cast).Draw(h.rt, "who") }
@@ -132,7 +131,9 @@ var deeds = map[string]func(*history){
 	"miss": func(h *history) { h.misses() }, "miss again": func(h *history) { h.misses() },
 	"forget": func(h *history) {
 		who := h.someone()
-		if h.isChallenged(lobby, who) || h.isChallenged(hall, who) {
+		held := false
+		h.view(func(tx *store.Tx) { held = h.bus.Held(tx, h.bus.Lookup(tx, person(who))) })
+		if held {
 			return // they are recognised
 		}
 		h.forget(who)
@@ -174,15 +175,27 @@ var deeds = map[string]func(*history){
 	"unreact": func(h *history) {
 		for _, key := range slices.Sorted(maps.Keys(h.marks)) {
 			m := h.marks[key]
-			if h.out || !slices.Contains(h.running(), m.vote) {
+			if h.out || m.gone || !slices.Contains(h.running(), m.vote) {
 				continue
 			}
 			delete(h.marks, key)
 			h.unreact(h.room, m.who, m.event, false)
 			if m.made {
 				delete(h.ballots[m.vote], m.who)
+				h.fallBack(m.vote, m.who)
 			}
 			return
+		}
+	},
+	"remove": func(h *history) {
+		for _, key := range slices.Sorted(maps.Keys(h.marks)) {
+			m := h.marks[key]
+			if by := h.someone(); !h.out && !m.gone && by != m.who && slices.Contains(h.running(), m.vote) {
+				m.gone = true
+				h.marks[key] = m
+				h.removes(h.room, by, m.event)
+				return
+			}
 		}
 	},
 	"leave": func(h *history) {
@@ -259,6 +272,7 @@ func (h *history) act(deed string) {
 	h.said = nil
 	h.rt.Log("deed:", deed)
 	deeds[deed](h)
+	h.wait(time.Minute) // in which ballots by reactions that have to wait are cast
 }
 
 // opens lets somebody open a vote, and notes who may vote in it if it opens.
@@ -303,11 +317,9 @@ func (h *history) agree() {
 	}
 	id := rapid.SampledFrom(ids).Draw(h.rt, "vote")
 	for _, who := range h.may[id] {
-		if h.here(who) {
-			h.ballots[id][who] = tally.Yes
-			h.unmade(id, who)
-			h.tell(who, fmt.Sprintf("vote cast %d yes --in %s", id, h.room))
-		}
+		h.ballots[id][who] = tally.Yes
+		h.unmade(id, who)
+		h.tell(who, fmt.Sprintf("vote cast %d yes --in %s", id, h.room))
 		if h.vote(h.room, id).Status != votes.Running {
 			return
 		}
@@ -322,12 +334,13 @@ func (h *history) casts() {
 	}
 	id := rapid.SampledFrom(ids).Draw(h.rt, "vote")
 	choice := rapid.IntRange(0, 2).Draw(h.rt, "choice")
-	if h.here(who) && slices.Contains(h.may[id], who) {
+	private := rapid.Bool().Draw(h.rt, "private") || h.vote(h.room, id).Secret
+	if (h.here(who) || private) && slices.Contains(h.may[id], who) {
 		h.ballots[id][who] = choice
 		h.unmade(id, who)
 	}
 	line := fmt.Sprintf("vote cast %d %s", id, []string{"yes", "no", "abstain"}[choice])
-	if rapid.Bool().Draw(h.rt, "private") || h.vote(h.room, id).Secret {
+	if private {
 		h.tell(who, line+" --in "+string(h.room))
 	} else if h.here(who) {
 		h.say(h.room, who, "!moot "+line)
@@ -353,7 +366,8 @@ func (h *history) reacts() {
 	}
 	event := h.react(h.room, who, []string{"👍", "👎", "🤷"}[choice])
 	if slices.Contains(h.may[id], who) {
-		h.marks[key] = mark{id, who, choice, event, true}
+		h.next++
+		h.marks[key] = mark{id, who, choice, event, true, h.next, false}
 	}
 }
 
@@ -382,10 +396,10 @@ func (h *history) misses() {
 	}
 	for _, key := range slices.Sorted(maps.Keys(h.marks)) {
 		if m := h.marks[key]; m.vote == id && m.who == who {
-			delete(h.marks, key)
-			h.unreact(h.room, who, m.event, true)
-			if m.made {
-				h.missed[id][who] = miss{none, ""}
+			if !m.gone {
+				m.gone = true
+				h.marks[key] = m
+				h.unreact(h.room, who, m.event, true)
 			}
 			return
 		}
@@ -395,6 +409,20 @@ func (h *history) misses() {
 	m, event := h.messages[h.board(h.room)], protocol.EventID(fmt.Sprintf("$missed%d", h.next))
 	m.reactions = append(m.reactions, protocol.Reaction{User: person(who), Reaction: []string{"👍", "👎", "🤷"}[choice], Event: event})
 	h.missed[id][who] = miss{choice, event}
+}
+
+// fallBack lets the last reaction of somebody that the bot knows to stand make their ballot.
+func (h *history) fallBack(id uint64, who string) {
+	last := ""
+	for key, m := range h.marks {
+		if m.vote == id && m.who == who && (last == "" || m.order > h.marks[last].order) {
+			last = key
+		}
+	}
+	if m, ok := h.marks[last]; ok {
+		m.made = true
+		h.marks[last], h.ballots[id][who] = m, m.choice
+	}
 }
 
 // unmade notes that no reaction made the ballot of somebody.
@@ -417,7 +445,7 @@ func (h *history) check() {
 			read := h.readings(tx, v)
 			switch {
 			case v.Status == votes.Closed && h.ended[v.ID] < read && (v.Unread || v.Outcome == votes.Cancelled || v.Outcome == votes.Withdrawn || v.Outcome == votes.Void):
-			case v.Status == votes.Closing || v.Status == votes.Moved || v.Status == votes.Running && v.Secret && h.waiting(tx, v.ID):
+			case v.Status == votes.Closing || v.Status == votes.Moved:
 				continue
 			case h.ended[v.ID] < read:
 				h.read(v.ID)
@@ -425,6 +453,12 @@ func (h *history) check() {
 				continue
 			}
 			h.ended[v.ID] = read
+			if v.Secret && !v.Decided() {
+				if v.Count.Cast != 0 || v.Open() && v.Turnout != len(h.ballots[v.ID]) {
+					h.rt.Fatalf("secret vote %d shows %+v and a turnout of %d, the model has %v", v.ID, v.Count, v.Turnout, h.ballots[v.ID])
+				}
+				continue
+			}
 			want := tally.Tally{For: make([]int, 3)}
 			for _, choice := range h.ballots[v.ID] {
 				want.Cast++
@@ -454,22 +488,10 @@ func (h *history) readings(tx *store.Tx, v votes.Vote) (n int) {
 func (h *history) read(id uint64) {
 	for who, m := range h.missed[id] {
 		h.unmade(id, who)
-		if m.choice == none {
-			delete(h.ballots[id], who)
-			continue
-		}
 		h.ballots[id][who] = m.choice
-		h.marks[fmt.Sprint(id, who, m.choice)] = mark{id, who, m.choice, m.event, true}
+		h.marks[fmt.Sprint(id, who, m.choice)] = mark{id, who, m.choice, m.event, true, h.next, false}
 	}
 	delete(h.missed, id)
-}
-
-// waiting tells whether secret ballots have not gone into the log yet.
-func (h *history) waiting(tx *store.Tx, id uint64) bool {
-	for range tx.Prefix(store.ScopedBucket("votes-waiting"), store.Key(h.room, store.Number(id), "")) {
-		return true
-	}
-	return false
 }
 
 // causes holds each challenge and restore to its cause.

@@ -3,41 +3,81 @@ package votes
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"moot/commands"
 	"moot/events"
+	"moot/internal/alike"
+	"moot/internal/span"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
 	"moot/votes/tally"
 )
 
-// wish is a vote that somebody wants to open.
-type wish struct {
-	Type     Type
-	Target   rooms.Member
-	In       bool // whether the target is in the room
-	Text     string
-	Options  []string
-	Multiple bool
-	Secret   bool
-	Runs     time.Duration // zero means the usual
+// proposal is a vote that somebody wants to open.
+type proposal struct {
+	Type       Type
+	Target     rooms.Member
+	In         bool // whether the target is in the room
+	Text       string
+	Options    []string
+	Setting    string // of a rule
+	Value      string
+	Multiple   bool
+	Secret     bool
+	Hidden     bool
+	Majority   majority      // of a motion
+	Objections int           // that defeat a motion by consent
+	Runs       time.Duration // zero means the usual
 
 	Opener protocol.UserID
 	Place  protocol.PlaceID // where it is held
 }
 
-// appeal tells whether it is the wish of somebody who is challenged to be restored.
-func (w wish) appeal() bool { return w.Type == Restore && w.Target.User == w.Opener }
+// majority is what a motion takes beside a quorum; zero means more yes than no.
+type majority string
+
+const (
+	twoThirds majority = "two-thirds"
+	unanimous majority = "unanimous" // no no, and a yes
+	consent   majority = "consent"   // too few no; it knows no quorum
+)
+
+// apply puts it into the rules of a motion.
+func (m majority) apply(t *tally.Rules, objections int) {
+	switch m {
+	case twoThirds:
+		t.Method, t.Part, t.Of, t.LeastYes = tally.Supermajority, 2, 3, 1
+	case unanimous:
+		t.Method, t.Part, t.Of, t.LeastYes = tally.Supermajority, 1, 1, 1
+	case consent:
+		*t = tally.Rules{Method: tally.Consent, Options: t.Options, Objections: objections}
+	}
+}
+
+// asked reports whether a vote is a motion, be it one that changes a rule.
+func (t Type) asked() bool { return t == Motion || t == Rule }
+
+// rulesFor returns the rules by which a vote is held that opens now. A rule of the room is changed by those whom the
+// operator's rules let vote, so that no rule locks a room up, or hands it to a few.
+func (f *Feature) rulesFor(tx *store.Tx, room protocol.RoomID, w proposal) Rules {
+	if w.Type == Rule {
+		return f.settings.rules
+	}
+	return f.settings.Rules(tx, room)
+}
+
+// appeal reports whether it is the wish of somebody who is challenged to be restored.
+func (w proposal) appeal() bool { return w.Type == Restore && w.Target.User == w.Opener }
 
 // open opens a vote and answers. Whatever is wrong with it is found before anything is written.
-func (f *Feature) open(c *commands.Call, w wish) error {
+func (f *Feature) open(c *commands.Call, w proposal) error {
 	w.Opener = c.Person
-	rules := f.settings.Rules(c.Tx, c.Room.ID)
+	if w.Text != "" && alike.Blank(w.Text) {
+		return commands.Sorryf("What you wrote shows nothing. Write some words.")
+	}
+	rules := f.rulesFor(c.Tx, c.Room.ID, w)
 	if why, is := f.Sanctions.Challenged(c.Tx, c.Room.ID, c.Person); is && !w.appeal() {
 		return f.privately(c, why)
 	}
@@ -57,17 +97,18 @@ func (f *Feature) open(c *commands.Call, w wish) error {
 			return err
 		}
 	}
-	if f.opensAnother(c.Tx, c.Room.ID) {
-		return commands.Sorryf("I am still finding out who may vote in another vote that opens here. Try again in a moment.")
+	if f.enrolsAnother(c.Tx, c.Room.ID) {
+		return commands.Sorryf("I am still finding out who may vote in another vote that opens here. Try again in " +
+			"a moment.")
 	}
 	if c.Room.Count > f.AtOnce {
-		return f.prepare(c, w)
+		return f.enrol(c, w)
 	}
 	e, voters := f.electorateFor(c.Tx, c.Room, w, rules)
 	if why := f.mayBeOpener(c.Tx, c.Room, w, e, rules); why != nil {
 		return f.privately(c, why)
 	}
-	if err := f.enough(c.Room.ID, w, e, rules); err != nil {
+	if err := f.enough(c.Tx, c.Room.ID, w, e, rules); err != nil {
 		return err
 	}
 	v, err := f.begin(c.Tx, c.Room.ID, w, e, voters, rules)
@@ -80,61 +121,112 @@ func (f *Feature) open(c *commands.Call, w wish) error {
 		}
 		return nil // its message says it
 	}
-	return c.Answer(protocol.Join("Vote ", v.ID, " is open, until ", protocol.Moment(v.Deadline), "."))
+	return c.Answer(protocol.Join("Vote ", v.ID, " is open; it ", v.closes(c.Tx.Now()), "."))
 }
 
-// enough tells whether enough people may vote.
-func (f *Feature) enough(room protocol.RoomID, w wish, e electors, r Rules) error {
+// replace ends a restore that somebody else has opened, as the one whom it is about now appeals.
+func (f *Feature) replace(tx *store.Tx, room protocol.RoomID, w proposal) error {
+	if !w.appeal() {
+		return nil
+	}
+	me := f.bus.Lookup(tx, w.Opener)
+	for v := range f.openIn(tx, room) {
+		if v.Type == Restore && v.Target == me && !v.Appeal {
+			return v.finish(Replaced, w.Opener, v.undecided(), nil)
+		}
+	}
+	return nil
+}
+
+// enough reports whether enough people may vote.
+func (f *Feature) enough(tx *store.Tx, room protocol.RoomID, w proposal, e electors, r Rules) error {
 	least := f.settings.rules.Voters
-	if n := e.size(w.Type, least); w.Type != Poll && (n == 0 || n < r.Voters && w.Type != Restore) {
+	n := e.size(w.Type, least)
+	if w.Type != Poll && (n == 0 || n < r.Voters && w.Type != Restore) {
 		why := e.tooFew(w.Type, n, e.waived(w.Type, least), r)
 		if w.Type == Motion {
 			why = protocol.Join(why, " You can ask everybody with ", f.code(room, "vote poll"), ".")
 		}
 		return commands.Sorry(why)
 	}
+	if t := f.decidedBy(tx, room, w, e, n, r); !tally.Possible(t, n) {
+		return commands.Sorry(protocol.Join("That cannot pass here: it takes ", count(t.Quorum, "ballot"), " and ",
+			max(t.LeastYes, 1),
+			" yes, and ", n, " can vote. The rules of the room say so: ", f.code(room, "room set"), "."))
+	}
 	return nil
 }
 
+// decidedBy returns the rules by which a vote is decided that opens now.
+func (f *Feature) decidedBy(tx *store.Tx, room protocol.RoomID, w proposal, e electors, size int, r Rules) tally.Rules {
+	if w.Type == Poll {
+		return tally.Rules{Method: tally.Plurality, Options: len(w.Options), Multiple: w.Multiple}
+	}
+	runs := f.runs(w, r)
+	t := r.tally(w.Type, e, size, runs)
+	if w.Type == Challenge && limited(tx, room, limitSecond, 0).After(tx.Now()) {
+		t.LeastYes = max(t.LeastYes, half(size+e.Apart))
+	}
+	w.Majority.apply(&t, w.Objections)
+	if w.Secret || w.Hidden || t.Method == tally.Consent || w.Type.asked() && w.Runs > 0 {
+		// An early end tells what the last ballot did; and who chose how long it runs wanted the time to talk.
+		t.Early = runs
+	}
+	return t
+}
+
+// runs returns how long a vote runs.
+func (f *Feature) runs(w proposal, r Rules) time.Duration {
+	switch {
+	case !w.Type.asked() && w.Type != Poll:
+		return r.Duration
+	case w.Runs == 0:
+		return f.Runs
+	}
+	return w.Runs
+}
+
 // begin opens a vote and shows it. Voters are empty where facts that say electing have named them already.
-func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w wish, e electors, voters people, rules Rules) (Vote, error) {
+func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w proposal, e electors, voters people,
+	rules Rules) (*atHand, error) {
 	size, waived := e.size(w.Type, f.settings.rules.Voters), e.waived(w.Type, f.settings.rules.Voters)
-	runs := rules.Duration
-	if w.Type == Motion || w.Type == Poll {
-		if runs = w.Runs; runs == 0 {
-			runs = f.Runs
-		}
+	if err := f.replace(tx, room, w); err != nil {
+		return nil, err
 	}
 	p := opened{
-		Secret: w.Secret, Appeal: w.appeal(), Options: w.Options, Rules: rules, Waived: waived,
-		Deadline: tx.Now().Add(runs).Round(0), Place: w.Place, Size: size, Electorate: voters, Tally: rules.tally(w.Type, size, runs),
-	}
-	if w.Type == Poll {
-		p.Tally = tally.Rules{Method: tally.Plurality, Options: len(w.Options), Multiple: w.Multiple}
+		Secret: w.Secret, Hidden: w.Hidden, Appeal: w.appeal(), Options: w.Options, Setting: w.Setting, Value: w.Value, Rules: rules,
+		Waived:   waived,
+		Deadline: tx.Now().Add(f.runs(w, rules)).Round(0), Place: w.Place, Size: size, Peers: size + e.Apart,
+		Electorate: voters, Tally: f.decidedBy(tx, room, w, e, size, rules),
 	}
 	if w.Text != "" {
-		p.Text = f.bus.KeepText(tx, w.Opener, w.Text)
+		author := w.Opener
+		if w.Type.asked() || w.Type == Poll {
+			author = "" // what the room decides on is not taken away from under it
+		}
+		p.Text = f.bus.KeepText(tx, author, w.Text)
 	}
-	v := Vote{ID: last(tx, room) + 1, Type: w.Type}
+	v := f.at(tx, room, Vote{ID: last(tx, room) + 1, Type: w.Type})
 	who := map[string]protocol.UserID{roleOpener: w.Opener}
 	if w.Target.User != "" {
 		who[roleTarget] = w.Target.User
 	}
 	if w.Secret {
-		f.makeKey(tx, room, v.ID)
+		v.makeKey()
 	}
-	if err := f.publish(tx, v, whatOpened, who, p); err != nil {
-		return Vote{}, err
+	if err := v.publish(whatOpened, who, p); err != nil {
+		return nil, err
 	}
-	v, _ = Get(tx, room, v.ID)
-	f.start(tx, v)
-	if err := f.post(tx, room, v); err != nil {
-		return Vote{}, err
+	v.holdVote()
+	f.holdLimits(tx, room, v.Target)
+	v.start()
+	if err := v.post(); err != nil {
+		return nil, err
 	}
-	return v, f.tellTarget(tx, room, v)
+	return v, v.tellTarget()
 }
 
-// mayOpen tells whether a vote can be held in the room at all now.
+// mayOpen reports whether a vote can be held in the room at all now.
 func (f *Feature) mayOpen(tx *store.Tx, info rooms.Info) error {
 	switch {
 	case info.Private || info.ID == "":
@@ -142,8 +234,9 @@ func (f *Feature) mayOpen(tx *store.Tx, info rooms.Info) error {
 	case info.Successor != "":
 		return commands.Sorryf("This room goes on elsewhere. Open the vote there.")
 	case info.Members != rooms.Known:
-		return commands.Sorryf("I am still reading the member list of this room, and cannot know yet who may vote. Try again in a moment.")
-	case held(tx, info.ID).is():
+		return commands.Sorryf("I am still reading the member list of this room, and cannot know yet who may " +
+			"vote. Try again in a moment.")
+	case outageOf(tx, info.ID).is():
 		return commands.Sorryf("I cannot reach the room reliably just now. Try again when the connection is back.")
 	}
 	return nil
@@ -158,43 +251,49 @@ func (f *Feature) placeFor(c *commands.Call) (protocol.PlaceID, error) {
 	case !c.Event.Private:
 		place = c.Event.Place
 	case slices.Contains(f.Places, c.Room.ID.Network()):
-		return "", commands.Sorry(protocol.Join("In which channel shall the vote be held? Open it there, or ask a moderator to choose one for all votes: ",
+		return "", commands.Sorry(protocol.Join("In which channel shall the vote be held? Open it there, or ask a "+
+			"moderator to choose one for all votes: ",
 			f.code(c.Room.ID, "room set "+channel+" here"), ", in that channel."))
 	}
-	if hidden, _ := placeOf(c.Tx, c.Room.ID, place); hidden {
+	switch hidden, mute, _ := placeOf(c.Tx, c.Room.ID, place); {
+	case hidden:
 		return "", commands.Sorryf("Not everybody who may vote can see that channel, so no vote is held in it. Open it in one that all can see.")
+	case mute:
+		return "", commands.Sorryf("I may not write in that channel, so nobody would see the vote. Open it in another one, or have somebody allow me " +
+			"View Channel and Send Messages there.")
 	}
 	return place, nil
 }
 
-// withinLimits tells whether one more vote of that kind may be open.
-func (f *Feature) withinLimits(tx *store.Tx, room protocol.RoomID, w wish, r Rules, code func(string) protocol.Text) error {
+// withinLimits reports whether one more vote of that kind may be open.
+func (f *Feature) withinLimits(tx *store.Tx, room protocol.RoomID, w proposal, r Rules,
+	code func(string) protocol.Text) error {
 	me := f.bus.Lookup(tx, w.Opener)
 	target := events.Number(0)
 	if w.Target.User != "" {
 		target = f.bus.Lookup(tx, w.Target.User)
 	}
-	all, challenges, mine := 0, 0, 0
+	all, mine := 0, 0
 	for v := range OpenIn(tx, room) {
-		all++
-		if v.Type == Challenge {
-			challenges++
+		if v.Type == w.Type && !v.Appeal {
+			all++
+			if me != 0 && v.Opener == me {
+				mine++
+			}
 		}
-		if me != 0 && v.Opener == me {
-			mine++
-		}
-		if target != 0 && v.Target == target {
-			return commands.Sorry(protocol.Join("Vote ", v.ID, " about ", protocol.Person(w.Target.User, w.Target.Name),
+		if target != 0 && v.Target == target && !(w.appeal() && v.Type == Restore && !v.Appeal) {
+			return commands.Sorry(protocol.Join("Vote ", v.ID, " about ", rooms.Person(tx, room, w.Target.User),
 				" is already open: ", code("vote show "+v.Number()), "."))
 		}
 	}
-	switch {
-	case all >= r.Open:
-		return commands.Sorryf("%d votes are open here, which is the most that there can be. Try again when one has closed.", all)
-	case w.Type == Challenge && challenges >= r.Challenges:
-		return commands.Sorryf("%d challenges are open here, which is the most that there can be. Try again when one has closed.", challenges)
-	case mine >= r.Mine:
-		return commands.Sorryf("You have %d votes open here, which is the most that one person can have. Try again when one has closed.", mine)
+	switch most, each := r.atOnce(w.Type); {
+	case w.appeal():
+	case mine >= each:
+		return commands.Sorryf("You have %s open here, which is the most that one person can have. Try again when "+
+			"one has closed.", count(mine, string(w.Type)))
+	case all >= most:
+		return commands.Sorryf("Open here: %s, which is the most that there can be. Try again when one has closed.",
+			count(all, string(w.Type)))
 	}
 	for _, l := range []struct {
 		holds bool
@@ -202,9 +301,12 @@ func (f *Feature) withinLimits(tx *store.Tx, room protocol.RoomID, w wish, r Rul
 		whom  events.Number
 		text  string
 	}{
-		{w.Type == Challenge, limitRest, me, "Your last challenge here was withdrawn or did not reach its quorum. You can challenge again after "},
-		{w.Type == Challenge, limitProtected, target, "A challenge of them has just failed, and so nobody can challenge them again before "},
-		{w.Type == Restore && !w.appeal(), limitRestore, target, "A vote to restore them has just failed. The next one can be opened after "},
+		{w.Type == Challenge, limitRest, me, "Your last challenge here was withdrawn, cancelled, or did not reach " +
+			"its quorum. You can challenge again after "},
+		{w.Type == Challenge, limitProtected, target,
+			"A challenge of them has just failed or was cancelled, and so nobody can challenge them again before "},
+		{w.Type == Restore && !w.appeal(), limitRestore, me,
+			"Your last vote to restore somebody failed. You can open the next one after "},
 		{w.appeal(), limitAppeal, me, "You have appealed not long ago. You can appeal again after "},
 	} {
 		if until := limited(tx, room, l.what, l.whom); l.holds && l.whom != 0 && until.After(tx.Now()) {
@@ -214,9 +316,9 @@ func (f *Feature) withinLimits(tx *store.Tx, room protocol.RoomID, w wish, r Rul
 	return nil
 }
 
-// mayBeTarget tells whether a vote can be about the person.
-func (f *Feature) mayBeTarget(c *commands.Call, w wish, r Rules) error {
-	name := protocol.Person(w.Target.User, w.Target.Name)
+// mayBeTarget reports whether a vote can be about the person.
+func (f *Feature) mayBeTarget(c *commands.Call, w proposal, r Rules) error {
+	name := rooms.Person(c.Tx, c.Room.ID, w.Target.User)
 	_, challenged := f.Sanctions.Challenged(c.Tx, c.Room.ID, w.Target.User)
 	left := leftAt(c.Tx, c.Room.ID, w.Target.User)
 	switch {
@@ -227,10 +329,11 @@ func (f *Feature) mayBeTarget(c *commands.Call, w wish, r Rules) error {
 	case w.Type == Challenge && f.isOperator(w.Target.User):
 		return commands.Sorry(protocol.Join(name, " operates me and cannot be challenged."))
 	case !w.In && !w.appeal() && (left.IsZero() || left.Before(c.Tx.Now().Add(-r.Gone))):
-		return commands.Sorry(protocol.Join(name, " is not in this room, and has not left it within the last ", days(r.Gone), "."))
+		return commands.Sorry(protocol.Join(name, " is not in this room, and has not left it within the last ",
+			span.Words(r.Gone), "."))
 	case w.Type == Challenge && challenged:
 		return commands.Sorry(protocol.Join(name, " is challenged already. They can be restored: ",
-			c.Code("vote restore "+personWord(w.Target)+" REASON"), "."))
+			c.Code("vote restore "+commands.PersonWord(c.Tx, c.Room, w.Target.User)+" REASON"), "."))
 	case w.Type == Restore && !challenged && w.appeal():
 		return commands.Sorryf("You are not challenged here, so there is nothing to restore.")
 	case w.Type == Restore && !challenged:
@@ -239,67 +342,18 @@ func (f *Feature) mayBeTarget(c *commands.Call, w wish, r Rules) error {
 	return nil
 }
 
-// options makes the options of a poll of what was typed.
-func options(words []string) ([]string, error) {
-	var out []string
-	seen := map[string]string{}
-	for _, w := range words {
-		w = protocol.OneLine(w)
-		if n := utf8.RuneCountInString(w); n == 0 || n > MaxOption {
-			return nil, commands.Sorryf("An option has 1 to %d characters; %s has %d.", MaxOption, protocol.Quoted(w, 40), n)
-		}
-		key := folded(w)
-		if other, ok := seen[key]; ok {
-			return nil, commands.Sorryf("Two options are the same: %s and %s.", protocol.Quoted(other, 40), protocol.Quoted(w, 40))
-		}
-		seen[key] = w
-		out = append(out, w)
-	}
-	if len(out) < 2 || len(out) > MaxOptions {
-		return nil, commands.Sorryf("A poll has 2 to %d options, not %d. Put each between quotes if it has several words.", MaxOptions, len(out))
-	}
-	return out, nil
-}
-
-// folded returns a form of what somebody wrote in which capitals, small letters and white space make no difference.
-func folded(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return -1
-		}
-		return unicode.ToLower(unicode.ToUpper(r))
-	}, protocol.OneLine(s))
-}
-
 // titleOf names a vote in a few words: "Vote 3: challenge of Bob".
-func (f *Feature) titleOf(tx *store.Tx, room protocol.RoomID, v Vote) protocol.Text {
-	switch v.Type {
+func (h *atHand) titleOf() protocol.Text {
+	switch h.Type {
 	case Challenge:
-		return protocol.Join("Vote ", v.ID, ": challenge of ", f.name(tx, room, v.Target))
+		return protocol.Join("Vote ", h.ID, ": challenge of ", h.name(h.Target))
 	case Restore:
-		if v.Appeal {
-			return protocol.Join("Vote ", v.ID, ": appeal of ", f.name(tx, room, v.Target))
+		if h.Appeal {
+			return protocol.Join("Vote ", h.ID, ": appeal of ", h.name(h.Target))
 		}
-		return protocol.Join("Vote ", v.ID, ": restore of ", f.name(tx, room, v.Target))
+		return protocol.Join("Vote ", h.ID, ": restore of ", h.name(h.Target))
 	}
-	return protocol.Join("Vote ", v.ID, ": ", string(v.Type), " ", protocol.Quoted(f.text(tx, v.Text), 80))
-}
-
-// name names a person without wanting their attention.
-func (f *Feature) name(tx *store.Tx, room protocol.RoomID, n events.Number) protocol.Text {
-	user, ok := f.bus.Who(tx, n)
-	if !ok {
-		return protocol.Plain("somebody who was forgotten")
-	}
-	return protocol.Person(user, f.called(tx, room, user))
-}
-
-// called returns the name of somebody in a room, as far as it is known.
-func (f *Feature) called(tx *store.Tx, room protocol.RoomID, user protocol.UserID) string {
-	if m, ok := rooms.Lookup(tx, room, user); ok {
-		return m.Name
-	}
-	return protocol.OneLine(user.Local())
+	return protocol.Join("Vote ", h.ID, ": ", string(h.Type), " ", protocol.Quoted(h.text(h.Text), 80))
 }
 
 // text returns what somebody wrote, or says that it is gone.
@@ -311,17 +365,6 @@ func (f *Feature) text(tx *store.Tx, id events.TextID) string {
 		return s
 	}
 	return "(their words were forgotten)"
-}
-
-// personWord names somebody as they can be typed in a command.
-func personWord(m rooms.Member) string {
-	switch {
-	case m.Name == "" || strings.ContainsAny(m.Name, "\"\\") || strings.HasPrefix(m.Name, "-"):
-		return string(m.User)
-	case strings.ContainsRune(m.Name, ' '):
-		return `"` + m.Name + `"`
-	}
-	return m.Name
 }
 
 func count(n int, one string) string {

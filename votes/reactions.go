@@ -10,216 +10,239 @@ import (
 	"moot/votes/tally"
 )
 
-// Reactions as ballots. For each person and vote the marks are the reactions that are known to stand on its message, in
-// the order in which they came in: with them it can be told which reaction made a ballot, and, when the whole set is read,
-// which of them are new or gone. They are no projection: ballots are what is in the log.
+// Reactions as ballots. For each person and vote the marks are the reactions that are known to stand on its message,
+// in the order in which they came in: with them it can be told which reaction made a ballot, and, when the whole set
+// is read, which of them are new or gone. They are no projection: ballots are what is in the log.
 var (
 	marks      = store.ScopedBucket("votes-marks")       // room ␟ vote ␟ person ␟ reaction → order, event
 	markEvents = store.ScopedBucket("votes-mark-events") // room ␟ event → the key of the mark
 	madeBy     = store.ScopedBucket("votes-made-by")     // room ␟ vote ␟ person → the reaction that made the ballot
 )
 
-func markKey(room protocol.RoomID, id uint64, who, reaction string) string {
-	return store.Key(room, store.Number(id), who, reaction)
+func (h *atHand) markKey(who, reaction string) string {
+	return store.Key(h.room, store.Number(h.ID), who, reaction)
 }
 
 // reacted handles a reaction that was added.
-func (f *Feature) reacted(tx *store.Tx, ev protocol.Event, r protocol.ReactionAdded) (Outcome, error) {
+func (f *Feature) reacted(tx *store.Tx, ev protocol.Event, r protocol.ReactionAdded) (store.Outcome, error) {
 	if r.Bot || ev.Private || ev.Sender == "" {
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	}
-	v, ok := voteOn(tx, ev.Room, r.Target)
-	if !ok {
-		return Outcome{}, nil
+	v := f.voteOn(tx, ev.Room, r.Target)
+	if v == nil {
+		return store.Outcome{}, nil
 	}
 	if v.Status == Closing {
-		f.late(tx, ev.Room, v, ev.Sender, r.Reaction)
+		v.late(ev.Sender, r.Reaction)
 	}
-	return f.react(tx, ev, v, ev.Sender, r.Reaction, ev.ID, viaReaction)
+	return v.react(ev.Sender, r.Reaction, ev.ID, viaReaction)
 }
 
 // react takes a reaction as a ballot.
-func (f *Feature) react(tx *store.Tx, ev protocol.Event, v Vote, user protocol.UserID, reaction string, event protocol.EventID, via string) (Outcome, error) {
-	choice := choiceOf(v, reaction)
+func (h *atHand) react(user protocol.UserID, reaction string, event protocol.EventID, via string) (store.Outcome, error) {
+	choice := choiceOf(h.Vote, reaction)
 	if choice < 0 {
-		return ignored("a reaction that is no ballot"), nil
+		return store.WasIgnored("a reaction that is no ballot"), nil
 	}
-	info, _ := rooms.Get(tx, ev.Room)
-	if m, ok := rooms.Lookup(tx, ev.Room, user); ok && (m.Bot || m.Self) {
-		return ignored("a reaction by a bot"), nil
+	info := h.info()
+	if m, ok := rooms.Lookup(h.tx, h.room, user); ok && (m.Bot || m.Self) {
+		return store.WasIgnored("a reaction by a bot"), nil
 	}
-	if v.Secret {
-		return ignored("a reaction to a secret vote"), f.once(tx, ev, v, user, protocol.Join("Vote ", v.ID,
-			" is secret, and all can see a reaction; yours was not counted. ", f.secretly(info, v, "cast")))
+	if h.buttons() {
+		return store.WasIgnored("a reaction where ballots are cast by buttons"), h.once(user, protocol.Join(
+			"a reaction is no ballot, so yours was not counted. Press a button below the message of vote ", h.ID, "."))
 	}
-	closing := v.Status == Closing && via == viaRead // the vote only waits for these
+	if h.objects(tally.Ballot{choice}) {
+		return store.WasIgnored("a reaction that objects without a reason"), h.once(user, protocol.Join("Vote ", h.ID,
+			" goes by consent, and a no needs a reason; your reaction was not counted. Say it so: ",
+			inPrivate(info)("vote cast "+h.Number()+" no because REASON"), "."))
+	}
+	if h.covered() {
+		return store.WasIgnored("a reaction to a vote that is cast in private"), h.once(user, protocol.Join("Vote ", h.ID,
+			h.cover(), ", and all can see a reaction; yours was not counted. ", h.secretly(info, "cast")))
+	}
+	closing := h.Status == Closing && via == viaRead // the vote only waits for these
 	if !closing {
-		if why := f.mayCast(tx, info, v, user, inPrivate(info)); why != nil {
-			return ignored("a reaction by somebody who cannot vote"), f.once(tx, ev, v, user, why)
+		why := h.mayCast(info, user, inPrivate(info))
+		if why == nil {
+			why = isOut(h.tx, info, user)
 		}
-	} else if !MayVote(tx, ev.Room, v.ID, f.bus.Lookup(tx, user)) {
-		return ignored("a reaction by somebody who cannot vote"), nil
+		if why != nil {
+			return store.WasIgnored("a reaction by somebody who cannot vote"), h.once(user, why)
+		}
+	} else if !h.mayVote(h.bus.Lookup(h.tx, user)) {
+		return store.WasIgnored("a reaction by somebody who cannot vote"), nil
 	}
-	who := voter(f.bus.Number(tx, user))
-	f.mark(tx, ev.Room, v, who, reaction, event)
-	b := tally.Ballot{choice}
-	if v.Tally.Multiple {
-		b = f.marked(tx, ev.Room, v, who)
+	who := voter(h.bus.Number(h.tx, user))
+	if h.markedTooOften(who, reaction) {
+		return store.WasIgnored("one reaction too many by one person"), nil
 	}
-	tx.Put(madeBy, voterKey(ev.Room, v.ID, who), []byte(reaction))
-	_, err := f.castBy(tx, ev.Room, v, user, b, via)
-	return handled("a ballot in vote " + v.Number()), err
+	h.mark(who, reaction, event)
+	b, _ := h.marked(who)
+	h.tx.Put(madeBy, h.voterKey(who), []byte(reaction))
+	return store.WasHandled("a ballot in vote " + h.Number()), h.castByReaction(user, b, via)
+}
+
+// maxMarks is how many reactions of one person to a vote are remembered: several for each option.
+const maxMarks = 4 * MaxOptions
+
+// markedTooOften reports whether somebody has reacted so often that one more is not remembered.
+func (h *atHand) markedTooOften(who, reaction string) bool {
+	n := 0
+	for range h.tx.Prefix(marks, h.markKey(who, "")) {
+		n++
+	}
+	return n >= maxMarks && !h.tx.Has(marks, h.markKey(who, reaction))
 }
 
 // mark notes that a reaction stands.
-func (f *Feature) mark(tx *store.Tx, room protocol.RoomID, v Vote, who, reaction string, event protocol.EventID) {
+func (h *atHand) mark(who, reaction string, event protocol.EventID) {
 	order := uint64(0)
-	for _, data := range tx.Prefix(marks, markKey(room, v.ID, who, "")) {
+	for _, data := range h.tx.Prefix(marks, h.markKey(who, "")) {
 		order = max(order, store.ParseNumber(string(data[:8])))
 	}
-	key := markKey(room, v.ID, who, reaction)
-	if was := tx.Get(marks, key); len(was) > 8 {
-		tx.Delete(markEvents, store.Key(room, string(was[8:]))) // the same again: from here on the newer one is what stands
+	key := h.markKey(who, reaction)
+	if was := h.tx.Get(marks, key); len(was) > 8 {
+		// The same again: from here on the newer one is what stands.
+		h.tx.Delete(markEvents, store.Key(h.room, string(was[8:])))
 	}
-	tx.Put(marks, key, []byte(store.Number(order+1)+string(event)))
+	h.tx.Put(marks, key, []byte(store.Number(order+1)+string(event)))
 	if event != "" {
-		tx.Put(markEvents, store.Key(room, string(event)), []byte(key))
+		h.tx.Put(markEvents, store.Key(h.room, string(event)), []byte(key))
 	}
 }
 
-// marked returns the options that the marks of a person name, for a poll in which several can be chosen.
-func (f *Feature) marked(tx *store.Tx, room protocol.RoomID, v Vote, who string) tally.Ballot {
-	var b tally.Ballot
-	prefix := markKey(room, v.ID, who, "")
-	for k := range tx.Prefix(marks, prefix) {
-		if o := synonym(v, k[len(prefix):]); o >= 0 && !slices.Contains(b, o) {
+// marked returns the ballot that the marks of a person make, and the last of them: in a poll in which several can be
+// chosen all of them count, else the last one.
+func (h *atHand) marked(who string) (b tally.Ballot, last string) {
+	prefix, latest := h.markKey(who, ""), uint64(0)
+	for k, data := range h.tx.Prefix(marks, prefix) {
+		o, order := h.place(k[len(prefix):]), store.ParseNumber(string(data[:8]))
+		switch {
+		case o < 0:
+			continue
+		case h.Tally.Multiple && !slices.Contains(b, o):
 			b = append(b, o)
+		case !h.Tally.Multiple && order > latest:
+			b = tally.Ballot{o}
+		}
+		if order > latest {
+			last, latest = k[len(prefix):], order
 		}
 	}
 	slices.Sort(b)
-	return b
+	return b, last
 }
 
-// takeBack notes that a reaction no longer stands, and withdraws the ballot that it made.
-func (f *Feature) takeBack(tx *store.Tx, room protocol.RoomID, v Vote, user protocol.UserID, who, reaction, via string) error {
-	key := markKey(room, v.ID, who, reaction)
-	data := tx.Get(marks, key)
+// takeBack notes that somebody has taken a reaction of theirs back. If it made their ballot, the last one of theirs
+// that still stands makes it from here on; without one the ballot is withdrawn.
+func (h *atHand) takeBack(user protocol.UserID, who, reaction string) error {
+	key := h.markKey(who, reaction)
+	data := h.tx.Get(marks, key)
 	if len(data) < 8 {
 		return nil
 	}
 	if event := string(data[8:]); event != "" {
-		tx.Delete(markEvents, store.Key(room, event))
+		h.tx.Delete(markEvents, store.Key(h.room, event))
 	}
-	tx.Delete(marks, key)
-	made := string(tx.Get(madeBy, voterKey(room, v.ID, who)))
-	switch {
-	case made == "":
+	h.tx.Delete(marks, key)
+	made := string(h.tx.Get(madeBy, h.voterKey(who)))
+	if made == "" || made != reaction && !h.Tally.Multiple {
 		return nil // their ballot came in another way since
-	case v.Tally.Multiple:
-		_, err := f.castBy(tx, room, v, user, f.marked(tx, room, v, who), via)
-		return err
-	case made != reaction:
-		return nil
 	}
-	tx.Delete(madeBy, voterKey(room, v.ID, who))
-	_, err := f.castBy(tx, room, v, user, nil, via)
-	return err
+	b, last := h.marked(who)
+	if last == "" {
+		h.tx.Delete(madeBy, h.voterKey(who))
+	} else {
+		h.tx.Put(madeBy, h.voterKey(who), []byte(last))
+	}
+	return h.castByReaction(user, b, viaReaction)
 }
 
 // unreacted handles a reaction that was taken back, by a network whose reactions have no events of their own.
-func (f *Feature) unreacted(tx *store.Tx, ev protocol.Event, r protocol.ReactionRemoved) (Outcome, error) {
-	v, ok := voteOn(tx, ev.Room, r.Target)
+func (f *Feature) unreacted(tx *store.Tx, ev protocol.Event, r protocol.ReactionRemoved) (store.Outcome, error) {
+	v := f.voteOn(tx, ev.Room, r.Target)
 	n := f.bus.Lookup(tx, ev.Sender)
-	if !ok || n == 0 || ev.Sender == "" {
-		return Outcome{}, nil
+	switch {
+	case v == nil || n == 0 || ev.Sender == "" || f.buttons(ev.Room):
+		return store.Outcome{}, nil
+	case !v.takes():
+		return store.WasIgnored("the vote takes no more ballots"), nil
 	}
-	if !f.takes(tx, ev.Room, v) {
-		f.late(tx, ev.Room, v, ev.Sender, r.Reaction)
-		return ignored("the vote takes no more ballots"), nil
-	}
-	return handled("a reaction was taken back"), f.takeBack(tx, ev.Room, v, ev.Sender, voter(n), r.Reaction, viaReaction)
+	return store.WasHandled("a reaction was taken back"), v.takeBack(ev.Sender, voter(n), r.Reaction)
 }
 
-// deleted handles the end of a message or of a reaction that has an event of its own.
-func (f *Feature) deleted(tx *store.Tx, ev protocol.Event, d protocol.Deletion) (Outcome, error) {
-	if v, ok := voteOn(tx, ev.Room, d.Target); ok {
-		return handled("the message of a vote was deleted"), f.repost(tx, ev.Room, v)
+// deleted handles the end of a message or of a reaction that has an event of its own. Only who gave a reaction takes
+// the ballot back: a moderator who removes it changes nothing but what the message of the vote says.
+func (f *Feature) deleted(tx *store.Tx, ev protocol.Event, d protocol.Deletion) (store.Outcome, error) {
+	if v := f.voteOn(tx, ev.Room, d.Target); v != nil {
+		return store.WasHandled("the message of a vote was deleted"), v.repost()
 	}
 	key := string(tx.Get(markEvents, store.Key(ev.Room, string(d.Target))))
 	if key == "" {
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	rest := key[len(ev.Room)+len(store.Sep):]
 	id, who, reaction := store.ParseNumber(rest[:8]), rest[9:17], rest[18:]
-	v, ok := Get(tx, ev.Room, id)
+	v := f.find(tx, ev.Room, id)
 	user, known := f.bus.Who(tx, parseVoter(who))
-	if !ok || !known {
-		return Outcome{}, nil
+	switch {
+	case v == nil:
+		return store.Outcome{}, nil
+	case !v.takes():
+		return store.WasIgnored("the vote takes no more ballots"), nil
+	case !known || ev.Sender != user:
+		b := v.posting()
+		b.Removed++
+		v.putPosting(b)
+		v.touch()
+		return store.WasHandled("a reaction was removed by somebody else; its ballot stands"), nil
 	}
-	if !f.takes(tx, ev.Room, v) {
-		f.late(tx, ev.Room, v, user, reaction)
-		return ignored("the vote takes no more ballots"), nil
-	}
-	return handled("a reaction was taken back"), f.takeBack(tx, ev.Room, v, user, who, reaction, viaReaction)
+	return store.WasHandled("a reaction was taken back"), v.takeBack(user, who, reaction)
 }
 
-// takes tells whether ballots can be cast and withdrawn.
-func (f *Feature) takes(tx *store.Tx, room protocol.RoomID, v Vote) bool {
-	return v.Status == Running && (held(tx, room).is() || tx.Now().Before(v.Deadline))
+// takes reports whether ballots can be cast and withdrawn.
+func (h *atHand) takes() bool {
+	return h.Status == Running && (h.away() || h.tx.Now().Before(h.Deadline))
 }
 
 // reactionSet takes in all the reactions to the message of a vote, as an adapter brings them when it has missed some.
-func (f *Feature) reactionSet(tx *store.Tx, ev protocol.Event, set protocol.ReactionSet) (Outcome, error) {
-	v, ok := voteOn(tx, ev.Room, set.Target)
-	if !ok || !f.takes(tx, ev.Room, v) {
-		return Outcome{}, nil
+func (f *Feature) reactionSet(tx *store.Tx, ev protocol.Event, set protocol.ReactionSet) (store.Outcome, error) {
+	v := f.voteOn(tx, ev.Room, set.Target)
+	if v == nil || v.buttons() || !v.takes() {
+		return store.Outcome{}, nil
 	}
-	return handled("the reactions to vote " + v.Number()), f.merge(tx, ev, v, set)
+	return store.WasHandled("the reactions to vote " + v.Number()), v.merge(set)
 }
 
-// merge takes what stands in the set and is not known for reactions that were added, and what is known and does not stand
-// there for reactions that were taken back.
-func (f *Feature) merge(tx *store.Tx, ev protocol.Event, v Vote, set protocol.ReactionSet) error {
-	if v.Secret {
+// merge takes what stands in the set and is not known for reactions that were added. What is known and does not stand
+// there was removed by nobody knows whom; the ballot that it made stands.
+func (h *atHand) merge(set protocol.ReactionSet) error {
+	if h.covered() {
 		return nil
 	}
-	stands := map[string]bool{}
 	for _, r := range set.Reactions {
-		if n := f.bus.Lookup(tx, r.User); n != 0 {
-			stands[markKey(ev.Room, v.ID, voter(n), r.Reaction)] = true
+		if !h.Open() {
+			return nil // what came before settled it
 		}
-	}
-	prefix := store.Key(ev.Room, store.Number(v.ID), "")
-	for k := range tx.Prefix(marks, prefix) {
-		if stands[k] || tx.Has(lateMarks, k) {
+		n := h.bus.Lookup(h.tx, r.User)
+		key := h.markKey(voter(n), r.Reaction)
+		if r.Bot || n == 0 || h.tx.Has(marks, key) || h.tx.Has(lateMarks, key) {
 			continue
 		}
-		who, reaction := k[len(prefix):len(prefix)+8], k[len(prefix)+9:]
-		if user, ok := f.bus.Who(tx, parseVoter(who)); ok {
-			if err := f.takeBack(tx, ev.Room, v, user, who, reaction, viaRead); err != nil {
-				return err
-			}
-		}
-	}
-	for _, r := range set.Reactions {
-		n := f.bus.Lookup(tx, r.User)
-		key := markKey(ev.Room, v.ID, voter(n), r.Reaction)
-		if r.Bot || n == 0 || tx.Has(marks, key) || tx.Has(lateMarks, key) {
-			continue
-		}
-		if _, err := f.react(tx, ev, v, r.User, r.Reaction, r.Event, viaRead); err != nil {
+		if _, err := h.react(r.User, r.Reaction, r.Event, viaRead); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// lateMarks are the reactions that were added or taken back when the vote took no more ballots.
+// lateMarks are the reactions that were added when the vote took no more ballots.
 var lateMarks = store.ScopedBucket("votes-late")
 
-func (f *Feature) late(tx *store.Tx, room protocol.RoomID, v Vote, user protocol.UserID, reaction string) {
-	if n := f.bus.Lookup(tx, user); n != 0 && v.Open() && choiceOf(v, reaction) >= 0 {
-		tx.Put(lateMarks, markKey(room, v.ID, voter(n), reaction), nil)
+func (h *atHand) late(user protocol.UserID, reaction string) {
+	if n := h.bus.Lookup(h.tx, user); n != 0 && h.Open() && choiceOf(h.Vote, reaction) >= 0 {
+		h.tx.Put(lateMarks, h.markKey(voter(n), reaction), nil)
 	}
 }
 
@@ -228,33 +251,33 @@ func choiceOf(v Vote, reaction string) int {
 	if len(reaction) > maxReaction || protocol.CheckID(reaction) != nil {
 		return -1
 	}
-	return synonym(v, reaction)
+	return v.place(reaction)
 }
 
 // maxReaction is how many bytes a reaction may have that is a ballot.
 const maxReaction = 64
 
 // unmarkMessage forgets the reactions to the message of a vote.
-func (f *Feature) unmarkMessage(tx *store.Tx, room protocol.RoomID, id uint64) {
-	unmark(tx, room, id, madeBy, lateMarks)
+func (h *atHand) unmarkMessage() {
+	h.unmark(madeBy, lateMarks)
 }
 
 // unmarkAll forgets the reactions to a vote that has ended, and who was told about them.
-func unmarkAll(tx *store.Tx, room protocol.RoomID, id uint64) {
-	unmark(tx, room, id, madeBy, lateMarks, told)
+func (h *atHand) unmarkAll() {
+	h.unmark(madeBy, lateMarks, told, recasts)
 }
 
-func unmark(tx *store.Tx, room protocol.RoomID, id uint64, more ...store.Bucket) {
-	prefix := store.Key(room, store.Number(id), "")
-	for k, data := range tx.Prefix(marks, prefix) {
+func (h *atHand) unmark(more ...store.Bucket) {
+	prefix := h.voterKey("")
+	for k, data := range h.tx.Prefix(marks, prefix) {
 		if len(data) > 8 {
-			tx.Delete(markEvents, store.Key(room, string(data[8:])))
+			h.tx.Delete(markEvents, store.Key(h.room, string(data[8:])))
 		}
-		tx.Delete(marks, k)
+		h.tx.Delete(marks, k)
 	}
 	for _, b := range more {
-		for k := range tx.Prefix(b, prefix) {
-			tx.Delete(b, k)
+		for k := range h.tx.Prefix(b, prefix) {
+			h.tx.Delete(b, k)
 		}
 	}
 }
@@ -263,14 +286,14 @@ func unmark(tx *store.Tx, room protocol.RoomID, id uint64, more ...store.Bucket)
 var told = store.ScopedBucket("votes-told")
 
 // once tells somebody something privately, but only once about each vote.
-func (f *Feature) once(tx *store.Tx, ev protocol.Event, v Vote, user protocol.UserID, why protocol.Text) error {
-	key := store.Key(ev.Room, store.Number(v.ID), string(user))
-	if tx.Has(told, key) {
+func (h *atHand) once(user protocol.UserID, why protocol.Text) error {
+	key := store.Key(h.room, store.Number(h.ID), string(user))
+	if h.tx.Has(told, key) {
 		return nil
 	}
-	tx.Put(told, key, nil)
-	info, _ := rooms.Get(tx, ev.Room)
-	_, err := outbox.Send(tx, protocol.Outgoing{Act: protocol.Whisper{
+	h.tx.Put(told, key, nil)
+	info := h.info()
+	_, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{
 		User: user, Text: protocol.Join("In ", protocol.Quoted(info.Title(), 0), ": ", why),
 	}})
 	return err

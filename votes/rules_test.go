@@ -3,6 +3,7 @@ package votes_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -31,8 +32,8 @@ func (w *town) counts(id uint64, yes, no, abstained int) {
 	}
 }
 
-// TestMissedReactions: what the bot has not heard of it reads when the vote closes, both ways; what came after the deadline
-// it leaves out.
+// TestMissedReactions: what the bot has not heard of it reads when the vote closes; what came after the deadline it leaves out,
+// and what is gone changes no ballot.
 func TestMissedReactions(t *testing.T) {
 	w := opened(t)
 	w.react(lobby, "ann", "👍")
@@ -55,25 +56,49 @@ func TestMissedReactions(t *testing.T) {
 	w.react(lobby, "fay", "👍") // too late
 	w.mute = false
 	w.crash(time.Second) // the question is asked once more
-	w.counts(1, 2, 0, 0)
-	if v := w.vote(lobby, 1); v.Status != votes.Closed || v.Outcome != tally.NoQuorum || v.Unread {
+	w.counts(1, 3, 0, 0) // with that of Cem: nobody knows who took their reaction away
+	if v := w.vote(lobby, 1); v.Status != votes.Closed || v.Outcome != tally.Passed || v.Unread {
 		t.Fatalf("got %+v", v)
 	}
 }
 
-// TestDeletedReactionOfMany: of several reactions the last one counts, and only taking back that one withdraws the ballot.
+// TestRemovedByAnother: a reaction that a moderator removes leaves the ballot, also of one whom the vote is about.
+func TestRemovedByAnother(t *testing.T) {
+	w := opened(t)
+	for _, who := range []string{"ann", "cem", "dan"} {
+		w.removes(lobby, "ben", w.react(lobby, who, "👍"))
+	}
+	w.counts(1, 3, 0, 0)
+	w.wait(time.Minute)
+	w.expect("Reactions that were removed by somebody else than who gave them: 3. Their ballots still count.")
+	w.wait(25 * time.Hour)
+	w.counts(1, 3, 0, 0)
+	if !w.isChallenged(lobby, "ben") {
+		t.Error("it did not pass")
+	}
+}
+
+// TestDeletedReactionOfMany: of several reactions the last one that stands counts.
 func TestDeletedReactionOfMany(t *testing.T) {
 	w := opened(t)
 	first := w.react(lobby, "cem", "👍")
 	second := w.react(lobby, "cem", "👎")
-	w.counts(1, 0, 1, 0)
-	w.unreact(lobby, "cem", first, false)
+	w.wait(time.Minute)
 	w.counts(1, 0, 1, 0)
 	w.unreact(lobby, "cem", second, false)
+	w.wait(time.Minute)
+	w.counts(1, 1, 0, 0)
+	second = w.react(lobby, "cem", "👎")
+	w.unreact(lobby, "cem", first, false)
+	w.wait(time.Minute)
+	w.counts(1, 0, 1, 0)
+	w.unreact(lobby, "cem", second, false)
+	w.wait(time.Minute)
 	w.counts(1, 0, 0, 0)
 	third := w.react(lobby, "cem", "👍")
 	w.say(lobby, "cem", "!moot vote cast abstain")
 	w.unreact(lobby, "cem", third, false)
+	w.wait(time.Minute)
 	w.counts(1, 0, 0, 1)
 }
 
@@ -83,10 +108,13 @@ func TestSameReactionTwice(t *testing.T) {
 	w := opened(t)
 	first := w.react(lobby, "cem", "👍")
 	second := w.react(lobby, "cem", "👍")
+	w.wait(time.Minute)
 	w.counts(1, 1, 0, 0)
 	w.unreact(lobby, "cem", first, false)
+	w.wait(time.Minute)
 	w.counts(1, 1, 0, 0)
 	w.unreact(lobby, "cem", second, false)
+	w.wait(time.Minute)
 	w.counts(1, 0, 0, 0)
 	w.react(lobby, "cem", "👍")
 	w.react(lobby, "cem", "👍")
@@ -98,33 +126,42 @@ func TestSameReactionTwice(t *testing.T) {
 	})
 }
 
-// TestSecretFactsTellNothing: nothing in the log leads from a secret ballot to who cast it, and nothing in the store does
-// once the vote has closed.
+// TestSecretFactsTellNothing: while a secret vote is open no ballot of it is in the log. Then all are, in one fact, sorted by
+// what they say, and nothing in the store leads from one to a person.
 func TestSecretFactsTellNothing(t *testing.T) {
 	w := newTown(t)
-	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.settle(lobby, "ann", "ben", "cem", "dan", "eve")
 	w.say(lobby, "ann", "!moot vote motion --secret --for 1d we sing")
-	w.tell("ben", "vote cast yes")
+	ballots := func(what string) (found []events.Fact) {
+		w.view(func(tx *store.Tx) {
+			for f, err := range w.bus.Matching(tx, events.Query{Kind: votes.KindVote, Filters: map[string]string{"what": what}}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				found = append(found, f)
+			}
+		})
+		return found
+	}
+	w.tell("ben", "vote cast abstain")
 	w.tell("cem", "vote cast no")
+	w.tell("dan", "vote cast yes")
+	w.tell("eve", "vote cast yes")
+	w.tell("eve", "vote withdraw")
 	w.wait(time.Hour)
-	n := 0
-	w.view(func(tx *store.Tx) {
-		for f, err := range w.bus.Matching(tx, events.Query{Kind: votes.KindVote, Filters: map[string]string{"what": "ballot"}}) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			n++
-			if len(f.People) > 0 || strings.Contains(string(f.Cause.Event), "$") || f.Cause.Room != lobby {
-				t.Errorf("the fact tells whose ballot it is: %+v", f)
-			}
-		}
-	})
-	if n != 2 {
-		t.Fatalf("there are %d ballots", n)
+	if all := append(ballots("ballot"), ballots("withdrawn")...); len(all) > 0 {
+		t.Fatalf("the log has %+v", all)
 	}
 	w.wait(24 * time.Hour)
+	all := ballots("ballots")
+	if len(all) != 1 || len(all[0].People) > 0 || string(all[0].Payload) != `{"ballots":[[0],[1],[2]]}` {
+		t.Fatalf("the log has %+v", all)
+	}
+	if f := all[0]; strings.Contains(string(f.Cause.Event), "$") || f.Cause.Room != lobby {
+		t.Errorf("its cause is %+v", f.Cause)
+	}
 	w.view(func(tx *store.Tx) {
-		for _, bucket := range []string{"votes-keys", "votes-waiting", "votes-ballots", "votes-electorate"} {
+		for _, bucket := range []string{"votes-keys", "votes-box", "votes-turnout", "votes-ballots", "votes-electorate"} {
 			for k := range tx.Range(store.ScopedBucket(bucket), "", "") {
 				t.Errorf("%s still has %q", bucket, k)
 			}
@@ -133,6 +170,60 @@ func TestSecretFactsTellNothing(t *testing.T) {
 	w.expect("1 yes, 1 no")
 	if err := w.bus.Verify(t.Context(), ""); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUndecidedSecretVotesTellNoCount: the fact by which a secret vote ended without a close says nothing of its ballots.
+func TestUndecidedSecretVotesTellNoCount(t *testing.T) {
+	for name, end := range map[string]func(*town){
+		"cancelled": func(w *town) { w.say(lobby, "mia", "!moot vote cancel 1 I want to see it") },
+		"void": func(w *town) {
+			w.online(false)
+			w.now = w.now.Add(31 * 24 * time.Hour)
+			w.online(true)
+		},
+	} {
+		for _, flag := range []string{"--secret", "--hidden"} {
+			t.Run(name+flag, func(t *testing.T) {
+				w := newTown(t)
+				w.mods[person("mia")] = true
+				w.settle(lobby, "ann", "ben", "cem", "mia")
+				w.say(lobby, "ann", `!moot vote poll `+flag+` "Which?" one two`)
+				w.tell("ben", "vote cast 2")
+				w.wait(time.Hour)
+				end(w)
+				w.wait(time.Hour)
+				n := 0
+				w.view(func(tx *store.Tx) {
+					for f, err := range w.bus.Matching(tx, events.Query{Kind: votes.KindVote, Filters: map[string]string{"what": "closed"}}) {
+						if n++; err != nil || strings.Contains(string(f.Payload), `"cast":1`) || strings.Contains(string(f.Payload), ",1]") {
+							t.Errorf("the fact says %s: %v", f.Payload, err)
+						}
+					}
+				})
+				if n != 1 {
+					t.Errorf("it has ended %d times", n)
+				}
+			})
+		}
+	}
+}
+
+// TestSecretVotesRunTheirTime: an early end would tell what the last ballot did.
+func TestSecretVotesRunTheirTime(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.say(lobby, "ann", "!moot vote challenge dan spams --secret")
+	for _, who := range []string{"ann", "ben", "cem"} {
+		w.tell(who, "vote cast yes")
+	}
+	w.wait(23 * time.Hour)
+	if v := w.vote(lobby, 1); v.Status != votes.Running || v.Turnout != 3 || v.Count.Cast != 0 {
+		t.Errorf("got %+v", v)
+	}
+	w.wait(time.Hour + time.Minute)
+	if !w.isChallenged(lobby, "dan") {
+		t.Error("it did not pass")
 	}
 }
 
@@ -210,6 +301,7 @@ func TestActivityIsWaivedVisibly(t *testing.T) {
 	w := newTown(t)
 	w.settle(lobby, "ann", "ben", "cem", "dan")
 	w.active[person("ann")], w.active[person("cem")] = 1, 1
+	w.later()
 	w.say(lobby, "ann", "!moot vote motion we sing")
 	w.expect("Too few members were active on 2 of the last days")
 	if v := w.vote(lobby, 1); v.Size != 4 || !v.Waived {
@@ -250,7 +342,7 @@ func TestForgottenUnderAChallenge(t *testing.T) {
 				_, s1 := w.votes.Forget(tx, person("ben"))
 				_, s2 := w.challenges.Forget(tx, person("ben"))
 				stays = s1.Plain() + s2.Plain()
-				w.bus.Forget(tx, person("ben"), w.challenges.Standing(tx, person("ben")))
+				w.bus.Forget(tx, person("ben"), false)
 				return nil
 			})
 		})
@@ -303,7 +395,7 @@ func TestNativeCasts(t *testing.T) {
 		Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "1", "ballot-2": "yes"},
 	}})
 	w.expect("to ben: Your ballot in vote 1 is yes")
-	w.wait(time.Minute)
+	w.wait(49 * time.Hour)
 	w.counts(1, 1, 0, 0)
 }
 
@@ -318,5 +410,25 @@ func TestRulesAreFrozen(t *testing.T) {
 	after, _ := json.Marshal(w.vote(lobby, 1).Rules)
 	if string(before) != string(after) {
 		t.Errorf("the rules of an open vote have changed:\n%s\n%s", before, after)
+	}
+}
+
+// TestEverySettingIsShown: what can be set is named where all of it is shown.
+func TestEverySettingIsShown(t *testing.T) {
+	w := newTown(t)
+	w.mods[person("mia")] = true
+	w.settle(lobby, "ann", "mia")
+	w.heard()
+	w.say(lobby, "mia", "!moot room set")
+	shown := w.heard()
+	w.say(lobby, "mia", "!moot room set nothing")
+	listed := regexp.MustCompile(`(?:votes|challenge)\.[a-z-]+`).FindAllString(w.heard(), -1)
+	if len(listed) < 20 {
+		t.Fatalf("only %d can be set", len(listed))
+	}
+	for _, name := range listed {
+		if !strings.Contains(shown, "("+name+")") {
+			t.Errorf("%s is not shown:\n%s", name, shown)
+		}
 	}
 }

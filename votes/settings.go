@@ -10,6 +10,7 @@ import (
 
 	"moot/commands"
 	"moot/events"
+	"moot/internal/span"
 	"moot/protocol"
 	"moot/store"
 )
@@ -23,8 +24,8 @@ type SettingsConfig struct {
 	// Rules are those of a room that has set nothing, and the floors of all others; those with nothing set mean
 	// DefaultRules.
 	Rules Rules
-	// ShortestVote is the floor of the duration of challenges and restores: zero means 12 hours. All other floors follow from
-	// Rules: a room may protect its people better than these do, never less.
+	// ShortestVote is the floor of the duration of challenges and restores: zero means 12 hours. All other floors
+	// follow from Rules: a room may protect its people better than these do, never less.
 	ShortestVote time.Duration
 }
 
@@ -51,7 +52,8 @@ func NewSettings(c SettingsConfig) (*Settings, error) {
 // settingKinds returns the kinds of facts about settings.
 func settingKinds() []events.Kind {
 	return []events.Kind{{
-		Name: KindSetting, Version: 1, Describe: describeSetting, Apply: applySetting, Buckets: []store.Bucket{settings},
+		Name: KindSetting, Version: 1, Describe: describeSetting, Apply: applySetting,
+		Buckets: []store.Bucket{settings},
 	}}
 }
 
@@ -67,6 +69,7 @@ const (
 // setTo is the payload of the fact that something was set; an empty value takes the setting back.
 type setTo struct {
 	Value string          `json:"value,omitempty"`
+	Vote  uint64          `json:"vote,omitempty"` // that decided it
 	From  protocol.RoomID `json:"from,omitempty"` // the room from which it was carried over
 }
 
@@ -87,6 +90,7 @@ func applySetting(tx *store.Tx, f events.Fact) error {
 // setting is one thing that can be set.
 type setting struct {
 	name, summary string
+	moderators    bool                        // whether moderators set it; everything else is a rule, which the room decides
 	read          func(string) (string, bool) // makes of what was typed what is kept
 	bounds        string                      // says what it may be
 	apply         func(*Rules, string)        // puts what is kept into the rules; nil where it is none of them
@@ -96,17 +100,17 @@ type setting struct {
 func duration(name, summary string, at func(*Rules) *time.Duration, least, most time.Duration) setting {
 	return setting{
 		name: name, summary: summary,
-		bounds: "a length of time from " + commands.FormatDuration(least) + " to " + commands.FormatDuration(most),
+		bounds: "a length of time from " + span.Format(least) + " to " + span.Format(most),
 		read: func(w string) (string, bool) {
 			d, ok := commands.ParseDuration(w)
 			return d.String(), ok && d >= least && d <= most
 		},
 		apply: func(r *Rules, v string) {
 			if d, err := time.ParseDuration(v); err == nil {
-				*at(r) = d
+				*at(r) = min(max(d, least), most) // the bounds may be others now than when it was set
 			}
 		},
-		show: func(r Rules) string { return commands.FormatDuration(*at(&r)) },
+		show: func(r Rules) string { return span.Format(*at(&r)) },
 	}
 }
 
@@ -120,7 +124,7 @@ func number(name, summary string, at func(*Rules) *int, least, most int) setting
 		},
 		apply: func(r *Rules, v string) {
 			if n, err := strconv.Atoi(v); err == nil {
-				*at(r) = n
+				*at(r) = min(max(n, least), most)
 			}
 		},
 		show: func(r Rules) string { return strconv.Itoa(*at(&r)) },
@@ -147,18 +151,23 @@ func table(d Rules, shortest time.Duration) []setting {
 		}
 		return show(r)
 	}
+	runs := duration("votes.duration", "how long a challenge or a restore runs",
+		func(r *Rules) *time.Duration { return &r.Duration }, shortest, 14*day)
+	runs.moderators = true
 	return []setting{
 		{
-			name: channel, summary: "the channel or thread in which votes are held: its id, or here",
+			name: channel, moderators: true, summary: "the channel or thread in which votes are held: its id, or here",
 			bounds: "the id of a channel or thread, or here",
 			read:   func(w string) (string, bool) { return w, protocol.CheckID(w) == nil && protocol.OneLine(w) == w },
 		},
-		duration("votes.duration", "how long a challenge or a restore runs",
-			func(r *Rules) *time.Duration { return &r.Duration }, shortest, 14*day),
+		runs,
 		duration("votes.member", "how long one has to be a member to vote on what binds",
 			func(r *Rules) *time.Duration { return &r.Member }, d.Member, 365*day),
 		number("votes.active-days", "on how many of the last days one has to be active to vote on what binds",
 			func(r *Rules) *int { return &r.ActiveDays }, d.ActiveDays, int(d.ActiveWindow/day)),
+		duration("votes.active-window", "in what time these days are counted",
+			func(r *Rules) *time.Duration { return &r.ActiveWindow }, day, d.ActiveWindow),
+		share(d),
 		number("votes.voters", "how many have to be able to vote on a challenge or a motion",
 			func(r *Rules) *int { return &r.Voters }, d.Voters, 1000),
 		number("votes.quorum", "the smallest quorum",
@@ -169,21 +178,26 @@ func table(d Rules, shortest time.Duration) []setting {
 			func(r *Rules) *int { return &r.QuorumShare }, 1, d.QuorumShare),
 		number("votes.least-yes", "how many yes a challenge takes in any case",
 			func(r *Rules) *int { return &r.LeastYes }, d.LeastYes, 1000),
-		number("votes.open", "how many votes may be open at once",
-			func(r *Rules) *int { return &r.Open }, 1, d.Open),
+		number("votes.polls", "how many polls may be open at once",
+			func(r *Rules) *int { return &r.Polls }, 1, d.Polls),
+		number("votes.motions", "how many motions may be open at once",
+			func(r *Rules) *int { return &r.Motions }, 1, d.Motions),
+		number("votes.restores", "how many votes to restore somebody may be open at once, appeals aside",
+			func(r *Rules) *int { return &r.Restores }, 1, d.Restores),
 		number("votes.challenges", "how many challenges may be open at once",
 			func(r *Rules) *int { return &r.Challenges }, 1, d.Challenges),
 		duration("votes.protected", "how long a challenge that failed protects its target",
 			func(r *Rules) *time.Duration { return &r.Protected }, d.Protected, 365*day),
 		duration("votes.rest", "how long an opener waits after a challenge that did not reach its quorum",
 			func(r *Rules) *time.Duration { return &r.Rest }, d.Rest, 365*day),
-		duration("votes.restore-rest", "how long a restore is not asked for again after one that failed",
+		duration("votes.restore-rest", "how long an opener waits after a restore that failed",
 			func(r *Rules) *time.Duration { return &r.RestoreRest }, time.Hour, d.RestoreRest),
 		duration("votes.appeal", "how far apart the appeals of one person are",
 			func(r *Rules) *time.Duration { return &r.Appeal }, day, d.Appeal),
 		{
-			name: "votes.reminder", summary: "whether there is a reminder at three quarters of the time: on or off",
-			bounds: "on or off",
+			name: "votes.reminder", moderators: true,
+			summary: "whether there is a reminder at three quarters of the time: on or off",
+			bounds:  "on or off",
 			read: func(w string) (string, bool) {
 				w = strings.ToLower(w)
 				return w, w == "on" || w == "off"
@@ -200,6 +214,28 @@ func table(d Rules, shortest time.Duration) []setting {
 	}
 }
 
+// share is the share of yes among yes and no that a challenge takes.
+func share(d Rules) setting {
+	parse := func(w string) (part, of int, ok bool) {
+		n, err := fmt.Sscanf(w, "%d/%d", &part, &of)
+		return part, of, err == nil && n == 2 && part >= 1 && part <= of && of <= 1000 && part*d.Of >= d.Part*of
+	}
+	return setting{
+		name: "votes.yes", summary: "the share of yes among yes and no that a challenge takes",
+		bounds: fmt.Sprintf("a share from %d/%d to 1/1", d.Part, d.Of),
+		read: func(w string) (string, bool) {
+			part, of, ok := parse(w)
+			return fmt.Sprintf("%d/%d", part, of), ok
+		},
+		apply: func(r *Rules, v string) {
+			if part, of, ok := parse(v); ok {
+				r.Part, r.Of = part, of
+			}
+		},
+		show: func(r Rules) string { return fmt.Sprintf("%d/%d", r.Part, r.Of) },
+	}
+}
+
 // Rules returns the rules by which a vote that opens now is held.
 func (s *Settings) Rules(tx *store.Tx, room protocol.RoomID) Rules {
 	r := s.rules
@@ -209,6 +245,7 @@ func (s *Settings) Rules(tx *store.Tx, room protocol.RoomID) Rules {
 		}
 	}
 	r.QuorumMost = max(r.QuorumMost, r.QuorumLeast)
+	r.ActiveDays = min(r.ActiveDays, int(r.ActiveWindow/day))
 	return r
 }
 
@@ -230,10 +267,11 @@ func (s *Settings) find(name string) (setting, bool) {
 	return s.table[i], true
 }
 
-func (s *Settings) names() []string {
-	names := make([]string, len(s.table))
-	for i, one := range s.table {
-		names[i] = one.name
+func (s *Settings) names(rules bool) (names []string) {
+	for _, one := range s.table {
+		if !rules || !one.moderators {
+			names = append(names, one.name)
+		}
 	}
 	return names
 }
@@ -248,6 +286,18 @@ func (s *Settings) value(tx *store.Tx, room protocol.RoomID, one setting) (value
 		return "where a vote is opened", false
 	}
 	return string(v), true
+}
+
+// valueOf returns what a value that is kept stands for, in words; an empty one is what no room has set.
+func (s *Settings) valueOf(one setting, kept string) (string, bool) {
+	r := s.rules
+	if one.show == nil {
+		return kept, false
+	}
+	if kept != "" {
+		one.apply(&r, kept)
+	}
+	return one.show(r), true
 }
 
 // shown is value for people to read, in the room itself or in private.
@@ -271,8 +321,8 @@ func (s *Settings) carry(tx *store.Tx, room protocol.RoomID) map[string]string {
 }
 
 // publish adds the fact that something was set.
-func (s *Settings) publish(tx *store.Tx, name, value string, by protocol.UserID, from protocol.RoomID) error {
-	d := events.Draft{Kind: KindSetting, Keys: map[string]string{keySetting: name}, Payload: setTo{value, from}}
+func (s *Settings) publish(tx *store.Tx, name string, to setTo, by protocol.UserID) error {
+	d := events.Draft{Kind: KindSetting, Keys: map[string]string{keySetting: name}, Payload: to}
 	if by != "" {
 		d.People = map[string]protocol.UserID{roleBy: by}
 	}

@@ -17,18 +17,20 @@ const shownVotes = 10
 // list is the command that shows the votes of a room.
 func (f *Feature) list(c *commands.Call) error {
 	var lines, old []protocol.Text
-	for v := range OpenIn(c.Tx, c.Room.ID) {
-		line := protocol.Join(f.titleOf(c.Tx, c.Room.ID, v), ", open until ", protocol.Moment(v.Deadline), "; ",
-			count(v.Count.Cast, "ballot"), " of ", v.Size, " so far")
-		if me := f.bus.Lookup(c.Tx, c.Person); !v.Secret && MayVote(c.Tx, c.Room.ID, v.ID, me) && ballotOf(c.Tx, c.Room.ID, v.ID, voter(me)) == nil {
+	for v := range f.openIn(c.Tx, c.Room.ID) {
+		line := protocol.Join(v.titleOf(), ", open; ", v.closes(c.Tx.Now()), "; ",
+			count(v.Turnout, "ballot"), " of ", v.Size, " so far")
+		if me := f.bus.Lookup(c.Tx, c.Person); c.Event.Private && !v.Secret && v.mayVote(me) && v.ballotOf(me) == nil {
 			line = protocol.Join(line, "; you have not voted yet")
 		}
 		lines = append(lines, protocol.Join(line, "."))
 	}
 	slices.Reverse(lines) // the last one first, as with those that have ended
-	for v := range All(c.Tx, c.Room.ID) {
+	for one := range All(c.Tx, c.Room.ID) {
+		v := f.at(c.Tx, c.Room.ID, one)
 		if !v.Open() {
-			old = append(old, protocol.Join(f.titleOf(c.Tx, c.Room.ID, v), ": ", ended(v), "; ended ", protocol.Moment(v.Ended), "."))
+			old = append(old, protocol.Join(v.titleOf(), ": ", ended(v.Vote), "; ended ",
+				protocol.Moment(v.Ended), "."))
 		}
 		if len(old) == shownVotes {
 			break // there may be thousands
@@ -68,7 +70,7 @@ func (f *Feature) show(c *commands.Call) error {
 	if err != nil {
 		return err
 	}
-	return c.Answer(f.messageOf(c.Tx, c.Room.ID, v, false, MaxReason))
+	return c.Answer(v.message(false, false))
 }
 
 // shownFacts is how many facts the history of a person shows.
@@ -81,7 +83,7 @@ var historyKinds = []string{KindVote, "challenge", "restore"}
 func (f *Feature) history(c *commands.Call) error {
 	who, in := c.Somebody("person")
 	n := f.bus.Lookup(c.Tx, who.User)
-	name := protocol.Person(who.User, who.Name)
+	name := rooms.Person(c.Tx, c.Room.ID, who.User)
 	if !in && leftAt(c.Tx, c.Room.ID, who.User).IsZero() {
 		n = 0 // whether somebody was ever here is nobody's business
 		if f.bus.Lookup(c.Tx, who.User) != 0 {
@@ -96,6 +98,9 @@ func (f *Feature) history(c *commands.Call) error {
 			break
 		}
 		lines = append(lines, f.factsAbout(c, room, n)...)
+	}
+	if len(lines) == 0 && !in { // which is no clean record: the id may have a slip in it
+		return c.Answer(protocol.Join(name, " is not in this room, and I know of no vote here about ", protocol.Code(string(who.User)), "."))
 	}
 	if len(lines) == 0 {
 		return c.Answer(protocol.Join("No vote was ever about ", name, " here, and they were never challenged."))
@@ -140,7 +145,8 @@ func (f *Feature) factLine(c *commands.Call, room protocol.RoomID, fact events.F
 	switch fact.Kind {
 	case "challenge", "restore":
 		because := map[string]string{
-			"vote": "by vote " + fact.Keys[keyVote], "override": "by an operator", "expiry": "because its time was over",
+			"vote": "by vote " + fact.Keys[keyVote], "override": "by an operator",
+			"expiry":  "because its time was over",
 			"upgrade": "as in the room that this one follows",
 		}[fact.Keys[roleBy]]
 		return protocol.Join(fact.Kind, "d ", because, ".")
@@ -149,83 +155,17 @@ func (f *Feature) factLine(c *commands.Call, room protocol.RoomID, fact events.F
 	if err != nil {
 		return nil
 	}
-	v, ok := Get(c.Tx, room, id)
+	v := f.find(c.Tx, room, id)
 	switch {
-	case !ok:
+	case v == nil:
 		return nil
 	case fact.Keys[keyWhat] == whatOpened && v.Appeal:
-		return protocol.Join("vote ", id, " was opened: an appeal, ", protocol.Quoted(f.text(c.Tx, v.Text), 120))
+		return protocol.Join("vote ", id, " was opened: an appeal, ", protocol.Quoted(v.text(v.Text), 120))
 	case fact.Keys[keyWhat] == whatOpened:
-		return protocol.Join("vote ", id, " was opened by ", f.name(c.Tx, room, v.Opener), ": ", string(v.Type), ", ",
-			protocol.Quoted(f.text(c.Tx, v.Text), 120))
+		return protocol.Join("vote ", id, " was opened by ", v.name(v.Opener), ": ", string(v.Type), ", ",
+			protocol.Quoted(v.text(v.Text), 120))
 	case fact.Keys[keyWhat] == whatClosed:
-		return protocol.Join("vote ", id, " closed: ", ended(v), ".")
+		return protocol.Join("vote ", id, " closed: ", ended(v.Vote), ".")
 	}
 	return nil
-}
-
-// set is the command with which moderators set things for the room.
-func (f *Feature) set(c *commands.Call) error {
-	s, tx, room := f.settings, c.Tx, c.Room.ID
-	if !c.Has("setting") {
-		lines := []protocol.Text{protocol.Join("This can be set, for example with ", c.Code("room set votes.duration 48h"), ":")}
-		for _, one := range s.table {
-			value, set := s.shown(tx, room, one)
-			mark := " (default)"
-			if set {
-				mark = ""
-			}
-			lines = append(lines, protocol.Join(protocol.Code(one.name), ": ", value, mark, ": ", one.summary))
-		}
-		return c.Answer(protocol.Lines(lines...))
-	}
-	one, ok := s.find(c.Word("setting"))
-	if !ok {
-		return commands.Sorryf("There is no such setting.")
-	}
-	before, was := s.shown(tx, room, one)
-	if !c.Has("value") {
-		return c.Answer(protocol.Join(protocol.Code(one.name), " is ", before, ": ", one.summary, ". It can be ", one.bounds, "."))
-	}
-	if err := f.noneAboutMe(c, "change the rules of this room"); err != nil {
-		return err
-	}
-	value := ""
-	switch w := c.Word("value"); {
-	case w == "-" && !was:
-		return c.Answer(protocol.Join(protocol.Code(one.name), " is not set here. It is ", before, "."))
-	case w == "-":
-	case one.name == channel && w == "here" && (c.Event.Private || c.Event.Place == ""):
-		return commands.Sorryf("«here» is for a channel or thread. Say it there, or name it by its id.")
-	case one.name == channel && w == "here":
-		value = string(c.Event.Place)
-	default:
-		if value, ok = one.read(w); !ok {
-			return commands.Sorry(protocol.Join(protocol.Quoted(w, 40), " cannot be set for ", protocol.Code(one.name), ". It can be ", one.bounds, "."))
-		}
-	}
-	if one.name == channel && value != "" {
-		notePlace(tx, c.Event)
-		switch hidden, known := placeOf(tx, room, protocol.PlaceID(value)); {
-		case hidden:
-			return commands.Sorryf("Not everybody in this room can see that channel, so no votes are held in it.")
-		case !known:
-			return commands.Sorry(protocol.Join("I do not know yet who can see that channel. Say it there: ", f.code(room, "room set "+channel+" here"), "."))
-		}
-	}
-	if err := s.publish(tx, one.name, value, c.Person, ""); err != nil {
-		return err
-	}
-	after, _ := s.shown(tx, room, one)
-	if m, ok := rooms.Lookup(tx, room, c.Person); ok {
-		text := protocol.Join(protocol.Person(m.User, m.Name), " has set ", protocol.Code(one.name), " from ", before, " to ", after,
-			": ", one.summary, ". Votes that are open keep their rules.")
-		if !c.Event.Private {
-			return c.Answer(text)
-		}
-		if err := f.announce(tx, room, s.Channel(tx, room), text); err != nil {
-			return err
-		}
-	}
-	return c.Answer(protocol.Join(protocol.Code(one.name), " is now ", after, "; it was ", before, "."))
 }

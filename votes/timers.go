@@ -11,20 +11,20 @@ import (
 
 // The timers of a room. Those of a vote have its number behind them.
 const (
-	timerDeadline = "votes.deadline/" // the vote ends
-	timerEarly    = "votes.early/"    // from here on it may end before
-	timerClose    = "votes.close/"    // it closes, though nobody has answered about the reactions
-	timerEdit     = "votes.edit/"     // its message is brought up to date
-	timerNotice   = "votes.notice/"   // was the target told in private?
-	timerSecret   = "votes.secret/"   // secret ballots go into the log
-	timerRemind   = "votes.remind/"
-	timerUnsaid   = "votes.unsaid" // says which votes have ended while the bot was away
-	timerVoid     = "votes.void"   // nobody could vote for too long
-	timerPulse    = "votes.pulse"  // makes a commit, so that the store knows when the bot was last alive
-	timerGone     = "votes.gone"   // forgets who left long ago
-	timerElect    = "votes.elect"  // looks at the next members for a vote that opens
-	timerClear    = "votes.clear"  // clears away what an opening has noted
-	timerElders   = "votes.elders" // notes the next elders of the successor; data: from whom on
+	timerDeadline   = "votes.deadline/" // the vote ends
+	timerEarly      = "votes.early/"    // from here on it may end before
+	timerClose      = "votes.close/"    // it closes, though nobody has answered about the reactions
+	timerRecast     = "votes.recast/"   // a ballot by reactions that has waited is cast
+	timerEdit       = "votes.edit/"     // its message is brought up to date
+	timerNotice     = "votes.notice/"   // was the target told in private?
+	timerRemind     = "votes.remind/"
+	timerUnsaid     = "votes.unsaid"     // says which votes have ended while the bot was away
+	timerVoid       = "votes.void"       // nobody could vote for too long
+	timerPulse      = "votes.pulse"      // makes a commit, so that the store knows when the bot was last alive
+	timerDepartures = "votes.departures" // forgets who left long ago
+	timerEnrol      = "votes.enrol"      // looks at the next members for a vote that opens
+	timerClear      = "votes.clear"      // clears away what an opening has noted
+	timerTenures    = "votes.tenures"    // notes the next elders of the successor; data: from whom on
 )
 
 // pulse is how often the store learns that the bot is alive, while a vote is open.
@@ -39,24 +39,29 @@ func (f *Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
 	case timerPulse:
 		f.beat(tx, room)
 		return true, nil
-	case timerGone:
-		f.sweepGone(tx, room)
+	case timerDepartures:
+		f.sweepDepartures(tx, room)
 		return true, nil
-	case timerElect:
+	case timerEnrol:
 		return true, f.elect(tx, room)
 	case timerUnsaid:
 		return true, f.sayUnsaid(tx, room)
 	case timerClear:
 		f.clearElecting(tx, room)
 		return true, nil
-	case timerElders:
-		f.noteElders(tx, room, protocol.UserID(t.Data))
+	case timerTenures:
+		f.noteTenures(tx, room, protocol.UserID(t.Data))
+		return true, nil
+	}
+	if rest, ok := strings.CutPrefix(t.Name, timerHold); ok {
+		f.limitOver(tx, room, rest)
 		return true, nil
 	}
 	name, number, ok := strings.Cut(t.Name, "/")
-	do := map[string]func(*store.Tx, protocol.RoomID, Vote) error{
-		timerDeadline: f.deadline, timerEarly: f.early, timerClose: f.unanswered, timerEdit: f.edit,
-		timerNotice: f.notice, timerSecret: f.flush, timerRemind: f.remind,
+	do := map[string]func(*atHand) error{
+		timerDeadline: (*atHand).deadline, timerEarly: (*atHand).early, timerClose: (*atHand).unanswered,
+		timerEdit: (*atHand).edit, timerNotice: (*atHand).notice, timerRemind: (*atHand).remind,
+		timerRecast: (*atHand).recastDue,
 	}[name+"/"]
 	if !ok || do == nil {
 		return false, nil
@@ -65,35 +70,34 @@ func (f *Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
 	if err != nil {
 		return false, nil
 	}
-	v, ok := Get(tx, room, id)
-	if !ok {
-		return true, nil
+	if v := f.find(tx, room, id); v != nil {
+		return true, do(v)
 	}
-	return true, do(tx, room, v)
+	return true, nil
 }
 
 // start sets the timers of a vote that is open, as its times are now.
-func (f *Feature) start(tx *store.Tx, v Vote) {
-	n := v.Number()
-	tx.SetTimer(timerDeadline+n, v.Deadline, nil)
-	if at := v.Tally.Soonest(v.clock(tx.Now())); !at.IsZero() {
-		tx.SetTimer(timerEarly+n, at, nil)
+func (h *atHand) start() {
+	n := h.Number()
+	h.tx.SetTimer(timerDeadline+n, h.Deadline, nil)
+	if at := h.Tally.Soonest(h.now()); !at.IsZero() {
+		h.tx.SetTimer(timerEarly+n, at, nil)
 	}
-	if v.Rules.Remind {
-		runs := v.Deadline.Sub(v.Opened)
-		if at := v.Opened.Add(runs - runs/4); at.After(tx.Now()) {
-			tx.SetTimer(timerRemind+n, at, nil)
+	if h.Rules.Remind {
+		runs := h.Deadline.Sub(h.Opened)
+		if at := h.Opened.Add(runs - runs/4); at.After(h.tx.Now()) {
+			h.tx.SetTimer(timerRemind+n, at, nil)
 		}
 	}
-	if tx.Timer(timerPulse).IsZero() {
-		f.beat(tx, protocol.RoomID(tx.Scope()))
+	if h.tx.Timer(timerPulse).IsZero() {
+		h.beat(h.tx, protocol.RoomID(h.tx.Scope()))
 	}
 }
 
 // stop takes away the timers of a vote that has ended. What its message shows is still brought up to date.
-func (f *Feature) stop(tx *store.Tx, v Vote) {
-	for _, name := range []string{timerDeadline, timerEarly, timerClose, timerSecret, timerRemind, timerNotice} {
-		tx.StopTimer(name + v.Number())
+func (h *atHand) stop() {
+	for _, name := range []string{timerDeadline, timerEarly, timerClose, timerRemind, timerNotice, timerRecast} {
+		h.tx.StopTimer(name + h.Number())
 	}
 }
 

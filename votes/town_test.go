@@ -2,6 +2,7 @@ package votes_test
 
 import (
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,10 +13,12 @@ import (
 	"moot/activity"
 	"moot/challenges"
 	"moot/commands"
+	"moot/commands/standard"
 	"moot/events"
 	"moot/internal/bot"
 	"moot/outbox"
 	"moot/protocol"
+	"moot/rooms"
 	"moot/store"
 	"moot/votes"
 )
@@ -57,6 +60,8 @@ type town struct {
 	in       map[protocol.RoomID]bool
 	messages map[protocol.EventID]*message
 	deaf     map[protocol.UserID]bool // cannot be reached in private
+	shut     map[protocol.RoomID]bool // rooms in which the bot may not write any more
+	fits     func(protocol.Text) bool // what the network takes as one message; nil means every text
 	mute     bool                     // nobody answers about reactions
 	said     []string
 	real     bool          // whether activity is what the real feature counts
@@ -64,6 +69,7 @@ type town struct {
 	buttons  []protocol.Network
 	places   []protocol.Network
 	atOnce   int // see votes.Config; zero means the default
+	rules    votes.Rules
 }
 
 // message is one of the bot's, as it stands.
@@ -88,7 +94,7 @@ func newTown(t tester, with ...func(*town)) *town {
 		t: t, dir: dir, now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC),
 		members: map[protocol.RoomID]map[protocol.UserID]time.Time{}, mods: map[protocol.UserID]bool{},
 		active: map[protocol.UserID]int{}, in: map[protocol.RoomID]bool{}, messages: map[protocol.EventID]*message{},
-		deaf: map[protocol.UserID]bool{},
+		deaf: map[protocol.UserID]bool{}, shut: map[protocol.RoomID]bool{},
 	}
 	for _, f := range with {
 		f(w)
@@ -107,6 +113,11 @@ func (w *town) Days(_ *store.Tx, _ protocol.RoomID, user protocol.UserID, _ time
 	return w.active[user]
 }
 
+// Ever makes the town the judge of who took part at any time.
+func (w *town) Ever(_ *store.Tx, _ protocol.RoomID, user protocol.UserID) bool {
+	return w.active[user] > 0
+}
+
 func (w *town) open() {
 	var err error
 	fail := func(err error) {
@@ -117,10 +128,10 @@ func (w *town) open() {
 	}
 	w.store, err = store.Open(store.Config{Path: filepath.Join(w.dir, "moot.db")})
 	fail(err)
-	kinds := slices.Concat([]events.Kind{bot.RoomKind, activity.Kind()}, votes.Kinds(), challenges.Kinds())
+	kinds := slices.Concat([]events.Kind{rooms.Kind, activity.Kind()}, votes.Kinds(), challenges.Kinds())
 	w.bus, err = events.Open(events.Config{Store: w.store, Kinds: kinds})
 	fail(err)
-	settings, err := votes.NewSettings(votes.SettingsConfig{Bus: w.bus})
+	settings, err := votes.NewSettings(votes.SettingsConfig{Bus: w.bus, Rules: w.rules})
 	fail(err)
 	operators := []protocol.UserID{olga}
 	w.challenges, err = challenges.New(challenges.Config{Bus: w.bus, Operators: operators, Max: settings.ChallengeMax, Channel: settings.Channel})
@@ -134,6 +145,7 @@ func (w *town) open() {
 	w.votes, err = votes.New(votes.Config{
 		Bus: w.bus, Settings: settings, Activity: judge, Sanctions: w.challenges, Operators: operators,
 		AtOnce: w.atOnce, Buttons: w.buttons, Places: w.places,
+		Fits: func(_ protocol.Network, t protocol.Text) bool { return w.fits == nil || w.fits(t) },
 		Random: func(b []byte) {
 			for i := range b {
 				random++
@@ -145,14 +157,25 @@ func (w *town) open() {
 	tree := slices.Concat(w.votes.Commands(), w.challenges.Commands(), []*commands.Command{
 		{Name: "room", Summary: "is about the room", Sub: w.votes.RoomCommands()},
 		{Name: "ping", Summary: "answers", Run: func(c *commands.Call) error { return c.Answerf("pong") }},
-	})
+	}, w.forgetting())
 	w.commands, err = commands.New(commands.Config{
-		Prefixes: []string{"!moot"}, Operators: operators, Challenged: w.challenges.Challenged, Burst: 1000, Every: time.Millisecond,
+		Prefixes: []string{"!moot"}, Operators: operators, Challenged: w.challenges.Challenged, Reaches: w.votes.Reaches, Burst: 1000, Every: time.Millisecond,
 	}, tree...)
 	fail(err)
-	fail(w.votes.Start(w.store))
 	w.machine, err = bot.NewMachine(bot.MachineConfig{Store: w.store, Bus: w.bus, Features: []bot.Feature{w}})
 	fail(err)
+}
+
+// forgetting is the command with which people are forgotten, as the bot has it.
+func (w *town) forgetting() []*commands.Command {
+	all := standard.Commands(standard.Config{
+		Bus: w.bus, Version: "test", Outcomes: []events.Query{{Kind: votes.KindVote, Filters: map[string]string{"what": "closed"}}},
+		Personal: []standard.Personal{
+			{Name: "Your votes", Export: w.votes.Export, Forget: w.votes.Forget},
+			{Name: "Challenges", Export: w.challenges.Export, Forget: w.challenges.Forget},
+		},
+	})
+	return slices.DeleteFunc(all, func(c *commands.Command) bool { return c.Name != "forget" && c.Name != "mydata" && c.Name != "events" })
 }
 
 func (w *town) close() {
@@ -165,22 +188,22 @@ func (w *town) close() {
 }
 
 // Handle, Told and Timed hand everything to the features, as the bot does.
-func (w *town) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+func (w *town) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	c, err := w.commands.Handle(tx, ev)
 	if err != nil {
-		return bot.Outcome{}, err
+		return store.Outcome{}, err
 	}
 	ch, err := w.challenges.Handle(tx, ev)
 	if err != nil {
-		return bot.Outcome{}, err
+		return store.Outcome{}, err
 	}
 	v, err := w.votes.Handle(tx, ev)
-	for _, o := range []bot.Outcome{bot.Outcome(v), bot.Outcome(ch)} {
+	for _, o := range []store.Outcome{v, ch} {
 		if o.Disposition != store.Unseen {
 			return o, err
 		}
 	}
-	return bot.Outcome(c), err
+	return c, err
 }
 
 func (w *town) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
@@ -245,7 +268,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 	sent := bot.Sent{Key: a.Key, Ref: protocol.Ref{Room: o.Room, Event: id}}
 	switch act := o.Act.(type) {
 	case protocol.Say:
-		if !w.in[o.Room] && !private(o.Room) {
+		if !w.in[o.Room] && !private(o.Room) || w.shut[o.Room] {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
 		}
 		w.messages[id] = &message{room: o.Room, text: act.Text.Plain(), controls: act.Controls}
@@ -354,6 +377,13 @@ func (w *town) settle(room protocol.RoomID, people ...string) {
 	w.botJoins(room)
 }
 
+// later lets so much time pass that the bot has been in its rooms for as long as activity is counted.
+func (w *town) later() {
+	w.t.Helper()
+	w.now = w.now.Add(11 * 24 * time.Hour)
+	w.step()
+}
+
 func (w *town) botJoins(room protocol.RoomID) {
 	w.in[room] = true
 	w.admit(protocol.Event{Room: room, Sender: self, Body: protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined}})
@@ -371,6 +401,14 @@ func (w *town) member(room protocol.RoomID, who protocol.UserID, m protocol.Memb
 		delete(w.members[room], who)
 	}
 	w.admit(protocol.Event{Room: room, Sender: who, Body: protocol.MemberChange{User: who, Name: name(who), Membership: m}})
+}
+
+// named gives somebody another name in a room.
+func (w *town) named(room protocol.RoomID, who, name string) {
+	w.t.Helper()
+	w.admit(protocol.Event{Room: room, Sender: person(who), Body: protocol.MemberChange{
+		User: person(who), Name: name, Membership: protocol.Joined, Profile: true,
+	}})
 }
 
 // say lets somebody say something in a room.
@@ -424,6 +462,13 @@ func (w *town) unreact(room protocol.RoomID, who string, event protocol.EventID,
 	}
 }
 
+// removes lets a moderator remove the reaction of somebody else.
+func (w *town) removes(room protocol.RoomID, who string, event protocol.EventID) {
+	w.t.Helper()
+	w.unreact(room, who, event, true)
+	w.admit(protocol.Event{Room: room, Sender: person(who), Body: protocol.Deletion{Target: event}})
+}
+
 // wait lets time pass, in steps such that timers go off about when they are due.
 func (w *town) wait(d time.Duration) {
 	w.t.Helper()
@@ -455,9 +500,9 @@ func (w *town) online(up bool) {
 	w.step(bot.Online{Network: protocol.Console, Up: up})
 }
 
-// Online makes the town a bot.Watcher, as the bot is one for its features.
-func (w *town) Online(c *store.Commit, network protocol.Network, up bool) error {
-	return w.votes.Online(c, network, up)
+// Reach makes the town a bot.Watcher, as the bot is one for its features.
+func (w *town) Reach(tx *store.Tx, network protocol.Network, up bool, at time.Time) iter.Seq[store.Told] {
+	return w.votes.Reach(tx, network, up, at)
 }
 
 // heard returns what the bot has said since the last call.

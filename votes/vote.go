@@ -23,6 +23,7 @@ const (
 	Restore   Type = "restore"
 	Motion    Type = "motion"
 	Poll      Type = "poll"
+	Rule      Type = "rule" // a motion to change a rule of the room
 )
 
 // Status is how far a vote is.
@@ -41,12 +42,14 @@ const (
 	Cancelled tally.Outcome = "cancelled" // by a moderator
 	Withdrawn tally.Outcome = "withdrawn" // by its opener, before the first ballot
 	Void      tally.Outcome = "void"      // nobody could vote for too long
+	Replaced  tally.Outcome = "replaced"  // a restore, by the appeal of the one whom it is about
 )
 
 // Outcomes returns all outcomes that a vote can have, as facts name them.
 func Outcomes() []string {
 	all := []tally.Outcome{
-		tally.Passed, tally.Rejected, tally.NoQuorum, tally.Chosen, tally.Tied, tally.Unvoted, Cancelled, Withdrawn, Void,
+		tally.Passed, tally.Rejected, tally.NoQuorum, tally.Chosen, tally.Tied, tally.Unvoted, Cancelled, Withdrawn,
+		Void, Replaced,
 	}
 	words := make([]string, len(all))
 	for i, o := range all {
@@ -61,16 +64,20 @@ type Vote struct {
 	Type    Type          `json:"type"`
 	Status  Status        `json:"status"`
 	Secret  bool          `json:"secret,omitempty"`
+	Hidden  bool          `json:"hidden,omitempty"` // nothing is counted for all to see until it closes
 	Appeal  bool          `json:"appeal,omitempty"` // a restore that the target opened
 	Opener  events.Number `json:"opener"`
 	Target  events.Number `json:"target,omitempty"`
 	Text    events.TextID `json:"text,omitempty"` // the reason, the motion, the question
 	Options []string      `json:"options,omitempty"`
-	Reply   events.TextID `json:"reply,omitempty"` // of the target
+	Reply   events.TextID `json:"reply,omitempty"`   // of the target
+	Setting string        `json:"setting,omitempty"` // that a rule changes
+	Value   string        `json:"value,omitempty"`   // to what; empty takes it back
 
 	Rules  Rules       `json:"rules"`
 	Tally  tally.Rules `json:"tally"`
 	Size   int         `json:"size"`             // how many may vote
+	Peers  int         `json:"peers"`            // with those who may not because they are challenged, and the target
 	Waived bool        `json:"waived,omitempty"` // nobody had to be active
 
 	Opened   time.Time        `json:"opened"`
@@ -78,7 +85,10 @@ type Vote struct {
 	Paused   time.Duration    `json:"paused,omitempty"` // by which the deadline was moved
 	Place    protocol.PlaceID `json:"place,omitempty"`
 
-	Count tally.Tally `json:"-"` // kept beside it, as it changes with each ballot
+	// Count is kept beside it, as it changes with each ballot. That of a secret vote is empty until it closes;
+	// Turnout is how many ballots were cast in either case.
+	Count   tally.Tally `json:"-"`
+	Turnout int         `json:"-"`
 
 	Ended     time.Time       `json:"ended,omitzero"`
 	Outcome   tally.Outcome   `json:"outcome,omitempty"`
@@ -91,16 +101,31 @@ type Vote struct {
 // Number returns the id as people write it.
 func (v Vote) Number() string { return strconv.FormatUint(v.ID, 10) }
 
-// Open tells whether the vote has no outcome yet.
+// Open reports whether the vote has no outcome yet.
 func (v Vote) Open() bool { return v.Status == Running || v.Status == Closing }
 
-// decided tells whether the vote has closed with an outcome of its ballots.
-func (v Vote) decided() bool {
+// Decided reports whether the vote has closed with an outcome of its ballots.
+func (v Vote) Decided() bool {
 	switch v.Outcome {
-	case Withdrawn, Cancelled, Void:
+	case Withdrawn, Cancelled, Void, Replaced:
 		return false
 	}
 	return v.Status == Closed
+}
+
+// covered reports whether ballots are cast where others do not see them.
+func (v Vote) covered() bool { return v.Secret || v.Hidden }
+
+// counts reports whether how the vote stands, or stood, is for all to see.
+func (v Vote) counts() bool { return !v.covered() || v.Decided() }
+
+// closes says when the vote closes.
+func (v Vote) closes(now time.Time) protocol.Text {
+	text := protocol.Join("closes ", protocol.Moment(v.Deadline))
+	if !v.Tally.Soonest(v.clock(now)).IsZero() {
+		text = protocol.Join(text, ", earlier once nobody can change the outcome")
+	}
+	return text
 }
 
 // clock is where the vote stands at a time.
@@ -129,8 +154,8 @@ var (
 
 func voteKey(room protocol.RoomID, id uint64) string { return store.Key(room, store.Number(id)) }
 
-// voterKey is the key under which a voter or their ballot stands. The voter is eight bytes of a number, or the hash of a
-// secret ballot.
+// voterKey is the key under which a voter or their ballot stands. The voter is eight bytes of a number, or a hash in
+// the box of a secret vote.
 func voterKey(room protocol.RoomID, id uint64, voter string) string {
 	return store.Key(room, store.Number(id), voter)
 }
@@ -142,15 +167,19 @@ func parseVoter(who string) events.Number { return events.Number(store.ParseNumb
 // Get returns a vote of a room, and whether there is one of that number.
 func Get(tx *store.Tx, room protocol.RoomID, id uint64) (Vote, bool) {
 	key := voteKey(room, id)
-	return decodeVote(tx.Get(votes, key), tx.Get(counts, key))
+	return decodeVote(tx, key, tx.Get(votes, key))
 }
 
-func decodeVote(v, count []byte) (vote Vote, ok bool) {
-	if v == nil || json.Unmarshal(v, &vote) != nil {
+func decodeVote(tx *store.Tx, key string, data []byte) (v Vote, ok bool) {
+	if data == nil || json.Unmarshal(data, &v) != nil {
 		return Vote{}, false
 	}
-	vote.Count = decodeCount(count)
-	return vote, true
+	v.Count = decodeCount(tx.Get(counts, key))
+	v.Turnout = v.Count.Cast
+	if v.Secret && v.Open() {
+		v.Turnout = int(store.ParseNumber(string(tx.Get(turnouts, key))))
+	}
+	return v, true
 }
 
 func putVote(tx *store.Tx, room protocol.RoomID, v Vote) error {
@@ -185,14 +214,24 @@ func All(tx *store.Tx, room protocol.RoomID) iter.Seq[Vote] {
 	return func(yield func(Vote) bool) {
 		prefix := store.Key(room, "")
 		for k, data := range tx.Backward(votes, prefix, store.After(prefix)) {
-			if v, ok := decodeVote(data, tx.Get(counts, k)); ok && !yield(v) {
+			if v, ok := decodeVote(tx, k, data); ok && !yield(v) {
 				return
 			}
 		}
 	}
 }
 
-// hasOpen tells whether a vote is open in the room.
+// CountOpen returns how many votes are open in all rooms, at most limit.
+func CountOpen(tx *store.Tx, limit int) (n int) {
+	for range tx.Prefix(openVotes, "") {
+		if n++; n == limit {
+			break
+		}
+	}
+	return n
+}
+
+// hasOpen reports whether a vote is open in the room.
 func hasOpen(tx *store.Tx, room protocol.RoomID) bool {
 	for range tx.Prefix(openVotes, store.Key(room, "")) {
 		return true
@@ -200,15 +239,15 @@ func hasOpen(tx *store.Tx, room protocol.RoomID) bool {
 	return false
 }
 
-// MayVote tells whether a person may vote in an open vote.
+// MayVote reports whether a person may vote in an open vote.
 func MayVote(tx *store.Tx, room protocol.RoomID, id uint64, n events.Number) bool {
 	all := tx.Get(electorate, voteKey(room, id))
 	i := sort.Search(len(all)/8, func(i int) bool { return electorAt(all, i) >= n })
 	return n != 0 && i < len(all)/8 && electorAt(all, i) == n
 }
 
-// The electorate is one value: the numbers of the people in order, eight bytes each. To find somebody in it reads a few of
-// them, however many they are.
+// The electorate is one value: the numbers of the people in order, eight bytes each. To find somebody in it reads a
+// few of them, however many they are.
 func encodeElectorate(p people) []byte {
 	out := make([]byte, 0, 8*len(p))
 	for _, n := range p {
@@ -219,11 +258,6 @@ func encodeElectorate(p people) []byte {
 
 func electorAt(all []byte, i int) events.Number {
 	return events.Number(binary.BigEndian.Uint64(all[8*i:]))
-}
-
-// ballotOf returns what stands as the ballot of a voter, nil if they have none.
-func ballotOf(tx *store.Tx, room protocol.RoomID, id uint64, voter string) tally.Ballot {
-	return decodeBallot(tx.Get(ballots, voterKey(room, id, voter)))
 }
 
 // A count is written as numbers of eight bytes: how many have cast a ballot, and how many chose each option.

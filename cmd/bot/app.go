@@ -11,7 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"moot/events"
+	"moot/internal/bot"
 	"moot/internal/config"
+	"moot/protocol/console"
+	"moot/protocol/matrix/account"
+	"moot/protocol/matrix/crypto"
+	"moot/store"
 )
 
 // app is one call of the program.
@@ -19,6 +25,7 @@ type app struct {
 	in        io.Reader
 	out, errs io.Writer
 	hurry     chan struct{} // closed when nobody wants to wait any more
+	level     logLevel
 
 	// flags of all commands
 	configFile string
@@ -42,38 +49,55 @@ func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bot",
 		Short: "A bot with which communities govern themselves",
-		Long: `moot is one bot in Matrix rooms and Discord guilds that lets the people there govern themselves.
+		Long: `moot is one bot in Matrix rooms and Discord guilds that lets the people there
+govern themselves.
 
-Without a command it runs. Where no network is configured it opens the console: a small chat in
-the terminal, with rooms, people and private conversations, to try everything without an account.`,
+Without a command it runs. If no network is configured it opens the console: a
+small chat in the terminal, with rooms, people and private conversations, to try
+everything without an account.`,
 		Example: `  bot                      run, with config.toml or the built-in defaults
   bot --data DIR           run with another data folder
   bot why e12              what became of an event, and why
   bot check                is all well?`,
+		Version:       versionLine(),
 		Args:          noArgs,
 		RunE:          runs.RunE,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	bind(root)
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "the configuration `FILE` (otherwise $MOOT_CONFIG, ./config.toml, or the built-in defaults)")
 	root.PersistentFlags().StringVar(&a.data, "data", "", "the data `FOLDER`, in place of the configured one")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageErrorf("%s: %v. `%s --help` shows what there is.", cmd.CommandPath(), err, cmd.CommandPath())
+		return usageErrorf("%s: %v. `%s --help` lists the flags.", cmd.CommandPath(), err, cmd.CommandPath())
 	})
-	root.AddCommand(runs, a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.matrixCommand(), versionCommand())
+	root.AddCommand(runs, a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), versionCommand())
+	for _, f := range special {
+		root.AddCommand(f(a))
+	}
 	return root
 }
+
+// special are commands of special builds.
+var special []func(*app) *cobra.Command
 
 // load reads the configuration, and lets the flags have the last word.
 func (a *app) load() (config.Config, config.Source, error) {
 	cfg, src, err := config.Load(a.configFile)
-	if a.data != "" {
+	switch {
+	case a.data != "":
 		cfg.Data = a.data
+	case len(cfg.Networks()) == 0:
+		// Who tries votes in the console moves its clock. What is real begins in a folder of its own.
+		cfg.Data = filepath.Join(cfg.Data, consoleFolder)
 	}
 	cfg.Data = filepath.Clean(cfg.Data)
 	return cfg, src, err
 }
+
+// consoleFolder is where the console keeps its world, below the configured folder, while no network is switched on.
+const consoleFolder = "console"
 
 // usageError is the error of somebody who asked in a way that is not understood.
 type usageError struct{ text string }
@@ -88,7 +112,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case cmd.HasParent() && !cmd.HasSubCommands():
-		return usageErrorf("%s takes nothing, and not %q. `%s --help` shows how it is used.", cmd.CommandPath(), args[0], cmd.CommandPath())
+		return usageErrorf("%s takes no arguments, but got %q. `%s --help` says more.", cmd.CommandPath(), args[0], cmd.CommandPath())
 	}
 	text := fmt.Sprintf("There is no command %q.", strings.TrimPrefix(cmd.CommandPath()+" "+args[0], "bot "))
 	cmd.SuggestionsMinimumDistance = 2
@@ -110,7 +134,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 		if len(args) >= least && len(args) <= len(names) {
 			return nil
 		}
-		return usageErrorf("It is used so: %s %s. `%s --help` says more.", cmd.CommandPath(), strings.Join(names, " "), cmd.CommandPath())
+		return usageErrorf("Usage: %s %s. `%s --help` says more.", cmd.CommandPath(), strings.Join(names, " "), cmd.CommandPath())
 	}
 }
 
@@ -130,7 +154,38 @@ func (a *app) report(err error) int {
 		return exitUsage
 	}
 	fmt.Fprintln(a.errs, explain(err))
+	if ran := (*runError)(nil); errors.As(err, &ran) && needsPerson(err) {
+		return exitPerson
+	}
 	return exitFailed
+}
+
+// runError is the error of a bot that was to run.
+type runError struct{ error }
+
+func (e *runError) Unwrap() error { return e.error }
+
+// needsPerson reports whether a bot that ended with an error would end with it again until somebody has done something: changed
+// the configuration, given it another token, or put its data right.
+func needsPerson(err error) bool {
+	var problems config.Problems
+	var fault *account.Fault
+	var ends bot.NetworkEnds // for reasons that do not pass by themselves
+	switch {
+	case errors.Is(err, store.ErrWrite), errors.Is(err, store.ErrBroken), store.IsFull(err): // the disk may be better by then
+		return false
+	case errors.As(err, &problems), errors.As(err, &fault), errors.As(err, &ends):
+		return true
+	}
+	for _, kind := range []error{
+		store.ErrForeign, store.ErrNewer, store.ErrOlder, store.ErrDamaged, events.ErrArchive, crypto.ErrDamaged,
+		console.ErrMoved, console.ErrOtherWorld, console.ErrNewer, console.ErrForeign, console.ErrCorrupt,
+	} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
 }
 
 // printf writes for whoever asked. What cannot be written has nobody to read about it.

@@ -5,15 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"moot/internal/bot"
+	"moot/internal/clock"
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/inspect"
+	"moot/internal/parts"
 	"moot/invites"
 	"moot/protocol"
+	"moot/protocol/console"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 	"moot/protocol/matrix/survey"
@@ -25,8 +32,9 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and the data folder",
-		Long: `Looks at everything that can be wrong, and says of each thing what to do: the configuration, the data folder, the
-account on each network, the database, what failed, what waits, which rooms are not fully known. It changes nothing,
+		Long: `Looks at everything that can be wrong, and says in each case what to do: the
+configuration, the data folder, the account on each network, the database, what
+failed, what waits, and rooms whose members are not known. It changes nothing,
 and also works while the bot runs.
 
 The exit code is 1 if something keeps the bot from its work, and 0 otherwise.`,
@@ -56,8 +64,7 @@ The exit code is 1 if something keeps the bot from its work, and 0 otherwise.`,
 	return cmd
 }
 
-// check looks at one thing after another. What is wrong with one of them keeps only those from being looked at that rest
-// on it.
+// check looks at one thing after another. A fault skips only what depends on the faulty thing.
 func (a *app) check(ctx context.Context, q inspect.CheckQuery) []inspect.Finding {
 	cfg, src, err := a.load()
 	if err != nil {
@@ -65,28 +72,42 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []inspect.Finding
 	}
 	found := []inspect.Finding{{Status: inspect.OK, What: "configuration", Text: src.String()}}
 	for _, w := range cfg.Warnings() {
-		found = append(found, inspect.Finding{Status: inspect.Warn, What: "secret", Text: w})
+		found = append(found, inspect.Finding{Status: inspect.Warn, What: "configuration", Text: w})
 	}
-	if _, err := hashKey(cfg); err != nil {
-		found = append(found, inspect.Finding{Status: inspect.Fail, What: "secret", Text: sentence(err.Error()), Do: "put it where hash_key in [privacy] says that it is"})
+	if err := cfg.Secrets(); err != nil {
+		found = append(found, configFaults(err)...)
 	}
 	found = append(found, inspect.Folder(cfg.Data)...)
-	if cfg.Matrix.Enabled() {
-		found = append(found, checkMatrix(ctx, cfg)...)
+	whole := parts.Examine(ctx, partsOf(cfg, cfg.UseConsole()))
+	faults := partFindings(cfg, whole, found)
+	found = append(found, faults...)
+	nets := &networks{} // nothing of them is opened
+	if _, err := cfg.Matrix.AccessToken.Token(); err == nil && cfg.Matrix.Enabled() {
+		found = append(found, checkMatrix(ctx, cfg, nets.server())...)
 	}
-	if cfg.Discord.Enabled() {
-		found = append(found, checkDiscord(ctx, cfg)...)
+	if token, err := cfg.Discord.Token.Token(); err == nil && cfg.Discord.Enabled() {
+		found = append(found, checkDiscord(ctx, cfg, token, nets.server())...)
 	}
 	client := newClient(cfg)
-	switch status, err := client.Status(ctx); {
+	status, err := client.Status(ctx)
+	if len(cfg.Networks()) > 0 {
+		found = append(found, clockFinding(clock.Judge(time.Now(), status.Reached, clock.Readings(nets.servers))))
+	}
+	switch {
 	case errors.Is(err, control.ErrNoData):
-		return append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: "has not run with this data folder yet"})
+		return append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: "has not run in this data folder yet"})
+	case err != nil && len(faults) > 0:
+		return found
 	case err != nil:
 		return append(found, inspect.Finding{Status: inspect.Fail, What: "database", Text: explain(at(cfg, err))})
 	case status.Running:
-		found = append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: fmt.Sprintf("runs as process %d since %s", status.PID, when(status.Started))})
+		found = append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: fmt.Sprintf("running as process %d since %s", status.PID, when(status.Started))})
+		found = append(found, networkFindings(status.Networks)...)
 	default:
-		found = append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: "does not run"})
+		found = append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: "is not running"})
+	}
+	if slices.ContainsFunc(faults, func(f inspect.Finding) bool { return f.Status == inspect.Fail }) && whole.Busy == nil {
+		return found // what rests on the parts is not looked at
 	}
 	more, err := client.Check(ctx, q)
 	if err != nil {
@@ -119,7 +140,7 @@ func invitationFindings(f *invites.Feature) func(tx *store.Tx) []inspect.Finding
 }
 
 func invitationFinding(f *invites.Feature, i invites.Invitation) (inspect.Finding, bool) {
-	by := "somebody whom the bot does not know any more"
+	by := "somebody whom the bot no longer knows"
 	if i.By != "" {
 		by = string(i.By)
 	}
@@ -136,7 +157,7 @@ func invitationFinding(f *invites.Feature, i invites.Invitation) (inspect.Findin
 		line.Do = "an operator's command invites accept " + string(i.Room) + " tries again"
 	case i.State == invites.Accepted && i.Fault != "":
 		line.Text += " was accepted, but the room could not be joined yet: " + i.Fault
-		line.Do = "the bot tries again by itself, for some hours"
+		line.Do = "nothing: the bot tries again for some hours"
 	default:
 		return line, false
 	}
@@ -147,24 +168,88 @@ func invitationFinding(f *invites.Feature, i invites.Invitation) (inspect.Findin
 const checkPatience = 30 * time.Second
 
 // checkMatrix looks at the account on its homeserver.
-func checkMatrix(ctx context.Context, cfg config.Config) (found []inspect.Finding) {
+func checkMatrix(ctx context.Context, cfg config.Config, over http.RoundTripper) (found []inspect.Finding) {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	status := map[survey.Weight]inspect.Status{survey.Fine: inspect.OK, survey.Flaw: inspect.Warn, survey.Failure: inspect.Fail}
-	for _, f := range survey.Account(ctx, account.Config{
-		User: cfg.Matrix.User, Homeserver: cfg.Matrix.Homeserver,
-		AccessToken: reveal(cfg.Matrix.AccessToken), Password: reveal(cfg.Matrix.Password), Folder: cfg.Data,
-	}) {
+	acc := accountOf(cfg)
+	acc.Transport = over
+	for _, f := range survey.Account(ctx, acc) {
 		found = append(found, inspect.Finding{Status: status[f.Weight], What: f.What, Text: f.Text, Do: f.Do})
 	}
-	if err := crypto.Examine(ctx, cfg.Data); err != nil {
-		f := inspect.Finding{Status: inspect.Fail, What: "keys", Text: explain(err)}
-		if fault := (*account.Fault)(nil); errors.As(err, &fault) {
-			f.Text, f.Do = fault.What, fault.Do
+	return found
+}
+
+// partFindings says what the parts of the data folder are like, beside what was found before.
+func partFindings(cfg config.Config, whole *parts.Found, before []inspect.Finding) (found []inspect.Finding) {
+	for _, f := range whole.Faults {
+		line := inspect.Finding{Status: inspect.Fail, What: partNames[filepath.Base(f.Part)], Text: f.What, Do: f.Do}
+		if f.Do == "" {
+			line.Text = explain(at(cfg, f))
 		}
-		found = append(found, f)
+		if line.What == "" {
+			line.What = "data folder"
+		}
+		if !slices.ContainsFunc(before, func(b inspect.Finding) bool { return b.Status == inspect.Fail && b.What == line.What }) {
+			found = append(found, line)
+		}
+	}
+	for _, will := range whole.Will {
+		found = append(found, inspect.Finding{Status: inspect.OK, What: "data folder", Text: will})
 	}
 	return found
+}
+
+// partNames are what a check calls the parts.
+var partNames = map[string]string{
+	parts.Database: "database", parts.Archive: "log of facts", console.FileName: "console", crypto.File: "keys", account.LoginFile: "login",
+}
+
+// networkFindings says which networks a bot that runs does not reach, and why.
+func networkFindings(all []bot.NetworkStatus) (found []inspect.Finding) {
+	for _, n := range all {
+		line := inspect.Finding{Status: inspect.Fail, What: string(n.Network), Text: fmt.Sprintf("offline since %s: %s", when(n.Since), n.Fault)}
+		switch {
+		case n.Up:
+			continue
+		case n.Fault == "":
+			line.Status, line.Text = inspect.Warn, "cannot be reached since "+when(n.Since)
+			line.Do = "the bot goes on trying; its log says why"
+		case n.Again.IsZero():
+			line.Do = "mend that and restart the bot; the other networks go on meanwhile"
+		default:
+			line.Do = fmt.Sprintf("the bot tries again at %s; a restart tries at once, and the other networks go on meanwhile", when(n.Again))
+		}
+		found = append(found, line)
+	}
+	return found
+}
+
+// clockFinding says which clock is wrong.
+func clockFinding(v clock.Verdict) inspect.Finding {
+	f := inspect.Finding{Status: inspect.OK, What: "clock", Text: "no network has told the bot the time"}
+	by := clock.Span(v.By)
+	switch v.State {
+	case clock.Right:
+		if v.Vouched {
+			f.Text = "right, according to the network"
+		}
+		return f
+	case clock.StoreAhead:
+		f.Text, f.Do = "the store is "+by+" ahead of the clock", "check the clock with `date`; if it is right, wait until it has caught up, or run `bot clock reset`"
+		if v.Vouched {
+			f.Text, f.Do = f.Text+", which is right according to the network", "wait until the clock has caught up, or run `bot clock reset`"
+		}
+		if v.By > clock.Refused {
+			f.Text += "; the bot does not start like this"
+		}
+	case clock.Behind:
+		f.Text, f.Do = "the clock of this machine is "+by+" behind the time of the network", "set the clock, for example with NTP; the bot waits until it is right"
+	case clock.Ahead:
+		f.Text, f.Do = "the clock of this machine is "+by+" ahead of the time of the network", "set the clock, for example with NTP; the bot waits until it is right"
+	}
+	f.Status = inspect.Fail
+	return f
 }
 
 // configFaults makes a finding of each thing that is wrong with the configuration.

@@ -12,6 +12,7 @@ import (
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/inspect"
+	"moot/protocol"
 	"moot/store"
 )
 
@@ -39,14 +40,14 @@ func (a *app) ask(f func(*control.Client, config.Config) error) error {
 func newClient(cfg config.Config) *control.Client {
 	return control.NewClient(control.ClientConfig{
 		Folder: cfg.Data,
-		Files:  func(write bool) (*control.Office, func() error, error) { return openFiles(cfg, write) },
+		Files:  func(write bool) (*control.Handler, func() error, error) { return openFiles(cfg, write) },
 		Busy:   func(err error) bool { return errors.Is(err, store.ErrLocked) },
 	})
 }
 
 // openFiles opens the files of a bot that does not run. Only its orders need to write; and a bot that is about to start
 // is not kept waiting longer than an answer takes.
-func openFiles(cfg config.Config, write bool) (*control.Office, func() error, error) {
+func openFiles(cfg config.Config, write bool) (*control.Handler, func() error, error) {
 	path := storeFile(cfg)
 	if _, err := os.Stat(path); err != nil {
 		return nil, nil, err
@@ -55,42 +56,57 @@ func openFiles(cfg config.Config, write bool) (*control.Office, func() error, er
 	if err != nil {
 		return nil, nil, err
 	}
-	desk := &inspect.Desk{Store: s}
-	desk.Bus, desk.BusErr = events.Open(events.Config{Store: s, Kinds: kinds(), ReadOnly: true})
-	if desk.Bus != nil {
-		guests, err := newInvites(cfg, desk.Bus)
+	inspector := &inspect.Inspector{Store: s, Networks: append(cfg.Networks(), protocol.Console)}
+	inspector.Bus, inspector.BusErr = events.Open(events.Config{Store: s, Kinds: kinds(), ReadOnly: true})
+	if inspector.Bus != nil {
+		guests, err := newInvites(cfg, inspector.Bus, nil)
 		if err != nil {
-			return nil, nil, errors.Join(err, desk.Bus.Close(), s.Close())
+			return nil, nil, errors.Join(err, inspector.Bus.Close(), s.Close())
 		}
-		desk.Features = invitationFindings(guests)
+		inspector.Features = invitationFindings(guests)
 	}
 	release := func() error {
-		if desk.Bus != nil {
-			return errors.Join(desk.Bus.Close(), s.Close())
+		if inspector.Bus != nil {
+			return errors.Join(inspector.Bus.Close(), s.Close())
 		}
 		return s.Close()
 	}
-	return &control.Office{
-		Desk: desk,
+	return &control.Handler{
+		Inspector: inspector,
 		Retry: func(_ context.Context, id uint64) (string, error) {
-			return fmt.Sprintf("Dead letter %d is marked. The bot tries it again when it next starts.", id), markRetry(s, id)
+			return fmt.Sprintf("Dead letter %d is marked. The bot will try it again at its next start.", id), markRetry(s, id)
 		},
-		Drop:   func(_ context.Context, id uint64) error { return dropLetter(s, time.Now(), id) },
-		Status: func() control.Status { return control.Status{Folder: cfg.Data} },
+		Drop:   func(_ context.Context, id uint64) error { return dropLetter(s, id) },
+		Status: func() control.Status { return control.Status{Folder: cfg.Data, Reached: reached(s)} },
+		Backup: makeBackup(newMaker(cfg, s)),
 	}, release, nil
 }
 
+// reached returns the time of the last commit; zero where there was none.
+func reached(s *store.Store) (at time.Time) {
+	_ = s.View(func(tx *store.Tx) error { // what cannot be read a check says by itself
+		at = tx.Now()
+		return nil
+	})
+	return at
+}
+
+// noTime is the time of a commit that is made beside the loop: just after the one before it. Only the loop looks at whether
+// the clock is right before it takes the store with it.
+var noTime time.Time
+
 func markRetry(s *store.Store, id uint64) error {
-	return s.Commit(time.Now(), func(c *store.Commit) error {
-		if !c.WantRetry(id) {
-			return inspect.NoLetter(id)
+	return s.Commit(noTime, func(c *store.Commit) error {
+		if err := inspect.Retryable(c.Read(), id); err != nil {
+			return err
 		}
+		c.WantRetry(id)
 		return nil
 	})
 }
 
-func dropLetter(s *store.Store, now time.Time, id uint64) error {
-	return s.Commit(now, func(c *store.Commit) error {
+func dropLetter(s *store.Store, id uint64) error {
+	return s.Commit(noTime, func(c *store.Commit) error {
 		if _, ok := c.Read().Letter(id); !ok {
 			return inspect.NoLetter(id)
 		}

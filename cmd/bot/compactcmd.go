@@ -14,10 +14,12 @@ import (
 func (a *app) compactCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compact",
-		Short: "Give back the room that the database does not need any more",
-		Long: `Writes the database anew without the room that what was forgotten has left in it. The bot must not run meanwhile.
-The old file is replaced in one step when the new one is whole: nothing is lost if this is cut short. Until then both
-have to fit on the disk. A bot that goes on running needs none of this, as it uses that room again.`,
+		Short: "Shrink the database file to what it needs",
+		Long: `Writes the database anew, without the space that deleted data has left in it.
+The bot must not be running. The new file replaces the old one in one step once
+it is complete, so nothing is lost if this is interrupted. Until then both have
+to fit on the disk. A bot that keeps running does not need this: it uses that
+space again.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := a.load()
@@ -34,7 +36,7 @@ have to fit on the disk. A bot that goes on running needs none of this, as it us
 					After  int64 `json:"after"`
 				}{before, after})
 			}
-			a.printf("%s had %s and has %s.\n", storeFile(cfg), inspect.Bytes(before), inspect.Bytes(after))
+			a.printf("%s: %s before, %s now.\n", storeFile(cfg), inspect.Bytes(before), inspect.Bytes(after))
 			return nil
 		},
 	}

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 
@@ -67,7 +66,7 @@ func (w *netWorld) dry(t *testing.T, bin string) {
 // strikes are where the bot is killed at a place.
 func (w *netWorld) strikes(p failpoint.Point) (out []strike) {
 	for life, come := range w.hits {
-		for _, n := range spread(come[p], effort(1, 2, 12)) {
+		for _, n := range spread(come[p], effort(0, 2, 12)) {
 			out = append(out, strike{life, fmt.Sprintf("MOOT_FAILPOINT=%s:%d", p, n)})
 		}
 	}
@@ -75,17 +74,10 @@ func (w *netWorld) strikes(p failpoint.Point) (out []strike) {
 }
 
 func TestCrashOnNetworks(t *testing.T) {
+	inProof(t)
 	bin := failpointBot(t)
-	places := failpoint.All()
-	few := effort(1, 0, 0) > 0 // among the other tests there is time for what happens nowhere else
-	if few {
-		places = []failpoint.Point{failpoint.AdmitReturned, failpoint.SendAfter, failpoint.KeysReceived}
-	}
 	tell(os.Stdout, "\n%-16s %-14s %8s %8s   %s", "killed at", "network, data", "come by", "kills", "what people have read, and what the bot knows afterwards")
 	for _, w := range netWorlds(t) {
-		if few && w.aged != "" {
-			continue
-		}
 		t.Run(w.name, func(t *testing.T) {
 			w.dry(t, bin)
 			slots := make(chan struct{}, 4) // they wait more than they work
@@ -93,9 +85,6 @@ func TestCrashOnNetworks(t *testing.T) {
 			kills, bad := map[failpoint.Point]int{}, map[failpoint.Point]bool{}
 			var wg sync.WaitGroup
 			for _, p := range failpoint.All() {
-				if !slices.Contains(places, p) {
-					continue
-				}
 				for i, s := range w.strikes(p) {
 					slots <- struct{}{}
 					wg.Go(func() {
@@ -122,7 +111,7 @@ func TestCrashOnNetworks(t *testing.T) {
 				for _, life := range w.hits {
 					come += life[p]
 				}
-				if come == 0 || !slices.Contains(places, p) {
+				if come == 0 {
 					continue
 				}
 				if kills[p] == 0 {
@@ -141,10 +130,8 @@ func TestCrashOnNetworks(t *testing.T) {
 
 // TestCrashInAStorm: at random times, while people say more than it answers.
 func TestCrashInAStorm(t *testing.T) {
+	inProof(t)
 	kills := effort(0, 8, 60)
-	if kills == 0 {
-		t.Skip("it takes its time: .ci/prove runs it")
-	}
 	bin := failpointBot(t)
 	for i, w := range netWorlds(t) {
 		if w.aged != "" {

@@ -21,7 +21,8 @@ func TestDamagedKeys(t *testing.T) {
 	if !crypto.Able {
 		t.Skip("it takes encryption: -tags goolm")
 	}
-	tries := effort(4, 24, 400)
+	unhurried(t)
+	tries := effort(1, 24, 400)
 	bin := failpointBot(t)
 	r := &netRun{netTown: matrixTown(t), t: t, bin: bin, silent: map[protocol.EventID]bool{}}
 	r.until("the bot is in its rooms", func() bool { return r.moved("joined") >= r.rooms })

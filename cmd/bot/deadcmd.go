@@ -21,12 +21,12 @@ func (a *app) deadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dead",
 		Short: "Show, retry or drop events that could not be handled",
-		Long: `Lists the dead letters: events whose handler failed. Such an event has left no trace beside its letter, and the bot
-went on without it. When the cause is gone, it can be tried again.`,
+		Long: `Lists the dead letters: events whose handler failed. Such an event has changed
+nothing, and the bot went on without it. Once the cause is gone, try it again.`,
 		Example: `  bot dead              list them
   bot dead show 3       the event, the error and where it happened
   bot dead retry 3      try it again
-  bot dead drop 3       let it go`,
+bot dead drop 3       delete it`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.deadList(cmd.Context()) },
 	}
@@ -58,7 +58,7 @@ went on without it. When the cause is gone, it can be tried again.`,
 			RunE: a.order((*control.Client).Retry),
 		},
 		&cobra.Command{
-			Use: "drop ID", Short: "Let go of a dead letter", Args: exactly("ID"),
+			Use: "drop ID", Short: "Delete a dead letter; its event stays failed", Args: exactly("ID"),
 			RunE: a.order((*control.Client).Drop),
 		})
 	return cmd

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
+	"net/http"
 
 	"moot/activity"
 	"moot/commands"
@@ -13,13 +15,13 @@ import (
 )
 
 // openDiscord makes the adapter for Discord. It connects when it runs.
-func (a *app) openDiscord(cfg config.Config, st *store.Store, f *features, log *slog.Logger) (protocol.Adapter, error) {
-	token, err := cfg.Discord.Token.Reveal()
+func (a *app) openDiscord(cfg config.Config, st *store.Store, f *features, over http.RoundTripper, log *slog.Logger) (protocol.Adapter, error) {
+	token, err := cfg.Discord.Token.Token()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("token in [discord]: %w", err)
 	}
 	c := discordConfig(cfg, token)
-	c.Commands, c.State, c.Completer, c.Log = discordCommands(f.commands), discordState{st, f}, discordCompleter{st, f.commands}, log
+	c.Commands, c.State, c.Completer, c.Transport, c.Log = discordCommands(f.commands), discordState{st, f}, discordCompleter{st, f.commands}, over, log
 	return discord.New(c), nil
 }
 
@@ -29,6 +31,7 @@ func discordConfig(cfg config.Config, token string) discord.Config {
 		Token: token, APIURL: cfg.Discord.APIURL, GatewayURL: cfg.Discord.GatewayURL, Shards: cfg.Discord.Shards,
 		MessageContent: cfg.Discord.MessageContent,
 		Enforcement:    discord.Enforcement{Timeout: cfg.Discord.Enforcement == "timeout", Role: cfg.Discord.EnforcementRole},
+		Status:         "/help",
 		Version:        version(),
 	}
 }
@@ -44,17 +47,20 @@ func discordCommands(tree *commands.Commands) (list []discord.Command) {
 		}
 		c := discord.Command{
 			Path: n.Path, Summary: sentence(n.Summary), Group: len(n.Subs()) > 0, OnPerson: n.OnPerson,
-			Private:  n.Visibility.In(protocol.Event{Body: protocol.Invocation{}}) == commands.Private,
-			InGuilds: n.Where != commands.PrivateOnly, InPrivate: true,
+			Operators: n.Who == commands.Operator,
+			Private:   n.Visibility.In(protocol.Event{Body: protocol.Invocation{}}) == commands.Private,
+			InGuilds:  n.Where != commands.PrivateOnly, InPrivate: true,
 		}
 		for i := range n.Params {
-			if p := &n.Params[i]; !p.Hidden {
-				c.Params = append(c.Params, discordParam(p))
+			if p := discordParam(&n.Params[i]); n.Params[i].Hidden {
+				c.Hidden = append(c.Hidden, p)
+			} else {
+				c.Params = append(c.Params, p)
 			}
 		}
 		if n.Where == commands.NeedsRoom && !c.Group {
 			c.Params = append(c.Params, discord.Param{
-				Name: "in", Slots: []string{"in"}, Summary: "In a private message to me: the server that it is about", Complete: true,
+				Name: "in", Slots: []string{"in"}, Summary: "In a private message to me: the server that it concerns", Complete: true,
 			})
 		}
 		list = append(list, c)
@@ -159,10 +165,4 @@ func (s discordState) Voice(room protocol.RoomID, user protocol.UserID) (out pro
 func (s discordState) InVoice(room protocol.RoomID) (users []protocol.UserID) {
 	s.view(func(tx *store.Tx) { users = activity.InCalls(tx, room) })
 	return users
-}
-
-// Reacted implements discord.State.
-func (s discordState) Reacted(room protocol.RoomID, target protocol.EventID, user protocol.UserID, reaction string) (stands, tracked bool) {
-	s.view(func(tx *store.Tx) { stands, tracked = s.votes.Reacted(tx, room, target, user, reaction) })
-	return stands, tracked
 }

@@ -46,7 +46,7 @@ func (c *crowd) arrive() {
 	c.start()
 	c.srv.Until("the commands are registered", func() bool { return len(c.srv.Commands()) > 0 })
 	for began := time.Now(); ; {
-		if out := c.run("check"); strings.Contains(out, fmt.Sprintf("%d rooms", len(c.towns))) && !strings.Contains(out, "it is not known who is in") {
+		if out := c.run("check"); strings.Contains(out, fmt.Sprintf("%d rooms", len(c.towns))) && !strings.Contains(out, "the bot does not know who is in") {
 			break
 		} else if time.Since(began) > 5*time.Minute {
 			c.Fatalf("after %s:\n%s", time.Since(began), out)

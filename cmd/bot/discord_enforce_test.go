@@ -33,11 +33,11 @@ func TestDiscordEnforcement(t *testing.T) {
 			bad := &discordtest.Role{}
 			override("challenge", town.dan)
 			if kind == "role" {
-				b.shows(town.cem, town.general, town.dan.ID, "what my configuration names for that does not exist here")
+				b.shows(town.cem, town.general, town.dan.ID, "my configuration names something for that which does not exist here")
 				bad = town.NewRole("Challenged", 0)
 				b.shows(town.cem, town.general, town.dan.ID, "I lack the permission for that")
 				town.SetPermissions(town.BotRole(), discordtest.BotPermissions|discordtest.ManageRoles)
-				b.shows(town.cem, town.general, town.dan.ID, "what I do that with stands as high in it as I do")
+				b.shows(town.cem, town.general, town.dan.ID, "the role that I use for that ranks as high as mine")
 				town.Give(b.srv.Bot, town.NewRole("top", 0))
 			} else {
 				b.shows(town.cem, town.general, town.dan.ID, "I lack the permission for that")
@@ -59,7 +59,7 @@ func TestDiscordEnforcement(t *testing.T) {
 				town.SetPermissions(town.BotRole(), discordtest.BotPermissions|discordtest.ModerateMembers)
 				b.srv.Until("it is lifted", func() bool { return !held(town.cem) })
 				override("challenge", town.Owner()) // whom nobody can time out
-				b.shows(town.ann, town.general, town.Owner().ID, "they stand as high in it as I do, or higher")
+				b.shows(town.ann, town.general, town.Owner().ID, "they rank as high in it as I do, or higher")
 			}
 			b.stop()
 			b.run("verify")

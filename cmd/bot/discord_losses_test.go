@@ -50,10 +50,15 @@ var losses = []loss{
 	}, true},
 }
 
-// TestDiscordDisconnects: a connection is lost in each way in the middle of a vote, while people vote by buttons and by
-// reactions, and Discord repeats itself when it is back. The vote is what it is if none is lost: each ballot is counted once.
-// With MOOT_LONG that is said of the outcome, for which it takes a minute.
+// TestDiscordDisconnects: a connection is lost in each way in the middle of a vote, while people vote by buttons, and
+// Discord repeats itself when it is back. The vote is what it is if none is lost: each ballot is counted once.
+// With MOOT_LONG that is said of the outcome, for which it takes a minute; without, only some of the ways are tried.
 func TestDiscordDisconnects(t *testing.T) {
+	unhurried(t)
+	losses := losses
+	if os.Getenv("MOOT_LONG") == "" {
+		losses = losses[:4]
+	}
 	results := make(chan string, len(losses))
 	t.Run("each", func(t *testing.T) {
 		for _, l := range losses {
@@ -94,7 +99,6 @@ func voteDespite(t *testing.T, l loss) string {
 	press(town.ben, "Yes")
 	before, connections := b.srv.Identified(), b.srv.Connections()
 	l.lose(b)
-	town.dan.Reacts(board, "👍")
 	if l.name == "heartbeats are not acknowledged" { // of which nothing is noticed at first
 		b.srv.Until("it is noticed", func() bool { return b.srv.Connections() > connections })
 	}
@@ -110,9 +114,9 @@ func voteDespite(t *testing.T, l loss) string {
 		b.srv.Set(func(s *discordtest.Server) { s.Patience = 3 * time.Minute })
 		b.shows(town.ben, town.general, "has closed")
 	}
-	for began := time.Now(); !strings.Contains(town.facts(), "Dan: ballot"); { // which after another session is read
+	for began := time.Now(); !strings.Contains(town.facts(), "Ann: ballot"); { // which after another session is read
 		if time.Since(began) > 30*time.Second {
-			b.Fatal("the reaction is not counted")
+			b.Fatal("the ballot is not counted")
 		}
 	}
 	if again := b.srv.Connections() > connections; again != (l.name != "none") {

@@ -46,7 +46,6 @@ func (b *discordBot) configure(lines ...string) {
 member = "0s"
 active_days = 0
 edits_discord = "1s"
-secret_every = "1s"
 poll_shortest = "1m"
 
 [discord]
@@ -89,7 +88,8 @@ func (b *discordBot) command(args ...string) *exec.Cmd {
 // start starts the bot and waits until Discord sees it.
 func (b *discordBot) start() {
 	b.Helper()
-	before := b.srv.Identified()
+	b.srv.Until("the bot that ran before is gone", func() bool { return b.srv.Online() == 0 })
+	before := b.srv.Connections()
 	b.cmd = b.command()
 	b.cmd.Stdout, b.cmd.Stderr = &b.log, &b.log
 	b.cmd.Env = append(b.cmd.Env, b.env...)
@@ -99,7 +99,7 @@ func (b *discordBot) start() {
 	if err := b.cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.srv.Until("the bot is online", func() bool { return b.srv.Online() > 0 && b.srv.Identified() > before })
+	b.srv.Until("the bot is online", func() bool { return b.srv.Online() > 0 && b.srv.Connections() > before })
 }
 
 // socket is where a bot is looked into that is observed.

@@ -32,11 +32,11 @@ func TestDiscordPoll(t *testing.T) {
 	if len(board.Menus) != 1 || len(board.Menus[0].Options) != 3 || board.Menus[0].Most != 3 {
 		t.Fatalf("the menus are %+v", board.Menus)
 	}
-	i := town.ben.Choose(board, board.Menus[0].CustomID, "1", "3")
+	i := town.ben.Choose(board, board.Menus[0].CustomID, board.Menus[0].Options[0].Value, board.Menus[0].Options[2].Value)
 	if m := i.Reply(); !m.Ephemeral || !strings.Contains(m.Content, "«Monday» and «Friday»") {
 		t.Errorf("the choice was answered by %+v", m)
 	}
-	b.expect("by slash command", town.cem.Slash(town.general, "vote cast", discordtest.Options{"ballot": "1 2"}).Reply().Content, "«Tuesday»")
+	b.expect("by slash command", town.cem.Slash(town.general, "vote cast", discordtest.Options{"ballot": "1 #2"}).Reply().Content, "«Tuesday»")
 	b.shows(town.ben, town.general, "1: Monday: 1 vote", "2: Tuesday: 1 vote", "3: Friday: 1 vote")
 	b.stop()
 }
@@ -53,7 +53,7 @@ func TestDiscordSecretVote(t *testing.T) {
 		t.Errorf("the press was answered by %+v", m)
 	}
 	town.cem.Reacts(board, "👍")
-	b.shows(town.cem, town.cem.DM(), "secret", "was not counted")
+	b.shows(town.cem, town.cem.DM(), "a reaction is no ballot", "was not counted")
 	// In the private conversation it is about the one server that they share.
 	b.expect("in private", town.dan.Slash(town.dan.DM(), "vote cast", discordtest.Options{"ballot": "1 yes"}).Reply().Content,
 		"Lab", "Your ballot in vote 1 is yes")
@@ -162,7 +162,7 @@ func TestDiscordTwice(t *testing.T) {
 	i.Reply()
 	b.shows(town.ben, town.general, "moves: we sing")
 	town.ben.Says(town.general, "!moot vote list")
-	b.shows(town.ben, town.general, "we sing", "Open")
+	b.shows(town.ben, town.general, "we sing", "open; closes")
 	answers, votes := 0, 0
 	for _, m := range town.ben.Sees(town.general) {
 		if strings.Contains(m.Content, "pong") {
@@ -179,8 +179,14 @@ func TestDiscordTwice(t *testing.T) {
 }
 
 // TestDiscordKilledInABurst: the bot is killed in the middle of a burst of commands; those that were given meanwhile are
-// fetched, and each is answered once.
+// told again, or fetched where Discord has forgotten the session, and each is answered once.
 func TestDiscordKilledInABurst(t *testing.T) {
+	for name, forgotten := range map[string]bool{"the session is taken up again": false, "the session is forgotten": true} {
+		t.Run(name, func(t *testing.T) { killedInABurst(t, forgotten) })
+	}
+}
+
+func killedInABurst(t *testing.T, forgotten bool) {
 	b := newDiscordBot(t, "message_content = true")
 	town := b.settle("Lab")
 	b.start()
@@ -195,6 +201,9 @@ func TestDiscordKilledInABurst(t *testing.T) {
 	}
 	say(0)
 	b.kill()
+	if forgotten {
+		b.srv.Forget()
+	}
 	say(each)
 	b.start()
 	say(2 * each)
@@ -214,5 +223,7 @@ func TestDiscordKilledInABurst(t *testing.T) {
 		}
 	}
 	b.stop()
-	b.expect("bot check", b.run("check"), "missed", "edits and deletions")
+	if got := b.run("check"); strings.Contains(got, "edits and deletions") != forgotten || b.srv.Identified() > 1 != forgotten {
+		t.Errorf("after %d identifies bot check says:\n%s", b.srv.Identified(), got)
+	}
 }

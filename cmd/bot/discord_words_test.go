@@ -49,6 +49,49 @@ func TestDiscordWords(t *testing.T) {
 	b.stop()
 }
 
+// TestDiscordGreeting: a server is greeted once, when the bot is added to it, where all can read it.
+func TestDiscordGreeting(t *testing.T) {
+	b := newDiscordBot(t)
+	b.start()
+	town := b.settle("Lab")
+	greetings := func() (n int) {
+		for _, m := range town.ben.Sees(town.general) {
+			if strings.Contains(m.Content, "Hello, I am moot. `/help` says what I can do.") {
+				n++
+			}
+		}
+		return n
+	}
+	town.ready()
+	b.srv.Until("it has greeted", func() bool { return greetings() > 0 })
+	b.kill()
+	b.start()
+	town.ready()
+	town.KickBot()
+	town.Invite()
+	town.ready()
+	if n := greetings(); n != 1 {
+		t.Errorf("it has greeted %d times", n)
+	}
+	b.stop()
+}
+
+// TestDiscordVotesWhereTheyCanBeShown: where the bot may not write, nobody would see a vote, and the person is told so.
+func TestDiscordVotesWhereTheyCanBeShown(t *testing.T) {
+	b := newDiscordBot(t)
+	town := b.settle("Lab")
+	silent := town.NewChannel("silent")
+	silent.Deny(b.srv.Bot, discordtest.SendMessages)
+	b.start()
+	town.ready()
+	said := town.ben.Slash(silent, "vote motion", discordtest.Options{"text": "we sing"}).Reply()
+	b.expect("the answer", said.Content, "I may not write in that channel", "Send Messages")
+	said = town.ann.Slash(silent, "room set", discordtest.Options{"setting": "votes.channel", "value": "here"}).Reply()
+	b.expect("the answer to a moderator", said.Content, "I may not write in that channel")
+	b.expect("afterwards", town.ben.Slash(town.general, "vote show", discordtest.Options{"vote": "1"}).Reply().Content, "There is no vote")
+	b.stop()
+}
+
 // TestDiscordOperators: Discord shows everybody the commands of those who operate the bot. They are refused to all others, of
 // which only they hear, and help does not name them.
 func TestDiscordOperators(t *testing.T) {

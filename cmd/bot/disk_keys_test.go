@@ -12,15 +12,13 @@ import (
 	"moot/protocol/matrix/crypto"
 )
 
-// TestFullDiskForKeys: there is no room for the keys that messages in encrypted rooms are read with. The bot says so and
-// takes nothing, is killed and started, waits, and goes on by itself when there is room; each message has its one answer.
+// TestFullDiskForKeys: there is no space for the keys that messages in encrypted rooms are read with. The bot says so and
+// takes nothing, is killed and started, waits, and goes on by itself when there is space; each message has its one answer.
 func TestFullDiskForKeys(t *testing.T) {
 	if !crypto.Able {
 		t.Skip("it takes encryption: -tags goolm")
 	}
-	if effort(0, 1, 1) == 0 {
-		t.Skip("it takes its time: .ci/prove runs it")
-	}
+	inProof(t)
 	bin := failpointBot(t)
 	dir, here := withMounts(t, 64<<20)
 	if !here {
@@ -55,16 +53,16 @@ func TestFullDiskForKeys(t *testing.T) {
 		}
 		return n
 	}
-	tell(os.Stdout, "%-46s %6d of %d commands answered", "there is no room for keys", taken(), len(r.asked))
+	tell(os.Stdout, "%-46s %6d of %d commands answered", "there is no space for keys", taken(), len(r.asked))
 	if taken() != 4 {
-		t.Errorf("%d commands are answered, which need keys that there is no room for", taken())
+		t.Errorf("%d commands are answered, which need keys that there is no space for", taken())
 	}
 	r.now.mortal = true
 	_ = r.now.cmd.Process.Kill()
 	<-r.now.done
 	r.ended()
 	r.start()
-	if err := r.now.log.await(ctx, "the bot starts when there is room", 1); err != nil {
+	if err := r.now.log.await(ctx, "the bot starts when there is space", 1); err != nil {
 		t.Fatalf("%v\n%s", err, r.now.log)
 	}
 	tell(os.Stdout, "%-46s %6d", "killed and started on a full disk, it waits", taken())

@@ -9,7 +9,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"moot/backup"
 	"moot/events"
+	"moot/internal/bot"
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/inspect"
@@ -39,49 +41,70 @@ func explain(err error) string {
 	if errors.As(err, &problems) {
 		return problems.Error()
 	}
+	var ends bot.NetworkEnds
+	if errors.As(err, &ends) {
+		at := &placed{file: "the file", folder: "the data folder"}
+		errors.As(err, &at)
+		var lines []string
+		for _, end := range ends {
+			lines = append(lines, explain(&placed{err: end.Err, file: at.file, folder: at.folder, ran: at.ran}))
+		}
+		return strings.Join(lines, "\n")
+	}
 	var fault *account.Fault
 	if errors.As(err, &fault) {
 		return sentence(fault.Error())
 	}
 	at := &placed{file: "the file", folder: "the data folder"}
 	errors.As(err, &at)
+	var copying *backup.Fault
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "Interrupted."
+	case errors.As(err, &copying): // of the files of a backup, and not of those of the bot
+		return sentence(copying.Error())
 	case errors.Is(err, inspect.ErrNotFound), errors.Is(err, inspect.ErrAmbiguous):
 		return err.Error()
 	case errors.Is(err, control.ErrNoData):
-		return fmt.Sprintf("There is nothing in %s yet: no bot has run with it. `bot run` starts one; --data names another folder.", at.folder)
+		return fmt.Sprintf("There is nothing in %s yet: no bot has run there. Start one with `bot run`, or name another folder with --data.", at.folder)
 	case errors.Is(err, control.ErrUnreachable):
-		return fmt.Sprintf("Another process holds %s and does not answer. If it is a bot that starts or stops, try again in a moment.", at.file)
+		return fmt.Sprintf("Another process holds %s and does not answer. If it is a bot that is just starting or stopping, try again in a moment.", at.file)
 	case errors.Is(err, control.ErrCutShort):
-		return "The bot ended in the middle of its answer. Ask again."
+		return "The bot stopped in the middle of its answer. Ask again."
 	case errors.Is(err, store.ErrLocked):
 		who := "another process"
 		if at.holder != 0 {
-			who = fmt.Sprintf("a bot that runs already (process %d)", at.holder)
+			who = fmt.Sprintf("a bot that is already running (process %d)", at.holder)
 		}
-		return fmt.Sprintf("The data folder %s is in use by %s. Stop that one first, or give this one a folder of its own with --data.", at.folder, who)
+		return fmt.Sprintf("The data folder %s is in use by %s. Stop it first, or name another folder with --data.", at.folder, who)
 	case errors.Is(err, store.ErrForeign):
-		return fmt.Sprintf("%s is not a file of moot, and was not changed. Move it away, or name another folder with --data.", at.file)
+		return fmt.Sprintf("%s is not a database of moot, and was not changed. Move it away, or name another folder with --data.", at.file)
 	case errors.Is(err, store.ErrNewer):
 		return fmt.Sprintf("%s was written by a newer version of moot, and was not changed. Run that version, or name another folder with --data.", at.file)
+	case errors.Is(err, store.ErrOlder):
+		return fmt.Sprintf("%s was written by a build from before the first release, and was not changed. This version cannot read it: move it away, or name another folder with --data.", at.file)
+	case errors.Is(err, bot.ErrStoreAhead):
+		return fmt.Sprintf("The bot does not start with %s: %v. The clock was ahead before, and is right now. Wait until it has caught up, or run `bot clock reset`, which says what a reset gives up.", at.folder, err)
+	case errors.Is(err, bot.ErrClock):
+		return fmt.Sprintf("The bot was stopped while it waited for the clock to be right: %v. Set the clock of this machine, for example with NTP. Nothing is lost.", err)
 	case store.IsFull(err):
-		return fmt.Sprintf("The disk of %s is full: %v. Make room and start the bot. Nothing is lost: what was not written is delivered again.", at.folder, err)
+		return fmt.Sprintf("The disk of %s is full: %v. Free some space and start the bot. Nothing is lost: what was not written will be delivered again.", at.folder, err)
 	case errors.Is(err, store.ErrWrite), errors.Is(err, store.ErrBroken):
-		return fmt.Sprintf("The bot stopped because it could not write to %s: %v. Nothing is lost: what was not written is delivered again at the next start.", at.file, err)
+		return fmt.Sprintf("The bot stopped because it could not write to %s: %v. Nothing is lost: what was not written will be delivered again at the next start.", at.file, err)
 	case errors.Is(err, store.ErrDamaged) && at.ran:
-		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %v. Put the last backup of the data folder in its place.", at.file, err)
+		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %v. Restore the data folder from the last backup.", at.file, err)
 	case errors.Is(err, store.ErrDamaged):
-		return fmt.Sprintf("%s is damaged, and was not changed: %v. Put the last backup of the data folder in its place.", at.file, err)
+		return fmt.Sprintf("%s is damaged, and was not changed: %v. Restore the data folder from the last backup.", at.file, err)
 	case errors.Is(err, crypto.ErrDamaged):
-		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %s. Put it and moot.db back from the same backup, or run `bot matrix forget` to give the bot a new device.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
+		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %s. Restore the whole data folder from one backup, or run `bot matrix forget` to give the bot a new device.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
 	case errors.Is(err, crypto.ErrFull):
-		return fmt.Sprintf("The disk of %s is full: %s. Make room and start the bot. Nothing is lost: what was not written is delivered again.", at.folder, protocol.OneLine(err.Error()))
+		return fmt.Sprintf("The disk of %s is full: %s. Free some space and start the bot. Nothing is lost: what was not written will be delivered again.", at.folder, protocol.OneLine(err.Error()))
 	case errors.Is(err, matrix.ErrBroken):
-		return fmt.Sprintf("The bot stopped because it could not write its keys for Matrix to %s: %s. Nothing is lost: what was not written is delivered again at the next start.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
+		return fmt.Sprintf("The bot stopped because it could not write its keys for Matrix to %s: %s. Nothing is lost: what was not written will be delivered again at the next start.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
 	case errors.Is(err, events.ErrArchive):
-		return fmt.Sprintf("The archive of facts in %s does not belong to its database: %v. Put both back from the same backup.", at.folder, err)
+		return fmt.Sprintf("The archive of facts in %s does not belong to its database: %v. Restore the whole data folder from one backup.", at.folder, err)
+	case errors.Is(err, console.ErrMoved):
+		return fmt.Sprintf("In the data folder %s the console's clock was moved, with /wait or --clock, so a real network cannot use it. Name another folder as data, or move %s away to keep it for the console.", at.folder, at.folder)
 	case errors.Is(err, console.ErrOtherWorld), errors.Is(err, console.ErrNewer), errors.Is(err, console.ErrForeign), errors.Is(err, console.ErrCorrupt):
 		return fmt.Sprintf("The console of %s cannot be opened: %v.", at.folder, err)
 	}

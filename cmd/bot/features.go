@@ -17,13 +17,16 @@ import (
 	"moot/protocol"
 	"moot/protocol/console"
 	"moot/protocol/discord"
+	"moot/protocol/matrix"
+	"moot/rooms"
+	"moot/sealed"
 	"moot/store"
 	"moot/votes"
 )
 
 // kinds are the kinds of facts that the bot and its features publish.
 func kinds() []events.Kind {
-	return slices.Concat([]events.Kind{bot.RoomKind, activity.Kind(), invites.Kind()}, votes.Kinds(), challenges.Kinds())
+	return slices.Concat([]events.Kind{rooms.Kind, activity.Kind(), invites.Kind()}, votes.Kinds(), challenges.Kinds())
 }
 
 // features are what the bot does.
@@ -35,10 +38,15 @@ type features struct {
 	challenges *challenges.Feature
 	enforce    *enforce.Feature
 	invites    *invites.Feature
+	prefix     string // that stands before a command in a room
 }
 
 func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features, error) {
-	active, err := activity.New(activity.Config{Bus: bus, Window: cfg.Events.Window})
+	var ballots *votes.Feature
+	active, err := activity.New(activity.Config{
+		Bus: bus, Window: cfg.Events.Window,
+		Quiet: func(tx *store.Tx, ev protocol.Event) bool { return ballots.Quiet(tx, ev) },
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -65,18 +73,18 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
-	ballots, err := votes.New(votes.Config{
-		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Operators: cfg.Operators, Line: line,
+	ballots, err = votes.New(votes.Config{
+		Bus: bus, Settings: settings, Activity: active, Sanctions: sanctions, Operators: cfg.Operators, Line: line, Fits: fits,
 		Edits: map[protocol.Network]time.Duration{
 			"matrix": cfg.Votes.Edits, "discord": cfg.Votes.EditsDiscord, protocol.Console: consoleEdits,
 		},
 		Shortest: cfg.Votes.PollShortest, Longest: cfg.Votes.PollLongest, Runs: cfg.Votes.PollDuration,
-		Reading: cfg.Votes.Reading, Outage: cfg.Votes.Outage, Void: cfg.Votes.Void, SecretEvery: cfg.Votes.SecretEvery,
+		Reading: cfg.Votes.Reading, Outage: cfg.Votes.Outage, Void: cfg.Votes.Void,
 	})
 	if err != nil {
 		return nil, err
 	}
-	guests, err := newInvites(cfg, bus)
+	guests, err := newInvites(cfg, bus, line)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +93,8 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 		Version:  ownVersion(cfg.Name),
 		Outcomes: outcomes(),
 		Filters: []standard.Filter{
-			{Key: "vote", Summary: "only what is about the vote of that number"},
-			{Key: "outcome", Summary: "only votes that ended so", Values: votes.Outcomes()},
+			{Key: "vote", Summary: "only what concerns the vote with that number"},
+			{Key: "outcome", Summary: "only votes that ended like that", Values: votes.Outcomes()},
 		},
 		Retention: cfg.Store.Retention,
 		Personal: []standard.Personal{
@@ -94,9 +102,9 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 			{Name: "Your votes", Export: ballots.Export, Forget: ballots.Forget},
 			{Name: "Challenges", Export: sanctions.Export, Forget: sanctions.Forget},
 			{Name: "What networks do for me", Export: enforcer.Export, Forget: enforcer.Forget},
+			{Name: "What I cannot read yet", Export: sealed.Feature{}.Export},
 			{Name: "Your invitations", Export: guests.Export, Forget: guests.Forget},
 		},
-		Sanctioned:   sanctions.Standing,
 		RoomCommands: ballots.RoomCommands(),
 	})
 	list = append(list, ballots.Commands()...)
@@ -105,23 +113,30 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	tree, err = commands.New(commands.Config{
 		Prefixes: cfg.Commands.Prefixes, Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge,
 		Burst: cfg.Commands.RateBurst, Every: cfg.Commands.RateEvery,
-		Challenged: sanctions.Challenged,
+		Challenged: sanctions.Challenged, Reaches: ballots.Reaches,
 	}, list...)
 	if err != nil {
 		return nil, err
 	}
-	return &features{st, tree, active, ballots, sanctions, enforcer, guests}, nil
+	return &features{st, tree, active, ballots, sanctions, enforcer, guests, cfg.Commands.Prefixes[0]}, nil
 }
 
 // newInvites returns what takes care of invitations. On Discord the bot is added to a guild rather than invited.
-func newInvites(cfg config.Config, bus *events.Bus) (*invites.Feature, error) {
+func newInvites(
+	cfg config.Config, bus *events.Bus, line func(protocol.Network, string) string,
+) (*invites.Feature, error) {
 	c := cfg.Invites
 	return invites.New(invites.Config{
-		Bus: bus, Networks: []protocol.Network{protocol.Console, "matrix"}, Operators: cfg.Operators,
+		Bus: bus, Networks: []protocol.Network{protocol.Console, "matrix"}, Added: []protocol.Network{discord.Network},
+		Typed: line, Operators: cfg.Operators,
 		OwnServer: c.OwnServer, Servers: c.Servers, People: c.People,
-		PerHour: c.PerHour, Alone: c.LeaveAlone, Greet: c.Greet, Name: cfg.Name, Prefix: cfg.Commands.Prefixes[0],
+		PerHour: c.PerHour, Alone: c.LeaveAlone, Greet: c.Greet, Settle: map[protocol.Network]time.Duration{matrix.Network: matrixSettles}, Name: cfg.Name, Prefix: cfg.Commands.Prefixes[0],
 	})
 }
+
+// matrixSettles is how long a room on Matrix is at rest before it is greeted: whoever is invited together with the bot could
+// otherwise not read the greeting.
+const matrixSettles = 3 * time.Second
 
 // consoleEdits is how far apart the edits of a message are in the terminal, where nothing but a line comes of one.
 const consoleEdits = 2 * time.Second
@@ -142,7 +157,7 @@ func voteRules(v config.Votes) votes.Rules {
 	return votes.Rules{
 		Duration: v.Duration, Member: v.Member, ActiveDays: v.ActiveDays, ActiveWindow: v.ActiveWindow, Voters: v.Voters,
 		QuorumLeast: v.Quorum, QuorumMost: v.QuorumMost, QuorumShare: v.QuorumShare, Part: v.YesPart, Of: v.YesOf,
-		LeastYes: v.LeastYes, Early: v.Early, Open: v.Open, Challenges: v.Challenges, Mine: v.PerPerson,
+		LeastYes: v.LeastYes, Early: v.Early, Polls: v.Polls, Motions: v.Motions, Restores: v.Restores, Challenges: v.Challenges, Mine: v.PerPerson, PollMember: v.PollMember,
 		Protected: v.Protected, Rest: v.Rest, RestoreRest: v.RestoreRest, Appeal: v.Appeal, Gone: v.Gone,
 		ChallengeMax: v.ChallengeMax, Remind: v.Reminder,
 	}
@@ -150,7 +165,7 @@ func voteRules(v config.Votes) votes.Rules {
 
 // outcomes are the facts that everybody in a room may see.
 func outcomes() []events.Query {
-	q := []events.Query{{Kind: bot.RoomKind.Name}, {Kind: "challenge"}, {Kind: "restore"}, {Kind: "setting"}}
+	q := []events.Query{{Kind: rooms.Kind.Name}, {Kind: "challenge"}, {Kind: "restore"}, {Kind: "setting"}}
 	for _, what := range []string{"opened", "closed", "extended"} {
 		q = append(q, events.Query{Kind: "vote", Filters: map[string]string{"what": what}})
 	}
@@ -168,8 +183,7 @@ func ownVersion(name string) string {
 // list returns the features in the order in which they see an event.
 func (f *features) list() []bot.Feature {
 	return []bot.Feature{
-		bot.FeatureOf(f.commands), bot.FeatureOf(f.activity), bot.FeatureOf(f.votes), bot.FeatureOf(f.challenges), bot.FeatureOf(f.enforce),
-		bot.FeatureOf(f.invites),
+		f.commands, f.activity, f.votes, f.challenges, f.enforce, f.invites,
 	}
 }
 
@@ -187,25 +201,13 @@ func personalActivity(f *activity.Feature) standard.Personal {
 	}
 }
 
-// complete returns what a line to the bot may become, for the terminal.
-func (f *features) complete(t console.Typing) []string {
-	var out []string
-	err := f.store.View(func(tx *store.Tx) error {
-		out = f.commands.Complete(tx, commands.CompletionContext{Person: t.Person, Room: t.Room, Private: t.Private}, t.Line)
-		return nil
-	})
-	if err != nil {
-		return nil // the next line that is sent finds out
+// fits reports whether a text is one message of a network.
+func fits(network protocol.Network, t protocol.Text) bool {
+	switch network {
+	case matrix.Network:
+		return matrix.Fits(t)
+	case discord.Network:
+		return discord.Fits(t)
 	}
-	return out
-}
-
-// openTerminal opens what a person or a script speaks through, if the console is open.
-func (a *app) openTerminal(n *networks, f *features, runner *bot.Runner, cfg config.Config) (terminal, error) {
-	if n.world == nil {
-		return nil, nil
-	}
-	return console.NewTerminal(console.TerminalConfig{
-		World: n.world, Adapter: n.console, Settle: runner.Settle, In: a.in, Out: a.out, Dir: cfg.Data, Complete: f.complete,
-	})
+	return len(t.Plain()) <= console.MaxText
 }

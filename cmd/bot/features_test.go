@@ -19,7 +19,6 @@ func TestVoteRulesOfTheShippedFile(t *testing.T) {
 		"reading":           v.Reading == votes.DefaultReading,
 		"outage and void":   v.Outage == votes.DefaultOutage && v.Void == votes.DefaultVoid,
 		"poll":              v.PollShortest == votes.DefaultShortest && v.PollLongest == votes.DefaultLongest && v.PollDuration == votes.DefaultRuns,
-		"secret_every":      v.SecretEvery == votes.DefaultSecretEvery,
 	} {
 		if !is {
 			t.Errorf("%s in config.toml is not what the package documents", name)

@@ -58,9 +58,7 @@ const floodAsks = 40 // how many answers are timed in each turn
 // TestAFloodDelaysNobodyElse: while one person, or one room, hands over as much as the bot takes, others get their answers
 // in at most twice their usual time. Both are measured in turns, since the machine has other things to do as well.
 func TestAFloodDelaysNobodyElse(t *testing.T) {
-	if effort(0, 1, 1) == 0 {
-		t.Skip("it measures: .ci/prove runs it")
-	}
+	inProof(t)
 	cfg := config.Default()
 	cfg.Data = t.TempDir()
 	cfg.Commands.RateBurst, cfg.Commands.RateEvery = 8, 3*time.Second

@@ -152,7 +152,6 @@ func (w *voteWorld) stages() []killStage {
 	do("Vote 3: ben appeals", nil, w.says(voteRoom, "ben", "!moot vote appeal I have learned"))
 	do("ballot in vote 3 is no", nil, everybody(voteRoom, "!moot vote cast 3 no", "ann", "cem", "dan")...)
 	do("appeal of ben has closed", w.passes(25*hour))
-	do("A vote to restore them has just failed", nil, w.says(voteRoom, "eve", "!moot vote restore ben please"))
 	do("Vote 4: eve wants to restore ben", w.passes(3*day+hour), w.says(voteRoom, "eve", "!moot vote restore ben please"))
 	do("ballot in vote 4 is yes", nil, w.says(voteRoom, "eve", "!moot vote cast 4 yes"))
 	do("", nil, []protocol.Event{w.event(voteRoom, "ann", protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: voteHall}}})})
@@ -165,7 +164,7 @@ func (w *voteWorld) stages() []killStage {
 	return all
 }
 
-// isHeard tells whether some message, as it stands, contains the words.
+// isHeard reports whether some message, as it stands, contains the words.
 func isHeard(seen []*protocoltest.Entry, words string) bool {
 	for _, e := range seen {
 		switch act := e.Act.(type) {
@@ -276,6 +275,7 @@ func voteRun(t *testing.T, bin, dir string, at int) (outcome string, lines int) 
 }
 
 func TestKilledInTheMiddleOfAVote(t *testing.T) {
+	unhurried(t)
 	bin := buildBot(t)
 	dir := t.TempDir()
 	began := time.Now()
@@ -286,7 +286,7 @@ func TestKilledInTheMiddleOfAVote(t *testing.T) {
 			t.Fatalf("nobody hears %q", words)
 		}
 	}
-	step := max(lines/12, 1)
+	step := max(lines/4, 1)
 	if os.Getenv("MOOT_LONG") != "" {
 		step = 1
 	}

@@ -12,6 +12,7 @@ import (
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/inspect"
+	"moot/votes"
 )
 
 // logFlags are the flags of `bot log`.
@@ -30,8 +31,9 @@ func (a *app) logCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log",
 		Short: "Show the facts that the bot knows",
-		Long: `Shows facts from the log, the last ones first in time: what happened in which room, and who was part of it.
-Facts are never changed; what the bot knows of votes and people follows from them.`,
+		Long: `Shows facts from the log, oldest first: what happened in which room, who took
+part, and because of which event. Facts never change; all that the bot knows of
+votes and people follows from them. With --json each comes with all its data.`,
 		Example: `  bot log                                the last facts
   bot log --kind room --since 2d         what happened to rooms in the last two days
   bot log --room lobby --person ann      what ann did in the lobby
@@ -82,23 +84,31 @@ func (f *logFlags) resolve(limited bool) error {
 		}
 		f.query.Keys[key] = value
 	}
+	if outcomes := votes.Outcomes(); f.result != "" && !slices.Contains(outcomes, f.result) {
+		return usageErrorf("--outcome %q: write one of %s.", f.result, strings.Join(outcomes, ", "))
+	}
 	if limited && f.limit < 1 {
 		return usageErrorf("--limit %d: write a number from 1 on.", f.limit)
 	}
-	if f.since == "" {
-		return nil
+	var err error
+	f.query.Since, f.query.Ago, err = since(f.since)
+	return err
+}
+
+// since takes apart what is given as --since.
+func since(text string) (at time.Time, ago time.Duration, err error) {
+	if text == "" {
+		return at, 0, nil
 	}
-	if d, err := config.ParseDuration(f.since); err == nil && d > 0 {
-		f.query.Ago = d
-		return nil
+	if ago, err := config.ParseDuration(text); err == nil && ago > 0 {
+		return at, ago, nil
 	}
 	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", time.DateTime, time.RFC3339} {
-		if t, err := time.Parse(layout, f.since); err == nil {
-			f.query.Since = t
-			return nil
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, 0, nil
 		}
 	}
-	return usageErrorf("--since %q: write how long ago, such as 2h or 3d, or a time in UTC, such as 2026-11-21 or \"2026-11-21 08:00\".", f.since)
+	return at, 0, usageErrorf("--since %q: write how long ago, such as 2h or 3d, or a time in UTC, such as 2026-11-21 or \"2026-11-21 08:00\".", text)
 }
 
 func (a *app) log(ctx context.Context, c *control.Client, cfg config.Config, f logFlags) error {

@@ -12,8 +12,15 @@ import (
 )
 
 func main() {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	caught := make(chan os.Signal, 2)
+	signal.Notify(caught, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals := make(chan os.Signal)
+	go func() { // until the process ends
+		for range 2 {
+			signals <- <-caught
+		}
+		signal.Stop(caught) // the third one kills
+	}()
 	os.Exit(run(context.Background(), signals, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -22,6 +29,8 @@ const (
 	exitOK     = 0
 	exitFailed = 1 // it could not be done, and one sentence on stderr says why
 	exitUsage  = 2 // it was asked for in a way that is not understood
+	// exitPerson is that of a bot that cannot run until a person has done something: to start it again is of no use.
+	exitPerson = 78 // EX_CONFIG of sysexits.h
 )
 
 // run does what the arguments say and returns the exit code. The first signal is the wish that it ends in good order, the

@@ -167,7 +167,7 @@ func newer(ts *testscript.TestScript, neg bool, args []string) {
 	s := openStore(ts, args[0])
 	ts.Check(s.Commit(time.Now(), func(c *store.Commit) error {
 		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
-			tx.Put(store.SharedBucket("meta"), "schema", []byte(store.Number(99)))
+			tx.Put(store.SharedBucket("meta"), "format", []byte(store.Number(99)))
 			return nil
 		})
 	}))
@@ -195,7 +195,7 @@ func bury(ts *testscript.TestScript, neg bool, args []string) {
 		Body: protocol.Message{Text: strings.Join(args[4:], " ")},
 	}
 	ts.Check(s.Commit(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), func(c *store.Commit) error {
-		l := c.Bury(store.Letter{Scope: ev.Scope(), Event: ev, Error: "the feature was at fault", Stack: "feature.go:7", Tries: 1})
+		l, _ := c.Bury(store.Letter{Scope: ev.Scope(), Event: ev, Error: "the feature was at fault", Stack: "feature.go:7", Tries: 1})
 		c.Record(ev.Room, ev.ID, store.Failed, fmt.Sprintf("dead letter %d: %s", l.ID, l.Error))
 		return nil
 	}))
@@ -235,7 +235,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // Each kind of error has a sentence, and none of them shows how it was wrapped.
 func TestExplain(t *testing.T) {
-	for _, kind := range []error{store.ErrLocked, store.ErrForeign, store.ErrNewer, store.ErrDamaged, store.ErrBroken} {
+	for _, kind := range []error{store.ErrLocked, store.ErrForeign, store.ErrNewer, store.ErrOlder, store.ErrDamaged, store.ErrBroken} {
 		text := explain(&placed{err: fmt.Errorf("open x: %w", kind), file: "data/moot.db", folder: "data", holder: 7})
 		if !strings.HasSuffix(text, ".") || !strings.Contains(text, "data") {
 			t.Errorf("%v: %q", kind, text)
@@ -250,5 +250,22 @@ func TestExplain(t *testing.T) {
 		if got := explain(errors.New(text)); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
+	}
+}
+
+// Without a network and without anybody who types, as a service is started, there is nothing to run.
+func TestNobodyTypes(t *testing.T) {
+	in, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	dir := filepath.Join(t.TempDir(), "data")
+	var said strings.Builder
+	if code := run(t.Context(), nil, []string{"--data", dir}, in, &said, &said); code != exitFailed || !strings.Contains(said.String(), "No network is switched on") {
+		t.Errorf("it ended with %d: %s", code, said.String())
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("it made a data folder")
 	}
 }

@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
+	"moot/commands"
 	"moot/internal/config"
+	"moot/internal/parts"
 	"moot/internal/record"
 	"moot/protocol"
 	"moot/protocol/matrix"
@@ -26,28 +29,29 @@ type matrixAccount struct {
 	log   *slog.Logger
 	// enforce is whether who is challenged loses the power to write.
 	enforce bool
+	// name and avatar are those of the configuration, zero where it leaves them.
+	name, avatar string
+	// described is whether rooms are told the commands.
+	described bool
+	// noReactions is whether reactions in encrypted rooms count for nothing.
+	noReactions bool
 }
 
 // openAccount opens what is kept of the account of the configuration. The caller holds the lock on the data folder.
-func (a *app) openAccount(ctx context.Context, cfg config.Config, st *store.Store, log *slog.Logger) (*matrixAccount, error) {
+func (a *app) openAccount(ctx context.Context, cfg config.Config, st *store.Store, over http.RoundTripper, log *slog.Logger) (*matrixAccount, error) {
 	m := &matrixAccount{
-		login: account.Config{
-			User: cfg.Matrix.User, Homeserver: cfg.Matrix.Homeserver,
-			AccessToken: reveal(cfg.Matrix.AccessToken), Password: reveal(cfg.Matrix.Password),
-			Folder: cfg.Data, DeviceName: cfg.Name, Show: a.showGrant, Patient: true, Log: log,
-		},
-		c:   crypto.ConnectConfig{Rooms: record.Matrix{Store: st}, RecoveryKey: reveal(cfg.Matrix.RecoveryKey), Password: reveal(cfg.Matrix.Password)},
-		log: log, enforce: cfg.Matrix.Enforcement != "off",
+		login: accountOf(cfg),
+		c:     crypto.ConnectConfig{Rooms: record.Matrix{Store: st}, RecoveryKey: reveal(cfg.Matrix.RecoveryKey, config.Secret.Key), Password: reveal(cfg.Matrix.Password, config.Secret.Reveal)},
+		log:   log, enforce: cfg.Matrix.Enforcement != "off", noReactions: !cfg.Matrix.ReactionBallots,
+		name: cfg.Matrix.Name, avatar: cfg.Matrix.Avatar, described: cfg.Matrix.DescribeCommands,
 	}
+	m.login.Show, m.login.Patient, m.login.Transport, m.login.Log = a.showGrant, true, over, log
 	pair, err := readPair(st)
 	switch {
 	case err != nil:
 		return nil, err
-	case !crypto.Able && pair != "":
-		// The keys that are sent to the bot would be thrown away.
-		return nil, &account.Fault{What: "this program was built without encryption, and the bot has keys in " + cfg.Data, Do: "build it with `-tags goolm`, as in `go run -tags goolm ./cmd/bot`"}
 	case !crypto.Able:
-		log.Warn("encrypted rooms will be refused: this program was built without encryption", "network", matrix.Network, "do", "build it with -tags goolm, as in: go run -tags goolm ./cmd/bot")
+		log.Warn("encrypted rooms will be refused: this program was built without encryption", "network", matrix.Network, "do", "build it with -tags goolm, for example: go run -tags goolm ./cmd/bot")
 		return m, nil
 	}
 	_, secret, err := st.Instance()
@@ -56,7 +60,7 @@ func (a *app) openAccount(ctx context.Context, cfg config.Config, st *store.Stor
 	}
 	sum := hmac.New(sha256.New, secret)
 	sum.Write([]byte("the keys of Matrix"))
-	if err := whenThereIsRoom(ctx, log, func() (err error) {
+	if err := whenThereIsSpace(ctx, log, func() (err error) {
 		m.keys, err = crypto.Open(context.WithoutCancel(ctx), crypto.Config{ // a stop meanwhile is no fault: what runs next ends by it
 			Folder: cfg.Data, Pair: pair, SetPair: func(id string) error { return writePair(st, id) }, Secret: sum.Sum(nil), Log: log,
 		})
@@ -68,22 +72,26 @@ func (a *app) openAccount(ctx context.Context, cfg config.Config, st *store.Stor
 	return m, nil
 }
 
+// accountOf is the account of the configuration.
+func accountOf(cfg config.Config) account.Config {
+	return account.Config{
+		User: cfg.Matrix.User, Homeserver: cfg.Matrix.Homeserver,
+		AccessToken: reveal(cfg.Matrix.AccessToken, config.Secret.Token), Password: reveal(cfg.Matrix.Password, config.Secret.Reveal),
+		Folder: cfg.Data, DeviceName: cfg.Name,
+	}
+}
+
 // reveal reads a secret when it is asked for; nil where none is set.
-func reveal(s config.Secret) func() (string, error) {
+func reveal(s config.Secret, as func(config.Secret) (string, error)) func() (string, error) {
 	if s.IsZero() {
 		return nil
 	}
-	return s.Reveal
+	return func() (string, error) { return as(s) }
 }
-
-// pairs holds the pair id of the keys in the shared bucket "matrix".
-var pairs = store.SharedBucket("matrix")
-
-const pairKey = "pair"
 
 func readPair(st *store.Store) (pair string, err error) {
 	err = st.View(func(tx *store.Tx) error {
-		pair = string(tx.Get(pairs, pairKey))
+		pair = parts.Pair(tx)
 		return nil
 	})
 	return pair, err
@@ -91,13 +99,9 @@ func readPair(st *store.Store) (pair string, err error) {
 
 // writePair is called only while nothing else writes to the store.
 func writePair(st *store.Store, pair string) error {
-	return st.Commit(time.Now(), func(c *store.Commit) error {
+	return st.Commit(noTime, func(c *store.Commit) error {
 		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
-			if pair == "" {
-				tx.Delete(pairs, pairKey)
-				return nil
-			}
-			tx.Put(pairs, pairKey, []byte(pair))
+			parts.SetPair(tx, pair)
 			return nil
 		})
 	})
@@ -113,8 +117,55 @@ func (a *app) showGrant(g account.Grant) {
 }
 
 // adapter is the adapter of the account. It logs in when it runs.
-func (m *matrixAccount) adapter(st *store.Store) protocol.Adapter {
-	return matrix.New(matrix.Config{Connect: m.session, Rooms: record.Matrix{Store: st}, Waiting: record.Matrix{Store: st}, Enforce: m.enforce, Log: m.log})
+func (m *matrixAccount) adapter(st *store.Store, tree *commands.Commands) protocol.Adapter {
+	reads := record.Matrix{Store: st}
+	var described []matrix.Command
+	if m.described {
+		described = matrixCommands(tree)
+	}
+	return matrix.New(matrix.Config{
+		Commands: described,
+		Connect:  m.session, Rooms: reads, Waiting: reads, Enforce: m.enforce, NoReactions: m.noReactions,
+		Name: m.name, Avatar: m.avatar, Log: m.log,
+	})
+}
+
+// matrixCommands describes the command tree for rooms: what is given by position, of what everybody may give there.
+func matrixCommands(tree *commands.Commands) (list []matrix.Command) {
+	hidden := map[string]bool{}
+	for n := range tree.Walk() {
+		parent := (&commands.Node{Path: n.Path[:len(n.Path)-1]}).Title()
+		if hidden[parent] || n.Hidden || n.Where == commands.PrivateOnly || n.Who == commands.Operator {
+			hidden[n.Title()] = true
+			continue
+		}
+		if len(n.Subs()) > 0 {
+			continue
+		}
+		c := matrix.Command{Path: n.Path, Summary: sentence(n.Summary)}
+		for _, p := range n.Params {
+			if p.ByName() || p.Hidden {
+				continue
+			}
+			param := matrix.CommandParam{Name: p.Name, Summary: sentence(p.Summary), Required: p.Required()}
+			switch {
+			case p.Kind == commands.Choice:
+				param.Choices = p.Choices
+			case p.Kind == commands.Integer:
+				param.Kind = matrix.ParamNumber
+			case p.Kind == commands.Person:
+				param.Kind = matrix.ParamPerson
+			case p.Kind == commands.Text:
+				param.Kind = matrix.ParamText
+			}
+			if p.Repeat > 1 {
+				param.Kind, param.Choices = matrix.ParamMany, nil
+			}
+			c.Params = append(c.Params, param)
+		}
+		list = append(list, c)
+	}
+	return list
 }
 
 // session logs in and makes the keys ready.
@@ -123,7 +174,12 @@ func (m *matrixAccount) session(ctx context.Context) (*matrix.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &matrix.Session{Client: acc.Client}
+	s := &matrix.Session{Client: acc.Client, Fault: func(err error) error {
+		if fault := acc.Fault(err); fault != nil {
+			return fault
+		}
+		return err
+	}}
 	if machine != nil {
 		s.Encryption, s.Close = machine, machine.Close
 	}
@@ -148,7 +204,7 @@ func (m *matrixAccount) connect(ctx context.Context) (*account.Account, *crypto.
 		if fault = acc.Fault(err); fault != nil {
 			return nil, nil, fault
 		}
-		m.log.Warn("the keys could not be made ready; the bot tries again", "network", matrix.Network, "again", pause, "err", err)
+		m.log.Warn("the keys could not be prepared; the bot tries again", "network", matrix.Network, "again", pause, "err", err)
 		select {
 		case <-ctx.Done():
 			return nil, nil, ctx.Err()

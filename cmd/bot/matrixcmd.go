@@ -23,22 +23,23 @@ func (a *app) matrixCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "matrix",
 		Short: "Manage the login and the identity of the bot on Matrix",
-		Long: `Does what a running bot never does by itself: gives the bot a new login and a new device, or its account another
-identity. The bot must not run meanwhile.`,
+		Long: `Does what a running bot never does by itself: gives the bot a new login and a
+new device, or gives its account a new identity. The bot must not be running.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var yes bool
 	reset := &cobra.Command{
 		Use:   "reset-identity",
-		Short: "Make another identity for the account",
-		Long: `Makes another identity (cross-signing keys) for the account of the bot, in place of one to which there is no
-recovery key any more. Everybody sees that it has changed, and whoever had verified the bot has to do so again.
-The recovery key of the new one is written to the data folder.`,
+		Short: "Make a new identity for the account",
+		Long: `Makes a new identity (cross-signing keys) for the account of the bot, to replace
+one whose recovery key is lost. Everybody sees that it has changed, and people
+who had verified the bot have to do so again. The new recovery key is written to
+the data folder.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !yes {
-				return usageErrorf("This cannot be taken back, and everybody will see that the identity of the bot has changed. If that is what you want, say so with --yes.")
+				return usageErrorf("This cannot be undone, and everybody will see that the identity of the bot has changed. If that is what you want, add --yes.")
 			}
 			return a.withMatrix(func(cfg config.Config, st *store.Store) error { return a.resetIdentity(cmd.Context(), cfg, st) })
 		},
@@ -48,9 +49,10 @@ The recovery key of the new one is written to the data folder.`,
 		&cobra.Command{
 			Use:   "forget",
 			Short: "Forget the login and the keys, for a new device",
-			Long: `Logs the bot out, and takes away its login and its keys from the data folder. The next start logs in anew, on a new
-device. What others wrote to the bot before, and it has not read yet, it cannot read any more; all else that it knows
-stays, and so does the recovery key, with which the account vouches for the new device.`,
+			Long: `Logs the bot out, and deletes its login and its keys from the data folder. The
+next start logs in again, on a new device. Encrypted messages that the bot has
+not read yet can no longer be read. Everything else that it knows stays, and so
+does the recovery key, with which the account vouches for the new device.`,
 			Args: noArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return a.withMatrix(func(cfg config.Config, st *store.Store) error { return a.forgetMatrix(cmd.Context(), cfg, st) })
@@ -93,7 +95,7 @@ func (a *app) forgetMatrix(ctx context.Context, cfg config.Config, st *store.Sto
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if err := os.Remove(filepath.Join(cfg.Data, crypto.File+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("take away the keys: %w", err)
+			return fmt.Errorf("delete the keys: %w", err)
 		}
 	}
 	if err := writePair(st, ""); err != nil {
@@ -101,13 +103,13 @@ func (a *app) forgetMatrix(ctx context.Context, cfg config.Config, st *store.Sto
 	}
 	a.printf("The login and the keys are gone. The next start logs in on a new device.\n")
 	if !cfg.Matrix.AccessToken.IsZero() {
-		a.printf("access_token in [matrix] belongs to the old device: put that of a new login in its place first.\n")
+		a.printf("access_token in [matrix] belongs to the old device: replace it with one of a new login first.\n")
 	}
 	return nil
 }
 
 func (a *app) resetIdentity(ctx context.Context, cfg config.Config, st *store.Store) (err error) {
-	m, err := a.openAccount(ctx, cfg, st, slog.New(newHandler(a.errs, cfg.Log)))
+	m, err := a.openAccount(ctx, cfg, st, nil, slog.New(newHandler(a.errs, cfg.Log, &a.level)))
 	if err != nil {
 		return err
 	}
@@ -124,6 +126,6 @@ func (a *app) resetIdentity(ctx context.Context, cfg config.Config, st *store.St
 	if err := machine.ResetIdentity(ctx); err != nil {
 		return err
 	}
-	a.printf("The account has another identity. Its recovery key is in %s.\n", filepath.Join(cfg.Data, crypto.RecoveryFile))
+	a.printf("The account has a new identity. Its recovery key is in %s.\n", filepath.Join(cfg.Data, crypto.RecoveryFile))
 	return nil
 }

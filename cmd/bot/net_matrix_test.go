@@ -180,7 +180,7 @@ func (v *vault) open(ev matrixtest.Event) string {
 		v.t.Fatal(err)
 	}
 	sealed.Type.Class = event.MessageEventType
-	opened, err := v.machine.Decrypt(v.t.Context(), sealed)
+	opened, _, err := v.machine.Decrypt(v.t.Context(), sealed)
 	if err != nil {
 		return "sealed: " + err.Error()
 	}

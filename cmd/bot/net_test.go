@@ -135,7 +135,7 @@ func (r *netRun) until(what string, so func() bool) {
 	}
 }
 
-// settled tells whether the bot has nothing to send or to ask.
+// settled reports whether the bot has nothing to send or to ask.
 func (r *netRun) settled(ctx context.Context) bool {
 	page, err := runningClient(r.data).Outbox(ctx, inspect.OutboxQuery{Limit: 1})
 	return err == nil && len(page.Waiting) == 0
@@ -194,7 +194,7 @@ func (r *netRun) talk(n int) {
 	}
 }
 
-// answered tells whether everything has an answer that is to have one.
+// answered reports whether everything has an answer that is to have one.
 func (r *netRun) answered() bool {
 	got := r.answers()
 	return !slices.ContainsFunc(r.asked, func(ref protocol.Ref) bool { return !r.silent[ref.Event] && len(got[ref.Event]) == 0 })

@@ -4,15 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 
 	"github.com/mattn/go-isatty"
 
 	"moot/internal/bot"
+	"moot/internal/clock"
 	"moot/internal/config"
 	"moot/protocol"
 	"moot/protocol/console"
+	"moot/protocol/discord"
+	"moot/protocol/matrix"
 	"moot/store"
 )
 
@@ -22,7 +27,19 @@ type networks struct {
 	clock    bot.Clock      // nil means the real one
 	world    *console.World // nil means that there is no console
 	console  *console.Adapter
-	matrix   *matrixAccount // nil means that there is none
+	matrix   *matrixAccount  // nil means that there is none
+	servers  []*clock.Server // what the networks say the time is
+}
+
+// server returns a transport for a network, by whose answers the bot knows what the time is there.
+func (n *networks) server() *clock.Server {
+	s := newServer()
+	n.servers = append(n.servers, s)
+	return s
+}
+
+func newServer() *clock.Server {
+	return &clock.Server{Next: http.DefaultTransport.(*http.Transport).Clone()}
 }
 
 // openNetworks opens what is configured. The caller holds the lock on the data folder.
@@ -39,26 +56,32 @@ func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, s
 		return n, nil
 	}
 	if cfg.Matrix.Enabled() {
-		if n.matrix, err = a.openAccount(ctx, cfg, st, log); err != nil {
+		if n.matrix, err = a.openAccount(ctx, cfg, st, n.server(), log); err != nil {
 			return nil, err
 		}
-		n.adapters = append(n.adapters, n.matrix.adapter(st))
+		n.adapters = append(n.adapters, &renewed{network: matrix.Network, make: func() (protocol.Adapter, error) {
+			return n.matrix.adapter(st, feats.commands), nil
+		}})
 	}
 	if cfg.Discord.Enabled() {
-		d, err := a.openDiscord(cfg, st, feats, log)
-		if err != nil {
-			return nil, fmt.Errorf("token in [discord]: %w", err)
+		server := n.server()
+		open := func() (protocol.Adapter, error) { return a.openDiscord(cfg, st, feats, server, log) }
+		if _, err := open(); err != nil {
+			return nil, err
 		}
-		n.adapters = append(n.adapters, d)
+		n.adapters = append(n.adapters, &renewed{network: discord.Network, make: open})
 	}
 	if !usesConsole(cfg, f) {
 		return n, nil
 	}
-	world, err := console.Open(console.Config{Dir: cfg.Data, Frozen: !f.start.IsZero(), Start: f.start})
+	world, err := console.Open(console.Config{Dir: cfg.Data, Frozen: !f.start.IsZero(), Start: f.start, Real: len(cfg.Networks()) > 0})
 	if err != nil {
 		return nil, fmt.Errorf("open the console: %w", err)
 	}
-	n.world, n.clock, n.console = world, world.Clock(), console.NewAdapter(world)
+	n.world, n.console = world, console.NewAdapter(world)
+	if len(cfg.Networks()) == 0 {
+		n.clock = world.Clock() // the console's clock is the console's alone
+	}
 	n.adapters = append(n.adapters, n.console)
 	return n, nil
 }
@@ -71,19 +94,21 @@ func (n *networks) close() error {
 	return err
 }
 
-func (n *networks) names() []string {
-	var names []string
-	for _, a := range n.adapters {
-		names = append(names, string(a.Network()))
-	}
-	return names
-}
-
 func usesConsole(cfg config.Config, f runFlags) bool {
 	return !f.pipe && (f.console || cfg.UseConsole())
 }
 
-// isTerminal tells whether a person sits there.
+// nobody reports whether the standard input can bring nothing: it is closed, or a device such as /dev/null.
+func nobody(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err != nil || info.Mode()&os.ModeCharDevice != 0 && !isatty.IsTerminal(f.Fd())
+}
+
+// isTerminal reports whether a person sits there.
 func (a *app) isTerminal() bool {
 	in, ok := a.in.(*os.File)
 	out, ok2 := a.out.(*os.File)

@@ -17,7 +17,8 @@ import (
 
 // states are those that can be asked for.
 var states = []store.State{
-	store.StateQueued, store.StateSent, store.StateFailed, store.StateExpired, store.StateSuperseded, store.StateAmbiguous, store.StateEnded,
+	store.StateQueued, store.StateSent, store.StateFailed, store.StateExpired, store.StateSuperseded,
+	store.StateAmbiguous, store.StateEnded,
 }
 
 func (a *app) outboxCommand() *cobra.Command {
@@ -26,10 +27,11 @@ func (a *app) outboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "outbox",
 		Short: "Show what waits to be sent, and what became of what was sent",
-		Long: `Shows what waits to be sent and what was sent last. What it says is not shown.
+		Long: `Shows what waits to be sent and what was sent last, but not the words.
 
-The states: queued (waits), sent, failed (will never be taken), expired (too late to be of use),
-superseded (by a newer edit), ambiguous (it cannot be known whether it was sent), ended (the bot left).`,
+The states: queued (waits), sent, failed (the network will never accept it),
+expired (too late to be of use), superseded (by a newer edit), ambiguous (nobody
+can know whether it was sent), ended (the bot left the room).`,
 		Example: `  bot outbox
   bot outbox --state queued
   bot outbox --state failed --state ambiguous --room lobby`,

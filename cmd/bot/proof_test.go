@@ -97,6 +97,22 @@ func effort(little, more, much int) int {
 	return little
 }
 
+// unhurried skips a test that kills, fills, cuts or fails something again and again, where tests are to be short (-short).
+func unhurried(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes its time: without -short it runs, and .ci/prove goes further")
+	}
+}
+
+// inProof skips a test that is for .ci/prove alone.
+func inProof(t *testing.T) {
+	t.Helper()
+	if effort(0, 1, 1) == 0 {
+		t.Skip("it takes its time: .ci/prove runs it")
+	}
+}
+
 // afterTests is done when all tests of the package are.
 var afterTests []func()
 
@@ -199,7 +215,7 @@ func stateOf(t testing.TB, dir string, asked []protocol.Ref) string {
 			}
 			add("fact %s", anAttempt.ReplaceAllString(string(b), "$1"))
 		}
-		for s := range tx.RecentlySent() {
+		for s := range tx.RecentDeliveries() {
 			add("sent %s: %s, %s, for %s", s.Key, s.State, s.Reason, anAttempt.ReplaceAllString(fmt.Sprint(s.Cause), "$1"))
 		}
 		for k := range tx.Range(store.SharedBucket("timers"), "", "") {

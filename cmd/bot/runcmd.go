@@ -11,6 +11,7 @@ type runFlags struct {
 	console bool
 	script  string
 	pipe    bool
+	plain   bool
 	clock   string
 
 	start time.Time // of a frozen clock; zero means the real time
@@ -22,12 +23,18 @@ func (a *app) runCommand() (*cobra.Command, func(*cobra.Command)) {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the bot (what it also does without a command)",
-		Long: `Runs the bot on all networks that are configured. Where none is, or with --console, it opens the console: a
-chat in the terminal, with rooms, people and private conversations. It ends with /quit, Ctrl-D or a signal; a
-second signal does not wait for what is under way.
+		Long: `Runs the bot on all networks that are configured. If none is, or with --console,
+it opens the console: a chat in the terminal, with rooms, people and private
+conversations. It ends with /quit, Ctrl-D or a signal; a second signal does not
+wait for what is under way. In a terminal that can, it uses the whole screen; with
+--plain, and where TERM is dumb, it writes line by line.
 
-Where the standard input is no terminal the console reads a script from it: what people would type, line by line,
-and ends with it. Where other networks run too, the end of the standard input ends nothing.`,
+If the standard input is not a terminal, the console reads a script from it:
+what people would type, line by line. The bot ends with the script, unless it
+also runs on a network.
+
+The exit code is 78 where a person has to do something first, such as to mend the
+configuration or to give the bot another token.`,
 		Example: `  bot run
   bot run --data /var/lib/moot --config /etc/moot/config.toml
   bot run --console                    the console beside the networks
@@ -38,7 +45,10 @@ and ends with it. Where other networks run too, the end of the standard input en
 			if err := f.check(); err != nil {
 				return err
 			}
-			return a.run(cmd.Context(), f)
+			if err := a.run(cmd.Context(), f); err != nil {
+				return &runError{err}
+			}
+			return nil
 		},
 	}
 	bind := func(cmd *cobra.Command) {
@@ -46,6 +56,7 @@ and ends with it. Where other networks run too, the end of the standard input en
 		flags.BoolVar(&f.console, "console", false, "open the console beside the networks that are configured")
 		flags.StringVar(&f.script, "script", "", "let the console read this `FILE` instead of the standard input")
 		flags.StringVar(&f.clock, "clock", "", "let the console's clock stand still at this `TIME` (2026-11-21T08:00:00Z), one second on with each line; for scripts")
+		flags.BoolVar(&f.plain, "plain", false, "let the console write lines, and not use the whole screen; for screen readers")
 		flags.BoolVar(&f.pipe, "pipe", false, "speak with a network in the parent process over standard input and output; for tests")
 		if err := flags.MarkHidden("pipe"); err != nil {
 			panic(err) // it is there
@@ -57,7 +68,7 @@ and ends with it. Where other networks run too, the end of the standard input en
 
 func (f *runFlags) check() error {
 	if f.pipe && (f.console || f.script != "" || f.clock != "") {
-		return usageErrorf("--pipe does not go together with --console, --script and --clock.")
+		return usageErrorf("--pipe cannot be combined with --console, --script or --clock.")
 	}
 	if f.script != "" || f.clock != "" {
 		f.console = true

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"moot/internal/inspect"
-	"moot/protocol"
 )
 
 // when writes a time for people: in UTC, to the second.
@@ -27,24 +26,25 @@ func times(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// factLine writes a fact on one line.
+// factLine writes a fact on one line: when, where, what, who, and why at the end. All there is to know is in its JSON.
 func factLine(f inspect.Fact) string {
 	if f.Fault != "" {
 		return fmt.Sprintf("#%d  cannot be read: %s", f.Seq, clean(f.Fault))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "#%d  %s  %s", f.Seq, when(f.Time), clean(f.Kind))
+	fmt.Fprintf(&b, "#%d  %s  ", f.Seq, when(f.Time))
 	if f.Scope != "" {
-		fmt.Fprintf(&b, "  %s", clean(f.Scope))
+		fmt.Fprintf(&b, "%s  ", clean(f.Scope))
 	}
-	for _, k := range slices.Sorted(maps.Keys(f.Keys)) {
-		fmt.Fprintf(&b, "  %s=%s", clean(k), clean(f.Keys[k]))
-	}
+	b.WriteString(clean(f.Text))
 	for _, role := range slices.Sorted(maps.Keys(f.People)) {
-		fmt.Fprintf(&b, "  %s=%s", clean(role), clean(f.People[role].String()))
+		fmt.Fprintf(&b, "; %s: %s", clean(role), clean(f.People[role].String()))
 	}
-	if f.Payload != nil {
-		fmt.Fprintf(&b, "  %s", protocol.Shorten(clean(string(f.Payload)), 500))
+	if f.Cause != nil {
+		fmt.Fprintf(&b, "; because of %s", clean(f.Cause.Event))
+		if string(f.Cause.Room) != string(f.Scope) {
+			fmt.Fprintf(&b, " in %s", clean(f.Cause.Room))
+		}
 	}
 	return b.String()
 }

@@ -11,11 +11,13 @@ func (a *app) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Replay the log of facts, and compare it with what the bot knows",
-		Long: `All that the bot knows of votes, challenges and who was active follows from its log of facts. This replays the whole
-log, its archive included, beside the data, compares every value that comes of it with the one that the bot goes by,
-and names the first difference. It changes nothing, and also works while the bot runs.
+		Long: `All that the bot knows of votes, challenges and who was active follows from its
+log of facts. This command replays the whole log, including the archive, into a
+copy, compares every value with the one in the database, and names the first
+difference. It changes nothing, and also works while the bot runs.
 
-The exit code is 1 if there is a difference, or if the log cannot be read, and 0 otherwise.`,
+The exit code is 1 if there is a difference, or if the log cannot be read, and 0
+otherwise.`,
 		Example: `  bot verify
   bot verify --json`,
 		Args: noArgs,
@@ -32,9 +34,9 @@ The exit code is 1 if there is a difference, or if the log cannot be read, and 0
 					}
 				case v.Difference != "":
 					a.printf("The log of %d facts does not give what the bot knows. The first difference: %s\n", v.Facts, clean(v.Difference))
-					a.printf("Keep the data folder as it is, and report this as a fault of moot, with this line.\n")
+					a.printf("Keep the data folder as it is, and report this as a bug of moot, with this line.\n")
 				default:
-					a.printf("%d facts were replayed, %d of them from the archive. They give exactly what the bot knows: %d values in %d buckets.\n",
+					a.printf("%d facts replayed, %d of them from the archive. They give exactly what the bot knows: %d values in %d buckets.\n",
 						v.Facts, v.Archived, v.Keys, len(v.Buckets))
 				}
 				if v.Difference != "" {

@@ -14,9 +14,13 @@ import (
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/inspect"
+	"moot/internal/parts"
+	"moot/internal/watch"
 	"moot/protocol"
 	"moot/protocol/matrix/crypto"
+	"moot/sealed"
 	"moot/store"
+	"moot/store/disk"
 )
 
 // run puts the bot together, from the bottom up, and runs it until the context or its terminal ends. What was made last is
@@ -25,6 +29,15 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	cfg, src, err := a.load()
 	if err != nil {
 		return err
+	}
+	if err := cfg.Secrets(); err != nil {
+		return err
+	}
+	if !f.start.IsZero() && len(cfg.Networks()) > 0 {
+		return usageErrorf("--clock is for the console alone, and %s, which is switched on, goes by the real clock.", cfg.Networks()[0])
+	}
+	if usesConsole(cfg, f) && len(cfg.Networks()) == 0 && f.script == "" && nobody(a.in) {
+		return errors.New("no network is switched on, and nobody can type here, because the standard input is neither a terminal nor a script; configure [matrix] or [discord], or run the bot in a terminal")
 	}
 	ran := false
 	defer func() {
@@ -43,8 +56,13 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		a.in = script
 	}
 
+	// Nothing is made or changed before all parts are known to belong together.
+	if err := parts.Examine(ctx, partsOf(cfg, usesConsole(cfg, f))).Err(); err != nil {
+		return inUse(ctx, cfg, err)
+	}
+
 	// The folder, and the lock on the one file in it that decides who is alive.
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+	if err := disk.MakeFolder(cfg.Data); err != nil {
 		return fmt.Errorf("the data folder cannot be made: %w", err)
 	}
 	st, err := store.Open(store.Config{Path: storeFile(cfg), LockTimeout: cfg.Store.LockTimeout})
@@ -59,13 +77,17 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		return err
 	}
 	defer closing(&err, "close the log", closeLog)
+	st.LogTo(log)
 	log.Info("the bot starts", "version", version(), "config", src.String(), "data", cfg.Data, "pid", os.Getpid())
+	if err := parts.Clear(cfg.Data, log); err != nil {
+		return err
+	}
 	for _, w := range cfg.Warnings() {
-		log.Warn("a secret is not safe", "detail", w)
+		log.Warn("the configuration is odd", "detail", w)
 	}
 	for _, f := range inspect.Folder(cfg.Data) {
 		if f.Status != inspect.OK {
-			log.Warn("the data folder needs a look", "what", f.What, "detail", f.Text, "do", f.Do)
+			log.Warn("the data folder has a problem", "what", f.What, "detail", f.Text, "do", f.Do)
 		}
 	}
 
@@ -74,7 +96,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	bus, err := events.Open(events.Config{Store: st, Window: cfg.Events.Window, Kinds: kinds(), Secret: key})
+	bus, err := events.Open(events.Config{Store: st, Window: cfg.Events.Window, Kinds: kinds(), Secret: key, Log: log})
 	if err != nil {
 		return err
 	}
@@ -83,11 +105,11 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := whenThereIsRoom(ctx, log, func() error { return features.votes.Start(st) }); err != nil {
-		return err
-	}
 	machine, err := bot.NewMachine(bot.MachineConfig{
 		Store: st, Bus: bus, Features: features.list(), Retention: cfg.Store.Retention, Log: log,
+		Trust: sealed.Trust{
+			Unsigned: cfg.Matrix.Trust == "sealed", NoReactions: !cfg.Matrix.ReactionBallots, Meant: features.commands.Meant,
+		},
 	})
 	if err != nil {
 		return err
@@ -99,8 +121,10 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		return err
 	}
 	defer closing(&err, "close the networks", nets.close)
+	metrics := watch.NewMetrics()
 	runner, err := bot.NewRunner(bot.RunnerConfig{
-		Machine: machine, Adapters: nets.adapters, Clock: nets.clock, StopTimeout: cfg.StopTimeout, Hurry: a.hurry, Log: log,
+		Machine: machine, Adapters: nets.adapters, Clock: nets.clock, Servers: nets.servers, StopTimeout: cfg.StopTimeout, Hurry: a.hurry,
+		Meter: metrics, Log: log,
 	})
 	if err != nil {
 		return err
@@ -113,38 +137,66 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	} else {
 		defer closing(&err, "close the socket", socket.Close)
 	}
-	term, err := a.openTerminal(nets, features, runner, cfg)
+	maker := newMaker(cfg, st)
+	metrics.Watch(watched(cfg, st, runner, maker))
+	listener, err := openWatch(cfg)
 	if err != nil {
 		return err
 	}
-	office := &control.Office{
-		Desk:  &inspect.Desk{Store: st, Bus: bus, Features: invitationFindings(features.invites)},
-		Retry: func(ctx context.Context, id uint64) (string, error) { return retryNow(ctx, runner, st, id) },
-		Drop:  func(_ context.Context, id uint64) error { return dropNow(runner, st, id) },
+	sd := service{runner.Live, log}
+	beside := []func(context.Context) error{sd.run}
+	if listener != nil {
+		defer listener.Close()
+		log.Info("the bot can be watched", "at", cfg.HTTP.Listen)
+		beside = append(beside, func(ctx context.Context) error { return metrics.Serve(ctx, listener, log) })
+	}
+	defer context.AfterFunc(ctx, sd.stopping)()
+	term, err := a.openTerminal(nets, features, bus, runner, cfg, f, log)
+	if err != nil {
+		return err
+	}
+	handler := &control.Handler{
+		Inspector: &inspect.Inspector{
+			Store: st, Networks: append(cfg.Networks(), protocol.Console), Bus: bus,
+			Features: invitationFindings(features.invites),
+		},
+		Retry:  func(ctx context.Context, id uint64) (string, error) { return retryNow(ctx, runner, st, id) },
+		Drop:   func(_ context.Context, id uint64) error { return dropNow(runner, st, id) },
+		Backup: makeBackup(maker), FollowBackup: maker.Follow, LogLevel: a.changeLevel,
 		Status: func() control.Status {
 			return control.Status{
-				Running: true, PID: os.Getpid(), Version: version(), Started: began, Networks: nets.names(), Folder: cfg.Data,
+				Running: true, PID: os.Getpid(), Version: version(), Started: began, Networks: runner.Networks(), Folder: cfg.Data, Reached: runner.Reached(),
 			}
 		},
 	}
 	ran = true
-	err = together{runner, term, len(cfg.Networks()) == 0, socket, office}.run(ctx)
+	err = together{runner, term, len(cfg.Networks()) == 0, socket, handler, beside, log}.run(ctx)
 	log.Info("the bot has stopped")
 	return err
 }
 
-// whenThereIsRoom does what needs a commit before the loop runs, as soon as the disk has room for it.
-func whenThereIsRoom(ctx context.Context, log *slog.Logger, do func() error) error {
+// partsOf says which parts of the data folder are used.
+func partsOf(cfg config.Config, console bool) parts.Config {
+	c := parts.Config{Folder: cfg.Data, Console: console, Real: len(cfg.Networks()) > 0, LockTimeout: cfg.Store.LockTimeout}
+	if cfg.Matrix.Enabled() {
+		acc := accountOf(cfg)
+		c.Matrix = &acc
+	}
+	return c
+}
+
+// whenThereIsSpace does what needs a commit before the loop runs, as soon as the disk has space for it.
+func whenThereIsSpace(ctx context.Context, log *slog.Logger, do func() error) error {
 	for said := false; ; {
 		err := do()
 		if !errors.Is(err, store.ErrFull) && !errors.Is(err, crypto.ErrFull) {
 			if said {
-				log.Info("there is room on the disk again: the bot goes on")
+				log.Info("there is space on the disk again: the bot goes on")
 			}
 			return err
 		}
 		if !said {
-			log.Error("the disk is full: the bot starts when there is room", "err", err)
+			log.Error("the disk is full: the bot starts when there is space", "err", err)
 			said = true
 		}
 		select {
@@ -162,11 +214,13 @@ type terminal interface {
 
 // together is what runs at the same time.
 type together struct {
-	runner *bot.Runner
-	term   terminal // nil where there is none
-	ends   bool     // whether the end of the terminal is that of the bot
-	socket *control.Server
-	office *control.Office
+	runner  *bot.Runner
+	term    terminal // nil where there is none
+	ends    bool     // whether the end of the terminal is that of the bot
+	socket  *control.Server
+	handler *control.Handler
+	beside  []func(context.Context) error // what else serves it
+	log     *slog.Logger
 }
 
 // run runs all until the context ends. The bot stops in good order; the others serve it until it has.
@@ -180,13 +234,21 @@ func (t together) run(ctx context.Context) error {
 	var termErr, socketErr error
 	if t.term != nil {
 		wg.Go(func() {
-			if termErr = t.term.Run(others); t.ends || termErr != nil {
+			termErr = t.term.Run(others)
+			if t.ends {
 				stop()
+			} else if termErr != nil && !errors.Is(termErr, bot.ErrStopping) {
+				t.log.Error("the console has ended; the networks go on", "err", termErr)
+				termErr = nil
 			}
 		})
 	}
 	if t.socket != nil {
-		wg.Go(func() { socketErr = t.socket.Serve(others, t.office) })
+		wg.Go(func() { socketErr = t.socket.Serve(others, t.handler) })
+	}
+	failed := make([]error, len(t.beside))
+	for i, f := range t.beside {
+		wg.Go(func() { failed[i] = f(others) })
 	}
 	err := t.runner.Run(ctx)
 	stopOthers()
@@ -194,7 +256,7 @@ func (t together) run(ctx context.Context) error {
 	if errors.Is(termErr, bot.ErrStopping) {
 		termErr = nil // a script that a signal, or the error of the bot, has cut short
 	}
-	return errors.Join(err, termErr, socketErr)
+	return errors.Join(append(failed, err, termErr, socketErr)...)
 }
 
 // closing closes something at the end of a function and adds what went wrong to its error.
@@ -212,7 +274,7 @@ func inUse(ctx context.Context, cfg config.Config, err error) error {
 	p := &placed{err: err, file: storeFile(cfg), folder: cfg.Data}
 	c := control.NewClient(control.ClientConfig{
 		Folder: cfg.Data, Wait: time.Millisecond,
-		Files: func(bool) (*control.Office, func() error, error) { return nil, nil, store.ErrLocked },
+		Files: func(bool) (*control.Handler, func() error, error) { return nil, nil, store.ErrLocked },
 		Busy:  func(error) bool { return true },
 	})
 	if status, serr := c.Status(ctx); serr == nil {
@@ -224,13 +286,8 @@ func inUse(ctx context.Context, cfg config.Config, err error) error {
 // hashKey reads the secret of [privacy]; nil means the one in the store.
 func hashKey(cfg config.Config) ([]byte, error) {
 	key, err := cfg.Privacy.HashKey.Reveal()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("hash_key in [privacy]: %w", err)
-	case key == "":
-		return nil, nil
-	case len(key) < 16:
-		return nil, fmt.Errorf("hash_key in [privacy] has %d characters, and a secret needs at least 16; `openssl rand -hex 32` makes a good one", len(key))
+	if err != nil || key == "" {
+		return nil, err
 	}
 	return []byte(key), nil
 }
@@ -243,6 +300,9 @@ func retryNow(ctx context.Context, runner *bot.Runner, st *store.Store, id uint6
 			return nil
 		})
 		return l, ok, err
+	}
+	if err := st.View(func(tx *store.Tx) error { return inspect.Retryable(tx, id) }); err != nil {
+		return "", err
 	}
 	before, ok, err := letter()
 	switch {
@@ -268,7 +328,7 @@ func retryNow(ctx context.Context, runner *bot.Runner, st *store.Store, id uint6
 	case after.Tries > before.Tries:
 		return fmt.Sprintf("Dead letter %d failed again: %s", id, protocol.OneLine(after.Error)), nil
 	}
-	return fmt.Sprintf("Dead letter %d will be tried again soon; the bot has a lot to do.", id), nil
+	return fmt.Sprintf("Dead letter %d will be tried again soon; the bot is busy.", id), nil
 }
 
 // dropNow has a dead letter forgotten.

@@ -2,7 +2,6 @@ package standard
 
 import (
 	"cmp"
-	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -49,8 +48,10 @@ func (conf Config) events() *commands.Command {
 	}
 }
 
-func (conf Config) completeKind(tx *store.Tx, _ commands.CompletionContext, typed string) []string {
-	return slices.DeleteFunc(conf.Bus.Kinds(tx), func(k string) bool { return !strings.HasPrefix(k, strings.ToLower(typed)) })
+// completeKind completes the kinds that there can be. Whether there was one of a kind yet is not told: that may have been in
+// any room.
+func (conf Config) completeKind(_ *store.Tx, _ commands.CompletionContext, typed string) []string {
+	return slices.DeleteFunc(conf.Bus.Known(), func(k string) bool { return !strings.HasPrefix(k, strings.ToLower(typed)) })
 }
 
 // listed returns the facts of the room that the person may see and wants to, the last first, and the flags by which they were asked for.
@@ -58,12 +59,8 @@ func (conf Config) listed(c *commands.Call) (facts iter.Seq2[events.Fact, error]
 	want := events.Query{Backward: true, Filters: map[string]string{events.KeyScope: string(c.Room.ID)}}
 	if c.Has("kind") {
 		want.Kind = strings.ToLower(c.Word("kind"))
-		if kinds := conf.Bus.Kinds(c.Tx); !slices.Contains(kinds, want.Kind) {
-			there := "so far there is none"
-			if len(kinds) > 0 {
-				there = "there is " + strings.Join(kinds, ", ")
-			}
-			return nil, "", commands.Sorryf("There is no kind %s; %s.", protocol.Quoted(c.Word("kind"), 40), there)
+		if kinds := conf.Bus.Known(); !slices.Contains(kinds, want.Kind) {
+			return nil, "", commands.Sorryf("There is no kind %s; there is %s.", protocol.Quoted(c.Word("kind"), 40), strings.Join(kinds, ", "))
 		}
 		flags += "--kind " + want.Kind + " "
 	}
@@ -171,10 +168,11 @@ func latest(sources []iter.Seq2[events.Fact, error], most int) iter.Seq2[events.
 
 func (conf Config) factLines(c *commands.Call, facts iter.Seq2[events.Fact, error]) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
+		names := rooms.NamesIn(c.Tx, c.Room.ID)
 		for f, err := range facts {
-			line := bullet(conf.factLine(c.Tx, c.Room.ID, f))
+			line := bullet(conf.factLine(c.Tx, names, f))
 			if err != nil {
-				line = bullet(fmt.Sprintf("#%d is a fact that cannot be read", f.Seq))
+				line = bullet("something that cannot be read")
 			}
 			if !yield(line) {
 				return
@@ -183,23 +181,21 @@ func (conf Config) factLines(c *commands.Call, facts iter.Seq2[events.Fact, erro
 	}
 }
 
-// factLine shows a fact to somebody in a room.
-func (conf Config) factLine(tx *store.Tx, room protocol.RoomID, f events.Fact) protocol.Text {
-	line := protocol.Join(fmt.Sprintf("#%d ", f.Seq), protocol.Moment(f.Time), " ", conf.Bus.Describe(f))
+// factLine shows a fact to somebody in a room, without its number: facts are numbered over all rooms, and how much happens
+// elsewhere is nobody's to know.
+func (conf Config) factLine(tx *store.Tx, names *rooms.Names, f events.Fact) protocol.Text {
+	line := protocol.Join(protocol.Moment(f.Time), " ", conf.Bus.Describe(f))
 	for _, role := range slices.Sorted(maps.Keys(f.People)) {
-		line = protocol.Join(line, ", "+role+": ", conf.person(tx, room, f.People[role]))
+		line = protocol.Join(line, ", "+role+": ", conf.person(tx, names, f.People[role]))
 	}
 	return line
 }
 
 // person names somebody whom a fact names, as they are called in the room.
-func (conf Config) person(tx *store.Tx, room protocol.RoomID, n events.Number) protocol.Text {
+func (conf Config) person(tx *store.Tx, names *rooms.Names, n events.Number) protocol.Text {
 	id, ok := conf.Bus.Who(tx, n)
 	if !ok {
 		return protocol.Plain("somebody who is forgotten")
 	}
-	if m, ok := rooms.Lookup(tx, room, id); ok {
-		return protocol.Person(id, m.Name)
-	}
-	return protocol.Person(id, id.Local())
+	return names.Person(id)
 }

@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"moot/commands"
+	"moot/internal/span"
 	"moot/protocol"
 	"moot/store"
 )
@@ -15,18 +16,25 @@ func (conf Config) mydata() *commands.Command {
 		Where:      commands.Personal,
 		Visibility: commands.Private,
 		Challenged: true,
-		Params:     []commands.Param{pages()},
+		Detail:     "With --raw the facts about you stand there as I store them, without the numbers by which I count people over all rooms.",
+		Params: []commands.Param{
+			{Name: "raw", Kind: commands.Switch, Summary: "shows the facts as they are stored"}, pages(),
+		},
 		Run: func(c *commands.Call) error {
+			flags := ""
+			if c.Switch("raw") {
+				flags = "--raw "
+			}
 			head := protocol.Join("What I hold about ", protocol.Code(string(c.Person)), ", on ", protocol.Moment(c.Tx.Now()), ":")
-			return answerPage(c, head, conf.export(c.Tx, c.Person), "")
+			return answerPage(c, head, conf.export(c.Tx, c.Person, c.Switch("raw")), flags)
 		},
 	}
 }
 
 // export goes through everything that is stored about a person, a line each.
-func (conf Config) export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
+func (conf Config) export(tx *store.Tx, user protocol.UserID, raw bool) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
-		for _, p := range conf.personal() {
+		for _, p := range conf.personal(raw) {
 			first := true
 			for line := range p.Export(tx, user) {
 				if first && !yield(protocol.Strong(p.Name)) || !yield(bullet(line)) {
@@ -44,7 +52,7 @@ func (conf Config) export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.
 
 // handledIDs says what is remembered of events, which is not by person.
 func (conf Config) handledIDs() string {
-	return "For " + commands.FormatDuration(conf.Retention) + ", the ids of the events that I have handled and of the messages that I have sent, " +
+	return "For " + span.Words(conf.Retention) + ", the ids of the events that I have handled and of the messages that I have sent, " +
 		"without what they said: so that nothing is done twice."
 }
 
@@ -54,15 +62,19 @@ func (conf Config) forget() *commands.Command {
 		Summary: "makes me forget you",
 		Sub: []*commands.Command{{
 			Name:    "me",
-			Summary: "removes what I hold about you, at once, and says what stays and why",
+			Summary: "says what it means to be forgotten, and with yes does it",
 			Detail: "What I hold about you is shown by mydata. There is no way back. " +
 				"If you go on taking part, you are somebody new to me.",
+			Params:     []commands.Param{{Name: "sure", Kind: commands.Choice, Choices: []string{"yes"}, Optional: true, Summary: "that you mean it"}},
 			Where:      commands.Personal,
 			Visibility: commands.Private,
 			Challenged: true,
 			Run: func(c *commands.Call) error {
+				if !c.Has("sure") {
+					return c.Answer(conf.beforeForgetting(c))
+				}
 				var gone, stays []protocol.Text
-				for _, p := range conf.personal() {
+				for _, p := range conf.personal(false) {
 					if p.Forget == nil {
 						continue
 					}
@@ -82,4 +94,18 @@ func (conf Config) forget() *commands.Command {
 			},
 		}},
 	}
+}
+
+// beforeForgetting says what it means to be forgotten, before anything is done.
+func (conf Config) beforeForgetting(c *commands.Call) protocol.Text {
+	lines := []protocol.Text{
+		protocol.Join("This cannot be undone. If you want it, say ", c.Code("forget me yes"), "."),
+		bullet("You become somebody new to me: I no longer know when you were active, and for some days you cannot vote."),
+		bullet("Ballots, votes and motions stand, without your name. Your reasons and answers are removed."),
+	}
+	if n := conf.Bus.Lookup(c.Tx, c.Person); n != 0 && conf.Bus.Held(c.Tx, n) {
+		lines = append(lines, bullet("Something still runs: a vote that you have opened or that is about you, a challenge, or what "+
+			"may not be asked again yet. Being forgotten ends none of it. Until it has ended I keep a hash of your id, by which I recognise you."))
+	}
+	return protocol.Lines(append(lines, protocol.Join("What I hold about you: ", c.Code("mydata"), "."))...)
 }

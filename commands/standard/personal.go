@@ -25,8 +25,12 @@ type Personal struct {
 	Forget func(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Text)
 }
 
-// personal is all that is stored about people: what the core stores, and what features do.
-func (conf Config) personal() []Personal {
+// personal is all that is stored about people: what the core stores, and what features do. Raw is whether facts are shown
+// as they are stored.
+func (conf Config) personal(raw bool) []Personal {
+	facts := func(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
+		return conf.exportFacts(tx, user, raw)
+	}
 	core := []Personal{
 		{"Where you are", exportMembership, stayMembership},
 		{"What you have chosen", exportChosen, nil},
@@ -34,7 +38,7 @@ func (conf Config) personal() []Personal {
 		{"What I could not handle", exportLetters, forgetLetters},
 		{"What waits to be sent to you", exportWaiting, nil},
 		{"Your own words", conf.exportTexts, conf.forgetTexts},
-		{"Facts about you", conf.exportFacts, conf.forgetFacts},
+		{"Facts about you", facts, conf.forgetFacts},
 	}
 	return append(core, conf.Personal...)
 }
@@ -199,8 +203,8 @@ func exportWaiting(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 
 func (conf Config) exportTexts(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
-		for id, text := range conf.Bus.Texts(tx, user) {
-			if !yield(protocol.Plain("text " + string(id) + ": " + protocol.Quoted(text, 2500))) {
+		for _, text := range conf.Bus.Texts(tx, user) {
+			if !yield(protocol.Plain(protocol.Quoted(text, 2500))) {
 				return
 			}
 		}
@@ -219,16 +223,20 @@ func (conf Config) forgetTexts(tx *store.Tx, user protocol.UserID) (gone, stays 
 	return protocol.Plain("Your own words: " + plural(n, "text", "texts") + "."), nil
 }
 
-func (conf Config) exportFacts(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
+func (conf Config) exportFacts(tx *store.Tx, user protocol.UserID, raw bool) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
 		own := conf.Bus.Lookup(tx, user)
-		if own == 0 || !yield(protocol.Join("Facts name you by the number ", own.String(), ".")) {
+		if own == 0 || !yield(protocol.Plain("Facts name you by a number, under which I keep your id.")) {
 			return
 		}
 		for f, err := range conf.Bus.Matching(tx, events.Query{Filters: map[string]string{events.KeyPerson: own.String()}}) {
-			line := protocol.Plain(fmt.Sprintf("#%d cannot be read", f.Seq))
-			if err == nil {
-				line = ownFact(tx, user, own, f)
+			line := protocol.Plain("one that cannot be read")
+			switch {
+			case err != nil:
+			case raw:
+				line = conf.rawFact(tx, user, own, f)
+			default:
+				line = conf.ownFact(tx, user, own, f)
 			}
 			if !yield(line) {
 				return
@@ -237,9 +245,27 @@ func (conf Config) exportFacts(tx *store.Tx, user protocol.UserID) iter.Seq[prot
 	}
 }
 
-// ownFact shows a fact to somebody whom it names, whole but for who else is in it.
-func ownFact(tx *store.Tx, user protocol.UserID, own events.Number, f events.Fact) protocol.Text {
-	line := protocol.Join(fmt.Sprintf("#%d ", f.Seq), protocol.Moment(f.Time), " ", f.Kind, " in ", placeName(tx, protocol.RoomID(f.Scope), user))
+// ownFact says to somebody what a fact that names them holds.
+func (conf Config) ownFact(tx *store.Tx, user protocol.UserID, own events.Number, f events.Fact) protocol.Text {
+	says := conf.Bus.Own(tx, f, own)
+	if says == "" {
+		says = conf.Bus.Describe(f)
+		for _, role := range slices.Sorted(maps.Keys(f.People)) {
+			switch {
+			case f.People[role] != own || role == "who":
+			case role == "by":
+				says += ", by you"
+			default:
+				says += "; you are its " + role
+			}
+		}
+	}
+	return protocol.Join(protocol.Moment(f.Time), ", in ", placeName(tx, protocol.RoomID(f.Scope), user), ": ", says, ".")
+}
+
+// rawFact shows a fact to somebody whom it names as it is stored, whole but for who else is in it.
+func (conf Config) rawFact(tx *store.Tx, user protocol.UserID, own events.Number, f events.Fact) protocol.Text {
+	line := protocol.Join(protocol.Moment(f.Time), " ", f.Kind, " in ", placeName(tx, protocol.RoomID(f.Scope), user))
 	for _, key := range slices.Sorted(maps.Keys(f.Keys)) {
 		line = protocol.Join(line, " "+key+"="+protocol.OneLine(f.Keys[key]))
 	}
@@ -250,8 +276,8 @@ func ownFact(tx *store.Tx, user protocol.UserID, own events.Number, f events.Fac
 		}
 		line = protocol.Join(line, ", "+role+": "+who)
 	}
-	if f.Payload != nil {
-		line = protocol.Join(line, ", ", protocol.Code(protocol.Shorten(string(f.Payload), 2000)))
+	if payload := conf.Bus.Raw(f); payload != "" {
+		line = protocol.Join(line, ", ", protocol.Code(protocol.Shorten(payload, 2000)))
 	}
 	return line
 }
@@ -261,14 +287,13 @@ func (conf Config) forgetFacts(tx *store.Tx, user protocol.UserID) (gone, stays 
 	if n == 0 {
 		return nil, nil
 	}
-	keep := conf.Sanctioned != nil && conf.Sanctioned(tx, user)
+	keep := conf.Bus.Held(tx, n)
 	conf.Bus.Forget(tx, user, keep)
-	gone = protocol.Join("That the number ", n.String(), " in the facts is yours.")
-	stays = protocol.Join("The facts themselves, under the number ", n.String(),
-		": what was decided rests on them. Nothing leads from that number to you any more.")
+	gone = protocol.Plain("Which number in the facts is yours.")
+	stays = protocol.Plain("The facts themselves, under that number: what was decided rests on them. Nothing leads from it to you any more.")
 	if keep {
-		stays = protocol.Join(stays, " Something stands against you; so that it is not undone by this, a hash of your id stays, "+
-			"by which I recognise you if you come, and from which nobody can read who you are.")
+		stays = protocol.Join(stays, " Something still runs: a vote that you have opened or that is about you, a challenge, or what may not be asked "+
+			"again yet. Until it ends a hash of your id stays, by which I recognise you, and from which nobody can read who you are.")
 	}
 	return gone, stays
 }

@@ -201,7 +201,7 @@ func memberLines(c *commands.Call) iter.Seq[protocol.Text] {
 }
 
 func memberLine(m rooms.Member, asker protocol.UserID) protocol.Text {
-	line := bullet(protocol.Person(m.User, m.Name))
+	line := bullet(protocol.Person(m.User, protocol.Shorten(m.Name, rooms.MaxName)))
 	if id := m.User.Local(); m.Name != id && commands.Telling(id) { // one that does not tell is shown by the mention
 		line = protocol.Join(line, " (", protocol.Code(m.User.Local()), ")")
 	}

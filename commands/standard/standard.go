@@ -16,8 +16,6 @@ import (
 
 	"moot/commands"
 	"moot/events"
-	"moot/protocol"
-	"moot/store"
 )
 
 // Config is what the commands need to know.
@@ -33,9 +31,6 @@ type Config struct {
 	Filters []Filter
 	// Personal is what features store about people, beside what this package knows of. It is shown in this order.
 	Personal []Personal
-	// Sanctioned tells whether something stands against a person by which they have to be recognised even when they are
-	// forgotten. Nil means that there never is.
-	Sanctioned func(tx *store.Tx, user protocol.UserID) bool
 	// RoomCommands are what else there is under room, beside what is known of it.
 	RoomCommands []*commands.Command
 	// Retention is for how long the bot remembers what it has handled, as it is told to people; zero means 60 days.

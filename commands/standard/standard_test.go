@@ -113,7 +113,7 @@ func TestWhatBecameOfWhatWasSent(t *testing.T) {
 	seen := map[string]bool{}
 	for _, state := range []store.State{store.StateQueued, store.StateSent, store.StateFailed, store.StateExpired,
 		store.StateSuperseded, store.StateAmbiguous, store.StateEnded} {
-		line := bullet(sentLine(store.Sent{State: state})...).Plain()
+		line := bullet(sentLine(store.Delivery{State: state})...).Plain()
 		if !strings.HasSuffix(line, ".") || seen[line] {
 			t.Errorf("%s is told as %q", state, line)
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"moot/commands"
+	"moot/internal/span"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -38,7 +39,7 @@ func (conf Config) why() *commands.Command {
 				}
 			}
 			return c.Answer(protocol.Join("I know of no such event of yours. ", "I keep in mind what is said to me, in private or behind ",
-				protocol.Code(c.Tree().Prefix()), " or my name, for "+commands.FormatDuration(conf.Retention)+
+				protocol.Code(c.Tree().Prefix()), " or my name, for "+span.Words(conf.Retention)+
 					", unless it comes faster than I take it. All else I read and let go."))
 		},
 	}
@@ -101,7 +102,7 @@ func (conf Config) account(c *commands.Call, room rooms.Info, ref protocol.Ref) 
 	}
 	lines := []protocol.Text{protocol.Join(first, ".")}
 	for n := 1; ; n++ {
-		sent := c.Tx.Sent(store.CauseKey(ref, n))
+		sent := c.Tx.Delivery(store.CauseKey(ref, n))
 		if sent.State == "" {
 			break
 		}
@@ -114,7 +115,7 @@ func (conf Config) account(c *commands.Call, room rooms.Info, ref protocol.Ref) 
 }
 
 // sentLine says what became of something that was sent because of the event.
-func sentLine(s store.Sent) []any {
+func sentLine(s store.Delivery) []any {
 	at := protocol.Moment(s.Time)
 	switch s.State {
 	case store.StateQueued:

@@ -22,7 +22,7 @@ func benchStores(b *testing.B, run func(b *testing.B, store io.ReadWriteSeeker, 
 
 func BenchmarkPush(b *testing.B) {
 	benchStores(b, func(b *testing.B, store io.ReadWriteSeeker, cache int) {
-		buf := open(b, store, 0, cache)
+		buf := opened(b, store, 0, cache)
 		b.SetBytes(int64(len(benchDoc)))
 		b.ReportAllocs()
 		for b.Loop() {
@@ -40,7 +40,7 @@ func BenchmarkPop(b *testing.B) {
 		batch[i] = benchDoc
 	}
 	benchStores(b, func(b *testing.B, store io.ReadWriteSeeker, cache int) {
-		buf := open(b, store, 0, cache)
+		buf := opened(b, store, 0, cache)
 		b.SetBytes(int64(len(benchDoc)))
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
@@ -62,7 +62,7 @@ func BenchmarkPop(b *testing.B) {
 func BenchmarkScan(b *testing.B) {
 	for name, store := range map[string]io.ReadWriteSeeker{"memory": NewReadWriteSeekString(""), "file": tempFile(b)} {
 		b.Run(name, func(b *testing.B) {
-			buf := open(b, store, 0, 0)
+			buf := opened(b, store, 0, 0)
 			for range 10_000 {
 				if err := buf.Push(benchDoc); err != nil {
 					b.Fatal(err)

@@ -18,6 +18,8 @@ var (
 	ErrCorrupt = errors.New("store is corrupt")
 	// ErrShort: the store ends before the offset that was asked for.
 	ErrShort = errors.New("store is too short")
+	// ErrUncommitted: the store holds something, though nothing was committed.
+	ErrUncommitted = errors.New("store holds what nobody committed")
 	// ErrTooLarge: a document is larger than [MaxDocument] when encoded.
 	ErrTooLarge = errors.New("document is too large")
 	// ErrSync: the store failed to sync, now or earlier, and the buffer takes
@@ -52,15 +54,29 @@ type DocumentBuffer[T any] struct {
 	closed bool
 }
 
+// New returns an empty buffer over backing and gives up whatever backing holds:
+// if it has a method Truncate(int64) error, it is emptied at once. [Open] says
+// what holds of backing and of cache.
+func New[T any](backing io.ReadWriteSeeker, codec Codec[T], cache int) (*DocumentBuffer[T], error) {
+	b, err := open(backing, codec, 0, cache, true)
+	if err != nil {
+		return nil, fmt.Errorf("new document buffer: %w", err)
+	}
+	return b, nil
+}
+
 // Open returns a buffer over what is in backing up to end, the offset in bytes
 // that was last committed: the result of Close, or of End after a Flush. What
 // lies beyond is given up and, if backing has a method Truncate(int64) error,
-// cut off at once. An end of 0 thus makes an empty buffer from whatever is
-// there.
+// cut off at once.
 //
 // A store that ends before end is refused with [ErrShort]. One whose header or
 // newest frame is broken, as when end is not a frame boundary, is refused with
-// [ErrCorrupt] and not cut; older damage is reported by whoever meets it.
+// [ErrCorrupt]; older damage is reported by whoever meets it. An end of 0 fits
+// an empty store only. Another is refused with [ErrUncommitted], because it may
+// be the store of somebody else, or the end may be lost: only the caller can
+// know that it is worth nothing, and then calls [New]. What is refused is not
+// changed.
 //
 // At most cache documents are kept in memory; with 0 every document goes to the
 // store with its Push and comes from it with its Pop. A negative cache or end
@@ -70,25 +86,35 @@ type DocumentBuffer[T any] struct {
 // If it has a method Sync() error, Flush and Close call it. It stays the
 // caller's to close.
 func Open[T any](backing io.ReadWriteSeeker, codec Codec[T], end int64, cache int) (*DocumentBuffer[T], error) {
+	b, err := open(backing, codec, end, cache, false)
+	if err != nil {
+		return nil, fmt.Errorf("open document buffer: %w", err)
+	}
+	return b, nil
+}
+
+func open[T any](backing io.ReadWriteSeeker, codec Codec[T], end int64, cache int, anew bool) (*DocumentBuffer[T], error) {
 	if end < 0 || cache < 0 {
-		return nil, fmt.Errorf("open document buffer: negative end %d or cache %d", end, cache)
+		return nil, fmt.Errorf("negative end %d or cache %d", end, cache)
 	}
 	size, err := backing.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, fmt.Errorf("open document buffer: find size: %w", err)
-	}
-	if size < end {
-		return nil, fmt.Errorf("open document buffer: %d bytes where %d were committed: %w", size, end, ErrShort)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("find size: %w", err)
+	case size < end:
+		return nil, fmt.Errorf("%d bytes where %d were committed: %w", size, end, ErrShort)
+	case end == 0 && size > 0 && !anew:
+		return nil, fmt.Errorf("%d bytes: %w", size, ErrUncommitted)
 	}
 	if err := check(backing, end); err != nil {
-		return nil, fmt.Errorf("open document buffer: %w", err)
+		return nil, err
 	}
 	b := &DocumentBuffer[T]{store: backing, codec: codec, capacity: cache}
 	b.end = max(end, headerSize)
 	b.low = b.end
 	if size > b.End() {
 		if err := b.truncate(b.End()); err != nil {
-			return nil, fmt.Errorf("open document buffer: %w", err)
+			return nil, err
 		}
 	}
 	return b, nil

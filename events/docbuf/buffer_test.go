@@ -24,7 +24,7 @@ func numbered(n, size int) []string {
 
 func TestEmpty(t *testing.T) {
 	for _, cache := range []int{0, 1, 10} {
-		b := open(t, NewReadWriteSeekString(""), 0, cache)
+		b := opened(t, NewReadWriteSeekString(""), 0, cache)
 		if _, err := b.Pop(); err != io.EOF {
 			t.Errorf("Pop: %v", err)
 		}
@@ -62,6 +62,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"negative cache", whole, 0, -1, nil},
 		{"too short", whole, int(end) + 1, 0, ErrShort},
 		{"too short for a header", "", 8, 0, ErrShort},
+		{"no end", whole, 0, 0, ErrUncommitted},
+		{"no end, and no frames", "x", 0, 0, ErrUncommitted},
 		{"end in the header", whole, 3, 0, ErrCorrupt},
 		{"end in a frame", whole, int(end) - 1, 0, ErrCorrupt},
 		{"another file", strings.Repeat("x", int(end)), int(end), 0, ErrCorrupt},
@@ -83,7 +85,7 @@ func TestOpenRefuses(t *testing.T) {
 // What one half of the cache is worth: how documents move, in numbers.
 func TestPromotionAndDemotion(t *testing.T) {
 	store := &flaky{ReadWriteSeeker: NewReadWriteSeekString("")}
-	b := open(t, store, 0, 4)
+	b := opened(t, store, 0, 4)
 	const size = 3 + frameExtra
 	at := func(step string, cached int, frames int64, writes int) {
 		t.Helper()
@@ -132,7 +134,7 @@ func TestPromotionAndDemotion(t *testing.T) {
 
 func TestNoCache(t *testing.T) {
 	store := &flaky{ReadWriteSeeker: NewReadWriteSeekString("")}
-	b := open(t, store, 0, 0)
+	b := opened(t, store, 0, 0)
 	docs := numbered(3, 5)
 	push(t, b, docs...)
 	if b.Cached() != 0 || store.writes != 1 {
@@ -150,7 +152,7 @@ func TestNoCache(t *testing.T) {
 func TestReadsNewestFirst(t *testing.T) {
 	inner, bounds := filled(t, numbered(10_000, 100)...)
 	store := &flaky{ReadWriteSeeker: inner}
-	b := open(t, store, bounds[len(bounds)-1], 0)
+	b := opened(t, store, bounds[len(bounds)-1], 0)
 	if _, err := b.Pop(); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +176,7 @@ func TestReadsNewestFirst(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	b := open(t, NewReadWriteSeekString(""), 0, 1)
+	b := opened(t, NewReadWriteSeekString(""), 0, 1)
 	big := make([]byte, MaxDocument+1)
 	if err := b.Push([]byte("small"), big); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("Push: %v", err)
@@ -193,7 +195,7 @@ func TestTooLarge(t *testing.T) {
 	text := appendFrame([]byte(header), headerSize, big)
 	bigEnd := int64(len(text))
 	text = appendFrame(text, bigEnd, []byte("small"))
-	b = open(t, NewReadWriteSeekString(string(text)), int64(len(text)), 0)
+	b = opened(t, NewReadWriteSeekString(string(text)), int64(len(text)), 0)
 	if _, err := scan(b, 0); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("Scan: %v", err)
 	}
@@ -212,7 +214,7 @@ func TestCorruptLengthAllocatesNothing(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		_, err := Open(NewReadWriteSeekString(header+frame), Bytes{}, headerSize+int64(len(frame)), 0)
 		// The same in the middle, where Open does not look.
-		b := open(t, NewReadWriteSeekString(text[:headerSize]+length+text[headerSize+4:]), bounds[2], 0)
+		b := opened(t, NewReadWriteSeekString(text[:headerSize]+length+text[headerSize+4:]), bounds[2], 0)
 		_, serr := scan(b, 0)
 		runtime.ReadMemStats(&after)
 		if !errors.Is(err, ErrCorrupt) || !errors.Is(serr, ErrCorrupt) {
@@ -226,7 +228,7 @@ func TestCorruptLengthAllocatesNothing(t *testing.T) {
 
 func TestClosed(t *testing.T) {
 	store := NewReadWriteSeekString("junk of an earlier life, and a long one")
-	b := open(t, store, 0, 4)
+	b := opened(t, store, 0, 4)
 	push(t, b, "one")
 	running := b.Scan(0)
 	end, err := b.Close()
@@ -259,7 +261,7 @@ func TestClosed(t *testing.T) {
 // Where the store cannot be cut, Close leaves junk and the end tells where.
 func TestCloseWithoutTruncate(t *testing.T) {
 	inner := NewReadWriteSeekString("")
-	b := open(t, inner.WithoutTruncate(), 0, 0)
+	b := opened(t, inner.WithoutTruncate(), 0, 0)
 	push(t, b, "kept", "removed")
 	if _, err := b.Pop(); err != nil {
 		t.Fatal(err)
@@ -268,7 +270,7 @@ func TestCloseWithoutTruncate(t *testing.T) {
 	if err != nil || int64(len(inner.String())) <= end {
 		t.Fatalf("Close: %d, %v with %d bytes", end, err, len(inner.String()))
 	}
-	b = open(t, inner.WithoutTruncate(), end, 0)
+	b = opened(t, inner.WithoutTruncate(), end, 0)
 	if got, err := drain(b); err != io.EOF || !slices.Equal(got, []string{"kept"}) {
 		t.Errorf("%q, %v", got, err)
 	}

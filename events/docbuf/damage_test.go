@@ -46,6 +46,9 @@ func TestOpenAtEveryEnd(t *testing.T) {
 				backing = store.WithoutTruncate()
 			}
 			b, err := Open(backing, Bytes{}, end, 2)
+			if end == 0 {
+				b, err = New(backing, Bytes{}, 2)
+			}
 			i, boundary := slices.BinarySearch(bounds, end)
 			if !boundary && end != 0 {
 				if !errors.Is(err, ErrCorrupt) {
@@ -70,7 +73,7 @@ func TestOpenAtEveryEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := append(slices.Clone(damaged[:i]), "new")
-			b = open(t, backing, b.End(), 2)
+			b = opened(t, backing, b.End(), 2)
 			if got, err := drain(b); err != io.EOF || !slices.Equal(got, want) {
 				t.Errorf("end %d, then a Push: %q, %v", end, got, err)
 			}
@@ -124,7 +127,7 @@ func TestBitFlips(t *testing.T) {
 // A store that is cut behind the buffer's back must not look like an empty one.
 func TestCutWhileOpen(t *testing.T) {
 	store, bounds := filled(t, damaged...)
-	b := open(t, store, bounds[len(bounds)-1], 0)
+	b := opened(t, store, bounds[len(bounds)-1], 0)
 	for size := b.End() - 1; size >= 0; size-- {
 		if err := store.Truncate(size); err != nil {
 			t.Fatal(err)
@@ -141,7 +144,7 @@ func TestCutWhileOpen(t *testing.T) {
 // A whole life in a file of the operating system.
 func TestFile(t *testing.T) {
 	file := tempFile(t)
-	b := open(t, file, 0, 10)
+	b := opened(t, file, 0, 10)
 	docs := numbered(100, 1000)
 	push(t, b, docs...)
 	end, err := b.Close()
@@ -153,7 +156,7 @@ func TestFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	b = open(t, again, end, 7)
+	b = opened(t, again, end, 7)
 	if got, err := scan(b, 0); err != nil || !slices.Equal(got, docs) {
 		t.Errorf("Scan: %d documents, %v", len(got), err)
 	}
@@ -165,7 +168,7 @@ func TestFile(t *testing.T) {
 	if info, serr := again.Stat(); err != nil || serr != nil || info.Size() != end {
 		t.Errorf("closed at %d, %v; file %v, %v", end, err, info, serr)
 	}
-	b = open(t, again, end, 0)
+	b = opened(t, again, end, 0)
 	if got, err := drain(b); err != io.EOF || !slices.Equal(got, append(docs[:60:60], "new")) {
 		t.Errorf("Pop: %d documents, %v", len(got), err)
 	}

@@ -2,6 +2,9 @@
 // documents that keeps the newest in memory and the older ones in any
 // [io.ReadWriteSeeker].
 //
+// The archive of facts is one, and keeps nothing in memory. The cache, Pop and
+// Remove are there because the buffer is of use by itself.
+//
 // # Order
 //
 // A buffer is one stack. Its top lies in memory, the cache; its bottom in the
@@ -36,7 +39,9 @@
 //
 //   - Bytes beyond the committed end are nobody's. Open cuts them off where the
 //     store has a method Truncate(int64) error, and otherwise ignores them until
-//     they are overwritten.
+//     they are overwritten. A store of which nothing was committed is refused
+//     if it is not empty: whether its bytes are nobody's is for the caller to
+//     say, who then calls [New].
 //   - Bytes below it never change as long as the buffer only grows. A buffer
 //     that shrank below the committed end will write over them, so commit the
 //     lower end before the next Push, Flush or Close.

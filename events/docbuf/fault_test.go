@@ -33,7 +33,7 @@ func TestFailedWrites(t *testing.T) {
 			}
 			t.Run(opName+"/"+wayName, func(t *testing.T) {
 				store := flakyCut{&flaky{ReadWriteSeeker: NewReadWriteSeekString("")}}
-				b := open(t, store, 0, 4)
+				b := opened(t, store, 0, 4)
 				push(t, b, stored...)
 				if err := b.Flush(); err != nil {
 					t.Fatal(err)
@@ -88,7 +88,7 @@ func TestFailedSync(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := &flaky{ReadWriteSeeker: NewReadWriteSeekString("")}
-			b := open(t, store, 0, 4)
+			b := opened(t, store, 0, 4)
 			push(t, b, "one", "two", "three", "four", "five") // the first three are demoted
 			end := b.End()
 
@@ -124,7 +124,7 @@ func TestFailedSync(t *testing.T) {
 
 func TestFlushAndCloseSync(t *testing.T) {
 	store := &flaky{ReadWriteSeeker: NewReadWriteSeekString("")}
-	b := open(t, store, 0, 4)
+	b := opened(t, store, 0, 4)
 	push(t, b, "one")
 	if err := b.Flush(); err != nil || store.syncs != 1 || store.writes != 1 {
 		t.Errorf("Flush: %v, %d syncs, %d writes", err, store.syncs, store.writes)
@@ -152,7 +152,7 @@ func TestOpenFails(t *testing.T) {
 // A large batch is written in several pieces, and is one nevertheless.
 func TestFailedBatch(t *testing.T) {
 	store := &flaky{ReadWriteSeeker: NewReadWriteSeekString("")}
-	b := open(t, store, 0, 0)
+	b := opened(t, store, 0, 0)
 	push(t, b, "first")
 	end := b.End()
 	docs := numbered(2000, 500)

@@ -123,9 +123,12 @@ func tempFile(t testing.TB) *os.File {
 	return file
 }
 
-func open(t tester, store io.ReadWriteSeeker, end int64, cache int) *DocumentBuffer[[]byte] {
+func opened(t tester, store io.ReadWriteSeeker, end int64, cache int) *DocumentBuffer[[]byte] {
 	t.Helper()
 	b, err := Open(store, Bytes{}, end, cache)
+	if errors.Is(err, ErrUncommitted) { // these tests know that it is worth nothing
+		b, err = New(store, Bytes{}, cache)
+	}
 	if err != nil {
 		t.Fatalf("Open(end %d, cache %d): %v", end, cache, err)
 	}
@@ -143,7 +146,7 @@ func push(t tester, b *DocumentBuffer[[]byte], docs ...string) {
 func filled(t tester, docs ...string) (*ReadWriteSeekString, []int64) {
 	t.Helper()
 	store := NewReadWriteSeekString("")
-	b := open(t, store, 0, 0)
+	b := opened(t, store, 0, 0)
 	push(t, b, docs...)
 	bounds := []int64{headerSize}
 	for entry, err := range b.Scan(0) {

@@ -42,7 +42,7 @@ func TestModel(t *testing.T) {
 						m.store = flakyCut{m.flaky}
 					}
 					m.cache = rapid.SampledFrom([]int{0, 1, 2, 3, 5, 50}).Draw(t, "cache")
-					m.buf = open(t, m.store, 0, m.cache)
+					m.buf = opened(t, m.store, 0, m.cache)
 					t.Repeat(rapid.StateMachineActions(m))
 				})
 			})
@@ -171,7 +171,7 @@ func (m *model) commit(end int64) {
 
 func (m *model) reopen(t *rapid.T) {
 	m.cache = rapid.SampledFrom([]int{0, 1, 2, 3, 5, 50}).Draw(t, "cache")
-	m.buf = open(t, m.store, m.end, m.cache)
+	m.buf = opened(t, m.store, m.end, m.cache)
 	if m.buf.Cached() != 0 || m.buf.End() != m.end {
 		t.Fatalf("opened at %d: %d cached, end %d", m.end, m.buf.Cached(), m.buf.End())
 	}

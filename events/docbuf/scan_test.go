@@ -12,7 +12,7 @@ func TestScanFrom(t *testing.T) {
 	docs := []string{"one", inner.String(), "", "four"}
 	store, bounds := filled(t, docs...)
 	end := bounds[len(bounds)-1]
-	b := open(t, store, end, 2)
+	b := opened(t, store, end, 2)
 	if _, err := b.Peek(); err != nil { // so that some are in both places
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestScanFrom(t *testing.T) {
 }
 
 func TestScanLeavesOutWhatIsOnlyInMemory(t *testing.T) {
-	b := open(t, NewReadWriteSeekString(""), 0, 4)
+	b := opened(t, NewReadWriteSeekString(""), 0, 4)
 	push(t, b, "one", "two")
 	if got, err := scan(b, 0); len(got) != 0 || err != nil {
 		t.Errorf("%q, %v", got, err)
@@ -82,7 +82,7 @@ func TestScanInterrupted(t *testing.T) {
 			[]string{"one"}, ErrClosed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := open(t, NewReadWriteSeekString(""), 0, 0)
+			b := opened(t, NewReadWriteSeekString(""), 0, 0)
 			push(t, b, "one", "two", "three")
 			var got []string
 			var last error

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"moot/internal/failpoint"
 	"moot/protocol"
@@ -11,10 +12,11 @@ import (
 // eventSize is how many bytes of text count as one more event.
 const eventSize = 4 << 10
 
-// admitter is what an adapter sees of the Runner.
+// admitter is what a Run of an adapter sees of the Runner.
 type admitter struct {
 	*Runner
-	network protocol.Network
+	*network
+	within context.Context // the Run
 }
 
 // Admit implements protocol.Admitter.
@@ -24,20 +26,24 @@ func (a admitter) Admit(ctx context.Context, events []protocol.Event, cursor pro
 		return ErrStopping
 	default:
 	}
-	b := &Batch{Network: a.network, Events: events, Cursor: cursor, weight: min(weigh(events), a.MaxQueued), done: make(chan struct{})}
+	b := &Batch{
+		Network: a.adapter.Network(), Events: events, Cursor: cursor,
+		weight: min(weigh(events), a.MaxQueued), count: len(events), space: a.space, done: make(chan struct{}),
+	}
 	if err := a.acquire(ctx, b.weight); err != nil {
 		return err
 	}
 	select {
 	case <-a.closing:
-		a.room.Release(b.weight)
+		a.space.Release(b.weight)
 		return ErrStopping
 	case <-a.stopped:
 		return ErrStopping
 	case <-ctx.Done():
-		a.room.Release(b.weight)
+		a.space.Release(b.weight)
 		return ctx.Err()
 	case a.inbox <- Admitted{b}: // from here on the weight is the loop's, also when nobody waits for the batch any more
+		a.events.Add(int64(b.count))
 	}
 	select {
 	case <-b.done:
@@ -52,11 +58,12 @@ func (a admitter) Admit(ctx context.Context, events []protocol.Event, cursor pro
 	}
 }
 
-// acquire waits until there is room for events of that weight.
+// acquire waits until there is space for events of that weight. Each network has space of its own, so that one which
+// brings more than fits leaves the others theirs.
 func (a admitter) acquire(ctx context.Context, weight int64) error {
 	wait, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if !a.room.TryAcquire(weight) {
+	if !a.space.TryAcquire(weight) {
 		go func() {
 			select {
 			case <-a.closing:
@@ -65,11 +72,11 @@ func (a admitter) acquire(ctx context.Context, weight int64) error {
 			}
 			cancel()
 		}()
-		if err := a.room.Acquire(wait, weight); err != nil {
+		if err := a.space.Acquire(wait, weight); err != nil {
 			if ctx.Err() == nil {
 				return ErrStopping
 			}
-			return fmt.Errorf("wait for room: %w", err)
+			return fmt.Errorf("wait for space: %w", err)
 		}
 	}
 	return nil
@@ -91,8 +98,15 @@ func weigh(events []protocol.Event) (weight int64) {
 	return weight
 }
 
+// Backlog implements protocol.Loaded.
+func (a admitter) Backlog() int { return int(a.events.Load() + a.answers.Load()) }
+
 // Cursor implements protocol.Admitter.
 func (a admitter) Cursor(name string) (string, error) { return a.Machine.Store.Cursor(name) }
 
-// Connected implements protocol.Connectivity.
-func (a admitter) Connected(up bool) { a.put(Online{a.network, up}) }
+// Connected implements protocol.Connectivity. After the end of the Run it says nothing.
+func (a admitter) Connected(up bool) {
+	if a.reach(a.within, up, time.Now()) {
+		a.put(Online{a.adapter.Network(), up})
+	}
+}

@@ -9,7 +9,7 @@ import (
 func TestNothingIsSentWhileTheNetworkCannotBeReached(t *testing.T) {
 	r := newRig(t)
 	r.answering()
-	run := run(t, r, newWire(), nil)
+	run := play(t, r, newWire(), nil)
 	run.join(t)
 	net := run.to.(protocol.Connectivity)
 	net.Connected(false)

@@ -9,7 +9,7 @@ import (
 	"moot/store"
 )
 
-// waits tells whether the ask has not ended.
+// waits reports whether the ask has not ended.
 func (s *step) waits(ask protocol.Key) bool {
 	_, ok := s.c.Queued(ask)
 	return ok
@@ -40,7 +40,7 @@ func (s *step) answered(in Answered) {
 		err = checkAnswer(in.Ask, ev)
 	}
 	if err != nil {
-		s.answers(s.outbox.Done(s.c, in.Ask.Key, protocol.Ref{}, err))
+		s.answer(s.outbox.Done(s.c, in.Ask.Key, protocol.Ref{}, err))
 		s.logSend(in.Ask.Key, err)
 		return
 	}
@@ -49,8 +49,8 @@ func (s *step) answered(in Answered) {
 	}
 }
 
-// checkAnswer tells whether ev may enter and answers the ask. An answer that does not is a fault, of which whoever asked
-// is told: to refuse only its event would leave them waiting.
+// checkAnswer returns why ev is no answer to the ask; nil if it is one. Such an answer is a fault, which the asking feature
+// hears of: to refuse only its event would leave the feature waiting.
 func checkAnswer(ask protocol.Ask, ev protocol.Event) error {
 	result := ev.Body.(protocol.Answer).Result
 	fits := result == nil

@@ -132,12 +132,12 @@ func TestWhatHappensWhileAListIsFetchedWinsOverIt(t *testing.T) {
 	r.joined(lobby)
 	r.admit(r.change("console:ben", protocol.Joined))
 	for range 2 {
-		ask := func(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+		ask := func(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 			if _, ok := ev.Body.(protocol.Message); !ok {
-				return Outcome{}, nil
+				return store.Outcome{}, nil
 			}
 			_, err := outbox.Ask(tx, protocol.Ask{Room: lobby, Want: protocol.AskMembers{}})
-			return Outcome{store.Handled, ""}, err
+			return store.WasHandled(""), err
 		}
 		r.feature.handle = ask
 		r.admit(r.say(lobby, "reconcile"))
@@ -158,14 +158,14 @@ func TestWhoAskedHearsThatTheBotHasLeft(t *testing.T) {
 	r.joined(lobby)
 	faults := map[protocol.Key]string{}
 	var key protocol.Key
-	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (out Outcome, err error) {
+	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (out store.Outcome, err error) {
 		switch b := ev.Body.(type) {
 		case protocol.Message:
 			key, err = outbox.Ask(tx, protocol.Ask{Room: lobby, Want: protocol.AskMembers{}})
 		case protocol.Answer:
 			faults[b.Ask] = b.Fault
 		}
-		return Outcome{}, err
+		return store.Outcome{}, err
 	}
 	r.admit(r.say(lobby, "reconcile"))
 	r.asked(1)
@@ -195,13 +195,13 @@ func TestARejoinEndsWhatWaitsAlsoWhenTheKickCameWithIt(t *testing.T) {
 func TestAFeatureMayGreetWhenTheBotJoins(t *testing.T) {
 	r := newRig(t)
 	r.step(Online{protocol.Console, true})
-	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 		switch ev.Body.(type) {
 		case protocol.MemberChange, protocol.RoomChange:
 			_, err := outbox.Send(tx, protocol.Outgoing{Room: lobby, Act: protocol.Say{Text: protocol.Plain("hello")}})
-			return Outcome{store.Handled, ""}, err
+			return store.WasHandled(""), err
 		}
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	said := map[protocol.Key]bool{}
 	collect := func(attempts []outbox.Attempt) {

@@ -15,8 +15,8 @@ func BenchmarkStep(b *testing.B) {
 		for _, size := range []int{1, 50, 500} {
 			b.Run(fmt.Sprintf("rooms=%d/batch=%d", rooms, size), func(b *testing.B) {
 				r := newRig(b)
-				r.feature.handle = func(*store.Tx, protocol.Event) (Outcome, error) {
-					return Outcome{store.Ignored, "not addressed to the bot"}, nil
+				r.feature.handle = func(*store.Tx, protocol.Event) (store.Outcome, error) {
+					return store.WasIgnored("not addressed to the bot"), nil
 				}
 				var ids []protocol.RoomID
 				for i := range rooms {

@@ -1,17 +1,18 @@
 package bot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"moot/events"
 	"moot/protocol"
 	"moot/store"
 )
@@ -25,7 +26,7 @@ type disk struct {
 
 func newDisk() *disk { return &disk{refused: make(chan struct{}, 10_000)} }
 
-func (d *disk) room(int64) error {
+func (d *disk) room() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.full {
@@ -65,12 +66,12 @@ func fullRig(t *testing.T) (*rig, *disk) {
 	return r, d
 }
 
-func quick(c *RunnerConfig) { c.fullRetry = time.Millisecond }
+func quick(c *RunnerConfig) { c.holdRetry = time.Millisecond }
 
 // While the disk is full nobody's Admit returns, and what is taken waits; afterwards each event is handled once, and what
 // was being sent meanwhile is not sent again.
 func TestAFullDiskHoldsEverythingUp(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r, d := fullRig(t)
 	r.answering()
 	w := newWire()
@@ -83,7 +84,7 @@ func TestAFullDiskHoldsEverythingUp(t *testing.T) {
 		return nil
 	}
 	var log strings.Builder
-	run := run(t, r, w, func(c *RunnerConfig) { quick(c); c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	run := play(t, r, w, func(c *RunnerConfig) { quick(c); c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	run.join(t)
 	admitted := make(chan error, 100)
 	admit := func(evs ...protocol.Event) {
@@ -140,7 +141,7 @@ func TestAFullDiskHoldsEverythingUp(t *testing.T) {
 	if err := run.end(t); err != nil {
 		t.Error(err)
 	}
-	for _, words := range []string{"the disk is full", "there is room on the disk again"} {
+	for _, words := range []string{"the disk is full", "there is space on the disk again"} {
 		if n := strings.Count(log.String(), words); n != 1 {
 			t.Errorf("it says %d times that %s:\n%s", n, words, &log)
 		}
@@ -149,10 +150,10 @@ func TestAFullDiskHoldsEverythingUp(t *testing.T) {
 
 // A bot that is told to stop while the disk is full does stop, and the next run handles what it could not.
 func TestAStopWhileTheDiskIsFull(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r, d := fullRig(t)
 	r.answering()
-	run1 := run(t, r, newWire(), func(c *RunnerConfig) { quick(c); c.StopTimeout = 50 * time.Millisecond })
+	run1 := play(t, r, newWire(), func(c *RunnerConfig) { quick(c); c.StopTimeout = 50 * time.Millisecond })
 	run1.join(t)
 	d.set(true)
 	ev := r.say(lobby, "hi")
@@ -167,7 +168,7 @@ func TestAStopWhileTheDiskIsFull(t *testing.T) {
 	}
 	d.set(false)
 	r.crash()
-	run2 := run(t, r, newWire(), quick)
+	run2 := play(t, r, newWire(), quick)
 	if err := run2.to.Admit(t.Context(), []protocol.Event{ev}, protocol.Cursor{}); err != nil {
 		t.Fatal(err)
 	}
@@ -197,5 +198,55 @@ func TestAStepWithoutRoomHasNotHappened(t *testing.T) {
 	d.set(false)
 	if a := r.step(in...); len(a) != 1 || len(r.done) == 0 {
 		t.Errorf("then there are %d attempts", len(a))
+	}
+}
+
+// laterClock is the clock of the machine at another time.
+type laterClock struct {
+	RealClock
+	by time.Duration
+}
+
+func (c laterClock) Now() time.Time { return c.RealClock.Now().Add(c.by) }
+
+// TestArchiveTriesAgain: where only the archive finds the disk full it says so once, and old facts follow as soon as there is
+// space.
+func TestArchiveTriesAgain(t *testing.T) {
+	defer noLeaks(t)
+	r, d := fullRig(t)
+	r.joined(lobby) // a fact
+	r.close()
+	r.room = func() error {
+		if bytes.Contains(debug.Stack(), []byte("ArchiveStep")) {
+			return d.room()
+		}
+		return nil
+	}
+	r.open()
+	d.set(true)
+	var log strings.Builder
+	run := play(t, r, newWire(), func(c *RunnerConfig) {
+		quick(c)
+		c.Clock = laterClock{by: 100 * 24 * time.Hour}
+		c.Log = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	d.await(t, 3) // without an event that could cause it
+	d.set(false)
+	archived := func() (begun bool) {
+		r.view(func(tx *store.Tx) { begun = events.Committed(tx).Begun })
+		return begun
+	}
+	for deadline := time.Now().Add(20 * time.Second); !archived(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is archived")
+		}
+	}
+	if err := run.end(t); err != nil {
+		t.Error(err)
+	}
+	for _, words := range []string{"old facts are not archived", "old facts are archived"} {
+		if n := strings.Count(log.String(), words); n != 1 {
+			t.Errorf("it says %d times that %s:\n%s", n, words, &log)
+		}
 	}
 }

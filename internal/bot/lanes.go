@@ -1,6 +1,12 @@
 package bot
 
 import (
+	"container/list"
+	"maps"
+	"slices"
+
+	"golang.org/x/sync/semaphore"
+
 	"moot/protocol"
 	"moot/rooms"
 )
@@ -12,8 +18,11 @@ const (
 	fewTurn = 16
 	// commitTurn is how many events a commit takes at most.
 	commitTurn = 512
-	// partWeight is how many events a part of a list of members counts for.
+	// few is how many events a lane has at most that is served first.
+	few = 4
+	// partWeight is how many events a part of a list of members counts for, and toldWeight what a scope is told.
 	partWeight = 256
+	toldWeight = 64
 )
 
 // Batch is what one call of Admit brings, on its way through the lanes.
@@ -22,9 +31,11 @@ type Batch struct {
 	Events  []protocol.Event
 	Cursor  protocol.Cursor
 
-	left   int           // events that are not handled yet
-	weight int64         // of Events in memory, as the Runner counts it
-	done   chan struct{} // closed by the Runner when all are handled; nil where there is none
+	left   int                 // events that are not handled yet
+	weight int64               // of Events in memory, as the Runner counts it
+	count  int                 // of Events, as they were admitted
+	space  *semaphore.Weighted // where that is given back when all are handled; nil where there is none
+	done   chan struct{}       // then closed; nil where there is none
 }
 
 // queued is an event in a lane.
@@ -37,22 +48,41 @@ type queued struct {
 
 // lane is the queue of one scope.
 type lane struct {
-	scope protocol.Scope
-	queue []queued
+	scope  protocol.Scope
+	queue  []queued
+	quiet  bool          // whether nothing from a network is in it
+	in     *share        // of its network
+	at     *list.Element // its place in fresh or old
+	fresh  bool          // which of the two
+	served uint64        // the commit that took from it last
 }
 
-// lanes are all queues that are not empty, in the order in which their turn comes.
+// lanes are the queues of all scopes, by network. Each network that has something to do has the same share of a commit, and
+// what one does not need the others have: so a flood on one holds up no other (deficit round robin, in which a list of
+// members that took more than the share is paid back later).
 type lanes struct {
-	byScope map[protocol.Scope]*lane
-	turn    []*lane
-	size    int // events in all of them
+	byScope  map[protocol.Scope]*lane
+	networks map[protocol.Network]*share
+	size     int    // events in all of them
+	commit   uint64 // counts the calls of take
 	// open has the batches of each cursor that are not all handled, in the order in which they came: the cursor of
 	// one is not saved before those of the ones before it.
 	open map[string][]*Batch
 }
 
+// share has the lanes of one network, in the order in which their turn comes: first the fresh ones, which had nothing to do
+// and have only a few events now, then the old ones, round and round. So one message in a quiet room does not wait for
+// the floods in others. A fresh lane that was served becomes an old one, also where it is empty now, until its turn
+// comes again: so no scope is served first twice before the others were once. What scopes are told makes no lane fresh.
+type share struct {
+	fresh, old *list.List
+	credit     int // what it may take, below zero where it has taken more
+}
+
+func (s *share) empty() bool { return s.fresh.Len()+s.old.Len() == 0 }
+
 func newLanes() *lanes {
-	return &lanes{byScope: map[protocol.Scope]*lane{}, open: map[string][]*Batch{}}
+	return &lanes{byScope: map[protocol.Scope]*lane{}, networks: map[protocol.Network]*share{}, open: map[string][]*Batch{}}
 }
 
 // admit puts the events of a batch into their lanes.
@@ -93,56 +123,155 @@ func ownJoins(events []protocol.Event) map[protocol.RoomID]int {
 
 func (l *lanes) push(q queued) {
 	scope := q.event.Scope()
+	_, told := q.event.Body.(protocol.Internal)
 	la := l.byScope[scope]
-	if la == nil {
-		la = &lane{scope: scope}
+	switch {
+	case la == nil:
+		la = &lane{scope: scope, quiet: told, in: l.share(scope)}
 		l.byScope[scope] = la
-		l.turn = append(l.turn, la)
+		la.put(!told)
+	case la.quiet && !told:
+		la.list().Remove(la.at)
+		la.quiet = false
+		la.put(true)
 	}
 	la.queue = append(la.queue, q)
 	l.size++
 }
 
-// take calls handle for the events whose turn it is, until the commit has enough. Lanes that still have something go
-// to the end of the turn.
-func (l *lanes) take(handle func(queued)) {
-	weight, most := 0, l.share()
-	for n := len(l.turn); n > 0 && weight < commitTurn; n-- {
-		la := l.turn[0]
-		l.turn = l.turn[1:]
-		share := 0
-		for len(la.queue) > 0 && share < most && weight < commitTurn {
-			q := la.queue[0]
-			la.queue[0] = queued{} // lets go of what it points to
-			la.queue = la.queue[1:]
-			l.size--
-			w := 1
-			if _, ok := q.event.Body.(protocol.MemberList); ok {
-				w = partWeight
-			}
-			share, weight = share+w, weight+w
-			handle(q)
-		}
-		if len(la.queue) > 0 {
-			l.turn = append(l.turn, la)
-		} else {
-			delete(l.byScope, la.scope)
-		}
+// share returns the share of the network of a scope.
+func (l *lanes) share(scope protocol.Scope) *share {
+	network := protocol.RoomID(scope).Network()
+	s := l.networks[network]
+	if s == nil {
+		s = &share{fresh: list.New(), old: list.New()}
+		l.networks[network] = s
 	}
-	if len(l.turn) == 0 {
-		l.turn = nil
+	return s
+}
+
+func (la *lane) list() *list.List {
+	if la.fresh {
+		return la.in.fresh
+	}
+	return la.in.old
+}
+
+// put puts a lane at the end of the fresh ones, or of the old ones.
+func (la *lane) put(fresh bool) {
+	la.fresh = fresh
+	la.at = la.list().PushBack(la)
+}
+
+// move puts a lane behind the old ones.
+func (la *lane) move() {
+	la.list().Remove(la.at)
+	la.put(false)
+}
+
+// take calls handle for the events whose turn it is, until the commit has enough.
+func (l *lanes) take(handle func(queued)) {
+	l.commit++
+	most := l.turn()
+	for left := commitTurn; left > 0; {
+		active := l.active()
+		if len(active) == 0 {
+			return
+		}
+		took, owing, each := 0, false, max(left/len(active), 1)
+		for _, s := range active {
+			if s.credit += each; s.credit <= 0 {
+				owing = true
+				continue
+			}
+			n := l.serveNetwork(s, min(s.credit, left-took), most, handle)
+			took += n
+			if s.credit -= n; s.empty() || s.credit > 0 { // what is not needed is not saved
+				s.credit = 0
+			}
+		}
+		if left -= took; took == 0 && !owing {
+			return // all lanes have had their turn in this commit
+		}
 	}
 }
 
-// share returns how many events of one lane the next commit takes at most. Where a lane waits that has few, those that have
-// many take less, so that the few are through sooner: a flood in one room must not make the others wait for its commits.
-func (l *lanes) share() int {
-	many, few := false, false
-	for _, la := range l.turn[:min(len(l.turn), commitTurn)] {
-		many = many || len(la.queue) > fewTurn
-		few = few || len(la.queue) <= fewTurn/4
+// active returns the shares in which something waits. Each commit begins with another one.
+func (l *lanes) active() (active []*share) {
+	names := slices.Sorted(maps.Keys(l.networks)) // in order, so that the same history goes the same way
+	for i := range names {
+		if s := l.networks[names[(uint64(i)+l.commit)%uint64(len(names))]]; !s.empty() {
+			active = append(active, s)
+		}
 	}
-	if many && few {
+	return active
+}
+
+// serveNetwork handles events of one network, up to a weight, and most of each lane. It returns their weight.
+func (l *lanes) serveNetwork(s *share, upTo, most int, handle func(queued)) (weight int) {
+	// Those that had their turn in this commit are behind all others.
+	others := s.old.Len() > 0 && s.old.Front().Value.(*lane).served != l.commit
+	for n := s.fresh.Len(); n > 0 && (!others || weight < upTo/2) && weight < upTo; n-- {
+		if la := s.fresh.Front().Value.(*lane); len(la.queue) > few {
+			la.move()
+			others = true
+			continue
+		}
+		weight += l.serve(s.fresh, most, handle)
+	}
+	for n := s.old.Len(); n > 0 && weight < upTo; n-- {
+		if la := s.old.Front().Value.(*lane); la.served == l.commit {
+			la.move()
+			continue
+		}
+		weight += l.serve(s.old, most, handle)
+	}
+	return weight
+}
+
+// serve handles the events of the first lane, up to a weight, and puts it behind the old ones. It returns their weight.
+func (l *lanes) serve(from *list.List, most int, handle func(queued)) (weight int) {
+	la := from.Front().Value.(*lane)
+	la.served = l.commit
+	for len(la.queue) > 0 && weight < most {
+		q := la.queue[0]
+		la.queue[0] = queued{} // frees what it points to
+		la.queue = la.queue[1:]
+		l.size--
+		switch q.event.Body.(type) {
+		case protocol.MemberList:
+			weight += partWeight
+		case protocol.Internal:
+			weight += toldWeight
+		default:
+			weight++
+		}
+		handle(q)
+	}
+	if la.fresh || len(la.queue) > 0 {
+		la.move()
+	} else {
+		from.Remove(la.at)
+		delete(l.byScope, la.scope)
+	}
+	return weight
+}
+
+// turn returns how many events of one lane the next commit takes at most. Where a lane waits that has few, those that have
+// many take less, so that the few are through sooner: a flood in one room must not make the others wait for its commits.
+func (l *lanes) turn() int {
+	many, short, looked := false, false, 0
+	for _, s := range l.active() {
+		for _, all := range []*list.List{s.fresh, s.old} {
+			for e := all.Front(); e != nil && looked < commitTurn; e = e.Next() {
+				n := len(e.Value.(*lane).queue)
+				many = many || n > fewTurn
+				short = short || n > 0 && n <= few
+				looked++
+			}
+		}
+	}
+	if many && short {
 		return fewTurn
 	}
 	return laneTurn
@@ -155,10 +284,10 @@ func (l *lanes) done(b *Batch) []*Batch {
 		return nil
 	}
 	b.left--
-	return l.settled(b)
+	return l.finished(b)
 }
 
-func (l *lanes) settled(b *Batch) (out []*Batch) {
+func (l *lanes) finished(b *Batch) (out []*Batch) {
 	if b.Cursor.Name == "" {
 		if b.left == 0 {
 			out = append(out, b)

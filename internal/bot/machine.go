@@ -3,11 +3,13 @@ package bot
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"moot/events"
 	"moot/outbox"
 	"moot/protocol"
+	"moot/sealed"
 	"moot/store"
 )
 
@@ -22,19 +24,32 @@ type MachineConfig struct {
 	// Retention is for how long it is remembered what was seen and sent; zero means DefaultRetention. What is older
 	// by its own time is never acted on.
 	Retention time.Duration
-	Log       *slog.Logger // nil means none
+	// Trust says whose words are acted on in encrypted rooms; zero means sealed by a signed device only.
+	Trust sealed.Trust
+	Log   *slog.Logger // nil means none
+	// Late reports whether what a scope tells another now is handled in a later commit, as an engine with several nodes
+	// would do it; nil never does. It is for tests: features must not rest on the same commit.
+	Late func() bool
 }
 
 // Machine is the state of the loop. It belongs to one goroutine.
 type Machine struct {
 	MachineConfig
-	lanes    *lanes
-	outbox   *outbox.Dispatcher
-	sweep    sweep
-	up       map[protocol.Network]time.Time // since when each network is in reach
-	retries  []uint64                       // dead letters that are to be tried again
-	reacting bool                           // whether reactors may have facts to read
-	ending   bool                           // whether no attempt may begin any more
+	core    []Feature // see each event first, in a transaction of their own
+	all     []Feature // the core, and then the Features
+	lanes   *lanes
+	outbox  *outbox.Dispatcher
+	sweep   sweep
+	up      map[protocol.Network]bool // which networks are in reach
+	heard   map[protocol.Network]bool // which are, as far as features have been told
+	away    time.Time                 // since when the bot was away before it started
+	started bool                      // whether it is known who is to hear of that
+	absent  []store.Told              // those who have not
+	retries []uint64                  // dead letters that are to be tried again
+	lost    map[protocol.Scope]int    // events that were to become dead letters, of which the scope has too many
+	serves  []protocol.Network        // those that have an adapter; nil means that it is not known
+	ending  bool                      // whether no attempt may begin any more
+	lostFuture
 }
 
 // Input is something that a Step takes: one of the types below.
@@ -83,12 +98,14 @@ func (Ending) input()    {}
 
 // Effects is what is to be done in the world after a Step.
 type Effects struct {
-	Done     []*Batch         // their Admit returns
-	Attempts []outbox.Attempt // to be made
-	Appended bool             // the log of facts has grown
-	More     bool             // there is work left for the next Step
-	Wake     time.Time        // when the next Step has something to do at the latest; zero means never
-	Quiet    bool             // nothing is waiting, due or being sent
+	Done     []*Batch                 // their Admit returns
+	Attempts []outbox.Attempt         // to be made
+	Appended bool                     // the log of facts has grown
+	More     bool                     // there is work left for the next Step
+	Wake     time.Time                // when the next Step has something to do at the latest; zero means never
+	Quiet    bool                     // nothing is waiting, due or being sent
+	Backlog  map[protocol.Network]int // answers that wait for others to be sent; nil where none does
+	Counts   Counts                   // what it has done
 }
 
 // NewMachine returns a machine that goes on where the store stands.
@@ -99,8 +116,15 @@ func NewMachine(c MachineConfig) (*Machine, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Machine{MachineConfig: c, lanes: newLanes(), up: map[protocol.Network]time.Time{}, outbox: outbox.NewDispatcher(), reacting: true}
+	m := &Machine{
+		MachineConfig: c, lanes: newLanes(), outbox: outbox.NewDispatcher(),
+		up: map[protocol.Network]bool{}, heard: map[protocol.Network]bool{},
+		lost: map[protocol.Scope]int{},
+	}
 	err := c.Store.View(func(tx *store.Tx) error {
+		m.core = core(c, actsSince(tx))
+		m.away = tx.Now()
+		m.lostFuture = readLostFuture(tx)
 		m.outbox.Load(tx)
 		for l := range tx.Letters(0) {
 			if l.Retry {
@@ -112,6 +136,7 @@ func NewMachine(c MachineConfig) (*Machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox and the dead letters: %w", err)
 	}
+	m.all = slices.Concat(m.core, m.Features)
 	return m, nil
 }
 
@@ -121,18 +146,20 @@ func (m *Machine) Step(now time.Time, inputs []Input) (Effects, error) {
 	var fx Effects
 	err := m.Store.Commit(now, func(c *store.Commit) error {
 		s := &step{Machine: m, c: c, fx: &fx}
-		c.Deliver(s.told)
+		c.Deliver(s.deliver)
 		for _, in := range inputs {
 			s.take(in)
 		}
-		s.timers()
-		m.lanes.take(s.queued)
-		s.dead()
-		s.react()
-		m.sweep.step(c, m.Retention)
-		s.dispatch()
+		s.reached()
+		if s.start() {
+			s.timers()
+			m.lanes.take(s.queued)
+			s.retry()
+			s.forget()
+			s.dispatch()
+		}
 		fx.Appended = c.Appended()
-		return s.failed
+		return nil
 	})
 	if err != nil {
 		return Effects{}, fmt.Errorf("step: %w", err)
@@ -156,7 +183,7 @@ func (m *Machine) plan(fx *Effects, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read the timers: %w", err)
 	}
-	busy := m.lanes.size > 0 || len(m.retries) > 0 || m.reacting
+	busy := len(m.absent) > 0 || m.lanes.size > 0 || len(m.retries) > 0
 	send := m.outbox.Wake()
 	if m.ending {
 		send = time.Time{}
@@ -164,6 +191,7 @@ func (m *Machine) plan(fx *Effects, now time.Time) error {
 	fx.More = busy || m.sweep.running() || due(timer, now) || due(send, now)
 	fx.Quiet = !busy && !due(timer, now) && !m.outbox.Busy(now)
 	fx.Wake = earliest(timer, send, m.sweep.next)
+	fx.Backlog = m.outbox.Backlog()
 	return nil
 }
 

@@ -23,24 +23,24 @@ type echo struct{}
 
 var echoed = store.ScopedBucket("echoed")
 
-func (echo) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+func (echo) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	m, ok := ev.Body.(protocol.Message)
 	if !ok {
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	key := store.Key(tx.Scope(), string(ev.ID))
 	n, _ := strconv.Atoi(string(tx.Get(echoed, key)))
 	tx.Put(echoed, key, []byte(strconv.Itoa(n+1)))
 	if _, err := outbox.Send(tx, protocol.Outgoing{Room: ev.Room, Act: protocol.Say{Text: protocol.Plain(m.Text)}, Expires: outbox.Never}); err != nil {
-		return Outcome{}, err
+		return store.Outcome{}, err
 	}
 	switch m.Text {
 	case "panic":
 		panic("as told")
 	case "fail":
-		return Outcome{}, fmt.Errorf("as told")
+		return store.Outcome{}, fmt.Errorf("as told")
 	}
-	return Outcome{store.Handled, "echoed"}, nil
+	return store.WasHandled("echoed"), nil
 }
 
 func (echo) Told(*store.Tx, protocol.Internal) (bool, error) { return false, nil }
@@ -92,7 +92,7 @@ func (m *model) open(t *rapid.T) {
 	if m.store, err = store.Open(store.Config{Path: m.path}); err != nil {
 		t.Fatal(err)
 	}
-	if m.bus, err = events.Open(events.Config{Store: m.store, Kinds: []events.Kind{RoomKind}}); err != nil {
+	if m.bus, err = events.Open(events.Config{Store: m.store, Kinds: []events.Kind{rooms.Kind}}); err != nil {
 		t.Fatal(err)
 	}
 	if m.machine, err = NewMachine(MachineConfig{Store: m.store, Bus: m.bus, Features: []Feature{echo{}}}); err != nil {
@@ -318,7 +318,7 @@ func (m *model) checkShown(t *rapid.T) {
 			answered := 0
 			for id := range r.live {
 				key := store.CauseKey(protocol.Ref{Room: r.id, Event: id}, 1)
-				switch s := tx.Sent(key); {
+				switch s := tx.Delivery(key); {
 				case r.dead[id] && s.State != "":
 					t.Fatalf("%s failed and yet sent something: %+v", id, s)
 				case r.dead[id]:
@@ -332,7 +332,7 @@ func (m *model) checkShown(t *rapid.T) {
 				t.Fatalf("%s: %d answers are said to be sent, the network has %d", r.id, answered, len(r.shown))
 			}
 			for key := range r.shown {
-				if tx.Sent(key).State == "" {
+				if tx.Delivery(key).State == "" {
 					t.Fatalf("%s: the network has %s, of which the outbox knows nothing", r.id, key)
 				}
 			}

@@ -2,13 +2,18 @@ package bot
 
 import (
 	"fmt"
+	"iter"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"moot/events"
 	"moot/outbox"
 	"moot/protocol"
+	"moot/rooms"
 	"moot/store"
 )
 
@@ -20,25 +25,32 @@ type rig struct {
 	bus     *events.Bus
 	machine *Machine
 	feature *fake
-	// reactors are those of the bus, from the next open on.
-	reactors []events.Reactor
-	room     func(int64) error // of the store, from the next open on
-	now      time.Time
-	next     int
-	done     []*Batch
-	flying   []outbox.Attempt // attempts that have not ended
+	kinds   []events.Kind // of the bus, beside that of rooms, from the next open on
+	room    func() error  // of the store, from the next open on
+	now     time.Time
+	next    int
+	done    []*Batch
+	flying  []outbox.Attempt // attempts that have not ended
 }
 
 // fake is a feature whose doings a test says.
 type fake struct {
-	handle func(*store.Tx, protocol.Event) (Outcome, error)
+	handle func(*store.Tx, protocol.Event) (store.Outcome, error)
 	told   func(*store.Tx, protocol.Internal) (bool, error)
 	timed  func(*store.Tx, protocol.Timer) (bool, error)
+	reach  func(tx *store.Tx, network protocol.Network, up bool, at time.Time) []store.Told
 }
 
-func (f *fake) Handle(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+func (f *fake) Reach(tx *store.Tx, network protocol.Network, up bool, at time.Time) iter.Seq[store.Told] {
+	if f.reach == nil {
+		return slices.Values([]store.Told(nil))
+	}
+	return slices.Values(f.reach(tx, network, up, at))
+}
+
+func (f *fake) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	if f.handle == nil {
-		return Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	return f.handle(tx, ev)
 }
@@ -72,10 +84,10 @@ func newRig(t testing.TB) *rig {
 
 func (r *rig) open() {
 	var err error
-	if r.store, err = store.Open(store.Config{Path: r.path, Room: r.room}); err != nil {
+	if r.store, err = store.Open(store.Config{Path: r.path, Space: r.room}); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.bus, err = events.Open(events.Config{Store: r.store, Kinds: []events.Kind{RoomKind}, Reactors: r.reactors}); err != nil {
+	if r.bus, err = events.Open(events.Config{Store: r.store, Kinds: append(r.kinds, rooms.Kind)}); err != nil {
 		r.t.Fatal(err)
 	}
 	if r.machine, err = NewMachine(MachineConfig{Store: r.store, Bus: r.bus, Features: []Feature{r.feature}}); err != nil {
@@ -174,8 +186,8 @@ func (r *rig) seen(ev protocol.Event) (s store.Seen) {
 	return s
 }
 
-func (r *rig) sent(key protocol.Key) (s store.Sent) {
-	r.view(func(tx *store.Tx) { s = tx.Sent(key) })
+func (r *rig) sent(key protocol.Key) (s store.Delivery) {
+	r.view(func(tx *store.Tx) { s = tx.Delivery(key) })
 	return s
 }
 
@@ -190,12 +202,19 @@ func (r *rig) letters() (letters []store.Letter) {
 
 // answering makes the feature answer each message with its own text.
 func (r *rig) answering() {
-	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 		m, ok := ev.Body.(protocol.Message)
 		if !ok {
-			return Outcome{}, nil
+			return store.Outcome{}, nil
 		}
 		_, err := outbox.Send(tx, protocol.Outgoing{Room: ev.Room, Act: protocol.Say{Text: protocol.Plain(m.Text)}})
-		return Outcome{store.Handled, "answered"}, err
+		return store.WasHandled("answered"), err
 	}
+}
+
+// noLeaks fails if goroutines are left, but for those of a store that is closed later.
+func noLeaks(t *testing.T) {
+	t.Helper()
+	goleak.VerifyNone(t, goleak.IgnoreAnyFunction("moot/store.(*Store).checkpoints"),
+		goleak.IgnoreAnyFunction("moot/store/wal.(*Log).prepareAll"))
 }

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,26 +10,28 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"moot/protocol"
 	"moot/store"
 )
 
 // wire is an adapter that a test plays by hand.
 type wire struct {
-	to    chan protocol.Admitter // gets the Admitter when Run runs
-	fail  chan error             // ends Run
-	sent  chan protocol.Outgoing
-	reply func(protocol.Outgoing) error // nil: all goes well
-	asked func(protocol.Ask) (protocol.Body, error)
+	name   protocol.Network            // zero means that of the console
+	to     chan protocol.Admitter      // gets the Admitter when Run runs
+	fail   chan error                  // ends Run
+	panics chan string                 // ends Run too
+	send   func(context.Context) error // nil: all goes well
+	sent   chan protocol.Outgoing
+	tried  chan protocol.Attempt         // gets each attempt; nil means that nobody looks
+	reply  func(protocol.Outgoing) error // nil: all goes well
+	asked  func(protocol.Ask) (protocol.Body, error)
 }
 
 func newWire() *wire {
-	return &wire{to: make(chan protocol.Admitter, 1), fail: make(chan error, 1), sent: make(chan protocol.Outgoing, 10_000)}
+	return &wire{to: make(chan protocol.Admitter, 1), fail: make(chan error, 1), panics: make(chan string, 1), sent: make(chan protocol.Outgoing, 10_000)}
 }
 
-func (w *wire) Network() protocol.Network { return protocol.Console }
+func (w *wire) Network() protocol.Network { return cmp.Or(w.name, protocol.Console) }
 
 func (w *wire) Run(ctx context.Context, to protocol.Admitter) error {
 	w.to <- to
@@ -37,10 +40,20 @@ func (w *wire) Run(ctx context.Context, to protocol.Admitter) error {
 		return nil
 	case err := <-w.fail:
 		return err
+	case words := <-w.panics:
+		panic(words)
 	}
 }
 
-func (w *wire) Send(ctx context.Context, out protocol.Outgoing, _ protocol.Attempt) (protocol.Ref, error) {
+func (w *wire) Send(ctx context.Context, out protocol.Outgoing, try protocol.Attempt) (protocol.Ref, error) {
+	if w.tried != nil {
+		w.tried <- try
+	}
+	if w.send != nil {
+		if err := w.send(ctx); err != nil {
+			return protocol.Ref{}, err
+		}
+	}
 	if w.reply != nil {
 		if err := w.reply(out); err != nil {
 			return protocol.Ref{}, err
@@ -67,7 +80,7 @@ type runningBot struct {
 	ended chan error
 }
 
-func run(t *testing.T, r *rig, w *wire, change func(*RunnerConfig)) *runningBot {
+func play(t *testing.T, r *rig, w *wire, change func(*RunnerConfig)) *runningBot {
 	t.Helper()
 	c := RunnerConfig{Machine: r.machine, Adapters: []protocol.Adapter{w}}
 	if change != nil {
@@ -78,11 +91,11 @@ func run(t *testing.T, r *rig, w *wire, change func(*RunnerConfig)) *runningBot 
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	run := &runningBot{rig: r, Runner: runner, wire: w, stop: stop, ended: make(chan error, 1)}
-	go func() { run.ended <- runner.Run(ctx) }()
+	b := &runningBot{rig: r, Runner: runner, wire: w, stop: stop, ended: make(chan error, 1)}
+	go func() { b.ended <- runner.Run(ctx) }()
 	t.Cleanup(stop)
-	run.to = <-w.to
-	return run
+	b.to = <-w.to
+	return b
 }
 
 func (r *runningBot) end(t *testing.T) error {
@@ -109,10 +122,10 @@ func (r *runningBot) join(t *testing.T) {
 }
 
 func TestAdmitReturnsWhenAllIsDurable(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r := newRig(t)
 	r.answering()
-	run := run(t, r, newWire(), nil)
+	run := play(t, r, newWire(), nil)
 	run.join(t)
 	var evs []protocol.Event
 	for range 500 {
@@ -141,13 +154,13 @@ func TestAdmitReturnsWhenAllIsDurable(t *testing.T) {
 }
 
 func TestStopHandlesWhatItHasAndTakesNothingNew(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r := newRig(t)
 	r.answering()
 	w := newWire()
 	hold := make(chan struct{})
 	w.reply = func(protocol.Outgoing) error { <-hold; return nil }
-	run := run(t, r, w, nil)
+	run := play(t, r, w, nil)
 	run.join(t)
 	if err := run.to.Admit(t.Context(), []protocol.Event{r.say(lobby, "hi")}, protocol.Cursor{}); err != nil {
 		t.Fatal(err)
@@ -181,7 +194,7 @@ func TestAStuckSendIsLeftToTheNextRun(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			defer goleak.VerifyNone(t)
+			defer noLeaks(t)
 			r := newRig(t)
 			r.answering()
 			w := &stuckWire{wire: newWire()}
@@ -226,12 +239,12 @@ func (w *stuckWire) Send(ctx context.Context, _ protocol.Outgoing, _ protocol.At
 	return protocol.Ref{}, ctx.Err()
 }
 
-func TestAnAdapterThatFailsEndsTheBotWithItsError(t *testing.T) {
-	defer goleak.VerifyNone(t)
+func TestTheOnlyNetworkThatEndsForGoodEndsTheBotWithItsError(t *testing.T) {
+	defer noLeaks(t)
 	r := newRig(t)
-	run := run(t, r, newWire(), nil)
+	run := play(t, r, newWire(), nil)
 	want := errors.New("the token is no longer valid")
-	run.wire.fail <- want
+	run.wire.fail <- protocol.Ends(protocol.RetrySlowly, want)
 	if err := <-run.ended; !errors.Is(err, want) {
 		t.Errorf("Run ended with %v", err)
 	}
@@ -244,9 +257,9 @@ func TestAnAdapterThatFailsEndsTheBotWithItsError(t *testing.T) {
 }
 
 func TestAFailingStoreEndsTheBot(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r := newRig(t)
-	run := run(t, r, newWire(), nil)
+	run := play(t, r, newWire(), nil)
 	run.join(t)
 	if err := r.store.Close(); err != nil {
 		t.Fatal(err)
@@ -264,7 +277,7 @@ func TestAFailingStoreEndsTheBot(t *testing.T) {
 }
 
 func TestAPanicOfAnAdapterIsAFailedAttempt(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r := newRig(t)
 	r.answering()
 	w := newWire()
@@ -273,7 +286,7 @@ func TestAPanicOfAnAdapterIsAFailedAttempt(t *testing.T) {
 		once.Do(func() { panic("adapter") })
 		return nil
 	}
-	run := run(t, r, w, nil)
+	run := play(t, r, w, nil)
 	run.join(t)
 	if err := run.to.Admit(t.Context(), []protocol.Event{r.say(lobby, "hi")}, protocol.Cursor{}); err != nil {
 		t.Fatal(err)
@@ -287,10 +300,10 @@ func TestAPanicOfAnAdapterIsAFailedAttempt(t *testing.T) {
 }
 
 func TestManyAdaptersOfEventsAtOnceShareCommits(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r := newRig(t)
 	r.answering()
-	run := run(t, r, newWire(), func(c *RunnerConfig) { c.MaxQueued = 8 })
+	run := play(t, r, newWire(), func(c *RunnerConfig) { c.MaxQueued = 8 })
 	run.join(t)
 	var evs []protocol.Event
 	for range 200 {
@@ -335,21 +348,21 @@ func (c *jumping) Now() time.Time {
 func (c *jumping) Jumped() <-chan struct{} { return c.jump }
 
 func TestTimersFollowAClockThatJumps(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r := newRig(t)
 	fired := make(chan string, 1)
-	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 		if _, ok := ev.Body.(protocol.Message); ok {
 			tx.SetTimer("tomorrow", tx.Now().Add(24*time.Hour), nil)
 		}
-		return Outcome{store.Handled, ""}, nil
+		return store.WasHandled(""), nil
 	}
 	r.feature.timed = func(_ *store.Tx, timer protocol.Timer) (bool, error) {
 		fired <- timer.Name
 		return true, nil
 	}
 	clock := &jumping{at: r.now, jump: make(chan struct{}, 1)}
-	run := run(t, r, newWire(), func(c *RunnerConfig) { c.Clock = clock })
+	run := play(t, r, newWire(), func(c *RunnerConfig) { c.Clock = clock })
 	run.join(t)
 	if err := run.to.Admit(t.Context(), []protocol.Event{r.say(lobby, "hi")}, protocol.Cursor{}); err != nil {
 		t.Fatal(err)
@@ -367,7 +380,7 @@ func TestTimersFollowAClockThatJumps(t *testing.T) {
 }
 
 func TestAHundredThousandMembersDoNotHoldUpOthers(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r := newRig(t)
 	r.answering()
 	w := newWire()
@@ -383,7 +396,7 @@ func TestAHundredThousandMembersDoNotHoldUpOthers(t *testing.T) {
 		}
 		return protocol.MemberList{Last: true}, nil
 	}
-	run := run(t, r, w, nil)
+	run := play(t, r, w, nil)
 	run.join(t)
 	ev := r.event(garden, protocol.MemberChange{User: "console:moot", Self: true, Membership: protocol.Joined})
 	if err := run.to.Admit(t.Context(), []protocol.Event{ev}, protocol.Cursor{}); err != nil {

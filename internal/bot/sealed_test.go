@@ -47,7 +47,7 @@ func TestAnEventWaitsForItsKey(t *testing.T) {
 	r.answering()
 	var late []bool
 	answer := r.feature.handle
-	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (Outcome, error) {
+	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 		late = append(late, ev.Late && ev.Backlog)
 		return answer(tx, ev)
 	}

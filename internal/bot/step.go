@@ -1,12 +1,11 @@
 package bot
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
 
-	"moot/events"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/sealed"
@@ -15,18 +14,17 @@ import (
 
 const (
 	timerTurn   = 64                    // timers that one commit lets go off
-	reactTurn   = 64                    // facts that one commit shows to reactors
 	attemptTurn = 64                    // attempts that one commit begins
-	deadTurn    = 16                    // dead letters that one commit tries again
 	overrun     = 20 * time.Millisecond // a handler that takes longer is named in the log
 )
 
 // step is one commit of the machine.
 type step struct {
 	*Machine
-	c      *store.Commit
-	fx     *Effects
-	failed error // why the commit cannot be made
+	c    *store.Commit
+	fx   *Effects
+	made []protocol.Event // answers that the outbox has made, to be handled in this commit
+	late int              // counts what is told in a later commit
 }
 
 // take takes an input.
@@ -35,26 +33,20 @@ func (s *step) take(in Input) {
 	case Admitted:
 		s.lanes.admit(in.Batch)
 		if in.Batch.left == 0 {
-			s.finish(s.lanes.settled(in.Batch))
+			s.finish(s.lanes.finished(in.Batch))
 		}
 	case Sent:
-		s.answers(s.outbox.Done(s.c, in.Key, in.Ref, in.Err))
+		s.answer(s.outbox.Done(s.c, in.Key, in.Ref, in.Err))
 		s.logSend(in.Key, in.Err)
+		s.fx.Counts.attempt(in.Err)
 	case Answered:
+		s.fx.Counts.attempt(in.Err)
 		s.answered(in)
 	case Online:
 		s.outbox.SetOnline(in.Network, in.Up)
-		s.reached(in.Network, in.Up)
-		for _, f := range s.Features {
-			if w, ok := f.(Watcher); ok && s.failed == nil {
-				s.failed = w.Online(s.c, in.Network, in.Up)
-			}
-		}
+		s.up[in.Network] = in.Up
 	case RetryDead:
-		if l, ok := s.c.Read().Letter(in.ID); ok && !l.Retry { // one that has it is among the retries already
-			s.c.WantRetry(in.ID)
-			s.retries = append(s.retries, in.ID)
-		}
+		s.wantRetry(in.ID)
 	case DropDead:
 		s.c.DropLetter(in.ID)
 	case Ending:
@@ -64,9 +56,20 @@ func (s *step) take(in Input) {
 
 func (s *step) logSend(key protocol.Key, err error) {
 	if err != nil {
-		sent := s.c.Read().Sent(key)
+		sent := s.c.Read().Delivery(key)
 		s.Log.Warn("an attempt to send failed", "key", key, "room", sent.Cause.Room, "event", sent.Cause.Event, "state", sent.State, "err", err)
 	}
+}
+
+// queued handles the next event of a lane.
+func (s *step) queued(q queued) {
+	if what, ok := q.event.Body.(protocol.Internal); ok && q.bad == nil {
+		s.tell(q.event, what)
+	} else {
+		s.event(q)
+	}
+	s.answer(nil)
+	s.finish(s.lanes.done(q.batch))
 }
 
 // finish saves the cursors of batches that are all handled, and lets their Admit return.
@@ -77,25 +80,35 @@ func (s *step) finish(batches []*Batch) {
 	}
 }
 
-// queued handles the next event of a lane.
-func (s *step) queued(q queued) {
-	s.event(q)
-	s.finish(s.lanes.done(q.batch))
+// answer handles answers that the outbox has made of asks that ended, and those that these lead to.
+func (s *step) answer(made []protocol.Event) {
+	for s.made = append(s.made, made...); len(s.made) > 0; {
+		ev := s.made[0]
+		s.made = s.made[1:]
+		s.event(queued{event: ev})
+	}
 }
 
+// event handles an event, unless it was handled before or breaks a rule. It has one disposition afterwards.
 func (s *step) event(q queued) {
 	ev := q.event
-	switch seen := s.c.Seen(ev.Room, ev.ID); {
-	case seen.Disposition != store.Unseen && seen.Disposition != store.Waiting:
-		s.Log.Debug("an event was delivered again", "room", ev.Room, "event", ev.ID, "disposition", seen.Disposition)
-	case seen.Disposition == store.Waiting:
-		s.late(q)
+	if ev.Time.After(s.c.Now().Add(futureSlack)) {
+		// The clock is right, or no step would be made: the sender's is wrong, or lies. The event counts as said now. It stays
+		// young for longer than it is remembered, but only its own sender could make use of that, to say something once more.
+		ev.Time = s.c.Now()
+	}
+	switch was := s.c.Seen(ev.Room, ev.ID).Disposition; {
+	case s.again(ev, was):
+		s.Log.Debug("an event was delivered again", "room", ev.Room, "event", ev.ID, "disposition", was)
+	case was == store.Waiting && !s.opened(ev):
 	case q.bad != nil:
 		s.Log.Warn("an event was refused", "room", ev.Room, "event", ev.ID, "err", q.bad)
-		s.c.Record(ev.Room, ev.ID, store.Refused, q.bad.Error())
+		s.record(ev, store.Refused, q.bad.Error())
 	case q.ask != "" && !s.waits(q.ask):
-		s.c.Record(ev.Room, ev.ID, store.Ignored, "what was asked has ended meanwhile")
+		s.record(ev, store.Ignored, "what was asked has ended meanwhile")
 	default:
+		ev.Late = was == store.Waiting
+		ev.Backlog = ev.Backlog || ev.Late
 		s.handle(ev, nil)
 	}
 	if _, ok := ev.Body.(protocol.Answer); ok && q.ask != "" {
@@ -103,173 +116,113 @@ func (s *step) event(q queued) {
 	}
 }
 
-// handle handles an event, or once more one that is a dead letter, and records what became of it.
-func (s *step) handle(ev protocol.Event, letter *store.Letter) {
-	out, core, err := s.stages(ev, letter)
-	if err == nil {
-		s.c.Record(ev.Room, ev.ID, out.Disposition, out.Reason)
-		if letter != nil {
-			s.c.DropLetter(letter.ID)
-		}
-		return
-	}
-	s.c.Record(ev.Room, ev.ID, store.Failed, s.bury(ev, ev.Scope(), core, letter, err))
+// again reports whether an event was handled before: whether it has a disposition that is final, or waits for its key still.
+func (s *step) again(ev protocol.Event, was store.Disposition) bool {
+	body, still := ev.Body.(protocol.Sealed)
+	return was != store.Unseen && (was != store.Waiting || still && !body.Withheld) // that a key is refused is news
 }
 
-// stages brings the room up to date and then asks the features. It tells whether it failed before the features.
-func (s *step) stages(ev protocol.Event, letter *store.Letter) (out Outcome, core bool, err error) {
-	if letter == nil || letter.Core {
-		var ignored string
-		if ignored, err = s.core(ev); err != nil {
-			return out, true, err
-		}
-		if ignored == "" {
-			ignored = s.barrier(ev)
-		}
-		if ignored != "" {
-			return Outcome{store.Ignored, ignored}, false, nil
+// opened notes that an event waits for its key no longer, and reports whether that worked.
+func (s *step) opened(ev protocol.Event) bool {
+	err := s.run(protocol.Scope(ev.Room), ev.Ref(), "sealed", func(tx *store.Tx) error {
+		sealed.Opened(tx, ev.Ref())
+		return nil
+	})
+	if err != nil {
+		s.Log.Error("an event that waited for its key still does", "room", ev.Room, "event", ev.ID, "err", err)
+	}
+	return err == nil
+}
+
+// handle handles an event that is new, or once more one that is a dead letter, and records what became of it: the outbox
+// hears of it, the core brings up to date what is known, and then the features act.
+func (s *step) handle(ev protocol.Event, letter *store.Letter) {
+	defer s.inDoubt(ev)()
+	core := letter == nil || letter.Core
+	var out store.Outcome
+	var err error
+	if core {
+		s.hear(ev)
+		was, _ := rooms.Get(s.c.Read(), ev.Room)
+		out, err = s.stage(ev, protocol.Scope(ev.Room), "core", s.core)
+		if err == nil {
+			s.left(ev, was)
 		}
 	}
-	if _, ok := ev.Body.(protocol.Sealed); ok {
-		out, err := s.seal(ev)
-		return out, true, err
+	if err == nil && !out.Final {
+		core = false
+		out, err = s.stage(ev, ev.Scope(), protocol.KindOf(ev.Body), s.Features)
 	}
-	if r, ok := ev.Body.(protocol.Receipt); ok {
-		if s.c.Read().Sent(r.Key).State == "" {
-			return Outcome{store.Ignored, "it was sent under a key that the bot does not know"}, false, nil
-		}
-		return Outcome{store.Handled, "we sent it"}, false, nil
+	switch {
+	case err != nil:
+		out = store.Outcome{Disposition: store.Failed, Reason: s.bury(ev, ev.Scope(), core, letter, err)}
+	case letter != nil:
+		s.c.DropLetter(letter.ID)
 	}
-	err = s.run(ev.Scope(), ev.Ref(), protocol.KindOf(ev.Body), func(tx *store.Tx) error {
-		out = Outcome{}
-		for _, f := range s.Features {
+	switch {
+	case out.Disposition != store.Unseen:
+	case isState(ev.Body):
+		out = store.WasHandled("")
+	default:
+		out = store.WasIgnored("nothing to do with it")
+	}
+	s.record(ev, out.Disposition, out.Reason)
+}
+
+// record records what became of an event.
+func (s *step) record(ev protocol.Event, d store.Disposition, reason string) {
+	s.c.Record(ev.Room, ev.ID, d, reason)
+	s.fx.Counts.event(ev.Room.Network(), d)
+}
+
+// stage shows an event to features in one transaction, in their order, until one says that it ends there.
+func (s *step) stage(ev protocol.Event, scope protocol.Scope, name string, features []Feature) (out store.Outcome, err error) {
+	err = s.run(scope, ev.Ref(), name, func(tx *store.Tx) error {
+		out = store.Outcome{}
+		for _, f := range features {
 			o, err := f.Handle(tx, ev)
 			if err != nil {
 				return err
 			}
-			out = weightier(out, o)
+			if out = weightier(out, o); out.Final {
+				return nil
+			}
 		}
 		return nil
 	})
-	if out.Disposition == store.Unseen {
-		out = Outcome{store.Ignored, "nothing to do with it"}
-		if isState(ev.Body) {
-			out = Outcome{store.Handled, ""}
-		}
-	}
-	return out, false, err
+	return out, err
 }
 
-// weightier returns the outcome that says more: that something was done rather than that it was not.
-func weightier(a, b Outcome) Outcome {
-	if a.Disposition == store.Unseen || a.Disposition == store.Ignored && b.Disposition == store.Handled {
+// weightier returns the outcome that says more: that the way ends, that something was done, that it was not.
+func weightier(a, b store.Outcome) store.Outcome {
+	if b.Final || a.Disposition == store.Unseen || a.Disposition == store.Ignored && b.Disposition == store.Handled {
 		return b
 	}
 	return a
 }
 
-// core brings up to date what is known of the room and of what was sent. It returns why the event is of no concern to
-// features, if so.
-func (s *step) core(ev protocol.Event) (ignored string, err error) {
-	state := ev
+// hear lets the outbox know what an event says of what was sent or asked.
+func (s *step) hear(ev protocol.Event) {
 	switch b := ev.Body.(type) {
 	case protocol.Receipt:
-		s.outbox.Received(s.c, b.Key, ev.Ref())
-		return "", nil
+		s.outbox.Received(s.c, b.Key, cmp.Or(b.Message, ev.Ref()))
+	case protocol.Message, protocol.Invocation:
+		s.outbox.Hurry(ev.Room, s.c.Now())
 	case protocol.Answer:
 		s.outbox.Answered(s.c, b.Ask, b.Fault)
-		if b.Result == nil {
-			return "", nil
-		}
-		state.Body = b.Result
-	case protocol.Gap:
-		return "", s.run(protocol.Scope(ev.Room), ev.Ref(), "rooms", func(tx *store.Tx) error {
-			return s.Bus.Publish(tx, events.Draft{Kind: RoomKind.Name, Keys: map[string]string{"what": gapWhat}, Payload: b})
-		})
 	}
-	if !rooms.Concerns(state.Body) {
-		return "", nil
-	}
-	if s.rejoins(ev) {
-		s.leave(ev.Room)
-	}
-	var result rooms.Result
-	err = s.run(protocol.Scope(ev.Room), ev.Ref(), "rooms", func(tx *store.Tx) (err error) {
-		if result, err = rooms.Apply(tx, state); err != nil {
-			return err
-		}
-		for _, n := range result.Notes {
-			if err := s.Bus.Publish(tx, roomFact(n)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return "", err
-	}
-	for _, n := range result.Notes {
-		s.Log.Info("room "+string(n.What), "room", n.Room, "user", n.User, "detail", n.Detail)
-		if n.What == rooms.BotLeft || n.What == rooms.BotKicked || n.What == rooms.BotBanned {
-			s.leave(n.Room)
-		}
-	}
-	if _, ok := ev.Body.(protocol.Answer); ok {
-		return "", nil // whoever asked is told, also what changes nothing
-	}
-	return result.Ignored, nil
 }
 
-// leave ends what waits to be sent to a room.
-func (s *step) leave(room protocol.RoomID) {
-	s.letGo(room)
+// left ends what waits to be sent to a room that the bot has left with this event, or was out of before it.
+func (s *step) left(ev protocol.Event, was rooms.Info) {
+	if c, ok := ev.Body.(protocol.MemberChange); !ok || !c.Self || !was.Joined() {
+		return
+	}
+	if now, _ := rooms.Get(s.c.Read(), ev.Room); now.Joined() && now.Generation == was.Generation {
+		return
+	}
 	s.enqueued()
-	s.answers(s.outbox.LeaveRoom(s.c, room))
-}
-
-// rejoins tells whether the bot joins a room in which it is: it was not in it for a while, and that is history already.
-func (s *step) rejoins(ev protocol.Event) bool {
-	c, ok := ev.Body.(protocol.MemberChange)
-	if !ok || !c.Self || c.Membership != protocol.Joined || c.Profile || ev.History {
-		return false
-	}
-	info, _ := rooms.Get(s.c.Read(), ev.Room)
-	return info.Joined()
-}
-
-// barrier returns why the event must not be acted on, zero if it may.
-func (s *step) barrier(ev protocol.Event) string {
-	if ev.History {
-		return "from before the bot joined"
-	}
-	if isState(ev.Body) {
-		return ""
-	}
-	switch {
-	case ev.Time.IsZero():
-	case ev.Time.Before(s.c.Now().Add(-s.Retention)):
-		// What was swept from the record of the seen could not be told from what is new.
-		return "older than what the bot remembers"
-	case ev.Time.After(s.c.Now().Add(futureSlack)):
-		// It would be young for longer than it is remembered.
-		return "its time lies in the future"
-	}
-	if !ev.Private {
-		if info, _ := rooms.Get(s.c.Read(), ev.Room); !info.Joined() {
-			return "the bot is not in the room"
-		}
-	}
-	return ""
-}
-
-// isState tells whether a body says how things are, rather than that somebody wants something.
-func isState(b protocol.Body) bool {
-	switch b.(type) {
-	case protocol.MemberChange, protocol.MemberList, protocol.RoomChange, protocol.Receipt, protocol.Answer, protocol.DirectRoom, protocol.ReactionSet,
-		protocol.Gap:
-		return true
-	}
-	return false
+	s.made = append(s.made, s.outbox.LeaveRoom(s.c, ev.Room, ev.Ref())...)
 }
 
 // run runs f in a transaction, and names it in the log if it takes too long.
@@ -282,48 +235,17 @@ func (s *step) run(scope protocol.Scope, cause protocol.Ref, name string, f func
 	return err
 }
 
-// told handles what one scope tells another.
+// told handles what one scope tells another, within the transaction of the first.
 func (s *step) told(tx *store.Tx, what protocol.Internal) error {
-	if ok, err := rooms.Told(tx, what); ok || err != nil {
-		return err
-	}
-	for _, f := range s.Features {
-		if ok, err := f.Told(tx, what); ok || err != nil {
-			return err
-		}
-	}
-	return errors.New("nobody knows what to do with it")
+	return s.first(func(f Feature) (bool, error) { return f.Told(tx, what) })
 }
 
-// answers handles answers that the outbox has made, within this commit.
-func (s *step) answers(answers []protocol.Event) {
-	for _, ev := range answers {
-		s.event(queued{event: ev})
-	}
-}
-
-// enqueued shows the outbox what was enqueued in this commit.
-func (s *step) enqueued() {
-	for _, q := range s.c.TakeQueued() {
-		s.outbox.Add(q)
-	}
-}
-
-// dispatch begins attempts.
-func (s *step) dispatch() {
-	s.enqueued()
-	if s.ending {
-		return
-	}
-	attempts, answers := s.outbox.Next(s.c, attemptTurn)
-	s.fx.Attempts = attempts
-	for _, a := range attempts {
-		s.await(a)
-	}
-	s.answers(answers)
-	s.enqueued()
-	if len(answers) > 0 {
-		s.reacting = true // there may be new facts
+// tell tells a scope something in a transaction of its own.
+func (s *step) tell(ev protocol.Event, what protocol.Internal) {
+	scope := protocol.Scope(ev.Room)
+	err := s.run(scope, ev.Ref(), what.Kind, func(tx *store.Tx) error { return s.told(tx, what) })
+	if err != nil {
+		s.bury(ev, scope, false, nil, err)
 	}
 }
 
@@ -344,142 +266,47 @@ func (s *step) timers() {
 }
 
 func (s *step) timed(ev protocol.Event, scope protocol.Scope) error {
+	defer s.inDoubt(ev)()
 	t := ev.Body.(protocol.Timer)
-	if t.Name == sealed.Timer {
-		return s.unsealed(ev, scope)
-	}
 	return s.run(scope, ev.Ref(), t.Name, func(tx *store.Tx) error {
-		if ok, err := rooms.Timed(tx, t); ok || err != nil {
-			return err
-		}
-		for _, f := range s.Features {
-			if ok, err := f.Timed(tx, t); ok || err != nil {
+		if what, is, err := toldLate(tx, t); is || err != nil {
+			if err != nil {
 				return err
 			}
+			return s.told(tx, what)
 		}
-		return errors.New("nobody knows what to do with this timer")
+		return s.first(func(f Feature) (bool, error) { return f.Timed(tx, t) })
 	})
 }
 
-// bury makes a dead letter of an event that could not be handled, and returns the reason to be recorded.
-func (s *step) bury(ev protocol.Event, scope protocol.Scope, core bool, letter *store.Letter, err error) string {
-	l := store.Letter{Scope: scope, Event: ev, Error: err.Error(), Core: core, Tries: 1}
-	if letter != nil {
-		l.ID, l.Tries = letter.ID, letter.Tries+1
+// first asks the features in their order until one takes what is offered.
+func (s *step) first(offer func(Feature) (bool, error)) error {
+	for _, f := range s.all {
+		if ok, err := offer(f); ok || err != nil {
+			return err
+		}
 	}
-	var p *store.PanicError
-	if errors.As(err, &p) {
-		l.Stack = string(p.Stack)
-	}
-	l = s.c.Bury(l)
-	s.Log.Error("an event could not be handled", "room", ev.Room, "event", ev.ID, "user", ev.Sender, "dead", l.ID, "err", err, "stack", l.Stack)
-	return fmt.Sprintf("dead letter %d: %s", l.ID, err)
+	return errors.New("no feature knows what to do with it")
 }
 
-// dead tries again the dead letters that somebody wants to be tried again.
-func (s *step) dead() {
-	n := min(len(s.retries), deadTurn)
-	turn := s.retries[:n]
-	s.retries = s.retries[n:]
-	for _, id := range turn {
-		l, ok := s.c.Read().Letter(id)
-		if !ok {
-			continue
-		}
-		switch b := l.Event.Body.(type) {
-		case protocol.Timer:
-			if err := s.timed(l.Event, l.Scope); err != nil {
-				s.bury(l.Event, l.Scope, false, &l, err)
-				continue
-			}
-			s.c.DropLetter(l.ID)
-		case protocol.Internal:
-			if err := s.reacted(b, l); err != nil {
-				s.bury(l.Event, l.Scope, false, &l, err)
-				continue
-			}
-			s.c.DropLetter(l.ID)
-		default:
-			s.handle(l.Event, &l)
-		}
+// enqueued shows the outbox what was enqueued in this commit.
+func (s *step) enqueued() {
+	for _, q := range s.c.TakeQueued() {
+		s.outbox.Add(q)
 	}
 }
 
-// react shows new facts to reactors. What one fails on becomes a dead letter.
-func (s *step) react() {
-	if !s.reacting && !s.c.Appended() {
+// dispatch begins attempts.
+func (s *step) dispatch() {
+	s.enqueued()
+	if s.ending {
 		return
 	}
-	more, failures := s.Bus.React(s.c, reactTurn)
-	s.reacting = more
-	for _, f := range failures {
-		data, err := json.Marshal(reaction{f.Reactor, f.Seq})
-		if err != nil {
-			panic(err) // a string and a number can be encoded
-		}
-		ev := protocol.Event{Room: f.Cause.Room, ID: f.Cause.Event, Time: s.c.Now(), Body: protocol.Internal{Kind: reactionKind, Data: data}}
-		s.bury(ev, f.Scope, false, nil, f.Err)
+	attempts, answers := s.outbox.Next(s.c, attemptTurn)
+	s.fx.Attempts = attempts
+	for _, a := range attempts {
+		s.await(a)
 	}
-}
-
-// reaction is the data of the dead letter of a reactor.
-type reaction struct {
-	Reactor string
-	Seq     uint64
-}
-
-const reactionKind = "reaction"
-
-// reacted tries again what a reactor failed on.
-func (s *step) reacted(what protocol.Internal, l store.Letter) error {
-	var r reaction
-	if err := json.Unmarshal(what.Data, &r); err != nil || what.Kind != reactionKind {
-		return fmt.Errorf("dead letter of an unknown kind %q", what.Kind)
-	}
-	return s.run(l.Scope, l.Event.Ref(), "reactor "+r.Reactor, func(tx *store.Tx) error { return s.Bus.Retry(tx, r.Reactor, r.Seq) })
-}
-
-// roomFact makes the fact of a note. Words of people (names, reasons) have no place in a log that is kept for ever.
-func roomFact(n rooms.Note) events.Draft {
-	d := events.Draft{Kind: RoomKind.Name, Keys: map[string]string{"what": string(n.What)}}
-	if n.User != "" {
-		d.People = map[string]protocol.UserID{"by": n.User}
-	}
-	switch n.What {
-	case rooms.RoomMoved, rooms.ListRead:
-		d.Payload = map[string]string{"detail": n.Detail}
-	}
-	return d
-}
-
-// RoomKind is the kind of the facts about rooms: that the bot joined or left one, was kicked or banned, that a room has
-// another name or goes on elsewhere, that its members are known or not, that the network kept something to itself.
-var RoomKind = events.Kind{Name: "room", Version: 1, Describe: describeRoom}
-
-// gapWhat is the key "what" of the fact of a [protocol.Gap], which is its payload.
-const gapWhat = "gap"
-
-func describeRoom(f events.Fact) string {
-	if f.Keys["what"] == gapWhat {
-		return "the bot was not connected, and some of what happened is lost"
-	}
-	switch rooms.What(f.Keys["what"]) {
-	case rooms.BotJoined:
-		return "the bot joined"
-	case rooms.BotLeft:
-		return "the bot left"
-	case rooms.BotKicked:
-		return "the bot was kicked"
-	case rooms.BotBanned:
-		return "the bot was banned"
-	case rooms.RoomNamed:
-		return "the room got another name"
-	case rooms.RoomMoved:
-		return "the room goes on elsewhere"
-	case rooms.ListRead:
-		return "the list of members was read"
-	case rooms.ListFailed:
-		return "the list of members could not be read"
-	}
-	return ""
+	s.answer(answers)
+	s.enqueued()
 }

@@ -4,29 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"moot/protocol"
 	"moot/store"
 )
 
-func TestAnAdapterThatFailsForATimeoutFailsTheBot(t *testing.T) {
-	defer goleak.VerifyNone(t)
+func TestANetworkThatEndsForATimeoutIsTriedAgain(t *testing.T) {
+	defer noLeaks(t)
 	for _, cause := range []error{context.DeadlineExceeded, context.Canceled} {
 		r := newRig(t)
-		run := run(t, r, newWire(), nil)
+		run := play(t, r, newWire(), impatient)
 		run.wire.fail <- fmt.Errorf("sync: %w", cause)
-		if err := <-run.ended; !errors.Is(err, cause) {
-			t.Errorf("Run ended with %v", err)
+		<-run.wire.to
+		if err := run.end(t); err != nil {
+			t.Errorf("after %v Run ended with %v", cause, err)
 		}
 	}
 }
 
 func TestNothingIsAttemptedOnceTheAdaptersAreToldToEnd(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r := newRig(t)
 	r.answering()
 	w := &stuckWire{wire: newWire()}
@@ -79,7 +79,7 @@ func (e *eager) Run(_ context.Context, to protocol.Admitter) error {
 }
 
 func TestAdmitReturnsWhenTheBotEndsWhateverItsContext(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer noLeaks(t)
 	r := newRig(t)
 	w := &eager{wire: newWire()}
 	for range 20_000 {
@@ -101,5 +101,77 @@ func TestAdmitReturnsWhenTheBotEndsWhateverItsContext(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("the runner does not end")
+	}
+}
+
+// deaf is an adapter that ignores that it was told to end, and so do its sends, until the test ends.
+type deaf struct {
+	*wire
+	runs    bool          // whether Run does too
+	release chan struct{} // closed at the end of the test
+	sending chan struct{}
+}
+
+func (d *deaf) Run(ctx context.Context, to protocol.Admitter) error {
+	err := d.wire.Run(ctx, to)
+	if d.runs {
+		<-d.release
+	}
+	return err
+}
+
+func (d *deaf) Send(context.Context, protocol.Outgoing, protocol.Attempt) (protocol.Ref, error) {
+	close(d.sending)
+	<-d.release
+	return protocol.Ref{}, nil
+}
+
+// TestWhatIgnoresTheStopIsNamed: whatever ignores that it is told to end, the stop ends all the same, says what hangs, and a
+// second signal does not wait for it.
+func TestWhatIgnoresTheStopIsNamed(t *testing.T) {
+	for name, runs := range map[string]bool{"a send": false, "an adapter": true} {
+		for _, hurried := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " hurried ", hurried), func(t *testing.T) {
+				defer noLeaks(t)
+				r := newRig(t)
+				r.answering()
+				d := &deaf{wire: newWire(), runs: runs, release: make(chan struct{}), sending: make(chan struct{})}
+				hurry := make(chan struct{})
+				c := RunnerConfig{Machine: r.machine, Adapters: []protocol.Adapter{d}, StopTimeout: 10 * time.Millisecond, EndTimeout: 50 * time.Millisecond, Hurry: hurry}
+				if hurried {
+					c.StopTimeout, c.EndTimeout = time.Hour, time.Hour
+				}
+				runner, err := NewRunner(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- runner.Run(ctx) }()
+				to := <-d.to
+				ev := r.event("console:dm", protocol.Message{Text: "hi"})
+				ev.Private = true
+				if err := to.Admit(t.Context(), []protocol.Event{ev}, protocol.Cursor{}); err != nil {
+					t.Fatal(err)
+				}
+				<-d.sending
+				stop()
+				if hurried {
+					close(hurry)
+				}
+				select {
+				case err = <-ended:
+				case <-time.After(20 * time.Second):
+					t.Fatal("the runner does not end")
+				}
+				key := store.CauseKey(ev.Ref(), 1)
+				want := "a send on console in console:dm (key " + string(key) + ")"
+				if !errors.Is(err, ErrHangs) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "the adapter of console") != runs {
+					t.Errorf("it ended with %v", err)
+				}
+				close(d.release)
+				runner.sends.Wait()
+			})
+		}
 	}
 }

@@ -1,49 +1,82 @@
 package bot
 
 import (
+	"slices"
 	"time"
 
 	"moot/internal/failpoint"
-	"moot/store"
+	"moot/outbox"
 )
 
 const (
-	sweepEvery = time.Hour
-	sweepSlice = 500
+	sweepEvery  = time.Hour
+	sweepSlice  = 500
+	letterSlice = 64
+	laneSlice   = 64
 
 	// futureSlack is how far the clock of a network may be ahead. What is recorded is kept that much longer, so that
 	// nothing is forgotten before its own time has become too old to act on.
 	futureSlack = 24 * time.Hour
 )
 
-// sweep forgets what was seen and sent long ago, a slice in each commit.
+// sweep is how far the bot is with forgetting what is old, which it does once an hour, a slice in each commit.
 type sweep struct {
-	next  time.Time // when to begin again; zero means at the first step
-	stage int       // 0: not running, 1: seen, 2: sent
-	from  string    // of SweepSent
+	next   time.Time // when to begin again; zero means at the first step
+	stage  int       // 0: not running, 1: seen, 2: sent, 3: dead letters, 4: what waits for networks out of reach
+	from   string    // of SweepSent
+	letter uint64    // of SweepLetters
+	lanes  []string  // that are to be looked at
 }
 
 func (s *sweep) running() bool { return s.stage != 0 }
 
-func (s *sweep) step(c *store.Commit, retention time.Duration) {
-	if s.stage == 0 {
-		if s.next.IsZero() || !s.next.After(c.Now()) {
-			s.stage, s.from = 1, ""
-			s.next = c.Now().Add(sweepEvery)
+// forget forgets a slice of what is old.
+func (s *step) forget() {
+	w := &s.sweep
+	if w.stage == 0 {
+		if w.next.IsZero() || !w.next.After(s.c.Now()) {
+			*w = sweep{stage: 1, next: s.c.Now().Add(sweepEvery)}
 		}
 		return
 	}
-	before := c.Now().Add(-retention - futureSlack)
+	before := s.c.Now().Add(-s.Retention - futureSlack)
 	var more bool
-	if s.stage == 1 {
-		more = c.SweepSeen(before)
+	switch w.stage {
+	case 1:
+		s.c.SweepSeen(before)
 		failpoint.Hit(failpoint.SweepSeen)
-	} else {
-		s.from, _ = c.SweepSent(before, s.from, sweepSlice)
-		more = s.from != ""
+	case 2:
+		w.from, _ = s.c.SweepSent(before, w.from, sweepSlice)
+		more = w.from != ""
 		failpoint.Hit(failpoint.SweepSent)
+	case 3:
+		w.letter, _ = s.c.SweepLetters(before, w.letter, letterSlice)
+		if more = w.letter != 0; !more {
+			w.lanes = s.outbox.Stranded()
+		}
+	case 4:
+		more = s.expire(before)
 	}
 	if !more {
-		s.stage = (s.stage + 1) % 3
+		w.stage = (w.stage + 1) % 5
 	}
+}
+
+// expire ends what has expired on networks that are out of reach, and what would wait for ever for one that the bot no longer
+// serves. It reports whether there is more to look at.
+func (s *step) expire(before time.Time) (more bool) {
+	w := &s.sweep
+	for n := 0; n < laneSlice && len(w.lanes) > 0; n++ {
+		oldest := before
+		if s.serves == nil || slices.Contains(s.serves, outbox.LaneNetwork(w.lanes[0])) {
+			oldest = time.Time{}
+		}
+		answers, more := s.outbox.Expire(s.c, w.lanes[0], oldest)
+		s.answer(answers)
+		if more {
+			return true
+		}
+		w.lanes = w.lanes[1:]
+	}
+	return len(w.lanes) > 0
 }

@@ -1,11 +1,19 @@
 package config
 
 import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"moot/internal/span"
 	"moot/protocol"
 )
 
@@ -17,8 +25,16 @@ const (
 
 // check finds what no single value tells.
 func (d *decoder) check(c *Config) {
-	if strings.TrimSpace(c.Data) == "" || strings.ContainsRune(c.Data, 0) {
+	if c.Data == "" || strings.ContainsRune(c.Data, 0) {
 		d.complain([]string{"data"}, `data: expected the name of a folder, such as "data"`)
+	}
+	data, err := home(c.Data)
+	if err != nil {
+		d.complain([]string{"data"}, "data: %v", err)
+	}
+	c.Data = data
+	if c.Matrix.Avatar, err = home(c.Matrix.Avatar); err != nil {
+		d.complain([]string{"matrix", "avatar"}, "avatar in [matrix]: %v", err)
 	}
 	if c.Name == "" || protocol.OneLine(c.Name) != c.Name || protocol.Shorten(c.Name, maxName) != c.Name {
 		d.complain([]string{"name"}, `name: expected 1 to %d characters on one line, such as "moot"`, maxName)
@@ -29,11 +45,30 @@ func (d *decoder) check(c *Config) {
 	d.prefixes(c.Commands.Prefixes)
 	d.matrix(c.Matrix)
 	d.discord(c.Discord)
-	if c.Commands.MaxAge > c.Store.Retention {
+	d.http(&c.HTTP)
+	if c.Commands.MaxAge > c.Store.Retention && !d.faulty("store") {
 		d.complain([]string{"commands", "max_age"}, "max_age in [commands]: it is longer than retention in [store] (%q), after which the bot cannot tell whether it has seen a command before",
-			FormatDuration(c.Store.Retention))
+			span.Format(c.Store.Retention))
 	}
-	d.votes(c)
+	if !d.faulty("votes") && !d.faulty("events") && !d.faulty("store") {
+		d.votes(c) // it compares values with one another
+	}
+}
+
+// home returns a path that begins with ~ with the home folder in its place.
+func home(path string) (string, error) {
+	rest, ok := strings.CutPrefix(path, "~")
+	switch {
+	case !ok:
+		return path, nil
+	case rest != "" && rest[0] != '/' && rest[0] != filepath.Separator:
+		return path, fmt.Errorf(`%s begins with the home folder of somebody, which is not looked up: write the whole path, or "~/" for your own`, describe(path))
+	}
+	folder, err := os.UserHomeDir()
+	if err != nil {
+		return path, fmt.Errorf("%s is in the home folder, and nobody says where that is (%w): write the whole path", describe(path), err)
+	}
+	return filepath.Join(folder, rest), nil
 }
 
 // people finds what is wrong with a list of people.
@@ -50,11 +85,29 @@ func (d *decoder) people(path []string, ids []protocol.UserID) {
 				text = "did you mean " + near + "?"
 			}
 			d.complain(path, "%s: in %s there is no network called %s; %s", name, describe(string(id)), describe(network), text)
+		case !personForms[network].MatchString(local):
+			d.complain(path, "%s: %s can be nobody: %s", name, describe(string(id)), personHints[network])
 		case slices.Contains(ids[:i], id):
 			d.complain(path, "%s: %s stands there twice", name, describe(string(id)))
 		}
 	}
 }
+
+// personForms are what people are called on each network, and personHints say it.
+// (Matrix specification, appendix "User Identifiers"; Discord documentation, "Snowflakes".)
+var (
+	personForms = map[string]*regexp.Regexp{
+		"console": regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}._-]+$`),
+		"matrix":  regexp.MustCompile(`^@[^:\s/]+:([A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`),
+		"discord": regexp.MustCompile(`^[1-9][0-9]{14,19}$`),
+	}
+	personHints = map[string]string{
+		"console": `in the console people have one word in small letters, such as "console:ann"`,
+		"matrix":  `write "matrix:", the sign @, the name, a colon and the server, such as "matrix:@ann:example.org"`,
+		"discord": `Discord knows people by a number, such as "discord:80351110224678912": switch on Developer Mode in its settings, ` +
+			`then "Copy User ID" in the menu of the person`,
+	}
+)
 
 // serverName is the form of the name of a server: a host, and perhaps a port (Matrix specification, appendix "Server Name").
 var serverName = regexp.MustCompile(`^([A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
@@ -100,6 +153,35 @@ func (d *decoder) matrix(m Matrix) {
 }
 
 // discord checks the application on Discord.
+// http finds what is wrong with the address on which the bot is watched, and puts the home folder into it.
+func (d *decoder) http(c *HTTP) {
+	if c.Listen == "" {
+		return
+	}
+	at := []string{"http", "listen"}
+	if path, ok := strings.CutPrefix(c.Listen, "unix:"); ok {
+		path, err := home(path)
+		if err == nil && path == "" {
+			err = errors.New(`which socket? Write its path, as in "unix:/run/moot/http.sock"`)
+		}
+		if err != nil {
+			d.complain(at, "listen in [http]: %v", err)
+			return
+		}
+		c.Listen = "unix:" + path
+		return
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	_, perr := strconv.ParseUint(port, 10, 16)
+	ip, ierr := netip.ParseAddr(host)
+	switch {
+	case err != nil || perr != nil:
+		d.complain(at, `listen in [http]: %s is not an address such as "127.0.0.1:9617" or "unix:/run/moot/http.sock"`, describe(c.Listen))
+	case host != "localhost" && (ierr != nil || !ip.IsLoopback()):
+		d.complain(at, `listen in [http]: %s can be reached from other machines, and nobody is asked who they are there; write "127.0.0.1:%s", and let a web server before it decide`, describe(c.Listen), port)
+	}
+}
+
 func (d *decoder) discord(c Discord) {
 	at := func(key string) []string { return []string{"discord", key} }
 	switch {

@@ -6,8 +6,11 @@
 //     says is what [Default] returns. A file of one's own needs only the keys that differ.
 //   - Nothing is guessed. An unknown key, a value of the wrong type, without its unit or out of its range is a [Problem]
 //     that says the file, the line and what to write instead. All problems of a file are reported together.
+//   - What everybody can see to be meant is taken so, and [Config.Warnings] says it: white space around a value is left out,
+//     and ~ at the beginning of a path is the home folder.
 //   - A secret never stands in the file: it names an environment variable or a file, and [Secret] holds only that name.
-//     Whatever prints or logs a Config prints no secret, and neither does any error of this package.
+//     Whatever prints or logs a Config prints no secret, and neither does any error of this package. What cannot be a token
+//     is found before any network is asked: [Config.Secrets].
 //
 // A key that another version of the program needs has one field in [Config] with its range in the tags, one entry in
 // Default and one in config.toml; the tests see to it that none of the three is forgotten.
@@ -15,6 +18,7 @@ package config
 
 import (
 	"path/filepath"
+	"strings"
 	"time"
 
 	"moot/protocol"
@@ -33,6 +37,7 @@ type Config struct {
 	StopTimeout time.Duration `toml:"stop_timeout" min:"100ms" max:"10m"`
 
 	Log      Log      `toml:"log"`
+	HTTP     HTTP     `toml:"http"`
 	Commands Commands `toml:"commands"`
 	Events   Events   `toml:"events"`
 	Store    Store    `toml:"store"`
@@ -42,12 +47,20 @@ type Config struct {
 	Invites  Invites  `toml:"invites"`
 	Matrix   Matrix   `toml:"matrix"`
 	Discord  Discord  `toml:"discord"`
+
+	odd Problems // what was read other than it stands there
 }
 
 // Log says what is logged, and how.
 type Log struct {
 	Level  string `toml:"level" oneof:"debug info warn error"`
 	Format string `toml:"format" oneof:"text json"`
+}
+
+// HTTP says where the bot can be watched.
+type HTTP struct {
+	// Listen is an address of this machine, or "unix:" and the path of a socket; zero listens nowhere.
+	Listen string `toml:"listen" like:"127.0.0.1:9617"`
 }
 
 // Commands says how people give commands.
@@ -117,8 +130,17 @@ type Matrix struct {
 	Password    Secret `toml:"password"`
 	// RecoveryKey unlocks the identity of the account that another program has made; zero means the one in the data folder.
 	RecoveryKey Secret `toml:"recovery_key"`
+	// Name is what the account is called, and Avatar the file of its picture; zero leaves what it has.
+	Name   string `toml:"name" like:"Moot"`
+	Avatar string `toml:"avatar" like:"moot.png"`
+	// DescribeCommands is whether rooms in which the bot may set states are told its commands.
+	DescribeCommands bool `toml:"describe_commands"`
 	// Enforcement is how somebody who is challenged is held back beside what the bot itself refuses them.
 	Enforcement string `toml:"enforcement" oneof:"off power_level"`
+	// Trust is whose words count in encrypted rooms.
+	Trust string `toml:"trust" oneof:"signed sealed"`
+	// ReactionBallots is whether reactions, which are in clear, count in encrypted rooms.
+	ReactionBallots bool `toml:"reaction_ballots"`
 }
 
 // Enabled tells whether the network is switched on.
@@ -161,7 +183,7 @@ func Default() Config {
 		Events: Events{Window: 10 * day, History: 256},
 		Store:  Store{Retention: 60 * day, LockTimeout: 5 * time.Second},
 		Votes:  defaultVotes(),
-		Matrix: Matrix{Enforcement: "off"},
+		Matrix: Matrix{Enforcement: "off", Trust: "signed", ReactionBallots: true},
 		Invites: Invites{
 			OwnServer: true, Servers: []string{}, People: []protocol.UserID{}, PerHour: 10, Greet: true, LeaveAlone: day,
 		},
@@ -186,30 +208,19 @@ func (c Config) Networks() []protocol.Network {
 	return on
 }
 
-// secrets returns the secrets that are set, by their keys.
-func (c Config) secrets() map[string]Secret {
-	all := map[string]Secret{
-		"hash_key in [privacy]":    c.Privacy.HashKey,
-		"access_token in [matrix]": c.Matrix.AccessToken,
-		"password in [matrix]":     c.Matrix.Password,
-		"recovery_key in [matrix]": c.Matrix.RecoveryKey,
-		"token in [discord]":       c.Discord.Token,
-	}
-	for key, s := range all {
-		if s.IsZero() {
-			delete(all, key)
-		}
-	}
-	return all
-}
-
 // from lets relative paths of a file count from the folder of that file.
-func (c Config) from(folder string) Config {
+func (c Config) from(folder string) Config { // c is a copy
 	if !filepath.IsAbs(c.Data) {
 		c.Data = filepath.Join(folder, c.Data)
 	}
-	for _, s := range []*Secret{&c.Privacy.HashKey, &c.Matrix.AccessToken, &c.Matrix.Password, &c.Matrix.RecoveryKey, &c.Discord.Token} {
-		*s = s.from(folder)
+	if c.Matrix.Avatar != "" && !filepath.IsAbs(c.Matrix.Avatar) {
+		c.Matrix.Avatar = filepath.Join(folder, c.Matrix.Avatar)
+	}
+	if path, ok := strings.CutPrefix(c.HTTP.Listen, "unix:"); ok && !filepath.IsAbs(path) {
+		c.HTTP.Listen = "unix:" + filepath.Join(folder, path)
+	}
+	for _, n := range c.named() {
+		*n.secret = n.secret.from(folder)
 	}
 	return c
 }

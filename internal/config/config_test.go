@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,9 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"moot"
+	"moot/internal/span"
 )
 
-var compareSecrets = cmp.AllowUnexported(Secret{})
+var compareSecrets = cmp.AllowUnexported(Secret{}, Config{})
 
 func TestShippedFileIsTheDefault(t *testing.T) {
 	var c Config // not Default: the file has to say everything
@@ -130,6 +132,10 @@ func TestProblems(t *testing.T) {
 		{"list of numbers", "operators = [1]", `c.toml:1: operators: expected a list of texts, such as ["console:ann"], and not one with the number 1 in it`},
 		{"no identifier", "operators = [\"ann\"]", `c.toml:1: operators: "ann" is not the identifier of a person: write the network, a colon, and the person as the network writes them, such as "console:ann" or "matrix:@ann:example.org"`},
 		{"no such network", "operators = [\"matrx:@ann:example.org\"]", `c.toml:1: operators: in "matrx:@ann:example.org" there is no network called "matrx"; did you mean matrix?`},
+		{"nobody on Matrix", "operators = [\"matrix:@ann\"]", `c.toml:1: operators: "matrix:@ann" can be nobody: write "matrix:", the sign @, the name, a colon and the server, such as "matrix:@ann:example.org"`},
+		{"a name on Discord", "[invites]\npeople = [\"discord:ann\"]", `c.toml:2: people in [invites]: "discord:ann" can be nobody: Discord knows people by a number, such as "discord:80351110224678912": switch on Developer Mode in its settings, then "Copy User ID" in the menu of the person`},
+		{"nobody in the console", "operators = [\"console:Ann Lee\"]", `c.toml:1: operators: "console:Ann Lee" can be nobody: in the console people have one word in small letters, such as "console:ann"`},
+		{"somebody's home", "data = \"~ann/moot\"", `c.toml:1: data: "~ann/moot" begins with the home folder of somebody, which is not looked up: write the whole path, or "~/" for your own`},
 		{"twice", "operators = [\"console:ann\", \"console:ann\"]", `c.toml:1: operators: "console:ann" stands there twice`},
 		{"prefix with a space", "[commands]\nprefixes = [\"hey you\"]", `c.toml:2: prefixes in [commands]: "hey you" cannot be one: expected 1 to 20 characters without a space, such as "!moot"`},
 		{"prefix with a slash", "[commands]\nprefixes = [\"/moot\"]", `c.toml:2: prefixes in [commands]: "/moot" begins with a slash, which chat programs keep for themselves; take another sign, such as "!"`},
@@ -175,7 +181,7 @@ func TestMatrix(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		want.Enforcement = "off"
+		want.Enforcement, want.Trust, want.ReactionBallots = "off", "signed", true
 		if diff := cmp.Diff(want, c.Matrix, compareSecrets); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", text, diff)
 		}
@@ -200,14 +206,73 @@ func TestDiscord(t *testing.T) {
 	}
 }
 
+// TestProblemsAreReportedTogether: also those that only several values show, and not what is wrong with what stands in the
+// place of a value that cannot be read.
 func TestProblemsAreReportedTogether(t *testing.T) {
-	_, err := Decode("nmae = \"x\"\n[log]\nlevel = 3\n[events]\nwindow = \"soon\"\n", "c.toml")
+	_, err := Decode(`nmae = "x"
+operators = ["ann"]
+stop_timeout = "5"
+[log]
+level = 3
+[commands]
+prefixes = [""]
+[store]
+retention = "soon"
+[votes]
+quorum = 60
+yes_of = 1
+[discord]
+enforcement = "role"
+`, "c.toml")
 	var ps Problems
-	if !errors.As(err, &ps) || len(ps) != 3 || ps[0].Line != 1 || ps[1].Line != 3 || ps[2].Line != 5 {
+	if !errors.As(err, &ps) {
 		t.Fatalf("got %v", err)
 	}
-	if lines := strings.Count(err.Error(), "\n"); lines != 2 {
-		t.Errorf("three problems on %d lines:\n%v", lines+1, err)
+	var lines []int
+	for _, p := range ps {
+		lines = append(lines, p.Line)
+	}
+	if want := []int{1, 2, 3, 5, 7, 9, 14}; !slices.Equal(lines, want) {
+		t.Errorf("problems on the lines %v, want %v:\n%v", lines, want, err)
+	}
+	if n := strings.Count(err.Error(), "\n") + 1; n != len(ps) {
+		t.Errorf("%d problems on %d lines:\n%v", len(ps), n, err)
+	}
+	_, err = Decode("[votes]\nquorum = 60\nyes_of = 1\n", "c.toml")
+	if !errors.As(err, &ps) || len(ps) != 2 {
+		t.Errorf("of two contradictions: %v", err)
+	}
+}
+
+// TestWhatIsMeantIsTaken: white space around a value is left out, which is said; and ~ is the home folder.
+func TestWhatIsMeantIsTaken(t *testing.T) {
+	t.Setenv("HOME", "/home/ann")
+	c, err := Decode(`data = "~/moot "
+operators = ["\uFEFFmatrix:@ann:example.org\n", "console:ben"]
+[commands]
+prefixes = ["!moot "]
+max_age = " 10m"
+[matrix]
+user = "@moot:example.org "
+[discord]
+token = { file = "~/token" }
+`, "c.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Data != "/home/ann/moot" || c.Operators[0] != "matrix:@ann:example.org" || c.Commands.Prefixes[0] != "!moot" ||
+		c.Commands.MaxAge != 10*time.Minute || c.Matrix.User != "@moot:example.org" || c.Discord.Token != FileSecret("/home/ann/token") {
+		t.Errorf("it is read as %+v", c)
+	}
+	w := strings.Join(c.Warnings(), "\n")
+	for _, part := range []string{"c.toml:1: data: there is white space around", "c.toml:2: operators: there is", "c.toml:4: prefixes", "c.toml:5: max_age", "c.toml:7: user"} {
+		if !strings.Contains(w, part) {
+			t.Errorf("nothing says %q:\n%s", part, w)
+		}
+	}
+	t.Setenv("HOME", "")
+	if _, err := Decode("data = \"~/moot\"", "c.toml"); err == nil || !strings.Contains(err.Error(), "c.toml:1: data:") {
+		t.Errorf("without a home folder: %v", err)
 	}
 }
 
@@ -268,8 +333,8 @@ func TestDuration(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("ParseDuration(%q) = %s, %v; want %s", text, got, err, want)
 		}
-		if again, err := ParseDuration(FormatDuration(want)); err != nil || again != want {
-			t.Errorf("%s is written as %q, which is read as %s, %v", want, FormatDuration(want), again, err)
+		if again, err := ParseDuration(span.Format(want)); err != nil || again != want {
+			t.Errorf("%s is written as %q, which is read as %s, %v", want, span.Format(want), again, err)
 		}
 	}
 	for _, text := range []string{"", "10", "d", "-1d", "1h1d", "1d1d", "10 d", "1e9h", "1D", "1..5h", "NaNh", "999999999w", "1µs", "."} {

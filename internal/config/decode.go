@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"moot/internal/span"
 	"moot/protocol"
 )
 
@@ -42,10 +43,9 @@ func decodeInto(c *Config, text, file string) error {
 	}
 	d := decoder{doc: doc, file: file}
 	d.table(reflect.ValueOf(c).Elem(), nil, doc.values)
+	d.check(c)
 	if len(d.problems) == 0 {
-		d.check(c)
-	}
-	if len(d.problems) == 0 {
+		c.odd = d.odd
 		return nil
 	}
 	slices.SortStableFunc(d.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
@@ -57,14 +57,42 @@ type decoder struct {
 	doc      *document
 	file     string
 	problems Problems
+	at       [][]string // where each of them is
+	odd      Problems   // what is read other than it stands there
 }
 
-// complain notes a problem at a key.
+// complain notes a problem at a key, where there is none yet: what is wrong with a value that could not be read in its place
+// says nothing.
 func (d *decoder) complain(path []string, format string, args ...any) {
-	if len(d.problems) < maxProblems {
+	if len(d.problems) < maxProblems && !d.faulty(path...) {
 		text := protocol.Shorten(protocol.OneLine(fmt.Sprintf(format, args...)), 500)
 		d.problems = append(d.problems, Problem{d.file, d.doc.line(path...), text})
+		d.at = append(d.at, path)
 	}
+}
+
+// faulty reports whether there is a problem at a key, or in a section.
+func (d *decoder) faulty(path ...string) bool {
+	return slices.ContainsFunc(d.at, func(at []string) bool { return len(at) >= len(path) && slices.Equal(at[:len(path)], path) })
+}
+
+// tidy returns a value without white space around its texts, and notes where there was any.
+func (d *decoder) tidy(path []string, value any) any {
+	switch v := value.(type) {
+	case string:
+		t := trimmed(v)
+		if t != v {
+			d.odd = append(d.odd, Problem{d.file, d.doc.line(path...), key(path) + ": there is white space around " + describe(t) + ", which is left out"})
+		}
+		return t
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = d.tidy(path, v[i])
+		}
+		return out
+	}
+	return value
 }
 
 // key names a key as people find it in the file.
@@ -88,7 +116,7 @@ func fields(table reflect.Type) map[string]reflect.StructField {
 func fieldsOf(t reflect.Type) iter.Seq[reflect.StructField] {
 	return func(yield func(reflect.StructField) bool) {
 		for i := range t.NumField() {
-			if !yield(t.Field(i)) {
+			if f := t.Field(i); f.IsExported() && !yield(f) {
 				return
 			}
 		}
@@ -142,7 +170,7 @@ func (d *decoder) table(into reflect.Value, path []string, values map[string]any
 			}
 			continue
 		}
-		if err := set(into.FieldByIndex(f.Index), f, values[name]); err != nil {
+		if err := set(into.FieldByIndex(f.Index), f, d.tidy(at, values[name])); err != nil {
 			d.complain(at, "%s: %v", key(at), err)
 		}
 	}
@@ -299,13 +327,13 @@ func parseInt(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) }
 
 func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
 
-func quoteDuration(d time.Duration) string { return strconv.Quote(FormatDuration(d)) }
+func quoteDuration(d time.Duration) string { return strconv.Quote(span.Format(d)) }
 
 // example writes what stands in a field before it is set, which is its default.
 func example(field reflect.Value) string {
 	switch {
 	case field.Type() == durationType:
-		return FormatDuration(time.Duration(field.Int()))
+		return span.Format(time.Duration(field.Int()))
 	case field.Kind() == reflect.Slice:
 		words := make([]string, field.Len())
 		for i := range words {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -47,22 +46,4 @@ func ParseDuration(s string) (time.Duration, error) {
 		return 0, errors.New("it is longer than 292 years")
 	}
 	return time.Duration(math.Round(sum)), nil
-}
-
-// FormatDuration writes a duration as ParseDuration reads it, in as few units as do: "10d", "1h30m".
-func FormatDuration(d time.Duration) string {
-	if d <= 0 {
-		return "0s"
-	}
-	var b strings.Builder
-	for _, u := range units[1:] { // weeks are for reading only
-		if n := d / u.size; n > 0 {
-			fmt.Fprintf(&b, "%d%s", n, u.name)
-			d -= n * u.size
-		}
-	}
-	if b.Len() == 0 {
-		return "0s"
-	}
-	return b.String()
 }

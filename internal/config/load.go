@@ -82,13 +82,65 @@ func readFile(path string) (string, error) {
 	return string(data), err
 }
 
-// Warnings returns what is allowed and not good: secrets that others can read.
+// Warnings returns what is allowed and not good: what the file says other than it means, and what is odd about secrets, in
+// the order of their keys.
 func (c Config) Warnings() []string {
 	var out []string
-	for _, s := range c.secrets() {
-		if w := s.Warning(); w != "" {
+	for _, p := range c.odd {
+		out = append(out, p.String())
+	}
+	for _, n := range c.named() {
+		if n.secret.IsZero() {
+			continue
+		}
+		if w := n.secret.Warning(); w != "" {
 			out = append(out, w)
+		}
+		switch _, odd, err := n.secret.look(n.form); {
+		case odd != "":
+			out = append(out, n.key+": "+odd)
+		case err != nil && n.spare:
+			out = append(out, n.key+": "+err.Error()+"; it is needed for a new login, and not before")
 		}
 	}
 	return out
+}
+
+// Secrets returns what is wrong with the secrets that the bot cannot do without, as far as that can be seen without asking a
+// network. The error is Problems.
+func (c Config) Secrets() error {
+	var ps Problems
+	for _, n := range c.named() {
+		value, _, err := n.secret.look(n.form)
+		if err == nil && value != "" && len(value) < n.least {
+			err = fmt.Errorf("%s has %d characters, and this secret needs at least %d; `openssl rand -hex 32` makes a good one", n.secret, len(value), n.least)
+		}
+		if err != nil && !n.spare {
+			ps = append(ps, Problem{Text: n.key + ": " + err.Error()})
+		}
+	}
+	if ps == nil {
+		return nil
+	}
+	return ps
+}
+
+// named is a secret by its key.
+type named struct {
+	key    string
+	secret *Secret
+	form   form
+	least  int  // how many bytes it has at least
+	spare  bool // whether the bot may do without it: it is needed for a first login, or for another device
+}
+
+// named returns all secrets, set or not, in the order of their keys.
+func (c *Config) named() []named {
+	return []named{
+		{"access_token in [matrix]", &c.Matrix.AccessToken, formToken, 0, false},
+		{"hash_key in [privacy]", &c.Privacy.HashKey, formWords, 16, false},
+		{"password in [matrix]", &c.Matrix.Password, formWords, 0, true},
+		{"recovery_key in [matrix]", &c.Matrix.RecoveryKey, formKey, 0, true},
+		{"token in [discord]", &c.Discord.Token, formBot, 0, false},
+	}
 }

@@ -19,7 +19,8 @@ func TestSecretIsReadFromWhereItIs(t *testing.T) {
 	if err := os.WriteFile(file, []byte(hidden+"\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []Secret{EnvSecret("MOOT_TEST_KEY"), FileSecret(file)} {
+	t.Setenv("CREDENTIALS_DIRECTORY", filepath.Dir(file))
+	for _, s := range []Secret{EnvSecret("MOOT_TEST_KEY"), FileSecret(file), CredentialSecret("key")} {
 		if got, err := s.Reveal(); got != hidden || err != nil {
 			t.Errorf("%s holds %q, %v", s, got, err)
 		}
@@ -35,15 +36,35 @@ func TestSecretIsReadFromWhereItIs(t *testing.T) {
 func TestSecretThatIsNotThere(t *testing.T) {
 	t.Setenv("MOOT_TEST_EMPTY", "")
 	dir := t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
 	empty := filepath.Join(dir, "empty")
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range []Secret{
 		EnvSecret("MOOT_TEST_UNSET"), EnvSecret("MOOT_TEST_EMPTY"), FileSecret(empty), FileSecret(filepath.Join(dir, "none")), FileSecret(dir),
+		CredentialSecret("none"), CredentialSecret("empty"),
 	} {
 		if got, err := s.Reveal(); got != "" || err == nil {
 			t.Errorf("%s gives %q, %v", s, got, err)
+		}
+	}
+}
+
+// TestCredentials: a credential is named as systemd names it, and one that is none is refused without being shown.
+func TestCredentials(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	c, err := Decode("[discord]\ntoken = { credential = \"discord-token\" }\n", "c.toml")
+	if err != nil || c.Discord.Token != CredentialSecret("discord-token") {
+		t.Errorf("%v, %v", c.Discord.Token, err)
+	}
+	if _, err := c.Discord.Token.Reveal(); err == nil || !strings.Contains(err.Error(), "LoadCredential=discord-token:") {
+		t.Errorf("outside of a service: %v", err)
+	}
+	for _, bad := range []string{"MTA0.Gh.secret", "../token", strings.Repeat("a", 33), "Token", ""} {
+		_, err := Decode(fmt.Sprintf("[discord]\ntoken = { credential = %q }\n", bad), "c.toml")
+		if err == nil || bad != "" && strings.Contains(err.Error(), bad) {
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"moot/internal/span"
+)
 
 // Votes says how votes are held. What a room may change by `room set` it may make safer than this, or slower, but never
 // easier to win by showing up with many accounts: these values are the floors too.
@@ -25,9 +29,14 @@ type Votes struct {
 	Early       time.Duration `toml:"early" min:"1m" max:"14d"`
 
 	// How many may be open at once.
-	Open       int `toml:"open" min:"1" max:"1000"`
+	Polls      int `toml:"polls" min:"1" max:"1000"`
+	Motions    int `toml:"motions" min:"1" max:"1000"`
+	Restores   int `toml:"restores" min:"1" max:"1000"`
 	Challenges int `toml:"challenges" min:"1" max:"1000"`
 	PerPerson  int `toml:"per_person" min:"1" max:"1000"`
+
+	// PollMember is how long one has to be a member to open a poll.
+	PollMember time.Duration `toml:"poll_member" min:"0s" max:"365d"`
 
 	// What cannot be asked again for a while, and of whom.
 	Protected   time.Duration `toml:"protected" min:"1h" max:"365d"`
@@ -49,7 +58,6 @@ type Votes struct {
 	Reading      time.Duration `toml:"reading" min:"10s" max:"1h"`
 	Outage       time.Duration `toml:"outage" min:"1s" max:"1h"`
 	Void         time.Duration `toml:"void" min:"1d" max:"365d"`
-	SecretEvery  time.Duration `toml:"secret_every" min:"1s" max:"10m"`
 	Edits        time.Duration `toml:"edits" min:"1s" max:"10m"`
 	EditsDiscord time.Duration `toml:"edits_discord" min:"1s" max:"10m"`
 }
@@ -59,10 +67,10 @@ func defaultVotes() Votes {
 		Duration: day, ShortestDuration: 12 * time.Hour,
 		Member: 7 * day, ActiveDays: 2, ActiveWindow: 10 * day, Voters: 3,
 		Quorum: 3, QuorumMost: 50, QuorumShare: 4, YesPart: 2, YesOf: 3, LeastYes: 3, Early: time.Hour,
-		Open: 10, Challenges: 2, PerPerson: 2,
-		Protected: 7 * day, Rest: 7 * day, RestoreRest: 3 * day, Appeal: 7 * day, Gone: 10 * day,
+		Polls: 5, Motions: 5, Restores: 5, Challenges: 2, PerPerson: 2, PollMember: day,
+		Protected: 7 * day, Rest: 7 * day, RestoreRest: 3 * day, Appeal: 7 * day, Gone: 10 * day, ChallengeMax: 90 * day,
 		PollDuration: 2 * day, PollShortest: 10 * time.Minute, PollLongest: 14 * day,
-		Reading: 5 * time.Minute, Outage: time.Minute, Void: 30 * day, SecretEvery: 20 * time.Second,
+		Reading: 5 * time.Minute, Outage: time.Minute, Void: 30 * day,
 		Edits: 30 * time.Second, EditsDiscord: 5 * time.Second,
 	}
 }
@@ -71,25 +79,31 @@ func defaultVotes() Votes {
 func (d *decoder) votes(c *Config) {
 	v := c.Votes
 	at := func(key string) []string { return []string{"votes", key} }
-	switch {
-	case v.QuorumMost < v.Quorum:
+	if v.QuorumMost < v.Quorum {
 		d.complain(at("quorum_most"), "quorum_most in [votes]: it is the largest quorum, and less than quorum (%d), the smallest", v.Quorum)
-	case v.YesOf < v.YesPart:
+	}
+	if v.YesOf < v.YesPart {
 		d.complain(at("yes_of"), "yes_of in [votes]: a challenge would take more yes than there are yes and no; it has to be at least yes_part (%d)", v.YesPart)
-	case v.Duration < v.ShortestDuration:
-		d.complain(at("duration"), "duration in [votes]: it is less than shortest_duration (%q), which no room may go below", FormatDuration(v.ShortestDuration))
-	case v.PollShortest > v.PollLongest || v.PollDuration < v.PollShortest || v.PollDuration > v.PollLongest:
+	}
+	if v.Duration < v.ShortestDuration {
+		d.complain(at("duration"), "duration in [votes]: it is less than shortest_duration (%q), which no room may go below", span.Format(v.ShortestDuration))
+	}
+	if v.PollShortest > v.PollLongest || v.PollDuration < v.PollShortest || v.PollDuration > v.PollLongest {
 		d.complain(at("poll_duration"), "poll_duration in [votes]: it has to lie between poll_shortest (%q) and poll_longest (%q)",
-			FormatDuration(v.PollShortest), FormatDuration(v.PollLongest))
-	case v.ActiveWindow > c.Events.Window:
+			span.Format(v.PollShortest), span.Format(v.PollLongest))
+	}
+	if v.ActiveWindow > c.Events.Window {
 		d.complain(at("active_window"), "active_window in [votes]: it is longer than window in [events] (%q), after which nobody knows who was active",
-			FormatDuration(c.Events.Window))
-	case v.ActiveDays > int(v.ActiveWindow/day):
-		d.complain(at("active_days"), "active_days in [votes]: nobody can be active on %d days of active_window (%q)", v.ActiveDays, FormatDuration(v.ActiveWindow))
-	case v.ChallengeMax != 0 && v.ChallengeMax < day:
+			span.Format(c.Events.Window))
+	}
+	if v.ActiveDays > int(v.ActiveWindow/day) {
+		d.complain(at("active_days"), "active_days in [votes]: nobody can be active on %d days of active_window (%q)", v.ActiveDays, span.Format(v.ActiveWindow))
+	}
+	if v.ChallengeMax != 0 && v.ChallengeMax < day {
 		d.complain(at("challenge_max"), `challenge_max in [votes]: expected at least "1d", or "0s" for a challenge that stands until it is lifted`)
-	case max(v.PollLongest, 14*day)+v.Void > c.Store.Retention:
+	}
+	if max(v.PollLongest, 14*day)+v.Void > c.Store.Retention {
 		d.complain(at("void"), "void in [votes]: a vote could be open for %q, its time away included, and retention in [store] (%q) is less; the bot would not recognise its message any more",
-			FormatDuration(max(v.PollLongest, 14*day)+v.Void), FormatDuration(c.Store.Retention))
+			span.Format(max(v.PollLongest, 14*day)+v.Void), span.Format(c.Store.Retention))
 	}
 }

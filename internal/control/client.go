@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"moot/backup"
 	"moot/internal/inspect"
 )
 
@@ -42,8 +43,8 @@ type ClientConfig struct {
 	Folder string
 	// Files opens the files where no bot listens, to read or, if write is set, also to write. The lock is not to be waited
 	// for: it fails with an error for which Busy is true where another process holds them. Release lets go of them.
-	Files func(write bool) (o *Office, release func() error, err error)
-	// Busy tells whether an error of Files means that another process holds them.
+	Files func(write bool) (h *Handler, release func() error, err error)
+	// Busy reports whether an error of Files means that another process holds them.
 	Busy func(error) bool
 	// Wait is for how long both are tried; zero means 5 seconds.
 	Wait time.Duration
@@ -63,6 +64,11 @@ func NewClient(c ClientConfig) *Client {
 // Why returns what became of an event.
 func (c *Client) Why(ctx context.Context, q inspect.WhyQuery) (inspect.Why, error) {
 	return ask[inspect.Why](ctx, c, doWhy, q)
+}
+
+// Seen returns a page of what a room had.
+func (c *Client) Seen(ctx context.Context, q inspect.SeenQuery) (inspect.SeenPage, error) {
+	return ask[inspect.SeenPage](ctx, c, doSeen, q)
 }
 
 // Log returns a page of the log.
@@ -97,6 +103,12 @@ func (c *Client) Drop(ctx context.Context, id uint64) (string, error) {
 	return done.Text, err
 }
 
+// LogLevel changes for a while how much the bot logs, and says so.
+func (c *Client) LogLevel(ctx context.Context, l LogLevel) (string, error) {
+	done, err := ask[Done](ctx, c, doLevel, l)
+	return done.Text, err
+}
+
 // Check looks at the store.
 func (c *Client) Check(ctx context.Context, q inspect.CheckQuery) ([]inspect.Finding, error) {
 	return ask[[]inspect.Finding](ctx, c, doCheck, q)
@@ -110,6 +122,50 @@ func (c *Client) Verify(ctx context.Context) (inspect.Verified, error) {
 // Status says how the bot is, or that none runs.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return ask[Status](ctx, c, doStatus, struct{}{})
+}
+
+// Backup has a backup made, and calls each with how far it is; at last with what was made.
+func (c *Client) Backup(ctx context.Context, r backup.Request, each func(backup.Progress)) error {
+	made := false
+	err := c.call(ctx, doBackup, r, func(row json.RawMessage) error {
+		p, err := decode[backup.Progress](row)
+		if err != nil {
+			return err
+		}
+		made = made || p.Made != nil
+		each(p)
+		return nil
+	})
+	if err == nil && !made {
+		err = ErrCutShort
+	}
+	return err
+}
+
+// FollowBackup has a backup made and followed, and calls each with how far it is, until the context ends, which is no error. It
+// waits for a bot where none runs, and for the next one where one ends.
+func (c *Client) FollowBackup(ctx context.Context, r backup.Request, each func(backup.Followed)) error {
+	for ctx.Err() == nil {
+		conn, err := c.dial(ctx)
+		switch {
+		case errors.Is(err, errNobody):
+			pause(ctx, 5*retryEvery)
+			continue
+		case err != nil:
+			return err
+		}
+		err = exchange(ctx, conn, doFollowBackup, r, func(row json.RawMessage) error {
+			f, err := decode[backup.Followed](row)
+			if err == nil {
+				each(f)
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, ErrCutShort) && ctx.Err() == nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Follow shows the facts that a query wants, and those that come after them, until the context ends, which is no error.
@@ -218,7 +274,7 @@ func (c *Client) call(ctx context.Context, do string, with any, row func(json.Ra
 
 // local answers a request from the files.
 func (c *Client) local(ctx context.Context, do string, with any, row func(json.RawMessage) error) error {
-	o, release, err := c.cfg.Files(do == doRetry || do == doDrop)
+	h, release, err := c.cfg.Files(do == doRetry || do == doDrop || do == doBackup)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNoData
 	}
@@ -227,7 +283,7 @@ func (c *Client) local(ctx context.Context, do string, with any, row func(json.R
 	}
 	data, err := json.Marshal(with)
 	if err == nil {
-		err = o.handle(ctx, do, data, func(v any) error {
+		err = h.handle(ctx, do, data, func(v any) error {
 			data, err := json.Marshal(v)
 			if err != nil {
 				return fmt.Errorf("write a row as JSON: %w", err)

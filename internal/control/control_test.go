@@ -80,12 +80,12 @@ func (h *house) note() {
 	h.bus.Notify()
 }
 
-func (h *house) office() *Office {
-	return &Office{
-		Desk:   &inspect.Desk{Store: h.store, Bus: h.bus},
-		Retry:  func(_ context.Context, id uint64) (string, error) { return fmt.Sprintf("tried %d", id), nil },
-		Drop:   func(_ context.Context, id uint64) error { return inspect.NoLetter(id) },
-		Status: func() Status { return Status{Running: true, PID: os.Getpid(), Folder: h.folder} },
+func (h *house) handler() *Handler {
+	return &Handler{
+		Inspector: &inspect.Inspector{Store: h.store, Bus: h.bus},
+		Retry:     func(_ context.Context, id uint64) (string, error) { return fmt.Sprintf("tried %d", id), nil },
+		Drop:      func(_ context.Context, id uint64) error { return inspect.NoLetter(id) },
+		Status:    func() Status { return Status{Running: true, PID: os.Getpid(), Folder: h.folder} },
 	}
 }
 
@@ -101,7 +101,7 @@ func (h *house) serve(change ...func(*Server)) (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	o := h.office()
+	o := h.handler()
 	go func() { done <- s.Serve(ctx, o) }()
 	stop = func() {
 		cancel()
@@ -115,7 +115,7 @@ func (h *house) serve(change ...func(*Server)) (stop func()) {
 }
 
 // files opens the files as a reader does.
-func (h *house) files(write bool) (*Office, func() error, error) {
+func (h *house) files(write bool) (*Handler, func() error, error) {
 	if _, err := os.Stat(h.file()); err != nil {
 		return nil, nil, err
 	}
@@ -127,11 +127,11 @@ func (h *house) files(write bool) (*Office, func() error, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())
 	}
-	o := &Office{
-		Desk:   &inspect.Desk{Store: s, Bus: b},
-		Retry:  func(context.Context, uint64) (string, error) { return "marked", nil },
-		Drop:   func(context.Context, uint64) error { return nil },
-		Status: func() Status { return Status{Folder: h.folder} },
+	o := &Handler{
+		Inspector: &inspect.Inspector{Store: s, Bus: b},
+		Retry:     func(context.Context, uint64) (string, error) { return "marked", nil },
+		Drop:      func(context.Context, uint64) error { return nil },
+		Status:    func() Status { return Status{Folder: h.folder} },
 	}
 	return o, func() error { return errors.Join(b.Close(), s.Close()) }, nil
 }
@@ -217,7 +217,7 @@ func TestClientWaitsForABotThatStarts(t *testing.T) {
 	c := NewClient(ClientConfig{
 		Folder: h.folder,
 		Busy:   func(err error) bool { return errors.Is(err, store.ErrLocked) },
-		Files: func(write bool) (*Office, func() error, error) {
+		Files: func(write bool) (*Handler, func() error, error) {
 			if tries++; tries == 3 {
 				h.serve()
 			}
@@ -398,7 +398,7 @@ func TestQuestionThatPanics(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- s.Serve(ctx, &Office{Status: func() Status { panic("oh") }}) }()
+	go func() { done <- s.Serve(ctx, &Handler{Status: func() Status { panic("oh") }}) }()
 	if _, err := h.client().Status(ctx); err == nil || !strings.Contains(err.Error(), "panic: oh") {
 		t.Errorf("got %v", err)
 	}

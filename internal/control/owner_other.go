@@ -4,5 +4,5 @@ package control
 
 import "io/fs"
 
-// owned tells whether a folder belongs to this user. Here the folders that are used do.
+// owned reports whether a folder belongs to this user. Here the folders that are used do.
 func owned(fs.FileInfo) bool { return true }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// checkPeer tells whether who calls is the user who runs the bot, or root.
+// checkPeer reports whether who calls is the user who runs the bot, or root.
 func checkPeer(conn *net.UnixConn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -24,7 +24,7 @@ func checkPeer(conn *net.UnixConn) error {
 	case credErr != nil:
 		return credErr
 	case cred.Uid != 0 && int(cred.Uid) != os.Getuid():
-		return fmt.Errorf("user %d is not the one who runs the bot", cred.Uid)
+		return fmt.Errorf("user %d does not run the bot", cred.Uid)
 	}
 	return nil
 }

@@ -4,5 +4,5 @@ package control
 
 import "net"
 
-// checkPeer tells whether who calls is the user who runs the bot. Here the modes of the socket and its folder say so.
+// checkPeer reports whether who calls is the user who runs the bot. Here the modes of the socket and its folder say so.
 func checkPeer(*net.UnixConn) error { return nil }

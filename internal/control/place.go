@@ -44,14 +44,14 @@ func places(folder string) ([]string, error) {
 	return short, nil
 }
 
-// ownFolder tells whether a folder belongs to this user and to nobody else, so that no other can have put a socket there.
+// ownFolder reports whether a folder belongs to this user and to nobody else, so that no other can have put a socket there.
 func ownFolder(path string) error {
 	info, err := os.Lstat(path)
 	switch {
 	case err != nil:
 		return err
 	case !info.IsDir():
-		return fmt.Errorf("%s is no folder", path)
+		return fmt.Errorf("%s is not a folder", path)
 	case !owned(info):
 		return fmt.Errorf("%s belongs to somebody else", path)
 	}

@@ -104,7 +104,7 @@ func listen(path string, elsewhere bool) (*net.UnixListener, error) {
 	case err != nil:
 		return nil, err
 	case info.Mode()&fs.ModeSocket == 0:
-		return nil, fmt.Errorf("%s is in the way: it is no socket", path)
+		return nil, fmt.Errorf("%s is in the way: it is not a socket", path)
 	default:
 		if err := os.Remove(path); err != nil {
 			return nil, err
@@ -130,7 +130,7 @@ func (s *Server) Close() error {
 
 // Serve answers until the context ends, which is no error, and removes the socket. It cuts off who is still being
 // answered then.
-func (s *Server) Serve(ctx context.Context, o *Office) error {
+func (s *Server) Serve(ctx context.Context, h *Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(ctx, func() { s.Close() }) //nolint:errcheck // the second closing tells
 	defer unhook()
@@ -151,7 +151,7 @@ func (s *Server) Serve(ctx context.Context, o *Office) error {
 			return nil
 		case err != nil:
 			// Too many open files, most likely. They pass; the socket should not be lost over them.
-			s.log.Warn("a command of this machine could not be taken", "err", err)
+			s.log.Warn("a command from this machine could not be accepted", "err", err)
 			pause(ctx, time.Second)
 			continue
 		}
@@ -159,7 +159,7 @@ func (s *Server) Serve(ctx context.Context, o *Office) error {
 		case free <- struct{}{}:
 			calls.Go(func() {
 				defer func() { <-free }()
-				s.call(ctx, conn, o)
+				s.call(ctx, conn, h)
 			})
 		default:
 			calls.Go(func() {
@@ -171,7 +171,7 @@ func (s *Server) Serve(ctx context.Context, o *Office) error {
 }
 
 // call answers one connection.
-func (s *Server) call(ctx context.Context, conn *net.UnixConn, o *Office) {
+func (s *Server) call(ctx context.Context, conn *net.UnixConn, h *Handler) {
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(ctx, func() { conn.Close() })
 	defer unhook()
@@ -181,7 +181,7 @@ func (s *Server) call(ctx context.Context, conn *net.UnixConn, o *Office) {
 
 	err := checkPeer(conn)
 	if err != nil {
-		s.log.Warn("somebody else wanted to command the bot", "err", err)
+		s.log.Warn("another user of this machine tried to command the bot", "err", err)
 		s.say(conn, answer{Error: &failure{Text: "This bot belongs to another user of this machine."}}) //nolint:errcheck // nobody to tell
 		return
 	}
@@ -193,7 +193,7 @@ func (s *Server) call(ctx context.Context, conn *net.UnixConn, o *Office) {
 			_, _ = io.Copy(io.Discard, in)
 			cancel()
 		})
-		err = o.answer(ctx, req, func(row any) error {
+		err = h.answer(ctx, req, func(row any) error {
 			data, err := json.Marshal(row)
 			if err != nil {
 				return fmt.Errorf("write a row as JSON: %w", err)
@@ -206,18 +206,18 @@ func (s *Server) call(ctx context.Context, conn *net.UnixConn, o *Office) {
 		last = answer{Error: failureOf(err)}
 	}
 	if err := s.say(conn, last); err != nil && ctx.Err() == nil {
-		s.log.Debug("an answer was not taken", "do", req.Do, "err", err)
+		s.log.Debug("an answer could not be delivered", "do", req.Do, "err", err)
 	}
 }
 
 // answer is handle, which also survives a panic: a question must not end the bot.
-func (o *Office) answer(ctx context.Context, req request, out emit) (err error) {
+func (h *Handler) answer(ctx context.Context, req request, out emit) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("answer %q: panic: %v", req.Do, p)
 		}
 	}()
-	return o.handle(ctx, req.Do, req.With, out)
+	return h.handle(ctx, req.Do, req.With, out)
 }
 
 func (s *Server) readRequest(conn net.Conn, in *bufio.Reader) (req request, err error) {

@@ -29,16 +29,16 @@ const (
 	ArchiveSynced Point = "archive-synced"
 	// ArchiveMoved: the commit that takes them from the store and moves the end is durable.
 	ArchiveMoved Point = "archive-moved"
-	// MigrateBefore: a migration of the store has done its work within a transaction that is not committed.
-	MigrateBefore Point = "migrate-before"
-	// MigrateAfter: the transaction of a migration is durable; the next one has not begun.
-	MigrateAfter Point = "migrate-after"
-	// JournalBefore: a slice of a flush or merge of the journal is done in a transaction that is not committed.
-	JournalBefore Point = "journal-before"
-	// JournalAfter: the transaction with such a slice is durable.
-	JournalAfter Point = "journal-after"
-	// MigrateCopied: a slice of what a migration copies is durable; the file is still of the old version.
-	MigrateCopied Point = "migrate-copied"
+	// LogAppended: the record of a commit is written to the log of commits, which is not synced.
+	LogAppended Point = "log-appended"
+	// SegmentMade: the next segment of the log of commits is whole and under its name; the folder is not synced.
+	SegmentMade Point = "segment-made"
+	// CheckpointBefore: a slice of a checkpoint is written to the file of the store, in a transaction that is not committed.
+	CheckpointBefore Point = "checkpoint-before"
+	// CheckpointAfter: the transaction with such a slice is durable; nobody knows yet.
+	CheckpointAfter Point = "checkpoint-after"
+	// LogTrim: the file of the store durably holds what segments of the log of commits hold; they are not removed.
+	LogTrim Point = "log-trim"
 	// CompactBefore: a compacted file is whole and durable, but not under its name.
 	CompactBefore Point = "compact-before"
 	// CompactAfter: it is under its name; the folder is not synced.
@@ -48,14 +48,30 @@ const (
 	KeysReceived Point = "keys-received"
 	// CreateBefore: a new file of the store is whole, but not under its name.
 	CreateBefore Point = "create-before"
+	// BackupStore, BackupKeys and BackupRest: the database, the keys, and everything else of a backup is copied; nothing is
+	// under the name of the backup.
+	BackupStore Point = "backup-store"
+	BackupKeys  Point = "backup-keys"
+	BackupRest  Point = "backup-rest"
+	// BackupWhole: a backup is whole and durable, but not under its name.
+	BackupWhole Point = "backup-whole"
+	// BackupMade: it is under its name; nobody knows yet, and older ones are not removed.
+	BackupMade Point = "backup-made"
+	// RestoreCopied: the files of a backup are copied aside; nothing is under the name of the data folder.
+	RestoreCopied Point = "restore-copied"
+	// RestoreMarked: the copied database knows that it was restored.
+	RestoreMarked Point = "restore-marked"
+	// RestoreMade: the data folder is under its name; the folder above it is not synced.
+	RestoreMade Point = "restore-made"
 )
 
 // All returns all places.
 func All() []Point {
 	return []Point{
 		CommitBefore, CommitAfter, AdmitReturns, AdmitReturned, SendBefore, SendAfter, AskBefore, AskAfter,
-		SweepSeen, SweepSent, ArchivePushed, ArchiveSynced, ArchiveMoved, MigrateBefore, MigrateAfter, CreateBefore,
-		JournalBefore, JournalAfter, MigrateCopied, CompactBefore, CompactAfter,
+		SweepSeen, SweepSent, ArchivePushed, ArchiveSynced, ArchiveMoved, CreateBefore,
+		LogAppended, SegmentMade, CheckpointBefore, CheckpointAfter, LogTrim, CompactBefore, CompactAfter,
 		KeysReceived,
+		BackupStore, BackupKeys, BackupRest, BackupWhole, BackupMade, RestoreCopied, RestoreMarked, RestoreMade,
 	}
 }

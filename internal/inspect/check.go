@@ -3,11 +3,13 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"moot/events"
+	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/sealed"
@@ -50,58 +52,58 @@ const (
 
 // Check looks at the store and the log. It does not return a page: a full check takes as long as it takes, or until the
 // context ends.
-func (d *Desk) Check(ctx context.Context, q CheckQuery) ([]Finding, error) {
-	found := []Finding{d.integrity(q)}
-	if d.Bus == nil {
-		found = append(found, Finding{Fail, "log of facts", d.BusErr.Error(), "put facts.archive back as it was, from the same backup as moot.db"})
+func (in *Inspector) Check(ctx context.Context, q CheckQuery) ([]Finding, error) {
+	found := []Finding{in.integrity(q)}
+	if in.Bus == nil {
+		found = append(found, Finding{Fail, "log of facts", in.BusErr.Error(), "restore the whole data folder from one backup"})
 	}
-	if d.Bus != nil && q.Full {
-		found = append(found, d.replay(ctx))
+	if in.Bus != nil && q.Full {
+		found = append(found, in.replay(ctx))
 	}
-	err := d.Store.View(func(tx *store.Tx) error {
-		if d.Bus != nil {
-			found = append(found, logLine(tx, d.Bus))
-			found = append(found, gapLines(tx, d.Bus)...)
+	err := in.Store.View(func(tx *store.Tx) error {
+		if in.Bus != nil {
+			found = append(found, logLine(tx, in.Bus))
+			found = append(found, gapLines(tx, in.Bus)...)
 		}
 		found = append(found, deadLine(tx))
 		found = append(found, sealedLines(tx)...)
-		found = append(found, outboxLines(tx)...)
+		found = append(found, in.outboxLines(tx)...)
 		found = append(found, roomLines(tx)...)
-		if d.Features != nil {
-			found = append(found, d.Features(tx)...)
+		if in.Features != nil {
+			found = append(found, in.Features(tx)...)
 		}
 		return nil
 	})
 	return found, err
 }
 
-func (d *Desk) integrity(q CheckQuery) Finding {
+func (in *Inspector) integrity(q CheckQuery) Finding {
 	const what = "database"
-	size := d.Store.Size()
+	size := in.Store.Size()
 	if size > quickFile && !q.Full {
-		return Finding{OK, what, fmt.Sprintf("%s; not read as a whole, because it is large", Bytes(size)), "bot check --full reads it; messages wait meanwhile"}
+		return Finding{OK, what, fmt.Sprintf("%s; not read completely, because it is large", Bytes(size)), "bot check --full reads it; messages wait meanwhile"}
 	}
-	if err := d.Store.Check(); err != nil {
-		return Finding{Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "stop the bot and put back the last good backup of the data folder"}
+	if err := in.Store.Check(); err != nil {
+		return Finding{Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "stop the bot and restore the data folder from the last good backup"}
 	}
 	return Finding{OK, what, Bytes(size) + ", every page read", ""}
 }
 
 // replay makes all that the bot knows from its facts again, and compares.
-func (d *Desk) replay(ctx context.Context) Finding {
+func (in *Inspector) replay(ctx context.Context) Finding {
 	const what = "replay"
-	v, err := d.Verify(ctx)
+	v, err := in.Verify(ctx)
 	switch {
 	case err != nil:
-		return Finding{Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "put back the last good backup of the data folder"}
+		return Finding{Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "restore the data folder from the last good backup"}
 	case v.Difference != "":
-		return Finding{Fail, what, v.Difference, "report this as a fault of moot, with this line"}
+		return Finding{Fail, what, v.Difference, "report this as a bug of moot, with this line"}
 	}
 	return Finding{OK, what, "the facts give exactly what the bot knows", ""}
 }
 
 func logLine(tx *store.Tx, bus *events.Bus) Finding {
-	last := tx.NextRecord() - 1
+	last := tx.NextFact() - 1
 	return Finding{OK, "log of facts", fmt.Sprintf("%d facts, of %s", last, count(len(bus.Kinds(tx)), "kind", "kinds")), ""}
 }
 
@@ -130,12 +132,12 @@ func gapLines(tx *store.Tx, bus *events.Bus) []Finding {
 	if n == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("in the last day the bot was not connected %s in %s, the last time until %s ago",
+	text := fmt.Sprintf("in the last day the bot was disconnected %s in %s, most recently until %s ago",
 		count(n, "time", "times"), count(len(scopes), "room", "rooms"), ago(tx, last.Until))
 	if len(lost) > 0 {
 		text += "; lost: " + strings.Join(lost, ", ")
 	}
-	return []Finding{{Warn, "missed", text, "bot log --kind room shows when; what is lost the network cannot give back"}}
+	return []Finding{{Warn, "missed", text, "bot log --kind room shows when; the network cannot deliver again what is lost"}}
 }
 
 func deadLine(tx *store.Tx) Finding {
@@ -159,7 +161,7 @@ func deadLine(tx *store.Tx) Finding {
 	if retry > 0 {
 		text += fmt.Sprintf("; %d will be tried again", retry)
 	}
-	return Finding{Warn, "dead letters", text, "bot dead lists them, bot dead retry ID tries one again, bot dead drop ID lets it go"}
+	return Finding{Warn, "dead letters", text, "bot dead lists them, bot dead retry ID tries one again, bot dead drop ID deletes one"}
 }
 
 func sealedLines(tx *store.Tx) []Finding {
@@ -168,14 +170,19 @@ func sealedLines(tx *store.Tx) []Finding {
 		return nil
 	}
 	return []Finding{{Warn, "encryption", fmt.Sprintf("%s for the key that opens it", count(n, "event waits", "events wait")),
-		"wait: a key may be late; the room is told of those whose key never comes"}}
+		"wait: a key may be late; the bot tells the room about messages whose key never comes"}}
 }
 
-func outboxLines(tx *store.Tx) []Finding {
+func (in *Inspector) outboxLines(tx *store.Tx) []Finding {
 	waiting, failing := 0, 0
 	var oldest time.Time
 	var fault string
+	gone := map[protocol.Network]int{} // what waits for networks that are not configured
 	for q := range tx.Queue("", 0) {
+		if network := outbox.LaneNetwork(q.Lane); in.Networks != nil && !slices.Contains(in.Networks, network) {
+			gone[network]++
+			continue
+		}
 		if waiting++; q.Fault != "" {
 			failing, fault = failing+1, q.Fault
 		}
@@ -190,15 +197,20 @@ func outboxLines(tx *store.Tx) []Finding {
 	if waiting > 0 {
 		line.Text = fmt.Sprintf("%s to be sent, the oldest for %s", count(waiting, "message waits", "messages wait"), ago(tx, oldest))
 		if failing > 0 {
-			line.Text += fmt.Sprintf("; %d were tried in vain, the last one because: %s", failing, protocol.Shorten(protocol.OneLine(fault), 100))
+			line.Text += fmt.Sprintf("; %d failed at the last try, most recently because: %s", failing, protocol.Shorten(protocol.OneLine(fault), 100))
 		}
 		if failing > 0 || ago(tx, oldest) > patience {
-			line.Status, line.Do = Warn, "bot outbox shows them; they go out by themselves when their network takes them"
+			line.Status, line.Do = Warn, "nothing: the bot sends them as soon as the network accepts them; bot outbox lists them"
 		}
+	}
+	found := []Finding{line}
+	for _, network := range slices.Sorted(maps.Keys(gone)) {
+		found = append(found, Finding{OK, "outbox", fmt.Sprintf("%s to be sent to %s, which is not configured", count(gone[network], "message waits", "messages wait"), network),
+			"nothing: they expire in time, or go out if the network is configured again before that"})
 	}
 	lost := map[store.State]int{}
 	looked := 0
-	for s := range tx.RecentlySent() {
+	for s := range tx.RecentDeliveries() {
 		if looked++; ago(tx, s.Time) > recent || looked > maxCount {
 			break
 		}
@@ -207,7 +219,7 @@ func outboxLines(tx *store.Tx) []Finding {
 		}
 	}
 	if len(lost) == 0 {
-		return []Finding{line}
+		return found
 	}
 	var parts []string
 	for _, s := range []store.State{store.StateFailed, store.StateExpired, store.StateAmbiguous} {
@@ -215,7 +227,7 @@ func outboxLines(tx *store.Tx) []Finding {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	return []Finding{line, {Warn, "sent in the last day", strings.Join(parts, ", "), "bot outbox --state failed shows why, and so for the other states"}}
+	return append(found, Finding{Warn, "sent in the last day", strings.Join(parts, ", "), "bot outbox --state failed shows why; so do --state expired and --state ambiguous"})
 }
 
 func roomLines(tx *store.Tx) []Finding {
@@ -239,14 +251,14 @@ func roomLines(tx *store.Tx) []Finding {
 	}
 	found := []Finding{{OK, "rooms", fmt.Sprintf("%s and %s", count(joined, "room", "rooms"), count(private, "private conversation", "private conversations")), ""}}
 	if len(unknown) > 0 {
-		text := "it is not known who is in " + ids(unknown)
+		text := "the bot does not know who is in " + ids(unknown)
 		if fault := unknown[0].Fault; fault != "" {
 			text += "; the list could not be read because: " + protocol.Shorten(protocol.OneLine(fault), 100)
 		}
-		found = append(found, Finding{Warn, "members", text, "the bot asks again by itself; until then nobody there counts as a member"})
+		found = append(found, Finding{Warn, "members", text, "nothing: the bot asks again; until then nobody there counts as a member"})
 	}
 	if len(outage) > 0 {
-		found = append(found, Finding{Warn, "outage", "the network cannot reach " + ids(outage), "wait; the bot goes on when the network does"})
+		found = append(found, Finding{Warn, "outage", "the network cannot reach " + ids(outage), "nothing: the bot goes on when the network does"})
 	}
 	return found
 }

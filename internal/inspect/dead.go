@@ -38,9 +38,9 @@ type DeadPage struct {
 }
 
 // Dead returns the dead letters behind a number, in their order.
-func (d *Desk) Dead(after uint64) (page DeadPage, err error) {
+func (in *Inspector) Dead(after uint64) (page DeadPage, err error) {
 	page.Letters = []Letter{}
-	err = d.Store.View(func(tx *store.Tx) error {
+	err = in.Store.View(func(tx *store.Tx) error {
 		for l := range tx.Letters(after + 1) {
 			if len(page.Letters) == PageSize {
 				page.More = true
@@ -54,8 +54,8 @@ func (d *Desk) Dead(after uint64) (page DeadPage, err error) {
 }
 
 // Letter returns one dead letter with all that is known of it.
-func (d *Desk) Letter(id uint64) (out Letter, err error) {
-	err = d.Store.View(func(tx *store.Tx) error {
+func (in *Inspector) Letter(id uint64) (out Letter, err error) {
+	err = in.Store.View(func(tx *store.Tx) error {
 		l, ok := tx.Letter(id)
 		if !ok {
 			return NoLetter(id)
@@ -71,6 +71,17 @@ func (d *Desk) Letter(id uint64) (out Letter, err error) {
 		return nil
 	})
 	return out, err
+}
+
+// Retryable returns why a dead letter cannot be tried again; nil if it can.
+func Retryable(tx *store.Tx, id uint64) error {
+	switch l, ok := tx.Letter(id); {
+	case !ok:
+		return NoLetter(id)
+	case tx.Forgotten(l):
+		return notFound("The event of dead letter %d is so old that the bot no longer remembers it; handling it again could do something twice. `bot dead drop %d` deletes the letter.", id, id)
+	}
+	return nil
 }
 
 // NoLetter is the error of a dead letter that is not there.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"moot/internal/files"
 )
 
 const (
@@ -24,32 +26,38 @@ func Folder(path string) []Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		return []Finding{{OK, what, path + " is not there yet", "bot run makes it"}}
 	case err != nil:
-		return []Finding{{Fail, what, err.Error(), "run the check as the user that runs the bot"}}
+		return []Finding{{Fail, what, err.Error(), "run the check as the user who runs the bot"}}
 	case !info.IsDir():
 		return []Finding{{Fail, what, path + " is a file", "move it away, or name another folder as data in config.toml"}}
 	}
 	found := []Finding{{OK, what, path, ""}}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return []Finding{{Fail, what, err.Error(), "run the check as the user that runs the bot"}}
-	}
 	var total int64
 	var open []string
-	for _, e := range entries {
+	err = filepath.WalkDir(path, func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case name == path:
+			return err
+		case err != nil: // it has gone, or somebody else put it there
+			return nil
+		}
 		info, err := e.Info()
 		if err != nil || !info.Mode().IsRegular() {
-			continue
+			return nil
 		}
 		total += info.Size()
 		if info.Mode().Perm()&0o077 != 0 {
-			open = append(open, filepath.Join(path, e.Name()))
+			open = append(open, name)
 		}
+		return nil
+	})
+	if err != nil {
+		return []Finding{{Fail, what, err.Error(), "run the check as the user who runs the bot"}}
 	}
 	found[0].Text += ", " + Bytes(total)
 	if runtime.GOOS != "windows" { // whose modes say nothing about who can read
 		found = append(found, permissions(path, info.Mode().Perm(), open)...)
 	}
-	if free, ok := freeSpace(path); ok {
+	if free, ok := files.Free(path); ok {
 		found = append(found, freeLine(free))
 	}
 	return found
@@ -61,7 +69,7 @@ func permissions(path string, mode fs.FileMode, open []string) []Finding {
 	case mode&0o077 != 0:
 		return []Finding{{Warn, what, fmt.Sprintf("others on this machine can look into the data folder (its mode is %04o)", mode), "chmod 700 " + path}}
 	case len(open) > 0:
-		return []Finding{{Warn, what, "files in it would be readable by others, were it not for the folder", "chmod 600 " + strings.Join(open, " ")}}
+		return []Finding{{Warn, what, "others could read files in it if the folder did not prevent it", "chmod 600 " + strings.Join(open, " ")}}
 	}
 	return []Finding{{OK, what, "only you can look into it", ""}}
 }
@@ -71,9 +79,9 @@ func freeLine(free int64) Finding {
 	text := Bytes(free) + " free"
 	switch {
 	case free < failFree:
-		return Finding{Fail, what, text, "make room: without it the bot takes no messages"}
+		return Finding{Fail, what, text, "free some space: without it the bot handles no messages"}
 	case free < warnFree:
-		return Finding{Warn, what, text, "make room soon: without it the bot takes no messages"}
+		return Finding{Warn, what, text, "free some space soon: without it the bot handles no messages"}
 	}
 	return Finding{OK, what, text, ""}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/bot"
 	"moot/protocol"
 	"moot/store"
 )
@@ -35,7 +36,7 @@ func TestWhySaysWhatBecameOfAnEvent(t *testing.T) {
 	w.join(lobby, "Lobby", "console:ann")
 	w.say(lobby, "e7", "console:ann", "hello")
 
-	why, err := w.desk.Why(WhyQuery{Event: "e7"})
+	why, err := w.inspector.Why(WhyQuery{Event: "e7"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func TestWhySaysWhatBecameOfAnEvent(t *testing.T) {
 	}
 	w.answer(nil)
 	w.answer(errors.New("no way"))
-	if why, err = w.desk.Why(WhyQuery{Room: "lobby", Event: "e7"}); err != nil {
+	if why, err = w.inspector.Why(WhyQuery{Room: "lobby", Event: "e7"}); err != nil {
 		t.Fatal(err)
 	}
 	if len(why.Sent) != 2 || why.Sent[0].State != store.StateSent || why.Sent[0].Where.Event != "own1" || why.Sent[1].Reason != "no way" {
@@ -68,7 +69,7 @@ func TestWhyOfEventsThatWereNotHandled(t *testing.T) {
 	w.say(lobby, "e2", "console:ann", "fail")
 	w.admit(protocol.Event{Room: lobby, ID: "e3", Sender: "matrix:@a:b", Body: protocol.Message{Text: "x"}})
 	for id, want := range map[string]string{"e1": "ignored hushed", "e2": "failed dead letter 1: it was to fail", "e3": "refused "} {
-		why, err := w.desk.Why(WhyQuery{Room: string(lobby), Event: id})
+		why, err := w.inspector.Why(WhyQuery{Room: string(lobby), Event: id})
 		if got := why.Disposition + " " + why.Reason; err != nil || !strings.HasPrefix(got, want) {
 			t.Errorf("%s: got %q, %v; want %q", id, got, err, want)
 		}
@@ -82,19 +83,19 @@ func TestWhyAsksBackWhereItIsNotClear(t *testing.T) {
 	w.say(lobby, "e1", "console:ann", "hush")
 	w.say("console:attic", "e1", "console:ann", "hush")
 
-	_, err := w.desk.Why(WhyQuery{Event: "e1"})
+	_, err := w.inspector.Why(WhyQuery{Event: "e1"})
 	wantErr(t, err, ErrAmbiguous, "bot why console:attic e1", "bot why console:lobby e1")
-	_, err = w.desk.Why(WhyQuery{Room: "attic", Event: "e1"})
+	_, err = w.inspector.Why(WhyQuery{Room: "attic", Event: "e1"})
 	if err != nil {
 		t.Error(err)
 	}
-	_, err = w.desk.Why(WhyQuery{Event: "e99"})
+	_, err = w.inspector.Why(WhyQuery{Event: "e99"})
 	wantErr(t, err, ErrNotFound, "e99")
-	_, err = w.desk.Why(WhyQuery{Room: "attic", Event: "e99"})
+	_, err = w.inspector.Why(WhyQuery{Room: "attic", Event: "e99"})
 	wantErr(t, err, ErrNotFound, "e99", "console:attic")
-	_, err = w.desk.Why(WhyQuery{Room: "cellar", Event: "e1"})
+	_, err = w.inspector.Why(WhyQuery{Room: "cellar", Event: "e1"})
 	wantErr(t, err, ErrNotFound, "cellar", "console:attic, console:lobby")
-	_, err = w.desk.Why(WhyQuery{})
+	_, err = w.inspector.Why(WhyQuery{})
 	wantErr(t, err, ErrNotFound)
 }
 
@@ -103,7 +104,7 @@ func TestLogGoesThroughTheFactsInPages(t *testing.T) {
 	w.join(lobby, "Lobby", "console:ann", "console:ben")
 	var times []time.Time
 	for i := range 450 {
-		times = append(times, w.now)
+		times = append(times, w.Now)
 		w.say(lobby, protocol.EventID(fmt.Sprintf("e%d", i)), []protocol.UserID{"console:ann", "console:ben"}[i%2], strings.Repeat("x", 1+i%3))
 	}
 	all := w.log(LogQuery{})
@@ -129,33 +130,33 @@ func TestLogGoesThroughTheFactsInPages(t *testing.T) {
 		"since":          {LogQuery{Kind: "said", Since: times[400]}, 50},
 		"since backward": {LogQuery{Kind: "said", Since: times[400], Backward: true}, 50},
 		"since ever":     {LogQuery{Since: times[0].Add(-time.Hour)}, len(all)},
-		"since tomorrow": {LogQuery{Since: w.now.Add(time.Hour)}, 0},
+		"since tomorrow": {LogQuery{Since: w.Now.Add(time.Hour)}, 0},
 	} {
 		if got := len(w.log(tt.query)); got != tt.want {
 			t.Errorf("%s: %d facts, want %d", name, got, tt.want)
 		}
 	}
-	_, err := w.desk.Log(LogQuery{Kind: "vote"})
+	_, err := w.inspector.Log(LogQuery{Kind: "vote"})
 	wantErr(t, err, ErrNotFound, "«vote»", "room, said")
-	_, err = w.desk.Log(LogQuery{Room: "cellar"})
+	_, err = w.inspector.Log(LogQuery{Room: "cellar"})
 	wantErr(t, err, ErrNotFound, "cellar")
-	_, err = w.desk.Log(LogQuery{Person: "zoe"})
+	_, err = w.inspector.Log(LogQuery{Person: "zoe"})
 	wantErr(t, err, ErrNotFound, "zoe")
-	if _, err = w.desk.Log(LogQuery{Keys: map[string]string{"Länge": "2"}}); err == nil {
+	if _, err = w.inspector.Log(LogQuery{Keys: map[string]string{"Länge": "2"}}); err == nil {
 		t.Error("a key that cannot be was accepted")
 	}
 }
 
 // log returns all that a query wants, page by page.
 func (w *world) log(q LogQuery) (all []Fact) {
-	w.t.Helper()
+	w.Helper()
 	for {
-		page, err := w.desk.Log(q)
+		page, err := w.inspector.Log(q)
 		if err != nil {
-			w.t.Fatal(err)
+			w.Fatal(err)
 		}
 		if len(page.Facts) > PageSize {
-			w.t.Fatalf("a page of %d facts", len(page.Facts))
+			w.Fatalf("a page of %d facts", len(page.Facts))
 		}
 		all = append(all, page.Facts...)
 		if !page.More {
@@ -174,9 +175,9 @@ func TestForgottenPeopleAreNotNamed(t *testing.T) {
 	w := newWorld(t)
 	w.join(lobby, "Lobby", "console:ann")
 	w.say(lobby, "e1", "console:ann", "hello")
-	err := w.store.Commit(w.now, func(c *store.Commit) error {
+	err := w.Store.Commit(w.Now, func(c *store.Commit) error {
 		return c.Run("console:ann", protocol.Ref{}, func(tx *store.Tx) error {
-			w.bus.Forget(tx, "console:ann", false)
+			w.Bus.Forget(tx, "console:ann", false)
 			return nil
 		})
 	})
@@ -198,7 +199,7 @@ func TestOutboxShowsWhatWaitsAndWhatEnded(t *testing.T) {
 	w.answer(&protocol.SendError{Final: true, Err: errors.New("never")})
 	w.say("console:attic", "e1", "console:ann", "hello")
 
-	page, err := w.desk.Outbox(OutboxQuery{})
+	page, err := w.inspector.Outbox(OutboxQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,10 +209,10 @@ func TestOutboxShowsWhatWaitsAndWhatEnded(t *testing.T) {
 	if len(page.Ended) < 2 || page.Ended[0].State != store.StateFailed || page.Ended[0].Reason != "never" || page.Ended[1].State != store.StateSent {
 		t.Errorf("ended: %+v", page.Ended)
 	}
-	if page, err = w.desk.Outbox(OutboxQuery{Room: "lobby", States: []store.State{store.StateFailed}}); err != nil || len(page.Waiting) != 0 || len(page.Ended) != 1 {
+	if page, err = w.inspector.Outbox(OutboxQuery{Room: "lobby", States: []store.State{store.StateFailed}}); err != nil || len(page.Waiting) != 0 || len(page.Ended) != 1 {
 		t.Errorf("failed ones of the lobby: %+v, %v", page, err)
 	}
-	if page, err = w.desk.Outbox(OutboxQuery{Limit: 1}); err != nil || len(page.Waiting) != 1 || !page.MoreWaiting || len(page.Ended) != 1 || !page.MoreEnded {
+	if page, err = w.inspector.Outbox(OutboxQuery{Limit: 1}); err != nil || len(page.Waiting) != 1 || !page.MoreWaiting || len(page.Ended) != 1 || !page.MoreEnded {
 		t.Errorf("one of each: %+v, %v", page, err)
 	}
 	if encoded, err := json.Marshal(page); err != nil || strings.Contains(string(encoded), "hello") {
@@ -222,25 +223,28 @@ func TestOutboxShowsWhatWaitsAndWhatEnded(t *testing.T) {
 func TestDeadLetters(t *testing.T) {
 	w := newWorld(t)
 	w.join(lobby, "Lobby", "console:ann")
+	for room := range 3 { // no room has that many
+		w.join(protocol.RoomID(fmt.Sprintf("console:%d", room)), "Room", "console:ann")
+	}
 	for i := range PageSize + 5 {
-		w.say(lobby, protocol.EventID(fmt.Sprintf("e%d", i)), "console:ann", "fail")
+		w.say(protocol.RoomID(fmt.Sprintf("console:%d", i%3)), protocol.EventID(fmt.Sprintf("e%d", i)), "console:ann", "fail")
 	}
 	w.admit(protocol.Event{
-		Room: lobby, ID: "last", Sender: "console:ann", Time: w.now, Handle: "a token", Body: protocol.Message{Text: "panic"},
+		Room: lobby, ID: "last", Sender: "console:ann", Time: w.Now, Handle: "a token", Body: protocol.Message{Text: "panic"},
 	})
-	page, err := w.desk.Dead(0)
+	page, err := w.inspector.Dead(0)
 	if err != nil || len(page.Letters) != PageSize || !page.More || page.Letters[0].ID != 1 {
 		t.Fatalf("first page: %d letters, more %v, %v", len(page.Letters), page.More, err)
 	}
-	page, err = w.desk.Dead(page.Letters[PageSize-1].ID)
+	page, err = w.inspector.Dead(page.Letters[PageSize-1].ID)
 	if err != nil || len(page.Letters) != 6 || page.More {
 		t.Fatalf("second page: %d letters, more %v, %v", len(page.Letters), page.More, err)
 	}
-	l, err := w.desk.Letter(page.Letters[5].ID)
+	l, err := w.inspector.Letter(page.Letters[5].ID)
 	if err != nil || l.Event.Event != "last" || !strings.Contains(l.Stack, "talker") || !strings.Contains(string(l.Content), `"Text":"panic"`) || strings.Contains(string(l.Content), "a token") {
 		t.Errorf("got %+v, %v", l, err)
 	}
-	_, err = w.desk.Letter(999)
+	_, err = w.inspector.Letter(999)
 	wantErr(t, err, ErrNotFound, "999")
 }
 
@@ -257,31 +261,31 @@ func TestCheck(t *testing.T) {
 	w.say(lobby, "e2", "console:ann", "fail")
 	for i, lost := range []string{"edits", "edits", "voice"} {
 		w.admit(protocol.Event{Room: lobby, ID: protocol.EventID(fmt.Sprintf("gap%d", i)), Body: protocol.Gap{
-			From: w.now.Add(-time.Hour), Until: w.now.Add(-time.Duration(i) * time.Minute), Lost: []string{lost},
+			From: w.Now.Add(-time.Hour), Until: w.Now.Add(-time.Duration(i) * time.Minute), Lost: []string{lost},
 		}})
 	}
 	w.admit(protocol.Event{Room: lobby, ID: "list2", Body: protocol.MemberList{Last: true, Fault: "no answer"}})
 	got := w.check(false)
 	for _, want := range []string{
 		"warn dead letters: 1 event could not be handled", "warn outbox: 1 message waits", "the line is cut",
-		"warn missed: in the last day the bot was not connected 3 times in 1 room, the last time until 2m1s ago; lost: voice, edits (",
-		"warn members: it is not known who is in console:lobby; the list could not be read because: no answer",
+		"warn missed: in the last day the bot was disconnected 3 times in 1 room, most recently until 2m1s ago; lost: voice, edits (",
+		"warn members: the bot does not know who is in console:lobby; the list could not be read because: no answer",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it does not say %q:\n%s", want, got)
 		}
 	}
-	w.desk.Bus, w.desk.BusErr = nil, events.ErrArchive
+	w.inspector.Bus, w.inspector.BusErr = nil, events.ErrArchive
 	if got := w.check(false); !strings.Contains(got, "fail log of facts") {
 		t.Errorf("without an archive it says:\n%s", got)
 	}
 }
 
 func (w *world) check(full bool) string {
-	w.t.Helper()
-	findings, err := w.desk.Check(context.Background(), CheckQuery{Full: full})
+	w.Helper()
+	findings, err := w.inspector.Check(context.Background(), CheckQuery{Full: full})
 	if err != nil {
-		w.t.Fatal(err)
+		w.Fatal(err)
 	}
 	return lines(findings)
 }
@@ -334,10 +338,14 @@ func TestSinceFindsItsPlace(t *testing.T) {
 		w.say(lobby, protocol.EventID(fmt.Sprintf("e%d", i)), "console:ann", "hello")
 	}
 	all := w.log(LogQuery{})
-	err := w.store.Commit(w.now, func(c *store.Commit) error {
+	err := w.Store.Commit(w.Now, func(c *store.Commit) error {
 		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
 			for n := uint64(3); n < 15; n++ {
-				tx.DropRecord(n, true)
+				f, _, err := w.inspector.Bus.Get(tx, n)
+				if err != nil {
+					return err
+				}
+				tx.DropFact(n, store.Key(f.Kind, "", "")) // the term by which all of a kind are found
 			}
 			return nil
 		})
@@ -356,5 +364,33 @@ func TestSinceFindsItsPlace(t *testing.T) {
 		if got := len(w.log(LogQuery{Since: f.Time})); got != want {
 			t.Errorf("since fact %d: %d facts, want %d", f.Seq, got, want)
 		}
+	}
+}
+
+// TestWhatWaitsForANetworkThatIsNotConfigured: it is said once, and is no reason to worry.
+func TestWhatWaitsForANetworkThatIsNotConfigured(t *testing.T) {
+	w := newWorld(t)
+	w.join(lobby, "Lobby", "console:ann")
+	w.answer(nil)
+	w.step(bot.Online{Network: protocol.Console})
+	w.say(lobby, "e1", "console:ann", "hello")
+	w.Now = w.Now.Add(time.Hour / 5)
+	w.step()
+	w.inspector.Networks = []protocol.Network{"matrix"}
+	found, err := w.inspector.Check(t.Context(), CheckQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for _, f := range found {
+		if f.What != "outbox" {
+			continue
+		}
+		if lines++; f.Status != OK {
+			t.Errorf("%+v", f)
+		}
+	}
+	if lines != 2 {
+		t.Errorf("%d lines in %+v", lines, found)
 	}
 }

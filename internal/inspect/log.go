@@ -33,6 +33,7 @@ type Fact struct {
 	Time    time.Time         `json:"time,omitzero"`
 	Kind    string            `json:"kind,omitempty"`
 	Version int               `json:"version,omitempty"`
+	Text    string            `json:"text,omitempty"` // what it is about, in a few words
 	Scope   protocol.Scope    `json:"scope,omitempty"`
 	Cause   *Ref              `json:"cause,omitempty"`
 	People  map[string]Person `json:"people,omitempty"` // by their roles
@@ -46,7 +47,7 @@ func showFact(tx *store.Tx, bus *events.Bus, f events.Fact, err error) Fact {
 		return Fact{Seq: f.Seq, Fault: err.Error()}
 	}
 	out := Fact{
-		Seq: f.Seq, Time: f.Time, Kind: f.Kind, Version: f.Version, Scope: f.Scope,
+		Seq: f.Seq, Time: f.Time, Kind: f.Kind, Version: f.Version, Text: bus.Describe(f), Scope: f.Scope,
 		Cause: refOf(f.Cause), Keys: f.Keys, Payload: slices.Clone(f.Payload),
 	}
 	if len(f.People) > 0 {
@@ -88,15 +89,15 @@ type LogPage struct {
 
 // Log returns the first page of the facts that a query wants. The next one has the Seq of the last fact as its After, or
 // as its Before where the query goes backward.
-func (d *Desk) Log(q LogQuery) (page LogPage, err error) {
-	bus, err := d.bus()
+func (in *Inspector) Log(q LogQuery) (page LogPage, err error) {
+	bus, err := in.bus()
 	if err != nil {
 		return page, err
 	}
 	if q.Limit <= 0 || q.Limit > PageSize {
 		q.Limit = PageSize
 	}
-	err = d.Store.View(func(tx *store.Tx) error {
+	err = in.Store.View(func(tx *store.Tx) error {
 		page, err = logPage(tx, bus, q)
 		return err
 	})
@@ -104,12 +105,12 @@ func (d *Desk) Log(q LogQuery) (page LogPage, err error) {
 }
 
 func logPage(tx *store.Tx, bus *events.Bus, q LogQuery) (LogPage, error) {
-	page := LogPage{Facts: []Fact{}, Last: tx.NextRecord() - 1}
+	page := LogPage{Facts: []Fact{}, Last: tx.NextFact() - 1}
 	query, err := q.resolve(tx, bus)
 	if err != nil {
 		return page, err
 	}
-	since := q.since(tx)
+	since := sinceTime(tx, q.Since, q.Ago)
 	if !q.Backward {
 		query.After = max(query.After, beforeTime(tx, bus, since))
 	}
@@ -130,19 +131,19 @@ func logPage(tx *store.Tx, bus *events.Bus, q LogQuery) (LogPage, error) {
 	return page, nil
 }
 
-// since returns the time before which nothing is wanted.
-func (q LogQuery) since(tx *store.Tx) time.Time {
-	if q.Ago <= 0 {
-		return q.Since
+// sinceTime returns the time before which nothing is wanted.
+func sinceTime(tx *store.Tx, since time.Time, ago time.Duration) time.Time {
+	if ago <= 0 {
+		return since
 	}
 	now := time.Now().UTC()
 	if tx.Now().After(now) {
 		now = tx.Now()
 	}
-	if from := now.Add(-q.Ago); from.After(q.Since) {
+	if from := now.Add(-ago); from.After(since) {
 		return from
 	}
-	return q.Since
+	return since
 }
 
 // resolve makes of the names in a query what stands in the index.
@@ -180,7 +181,7 @@ func beforeTime(tx *store.Tx, bus *events.Bus, t time.Time) uint64 {
 	if t.IsZero() {
 		return 0
 	}
-	lo, hi := uint64(0), tx.NextRecord()-1 // the answer lies between them, both included
+	lo, hi := uint64(0), tx.NextFact()-1 // the answer lies between them, both included
 	for lo < hi {
 		mid := lo + (hi-lo)/2
 		f, ok := next(tx, bus, mid)

@@ -3,9 +3,9 @@ package inspect
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
+	"moot/outbox"
 	"moot/protocol"
 	"moot/store"
 )
@@ -14,7 +14,7 @@ import (
 type Sending struct {
 	Key   protocol.Key `json:"key"`
 	State store.State  `json:"state"`
-	Lane  string       `json:"lane"` // the room or person that it goes to; asks have a "?" before it
+	Lane  string       `json:"lane"` // see package outbox; LaneName is where it goes to
 	Kind  string       `json:"kind,omitempty"`
 	Cause *Ref         `json:"cause,omitempty"`
 	Where *Ref         `json:"where,omitempty"` // where it stands in the network
@@ -35,7 +35,7 @@ func showQueued(q store.Queued) Sending {
 	}
 }
 
-func showSent(s store.Sent) Sending {
+func showDelivery(s store.Delivery) Sending {
 	return Sending{
 		Key: s.Key, State: s.State, Lane: s.Lane, Cause: refOf(s.Cause), Where: refOf(s.Ref),
 		Time: s.Time, Attempts: s.Attempts, Reason: s.Reason, Number: s.Number,
@@ -81,65 +81,63 @@ type OutboxPage struct {
 const endedScan = 20_000
 
 // Outbox returns what waits to be sent and what became of what was sent last.
-func (d *Desk) Outbox(q OutboxQuery) (page OutboxPage, err error) {
+func (in *Inspector) Outbox(q OutboxQuery) (page OutboxPage, err error) {
 	if q.Limit <= 0 || q.Limit > PageSize {
 		q.Limit = PageSize
 	}
 	page = OutboxPage{Waiting: []Sending{}, Ended: []Sending{}}
-	err = d.Store.View(func(tx *store.Tx) error {
-		lanes := []string{""}
+	err = in.Store.View(func(tx *store.Tx) error {
+		of := func(string) bool { return true }
 		if q.Room != "" {
 			info, err := oneRoom(tx, q.Room)
 			if err != nil {
 				return err
 			}
-			lanes = []string{string(info.ID), askLane + string(info.ID)}
+			of = func(lane string) bool { return outbox.LaneRoom(lane) == info.ID }
 		}
 		if q.wants(store.StateQueued) {
-			page.waiting(tx, lanes, q.Limit)
+			page.waiting(tx, of, q.Limit)
 		}
-		page.ended(tx, q, lanes)
+		page.ended(tx, q, of)
 		return nil
 	})
 	return page, err
 }
 
-// askLane begins the lanes of asks; see package outbox.
-const askLane = "?"
-
 func (q OutboxQuery) wants(s store.State) bool {
 	return len(q.States) == 0 || slices.Contains(q.States, s)
 }
 
-func (p *OutboxPage) waiting(tx *store.Tx, lanes []string, limit int) {
-	for _, lane := range lanes {
-		for entry := range tx.Queue(lane, 0) {
-			if len(p.Waiting) == limit {
-				p.MoreWaiting = true
-				return
-			}
-			p.Waiting = append(p.Waiting, showQueued(entry))
+func (p *OutboxPage) waiting(tx *store.Tx, of func(lane string) bool, limit int) {
+	for entry := range tx.Queue("", 0) {
+		if !of(entry.Lane) {
+			continue
 		}
+		if len(p.Waiting) == limit {
+			p.MoreWaiting = true
+			return
+		}
+		p.Waiting = append(p.Waiting, showQueued(entry))
 	}
 }
 
-func (p *OutboxPage) ended(tx *store.Tx, q OutboxQuery, lanes []string) {
+func (p *OutboxPage) ended(tx *store.Tx, q OutboxQuery, of func(lane string) bool) {
 	looked := 0
-	for s := range tx.RecentlySent() {
+	for s := range tx.RecentDeliveries() {
 		if looked++; looked > endedScan {
 			p.MoreEnded = true
 			return
 		}
-		if s.State == store.StateQueued || !q.wants(s.State) || q.Room != "" && !slices.Contains(lanes, s.Lane) {
+		if s.State == store.StateQueued || !q.wants(s.State) || !of(s.Lane) {
 			continue
 		}
 		if len(p.Ended) == q.Limit {
 			p.MoreEnded = true
 			return
 		}
-		p.Ended = append(p.Ended, showSent(s))
+		p.Ended = append(p.Ended, showDelivery(s))
 	}
 }
 
 // LaneName is the room or person of a lane, for people.
-func LaneName(lane string) string { return strings.TrimPrefix(lane, askLane) }
+func LaneName(lane string) string { return string(outbox.LaneRoom(lane)) }

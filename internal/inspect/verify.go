@@ -19,12 +19,12 @@ type Verified struct {
 
 // Verify replays the log, its archive included, beside the store, and compares every projection with what comes of it. As
 // a full check it does not return a page, but takes as long as it takes, or until the context ends.
-func (d *Desk) Verify(ctx context.Context) (Verified, error) {
-	bus, err := d.bus()
+func (in *Inspector) Verify(ctx context.Context) (Verified, error) {
+	bus, err := in.bus()
 	if err != nil {
 		return Verified{}, err
 	}
-	done, err := bus.Replay(ctx, filepath.Dir(d.Store.Path()))
+	done, err := bus.Replay(ctx, filepath.Dir(in.Store.Path()))
 	var diff *events.Difference
 	if errors.As(err, &diff) {
 		return Verified{done, diff.Error(), diff.Bucket, diff.Key}, nil

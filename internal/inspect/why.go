@@ -37,26 +37,26 @@ const (
 )
 
 // Why returns what became of an event. Where only the event is named, all rooms that are known are searched.
-func (d *Desk) Why(q WhyQuery) (out Why, err error) {
-	err = d.Store.View(func(tx *store.Tx) error {
+func (in *Inspector) Why(q WhyQuery) (out Why, err error) {
+	err = in.Store.View(func(tx *store.Tx) error {
 		ref, err := findEvent(tx, q)
 		if err != nil {
 			return err
 		}
-		out = d.why(tx, ref)
+		out = in.why(tx, ref)
 		return nil
 	})
 	return out, err
 }
 
-func (d *Desk) why(tx *store.Tx, ref protocol.Ref) Why {
+func (in *Inspector) why(tx *store.Tx, ref protocol.Ref) Why {
 	seen := tx.Seen(ref.Room, ref.Event)
 	w := Why{
 		Event: Ref{ref.Room, ref.Event}, RoomName: title(tx, ref.Room),
 		Disposition: seen.Disposition.String(), Reason: seen.Reason, Time: seen.Time,
 	}
 	for n, gap := 1, 0; n <= maxSends && gap < maxGap; n++ {
-		s := tx.Sent(store.CauseKey(ref, n))
+		s := tx.Delivery(store.CauseKey(ref, n))
 		if s.State == "" {
 			gap++
 			continue
@@ -64,7 +64,7 @@ func (d *Desk) why(tx *store.Tx, ref protocol.Ref) Why {
 		gap = 0
 		w.Sent = append(w.Sent, sending(tx, s))
 	}
-	bus, err := d.bus()
+	bus, err := in.bus()
 	if err != nil {
 		w.Fault = err.Error()
 		return w
@@ -83,7 +83,7 @@ func (d *Desk) why(tx *store.Tx, ref protocol.Ref) Why {
 }
 
 // sending returns all that is known of something that was enqueued.
-func sending(tx *store.Tx, s store.Sent) Sending {
+func sending(tx *store.Tx, s store.Delivery) Sending {
 	if s.State == store.StateQueued {
 		for q := range tx.Queue(s.Lane, s.Number) {
 			if q.Number == s.Number {
@@ -92,14 +92,14 @@ func sending(tx *store.Tx, s store.Sent) Sending {
 			break
 		}
 	}
-	return showSent(s)
+	return showDelivery(s)
 }
 
 // findEvent returns the event that is meant.
 func findEvent(tx *store.Tx, q WhyQuery) (protocol.Ref, error) {
 	event := protocol.EventID(q.Event)
 	if event == "" {
-		return protocol.Ref{}, notFound("Which event? Name it by its id, such as e12, with its room before it where several have such a one.")
+		return protocol.Ref{}, notFound("Which event? Give its id, such as e12, and before it the room if several rooms have that id.")
 	}
 	if q.Room == "" {
 		return searchEvent(tx, event)
@@ -113,7 +113,7 @@ func findEvent(tx *store.Tx, q WhyQuery) (protocol.Ref, error) {
 		return protocol.Ref{}, err
 	}
 	if tx.Seen(info.ID, event).Disposition == store.Unseen {
-		return protocol.Ref{}, notFound("The bot has seen no event %s in %s. Either it never arrived, or it is so old that it was forgotten.",
+		return protocol.Ref{}, notFound("The bot has seen no event %s in %s. Either it never arrived, or it is too old for the bot to remember.",
 			protocol.Quoted(q.Event, 0), info.ID)
 	}
 	return protocol.Ref{Room: info.ID, Event: event}, nil
@@ -129,7 +129,7 @@ func searchEvent(tx *store.Tx, event protocol.EventID) (protocol.Ref, error) {
 	}
 	switch len(found) {
 	case 0:
-		return protocol.Ref{}, notFound("The bot has seen no event %s in any room that it knows. Either it never arrived, or it is so old that it was forgotten.",
+		return protocol.Ref{}, notFound("The bot has seen no event %s in any room that it knows. Either it never arrived, or it is too old for the bot to remember.",
 			protocol.Quoted(string(event), 0))
 	case 1:
 		return protocol.Ref{Room: found[0].ID, Event: event}, nil

@@ -59,6 +59,21 @@ func (m Matrix) Shared(user protocol.UserID) (shared []protocol.RoomID, err erro
 	return shared, err
 }
 
+// Conversations implements matrix.Rooms.
+func (m Matrix) Conversations(user protocol.UserID) (all []matrix.Conversation, err error) {
+	err = m.Store.View(func(tx *store.Tx) error {
+		for _, c := range rooms.Conversations(tx, user) {
+			one := matrix.Conversation{Room: c.Room, Never: c.State == rooms.ConversationDeclined}
+			if one.Over = c.State.Over(); one.Over {
+				one.Until = c.Since.Add(rooms.Pause)
+			}
+			all = append(all, one)
+		}
+		return nil
+	})
+	return all, err
+}
+
 // Seen implements matrix.Rooms.
 func (m Matrix) Seen(room protocol.RoomID, event protocol.EventID) (seen bool, err error) {
 	err = m.Store.View(func(tx *store.Tx) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 
 	"moot/protocol"
@@ -37,8 +36,12 @@ func NewAdapter(w *World) *Adapter {
 func (a *Adapter) Network() protocol.Network { return protocol.Console }
 
 // Run delivers what the log says after the cursor until the context ends. The errors are those of Admit, of the log,
-// and ErrOtherWorld.
+// and ErrOtherWorld; none of them passes by itself.
 func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
+	return protocol.Ends(protocol.RetryNever, a.run(ctx, to))
+}
+
+func (a *Adapter) run(ctx context.Context, to protocol.Admitter) error {
 	if err := a.begin(); err != nil {
 		return err
 	}
@@ -123,7 +126,6 @@ func (a *Adapter) reached(pos uint64) {
 	a.moved = make(chan struct{})
 }
 
-// A cursor is the name of the world and a position in its log: "k3fxq…:57".
 func (a *Adapter) cursor(pos uint64) protocol.Cursor {
 	return protocol.Cursor{Name: CursorName, Value: a.world.header.World + ":" + strconv.FormatUint(pos, 10)}
 }
@@ -133,16 +135,7 @@ func (a *Adapter) resume(to protocol.Admitter) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the cursor of the console: %w", err)
 	}
-	if saved == "" {
-		return 0, nil
-	}
-	name, digits, _ := strings.Cut(saved, ":")
-	pos, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil || name != a.world.header.World || pos > a.world.last() {
-		return 0, fmt.Errorf("%w: it stopped at %s, and this world is %s and ends at %d; "+
-			"put the old %s back, or give the bot an empty data folder", ErrOtherWorld, saved, a.world.header.World, a.world.last(), FileName)
-	}
-	return pos, nil
+	return Look{There: true, name: a.world.header.World, last: a.world.last()}.position(saved)
 }
 
 // acceptInvitations lets the bot into the rooms that it was invited to up to a position.

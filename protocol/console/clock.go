@@ -60,6 +60,18 @@ func (c *Clock) Now() time.Time {
 	return time.Now().Add(c.offset).UTC().Truncate(time.Millisecond)
 }
 
+// Elapsed returns what has passed since some moment for a clock that is not frozen; for one that is, nothing ever passes.
+func (c *Clock) Elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.frozen {
+		return 0
+	}
+	return time.Since(started)
+}
+
+var started = time.Now()
+
 // Jumped returns a channel that is closed when the clock next moves other than by passing: by /wait, or, where it is
 // frozen, at all. Whoever sleeps until some time asks for the channel first, then for Now.
 func (c *Clock) Jumped() <-chan struct{} {

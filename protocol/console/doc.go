@@ -7,7 +7,7 @@
 //	                        Adapter ⇄ the bot
 //
 // [World] is the server. [Adapter] connects the bot to it as to any other network. [Terminal] is what a person sees
-// and types, or the reader of a script. [Clock] is the time of that world. [Pipe] is another adapter, for tests in
+// and types, in lines, or the reader of a script; package screen shows it on the whole of a terminal. [Clock] is the time of that world. [Pipe] is another adapter, for tests in
 // which the network lives in the parent process.
 //
 // # Promises

@@ -24,6 +24,8 @@ var (
 	ErrNewer = errors.New("written by a newer version")
 	// ErrForeign: the file is no log of a console.
 	ErrForeign = errors.New("no console log")
+	// ErrMoved: the clock of the world was moved, and the real one is wanted.
+	ErrMoved = errors.New("its clock was moved")
 )
 
 // ErrOtherWorld is the cause when an Adapter is given a cursor that another world made, or that lies beyond the end

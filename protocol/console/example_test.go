@@ -40,16 +40,16 @@ func Example() {
 		fmt.Println(err)
 	}
 	// Output:
-	//   1 lobby     ann:   !moot ping
-	//   2 lobby     moot:  pong
+	//  14 lobby     ann:   !moot ping
+	//  15 lobby     moot:  pong
 	// > /as ben
 	// you are ben in lobby
 	// > /kick moot
 	// ! ben is no moderator of lobby; ann or eve can do that
 	// > /dm
 	// ben now talks with moot alone; /dm goes back
-	//   3 dm ben    ben:   what is new?
-	//   4 dm ben    moot:  you said what is new?
+	//   1 dm ben    ben:   what is new?
+	//   2 dm ben    moot:  you said what is new?
 	// line 3 of the script: ben is no moderator of lobby; ann or eve can do that
 }
 

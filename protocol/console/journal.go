@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"moot/internal/files"
 )
 
 // FileName is the name of the log in its folder.
@@ -64,6 +66,9 @@ func readJournal(in io.Reader, each func(record) error) (h header, good int64, e
 		}
 		if err != nil && !errors.Is(err, errLongLine) {
 			return h, good, err
+		}
+		if bytes.IndexByte(text, 0) >= 0 {
+			return h, good, nil // no line has a zero: a sector that was not synced when the power failed, like all behind it
 		}
 		if n == 1 {
 			if h, err = readHeader(text); err != nil {
@@ -175,25 +180,7 @@ func writeWhole(path string, h header, recs []record) error {
 		}
 		out.Write(text)
 	}
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(out.Bytes())
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return err
-	}
-	// Where a folder cannot be synced, the rename reaches the disk a little later.
-	if d, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = d.Sync()
-		d.Close()
-	}
-	return nil
+	return files.Write(path, out.Bytes())
 }
 
 // cut takes away what a crash has left behind the last whole line.

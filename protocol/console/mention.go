@@ -5,6 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"moot/internal/alike"
 	"moot/protocol"
 )
 
@@ -63,15 +64,14 @@ func (s *state) namedAt(text string) (found protocol.UserID, length int) {
 
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' || r == '-' }
 
-// addressed tells whether a text begins by naming the bot, and what it then says.
+// addressed reports whether a text begins by naming the bot, and what it then says.
 func addressed(text string) (rest string, ok bool) {
 	trimmed := strings.TrimLeft(text, " ")
 	if rest, ok := strings.CutPrefix(trimmed, protocol.MentionToken(Bot)); ok {
 		return strings.TrimLeft(strings.TrimLeft(rest, ":,"), " "), true
 	}
-	name := Bot.Local()
-	if len(trimmed) > len(name) && strings.EqualFold(trimmed[:len(name)], name) && strings.ContainsRune(":,", rune(trimmed[len(name)])) {
-		return strings.TrimLeft(trimmed[len(name)+1:], " "), true
+	if rest, ok := alike.Called(text, false, Bot.Local()); ok {
+		return rest, true
 	}
 	return text, false
 }

@@ -49,8 +49,12 @@ func (p *Pipe) Clock() *Clock { return p.clock }
 func (p *Pipe) Network() protocol.Network { return protocol.Console }
 
 // Run admits line after line until the context or the input ends; neither is an error. The errors are those of
-// Admit, of reading and of writing. It holds at most two lines of events at a time.
+// Admit, of reading and of writing, and none passes by itself. It holds at most two lines of events at a time.
 func (p *Pipe) Run(ctx context.Context, to protocol.Admitter) error {
+	return protocol.Ends(protocol.RetryNever, p.run(ctx, to))
+}
+
+func (p *Pipe) run(ctx context.Context, to protocol.Admitter) error {
 	in, stop, err := stoppable(p.in)
 	if err != nil {
 		return fmt.Errorf("read the pipe: %w", err)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,25 +20,13 @@ const (
 
 const timeFormat = "Mon 2 Jan 2006, 15:04 UTC"
 
-// view is who looks at the screen, and the message numbers that they see. It is owned by the Terminal.
+// view is who looks at the screen, and what they have seen. It is owned by the Terminal.
 type view struct {
 	screen
-	me      protocol.UserID
-	place   protocol.RoomID
-	day     string // of the last line
-	numbers []protocol.Ref
-	number  map[protocol.Ref]int
-}
-
-// numberOf returns the number of a message, a new one if it has none.
-func (v *view) numberOf(ref protocol.Ref) int {
-	n, ok := v.number[ref]
-	if !ok {
-		v.numbers = append(v.numbers, ref)
-		n = len(v.numbers)
-		v.number[ref] = n
-	}
-	return n
+	me    protocol.UserID
+	place protocol.RoomID
+	day   string                  // of the last line
+	said  map[protocol.Ref]string // what the messages of the bot said when they were last shown
 }
 
 // record writes a record as lines of the screen. Some need none.
@@ -57,9 +46,11 @@ func (v *view) show(s *state, r record) []string {
 	rm := s.rooms[r.Room]
 	switch d := r.Deed.(type) {
 	case said:
-		return v.message(s, rm, r.By, r.id(), d.Text, d.Rich, s.replyNote(v, rm, d.ReplyTo), "")
+		v.remember(r, r.id(), d.Text)
+		return v.message(s, rm, r.By, r.id(), d.Text, d.Rich, rm.replyNote(d.ReplyTo), "")
 	case edited:
-		return v.message(s, rm, r.By, d.Target, d.Text, d.Rich, "", "(edited)")
+		was := v.remember(r, d.Target, d.Text)
+		return v.message(s, rm, r.By, d.Target, d.Text, changes(was, d.Rich), "", "(edited)")
 	}
 	sentence := v.sentence(s, rm, r)
 	if sentence == "" {
@@ -79,9 +70,8 @@ func (v *view) message(s *state, rm *room, by protocol.UserID, id protocol.Event
 	if s.people[by].bot {
 		who = botStyle
 	}
-	number := v.numberOf(protocol.Ref{Room: rm.id, Event: id})
 	where, name := v.where(s, rm), s.name(by)
-	head := v.paint(dim, fmt.Sprintf("%3d ", number)) +
+	head := v.paint(dim, fmt.Sprintf("%3d ", rm.messages[id].number)) +
 		v.paint(v.placeStyle(rm), pad(where, placeWidth-1)+" ") +
 		v.paint(who, pad(name+":", whoWidth-1)+" ")
 
@@ -129,14 +119,64 @@ func (v *view) placeStyle(rm *room) style {
 	return dim
 }
 
-func (s *state) replyNote(v *view, rm *room, to protocol.EventID) string {
+func (rm *room) replyNote(to protocol.EventID) string {
 	if to == "" {
 		return ""
 	}
-	if n, ok := v.number[protocol.Ref{Room: rm.id, Event: to}]; ok {
-		return "(to " + strconv.Itoa(n) + ")"
+	if m := rm.messages[to]; m != nil {
+		return "(to " + strconv.Itoa(m.number) + ")"
 	}
 	return "(to an earlier message)"
+}
+
+// remember keeps what a message of the bot says, and returns what it said before. People see their own edits whole.
+func (v *view) remember(r record, id protocol.EventID, text string) (was string) {
+	if r.By != Bot {
+		return ""
+	}
+	ref := protocol.Ref{Room: r.Room, Event: id}
+	was = v.said[ref]
+	v.said[ref] = text
+	return was
+}
+
+// changes returns the lines of a text that were not there before, on one line: a ballot changes the count of a vote, and
+// a reader of plain lines need not have the whole vote again. Where no line has stayed it is the whole text.
+func changes(was string, now protocol.Text) protocol.Text {
+	before := strings.Split(was, "\n")
+	var out protocol.Text
+	stayed := false
+	for _, line := range textLines(now) {
+		if slices.Contains(before, line.Plain()) {
+			stayed = true
+			continue
+		}
+		if len(out) > 0 {
+			out = append(out, protocol.Span{Text: " "})
+		}
+		out = append(out, line...)
+	}
+	if !stayed || len(out) == 0 {
+		return now
+	}
+	return out
+}
+
+// textLines cuts a text at its newlines.
+func textLines(text protocol.Text) []protocol.Text {
+	lines := make([]protocol.Text, 1)
+	for _, span := range text {
+		for i, part := range strings.Split(span.Text, "\n") {
+			if i > 0 {
+				lines = append(lines, nil)
+			}
+			if span.Text = part; part != "" {
+				last := len(lines) - 1
+				lines[last] = append(lines[last], span)
+			}
+		}
+	}
+	return lines
 }
 
 // sentence says what a record that is no message has changed; nothing where a person need not be told.
@@ -184,9 +224,9 @@ func (v *view) sentence(s *state, rm *room, r record) string {
 	case deleted:
 		return v.deletionSentence(s, rm, r.By, d)
 	case reacted:
-		return fmt.Sprintf("%s reacted with %s to %s", by, protocol.OneLine(d.Reaction), v.theMessage(rm, d.Target))
+		return fmt.Sprintf("%s reacted with %s to %s", by, protocol.OneLine(d.Reaction), rm.theMessage(d.Target))
 	case again:
-		return v.theMessage(rm, d.Target) + " is delivered to the bot again"
+		return rm.theMessage(d.Target) + " is delivered to the bot again"
 	}
 	return ""
 }
@@ -196,18 +236,18 @@ func (rm *room) moved(d memberSet) bool {
 	return d.Reason == movedOn || d.Reason == movedIn
 }
 
-func (v *view) theMessage(rm *room, id protocol.EventID) string {
-	if n, ok := v.number[protocol.Ref{Room: rm.id, Event: id}]; ok {
-		return "message " + strconv.Itoa(n)
+func (rm *room) theMessage(id protocol.EventID) string {
+	if m := rm.messages[id]; m != nil {
+		return "message " + strconv.Itoa(m.number)
 	}
-	return "an earlier message"
+	return "an event that is no message"
 }
 
 func (v *view) deletionSentence(s *state, rm *room, by protocol.UserID, d deleted) string {
 	if re := rm.reactions[d.Target]; re != nil {
-		return fmt.Sprintf("%s took back %s from %s", s.name(by), protocol.OneLine(re.reaction), v.theMessage(rm, re.target))
+		return fmt.Sprintf("%s took back %s from %s", s.name(by), protocol.OneLine(re.reaction), rm.theMessage(re.target))
 	}
-	return fmt.Sprintf("%s deleted %s%s", s.name(by), v.theMessage(rm, d.Target), because(d.Reason))
+	return fmt.Sprintf("%s deleted %s%s", s.name(by), rm.theMessage(d.Target), because(d.Reason))
 }
 
 func membershipSentence(s *state, rm *room, by protocol.UserID, d memberSet) string {

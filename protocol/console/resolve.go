@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"moot/internal/near"
 	"moot/protocol"
 )
 
@@ -72,19 +73,27 @@ func (s *state) findRoom(typed string) (protocol.RoomID, error) {
 	return "", refuse(ErrNoRoom, "%s are all called %s; use one of these names", list(ids, "and"), protocol.Quoted(name, 40))
 }
 
-// findMessage finds the message with a number.
-func (v *view) findMessage(typed string) (protocol.Ref, error) {
-	n, err := strconv.Atoi(strings.TrimPrefix(typed, "#"))
+// findMessage finds the message with a number: in the room where the person is, or, as "garden:3", in another.
+func (s *state) findMessage(in protocol.RoomID, typed string) (protocol.Ref, error) {
+	digits := strings.TrimPrefix(typed, "#")
+	if i := strings.LastIndexByte(typed, ':'); i > 0 {
+		var err error
+		if in, err = s.findRoom(typed[:i]); err != nil {
+			return protocol.Ref{}, err
+		}
+		digits = typed[i+1:]
+	}
+	rm := s.rooms[in]
+	n, err := strconv.Atoi(digits)
 	switch {
 	case err != nil:
 		return protocol.Ref{}, refuse(ErrNoMessage, "%s is not the number of a message; it stands at the left of it", protocol.Quoted(typed, 20))
-	case n < 1 || n > len(v.numbers):
-		if len(v.numbers) == 0 {
-			return protocol.Ref{}, refuse(ErrNoMessage, "no message has a number yet")
-		}
-		return protocol.Ref{}, refuse(ErrNoMessage, "there is no message %d; the last one is %d", n, len(v.numbers))
+	case len(rm.numbered) == 0:
+		return protocol.Ref{}, refuse(ErrNoMessage, "there is no message in %s yet", s.title(rm))
+	case n < 1 || n > len(rm.numbered):
+		return protocol.Ref{}, refuse(ErrNoMessage, "there is no message %d in %s; the last one is %d", n, s.title(rm), len(rm.numbered))
 	}
-	return v.numbers[n-1], nil
+	return protocol.Ref{Room: in, Event: rm.numbered[n-1]}, nil
 }
 
 // meant is the end of a sentence about an unknown word: which one it may have been, or else where they are listed.
@@ -100,7 +109,7 @@ func nearest(word string, known []string) string {
 	word = strings.ToLower(word)
 	best, least := "", 1+len([]rune(word))/3
 	for _, k := range known {
-		d := distance(word, strings.ToLower(k))
+		d := near.Distance(word, strings.ToLower(k), least)
 		if len(word) >= 2 && strings.HasPrefix(strings.ToLower(k), word) {
 			d = min(d, 1)
 		}
@@ -109,31 +118,4 @@ func nearest(word string, known []string) string {
 		}
 	}
 	return best
-}
-
-// distance is how many letters one must change, add, leave out or swap with their neighbour.
-func distance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	if len(x) > maxName || len(y) > maxName {
-		return max(len(x), len(y))
-	}
-	before, above, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		before, above, row = above, row, before
-		row[0] = i
-		for j := 1; j <= len(y); j++ {
-			cost := 1
-			if x[i-1] == y[j-1] {
-				cost = 0
-			}
-			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-	}
-	return row[len(y)]
 }

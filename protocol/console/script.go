@@ -49,6 +49,13 @@ func (t *Terminal) runScript(ctx context.Context) error {
 	lines := bufio.NewReaderSize(in, 64<<10)
 	var wrong *ScriptError
 	for n := 1; !t.quit; n++ {
+		for len(t.steps) > 0 {
+			if bad, err := t.scriptLine(ctx, t.step()); err != nil {
+				return ended(ctx, err)
+			} else if bad != nil {
+				t.steps = nil
+			}
+		}
 		text, err := readLine(lines)
 		if ctx.Err() != nil {
 			return nil

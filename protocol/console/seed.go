@@ -21,7 +21,8 @@ var (
 		{"garden", "What grows, and who waters it", []string{"ann", "ben", "cleo", "eve"}, []string{"ann"}},
 		{"workshop", "Tools and noise", []string{"ben", "dan", "eve", "finn"}, []string{"eve"}},
 	}
-	// seedTalk is said in the last ten days, by everybody on two of them in the lobby, so that they are known as active.
+	// seedTalk is said in the last ten days, by everybody in the lobby twice and a day apart, so that they are known as active
+	// whatever the hour is.
 	seedTalk = []struct {
 		ago      time.Duration
 		room, by string
@@ -36,7 +37,7 @@ var (
 		{6*day + 2*time.Hour, "lobby", "cleo", "There is cake left in the kitchen."},
 		{5*day + 8*time.Hour, "workshop", "finn", "Who has the small screwdriver?"},
 		{5*day + 3*time.Hour, "lobby", "ben", "The cake was good."},
-		{4*day + 1*time.Hour, "lobby", "dan", "Thank you for the soup yesterday."},
+		{4*day + 6*time.Hour, "lobby", "dan", "Thank you for the soup yesterday."},
 		{4 * day, "lobby", "cleo", "There is some left."},
 		{3*day + 7*time.Hour, "garden", "ann", "I watered the tomatoes."},
 		{3*day + 5*time.Hour, "lobby", "dan", "It will rain on Saturday, they say."},

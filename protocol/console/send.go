@@ -103,6 +103,9 @@ func saying(text protocol.Text, replyTo protocol.EventID, key protocol.Key) (dee
 	return said{Text: plain, Rich: text, ReplyTo: replyTo, Key: key}, nil
 }
 
+// Fits implements protocol.Measurer.
+func (a *Adapter) Fits(t protocol.Text) bool { return len(t.Plain()) <= MaxText }
+
 func (c *change) redaction(rm *room, act protocol.Redact, original protocol.Ref, key protocol.Key) (d deed, done protocol.EventID, err error) {
 	target := act.Target
 	if target == "" {

@@ -95,6 +95,8 @@ func slashes() []slash {
 		{"again", []param{message}, "deliver message N to the bot a second time", (*Terminal).again},
 		{"id", []param{message}, "the event that message N is, for the bot's why", (*Terminal).id},
 		{"members", []param{{name: "fail", kind: failWord}, {name: "on|off", kind: onOrOff}}, "keep the bot from reading who is in a room", (*Terminal).members},
+		{"inside", []param{message}, "what the bot did with message N, step by step", (*Terminal).inside},
+		{"tour", nil, "see in a minute what this is about; any key stops it", (*Terminal).tour},
 		{"help", []param{{name: "COMMAND", kind: aCommand, optional: true}}, "this list, or one command", (*Terminal).help},
 		{"quit", nil, "leave", (*Terminal).leaveAll},
 	}
@@ -203,7 +205,7 @@ func (t *Terminal) help(args []string) error {
 		t.note("  " + t.view.paint(codeStyle, pad(s.usage(), width)) + "  " + s.summary)
 	}
 	t.note("Anything else is said where you are; //x says /x. N is the number at the left of a")
-	t.note("message, and @ann in a message mentions ann. Commands of the bot begin with !moot;")
+	t.note("message here, garden:3 one of another room, and @ann in a message mentions ann. Commands of the bot begin with !moot;")
 	t.note("alone with it they need no prefix.")
 	return nil
 }

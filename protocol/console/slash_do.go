@@ -25,6 +25,11 @@ func (t *Terminal) findRoom(name string) (id protocol.RoomID, err error) {
 	return id, err
 }
 
+func (t *Terminal) findMessage(typed string) (ref protocol.Ref, err error) {
+	t.w.look(func(s *state) { ref, err = s.findMessage(t.view.place, typed) })
+	return ref, err
+}
+
 func (t *Terminal) as(args []string) error {
 	id, err := t.findPerson(args[0])
 	if err != nil {
@@ -34,7 +39,7 @@ func (t *Terminal) as(args []string) error {
 		return refuse(ErrForbidden, "%s speaks for itself", Bot.Local())
 	}
 	t.view.me = id
-	if strings.HasPrefix(t.view.place.Local(), directPrefix) {
+	if t.private() {
 		t.view.place, err = t.w.Direct(id)
 	}
 	if err == nil {
@@ -52,7 +57,7 @@ func (t *Terminal) in(args []string) error {
 }
 
 func (t *Terminal) dm([]string) error {
-	if strings.HasPrefix(t.view.place.Local(), directPrefix) {
+	if t.private() {
 		t.goTo(t.back)
 		return nil
 	}
@@ -65,7 +70,7 @@ func (t *Terminal) dm([]string) error {
 
 // goTo changes where the person speaks.
 func (t *Terminal) goTo(id protocol.RoomID) {
-	if !strings.HasPrefix(t.view.place.Local(), directPrefix) {
+	if !t.private() {
 		t.back = t.view.place
 	}
 	t.view.place = id
@@ -90,7 +95,7 @@ func (t *Terminal) here() {
 }
 
 func (t *Terminal) reply(args []string) error {
-	ref, err := t.view.findMessage(args[0])
+	ref, err := t.findMessage(args[0])
 	if err != nil {
 		return err
 	}
@@ -99,7 +104,7 @@ func (t *Terminal) reply(args []string) error {
 }
 
 func (t *Terminal) edit(args []string) error {
-	ref, err := t.view.findMessage(args[0])
+	ref, err := t.findMessage(args[0])
 	if err != nil {
 		return err
 	}
@@ -107,7 +112,7 @@ func (t *Terminal) edit(args []string) error {
 }
 
 func (t *Terminal) delete(args []string) error {
-	ref, err := t.view.findMessage(args[0])
+	ref, err := t.findMessage(args[0])
 	if err != nil {
 		return err
 	}
@@ -115,7 +120,7 @@ func (t *Terminal) delete(args []string) error {
 }
 
 func (t *Terminal) react(args []string) error {
-	ref, err := t.view.findMessage(args[0])
+	ref, err := t.findMessage(args[0])
 	if err != nil {
 		return err
 	}
@@ -123,7 +128,7 @@ func (t *Terminal) react(args []string) error {
 }
 
 func (t *Terminal) unreact(args []string) error {
-	ref, err := t.view.findMessage(args[0])
+	ref, err := t.findMessage(args[0])
 	if err != nil {
 		return err
 	}
@@ -131,7 +136,7 @@ func (t *Terminal) unreact(args []string) error {
 }
 
 func (t *Terminal) again(args []string) error {
-	ref, err := t.view.findMessage(args[0])
+	ref, err := t.findMessage(args[0])
 	if err != nil {
 		return err
 	}
@@ -139,7 +144,7 @@ func (t *Terminal) again(args []string) error {
 }
 
 func (t *Terminal) id(args []string) error {
-	ref, err := t.view.findMessage(args[0])
+	ref, err := t.findMessage(args[0])
 	if err == nil {
 		t.tell("message %s is the event %s in %s", args[0], ref.Event, ref.Room)
 	}
@@ -358,7 +363,10 @@ func parseDuration(word string) (time.Duration, error) {
 	var sum time.Duration
 	if days, rest, ok := strings.Cut(word, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
-		if err != nil || !(n >= 0 && n <= 36500) {
+		switch {
+		case err == nil && n > 36500:
+			return 0, refuse(ErrNoChange, "%s is too long; time moves by at most a hundred years at once", protocol.Quoted(word, 20))
+		case err != nil || !(n >= 0):
 			return 0, bad
 		}
 		sum = time.Duration(n * float64(day))

@@ -39,6 +39,7 @@ type room struct {
 	moderators []protocol.UserID
 	timeline   []uint64
 	messages   map[protocol.EventID]*message
+	numbered   []protocol.EventID // message n stands at n-1, deleted or not
 	reactions  map[protocol.EventID]*reaction
 	bot        []botMark
 }
@@ -57,9 +58,12 @@ type member struct {
 
 type message struct {
 	id        protocol.EventID
+	number    int // counts from 1 in its room, and never changes
 	by        protocol.UserID
+	at        time.Time
 	text      string
 	rich      protocol.Text
+	replyTo   protocol.EventID
 	edited    bool
 	deletion  protocol.EventID // zero means that it stands
 	reactions []protocol.EventID
@@ -186,7 +190,10 @@ func (s *state) applyIn(rm *room, r record) error {
 		}
 		m.voice = d
 	case said:
-		rm.messages[r.id()] = &message{id: r.id(), by: r.By, text: d.Text, rich: d.Rich}
+		rm.numbered = append(rm.numbered, r.id())
+		rm.messages[r.id()] = &message{
+			id: r.id(), number: len(rm.numbered), by: r.By, at: r.At, text: d.Text, rich: d.Rich, replyTo: d.ReplyTo,
+		}
 	case edited:
 		m := rm.messages[d.Target]
 		if m == nil {

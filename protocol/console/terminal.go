@@ -1,16 +1,15 @@
 package console
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/chzyer/readline"
 	"github.com/mattn/go-isatty"
 
 	"moot/protocol"
@@ -32,11 +31,11 @@ type TerminalConfig struct {
 	// terminal, a person sits there, otherwise In is a script.
 	In  io.Reader
 	Out io.Writer
-	// Dir is the folder for what was typed in earlier runs; zero keeps nothing.
-	Dir string
-	// Complete returns what the last word of a line to the bot may become;
-	// zero completes nothing but names. It is called from another goroutine than Run.
-	Complete func(Typing) []string
+	// Complete returns what the last word of a line to the bot may become; zero completes nothing but names.
+	Complete func(Typing) []Suggestion
+
+	// Inside returns what the bot did with a message, in lines. Zero means that nobody knows.
+	Inside func(protocol.Ref) []string
 
 	// As and Room are who speaks at first and where; zero means ann in the lobby.
 	As   string
@@ -51,18 +50,24 @@ type Typing struct {
 	Line    string
 }
 
-// Terminal is what a person sees of a World: they speak as anybody, anywhere, and see everything. Use NewTerminal; a
-// Terminal runs once.
-type Terminal struct {
-	cfg  TerminalConfig
-	w    *World
-	quit bool // owned by Run
+// Suggestion is what a word may become.
+type Suggestion struct {
+	Text    string // the whole word
+	Summary string // what it does or is, in a line; empty where there is nothing to say
+}
 
-	mu    sync.Mutex // held for what looks at or changes the fields below
+// Terminal is what a person sees of a World: they speak as anybody, anywhere, and see everything. [Terminal.Run] shows it in
+// plain lines; a screen of another kind asks for what it shows by the methods of watch.go. It is used by one goroutine
+// at a time. Use NewTerminal; a Terminal runs once.
+type Terminal struct {
+	cfg   TerminalConfig
+	w     *World
+	quit  bool
 	view  view
 	back  protocol.RoomID // where /dm goes back to
 	shown uint64          // the position up to which the log was shown
 	notes []string        // what a command answers, to be printed after what it has changed
+	steps []string        // lines that are still to be done by themselves
 	print func(text string)
 }
 
@@ -84,17 +89,21 @@ func NewTerminal(cfg TerminalConfig) (*Terminal, error) {
 		cfg.Room = seedRooms[0].name
 	}
 	t := &Terminal{cfg: cfg, w: cfg.World, print: func(text string) { _, _ = io.WriteString(cfg.Out, text) }}
-	t.view.number = map[protocol.Ref]int{}
+	t.view.said = map[protocol.Ref]string{}
 	t.view.day = t.w.clock.Now().Format(time.DateOnly)
-	if isTerminal(cfg.Out) {
-		t.view.color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	}
 	var err error
 	t.w.look(func(s *state) {
 		if t.view.me, err = s.findPerson(cfg.As); err == nil {
 			t.view.place, err = s.findRoom(cfg.Room)
 		}
 		t.shown = s.last()
+		for _, rm := range s.rooms {
+			for id, m := range rm.messages {
+				if m.by == Bot {
+					t.view.said[protocol.Ref{Room: rm.id, Event: id}] = m.text
+				}
+			}
+		}
 	})
 	return t, err
 }
@@ -105,22 +114,32 @@ func NewTerminal(cfg TerminalConfig) (*Terminal, error) {
 // A script goes on after a line that could not be done, so that all of them show, and Run then returns a
 // *ScriptError. Other errors are those of reading, of Settle, and of a world that is closed.
 func (t *Terminal) Run(ctx context.Context) error {
-	if t.cfg.In == os.Stdin && t.cfg.Out == os.Stdout && isTerminal(os.Stdin) && isTerminal(os.Stdout) {
-		t.view.width = readline.GetScreenWidth
-		return t.runPrompt(ctx)
+	t.view.color = isTerminal(t.cfg.Out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	if isTerminal(t.cfg.In) && isTerminal(t.cfg.Out) {
+		return t.runPlain(ctx)
 	}
 	return t.runScript(ctx)
 }
 
 func isTerminal(f any) bool {
 	file, ok := f.(*os.File)
-	return ok && (isatty.IsTerminal(file.Fd()) || isatty.IsCygwinTerminal(file.Fd()))
+	if !ok {
+		return false
+	}
+	raw, err := file.SyscallConn() // Fd would make reads of the file block beyond any deadline
+	if err != nil {
+		return false
+	}
+	err = raw.Control(func(fd uintptr) { ok = isatty.IsTerminal(fd) || isatty.IsCygwinTerminal(fd) })
+	return ok && err == nil
 }
 
 // do does what a person typed: a command of the console after a slash, or else something that is said.
 func (t *Terminal) do(typed string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	if told, ok := strings.CutPrefix(typed, "# "); ok { // of the tour
+		t.tell("%s", told)
+		return nil
+	}
 	if cmd, ok := strings.CutPrefix(typed, "/"); ok {
 		if said, ok := strings.CutPrefix(cmd, "/"); ok {
 			return t.say("/" + said)
@@ -138,8 +157,6 @@ func (t *Terminal) say(text string) error {
 // show prints what was added to the log. With settled, what the bot has done in several rooms at once comes in the
 // order of the rooms, so that a transcript does not depend on which of its senders was the first.
 func (t *Terminal) show(settled bool) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	recs, _, err := t.w.follow(t.shown)
 	if settled {
 		recs = byRoom(recs)
@@ -173,22 +190,16 @@ func (t *Terminal) note(line string) { t.notes = append(t.notes, line) }
 
 // complain prints why something was not done.
 func (t *Terminal) complain(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.print(t.view.paint(failure, "! "+protocol.Clean(err.Error())) + "\n")
 }
 
 // echo prints what was typed.
 func (t *Terminal) echo(typed string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.print(t.view.paint(dim, "> "+protocol.Shorten(protocol.OneLine(typed), 500)) + "\n")
 }
 
 // prompt names who speaks where.
 func (t *Terminal) prompt() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	var text string
 	st := bold
 	t.w.look(func(s *state) {
@@ -203,20 +214,35 @@ func (t *Terminal) prompt() string {
 
 // greet makes the first screen.
 func (t *Terminal) greet() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	for _, line := range t.Welcome() {
+		t.note(line)
+	}
+	if !t.w.New() {
+		t.tell("This was said last:")
+		t.showLast(5)
+	}
+}
+
+// Welcome returns what somebody should know who comes in: more where the world is new.
+func (t *Terminal) Welcome() (lines []string) {
 	var me, where string
 	t.w.look(func(s *state) { me, where = s.name(t.view.me), t.view.where(s, s.rooms[t.view.place]) })
-	if t.w.New() {
-		line := func(cmd, what string) { t.note("  " + t.view.paint(codeStyle, pad(cmd, 12)) + " " + what) }
-		t.tell("You are %s in the %s, and the bot is there too. Say something, or try", me, where)
-		line("!moot help", "asks the bot, before everybody, what it can do")
-		line("/dm", "talks with the bot alone; /dm again comes back")
-		line("/as ben", "speaks as somebody else; /help lists all of this, /quit leaves")
-		return
+	if !t.w.New() {
+		return []string{fmt.Sprintf("You are %s in the %s; /help lists what you can do, /tour shows it.", me, where)}
 	}
-	t.tell("You are %s in the %s; /help lists what you can do. This was said last:", me, where)
-	t.showLast(5)
+	lines = append(lines, fmt.Sprintf("You are %s in the %s, and the bot is there too. Say something, or try", me, where))
+	for _, l := range [][2]string{
+		{"/tour", "shows in a minute what this is about"},
+		{"!moot vote motion tea", "opens a vote"},
+		{"/as ben", "speaks as ben, who can vote: !moot vote cast yes"},
+		{"/wait 3d", "lets three days pass, so that the vote ends"},
+		{"!moot help", "asks the bot, before everybody, what it can do"},
+		{"/dm", "talks with the bot alone; /dm again comes back"},
+		{"/help", "lists all of this; /quit leaves"},
+	} {
+		lines = append(lines, "  "+t.view.paint(codeStyle, pad(l[0], 22))+" "+l[1])
+	}
+	return lines
 }
 
 // showLast adds the last messages from before.
@@ -242,76 +268,86 @@ func (t *Terminal) showLast(n int) {
 	t.view.day = t.w.clock.Now().Format(time.DateOnly)
 }
 
-// runPrompt talks with a person at a terminal.
-func (t *Terminal) runPrompt(ctx context.Context) error {
-	p, err := newPrompt(t.cfg.Dir, t.complete)
+// runPlain talks with a person line by line, without moving the cursor: for a terminal that cannot, and for whoever has
+// the screen read aloud.
+func (t *Terminal) runPlain(ctx context.Context) error {
+	in, stop, err := stoppable(t.cfg.In)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the terminal: %w", err)
 	}
-	defer p.close()
 	ctx, cancel := context.WithCancel(ctx)
-	unhook := context.AfterFunc(ctx, p.stop)
-	defer unhook()
-	t.print = p.print
-	t.greet()
-
-	followed := make(chan struct{})
+	typed := make(chan string)
+	var readErr error // written before typed is closed
 	go func() {
-		defer close(followed)
-		t.follow(ctx)
+		defer close(typed)
+		lines := bufio.NewReaderSize(in, 64<<10)
+		for {
+			text, err := readLine(lines)
+			if err == nil || len(text) > 0 {
+				select {
+				case typed <- string(text):
+				case <-ctx.Done():
+					return
+				}
+			}
+			if err != nil {
+				readErr = err
+				return
+			}
+		}
 	}()
 	defer func() {
 		cancel()
-		<-followed
+		stop()
+		for range typed { // until the reader is down
+		}
 	}()
 
-	interrupted := false
+	t.greet()
 	for !t.quit {
 		if err := t.show(false); err != nil {
 			return err
 		}
-		typed, err := p.readLine(t.prompt())
-		switch {
-		case ctx.Err() != nil || errors.Is(err, io.EOF):
+		t.print(t.prompt())
+		_, grown, err := t.w.follow(t.shown)
+		if err != nil {
+			return err
+		}
+		var next <-chan time.Time
+		if len(t.steps) > 0 {
+			next = time.After(StepPause)
+		}
+		select {
+		case <-ctx.Done():
 			return nil
-		case errors.Is(err, readline.ErrInterrupt):
-			if interrupted && typed == "" {
+		case <-grown:
+			t.print("\n")
+		case <-next:
+			t.print("\n")
+			t.plainLine(t.step())
+		case line, ok := <-typed:
+			if !ok {
+				if t.print("\n"); readErr != nil && !errors.Is(readErr, io.EOF) && ctx.Err() == nil {
+					return fmt.Errorf("read the terminal: %w", readErr)
+				}
 				return nil
 			}
-			interrupted = typed == ""
-			if interrupted {
-				t.complain(errors.New("Ctrl-C once more, Ctrl-D or /quit leaves"))
-			}
-			continue
-		case err != nil:
-			return fmt.Errorf("read the terminal: %w", err)
-		}
-		interrupted = false
-		if typed = strings.TrimSpace(typed); typed == "" {
-			continue
-		}
-		if strings.HasPrefix(typed, "/") && !strings.HasPrefix(typed, "//") {
-			t.echo(typed)
-		}
-		if err := t.do(typed); err != nil {
-			t.complain(err)
+			t.steps = nil
+			t.plainLine(line)
 		}
 	}
 	return nil
 }
 
-// follow shows what happens while a person types.
-func (t *Terminal) follow(ctx context.Context) {
-	for {
-		at := t.w.last()
-		_, grown, err := t.w.follow(at)
-		if err != nil || t.show(false) != nil {
-			return // Run finds the same error at its next line
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-grown:
-		}
+func (t *Terminal) plainLine(typed string) {
+	typed = strings.TrimSpace(typed)
+	if typed == "" {
+		return
+	}
+	if strings.HasPrefix(typed, "/") && !strings.HasPrefix(typed, "//") {
+		t.echo(typed)
+	}
+	if err := t.do(typed); err != nil {
+		t.complain(err)
 	}
 }

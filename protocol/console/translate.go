@@ -134,7 +134,7 @@ func (s *state) body(r record) protocol.Body {
 	case upgraded:
 		return protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded(d)}}
 	case powersSet:
-		return protocol.RoomChange{Changes: []protocol.Change{protocol.PowersChanged(d)}}
+		return protocol.RoomChange{Changes: []protocol.Change{protocol.PowersChanged{Moderators: d.Moderators}}}
 	case voiceSet:
 		return protocol.VoicePresence{Call: d.Call, Deafened: d.Deafened, AFK: d.AFK, Bot: bot}
 	case said:

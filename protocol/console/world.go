@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -21,6 +22,9 @@ type Config struct {
 	// Tick is how far a frozen clock goes on with each thing that a person does; zero means one second, a negative
 	// one not at all.
 	Tick time.Duration
+	// Real keeps the world on the real clock, as it must be beside other networks: Open refuses a world whose clock was
+	// moved, and Wait moves nothing.
+	Real bool
 }
 
 // World is the server: the rooms, the people, what they are to one another and what was said. It is safe for
@@ -28,6 +32,7 @@ type Config struct {
 // of this package; nothing has then happened. Methods never return before what they did is written.
 type World struct {
 	clock  *Clock
+	real   bool
 	header header
 	fresh  bool
 
@@ -41,9 +46,9 @@ type World struct {
 // Open opens the world in the folder, or makes a new one: three rooms, six people who have been in them for 30 days and
 // have said something lately, and the bot, which has been there for 20.
 //
-// The errors wrap ErrCorrupt, ErrNewer, ErrForeign or what the file system said, and name the file.
+// The errors wrap ErrCorrupt, ErrNewer, ErrForeign, ErrMoved or what the file system said, and name the file.
 func Open(cfg Config) (*World, error) {
-	w := &World{state: newState(), grown: make(chan struct{})}
+	w := &World{real: cfg.Real, state: newState(), grown: make(chan struct{})}
 	var seeded []record
 	fresh := func() (header, []record) {
 		w.clock = newClock(cfg, 0, time.Time{})
@@ -64,13 +69,10 @@ func Open(cfg Config) (*World, error) {
 	if w.fresh {
 		return w, w.fold(seeded)
 	}
-	least := w.header.At
-	for _, r := range w.state.log {
-		if r.At.After(least) {
-			least = r.At
-		}
+	if cfg.Real && w.state.aheadOf(w.header, time.Now()) {
+		return nil, errors.Join(fmt.Errorf("%s: %w", filepath.Join(cfg.Dir, FileName), ErrMoved), w.journal.close())
 	}
-	w.clock = newClock(cfg, w.state.moved, least)
+	w.clock = newClock(cfg, w.state.moved, w.state.latest(w.header))
 	return w, nil
 }
 

@@ -265,6 +265,25 @@ func TestTornTail(t *testing.T) {
 	}
 }
 
+// TestSectorsThatWereNeverWritten: the power fails, and of what was written last the end is on the disk and the beginning is not.
+func TestSectorsThatWereNeverWritten(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, frozen(dir))
+	whole := must[protocol.EventID](t)(w.Say(lobby, ann, "this is whole", ""))
+	path := filepath.Join(dir, FileName)
+	before := len(must[[]byte](t)(os.ReadFile(path)))
+	must[protocol.EventID](t)(w.Say(lobby, ann, "this is torn", ""))
+	must[protocol.EventID](t)(w.Say(lobby, ann, "and this came after it", ""))
+	check(t, w.Close())
+	all := must[[]byte](t)(os.ReadFile(path))
+	clear(all[before : before+20])
+	check(t, os.WriteFile(path, all, 0o600))
+	again := open(t, frozen(dir))
+	if got := again.Messages(lobby); got[len(got)-1].ID != whole {
+		t.Errorf("the last message is %q", got[len(got)-1].Text)
+	}
+}
+
 func TestBadFilesAreRefusedAndLeftAlone(t *testing.T) {
 	const head = `{"moot":"console","version":1,"world":"w","at":"2026-11-21T09:00:00Z"}` + "\n"
 	const first = `{"pos":1,"at":"2026-11-21T09:00:00Z","kind":"person","data":{"user":"console:ann","name":"ann"}}` + "\n"
@@ -449,7 +468,7 @@ func FuzzLog(f *testing.F) {
 		if _, again, err := readJournal(io.LimitReader(bytes.NewReader(text), good), second.apply); err != nil || again != good {
 			t.Fatalf("the second time %d, %v", again, err)
 		}
-		v := view{number: map[protocol.Ref]int{}}
+		v := view{said: map[protocol.Ref]string{}}
 		for _, r := range s.log {
 			s.deliver(r)
 			v.record(s, r)

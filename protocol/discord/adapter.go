@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -19,25 +21,32 @@ import (
 // Config says how the bot lives on Discord.
 type Config struct {
 	Token string // of the bot, without "Bot "
-	// APIURL and GatewayURL are where Discord is reached, or a proxy before it; zero means Discord itself.
+	// APIURL and GatewayURL are where Discord is reached, or a proxy before it; zero means Discord
+	// itself.
 	APIURL, GatewayURL string
 	// Shards is how many connections share the guilds; zero takes as many as Discord advises.
 	Shards int
-	// MessageContent is whether the bot asks for the text of messages in guilds, which is a privileged intent: commands can
-	// then be typed with a prefix as well.
+	// MessageContent is whether the bot asks for the text of messages in guilds, which is a
+	// privileged intent: commands can then be typed with a prefix as well.
 	MessageContent bool
 	Enforcement    Enforcement
 	// Commands are the whole tree, each group before what it holds.
 	Commands  []Command
 	State     State
 	Completer Completer // nil completes nothing
+	// Status is what is shown below the name of the bot; zero shows nothing.
+	Status string
 	// Version of the bot, which Discord wants to know; zero means none.
 	Version string
 	Log     *slog.Logger // nil means none
+	// Transport makes the requests; nil means one like http.DefaultTransport.
+	Transport http.RoundTripper
 
-	// DeferAfter is when an interaction is acknowledged that has no answer yet; zero means 1.5 seconds.
+	// DeferAfter is when an interaction is acknowledged that has no answer yet; zero means 1.5
+	// seconds.
 	DeferAfter time.Duration
-	// ForgetAfter is when an acknowledgement is taken back to which no answer has come; zero means a minute.
+	// ForgetAfter is when an acknowledgement to which no answer has come becomes a sentence; zero
+	// means a minute.
 	ForgetAfter time.Duration
 	// IdentifyEvery and Backoff are handed to the gateway; zero means its own.
 	IdentifyEvery, Backoff time.Duration
@@ -45,12 +54,14 @@ type Config struct {
 
 // Enforcement is how Discord holds somebody back who is challenged.
 type Enforcement struct {
-	// Timeout times them out; otherwise, where it has a name, they get the role of that name, or id. Neither does nothing.
+	// Timeout times them out; otherwise, where it has a name, they get the role of that name, or
+	// id. Neither does nothing.
 	Timeout bool
 	Role    string
 }
 
-// Intents returns what the bot has to hear of. Server Members is privileged, and Message Content, if it is among them.
+// Intents returns what the bot has to hear of. Server Members is privileged, and Message Content,
+// if it is among them.
 func Intents(messageContent bool) discordgo.Intent {
 	intents := discordgo.IntentGuilds | discordgo.IntentGuildMembers | discordgo.IntentGuildModeration |
 		discordgo.IntentGuildVoiceStates | discordgo.IntentGuildMessages | discordgo.IntentGuildMessageReactions |
@@ -79,6 +90,12 @@ type Adapter struct {
 	replies *replies
 	before  string // the place up to which the run before this one admitted everything; zero where there was none
 
+	unkept unkept
+	count  atomic.Int64 // how many shards there are; zero before that is known
+
+	saving     sync.Mutex // over saving how far the shards have come
+	savedCount int        // how many shards are saved; guarded by saving
+
 	fetching chan struct{}  // one for each private conversation of which missed messages are fetched
 	quick    chan struct{}  // one for each completion and form under way
 	jobs     sync.WaitGroup // goroutines of Run
@@ -96,7 +113,8 @@ type Adapter struct {
 const (
 	// maxFetching is how many private conversations are caught up at once.
 	maxFetching = 4
-	// maxQuick is how many completions and forms are under way at once. More are dropped: people type on.
+	// maxQuick is how many completions and forms are under way at once. More are dropped: people
+	// type on.
 	maxQuick = 64
 	// maxDirects is of how many people the private conversation is remembered.
 	maxDirects = 10_000
@@ -112,7 +130,7 @@ func New(cfg Config) *Adapter {
 	return &Adapter{
 		cfg: cfg, log: cfg.Log.With("network", string(Network)), tree: newTree(cfg.Commands),
 		rest: rest.New(rest.Config{
-			Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Log: cfg.Log,
+			Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Transport: cfg.Transport, Log: cfg.Log,
 		}),
 		guilds: newGuilds(), chunks: newChunks(), replies: newReplies(),
 		changed: make(chan struct{}), fetching: make(chan struct{}, maxFetching), quick: make(chan struct{}, maxQuick),
@@ -127,33 +145,56 @@ func (a *Adapter) Network() protocol.Network { return Network }
 func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	before, err := to.Cursor(cursorSeen)
+	a.to, a.ctx, a.stop = to, work, stop
+	shards, before, err := a.earlier()
 	if err != nil {
 		return fmt.Errorf("the place that was reached: %w", err)
 	}
-	a.to, a.ctx, a.stop, a.before = to, work, stop, before
-	a.lanes = newLanes(work, a.admit, a.fail)
+	a.before = before
+	a.lanes = newLanes(work, to, a.fail)
 	a.gw = gateway.New(gateway.Config{
-		Token: a.cfg.Token, REST: a.rest, URL: a.cfg.GatewayURL, Intents: Intents(a.cfg.MessageContent), Shards: a.cfg.Shards,
+		Token: a.cfg.Token, REST: a.rest, URL: a.cfg.GatewayURL, Intents: int(Intents(a.cfg.MessageContent)),
+		Shards:  a.cfg.Shards,
+		AtLeast: shards, Resume: a.resume, Status: a.cfg.Status,
 		Budget: budget{to}, IdentifyEvery: a.cfg.IdentifyEvery, Backoff: a.cfg.Backoff, Log: a.cfg.Log,
 	})
 	a.connected(false)
-	err = a.gw.Run(work, a.arrive)
+	a.jobs.Go(func() { a.flushing(work) })
+	err = a.gw.Run(work, func(ctx context.Context, e gateway.Event) error {
+		return protocol.Guard(func() error { return a.arrive(ctx, e) })
+	})
 	cause := context.Cause(work)
 	stop(nil)
 	a.replies.close()
 	a.lanes.wait()
 	a.jobs.Wait()
+	if cause == nil || errors.Is(cause, context.Canceled) {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		_ = a.flush(last) // what is not saved is replayed
+		cancel()
+	}
 	a.rest.Close()
 	switch {
 	case ctx.Err() != nil:
 		return nil
 	case cause != nil && !errors.Is(cause, context.Canceled):
-		return cause
+		return ending(cause)
 	case err != nil && !errors.Is(err, context.Canceled):
-		return err
+		return ending(err)
 	}
 	return nil
+}
+
+// ending says of an error of Run whether another one can help.
+func ending(err error) error {
+	f, fatal := errors.AsType[*gateway.FatalError](err)
+	switch {
+	case fatal && f.Code >= 4010 && f.Code <= 4013: // shards, version and intents are of this process
+		return protocol.Ends(protocol.RetryNever, err)
+	case fatal, errors.Is(err, rest.ErrToken):
+		return protocol.Ends(protocol.RetrySlowly, err)
+	}
+	return err
 }
 
 // fail ends Run with an error.

@@ -12,7 +12,8 @@ import (
 	"moot/protocol/discord/rest"
 )
 
-// mentions says who notices a message. Without it Discord would have everybody noticed whom the text names.
+// mentions says who notices a message. Without it Discord would have everybody noticed whom the
+// text names.
 type mentions struct {
 	Parse []string `json:"parse"`
 	Users []string `json:"users,omitempty"`
@@ -35,6 +36,14 @@ type content struct {
 type replyTo struct {
 	Message string `json:"message_id"`
 	Fail    bool   `json:"fail_if_not_exists"`
+}
+
+// answers is the message that this one answers, zero if none.
+func (c content) answers() string {
+	if c.Reference == nil {
+		return ""
+	}
+	return c.Reference.Message
 }
 
 // revision is what an edit sends: without components it takes them away.
@@ -68,9 +77,12 @@ func allow(users []string) mentions {
 // errUndeliverable is the cause where there is no way to answer any more.
 var errUndeliverable = errors.New("it cannot be delivered any more")
 
+var errManyLate = errors.New("many answers were late, and become private messages one after another")
+
 // answer answers an interaction: to the person alone, or for all to read.
-func (a *Adapter) answer(ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, h handle, text protocol.Text, controls []protocol.Control, private bool) (protocol.Ref, error) {
-	private = private && h.Guild != "" // a private conversation is private
+func (a *Adapter) answer(ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, h handle,
+	text protocol.Text, controls []protocol.Control, private bool) (protocol.Ref, error) {
+	private = (private || h.Quiet) && h.Guild != "" // a private conversation is private
 	pieces := render(text)
 	if len(pieces) == 0 {
 		return protocol.Ref{}, errEmpty
@@ -86,7 +98,14 @@ func (a *Adapter) answer(ctx context.Context, out protocol.Outgoing, attempt pro
 			return protocol.Ref{}, a.fault(err)
 		}
 	}
-	m, err := a.answerFirst(ctx, r, out, attempt, a.content(pieces[0], controls, private), private)
+	last := len(pieces) - 1
+	shown := func(n int) content {
+		if n < last {
+			return a.content(pieces[n], nil, private)
+		}
+		return a.content(pieces[n], controls, private)
+	}
+	m, err := a.answerFirst(ctx, r, out, attempt, shown(0), private)
 	if errors.Is(err, errUndeliverable) {
 		r.stage = stageDead
 		return a.tellInstead(ctx, out, attempt, h, text, controls)
@@ -95,24 +114,31 @@ func (a *Adapter) answer(ctx context.Context, out protocol.Outgoing, attempt pro
 		return protocol.Ref{}, err
 	}
 	a.replies.settled(r)
-	for n, p := range pieces[1:] {
-		if _, err := a.followUp(ctx, r, a.content(p, nil, private)); err != nil {
-			a.log.Warn("discord: a long answer is not whole", "event", interactionID(h.ID), "piece", n+2, "err", err)
-			return protocol.Ref{}, &protocol.SendError{Ambiguous: true, Err: fmt.Errorf("its piece %d of %d: %w", n+2, len(pieces), err)}
+	parts := []protocol.EventID{messageID(channelOr(m.Channel, h.Channel), m.ID)}
+	for n := 1; n <= last; n++ {
+		more, err := a.followUp(ctx, r, shown(n))
+		if err != nil {
+			a.log.Warn("discord: a long answer is not whole", "event", interactionID(h.ID), "piece", n+1, "err", err)
+			return protocol.Ref{}, &protocol.SendError{Ambiguous: true,
+				Err: fmt.Errorf("its piece %d of %d: %w", n+1, last+1, err)}
 		}
+		parts = append(parts, messageID(channelOr(more.Channel, h.Channel), more.ID))
 	}
-	return protocol.Ref{Room: roomIn(out, h, m), Event: messageID(channelOr(m.Channel, h.Channel), m.ID)}, nil
+	return protocol.PartsRef(roomIn(out, h, m), parts...), nil
 }
 
-// answerFirst sends the first piece of an answer in the way that the stage asks for. It is called with the mutex held.
-func (a *Adapter) answerFirst(ctx context.Context, r *reply, out protocol.Outgoing, attempt protocol.Attempt, c content, private bool) (m message, err error) {
+// answerFirst sends the first piece of an answer in the way that the stage asks for. It is called
+// with the mutex held.
+func (a *Adapter) answerFirst(ctx context.Context, r *reply, out protocol.Outgoing, attempt protocol.Attempt, c content,
+	private bool) (m message, err error) {
 	if r.stage == stageFresh {
 		m, err = a.callFirst(ctx, r, c)
 		switch rest.CodeOf(err) {
 		case rest.CodeUnknownInteraction:
 			return m, errUndeliverable
 		case rest.CodeAlreadyAcknowledged:
-			// By a defer, or by this very answer, of which nothing came back. What stands there is replaced.
+			// By a defer, or by this very answer, of which nothing came back. What stands there is
+			// replaced.
 			r.stage, err = stageDeferred, nil
 		default:
 			if err != nil {
@@ -146,7 +172,9 @@ func (a *Adapter) answerFirst(ctx context.Context, r *reply, out protocol.Outgoi
 		}
 	}
 	if attempt.N > 1 && !r.tried[string(out.Key)] {
-		return m, &protocol.SendError{Ambiguous: true, Err: errors.New("the bot was stopped while it answered, and Discord does not tell whether the answer stands")}
+		return m, &protocol.SendError{Ambiguous: true,
+			Err: errors.New("the bot was stopped while it answered, and Discord does not tell whether " +
+				"the answer stands")}
 	}
 	r.stage = stageAnswered
 	m, err = a.followUp(ctx, r, c)
@@ -163,7 +191,8 @@ func (a *Adapter) answerFirst(ctx context.Context, r *reply, out protocol.Outgoi
 	return m, nil
 }
 
-// retryable is the error of a first answer without its ambiguity: whether it arrived can be looked up.
+// retryable is the error of a first answer without its ambiguity: whether it arrived can be looked
+// up.
 func retryable(err error) error {
 	var e *rest.Error
 	if errors.As(err, &e) && e.Ambiguous {
@@ -174,8 +203,8 @@ func retryable(err error) error {
 	return err
 }
 
-// probe finds out how far the answer of an interaction is that another run, or a lost answer, may have acknowledged. It is
-// called with the mutex held.
+// probe finds out how far the answer of an interaction is that another run, or a lost answer, may
+// have acknowledged. It is called with the mutex held.
 func (a *Adapter) probe(ctx context.Context, r *reply) error {
 	m, err := a.original(ctx, r, http.MethodGet, nil)
 	switch {
@@ -232,7 +261,8 @@ func (a *Adapter) followUp(ctx context.Context, r *reply, c content) (m message,
 
 func (a *Adapter) webhook(h handle) string { return "/webhooks/" + a.application() + "/" + h.Token }
 
-// tokenFault is fault, for what was sent by the token of an interaction: where that is over, there is another way.
+// tokenFault is fault, for what was sent by the token of an interaction: where that is over, there
+// is another way.
 func (a *Adapter) tokenFault(err error) error {
 	switch rest.CodeOf(err) {
 	case rest.CodeUnknownWebhook, rest.CodeInvalidWebhookToken, rest.CodeUnknownInteraction:
@@ -241,22 +271,33 @@ func (a *Adapter) tokenFault(err error) error {
 	return a.fault(err)
 }
 
-// gone tells whether Discord knows no such message or webhook.
+// gone reports whether Discord knows no such message or webhook.
 func gone(err error) bool {
 	return rest.StatusOf(err) == http.StatusNotFound
 }
 
-// tellInstead answers by a private message, since the interaction cannot be answered any more.
-func (a *Adapter) tellInstead(ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, h handle, text protocol.Text, controls []protocol.Control) (protocol.Ref, error) {
+// tellInstead answers by a private message, since the interaction cannot be answered any more: only
+// what is private, and not too often, since Discord keeps bots that open many conversations from
+// opening more. What all were to read is given up.
+func (a *Adapter) tellInstead(
+	ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, h handle, text protocol.Text, controls []protocol.Control,
+) (protocol.Ref, error) {
 	if h.Guild == "" {
 		return a.post(ctx, out, attempt, target{channel: h.Channel, room: directRoom(h.Channel)}, text, controls, "")
+	}
+	if _, private := out.Act.(protocol.Whisper); !private {
+		return protocol.Ref{}, final(errUndeliverable)
+	}
+	if wait := a.replies.late(time.Now()); wait > 0 {
+		return protocol.Ref{}, &protocol.SendError{RetryAfter: wait, Err: errManyLate}
 	}
 	channel, err := a.directWith(ctx, h.User)
 	if err != nil {
 		return protocol.Ref{}, a.fault(fmt.Errorf("%w: %w", errUndeliverable, err))
 	}
 	about := protocol.Plain("My answer to what you asked in a server that we share:\n")
-	return a.post(ctx, out, attempt, target{channel: channel, room: directRoom(channel)}, append(about, text...), controls, "")
+	return a.post(ctx, out, attempt, target{channel: channel, room: directRoom(channel)},
+		append(about, text...), controls, "")
 }
 
 func rowsOf(c content) []component {

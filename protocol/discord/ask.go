@@ -10,7 +10,8 @@ import (
 	"moot/protocol/discord/rest"
 )
 
-var errCannotJoin = errors.New("a bot cannot join a server by itself: somebody who may manage the server has to invite it (bot check shows the link)")
+var errCannotJoin = errors.New("a bot cannot join a server by itself: somebody who may manage the server has to " +
+	"invite it (bot check shows the link)")
 
 // Ask implements protocol.Adapter.
 func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.Attempt) (protocol.Body, error) {
@@ -20,14 +21,14 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 	if err := a.awaitReady(ctx, ""); err != nil {
 		return nil, err
 	}
-	body, err := a.learn(ctx, ask, attempt)
+	body, err := a.learn(ctx, ask)
 	if err != nil {
 		return nil, a.fault(err)
 	}
 	return body, nil
 }
 
-func (a *Adapter) learn(ctx context.Context, ask protocol.Ask, attempt protocol.Attempt) (protocol.Body, error) {
+func (a *Adapter) learn(ctx context.Context, ask protocol.Ask) (protocol.Body, error) {
 	switch want := ask.Want.(type) {
 	case protocol.AskDirectRoom:
 		user, ok := userOf(want.User)
@@ -36,19 +37,6 @@ func (a *Adapter) learn(ctx context.Context, ask protocol.Ask, attempt protocol.
 		}
 		channel, err := a.directWith(ctx, user)
 		return protocol.DirectRoom{User: want.User, Room: directRoom(channel)}, err
-	case protocol.AskReactions:
-		event := want.Target
-		if event == "" {
-			event = attempt.Original.Event
-		}
-		channel, id, ok := messageOf(event)
-		if !ok {
-			return nil, noSuch("message %s", event)
-		}
-		if err := a.mayIn(ask.Room, channel, mayView|mayRead); err != nil {
-			return nil, err
-		}
-		return a.reactions(ctx, channel, id)
 	case protocol.AskMembers:
 		if channel, ok := channelOf(ask.Room); ok {
 			return a.pair(ctx, channel)

@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -14,18 +15,23 @@ import (
 )
 
 const (
-	// overlap is how far before the last known place is read again: what comes from several shards and servers of Discord
-	// is not in one order. What was seen already is a duplicate.
+	// overlap is how far before the last known place is read again: what comes from several shards
+	// and servers of Discord is not in one order. What was seen already is a duplicate.
 	overlap = 30 * time.Second
-	// maxPages is how many hundreds of messages are fetched from one channel, and of thousands of bans from one guild.
+	// maxPages is how many hundreds of messages are fetched from one channel.
 	maxPages = 10
-	// fetchTime is how long the fetching for one guild may take, while what happens there now has to wait.
+	// maxPrivate is in how many private conversations it is looked for what was missed, which takes
+	// a request each. All requests share Discord's limit with what the bot says.
+	maxPrivate = 200
+	// fetchTime is how long the fetching for one guild may take, while what happens there now has
+	// to wait.
 	fetchTime = time.Minute
 )
 
-// missedInGuild fetches what was written while the bot was away, where that matters: if commands can be typed. It also says
-// what of it could not be fetched.
-func (a *Adapter) missedInGuild(ctx context.Context, c *discordgo.Guild, since string) (evs []protocol.Event, gaps []string) {
+// missedInGuild fetches what was written while the bot was away, where that matters: if commands
+// can be typed. It also says what of it could not be fetched.
+func (a *Adapter) missedInGuild(ctx context.Context, c *discordgo.Guild, since string) (evs []protocol.Event,
+	gaps []string) {
 	if !a.cfg.MessageContent {
 		return nil, []string{"messages, which count as activity"}
 	}
@@ -49,7 +55,8 @@ func (a *Adapter) missedInGuild(ctx context.Context, c *discordgo.Guild, since s
 			continue // what is written there the bot does not see at any time
 		}
 		if may&mayRead == 0 {
-			gaps = append(gaps, "messages in "+protocol.Quoted(ch.Name, 40)+", where the bot lacks Read Message History")
+			gaps = append(gaps, "messages in "+protocol.Quoted(ch.Name, 40)+", where the bot lacks Read "+
+				"Message History")
 			continue
 		}
 		list, whole, err := a.messagesAfter(ctx, ch.ID, from)
@@ -59,13 +66,39 @@ func (a *Adapter) missedInGuild(ctx context.Context, c *discordgo.Guild, since s
 		found = append(found, list...)
 		switch {
 		case err != nil:
-			a.log.Warn("discord: missed messages could not be fetched", "room", guildRoom(c.ID), "place", ch.ID, "err", err)
+			a.log.Warn("discord: missed messages could not be fetched", "room", guildRoom(c.ID), "place",
+				ch.ID, "err", err)
 			gaps = append(gaps, "messages in "+protocol.Quoted(ch.Name, 40))
 		case !whole:
 			gaps = append(gaps, "older messages in "+protocol.Quoted(ch.Name, 40))
 		}
 	}
 	return a.backlog(found), gaps
+}
+
+// mostRecent returns the private conversations in which somebody wrote last, as many as are looked
+// into.
+func (a *Adapter) mostRecent(rooms []protocol.RoomID) []protocol.RoomID {
+	at := map[protocol.RoomID]string{}
+	for _, room := range rooms {
+		if mark, err := a.to.Cursor(roomCursor(room)); err == nil {
+			at[room] = latest(mark)
+		}
+	}
+	slices.SortFunc(rooms, func(r, s protocol.RoomID) int {
+		switch {
+		case newer(at[r], at[s]):
+			return -1
+		case newer(at[s], at[r]):
+			return 1
+		}
+		return cmp.Compare(r, s)
+	})
+	if left := len(rooms) - maxPrivate; left > 0 {
+		a.log.Warn("discord: the session was lost, and only the most recent private conversations are looked into",
+			"looked_into", maxPrivate, "left_out", left)
+	}
+	return rooms[:min(len(rooms), maxPrivate)]
 }
 
 // missedInPrivate fetches what somebody wrote to the bot while it was away.
@@ -91,7 +124,8 @@ func (a *Adapter) missedInPrivate(ctx context.Context, channel, since string) []
 	evs := a.backlog(list)
 	if lost != nil {
 		room := directRoom(channel)
-		evs = append(evs, protocol.Event{Room: room, Private: true, ID: protocol.EventID("gap-" + since + "-" + stamp(time.Now())),
+		evs = append(evs, protocol.Event{Room: room, Private: true,
+			ID:   protocol.EventID("gap-" + since + "-" + stamp(time.Now())),
 			Body: protocol.Gap{From: timeOf(since), Until: time.Now().UTC(), Lost: lost}})
 	}
 	return evs
@@ -109,15 +143,18 @@ func (a *Adapter) backlog(list []message) (evs []protocol.Event) {
 		return 0
 	})
 	for _, m := range list {
+		m.role = a.guilds.ownRole(m.Guild)
 		if ev, ok := messageEvent(m, a.self(), true); ok {
 			ev.Hidden = a.guilds.hidden(m.Guild, m.Channel)
+			a.aged(&ev)
 			evs = append(evs, ev)
 		}
 	}
 	return evs
 }
 
-// messagesAfter returns the messages of a channel after a place, and whether they are all; if not, the newest are.
+// messagesAfter returns the messages of a channel after a place, and whether they are all; if not,
+// the newest are.
 func (a *Adapter) messagesAfter(ctx context.Context, channel, from string) (list []message, whole bool, err error) {
 	for before := ""; len(list) < 100*maxPages; {
 		q := url.Values{"limit": {"100"}}
@@ -125,7 +162,8 @@ func (a *Adapter) messagesAfter(ctx context.Context, channel, from string) (list
 			q.Set("before", before)
 		}
 		var page []message
-		if err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/channels/" + channel + "/messages", Query: q, Into: &page}); err != nil {
+		if err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/channels/" + channel + "/messages",
+			Query: q, Into: &page}); err != nil {
 			return list, false, err
 		}
 		for _, m := range page { // the newest comes first
@@ -141,42 +179,4 @@ func (a *Adapter) messagesAfter(ctx context.Context, channel, from string) (list
 		before = page[len(page)-1].ID
 	}
 	return list, false, nil
-}
-
-// bannedMeanwhile makes the events of members who were banned while the bot was away, where it may see that. Without it they
-// are found missing when the members are read.
-func (a *Adapter) bannedMeanwhile(ctx context.Context, guildID, delivery string) (evs []protocol.Event) {
-	may := int64(0)
-	a.guilds.with(guildID, func(g *guild) { may = g.base(a.self(), g.own) })
-	if may&mayBan == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
-	defer cancel()
-	for after, pages := "", 0; pages < maxPages; pages++ {
-		q := url.Values{"limit": {"1000"}}
-		if after != "" {
-			q.Set("after", after)
-		}
-		var page []struct {
-			User *account `json:"user"`
-		}
-		if err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/guilds/" + guildID + "/bans", Query: q, Into: &page}); err != nil {
-			a.log.Warn("discord: the bans could not be fetched", "room", guildRoom(guildID), "err", err)
-			return evs
-		}
-		for _, b := range page {
-			if b.User == nil || !isSnowflake(b.User.ID) {
-				continue
-			}
-			after = b.User.ID
-			if _, in := a.cfg.State.Member(guildRoom(guildID), userID(b.User.ID)); in {
-				evs = append(evs, a.leaves(guildID, b.User.ID, protocol.Banned, delivery)...)
-			}
-		}
-		if len(page) < 1000 {
-			return evs
-		}
-	}
-	return evs
 }

@@ -18,13 +18,16 @@ import (
 )
 
 const (
-	// chunkPace is how often Discord answers for all members of one guild (developer documentation, "Request Guild Members").
+	// chunkPace is how often Discord answers for all members of one guild (developer documentation,
+	// "Request Guild Members").
 	chunkPace = 30 * time.Second
 	// chunkPatience is how long the next part of a list may take.
 	chunkPatience = 30 * time.Second
-	// maxListed is for how many members a list is read page by page where it is too soon for the gateway.
+	// maxListed is for how many members a list is read page by page where it is too soon for the
+	// gateway.
 	maxListed = 10_000
-	// maxPaged is how many lists of one guild are read page by page within pagePace: roles can change faster than lists are read.
+	// maxPaged is how many lists of one guild are read page by page within pagePace: roles can
+	// change faster than lists are read.
 	maxPaged = 3
 	pagePace = 10 * time.Second
 	// maxReading is how many lists are read at once, each of which is in memory.
@@ -50,16 +53,75 @@ type reading struct {
 
 // chunks collects the members that the gateway brings.
 type chunks struct {
-	slots chan struct{}
-
 	mu      sync.Mutex
-	byNonce map[string]*reading    // guarded by mu
-	last    map[string]time.Time   // when a guild was last asked for, within chunkPace; guarded by mu
-	paged   map[string][]time.Time // when lists of a guild were read page by page, within pagePace; guarded by mu
+	free    int             // how many lists may begin; guarded by mu, as all that follows
+	waiting []waiter        // in the order in which they came
+	urgent  map[string]bool // guilds in which somebody has asked while their list waited
+	byNonce map[string]*reading
+	last    map[string]time.Time   // when a guild was last asked for, within chunkPace
+	paged   map[string][]time.Time // when lists of a guild were read page by page, within pagePace
+}
+
+// waiter is a list that waits for its turn.
+type waiter struct {
+	guild string
+	turn  chan struct{} // closed when it comes
+}
+
+// turn waits until the list of a guild may be read, which ends with over.
+func (c *chunks) turn(ctx context.Context, guild string) error {
+	c.mu.Lock()
+	w := waiter{guild, make(chan struct{})}
+	c.waiting = append(c.waiting, w)
+	c.nextLocked()
+	c.mu.Unlock()
+	select {
+	case <-w.turn:
+		return nil
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.waiting, w); i >= 0 {
+		c.waiting = slices.Delete(c.waiting, i, i+1)
+		return ctx.Err()
+	}
+	return nil // its turn came at the same time
+}
+
+func (c *chunks) over() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.free++
+	c.nextLocked()
+}
+
+// hurry lets the list of a guild pass the others, if it waits: somebody has asked there.
+func (c *chunks) hurry(guild string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.waiting {
+		if w.guild == guild {
+			c.urgent[guild] = true
+		}
+	}
+}
+
+func (c *chunks) nextLocked() {
+	for c.free > 0 && len(c.waiting) > 0 {
+		i := max(slices.IndexFunc(c.waiting, func(w waiter) bool { return c.urgent[w.guild] }), 0)
+		w := c.waiting[i]
+		c.waiting = slices.Delete(c.waiting, i, i+1)
+		delete(c.urgent, w.guild)
+		c.free--
+		close(w.turn)
+	}
 }
 
 func newChunks() *chunks {
-	return &chunks{slots: make(chan struct{}, maxReading), byNonce: map[string]*reading{}, last: map[string]time.Time{}, paged: map[string][]time.Time{}}
+	return &chunks{free: maxReading, urgent: map[string]bool{}, byNonce: map[string]*reading{},
+		last:  map[string]time.Time{},
+		paged: map[string][]time.Time{}}
 }
 
 // begin registers a reading, or returns how long it is too soon for one.
@@ -80,7 +142,8 @@ func (c *chunks) begin(guild, nonce string, now time.Time) (*reading, time.Durat
 	return r, 0
 }
 
-// page notes that a list is about to be read page by page, or returns how long it is too soon for that.
+// page notes that a list is about to be read page by page, or returns how long it is too soon for
+// that.
 func (c *chunks) page(guild string, now time.Time) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +167,8 @@ func (c *chunks) end(nonce string) {
 	delete(c.byNonce, nonce)
 }
 
-// take takes in a chunk. One that nobody waits for any more is dropped, and so is one that comes twice.
+// take takes in a chunk. One that nobody waits for any more is dropped, and so is one that comes
+// twice.
 func (c *chunks) take(ch *discordgo.GuildMembersChunk, member func(*discordgo.Member) protocol.Member) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,7 +178,7 @@ func (c *chunks) take(ch *discordgo.GuildMembersChunk, member func(*discordgo.Me
 	}
 	r.got[ch.ChunkIndex] = true
 	for _, m := range ch.Members {
-		if sound(m) {
+		if sound(m) && counts(m) {
 			r.members = append(r.members, member(m))
 		}
 	}
@@ -163,14 +227,13 @@ func (c *chunks) stop(such func(nonce string, r *reading) bool, err error) {
 	}
 }
 
-// membersOf reads all members of a guild: by the gateway, or page by page where that was asked not long ago.
+// membersOf reads all members of a guild: by the gateway, or page by page where that was asked not
+// long ago.
 func (a *Adapter) membersOf(ctx context.Context, guild, nonce string) (protocol.MemberList, error) {
-	select {
-	case a.chunks.slots <- struct{}{}:
-		defer func() { <-a.chunks.slots }()
-	case <-ctx.Done():
-		return protocol.MemberList{}, ctx.Err()
+	if err := a.chunks.turn(ctx, guild); err != nil {
+		return protocol.MemberList{}, err
 	}
+	defer a.chunks.over()
 	r, soon := a.chunks.begin(guild, nonce, time.Now())
 	if r == nil {
 		return a.listMembers(ctx, guild, soon)
@@ -200,7 +263,8 @@ func (a *Adapter) membersOf(ctx context.Context, guild, nonce string) (protocol.
 }
 
 // listMembers reads the members page by page. Large guilds wait for the gateway instead.
-func (a *Adapter) listMembers(ctx context.Context, guild string, soon time.Duration) (list protocol.MemberList, err error) {
+func (a *Adapter) listMembers(ctx context.Context, guild string,
+	soon time.Duration) (list protocol.MemberList, err error) {
 	if wait := a.chunks.page(guild, time.Now()); wait > 0 {
 		return list, &protocol.SendError{RetryAfter: wait, Err: errTooOften}
 	}
@@ -208,13 +272,16 @@ func (a *Adapter) listMembers(ctx context.Context, guild string, soon time.Durat
 	for after := "0"; ; {
 		var page []*discordgo.Member
 		q := url.Values{"limit": {"1000"}, "after": {after}}
-		if err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/guilds/" + guild + "/members", Query: q, Into: &page}); err != nil {
+		if err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/guilds/" + guild + "/members", Query: q,
+			Into: &page}); err != nil {
 			return list, err
 		}
 		for _, m := range page {
-			if sound(m) {
+			if !sound(m) {
+				continue
+			}
+			if after = m.User.ID; counts(m) {
 				list.Members = append(list.Members, a.member(guild, m))
-				after = m.User.ID
 			}
 		}
 		switch {
@@ -234,10 +301,12 @@ func (a *Adapter) pair(ctx context.Context, channel string) (list protocol.Membe
 	if err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/channels/" + channel, Into: &c}); err != nil {
 		return list, err
 	}
-	list = protocol.MemberList{Last: true, Members: []protocol.Member{{User: userID(a.self()), Name: "", Bot: true, Self: true}}}
+	list = protocol.MemberList{Last: true, Members: []protocol.Member{{User: userID(a.self()), Name: "",
+		Bot: true, Self: true}}}
 	for _, u := range c.Recipients {
 		if isSnowflake(u.ID) && u.ID != a.self() {
-			list.Members = append(list.Members, protocol.Member{User: userID(u.ID), Name: u.called(), Bot: u.Bot, Power: protocol.PowerMember})
+			list.Members = append(list.Members, protocol.Member{User: userID(u.ID), Name: u.called(), Bot: u.Bot,
+				Power: protocol.PowerMember})
 		}
 	}
 	return list, nil

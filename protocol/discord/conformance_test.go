@@ -16,7 +16,7 @@ func TestConformance(t *testing.T) {
 	for _, c := range protocoltest.Checks() {
 		t.Run(c.Name, func(t *testing.T) {
 			if c.Name != "it ends with its context and leaves nothing running" { // which counts what runs
-				t.Parallel() // discordgo takes a second to close a session
+				t.Parallel()
 			}
 			c.Run(t, func(t testing.TB) protocoltest.Harness { return newHarness(t) })
 		})
@@ -70,8 +70,10 @@ func (h *harness) know(g *discordtest.Guild, c *discordtest.Channel) protocol.Ro
 
 func (h *harness) config() discord.Config {
 	return discord.Config{
-		Token: h.srv.Token, APIURL: h.srv.APIURL(), GatewayURL: h.srv.GatewayURL(), MessageContent: true, State: h.ledger,
-		IdentifyEvery: time.Millisecond, Backoff: 10 * time.Millisecond, Log: slog.New(slog.NewTextHandler(h.Output(), nil)),
+		Token: h.srv.Token, APIURL: h.srv.APIURL(), GatewayURL: h.srv.GatewayURL(), MessageContent: true,
+		State:         h.ledger,
+		IdentifyEvery: time.Millisecond, Backoff: 10 * time.Millisecond,
+		Log: slog.New(slog.NewTextHandler(h.Output(), nil)),
 	}
 }
 
@@ -102,7 +104,8 @@ func (h *harness) Tell(by protocol.UserID, text string) protocol.Ref {
 
 func (h *harness) read(c *discordtest.Channel, by *discordtest.User) (out []protocoltest.Standing) {
 	for _, m := range by.Sees(c) {
-		s := protocoltest.Standing{ID: h.keep(m), By: protocol.UserID("discord:" + m.AuthorID), Text: strings.ReplaceAll(m.Content, `\`, "")}
+		s := protocoltest.Standing{ID: h.keep(m), By: protocol.UserID("discord:" + m.AuthorID),
+			Text: strings.ReplaceAll(m.Content, `\`, "")}
 		for emoji, names := range m.Reactions {
 			for range names {
 				s.Reactions = append(s.Reactions, protocol.Reaction{Reaction: emoji})
@@ -138,10 +141,6 @@ func (h *harness) React(in protocol.RoomID, by protocol.UserID, target protocol.
 	h.people[by].Reacts(h.message(in, target), reaction)
 }
 
-func (h *harness) Unreact(in protocol.RoomID, by protocol.UserID, target protocol.EventID, reaction string) {
-	h.people[by].Unreacts(h.message(in, target), reaction)
-}
-
 func (h *harness) KickBot(from protocol.RoomID)           { h.guilds[from].KickBot() }
 func (h *harness) InviteBot(to protocol.RoomID)           { h.guilds[to].Invite() }
 func (h *harness) Bidden()                                {}
@@ -166,7 +165,7 @@ func (h *harness) Call(_ protocol.RoomID, by protocol.UserID, on bool) {
 }
 
 // Again repeats the last of everything, since members may have come meanwhile.
-func (h *harness) Again(_ protocol.RoomID, _ protocol.EventID) { h.srv.Repeat(4) }
+func (h *harness) Again(_ protocol.RoomID, _ protocol.EventID) { h.srv.Redeliver(4) }
 
 func (h *harness) Found(by protocol.UserID, said ...string) protocol.RoomID {
 	g := h.srv.NewGuild("new")

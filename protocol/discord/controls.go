@@ -18,9 +18,11 @@ const (
 	rowsInAll    = 5
 )
 
-var buttonStyles = map[protocol.Tone]int{protocol.ToneMain: 1, protocol.ToneNeutral: 2, protocol.ToneGood: 3, protocol.ToneGrave: 4}
+var buttonStyles = map[protocol.Tone]int{protocol.ToneMain: 1, protocol.ToneNeutral: 2, protocol.ToneGood: 3,
+	protocol.ToneGrave: 4}
 
-// component is one as it is sent. discordgo's own types write fields that Discord's schema does not know.
+// component is one as it is sent. discordgo's own types write fields that Discord's schema does not
+// know.
 type component struct {
 	Type       int          `json:"type"`
 	CustomID   string       `json:"custom_id,omitempty"`
@@ -44,8 +46,9 @@ type menuOption struct {
 	Detail string `json:"description,omitempty"`
 }
 
-// layOut makes the rows of components of a message: buttons in order, five to a row, each menu in a row of its own. A
-// control that cannot be shown is told to the caller and left out: the text says what to type instead.
+// layOut makes the rows of components of a message: buttons in order, five to a row, each menu in a
+// row of its own. A control that cannot be shown is told to the caller and left out: the text says
+// what to type instead.
 func layOut(controls []protocol.Control, left func(protocol.Control, error)) []component {
 	rows := []component{} // none takes those away that an edited message had
 	seen := map[string]bool{}
@@ -60,7 +63,8 @@ func layOut(controls []protocol.Control, left func(protocol.Control, error)) []c
 			continue
 		}
 		last := len(rows) - 1
-		fits := last >= 0 && one.Type == componentButton && rows[last].Components[0].Type == componentButton && len(rows[last].Components) < buttonsInRow
+		fits := last >= 0 && one.Type == componentButton && rows[last].Components[0].Type == componentButton &&
+			len(rows[last].Components) < buttonsInRow
 		switch {
 		case fits:
 			rows[last].Components = append(rows[last].Components, one)

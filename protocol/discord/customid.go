@@ -10,8 +10,8 @@ import (
 	"moot/protocol"
 )
 
-// A custom id is all that Discord gives back when a control is pressed, so it holds the whole command, and a button works
-// after a restart, and for as long as its message stands:
+// A custom id is all that Discord gives back when a control is pressed, so it holds the whole
+// command, and a button works after a restart, and for as long as its message stands:
 //
 //	1vote.cast~ballot=3~ballot-2=yes~of=k3f      a button
 //	1vote.cast~ballot=3>ballot                   a menu, whose values fill the slots of "ballot" that are left
@@ -64,7 +64,8 @@ func encodePress(p press) (string, error) {
 	return b.String(), nil
 }
 
-// decodePress reads a custom id. It fails where the id was not written by encodePress, or by a version to come.
+// decodePress reads a custom id. It fails where the id was not written by encodePress, or by a
+// version to come.
 func decodePress(id string) (press, error) {
 	rest, ok := strings.CutPrefix(id, customVersion)
 	if !ok || len(id) > 4*maxCustomID {

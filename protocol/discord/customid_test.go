@@ -12,13 +12,17 @@ import (
 )
 
 func TestCustomIDsAreStable(t *testing.T) {
-	// Buttons on messages that stand since last year have to be understood: these strings never change.
+	// Buttons on messages that stand since last year have to be understood: these strings never
+	// change.
 	for id, want := range map[string]press{
-		"1vote.cast~ballot=3~ballot-2=yes~of=k3f": {Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "3", "ballot-2": "yes", "of": "k3f"}},
-		"1vote.cast~ballot=3>ballot":              {Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "3"}, Menu: "ballot"},
-		"1vote.reply~vote=3!text":                 {Path: []string{"vote", "reply"}, Args: map[string]string{"vote": "3"}, Form: []string{"text"}},
-		"1ping":                                   {Path: []string{"ping"}, Args: map[string]string{}},
-		"1a~b=%7E%25%C3%A9":                       {Path: []string{"a"}, Args: map[string]string{"b": "~%é"}},
+		"1vote.cast~ballot=3~ballot-2=yes~of=k3f": {Path: []string{"vote", "cast"},
+			Args: map[string]string{"ballot": "3", "ballot-2": "yes", "of": "k3f"}},
+		"1vote.cast~ballot=3>ballot": {Path: []string{"vote", "cast"},
+			Args: map[string]string{"ballot": "3"}, Menu: "ballot"},
+		"1vote.reply~vote=3!text": {Path: []string{"vote", "reply"},
+			Args: map[string]string{"vote": "3"}, Form: []string{"text"}},
+		"1ping":             {Path: []string{"ping"}, Args: map[string]string{}},
+		"1a~b=%7E%25%C3%A9": {Path: []string{"a"}, Args: map[string]string{"b": "~%é"}},
 	} {
 		got, err := decodePress(id)
 		if err != nil {
@@ -35,7 +39,8 @@ func TestCustomIDsAreStable(t *testing.T) {
 }
 
 func TestForeignCustomIDsAreRefused(t *testing.T) {
-	for _, id := range []string{"", "1", "2vote.cast", "vote.cast", "1.cast", "1vote..cast", "1vote~x", "1vote~=x", "1vote=x", "1vote>", "1vote!", "1vote>a=b", "1vote%2", "1vote%zz", "1" + strings.Repeat("a", 1000)} {
+	for _, id := range []string{"", "1", "2vote.cast", "vote.cast", "1.cast", "1vote..cast", "1vote~x", "1vote~=x",
+		"1vote=x", "1vote>", "1vote!", "1vote>a=b", "1vote%2", "1vote%zz", "1" + strings.Repeat("a", 1000)} {
 		if p, err := decodePress(id); !errors.Is(err, errCustomID) {
 			t.Errorf("%q was read as %+v, %v", id, p, err)
 		}
@@ -53,8 +58,10 @@ func TestWhatIsWrittenInACustomIDIsReadAgain(t *testing.T) {
 	word := rapid.StringN(1, 8, -1)
 	rapid.Check(t, func(t *rapid.T) {
 		want := press{
-			Path: rapid.SliceOfN(word, 1, 3).Draw(t, "path"), Args: rapid.MapOfN(word, rapid.StringN(0, 8, -1), 0, 3).Draw(t, "args"),
-			Menu: rapid.SampledFrom([]string{"", "ballot"}).Draw(t, "menu"), Form: rapid.SliceOfN(word, 0, 2).Draw(t, "form"),
+			Path: rapid.SliceOfN(word, 1, 3).Draw(t, "path"),
+			Args: rapid.MapOfN(word, rapid.StringN(0, 8, -1), 0, 3).Draw(t, "args"),
+			Menu: rapid.SampledFrom([]string{"", "ballot"}).Draw(t, "menu"),
+			Form: rapid.SliceOfN(word, 0, 2).Draw(t, "form"),
 		}
 		if len(want.Form) == 0 {
 			want.Form = nil
@@ -94,16 +101,19 @@ func FuzzDecodePress(f *testing.F) {
 
 func TestControlsAreLaidOut(t *testing.T) {
 	button := func(label string) protocol.Control {
-		return protocol.Control{Label: label, Tone: protocol.ToneGood, Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": label}}
+		return protocol.Control{Label: label, Tone: protocol.ToneGood, Path: []string{"vote", "cast"},
+			Args: map[string]string{"ballot": label}}
 	}
 	menu := protocol.Control{
-		Label: "Choose", Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "3"}, Param: "ballot", Most: 2,
+		Label: "Choose", Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "3"},
+		Param: "ballot", Most: 2,
 		Options: []protocol.Option{{Label: "One", Value: "1"}, {Label: "Two", Value: "2"}},
 	}
 	var left []string
 	note := func(c protocol.Control, err error) { left = append(left, c.Label+": "+err.Error()) }
 	bad := protocol.Control{Label: "bad"}
-	rows := layOut([]protocol.Control{button("1"), button("2"), button("3"), button("4"), button("5"), button("6"), menu, button("7"), button("1"), bad}, note)
+	rows := layOut([]protocol.Control{button("1"), button("2"), button("3"), button("4"), button("5"), button("6"),
+		menu, button("7"), button("1"), bad}, note)
 	var shape [][]int
 	for _, r := range rows {
 		var kinds []int
@@ -125,7 +135,8 @@ func TestControlsAreLaidOut(t *testing.T) {
 		t.Errorf("no controls are %v; an edit would leave the old ones", none)
 	}
 	left = nil
-	if layOut([]protocol.Control{menu, button("1"), menuOf(menu, "4"), menuOf(menu, "5"), menuOf(menu, "6"), menuOf(menu, "7")}, note); len(left) != 1 || !strings.Contains(left[0], errTooMany.Error()) {
+	if layOut([]protocol.Control{menu, button("1"), menuOf(menu, "4"), menuOf(menu, "5"), menuOf(menu, "6"),
+		menuOf(menu, "7")}, note); len(left) != 1 || !strings.Contains(left[0], errTooMany.Error()) {
 		t.Errorf("of six rows are left out: %q", left)
 	}
 }

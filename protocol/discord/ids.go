@@ -11,9 +11,10 @@ import (
 // Network is the name of this network in identifiers.
 const Network protocol.Network = "discord"
 
-// Identifiers: a guild is "discord:GUILD", a private conversation "discord:@CHANNEL", a person "discord:USER", a channel or
-// thread the place "CHANNEL", a message the event "CHANNEL-MESSAGE" (as Discord's own "Copy Message ID" gives it while Shift
-// is held), an interaction "interaction-ID". Other events are named in events.go.
+// Identifiers: a guild is "discord:GUILD", a private conversation "discord:@CHANNEL", a person
+// "discord:USER", a channel or thread the place "CHANNEL", a message the event "CHANNEL-MESSAGE"
+// (as Discord's own "Copy Message ID" gives it while Shift is held), an interaction
+// "interaction-ID".
 
 func guildRoom(guild string) protocol.RoomID { return protocol.RoomID("discord:" + guild) }
 
@@ -51,7 +52,8 @@ func messageOf(event protocol.EventID) (channel, message string, ok bool) {
 	return channel, message, ok && isSnowflake(channel) && isSnowflake(message)
 }
 
-// reactionID names a reaction of the bot, so that it can be taken back. Discord has no events of reactions.
+// reactionID names a reaction of the bot, so that it can be taken back. Discord has no events of
+// reactions.
 func reactionID(channel, message, reaction string) protocol.EventID {
 	return protocol.EventID("own-reaction-" + channel + "-" + message + "-" + reaction)
 }
@@ -66,7 +68,7 @@ func reactionOf(event protocol.EventID) (channel, message, reaction string, ok b
 	return parts[0], parts[1], parts[2], true
 }
 
-// isSnowflake tells whether s is an id of Discord: an unsigned 64-bit number in decimal.
+// isSnowflake reports whether s is an id of Discord: an unsigned 64-bit number in decimal.
 func isSnowflake(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 64)
 	return err == nil && n > 0 && s[0] != '0' && s[0] != '+'
@@ -84,13 +86,14 @@ func timeOf(snowflake string) time.Time {
 	return time.UnixMilli(int64(n>>22) + epoch).UTC()
 }
 
-// snowflakeAt returns the id below all those that were made at that time or later, as a place from which to read on.
+// snowflakeAt returns the id below all those that were made at that time or later, as a place from
+// which to read on.
 func snowflakeAt(t time.Time) string {
 	ms := max(t.UnixMilli()-epoch, 0)
 	return strconv.FormatUint(max(uint64(ms)<<22, 1)-1, 10)
 }
 
-// newer tells whether one snowflake is newer than another.
+// newer reports whether one snowflake is newer than another.
 func newer(a, b string) bool {
 	n, _ := strconv.ParseUint(a, 10, 64)
 	m, _ := strconv.ParseUint(b, 10, 64)

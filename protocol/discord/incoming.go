@@ -3,6 +3,7 @@ package discord
 import (
 	"regexp"
 	"strings"
+	"unicode"
 
 	"moot/protocol"
 )
@@ -10,13 +11,14 @@ import (
 // mentionOf is the mention of a person in the text of a message.
 func mentionOf(user string) string { return protocol.MentionToken(userID(user)) }
 
-// readContent turns Discord's mentions of people into ours, and takes off that of the bot at the beginning.
-func readContent(content, bot string) (text string, addressed bool) {
+// readContent turns Discord's mentions of people into ours, and takes off that of the bot at the beginning: its own or
+// that of its role, which has its name and stands beside it in Discord's list. A zero id is mentioned by nothing.
+func readContent(content, bot, role string) (text string, addressed bool) {
 	content = strings.ToValidUTF8(content, "\uFFFD")
-	trimmed := strings.TrimLeft(content, " \n")
-	for _, mark := range []string{"<@" + bot + ">", "<@!" + bot + ">"} {
-		if rest, ok := strings.CutPrefix(trimmed, mark); ok && bot != "" {
-			content, addressed = strings.TrimLeft(strings.TrimLeft(rest, " "), ",: "), true
+	trimmed := strings.TrimLeftFunc(content, unicode.IsSpace)
+	for _, mark := range [][2]string{{"<@", bot}, {"<@!", bot}, {"<@&", role}} {
+		if rest, ok := strings.CutPrefix(trimmed, mark[0]+mark[1]+">"); ok && mark[1] != "" {
+			content, addressed = strings.TrimLeft(strings.TrimLeftFunc(rest, unicode.IsSpace), ",:，：、 \u3000"), true
 			break
 		}
 	}
@@ -93,7 +95,7 @@ func messageEvent(m message, bot string, backlog bool) (ev protocol.Event, ok bo
 		}
 	}
 	body := protocol.Message{Bot: m.Author == nil || m.Author.Bot || m.Author.System || m.Webhook != "" || m.Type != messageDefault && m.Type != messageReply}
-	body.Text, body.Addressed = readContent(m.Content, bot)
+	body.Text, body.Addressed = readContent(m.Content, bot, m.role)
 	if r := m.Reference; r != nil && m.Type == messageReply && isSnowflake(r.Message) && isSnowflake(r.Channel) {
 		body.ReplyTo = messageID(r.Channel, r.Message)
 	}
@@ -115,7 +117,7 @@ func editEvent(m message, bot string) (ev protocol.Event, ok bool) {
 	target := ev.ID
 	ev.ID, ev.Time = protocol.EventID("edit-"+string(target)+"-"+stamp(at)), at
 	edit := protocol.Edit{Target: target, Bot: m.Author != nil && (m.Author.Bot || m.Author.ID == bot) || m.Webhook != ""}
-	edit.Text, _ = readContent(m.Content, bot)
+	edit.Text, _ = readContent(m.Content, bot, m.role)
 	ev.Body = edit
 	return ev, true
 }

@@ -39,6 +39,8 @@ func TestMessageEvents(t *testing.T) {
 		"a bot":          {`{"guild_id":"5","content":"hi","author":{"id":"7","bot":true}}`, with(in, protocol.Message{Text: "hi", Bot: true})},
 		"a webhook":      {`{"guild_id":"5","content":"hi","webhook_id":"8","author":{"id":"7"}}`, with(in, protocol.Message{Text: "hi", Bot: true})},
 		"a notice":       {`{"guild_id":"5","type":7,"author":{"id":"7"}}`, with(in, protocol.Message{Bot: true})},
+		"another bot":    {`{"guild_id":"5","content":"<@4>: help","author":{"id":"7"}}`, with(in, protocol.Message{Text: "<@discord:4>: help"})},
+		"wide marks":     {`{"guild_id":"5","content":"<@9>：\u3000help","author":{"id":"7"}}`, with(in, protocol.Message{Text: "help", Addressed: true})},
 		"addressed":      {`{"guild_id":"5","content":"<@9> help","author":{"id":"7"}}`, with(in, protocol.Message{Text: "help", Addressed: true})},
 		"our own":        {`{"guild_id":"5","content":"hi","author":{"id":"9","bot":true},"nonce":"abcdefghijklmnopqrstuvwx"}`, with(own, protocol.Receipt{Key: "abcdefghijklmnopqrstuvwx"})},
 		"our own answer": {`{"guild_id":"5","content":"hi","author":{"id":"9","bot":true}}`, with(own, protocol.Message{Text: "hi", Bot: true})},
@@ -123,12 +125,13 @@ func TestHandlesSurvive(t *testing.T) {
 	for _, h := range []handle{
 		{ID: "1", Token: "aW50ZXJhY3Rpb24", User: "2", Channel: "3", Guild: "4", Arrived: time.UnixMilli(1795608000123).UTC()},
 		{ID: "1", Token: "t", User: "2", Channel: "3", Arrived: time.UnixMilli(0).UTC()},
+		{ID: "1", Token: "t", User: "2", Channel: "3", Guild: "4", Arrived: time.UnixMilli(0).UTC(), Quiet: true},
 	} {
 		if got, ok := parseHandle(h.String()); !ok || got != h {
 			t.Errorf("%+v came back as %+v, %v", h, got, ok)
 		}
 	}
-	for _, s := range []string{"", "token", "1 1 2 4 3 x t", "2 1 2 4 3 5 t", "1 1 2 4 3 5 ", "1 a 2 4 3 5 t", "1 1 2 4 3 5 t u"} {
+	for _, s := range []string{"", "token", "1 1 2 4 3 x t", "3 1 2 4 3 5 t", "1 1 2 4 3 5 ", "1 a 2 4 3 5 t", "1 1 2 4 3 5 t u"} {
 		if h, ok := parseHandle(s); ok {
 			t.Errorf("%q was read as %+v", s, h)
 		}

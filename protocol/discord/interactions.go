@@ -37,22 +37,35 @@ type form struct {
 	Components []component `json:"components"`
 }
 
-// onInteraction takes in what somebody did in Discord's own interface. What only asks for more, a completion or a form, is
-// answered at once and leaves no trace; all else becomes the event of a command.
-func (a *Adapter) onInteraction(ctx context.Context, i *interaction, delivery string) error {
+// onInteraction takes in what somebody did in Discord's own interface. What only asks for more, a
+// completion or a form, is answered at once and leaves no trace; all else becomes the event of a
+// command.
+func (a *Adapter) onInteraction(ctx context.Context, i *interaction, backlog bool, delivery string) error {
 	person, ok := i.person()
 	if !ok || !isSnowflake(i.ID) || !isSnowflake(i.Channel) || i.Token == "" || i.Guild != "" && !isSnowflake(i.Guild) {
 		return a.unreadable(ctx, "INTERACTION_CREATE", delivery)
 	}
-	h := handle{ID: i.ID, Token: i.Token, User: person.ID, Channel: i.Channel, Guild: i.Guild, Arrived: time.Now().UTC()}
+	if backlog {
+		if mark, err := a.to.Cursor(roomCursor(roomOf(i.Guild, i.Channel))); err == nil && placeIn(ctx).within(mark) {
+			return nil // an earlier run has dealt with it, and answers it by the outbox
+		}
+	}
+	h := handle{ID: i.ID, Token: i.Token, User: person.ID, Channel: i.Channel, Guild: i.Guild,
+		Arrived: time.Now().UTC(),
+		Quiet:   i.Type == interactionCommand && i.Data.Type == typeUser}
 	if i.Type == interactionComplete {
 		a.quickly(func(ctx context.Context) { a.complete(ctx, i, h) })
+		return nil
+	}
+	if i.Guild != "" && !a.guilds.with(i.Guild, func(*guild) {}) && !a.cfg.State.Room(guildRoom(i.Guild)).Joined {
+		a.quickly(func(ctx context.Context) { a.tooEarly(ctx, h) })
 		return nil
 	}
 	p, ok := a.pressed(i)
 	switch {
 	case !ok:
-		a.log.Info("discord: an interaction is not of this bot, or of another version", "delivery", delivery, "user", userID(person.ID))
+		a.log.Info("discord: an interaction is not of this bot, or of another version", "delivery", delivery, "user",
+			userID(person.ID))
 		a.quickly(func(ctx context.Context) { a.outdatedControl(ctx, h) })
 		return nil
 	case i.Type != interactionForm:
@@ -63,26 +76,37 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, delivery st
 			}
 		}
 	}
-	private := h.Guild != "" && a.tree.private(p.Path)
-	if !a.replies.open(h, private, a.cfg.DeferAfter, a.acknowledge) {
+	private := h.Guild != "" && (h.Quiet || a.tree.private(p.Path))
+	if i.Guild != "" {
+		a.chunks.hurry(i.Guild)
+	}
+	after := a.cfg.DeferAfter
+	if l, ok := a.to.(protocol.Loaded); ok && l.Backlog() > busy {
+		after = 0 // it would be late
+	}
+	if !a.replies.open(h, private, after, a.acknowledge) {
 		return nil // delivered twice; the first is on its way
 	}
 	about := a.powerShown(i, person, delivery)
 	ev := protocol.Event{
-		Room: roomOf(i.Guild, i.Channel), Place: placeOf(i.Guild, i.Channel), Private: i.Guild == "", Hidden: a.guilds.hidden(i.Guild, i.Channel),
-		ID: interactionID(i.ID), Sender: userID(person.ID), Time: timeOf(i.ID), Handle: h.String(),
+		Room: roomOf(i.Guild, i.Channel), Place: placeOf(i.Guild, i.Channel), Private: i.Guild == "",
+		Hidden: a.guilds.hidden(i.Guild, i.Channel), Mute: i.mute(),
+		ID: interactionID(i.ID), Sender: userID(person.ID), Time: timeOf(i.ID), Backlog: backlog, Handle: h.String(),
 		Body: protocol.Invocation{Path: p.Path, Args: p.Args, Bot: person.Bot},
 	}
-	w := work{room: ev.Room, about: person.ID, at: i.ID, make: func(context.Context) []protocol.Event { return append(about(), ev) }}
+	a.aged(&ev)
+	w := work{room: ev.Room, about: person.ID,
+		make: func(context.Context) []protocol.Event { return append(about(), ev) }}
 	if ev.Private {
 		w.about = everyState
-		w.make = func(context.Context) []protocol.Event { return append(a.meet(ev), ev) }
+		w.make = func(context.Context) []protocol.Event { return append(a.enters(ev), ev) }
 	}
 	return a.lanes.put(ctx, w)
 }
 
-// powerShown returns what makes the event of somebody whose power is another than the store has it: an interaction shows
-// what its person is allowed at this moment, and so a command is never judged by what they were before.
+// powerShown returns what makes the event of somebody whose power is another than the store has it:
+// an interaction shows what its person is allowed at this moment, and so a command is never judged
+// by what they were before.
 func (a *Adapter) powerShown(i *interaction, person account, delivery string) func() []protocol.Event {
 	if i.Member == nil || i.Guild == "" {
 		return func() []protocol.Event { return nil }
@@ -96,9 +120,10 @@ func (a *Adapter) powerShown(i *interaction, person account, delivery string) fu
 			if moderator {
 				power = protocol.PowerModerator
 			}
-			return []protocol.Event{{Room: room, ID: protocol.EventID("member-" + person.ID + "-" + delivery), Sender: user, Body: protocol.MemberChange{
-				User: user, Membership: protocol.Joined, Profile: true, Bot: person.Bot, Power: power,
-			}}}
+			return []protocol.Event{{Room: room, ID: protocol.EventID("member-" + person.ID + "-" + delivery),
+				Sender: user, Body: protocol.MemberChange{
+					User: user, Membership: protocol.Joined, Profile: true, Bot: person.Bot, Power: power,
+				}}}
 		}
 		return nil
 	}
@@ -164,8 +189,8 @@ func (a *Adapter) pressed(i *interaction) (p press, ok bool) {
 	return p, false
 }
 
-// name writes what people have picked within a text as others read it: Discord tells of a person, a channel, a role or an
-// emoji by its id.
+// name writes what people have picked within a text as others read it: Discord tells of a person, a
+// channel, a role or an emoji by its id.
 func (a *Adapter) name(guildID string, typed map[string]string) {
 	for field, text := range typed {
 		if !strings.Contains(text, "<") {
@@ -175,7 +200,7 @@ func (a *Adapter) name(guildID string, typed map[string]string) {
 			typed[field] = id // nothing but a channel: it is what is meant, and no word of a text
 			continue
 		}
-		text, _ = readContent(text, "")
+		text, _ = readContent(text, "", "")
 		if !a.guilds.with(guildID, func(g *guild) { typed[field] = g.readable(text) }) {
 			typed[field] = new(guild).readable(text)
 		}
@@ -185,7 +210,8 @@ func (a *Adapter) name(guildID string, typed map[string]string) {
 // flatten returns the path of a command, what was given to it, and the option that is being typed.
 func flatten(name string, options []given) (path []string, args map[string]string, typed *given) {
 	path, args = []string{name}, map[string]string{}
-	for depth := 0; depth < 2 && len(options) == 1 && (options[0].Type == optionSub || options[0].Type == optionGroup); depth++ {
+	for depth := 0; depth < 2 && len(options) == 1 &&
+		(options[0].Type == optionSub || options[0].Type == optionGroup); depth++ {
 		path = append(path, options[0].Name)
 		options = options[0].Options
 	}
@@ -223,7 +249,8 @@ func (a *Adapter) complete(ctx context.Context, i *interaction, h handle) {
 	a.callBack(ctx, h, callback{callbackComplete, map[string]any{"choices": choices}}, nil, "a completion")
 }
 
-// askFor opens a form for what is missing to a command. What is typed comes back as another interaction.
+// askFor opens a form for what is missing to a command. What is typed comes back as another
+// interaction.
 func (a *Adapter) askFor(ctx context.Context, h handle, c *Command, p press, missing []*Param) {
 	id, err := encodePress(press{Path: p.Path, Args: p.Args})
 	if err != nil {
@@ -240,8 +267,9 @@ func (a *Adapter) askFor(ctx context.Context, h handle, c *Command, p press, mis
 	a.callBack(ctx, h, callback{callbackForm, f}, nil, "a form")
 }
 
-// field makes what a form asks for one parameter: an input within a label, which Discord wants instead of a row of inputs
-// (developer documentation, "Label"). What is too long for the label stands below it.
+// field makes what a form asks for one parameter: an input within a label, which Discord wants
+// instead of a row of inputs (developer documentation, "Label"). What is too long for the label
+// stands below it.
 func field(p *Param, required bool) component {
 	input := component{Type: componentTextInput, CustomID: p.Slots[0], Style: 1, Required: &required}
 	if p.Kind == Long {
@@ -260,14 +288,26 @@ func field(p *Param, required bool) component {
 
 // outdatedControl tells somebody that what they pressed is not understood any more.
 func (a *Adapter) outdatedControl(ctx context.Context, h handle) {
-	text := protocol.Join("I do not understand this any more: it was made by another version of me. Please type the command instead; ",
+	text := protocol.Join("I do not understand this any more: it was made by another version of me. Please type the "+
+		"command instead; ",
 		protocol.Code("/help"), " lists what there is.")
 	a.callBack(ctx, h, callback{callbackMessage, a.content(render(text)[0], nil, h.Guild != "")}, nil, "an old control")
 }
 
-// callBack sends the first answer to an interaction, and logs what went wrong with one that nobody waits for.
+// tooEarly answers in a server of which Discord has not told yet. What is asked there would be
+// ignored: the bot is not in it as far as it knows.
+func (a *Adapter) tooEarly(ctx context.Context, h handle) {
+	text := protocol.Plain("I have only just arrived, and Discord has not told me of this server yet. Please try " +
+		"again in a moment.")
+	a.callBack(ctx, h, callback{callbackMessage, a.content(render(text)[0], nil, true)}, nil,
+		"a command from a server that is not known yet")
+}
+
+// callBack sends the first answer to an interaction, and logs what went wrong with one that nobody
+// waits for.
 func (a *Adapter) callBack(ctx context.Context, h handle, c callback, into any, what string) error {
-	r := rest.Request{Method: http.MethodPost, Path: "/interactions/" + h.ID + "/" + h.Token + "/callback", Body: c, Into: into}
+	r := rest.Request{Method: http.MethodPost, Path: "/interactions/" + h.ID + "/" + h.Token + "/callback",
+		Body: c, Into: into}
 	if into != nil {
 		r.Query = map[string][]string{"with_response": {"true"}}
 	}
@@ -278,8 +318,8 @@ func (a *Adapter) callBack(ctx context.Context, h handle, c callback, into any, 
 	return err
 }
 
-// acknowledge tells Discord that an answer is on its way, if none is out yet. It waits for nothing that the bot does: an
-// acknowledgement promises an answer and changes nothing.
+// acknowledge tells Discord that an answer is on its way, if none is out yet. It waits for nothing
+// that the bot does: an acknowledgement promises an answer and changes nothing.
 func (a *Adapter) acknowledge(r *reply) {
 	if !r.mu.TryLock() {
 		return // its answer is being sent at this moment
@@ -298,22 +338,29 @@ func (a *Adapter) acknowledge(r *reply) {
 	switch rest.CodeOf(err) {
 	case rest.CodeUnknownInteraction:
 		r.stage = stageDead
-		a.log.Warn("discord: an interaction came too late to be acknowledged", "user", userID(r.User), "event", interactionID(r.ID))
+		a.log.Warn("discord: an interaction came too late to be acknowledged", "user", userID(r.User), "event",
+			interactionID(r.ID))
 		return
 	case rest.CodeAlreadyAcknowledged:
-		err = nil
+		// By an earlier run, or by an answer of which nothing came back: what stands there may be
+		// the answer itself.
+		if err = a.probe(ctx, r); err == nil && r.stage != stageDeferred {
+			return
+		}
 	}
 	if r.stage = stageDeferred; err != nil {
 		r.stage = stageUnknown
-		a.log.Warn("discord: an interaction could not be acknowledged", "user", userID(r.User), "event", interactionID(r.ID), "err", err)
+		a.log.Warn("discord: an interaction could not be acknowledged", "user", userID(r.User), "event",
+			interactionID(r.ID), "err", err)
 		return
 	}
-	a.replies.later(r, a.cfg.ForgetAfter, a.takeBack)
+	a.replies.later(r, a.cfg.ForgetAfter, a.apologize)
 }
 
-// takeBack takes an acknowledgement away to which there was no answer: not everything gets one, as what comes too fast.
-// An answer that comes all the same follows up.
-func (a *Adapter) takeBack(r *reply) {
+// apologize puts a sentence where the acknowledgement stands to which there was no answer in time:
+// as when the bot does not take in anything, for a wrong clock or a full disk. An answer that comes
+// all the same follows up.
+func (a *Adapter) apologize(r *reply) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stage != stageDeferred {
@@ -321,8 +368,10 @@ func (a *Adapter) takeBack(r *reply) {
 	}
 	ctx, cancel := context.WithTimeout(a.ctx, 5*time.Second)
 	defer cancel()
-	if _, err := a.original(ctx, r, http.MethodDelete, nil); err != nil && !gone(err) {
-		a.log.Warn("discord: an acknowledgement could not be taken back", "event", interactionID(r.ID), "err", err)
+	text := render(protocol.Plain("I have not come to this yet. Please look again later, or try once more; if that " +
+		"does not help, tell the person who runs me."))[0]
+	if _, err := a.original(ctx, r, http.MethodPatch, revision{text.Content, allow(nil), []component{}}); err != nil && !gone(err) {
+		a.log.Warn("discord: an acknowledgement could not be explained", "event", interactionID(r.ID), "err", err)
 		return
 	}
 	r.stage = stageAnswered

@@ -2,9 +2,11 @@ package discord_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +21,8 @@ func soon(c *discord.Config) { c.DeferAfter = time.Millisecond }
 
 func TestACommandIsAnswered(t *testing.T) {
 	s := newStage(t, nil)
-	i := s.ben.Slash(s.general, "vote challenge", discordtest.Options{"person": s.ann, "reason": "spam", "secret": true, "days": 3})
+	i := s.ben.Slash(s.general, "vote challenge",
+		discordtest.Options{"person": s.ann, "reason": "spam", "secret": true, "days": 3})
 	ev, inv := s.invoked()
 	want := protocol.Invocation{Path: []string{"vote", "challenge"}, Args: map[string]string{
 		"person": "<@discord:" + s.ann.ID + ">", "reason": "spam", "secret": "yes", "days": "3",
@@ -27,20 +30,23 @@ func TestACommandIsAnswered(t *testing.T) {
 	if d := cmp.Diff(want, inv); d != "" {
 		t.Error(d)
 	}
-	if ev.Room != s.Room() || ev.Place != protocol.PlaceID(s.general.ID) || ev.Sender != protocol.UserID("discord:"+s.ben.ID) ||
+	if ev.Room != s.Room() || ev.Place != protocol.PlaceID(s.general.ID) ||
+		ev.Sender != protocol.UserID("discord:"+s.ben.ID) ||
 		ev.Private || ev.ID != protocol.EventID("interaction-"+i.ID) || ev.Time.IsZero() {
 		t.Errorf("the event is %+v", ev)
 	}
 	ref := s.send(reply(ev, "1", "so be it", false))
 	m := i.Reply()
-	if m.Content != "so be it" || m.Ephemeral || ref != (protocol.Ref{Room: s.Room(), Event: protocol.EventID(m.Channel + "-" + m.ID)}) {
+	if m.Content != "so be it" || m.Ephemeral ||
+		ref != (protocol.Ref{Room: s.Room(), Event: protocol.EventID(m.Channel + "-" + m.ID)}) {
 		t.Errorf("%+v stands at %v", m, ref)
 	}
 	if n := s.requests(http.MethodPost, "/callback"); n != 1 {
 		t.Errorf("%d first answers", n)
 	}
 	// The message can be edited as any other.
-	s.send(protocol.Outgoing{Key: protocol.DeriveKey("edit"), Room: s.Room(), Act: protocol.Revise{Text: protocol.Plain("x")}, Cause: ev.Ref()}, ref)
+	s.send(protocol.Outgoing{Key: protocol.DeriveKey("edit"), Room: s.Room(),
+		Act: protocol.Revise{Text: protocol.Plain("x")}, Cause: ev.Ref()}, ref)
 }
 
 func TestAPrivateAnswerIsSeenByOne(t *testing.T) {
@@ -68,8 +74,8 @@ func TestAPrivateAnswerIsSeenByOne(t *testing.T) {
 	}
 }
 
-// TestTheDefer: it goes out by itself, before anything is admitted, seen by whom the answer will be for, which then stands
-// in its place.
+// TestTheDefer: it goes out by itself, before anything is admitted, seen by whom the answer will be
+// for, which then stands in its place.
 func TestTheDefer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		command          string
@@ -120,8 +126,8 @@ func TestTheDefer(t *testing.T) {
 	}
 }
 
-// TestTheDeferWaitsForNothing: it is sent while nothing can be committed, and an interaction that is not committed changes
-// nothing.
+// TestTheDeferWaitsForNothing: it is sent while nothing can be committed, and an interaction that
+// is not committed changes nothing.
 func TestTheDeferWaitsForNothing(t *testing.T) {
 	s := newStage(t, soon)
 	block, blocked := make(chan struct{}), make(chan struct{})
@@ -151,13 +157,13 @@ func TestTheDeferWaitsForNothing(t *testing.T) {
 	}
 }
 
-// TestAnAcknowledgementWithoutAnAnswer: it is taken back, and an answer that comes after all still arrives.
+// TestAnAcknowledgementWithoutAnAnswer: it becomes a sentence, and an answer that comes after all
+// still arrives.
 func TestAnAcknowledgementWithoutAnAnswer(t *testing.T) {
 	s := newStage(t, func(c *discord.Config) { c.DeferAfter, c.ForgetAfter = time.Millisecond, time.Millisecond })
 	i := s.ben.Slash(s.general, "ping", nil)
 	ev, _ := s.invoked()
-	s.srv.Until("it is taken back", func() bool { return s.requests(http.MethodDelete, "/messages/@original") == 1 })
-	if got := s.ben.Sees(s.general); len(got) != 0 {
+	if got := i.Reply(); !strings.Contains(got.Content, "not come to this yet") {
 		t.Errorf("what stands is %+v", got)
 	}
 	s.send(reply(ev, "1", "pong", false))
@@ -166,11 +172,104 @@ func TestAnAcknowledgementWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// TestAnInteractionShowsWhatItsPersonMayDo: where the store has it otherwise, that is put right before the command.
+// TestTheMenuOfAPersonAnswersInPrivate: nobody else has seen that it was used.
+func TestTheMenuOfAPersonAnswersInPrivate(t *testing.T) {
+	s := newStage(t, nil)
+	i := s.ben.UsesOn(s.general, "Votes about this person", s.ann)
+	ev, _ := s.invoked()
+	s.send(reply(ev, "1", "none", false))
+	if got := i.Reply(); !got.Ephemeral {
+		t.Errorf("all read %+v", got)
+	}
+	i = s.ben.Slash(s.general, "history", discordtest.Options{"person": s.ann})
+	ev, _ = s.invoked()
+	s.send(reply(ev, "1", "none", false))
+	if got := i.Reply(); got.Ephemeral {
+		t.Errorf("what was asked for all to see is answered by %+v", got)
+	}
+}
+
+// TestTheRoleOfTheBotNamesItToo: it has its name, and stands beside it where people choose whom to mention.
+func TestTheRoleOfTheBotNamesItToo(t *testing.T) {
+	s := newStage(t, nil)
+	other := s.lab.NewRole("helpers", 0)
+	s.lab.Give(s.srv.Bot, other)
+	s.said("barrier")
+	for role, addressed := range map[*discordtest.Role]bool{s.lab.BotRole(): true, other: false} {
+		s.ben.Says(s.general, "<@&"+role.ID+"> ping")
+		ev := s.next("a message", of[protocol.Message](nil))
+		if m := ev.Body.(protocol.Message); m.Addressed != addressed || addressed && m.Text != "ping" {
+			t.Errorf("%s: it came as %+v", role.Name, m)
+		}
+	}
+}
+
+// TestAPlaceWhereTheBotMayNotWriteIsMute: an interaction says so, and so do the permissions that it
+// knows.
+func TestAPlaceWhereTheBotMayNotWriteIsMute(t *testing.T) {
+	s := newStage(t, nil)
+	silent := s.lab.NewChannel("silent")
+	silent.Deny(s.srv.Bot, discordtest.SendMessages)
+	thread := silent.NewThread("a thread")
+	for place, mute := range map[*discordtest.Channel]bool{s.general: false, silent: true, thread: false} {
+		s.ben.Slash(place, "ping", nil)
+		if ev, _ := s.invoked(); ev.Mute != mute {
+			t.Errorf("a command in %s: mute is %v", place.Name, ev.Mute)
+		}
+	}
+	s.ben.Says(silent, "hello")
+	said := func(e protocol.Event) bool { m, ok := e.Body.(protocol.Message); return ok && m.Text == "hello" }
+	if ev := s.next("a message", said); !ev.Mute {
+		t.Error("a message where it may not write is not mute")
+	}
+}
+
+// TestACommandFromAServerThatIsNotKnownYet is answered with a sentence, and nothing comes of it.
+func TestACommandFromAServerThatIsNotKnownYet(t *testing.T) {
+	s := newStage(t, nil)
+	i := s.ben.Slash(s.general, "ping", nil)
+	s.invoked()
+	i.AgainFrom("7777")
+	if got := i.Reply(); !strings.Contains(got.Content, "try again in a moment") || !got.Ephemeral {
+		t.Errorf("the answer is %+v", got)
+	}
+	s.said("barrier")
+	for _, e := range s.rec.Events() {
+		if e.Room == "discord:7777" {
+			t.Errorf("something came of it: %+v", e)
+		}
+	}
+}
+
+// TestAReplayedInteractionKeepsItsAnswer: the run before had taken it in and answered it. The
+// replay is no second command, and the answer is not touched.
+func TestAReplayedInteractionKeepsItsAnswer(t *testing.T) {
+	quick := func(c *discord.Config) { c.DeferAfter, c.ForgetAfter = time.Millisecond, time.Millisecond }
+	s := newStage(t, nil)
+	i := s.ben.Slash(s.general, "ping", nil)
+	ev, _ := s.invoked()
+	s.send(reply(ev, "1", "pong", false))
+	s.stop()
+	i.Again() // as Discord tells some things twice
+	s.start(quick)
+	s.said("barrier")
+	s.srv.Until("it was asked what stands there", func() bool {
+		return s.requests(http.MethodGet, "/messages/@original") > 0
+	})
+	if got := i.Reply(); got.Content != "pong" || s.requests(http.MethodPatch, "/messages/@original") > 0 ||
+		s.requests(http.MethodDelete, "/messages/@original") > 0 {
+		t.Errorf("what stands is %+v", got)
+	}
+}
+
+// TestAnInteractionShowsWhatItsPersonMayDo: where the store has it otherwise, that is put right
+// before the command.
 func TestAnInteractionShowsWhatItsPersonMayDo(t *testing.T) {
 	s := newStage(t, nil)
 	s.settled()
-	s.ledger.fold(protocol.Event{Room: s.Room(), Body: protocol.MemberChange{User: user(s.ann), Membership: protocol.Joined, Profile: true, Power: protocol.PowerMember}})
+	s.ledger.fold(protocol.Event{Room: s.Room(),
+		Body: protocol.MemberChange{User: user(s.ann), Membership: protocol.Joined, Profile: true,
+			Power: protocol.PowerMember}})
 	s.ann.Slash(s.general, "ping", nil)
 	ev, _ := s.invoked()
 	if m, _ := s.ledger.Member(s.Room(), user(s.ann)); !m.Moderator {
@@ -194,12 +293,14 @@ func TestAnswersAfterTheFirstFollowUp(t *testing.T) {
 	s.send(reply(ev, "2", "two", false))
 	s.send(reply(ev, "3", "three", true))
 	got := i.Followups(2)
-	if i.Reply().Content != "one" || got[0].Content != "two" || got[0].Ephemeral || got[1].Content != "three" || !got[1].Ephemeral {
+	if i.Reply().Content != "one" || got[0].Content != "two" || got[0].Ephemeral || got[1].Content != "three" ||
+		!got[1].Ephemeral {
 		t.Errorf("it was answered by %+v, %+v", i.Reply(), got)
 	}
 }
 
-// TestALostFirstAnswer: Discord has taken the first answer, and its confirmation was lost. It is not said twice.
+// TestALostFirstAnswer: Discord has taken the first answer, and its confirmation was lost. It is
+// not said twice.
 func TestALostFirstAnswer(t *testing.T) {
 	s := newStage(t, nil)
 	i := s.ben.Slash(s.general, "ping", nil)
@@ -218,8 +319,9 @@ func TestALostFirstAnswer(t *testing.T) {
 	}
 }
 
-// TestAnAnswerByTheNextRun: the bot died between the command and its answer. What was acknowledged is answered in its
-// place; what was not is too late, and is answered in private.
+// TestAnAnswerByTheNextRun: the bot died between the command and its answer. What was acknowledged
+// is answered in its place; what was not is too late. What is private is then told in private; what
+// all were to read is given up.
 func TestAnAnswerByTheNextRun(t *testing.T) {
 	s := newStage(t, soon)
 	i := s.ben.Slash(s.general, "ping", nil)
@@ -238,15 +340,84 @@ func TestAnAnswerByTheNextRun(t *testing.T) {
 	s.stop()
 	s.start(nil)
 	s.srv.HoldClock()
-	late := s.ben.Slash(s.general, "ping", nil)
+	late := s.ben.Slash(s.general, "whoami", nil)
 	ev, _ = s.invoked()
 	s.srv.Advance(4 * time.Second)
-	s.send(reply(ev, "1", "pong, late", false))
-	found := s.ben.SeesOne(s.ben.DM(), "the late answer", func(m discordtest.Message) bool { return strings.Contains(m.Content, "pong, late") })
+	_, err = s.try(reply(ev, "1", "for all", false), protocol.Attempt{})
+	s.isFinal(err, "cannot be delivered any more")
+	s.send(reply(ev, "2", "you are Ben", true))
+	found := s.ben.SeesOne(s.ben.DM(), "the late answer", func(m discordtest.Message) bool {
+		return strings.Contains(m.Content, "you are Ben")
+	})
 	if !strings.Contains(found.Content, "asked") || late.Answered() != 0 {
 		t.Errorf("the late answer is %q", found.Content)
 	}
+	if n := len(s.ben.Sees(s.ben.DM())); n != 1 {
+		t.Errorf("%d private messages stand", n)
+	}
 }
+
+// TestLateAnswersDoNotOpenManyConversations: ten within a minute, and the others wait.
+func TestLateAnswersDoNotOpenManyConversations(t *testing.T) {
+	s := newStage(t, nil)
+	var waits int
+	for i, u := range s.lab.Populate(15) {
+		u.Slash(s.general, "whoami", nil)
+		ev, _ := s.invoked()
+		ev.Handle = older(ev.Handle, 15*time.Minute)
+		_, err := s.try(reply(ev, "1", "you", true), protocol.Attempt{})
+		var se *protocol.SendError
+		switch {
+		case err == nil && i < maxLate:
+		case errors.As(err, &se) && !se.Final && se.RetryAfter > 30*time.Second && i >= maxLate:
+			waits++
+		default:
+			t.Errorf("answer %d: %v", i, err)
+		}
+	}
+	if opened := s.requests(http.MethodPost, "/users/@me/channels"); waits != 5 || opened != 10 {
+		t.Errorf("%d wait, %d conversations were opened", waits, opened)
+	}
+}
+
+// maxLate is how many late answers become private messages within a minute.
+const maxLate = 10
+
+// TestWhereMuchWaitsACommandIsAcknowledgedAtOnce: it would be late otherwise.
+func TestWhereMuchWaitsACommandIsAcknowledgedAtOnce(t *testing.T) {
+	s := newStage(t, nil)
+	s.stop()
+	c := s.config()
+	c.Commands, c.DeferAfter = commands, time.Hour
+	s.adapter = discord.New(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	load := &loaded{Admitter: s.rec}
+	go func() { done <- s.adapter.Run(ctx, load) }()
+	s.Ready()
+	load.waits.Store(51)
+	if got := s.ben.Slash(s.general, "ping", nil).Ack(); got != 5 {
+		t.Errorf("the first answer is of type %d", got)
+	}
+	load.waits.Store(0)
+	i := s.ben.Slash(s.general, "ping", nil)
+	s.said("barrier")
+	if got := i.Answered(); got != 0 {
+		t.Errorf("where nothing waits the first answer is of type %d", got)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// loaded is an Admitter of which a test says how much waits.
+type loaded struct {
+	protocol.Admitter
+	waits atomic.Int64
+}
+
+func (l *loaded) Backlog() int { return int(l.waits.Load()) }
 
 // TestAfterFifteenMinutes: an answer that late goes by private message, or is undeliverable.
 func TestAfterFifteenMinutes(t *testing.T) {
@@ -256,7 +427,9 @@ func TestAfterFifteenMinutes(t *testing.T) {
 	ev.Handle = older(ev.Handle, 15*time.Minute)
 	before := s.requests("", "/webhooks/") + s.requests("", "/callback")
 	s.send(reply(ev, "1", "you are Ben", true))
-	s.ben.SeesOne(s.ben.DM(), "the late answer", func(m discordtest.Message) bool { return strings.Contains(m.Content, "you are Ben") })
+	s.ben.SeesOne(s.ben.DM(), "the late answer", func(m discordtest.Message) bool {
+		return strings.Contains(m.Content, "you are Ben")
+	})
 	if after := s.requests("", "/webhooks/") + s.requests("", "/callback"); after != before {
 		t.Error("the token was used all the same")
 	}
@@ -268,33 +441,32 @@ func TestAfterFifteenMinutes(t *testing.T) {
 	s.isFinal(err, "private messages")
 }
 
-// TestTheCommandsAreRegisteredWhereTheyChanged: Discord allows 200 registrations a day.
-func TestTheCommandsAreRegisteredWhereTheyChanged(t *testing.T) {
+// TestTheCommandsAreRegisteredWhereTheyDiffer from those that stand with Discord, which allows 200
+// registrations a day; and so they come back where somebody has removed them.
+func TestTheCommandsAreRegisteredWhereTheyDiffer(t *testing.T) {
 	s := newStage(t, nil)
-	saved := func() string {
-		value, err := s.rec.Cursor("discord/commands")
-		if err != nil {
-			t.Fatal(err)
+	looked := func() int { return s.requests(http.MethodGet, "/commands") }
+	again := func(change func(*discord.Config), registered int) {
+		t.Helper()
+		before := looked()
+		s.stop()
+		s.start(change)
+		s.srv.Until("it has looked", func() bool { return looked() > before })
+		s.srv.Until("they are registered", func() bool { return s.requests(http.MethodPut, "/commands") >= registered })
+		s.said("barrier")
+		if n := s.requests(http.MethodPut, "/commands"); n != registered {
+			t.Errorf("they were registered %d times, not %d", n, registered)
 		}
-		return value
 	}
-	for saved() == "" { // which comes soon after the answer of Discord
-		s.said("first")
-	}
-	first := saved()
-	s.stop()
-	s.start(nil)
-	for range 5 {
-		s.said("second")
-	}
-	s.stop()
-	s.start(func(c *discord.Config) { c.Commands = commands[:2] })
-	for saved() == first {
-		s.said("third")
-	}
-	if n := s.requests(http.MethodPut, "/commands"); n != 2 {
-		t.Errorf("they were registered %d times", n)
-	}
+	again(nil, 1)
+	again(func(c *discord.Config) { c.Commands = commands[:2] }, 2)
+	again(func(c *discord.Config) { c.Commands = commands[:2] }, 2)
+	hidden := slices.Clone(commands)
+	hidden[0].Operators = true
+	again(func(c *discord.Config) { c.Commands = hidden }, 3)
+	again(func(c *discord.Config) { c.Commands = hidden }, 3)
+	s.srv.RemoveCommands()
+	again(func(c *discord.Config) { c.Commands = hidden }, 4)
 }
 
 func TestCompletionsAreNotRecorded(t *testing.T) {
@@ -304,7 +476,8 @@ func TestCompletionsAreNotRecorded(t *testing.T) {
 	if len(got) != 3 || got[0].Value != "vote cast ballot" || got[1].Value != "ye" || got[2].Value != "map[ballot:3]" {
 		t.Errorf("completed are %+v", got)
 	}
-	if d := cmp.Diff([]discord.Where{{User: protocol.UserID("discord:" + s.ben.ID), Room: s.Room()}}, c.asked); d != "" {
+	if d := cmp.Diff([]discord.Where{{User: protocol.UserID("discord:" + s.ben.ID), Room: s.Room()}},
+		c.asked); d != "" {
 		t.Error(d)
 	}
 	s.said("barrier")
@@ -312,101 +485,6 @@ func TestCompletionsAreNotRecorded(t *testing.T) {
 		if _, ok := e.Body.(protocol.Invocation); ok {
 			t.Errorf("a completion was admitted: %+v", e)
 		}
-	}
-}
-
-func TestAFormAsksForWhatIsMissing(t *testing.T) {
-	s := newStage(t, nil)
-	form := s.ben.UsesOn(s.general, "Challenge this person", s.ann)
-	f := form.Form()
-	fields := []discordtest.Field{{Label: "Why, for all to read.", CustomID: "reason", Required: true, Long: true, Labelled: true}}
-	if d := cmp.Diff(discordtest.Form{Title: "Challenge this person", CustomID: f.CustomID, Fields: fields}, f); d != "" {
-		t.Fatal(d)
-	}
-	s.said("barrier")
-	i := form.Submit(map[string]string{"reason": "spam,\nall week"})
-	ev, inv := s.invoked()
-	want := map[string]string{"person": "<@discord:" + s.ann.ID + ">", "reason": "spam,\nall week"}
-	if d := cmp.Diff(want, inv.Args); d != "" {
-		t.Error(d)
-	}
-	s.send(reply(ev, "1", "opened", false))
-	if i.Reply().Content != "opened" {
-		t.Errorf("answered by %+v", i.Reply())
-	}
-	n := 0
-	for _, e := range s.rec.Events() {
-		if _, ok := e.Body.(protocol.Invocation); ok {
-			n++
-		}
-	}
-	if n != 1 {
-		t.Errorf("%d commands were admitted; the form itself is none", n)
-	}
-}
-
-// TestALongQuestionOfAForm: what does not fit into the label of an input stands below it, and a number has no length.
-func TestALongQuestionOfAForm(t *testing.T) {
-	long := "how many days it runs, which are at least one and at most seven"
-	s := newStage(t, func(c *discord.Config) {
-		c.Commands = append(slices.Clone(commands), discord.Command{Path: []string{"wait"}, Summary: "Waits.", InGuilds: true, Params: []discord.Param{
-			{Name: "days", Summary: long, Kind: discord.Integer, Slots: []string{"days"}, Min: 1, Max: 7},
-		}})
-	})
-	s.send(protocol.Outgoing{Key: protocol.DeriveKey("board"), Room: s.Room(), Act: protocol.Say{
-		Text: protocol.Plain("board"), Controls: []protocol.Control{{Label: "Wait", Path: []string{"wait"}, Form: []string{"days"}}},
-	}})
-	board := s.ben.SeesOne(s.general, "the board", func(m discordtest.Message) bool { return m.Content == "board" })
-	form := s.ben.Press(board, board.Button("Wait"))
-	f := form.Form().Fields[0]
-	if want := "How" + long[3:]; len([]rune(f.Label)) != 45 || f.Detail != want || f.Long || !f.Required {
-		t.Errorf("it asks %+v", f)
-	}
-	form.Submit(map[string]string{"days": "3"})
-	if _, inv := s.invoked(); inv.Args["days"] != "3" {
-		t.Errorf("the form brought %+v", inv)
-	}
-}
-
-func TestControlsComeBackAsCommands(t *testing.T) {
-	s := newStage(t, nil)
-	cast := func(args map[string]string) protocol.Control {
-		return protocol.Control{Label: "Yes", Tone: protocol.ToneGood, Path: []string{"vote", "cast"}, Args: args}
-	}
-	menu := cast(map[string]string{"ballot": "3"})
-	menu.Label, menu.Param, menu.Most = "Choose", "ballot", 2
-	menu.Options = []protocol.Option{{Label: "Monday", Value: "1"}, {Label: "Tuesday", Value: "2"}, {Label: "Friday", Value: "3"}}
-	ask := protocol.Control{Label: "Cast", Path: []string{"vote", "cast"}, Form: []string{"ballot"}}
-	s.send(protocol.Outgoing{Key: protocol.DeriveKey("board"), Room: s.Room(), Act: protocol.Say{
-		Text: protocol.Plain("vote"), Controls: []protocol.Control{cast(map[string]string{"ballot": "3", "ballot-2": "yes"}), menu, ask},
-	}})
-	board := s.ben.SeesOne(s.general, "the board", func(m discordtest.Message) bool { return m.Content == "vote" })
-
-	i := s.ben.Press(board, board.Button("Yes"))
-	ev, inv := s.invoked()
-	if d := cmp.Diff(protocol.Invocation{Path: []string{"vote", "cast"}, Args: map[string]string{"ballot": "3", "ballot-2": "yes"}}, inv); d != "" {
-		t.Error(d)
-	}
-	s.send(reply(ev, "1", "counted", true))
-	if m := i.Reply(); !m.Ephemeral || m.Content != "counted" {
-		t.Errorf("a press was answered by %+v", m)
-	}
-	if board.Now().Content != "vote" {
-		t.Errorf("the answer replaced the message with the button: %q", board.Now().Content)
-	}
-	s.ben.Choose(board, board.Menus[0].CustomID, "1", "3")
-	if _, inv = s.invoked(); cmp.Diff(map[string]string{"ballot": "3", "ballot-2": "1", "ballot-3": "3"}, inv.Args) != "" {
-		t.Errorf("chosen is %+v", inv)
-	}
-	s.ben.Press(board, board.Button("Cast")).Submit(map[string]string{"ballot": "no"})
-	if _, inv = s.invoked(); cmp.Diff(map[string]string{"ballot": "no"}, inv.Args) != "" {
-		t.Errorf("the form brought %+v", inv)
-	}
-	// A revision without controls takes them away.
-	s.send(protocol.Outgoing{Key: protocol.DeriveKey("closed"), Room: s.Room(), Act: protocol.Revise{Text: protocol.Plain("closed")}},
-		protocol.Ref{Room: s.Room(), Event: protocol.EventID(board.Channel + "-" + board.ID)})
-	if now := board.Now(); len(now.Buttons) != 0 || now.Content != "closed" {
-		t.Errorf("the closed vote is %+v", now)
 	}
 }
 
@@ -447,7 +525,8 @@ func TestALongAnswerComesInPieces(t *testing.T) {
 	line := strings.TrimSpace(strings.Repeat("word ", 100))
 	s.send(reply(ev, "1", strings.Repeat(line+"\n", 6), true))
 	more := i.Followups(1)
-	if got := i.Reply(); !got.Ephemeral || len(got.Content) > 2000 || !more[0].Ephemeral || strings.Count(got.Content+more[0].Content, "word") != 600 {
+	if got := i.Reply(); !got.Ephemeral || len(got.Content) > 2000 || !more[0].Ephemeral ||
+		strings.Count(got.Content+more[0].Content, "word") != 600 {
 		t.Errorf("%d and %d characters", len(got.Content), len(more[0].Content))
 	}
 }

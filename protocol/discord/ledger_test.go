@@ -11,13 +11,13 @@ import (
 	"moot/protocol/discord"
 )
 
-// ledger is a store for tests: it folds what is admitted into plain maps, and asks for members as the bot does.
+// ledger is a store for tests: it folds what is admitted into plain maps, and asks for members as
+// the bot does.
 type ledger struct {
 	mu      sync.Mutex
 	rooms   map[protocol.RoomID]*discord.Room
 	members map[protocol.RoomID]map[protocol.UserID]discord.Member
 	voice   map[protocol.RoomID]map[protocol.UserID]protocol.VoicePresence
-	stand   map[string]bool // reactions, of which all are tracked
 	fresh   map[protocol.RoomID]map[protocol.UserID]bool
 	changed chan struct{} // closed and replaced at each change
 }
@@ -25,7 +25,7 @@ type ledger struct {
 func newLedger() *ledger {
 	return &ledger{
 		rooms: map[protocol.RoomID]*discord.Room{}, members: map[protocol.RoomID]map[protocol.UserID]discord.Member{},
-		voice: map[protocol.RoomID]map[protocol.UserID]protocol.VoicePresence{}, stand: map[string]bool{},
+		voice: map[protocol.RoomID]map[protocol.UserID]protocol.VoicePresence{},
 		fresh: map[protocol.RoomID]map[protocol.UserID]bool{}, changed: make(chan struct{}),
 	}
 }
@@ -55,7 +55,7 @@ func (l *ledger) tellLocked() {
 	l.changed = make(chan struct{})
 }
 
-// fold takes an event in and tells whether the members of the room are to be read.
+// fold takes an event in and reports whether the members of the room are to be read.
 func (l *ledger) fold(ev protocol.Event) (ask bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,10 +102,6 @@ func (l *ledger) fold(ev protocol.Event) (ask bool) {
 		if l.voice[ev.Room][ev.Sender] = b; b.Call == "" {
 			delete(l.voice[ev.Room], ev.Sender)
 		}
-	case protocol.ReactionAdded:
-		l.stand[reactionKey(ev.Room, b.Target, ev.Sender, b.Reaction)] = true
-	case protocol.ReactionRemoved:
-		delete(l.stand, reactionKey(ev.Room, b.Target, ev.Sender, b.Reaction))
 	}
 	return ask
 }
@@ -136,10 +132,6 @@ func (l *ledger) begin(room protocol.RoomID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fresh[room] = map[protocol.UserID]bool{}
-}
-
-func reactionKey(room protocol.RoomID, target protocol.EventID, user protocol.UserID, reaction string) string {
-	return string(room) + "|" + string(target) + "|" + string(user) + "|" + reaction
 }
 
 func (l *ledger) Room(room protocol.RoomID) discord.Room {
@@ -186,12 +178,6 @@ func (l *ledger) InVoice(room protocol.RoomID) (users []protocol.UserID) {
 	return users
 }
 
-func (l *ledger) Reacted(room protocol.RoomID, target protocol.EventID, user protocol.UserID, reaction string) (stands, tracked bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.stand[reactionKey(room, target, user, reaction)], true
-}
-
 // bot is an adapter that feeds the ledger beside the Admitter that it runs with.
 type bot struct {
 	protocol.Adapter
@@ -209,7 +195,8 @@ func (b bot) Run(ctx context.Context, to protocol.Admitter) error {
 		}
 		b.begin(ev.Room)
 		asks.Go(func() {
-			ask := protocol.Ask{Key: protocol.DeriveKey(string(ev.Room), string(ev.ID)), Room: ev.Room, Want: protocol.AskMembers{}}
+			ask := protocol.Ask{Key: protocol.DeriveKey(string(ev.Room), string(ev.ID)), Room: ev.Room,
+				Want: protocol.AskMembers{}}
 			if body, err := b.Ask(ctx, ask, protocol.Attempt{N: 1}); err == nil {
 				b.list(ev.Room, body.(protocol.MemberList))
 			}

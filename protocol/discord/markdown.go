@@ -9,8 +9,9 @@ import (
 	"moot/protocol"
 )
 
-// maxContent is how long a message of a bot may be, counted in UTF-16 units, which are never fewer than the characters that
-// Discord counts (developer documentation, "Create Message": 2,000 characters).
+// maxContent is how long a message of a bot may be, counted in UTF-16 units, which are never fewer
+// than the characters that Discord counts (developer documentation, "Create Message": 2,000
+// characters).
 const maxContent = 2000
 
 // rendered is a message, or a piece of one, as Discord takes it.
@@ -19,8 +20,9 @@ type rendered struct {
 	Users   []string // whom it mentions, and who are to notice
 }
 
-// render writes a text in Discord's markdown, in as many pieces as it takes. A piece ends between paragraphs if it can,
-// otherwise between lines, otherwise between words, and never inside of markup. An empty text has no pieces.
+// render writes a text in Discord's markdown, in as many pieces as it takes. A piece ends between
+// paragraphs if it can, otherwise between lines, otherwise between words, and never inside of
+// markup. An empty text has no pieces.
 func render(text protocol.Text) []rendered {
 	var w writer
 	for _, span := range text {
@@ -29,23 +31,27 @@ func render(text protocol.Text) []rendered {
 	return w.pieces()
 }
 
-// renderOne is render for what has room for one piece only. The rest is left out, and that is shown.
-func renderOne(text protocol.Text) rendered {
+// renderIn is render for what has room for so many pieces. The rest is left out, and that is shown.
+func renderIn(text protocol.Text, most int) []rendered {
 	var w writer
 	for _, span := range text {
 		w.span(span)
 	}
 	all := w.pieces()
-	switch len(all) {
-	case 0:
-		return rendered{}
-	case 1:
-		return all[0]
+	if len(all) <= most || most <= 0 {
+		return all
 	}
-	first := w.piecesOf(maxContent - 2)[0]
-	first.Content += " …"
-	return first
+	all = w.piecesOf(maxContent - 2)[:most]
+	all[most-1].Content += " …"
+	return all
 }
+
+// Fits reports whether a text is one message: at most 2,000 UTF-16 units once it is escaped, which
+// are never fewer than the characters that Discord counts.
+func Fits(text protocol.Text) bool { return len(render(text)) <= 1 }
+
+// Fits implements protocol.Measurer.
+func (a *Adapter) Fits(text protocol.Text) bool { return Fits(text) }
 
 // atom is what is not taken apart any more.
 type atom struct {
@@ -68,7 +74,8 @@ type writer struct {
 	midLine bool // whether something stands in the line already
 }
 
-// longest is how many characters of words become one atom at most: escaped and in UTF-16 they may be four times as long.
+// longest is how many characters of words become one atom at most: escaped and in UTF-16 they may
+// be four times as long.
 const longest = 400
 
 func (w *writer) span(s protocol.Span) {
@@ -112,7 +119,8 @@ func (w *writer) add(a atom) {
 	w.midLine = !strings.HasSuffix(a.text, "\n")
 }
 
-// words adds what is written in a style: line by line, since no markup spans lines, and plain text word by word.
+// words adds what is written in a style: line by line, since no markup spans lines, and plain text
+// word by word.
 func (w *writer) words(s string, style func(words string, midLine bool) string) {
 	for i, line := range strings.Split(s, "\n") {
 		if i > 0 {
@@ -162,7 +170,8 @@ func (w *writer) piecesOf(most int) (out []rendered) {
 				break
 			}
 			// A paragraph that ends in the first half is no reason to leave the second empty.
-			if ends := w.atoms[to].ends; ends > bestEnds || ends == bestEnds || ends >= endLine && size > most/2 && bestEnds < endLine {
+			if ends := w.atoms[to].ends; ends > bestEnds || ends == bestEnds || ends >= endLine && size > most/2 &&
+				bestEnds < endLine {
 				best, bestEnds = to+1, ends
 			}
 		}
@@ -198,8 +207,8 @@ func units(s string) (n int) {
 	return n
 }
 
-// escape writes words so that Discord shows them as they are. A link stays one. MidLine is whether something stands before
-// them in their line: some markup is such only at the beginning of a line.
+// escape writes words so that Discord shows them as they are. A link stays one. MidLine is whether
+// something stands before them in their line: some markup is such only at the beginning of a line.
 func escape(s string, midLine bool) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -236,7 +245,8 @@ func isWordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
 }
 
-// link returns how long the link is with which s begins; 0 if it begins with none. Within one no markup is understood.
+// link returns how long the link is with which s begins; 0 if it begins with none. Within one no
+// markup is understood.
 func link(s string) int {
 	rest, ok := strings.CutPrefix(s, "https://")
 	if !ok {

@@ -19,13 +19,17 @@ func TestRender(t *testing.T) {
 		want string
 	}{
 		{"plain", protocol.Plain("good evening"), "good evening"},
-		{"markup of people", protocol.Plain("*a* _b_ ~~c~~ `d` ||e|| [f](http://g)"), `\*a\* \_b\_ \~\~c\~\~ \` + "`d\\`" + ` \|\|e\|\| \[f\](http://g)`},
+		{"markup of people", protocol.Plain("*a* _b_ ~~c~~ `d` ||e|| [f](http://g)"), `\*a\* \_b\_ \~\~c\~\~ \` +
+			"`d\\`" + ` \|\|e\|\| \[f\](http://g)`},
 		{"mentions of people", protocol.Plain("<@1> @everyone <#2> <t:0:R>"), `\<\@1\> \@everyone \<#2\> \<t:0:R\>`},
-		{"beginnings of lines", protocol.Plain("# a\n- b\n> c\n1. d\n12) e\n-# f\n  # g\nh # - 1."), "\\# a\n\\- b\n\\> c\n1\\. d\n12\\) e\n\\-# f\n  \\# g\nh # - 1."},
+		{"beginnings of lines", protocol.Plain("# a\n- b\n> c\n1. d\n12) e\n-# f\n  # g\nh # - 1."),
+			"\\# a\n\\- b\n\\> c\n1\\. d\n12\\) e\n\\-# f\n  \\# g\nh # - 1."},
 		{"after a name", protocol.Join(protocol.Person("discord:12", "Ann"), "- said"), "<@12>- said"},
-		{"a link", protocol.Plain("see https://example.org/a_b_c*d and _x_"), `see https://example.org/a_b_c\*d and \_x\_`},
+		{"a link", protocol.Plain("see https://example.org/a_b_c*d and _x_"),
+			`see https://example.org/a_b_c\*d and \_x\_`},
 		{"strong", protocol.Join(protocol.Strong("Vote 3: a*b "), "c"), `**Vote 3: a\*b** c`},
-		{"code", protocol.Join("To vote: ", protocol.Code("!moot vote cast 3 a_b"), "."), "To vote: `!moot vote cast 3 a_b`."},
+		{"code", protocol.Join("To vote: ", protocol.Code("!moot vote cast 3 a_b"), "."),
+			"To vote: `!moot vote cast 3 a_b`."},
 		{"code with backticks", protocol.Code("a`b"), "`` a`b ``"},
 		{"a mention", protocol.Mention("discord:42", "Ann"), "<@42>"},
 		{"a person of elsewhere", protocol.Person("matrix:@ann:example.org", "Ann_"), `Ann\_`},
@@ -45,7 +49,8 @@ func TestRender(t *testing.T) {
 }
 
 func TestOnlyMentionsNotify(t *testing.T) {
-	text := protocol.Join(protocol.Mention("discord:1", "Ann"), protocol.Person("discord:2", "Ben"), protocol.Mention("discord:1", "Ann"), protocol.Mention("matrix:@c:d", "Cem"), "<@3>")
+	text := protocol.Join(protocol.Mention("discord:1", "Ann"), protocol.Person("discord:2", "Ben"),
+		protocol.Mention("discord:1", "Ann"), protocol.Mention("matrix:@c:d", "Cem"), "<@3>")
 	if got := render(text); len(got) != 1 || cmp.Diff([]string{"1"}, got[0].Users) != "" {
 		t.Errorf("got %+v", got)
 	}
@@ -56,7 +61,8 @@ func TestOnlyMentionsNotify(t *testing.T) {
 	}
 }
 
-// TestPiecesAreSplitWell: a long text keeps its words, each piece fits, and it ends where reading pauses.
+// TestPiecesAreSplitWell: a long text keeps its words, each piece fits, and it ends where reading
+// pauses.
 func TestPiecesAreSplitWell(t *testing.T) {
 	para := strings.Repeat("word ", 150) // 750 characters
 	text := protocol.Plain(strings.TrimSpace(strings.Repeat(strings.TrimSpace(para)+"\n\n", 5)))
@@ -66,7 +72,8 @@ func TestPiecesAreSplitWell(t *testing.T) {
 	}
 	for i, p := range got {
 		if units(p.Content) > maxContent || strings.HasPrefix(p.Content, "\n") || strings.HasSuffix(p.Content, "\n") {
-			t.Errorf("piece %d has %d characters and is %q…%q", i, units(p.Content), p.Content[:10], p.Content[len(p.Content)-10:])
+			t.Errorf("piece %d has %d characters and is %q…%q", i, units(p.Content), p.Content[:10],
+				p.Content[len(p.Content)-10:])
 		}
 		if i < 2 && strings.Count(p.Content, "\n\n") != 1 {
 			t.Errorf("piece %d does not end with its second paragraph", i)
@@ -92,8 +99,8 @@ func TestAnyTextIsSplitWithoutLoss(t *testing.T) {
 				text = protocol.Join(text, w)
 			}
 		}
-		all := ""
-		for i, p := range render(text) {
+		all, pieces := "", render(text)
+		for i, p := range pieces {
 			if n := units(p.Content); n == 0 || n > maxContent {
 				t.Fatalf("piece %d has %d characters", i, n)
 			}
@@ -113,8 +120,16 @@ func TestAnyTextIsSplitWithoutLoss(t *testing.T) {
 		if squeeze(all) != squeeze(want) {
 			t.Fatalf("it was\n%q\nand is\n%q", squeeze(want), squeeze(all))
 		}
-		if one := renderOne(text); units(one.Content) > maxContent {
-			t.Fatalf("one piece has %d characters", units(one.Content))
+		for most := 1; most < 4; most++ {
+			some := renderIn(text, most)
+			if len(some) > most || len(pieces) <= most && len(some) != len(pieces) {
+				t.Fatalf("%d pieces become %d where there is room for %d", len(pieces), len(some), most)
+			}
+			for _, p := range some {
+				if units(p.Content) > maxContent {
+					t.Fatalf("a piece has %d characters", units(p.Content))
+				}
+			}
 		}
 	})
 }
@@ -138,13 +153,15 @@ func TestReadContent(t *testing.T) {
 		{"<@9> vote list", "vote list", true},
 		{"<@!9>, vote list", "vote list", true},
 		{" <@9>", "", true},
+		{"<@&8> vote list", "vote list", true},
+		{"<@&7> vote list", "<@&7> vote list", false},
 		{"challenge <@12> for <@!13>", "challenge <@discord:12> for <@discord:13>", false},
 		{"<@9> challenge <@12>", "challenge <@discord:12>", true},
 		{"see <@9>", "see <@discord:9>", false},
 		{"<@&12> <#13> <@x> <@", "<@&12> <#13> <@x> <@", false},
 		{"a\xffb", "a\uFFFDb", false},
 	} {
-		got, addressed := readContent(tt.in, "9")
+		got, addressed := readContent(tt.in, "9", "8")
 		if got != tt.want || addressed != tt.addressed {
 			t.Errorf("%q is read as %q, %v; want %q, %v", tt.in, got, addressed, tt.want, tt.addressed)
 		}

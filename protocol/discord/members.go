@@ -21,8 +21,16 @@ func nameOf(m *discordgo.Member) string {
 	return m.User.Username
 }
 
-// sound tells whether a member has what makes one.
+// sound reports whether a member has what makes one.
 func sound(m *discordgo.Member) bool { return m != nil && m.User != nil && isSnowflake(m.User.ID) }
+
+// guest is the flag of a member who was let into one voice channel only.
+// https://discord.com/developers/docs/resources/guild#guild-member-object-guild-member-flags
+const guest = 1 << 4
+
+// counts reports whether somebody takes part in a guild: who has not accepted its rules yet, where
+// it asks for that, can neither write nor vote there, and a guest comes for one call.
+func counts(m *discordgo.Member) bool { return !m.Pending && m.Flags&guest == 0 }
 
 // powerOf is what a member may do in a guild; unknown where the guild is.
 func (a *Adapter) powerOf(guildID string, m *discordgo.Member) (p protocol.Power) {
@@ -52,18 +60,26 @@ func (a *Adapter) joins(guildID string, m *discordgo.Member) []protocol.Event {
 		return nil
 	}
 	id := protocol.EventID("join-" + m.User.ID + "-" + stamp(m.JoinedAt))
-	return []protocol.Event{{Room: room, ID: id, Sender: user, Time: timeOrZero(m.JoinedAt), Body: a.joined(guildID, m, false)}}
+	return []protocol.Event{{Room: room, ID: id, Sender: user, Time: timeOrZero(m.JoinedAt),
+		Body: a.joined(guildID, m, false)}}
 }
 
-// changes makes the event of a member who has another name or other roles, if that is new.
+// changes makes the event of a member who has another name or other roles, or counts from now on,
+// if that is new.
 func (a *Adapter) changes(guildID string, m *discordgo.Member, delivery string) []protocol.Event {
 	room, user := guildRoom(guildID), userID(m.User.ID)
 	body := a.joined(guildID, m, true)
 	known, in := a.cfg.State.Member(room, user)
-	if in && a.cfg.State.Room(room).Settled && known.Name == protocol.OneLine(body.Name) && known.Moderator == (body.Power == protocol.PowerModerator) {
+	id := protocol.EventID("member-" + m.User.ID + "-" + delivery)
+	if !in && a.cfg.State.Room(room).Settled && m.User.ID != a.self() { // they have accepted the rules
+		return []protocol.Event{{Room: room, ID: id, Sender: user, Time: timeOrZero(m.JoinedAt),
+			Body: a.joined(guildID, m, false)}}
+	}
+	if in && a.cfg.State.Room(room).Settled && known.Name == protocol.OneLine(body.Name) &&
+		known.Moderator == (body.Power == protocol.PowerModerator) {
 		return nil
 	}
-	return []protocol.Event{{Room: room, ID: protocol.EventID("member-" + m.User.ID + "-" + delivery), Sender: user, Body: body}}
+	return []protocol.Event{{Room: room, ID: id, Sender: user, Body: body}}
 }
 
 func (a *Adapter) joined(guildID string, m *discordgo.Member, profile bool) protocol.MemberChange {
@@ -73,7 +89,8 @@ func (a *Adapter) joined(guildID string, m *discordgo.Member, profile bool) prot
 	}
 }
 
-// leaves makes the event of somebody who is not in a guild any more. Discord does not say whether they left or were kicked.
+// leaves makes the event of somebody who is not in a guild any more. Discord does not say whether
+// they left or were kicked.
 func (a *Adapter) leaves(guildID, user string, as protocol.Membership, delivery string) []protocol.Event {
 	room, who := guildRoom(guildID), userID(user)
 	if user == a.self() {
@@ -93,27 +110,29 @@ func (a *Adapter) onMember(ctx context.Context, guildID string, m *discordgo.Mem
 	if !isSnowflake(guildID) || !sound(m) {
 		return a.unreadable(ctx, typ, delivery)
 	}
+	var changed []protocol.Change
 	if m.User.ID == a.self() && typ != "GUILD_MEMBER_REMOVE" {
-		var changes []protocol.Change
 		a.guilds.change(guildID, func(g *guild) {
 			if !slices.Equal(g.own, m.Roles) {
-				changes = a.standing()
+				changed = a.standing()
 			}
 			g.own = slices.Clone(m.Roles)
 		})
-		if err := a.rolesChanged(ctx, guildID, changes, delivery); err != nil {
-			return err
-		}
+		a.unkept.changes(ctx, guildID)
 	}
-	return a.lanes.put(ctx, work{room: guildRoom(guildID), about: m.User.ID, make: func(context.Context) []protocol.Event {
-		switch typ {
-		case "GUILD_MEMBER_ADD":
-			return a.joins(guildID, m)
-		case "GUILD_MEMBER_REMOVE":
+	w := work{room: guildRoom(guildID), about: m.User.ID, make: func(context.Context) []protocol.Event {
+		switch {
+		case typ == "GUILD_MEMBER_REMOVE", !counts(m) && m.User.ID != a.self():
 			return a.leaves(guildID, m.User.ID, protocol.Left, delivery)
+		case typ == "GUILD_MEMBER_ADD":
+			return a.joins(guildID, m)
 		}
-		return a.changes(guildID, m, delivery)
-	}})
+		return append(rolesChange(guildID, changed, delivery), a.changes(guildID, m, delivery)...)
+	}}
+	if len(changed) > 0 {
+		w.about = everyState
+	}
+	return a.lanes.put(ctx, w)
 }
 
 // onVoice takes in a voice state, which says all that is to say of somebody's voice.
@@ -121,9 +140,10 @@ func (a *Adapter) onVoice(ctx context.Context, v *discordgo.VoiceState, delivery
 	if !isSnowflake(v.GuildID) || !isSnowflake(v.UserID) {
 		return nil // of a call outside of guilds, which bots do not hear of
 	}
-	return a.lanes.put(ctx, work{room: guildRoom(v.GuildID), about: v.UserID, make: func(context.Context) []protocol.Event {
-		return a.voice(v.GuildID, v, delivery)
-	}})
+	return a.lanes.put(ctx, work{room: guildRoom(v.GuildID), about: v.UserID,
+		make: func(context.Context) []protocol.Event {
+			return a.voice(v.GuildID, v, delivery)
+		}})
 }
 
 // voice makes the event of where somebody is in voice, if that is new.
@@ -143,15 +163,17 @@ func (a *Adapter) voice(guildID string, v *discordgo.VoiceState, delivery string
 		return nil
 	}
 	return []protocol.Event{{
-		Room: room, Place: body.Call, ID: protocol.EventID("voice-" + v.UserID + "-" + delivery), Sender: user, Body: body,
+		Room: room, Place: body.Call, ID: protocol.EventID("voice-" + v.UserID + "-" + delivery),
+		Sender: user, Body: body,
 	}}
 }
 
-// unreadable has what Discord sent and the bot does not understand recorded as refused, in a room of its own: whose it is
-// cannot be told. It is no reason to end.
+// unreadable has what Discord sent and the bot does not understand recorded as refused, in a room
+// of its own: whose it is cannot be told. It is no reason to end.
 func (a *Adapter) unreadable(ctx context.Context, typ, delivery string) error {
 	return a.lanes.put(ctx, work{room: "discord:gateway", make: just(protocol.Event{
-		Room: "discord:gateway", ID: protocol.EventID("unreadable-" + delivery), Body: protocol.Malformed{Kind: typ, Reason: "it lacks what makes it one"},
+		Room: "discord:gateway", ID: protocol.EventID("unreadable-" + delivery),
+		Body: protocol.Malformed{Kind: typ, Reason: "it lacks what makes it one"},
 	})})
 }
 

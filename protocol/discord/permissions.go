@@ -12,7 +12,6 @@ const (
 	mayRead         = discordgo.PermissionReadMessageHistory
 	mayReact        = discordgo.PermissionAddReactions
 	mayManage       = discordgo.PermissionManageMessages
-	mayBan          = discordgo.PermissionBanMembers
 	mayTimeOut      = discordgo.PermissionModerateMembers
 	mayGiveRoles    = discordgo.PermissionManageRoles
 
@@ -30,7 +29,7 @@ var permissionNames = []struct {
 }{
 	{mayView, "View Channel"}, {maySend, "Send Messages"}, {maySendInThread, "Send Messages in Threads"},
 	{mayRead, "Read Message History"}, {mayReact, "Add Reactions"}, {mayManage, "Manage Messages"},
-	{mayBan, "Ban Members"}, {mayTimeOut, "Timeout Members"}, {mayGiveRoles, "Manage Roles"},
+	{mayTimeOut, "Timeout Members"}, {mayGiveRoles, "Manage Roles"},
 }
 
 // base returns what roles allow in the whole guild.
@@ -81,14 +80,18 @@ func (g *guild) in(channel, user string, roles []string) int64 {
 	return sum
 }
 
-// hidden tells whether there are members who do not see a channel: whether everybody's own permissions do not suffice for it,
-// or it is a private thread. One of which Discord has not told counts as hidden.
+// hidden reports whether there are members who do not see a channel: whether everybody's own
+// permissions do not suffice for it, or it is a private thread, or one of whose channel nothing is
+// known. A channel that is not known counts as hidden.
 func (g *guild) hidden(channel string) bool {
 	c, ok := g.channels[channel]
+	if ok && c.thread {
+		_, ok = g.channels[c.parent]
+	}
 	return !ok || c.kind == discordgo.ChannelTypeGuildPrivateThread || g.in(channel, "", nil)&mayView == 0
 }
 
-// moderator tells whether somebody with these roles may moderate the guild.
+// moderator reports whether somebody with these roles may moderate the guild.
 func (g *guild) moderator(user string, roles []string) bool {
 	return g.base(user, roles)&moderates != 0
 }

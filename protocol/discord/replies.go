@@ -9,39 +9,57 @@ import (
 )
 
 const (
-	// deferAfter is when an interaction is acknowledged that has no answer yet. Discord gives it up after three seconds.
+	// deferAfter is when an interaction is acknowledged that has no answer yet. Discord gives it up
+	// after three seconds.
 	deferAfter = 1500 * time.Millisecond
-	// tokenLife is for how long an interaction can be answered (developer documentation, "Receiving and Responding": 15
-	// minutes), less what an answer takes.
+	// tokenLife is for how long an interaction can be answered (developer documentation, "Receiving
+	// and Responding": 15 minutes), less what an answer takes.
 	tokenLife = 15*time.Minute - 15*time.Second
-	// forgetAfter is when an acknowledgement is taken back to which no answer has come.
+	// forgetAfter is when an acknowledgement to which no answer has come becomes a sentence that
+	// says so.
 	forgetAfter = time.Minute
-	// maxReplies is of how many interactions it is remembered how they were answered. Of others Discord is asked.
+	// maxLate is how many late answers become private messages within lateWithin.
+	maxLate    = 10
+	lateWithin = time.Minute
+	// busy is how much may wait for the bot before an interaction is acknowledged at once.
+	busy = 50
+	// maxReplies is of how many interactions it is remembered how they were answered. Of others
+	// Discord is asked.
 	maxReplies = 4096
 )
 
-// handle is the Handle of an event that is an interaction: what it takes to answer it, also after a restart.
+// handle is the Handle of an event that is an interaction: what it takes to answer it, also after a
+// restart.
 type handle struct {
 	ID, Token, User, Channel string
 	Guild                    string // zero in a private conversation; elsewhere answers can be private
 	Arrived                  time.Time
+	// Quiet is whether all answers are private: what somebody does in the menu of another person
+	// nobody else has seen.
+	Quiet bool
 }
 
 func (h handle) String() string {
-	return strings.Join([]string{"1", h.ID, h.User, h.Guild, h.Channel, strconv.FormatInt(h.Arrived.UnixMilli(), 10), h.Token}, " ")
+	kind := "1"
+	if h.Quiet {
+		kind = "2"
+	}
+	return strings.Join([]string{kind, h.ID, h.User, h.Guild, h.Channel,
+		strconv.FormatInt(h.Arrived.UnixMilli(), 10), h.Token}, " ")
 }
 
 // parseHandle reads what String wrote; ok is false for anything else.
 func parseHandle(s string) (h handle, ok bool) {
 	parts := strings.Split(s, " ")
-	if len(parts) != 7 || parts[0] != "1" {
+	if len(parts) != 7 || parts[0] != "1" && parts[0] != "2" {
 		return handle{}, false
 	}
 	ms, err := strconv.ParseInt(parts[5], 10, 64)
-	h = handle{
-		ID: parts[1], User: parts[2], Guild: parts[3], Channel: parts[4], Token: parts[6], Arrived: time.UnixMilli(ms).UTC(),
-	}
-	ok = err == nil && isSnowflake(h.ID) && isSnowflake(h.User) && isSnowflake(h.Channel) && h.Token != "" && (h.Guild == "" || isSnowflake(h.Guild))
+	h = handle{ID: parts[1], User: parts[2], Guild: parts[3], Channel: parts[4], Token: parts[6],
+		Arrived: time.UnixMilli(ms).UTC(),
+		Quiet:   parts[0] == "2"}
+	ok = err == nil && isSnowflake(h.ID) && isSnowflake(h.User) && isSnowflake(h.Channel) && h.Token != "" &&
+		(h.Guild == "" || isSnowflake(h.Guild))
 	return h, ok
 }
 
@@ -62,8 +80,8 @@ type reply struct {
 	mu      sync.Mutex // held while something is sent for it
 	stage   stage
 	private bool // whether the deferred answer is; guarded by mu, as stage
-	// first is the key of the answer that replaced, or was, the first; tried are those of which it is known that they were
-	// not sent. Guarded by mu.
+	// first is the key of the answer that replaced, or was, the first; tried are those of which it
+	// is known that they were not sent. Guarded by mu.
 	first string
 	tried map[string]bool
 	stood *message    // the first answer as an earlier run or a lost confirmation left it; guarded by mu
@@ -77,12 +95,13 @@ type replies struct {
 	byID   map[string]*list.Element // of *reply
 	order  list.List                // the newest first
 	acks   sync.WaitGroup           // defers under way
+	told   []time.Time              // when late answers became private messages, within lateWithin
 }
 
 func newReplies() *replies { return &replies{byID: map[string]*list.Element{}} }
 
-// open remembers an interaction that has come in, and calls ack after a while unless it is answered or settled by then. It
-// returns false for one that is known already: Discord delivers some twice.
+// open remembers an interaction that has come in, and calls ack after a while unless it is answered
+// or settled by then. It returns false for one that is known already: Discord delivers some twice.
 func (s *replies) open(h handle, private bool, after time.Duration, ack func(*reply)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,6 +157,21 @@ func (s *replies) of(h handle) *reply {
 	r := &reply{handle: h}
 	s.keep(r)
 	return r
+}
+
+// late notes that a late answer becomes a private message, or returns how long it is too soon for
+// one.
+func (s *replies) late(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.told) > 0 && now.Sub(s.told[0]) >= lateWithin {
+		s.told = s.told[1:]
+	}
+	if len(s.told) == maxLate {
+		return lateWithin - now.Sub(s.told[0])
+	}
+	s.told = append(s.told, now)
+	return 0
 }
 
 // settled says that no defer is needed any more.

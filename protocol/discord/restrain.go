@@ -9,8 +9,8 @@ import (
 	"moot/protocol/discord/rest"
 )
 
-// longestTimeout is how long Discord lets a timeout be, less a day, so that it is surely taken (developer documentation,
-// "Modify Guild Member": 28 days).
+// longestTimeout is how long Discord lets a timeout be, less a day, so that it is surely taken
+// (developer documentation, "Modify Guild Member": 28 days).
 const longestTimeout = 27 * 24 * time.Hour
 
 // wireMember is a member as far as a restraint goes.
@@ -19,9 +19,10 @@ type wireMember struct {
 	TimedOut *time.Time `json:"communication_disabled_until"`
 }
 
-// restrain makes it so that a member is held back, or is not. It looks first and acts only where that is not so, and where
-// the bot may.
-func (a *Adapter) restrain(ctx context.Context, room protocol.RoomID, want protocol.AskRestrain) (protocol.Body, error) {
+// restrain makes it so that a member is held back, or is not. It looks first and acts only where
+// that is not so, and where the bot may.
+func (a *Adapter) restrain(ctx context.Context, room protocol.RoomID,
+	want protocol.AskRestrain) (protocol.Body, error) {
 	answer := protocol.Restrained{User: want.User, On: want.On}
 	refused := func(why protocol.Refusal) (protocol.Body, error) {
 		answer.On, answer.Refused = !want.On, why
@@ -77,9 +78,10 @@ func (a *Adapter) restrain(ctx context.Context, room protocol.RoomID, want proto
 	return answer, nil
 }
 
-// timeOut returns what to send for a timeout, nothing where it is as wanted, or why it cannot be. Owners and administrators
-// cannot be timed out.
-func (a *Adapter) timeOut(g *guild, user string, m wireMember, on bool) (do rest.Request, until time.Time, why protocol.Refusal) {
+// timeOut returns what to send for a timeout, nothing where it is as wanted, or why it cannot be.
+// Owners and administrators cannot be timed out.
+func (a *Adapter) timeOut(g *guild, user string, m wireMember, on bool) (do rest.Request, until time.Time,
+	why protocol.Refusal) {
 	now := time.Now().UTC()
 	stands := m.TimedOut != nil && m.TimedOut.After(now)
 	switch {
@@ -97,7 +99,8 @@ func (a *Adapter) timeOut(g *guild, user string, m wireMember, on bool) (do rest
 		until = now.Add(longestTimeout).Truncate(time.Second)
 		value = until.Format(time.RFC3339)
 	}
-	return rest.Request{Method: http.MethodPatch, Body: map[string]any{"communication_disabled_until": value}}, until, ""
+	return rest.Request{Method: http.MethodPatch,
+		Body: map[string]any{"communication_disabled_until": value}}, until, ""
 }
 
 // giveRole is timeOut for a role.
@@ -122,7 +125,7 @@ func (a *Adapter) giveRole(g *guild, user string, m wireMember, on bool) (do res
 	return do, ""
 }
 
-// outranks tells whether somebody stands as high as the bot, or higher.
+// outranks reports whether somebody stands as high as the bot, or higher.
 func (g *guild) outranks(user string, roles []string, bot string) bool {
 	return user == g.owner || bot != g.owner && g.rank(roles) >= g.rank(g.own)
 }

@@ -13,8 +13,12 @@ import (
 	"moot/protocol/discord/rest"
 )
 
-// nonceWindow is for how long Discord surely knows a nonce again. Its documentation says "the past few minutes".
+// nonceWindow is for how long Discord surely knows a nonce again. Its documentation says "the past
+// few minutes".
 const nonceWindow = 90 * time.Second
+
+// setBack is by how much a clock may have been set back between an attempt and the start after it, for the attempt to be found.
+const setBack = 24 * time.Hour
 
 var (
 	errEmpty    = final(errors.New("there is nothing to say"))
@@ -33,7 +37,8 @@ func (a *Adapter) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 	if err := ctx.Err(); err != nil {
 		return protocol.Ref{}, err
 	}
-	// Also what needs nothing of it waits for the greeting: an attempt may come before Run has set anything up.
+	// Also what needs nothing of it waits for the greeting: an attempt may come before Run has set
+	// anything up.
 	if err := a.awaitReady(ctx, ""); err != nil {
 		return protocol.Ref{}, err
 	}
@@ -54,7 +59,7 @@ func (a *Adapter) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 		}
 		return a.whisper(ctx, out, attempt, act)
 	case protocol.Revise:
-		return a.revise(ctx, act, attempt.Original)
+		return a.revise(ctx, act, attempt)
 	case protocol.React:
 		return a.react(ctx, out, act, attempt.Original)
 	case protocol.Redact:
@@ -81,7 +86,8 @@ func (a *Adapter) target(ctx context.Context, out protocol.Outgoing, needed int6
 		var ok bool
 		a.guilds.with(guildID, func(g *guild) { t.channel, ok = g.home(a.self()) })
 		if !ok {
-			return t, final(errors.New("there is no channel in which the bot may write: give it View Channel and Send Messages in one"))
+			return t, final(errors.New("there is no channel in which the bot may write: give it View Channel and Send " +
+				"Messages in one"))
 		}
 		return t, nil
 	case !isSnowflake(t.channel):
@@ -90,7 +96,8 @@ func (a *Adapter) target(ctx context.Context, out protocol.Outgoing, needed int6
 	return t, a.may(t, needed)
 }
 
-// may looks at the permissions before something is tried: Discord shuts out those who are refused too often.
+// may looks at the permissions before something is tried: Discord shuts out those who are refused
+// too often.
 func (a *Adapter) may(t target, needed int64) error {
 	var missing []string
 	var name string
@@ -107,10 +114,12 @@ func (a *Adapter) may(t target, needed int64) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return final(fmt.Errorf("the bot may not do that in #%s: it lacks %s", protocol.OneLine(name), strings.Join(missing, ", ")))
+	return final(fmt.Errorf("the bot may not do that in #%s: it lacks %s", protocol.OneLine(name),
+		strings.Join(missing, ", ")))
 }
 
-// mayIn is may for a channel of a room, which may be a private conversation, where everything is allowed.
+// mayIn is may for a channel of a room, which may be a private conversation, where everything is
+// allowed.
 func (a *Adapter) mayIn(room protocol.RoomID, channel string, needed int64) error {
 	if guildID, ok := guildOf(room); ok {
 		return a.may(target{channel: channel, guild: guildID}, needed)
@@ -119,7 +128,8 @@ func (a *Adapter) mayIn(room protocol.RoomID, channel string, needed int64) erro
 }
 
 // whisper tells somebody something in their private conversation with the bot.
-func (a *Adapter) whisper(ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, w protocol.Whisper) (protocol.Ref, error) {
+func (a *Adapter) whisper(ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt,
+	w protocol.Whisper) (protocol.Ref, error) {
 	user, ok := userOf(w.User)
 	if !ok {
 		return protocol.Ref{}, noSuch("person %s", w.User)
@@ -131,7 +141,8 @@ func (a *Adapter) whisper(ctx context.Context, out protocol.Outgoing, attempt pr
 	return a.post(ctx, out, attempt, target{channel: channel, room: directRoom(channel)}, w.Text, w.Controls, "")
 }
 
-// directWith returns the channel of the private conversation with somebody, opened if there is none.
+// directWith returns the channel of the private conversation with somebody, opened if there is
+// none.
 func (a *Adapter) directWith(ctx context.Context, user string) (string, error) {
 	a.mu.Lock()
 	channel := a.directs[user]
@@ -143,7 +154,8 @@ func (a *Adapter) directWith(ctx context.Context, user string) (string, error) {
 		ID string `json:"id"`
 	}
 	err := a.rest.Do(ctx, rest.Request{
-		Method: http.MethodPost, Path: "/users/@me/channels", Body: map[string]string{"recipient_id": user}, Into: &c, Repeat: true,
+		Method: http.MethodPost, Path: "/users/@me/channels", Body: map[string]string{"recipient_id": user},
+		Into: &c, Repeat: true,
 	})
 	if err == nil && !isSnowflake(c.ID) {
 		err = fmt.Errorf("discord opened a conversation without an id")
@@ -160,49 +172,62 @@ func (a *Adapter) directWith(ctx context.Context, user string) (string, error) {
 	return c.ID, nil
 }
 
-// post writes messages to a channel, each with a nonce of the key, so that what is sent again within minutes stands once.
-func (a *Adapter) post(ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, t target, text protocol.Text, controls []protocol.Control, reply protocol.EventID) (protocol.Ref, error) {
+// post writes messages to a channel, each with a nonce of the key, so that what is sent again
+// within minutes stands once.
+func (a *Adapter) post(ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, t target,
+	text protocol.Text, controls []protocol.Control, reply protocol.EventID) (protocol.Ref, error) {
 	pieces := render(text)
 	if len(pieces) == 0 {
 		return protocol.Ref{}, errEmpty
 	}
-	var first message
+	var parts []protocol.EventID
 	for n, p := range pieces {
 		c := a.content(p, nil, false)
 		if n == len(pieces)-1 {
 			c.Components = a.rows(controls)
 		}
-		c.Nonce, c.Enforce = nonce(out.Key, n), true
+		c.Nonce, c.Enforce = nonce(out.Key, n, len(pieces)), true
 		if _, id, ok := messageOf(reply); ok && n == 0 {
 			c.Reference = &replyTo{Message: id}
 		}
 		m, err := a.stands(ctx, t, c, attempt)
 		if err == nil && m.ID == "" {
-			err = a.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: "/channels/" + t.channel + "/messages", Body: c, Into: &m, Repeat: true})
+			err = a.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: "/channels/" + t.channel + "/messages",
+				Body: c, Into: &m, Repeat: true})
 		}
 		if err != nil {
 			return protocol.Ref{}, a.fault(err)
 		}
-		if n == 0 {
-			first = m
-		}
+		parts = append(parts, messageID(channelOr(m.Channel, t.channel), m.ID))
 	}
-	return protocol.Ref{Room: t.room, Event: messageID(channelOr(first.Channel, t.channel), first.ID)}, nil
+	return protocol.PartsRef(t.room, parts...), nil
 }
 
-// stands looks whether a message of an earlier attempt stands already, where its nonce may be forgotten. It returns none
-// where there is certainly none, and an ambiguous error where that cannot be known.
+// stands looks whether a message of an earlier attempt stands already, where its nonce may be
+// forgotten. It returns none where there is certainly none, and an ambiguous error where that
+// cannot be known.
 func (a *Adapter) stands(ctx context.Context, t target, c content, attempt protocol.Attempt) (message, error) {
-	if attempt.N <= 1 || attempt.First.IsZero() || time.Since(attempt.First) < nonceWindow {
+	age := time.Since(attempt.First)
+	if attempt.N <= 1 || !attempt.Earlier && age < nonceWindow {
 		return message{}, nil
 	}
-	unknown := &protocol.SendError{Ambiguous: true, Err: errors.New("an attempt was cut short, and the bot cannot see whether it stands")}
+	back := age + overlap
+	if attempt.Earlier {
+		back += setBack
+	}
+	unknown := &protocol.SendError{Ambiguous: true,
+		Err: errors.New("an attempt was cut short, and the bot cannot see whether it stands")}
 	if t.guild != "" && a.may(t, mayView|mayRead) != nil {
 		return message{}, unknown // Discord would show an empty channel
 	}
-	list, whole, err := a.messagesAfter(ctx, t.channel, snowflakeAt(attempt.First.Add(-overlap)))
+	list, whole, err := a.messagesAfter(ctx, t.channel, snowflakeAt(time.Now().Add(-back)))
 	for _, m := range list {
-		if m.Author != nil && m.Author.ID == a.self() && (nonceOf(m.Nonce) == c.Nonce || m.Content == c.Content) {
+		if m.Author == nil || m.Author.ID != a.self() {
+			continue
+		}
+		// Of another key the bot may have said the same words, and to somebody else.
+		if key := nonceOf(m.Nonce); key == c.Nonce || key == "" && m.Content == c.Content &&
+			m.answers() == c.answers() {
 			return m, nil
 		}
 	}
@@ -215,15 +240,16 @@ func (a *Adapter) stands(ctx context.Context, t target, c content, attempt proto
 	return message{}, nil
 }
 
-// nonce is the key with the number of the piece, which is none for the first.
-func nonce(key protocol.Key, piece int) string {
-	if piece == 0 {
+// nonce is the key, with the number of the piece where there are several. Those say nothing when
+// they are shown again: only who sends them knows when all stand.
+func nonce(key protocol.Key, piece, of int) string {
+	if of == 1 {
 		return string(key)
 	}
 	return string(key) + string("0123456789abcdefghijklmnopqrstuvwxyz"[piece%36])
 }
 
-// keyOf returns the key of a nonce that the bot has made for the first piece of a message.
+// keyOf returns the key of a nonce that the bot has made for a message of one piece.
 func keyOf(nonce string) (protocol.Key, bool) {
 	if len(nonce) != 24 || strings.Trim(nonce, "abcdefghijklmnopqrstuvwxyz234567") != "" {
 		return "", false
@@ -231,27 +257,44 @@ func keyOf(nonce string) (protocol.Key, bool) {
 	return protocol.Key(nonce), true
 }
 
-// revise edits a message.
-func (a *Adapter) revise(ctx context.Context, act protocol.Revise, original protocol.Ref) (protocol.Ref, error) {
-	channel, id, ok := messageOf(original.Event)
-	if !ok {
+// revise edits a message, part by part. Where there is more to say than when it was sent, the end
+// is left out, and that is shown; where there is less, the last parts are empty but for an
+// ellipsis, so that they can be edited again.
+func (a *Adapter) revise(ctx context.Context, act protocol.Revise, attempt protocol.Attempt) (protocol.Ref, error) {
+	original := attempt.Original
+	parts := original.Parts()
+	pieces := renderIn(act.Text, len(parts))
+	for n, part := range parts {
+		channel, id, ok := messageOf(part)
+		if !ok {
+			return protocol.Ref{}, noSuch("message %s", part)
+		}
+		if len(pieces) == 0 {
+			return protocol.Ref{}, errEmpty
+		}
+		if err := a.mayIn(original.Room, channel, mayView); err != nil {
+			return protocol.Ref{}, later(err, attempt)
+		}
+		to := revision{Content: "…", Mentions: allow(nil), Components: []component{}}
+		if n < len(pieces) {
+			to.Content, to.Mentions = pieces[n].Content, allow(pieces[n].Users)
+		}
+		if n == len(pieces)-1 {
+			to.Components = a.rows(act.Controls)
+		}
+		path := "/channels/" + channel + "/messages/" + id
+		if err := a.rest.Do(ctx, rest.Request{Method: http.MethodPatch, Path: path, Body: to}); err != nil {
+			return protocol.Ref{}, a.editFault(err, attempt)
+		}
+	}
+	if parts == nil {
 		return protocol.Ref{}, noSuch("message %s", original.Event)
 	}
-	r := renderOne(act.Text)
-	if r.Content == "" {
-		return protocol.Ref{}, errEmpty
-	}
-	if err := a.mayIn(original.Room, channel, mayView); err != nil {
-		return protocol.Ref{}, err
-	}
-	err := a.rest.Do(ctx, rest.Request{
-		Method: http.MethodPatch, Path: "/channels/" + channel + "/messages/" + id,
-		Body: revision{r.Content, allow(r.Users), a.rows(act.Controls)},
-	})
-	return original, a.fault(err)
+	return original, nil
 }
 
-func (a *Adapter) react(ctx context.Context, out protocol.Outgoing, act protocol.React, original protocol.Ref) (protocol.Ref, error) {
+func (a *Adapter) react(ctx context.Context, out protocol.Outgoing, act protocol.React,
+	original protocol.Ref) (protocol.Ref, error) {
 	event := act.Target
 	if event == "" {
 		event = original.Event
@@ -269,7 +312,8 @@ func (a *Adapter) react(ctx context.Context, out protocol.Outgoing, act protocol
 }
 
 // redact removes a message, or a reaction of the bot. What is gone already is removed.
-func (a *Adapter) redact(ctx context.Context, out protocol.Outgoing, act protocol.Redact, original protocol.Ref) (protocol.Ref, error) {
+func (a *Adapter) redact(ctx context.Context, out protocol.Outgoing, act protocol.Redact,
+	original protocol.Ref) (protocol.Ref, error) {
 	event := act.Target
 	if event == "" {
 		event = original.Event
@@ -294,44 +338,4 @@ func (a *Adapter) redact(ctx context.Context, out protocol.Outgoing, act protoco
 		err = nil
 	}
 	return protocol.Ref{}, a.fault(err)
-}
-
-// final is an error after which trying again is of no use.
-func final(err error) error { return &protocol.SendError{Final: true, Err: err} }
-
-// noSuch is the error of what is not there.
-func noSuch(format string, args ...any) error {
-	return final(fmt.Errorf("%w: "+format, append([]any{protocol.ErrGone}, args...)...))
-}
-
-// fault says what an error of Discord means for the sender.
-func (a *Adapter) fault(err error) error {
-	var e *rest.Error
-	var se *protocol.SendError
-	switch {
-	case err == nil, errors.As(err, &se):
-		return err
-	case errors.Is(err, rest.ErrToken):
-		a.fail(err) // the run ends, and what waits is sent by the next
-		return err
-	case errors.Is(err, errUndeliverable) && !errors.As(err, &e):
-		return final(err)
-	case !errors.As(err, &e):
-		return err
-	}
-	switch e.Code {
-	case rest.CodeUnknownChannel, rest.CodeUnknownGuild, rest.CodeUnknownMessage, rest.CodeMissingAccess, rest.CodeUnknownUser:
-		return final(fmt.Errorf("%w: %w", protocol.ErrGone, err))
-	case rest.CodeCannotMessageUser:
-		return final(fmt.Errorf("the person takes no private messages of the bot: %w", err))
-	}
-	switch {
-	case e.Ambiguous:
-		return &protocol.SendError{Ambiguous: true, Err: err}
-	case e.RetryAfter > 0:
-		return &protocol.SendError{RetryAfter: e.RetryAfter, Err: err}
-	case e.Status >= 400 && e.Status < 500 && e.Status != http.StatusRequestTimeout && e.Status != http.StatusTooManyRequests:
-		return final(err)
-	}
-	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -14,83 +15,201 @@ import (
 	"moot/protocol/discord/rest"
 )
 
-// The cursors that the adapter saves.
+// Other cursors that the adapter saves.
 const (
-	cursorSeen     = "discord/seen"     // the snowflake up to which everything that came is admitted
-	cursorCommands = "discord/commands" // the application and the hash of what is registered with it
-	cursorBudget   = "discord/identifies"
+	cursorShards = "discord/shards" // how many there were last
+	cursorBudget = "discord/identifies"
+	// cursorSeen is the snowflake up to which everything was admitted, as versions before this one
+	// saved it.
+	cursorSeen = "discord/seen"
 )
 
-// shardState is what is remembered of a shard while the process lives. Guarded by the mutex of the Adapter.
+// flushEvery is how often it is saved how far the shards have come, where that has changed.
+const flushEvery = 2 * time.Second
+
+// shardState is what is remembered of a shard while the process lives. Guarded by the mutex of the
+// Adapter.
 type shardState struct {
-	seen  string // the newest snowflake that it brought; zero before the first
-	since string // the place from which on the present session does not know; zero where nothing is missing
-	ready bool   // whether Discord has said in which guilds the bot is
+	*progress
+	ready bool // whether it is known in which guilds the bot is
 }
 
-// begin notes that a shard has a new session, and returns the place from which on something may be missing; zero where
-// nothing is.
-func (a *Adapter) begin(shard int, r *discordgo.Ready) (since string) {
+// earlier reads how many shards the run before this one had, and up to where it had admitted
+// everything.
+func (a *Adapter) earlier() (count int, seen string, err error) {
+	value, err := a.to.Cursor(cursorShards)
+	if err != nil {
+		return 0, "", err
+	}
+	if count, _ = strconv.Atoi(value); count == 0 {
+		seen, err = a.to.Cursor(cursorSeen)
+		return 0, seen, err
+	}
+	for k := range count {
+		value, err := a.to.Cursor(shardCursor(count, k))
+		if err != nil {
+			return 0, "", err
+		}
+		if s, ok := parseSaved(value); ok && (k == 0 || newer(seen, s.Seen)) {
+			seen = s.Seen
+		} else if !ok {
+			seen = ""
+		}
+	}
+	return count, seen, nil
+}
+
+// resume returns the session that an earlier run has left, and begins with what that knew.
+func (a *Adapter) resume(shard, count int) gateway.Session {
+	a.count.Store(int64(count))
+	value, err := a.to.Cursor(shardCursor(count, shard))
+	s, ok := parseSaved(value)
+	if err != nil || !ok {
+		return gateway.Session{}
+	}
+	a.guilds.restore(a.kept(shard, count))
+	p := &progress{shard: shard, session: s.Session, url: s.URL, seq: s.Seq, seen: s.Seen,
+		since: s.Since, written: value}
+	a.mu.Lock()
+	a.me, a.app = s.Me, s.App
+	a.shards[shard] = &shardState{ready: true, progress: p}
+	a.tellLocked()
+	a.registerLocked()
+	a.mu.Unlock()
+	if s.Guilds != nil { // of its READY not everything was admitted
+		p.seq, p.first, p.guilds = 0, s.Seq, s.Guilds
+		l := p.arrived(s.Seq)
+		if err := a.begun(withPlace(a.ctx, l), p); err != nil {
+			a.log.Debug("discord: stopped while the beginning of a session was taken up", "err", err)
+		} else {
+			l.done()
+		}
+	}
+	return gateway.Session{ID: s.Session, URL: s.URL, Seq: s.Seq}
+}
+
+// begin notes that a shard has a new session.
+func (a *Adapter) begin(e gateway.Event, r *discordgo.Ready) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.me == "" {
-		close(a.changed)
-		a.changed = make(chan struct{})
-	}
 	a.me = r.User.ID
 	if r.Application != nil && r.Application.ID != "" {
 		a.app = r.Application.ID
 	}
-	s := a.shards[shard]
+	p := &progress{shard: e.Shard, session: e.Session, url: e.ResumeURL, since: a.before, first: e.Seq,
+		guilds: []string{}}
+	for _, g := range r.Guilds {
+		if g != nil {
+			p.guilds = append(p.guilds, g.ID)
+		}
+	}
+	s := a.shards[e.Shard]
 	if s == nil {
 		s = &shardState{}
-		a.shards[shard] = s
+		a.shards[e.Shard] = s
+	} else {
+		p.former, p.since = s.progress, s.newest()
 	}
-	if s.since = s.seen; s.since == "" {
-		s.since = a.before
-	}
-	if !a.registering {
-		a.registering = true
-		a.jobs.Go(func() { a.register(a.ctx) })
-	}
-	return s.since
+	p.seen = p.since
+	s.progress = p
+	a.tellLocked()
+	a.registerLocked()
 }
 
-// greeted notes that Discord has said who the bot is, and in which guilds of a shard.
+// greeted notes that Discord has said in which guilds of a shard the bot is.
 func (a *Adapter) greeted(shard int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.shards[shard].ready {
-		a.shards[shard].ready = true
-		close(a.changed)
-		a.changed = make(chan struct{})
+	a.shards[shard].ready = true
+	a.tellLocked()
+}
+
+// tellLocked wakes those who wait for a shard.
+func (a *Adapter) tellLocked() {
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// registerLocked begins to register the commands, once.
+func (a *Adapter) registerLocked() {
+	if !a.registering && a.app != "" {
+		a.registering = true
+		a.jobs.Go(func() { a.register(a.ctx) })
 	}
 }
 
-// saw notes the place of something that a shard brought.
-func (a *Adapter) saw(shard int, snowflake string) {
-	if !isSnowflake(snowflake) {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if s := a.shards[shard]; s != nil && newer(snowflake, s.seen) {
-		s.seen = snowflake
-	}
-}
-
-// sinceWhen returns the place from which on the session of a shard does not know.
-func (a *Adapter) sinceWhen(shard int) string {
+// progressOf returns how far the session of a shard has come; nil before the first.
+func (a *Adapter) progressOf(shard int) *progress {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if s := a.shards[shard]; s != nil {
-		return s.since
+		return s.progress
 	}
-	return ""
+	return nil
 }
 
-// online notes that a shard is connected, and offline that it is not. Members of its guilds that are on their way are then
-// lost. Discord is there as long as any shard is.
+// flushing saves how far the shards have come, again and again until the context ends, and once
+// more then.
+func (a *Adapter) flushing(ctx context.Context) {
+	t := time.NewTicker(flushEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if err := a.flush(ctx); err != nil && ctx.Err() == nil {
+			a.fail(err)
+			return
+		}
+	}
+}
+
+// flush saves what is kept of guilds, and then how far the shards have come.
+func (a *Adapter) flush(ctx context.Context) error {
+	if err := a.keep(ctx); err != nil {
+		return err
+	}
+	return a.save(ctx)
+}
+
+// save saves how far the shards have come.
+func (a *Adapter) save(ctx context.Context) error {
+	a.saving.Lock()
+	defer a.saving.Unlock()
+	a.mu.Lock()
+	me, app, all := a.me, a.app, []*progress{}
+	for _, s := range a.shards {
+		all = append(all, s.progress)
+	}
+	a.mu.Unlock()
+	count := int(a.count.Load())
+	for _, p := range all {
+		value, changed := p.state(me, app)
+		if !changed {
+			continue
+		}
+		if a.savedCount != count {
+			if err := a.to.Admit(ctx, nil, protocol.Cursor{Name: cursorShards,
+				Value: strconv.Itoa(count)}); err != nil {
+				return err
+			}
+			a.savedCount = count
+		}
+		if err := a.to.Admit(ctx, nil, protocol.Cursor{Name: shardCursor(count, p.shard), Value: value}); err != nil {
+			return err
+		}
+		p.wrote(value)
+	}
+	return nil
+}
+
+// shardOf returns the shard that hears of a guild; 0 before it is known how many there are.
+func (a *Adapter) shardOf(guild string) int { return gateway.ShardOf(guild, int(a.count.Load())) }
+
+// online notes that a shard is connected, and offline that it is not. Members of its guilds that
+// are on their way are then lost. Discord is there as long as any shard is.
 func (a *Adapter) online(shard int) {
 	a.mu.Lock()
 	a.up[shard] = true
@@ -99,14 +218,14 @@ func (a *Adapter) online(shard int) {
 }
 
 func (a *Adapter) offline(e gateway.Event) {
-	if d, ok := e.Data.(gateway.Disconnection); ok {
-		a.log.Info("discord: a shard is offline", "shard", e.Shard, "err", d.Err, "resumable", d.Resumable)
+	if e.Lost != nil {
+		a.log.Info("discord: a shard is offline", "shard", e.Shard, "err", e.Lost.Err, "resumable", e.Lost.Resumable)
 	}
 	a.mu.Lock()
 	delete(a.up, e.Shard)
 	up := len(a.up) > 0
 	a.mu.Unlock()
-	a.chunks.lost(func(guild string) bool { return a.gw.ShardOf(guild) == e.Shard })
+	a.chunks.lost(func(guild string) bool { return a.shardOf(guild) == e.Shard })
 	a.connected(up)
 }
 
@@ -149,30 +268,23 @@ func (a *Adapter) leaving(guild string) bool {
 	return was
 }
 
-// admit hands events over, and with them the place up to which everything is in once they are.
-func (a *Adapter) admit(ctx context.Context, evs []protocol.Event, place string) error {
-	cursor := protocol.Cursor{}
-	if place != "" {
-		cursor = protocol.Cursor{Name: cursorSeen, Value: place}
-	}
-	return a.to.Admit(ctx, evs, cursor)
-}
-
-// register registers the commands, if they are others than those that stand there. It tries until it works.
+// register registers the commands, if they are others than those that stand with Discord. It tries
+// until it works.
 func (a *Adapter) register(ctx context.Context) {
 	r := Register(a.cfg.Commands)
-	app := a.application()
-	want := app + " " + r.Hash
-	if have, err := a.to.Cursor(cursorCommands); err == nil && have == want || app == "" {
-		return
-	}
+	path := "/applications/" + a.application() + "/commands"
 	for pause := time.Second; ; pause = min(2*pause, 10*time.Minute) {
-		err := a.rest.Do(ctx, rest.Request{Method: http.MethodPut, Path: "/applications/" + app + "/commands", Body: r.Commands})
+		var have []standing
+		err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Into: &have})
+		if err == nil && r.stands(have) {
+			return
+		}
+		if err == nil || rest.StatusOf(err) == http.StatusNotFound { // what cannot be compared is registered
+			err = a.rest.Do(ctx, rest.Request{Method: http.MethodPut, Path: path, Body: r.Commands})
+		}
 		if err == nil {
-			if err = a.to.Admit(ctx, nil, protocol.Cursor{Name: cursorCommands, Value: want}); err == nil {
-				a.log.Info("discord: the commands are registered", "count", len(r.Names))
-				return
-			}
+			a.log.Info("discord: the commands are registered", "count", len(r.Names))
+			return
 		}
 		if ctx.Err() != nil {
 			return
@@ -202,13 +314,14 @@ func (b budget) Save(ctx context.Context, value string) error {
 // errNotReady is why nothing can be done before Discord has said who the bot is.
 var errNotReady = errors.New("discord has not greeted the bot yet")
 
-// awaitReady waits until Discord has said who the bot is, to the shard of the guild; any shard will do where that is zero.
+// awaitReady waits until Discord has said who the bot is, to the shard of the guild; any shard will
+// do where that is zero.
 func (a *Adapter) awaitReady(ctx context.Context, guildID string) error {
 	for {
 		a.mu.Lock()
-		changed, ready := a.changed, a.me != "" // which Run has written after all that it sets up
+		changed, ready := a.changed, a.me != "" // which is written after all that Run sets up
 		if ready && guildID != "" {
-			s := a.shards[a.gw.ShardOf(guildID)]
+			s := a.shards[a.shardOf(guildID)]
 			ready = s != nil && s.ready
 		}
 		a.mu.Unlock()
@@ -228,7 +341,7 @@ func (a *Adapter) here(ctx context.Context, guildID string) error {
 	if err := a.awaitReady(ctx, guildID); err != nil {
 		return err
 	}
-	in, err := a.guilds.await(ctx, guildID)
+	in, err := a.guilds.await(ctx, guildID, func() bool { return a.cfg.State.Room(guildRoom(guildID)).Joined })
 	if err == nil && !in {
 		return noSuch("server %s for the bot", guildID)
 	}

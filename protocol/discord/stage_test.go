@@ -15,7 +15,8 @@ import (
 	"moot/protocol/protocoltest"
 )
 
-// stage is an adapter at a Discord, without a bot behind it: a test decides what is answered, and when.
+// stage is an adapter at a Discord, without a bot behind it: a test decides what is answered, and
+// when.
 type stage struct {
 	*harness
 	rec     *protocoltest.Recorder
@@ -33,16 +34,25 @@ var commands = []discord.Command{
 	{Path: []string{"vote"}, Summary: "Decides together.", Group: true, InGuilds: true, InPrivate: true},
 	{
 		Path: []string{"vote", "cast"}, Summary: "Casts a ballot.", Private: true, InGuilds: true, InPrivate: true,
-		Params: []discord.Param{{Name: "ballot", Summary: "What you choose.", Required: true, Slots: []string{"ballot", "ballot-2", "ballot-3"}, Complete: true}},
+		Params: []discord.Param{{Name: "ballot", Summary: "What you choose.", Required: true,
+			Slots: []string{"ballot", "ballot-2", "ballot-3"}, Complete: true}},
 	},
 	{
-		Path: []string{"vote", "challenge"}, Summary: "Challenges somebody.", InGuilds: true, InPrivate: true, OnPerson: "Challenge this person",
+		Path: []string{"vote", "challenge"}, Summary: "Challenges somebody.", InGuilds: true, InPrivate: true,
+		OnPerson: "Challenge this person",
 		Params: []discord.Param{
 			{Name: "person", Summary: "Whom.", Kind: discord.Person, Required: true, Slots: []string{"person"}},
-			{Name: "reason", Summary: "Why, for all to read.", Kind: discord.Long, Required: true, Slots: []string{"reason"}, Min: 1, Max: 1000},
+			{Name: "reason", Summary: "Why, for all to read.", Kind: discord.Long, Required: true,
+				Slots: []string{"reason"}, Min: 1, Max: 1000},
 			{Name: "secret", Summary: "Hides who votes how.", Kind: discord.Switch, Slots: []string{"secret"}},
 			{Name: "days", Summary: "How many days.", Kind: discord.Integer, Slots: []string{"days"}, Min: 1, Max: 7},
 		},
+	},
+	{
+		Path: []string{"history"}, Summary: "Shows votes about somebody.", InGuilds: true,
+		OnPerson: "Votes about this person",
+		Params: []discord.Param{{Name: "person", Summary: "Whom.", Kind: discord.Person, Required: true,
+			Slots: []string{"person"}}},
 	},
 }
 
@@ -158,7 +168,8 @@ func (s *stage) ask(want protocol.Want) (protocol.Body, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	s.asks++
-	ask := protocol.Ask{Key: protocol.DeriveKey(s.Name(), fmt.Sprint(s.asks), protocol.KindOf(want)), Room: s.Room(), Want: want}
+	ask := protocol.Ask{Key: protocol.DeriveKey(s.Name(), fmt.Sprint(s.asks), protocol.KindOf(want)),
+		Room: s.Room(), Want: want}
 	return s.adapter.Ask(ctx, ask, protocol.Attempt{N: 1})
 }
 
@@ -209,4 +220,16 @@ func (s stuck) Admit(ctx context.Context, evs []protocol.Event, cursor protocol.
 		}
 	}
 	return s.Admitter.Admit(ctx, evs, cursor)
+}
+
+// dying is an Admitter of a process that dies before it admits anything but cursors.
+type dying struct{ protocol.Admitter }
+
+var errKilled = errors.New("killed")
+
+func (d dying) Admit(ctx context.Context, evs []protocol.Event, cursor protocol.Cursor) error {
+	if len(evs) > 0 {
+		return errKilled
+	}
+	return d.Admitter.Admit(ctx, evs, cursor)
 }

@@ -4,12 +4,14 @@ import (
 	"moot/protocol"
 )
 
-// State is what the adapter asks of the store, which is its only memory of who is where. Each method sees everything that
-// was admitted before it is called. They may be called concurrently, and cannot fail: what cannot be read is not known.
+// State is what the adapter asks of the store, which is its only memory of who is where. Each
+// method sees everything that was admitted before it is called. They may be called concurrently,
+// and cannot fail: what cannot be read is not known.
 type State interface {
 	// Room returns what is known of a room; the zero value where nothing is.
 	Room(room protocol.RoomID) Room
-	// Rooms returns the ids of all rooms of this network that the bot is in, private conversations among them.
+	// Rooms returns the ids of all rooms of this network that the bot is in, private conversations
+	// among them.
 	Rooms() []protocol.RoomID
 	// Member returns what is known of somebody in a room, and whether they are a member.
 	Member(room protocol.RoomID, user protocol.UserID) (Member, bool)
@@ -17,8 +19,6 @@ type State interface {
 	Voice(room protocol.RoomID, user protocol.UserID) (protocol.VoicePresence, bool)
 	// InVoice returns everybody who is in a call of the room.
 	InVoice(room protocol.RoomID) []protocol.UserID
-	// Reacted tells whether a reaction is known to stand. Tracked is false where nobody keeps the reactions to that message.
-	Reacted(room protocol.RoomID, target protocol.EventID, user protocol.UserID, reaction string) (stands, tracked bool)
 }
 
 // Room is what is known of a room.
@@ -30,7 +30,8 @@ type Room struct {
 	Join protocol.EventID
 	// Outage is whether the network was last said not to reach it.
 	Outage bool
-	// Settled is whether its members are known, and not being read just now. Where they are not, every change counts.
+	// Settled is whether its members are known, and not being read just now. Where they are not,
+	// every change counts.
 	Settled bool
 }
 
@@ -49,7 +50,7 @@ type Where struct {
 
 // Completer completes what somebody types, by reading only.
 type Completer interface {
-	// Complete returns what the value of a parameter may be of which so much was typed; args are the other values. It
-	// returns what the person may know, and does not block for long.
+	// Complete returns what the value of a parameter may be of which so much was typed; args are
+	// the other values. It returns what the person may know, and does not block for long.
 	Complete(where Where, path []string, param, typed string, args map[string]string) []string
 }

@@ -38,15 +38,16 @@ type Finding struct {
 
 const (
 	portalURL = "https://discord.com/developers/applications"
-	newToken  = "take a new one at " + portalURL + " → your application → Bot → Reset Token, and put it where token in [discord] points"
+	newToken  = "take a new one at " + portalURL + " → your application → Bot → Reset Token, and put it where token " +
+		"in [discord] points"
 	// fewSessions is how many session starts are few: a start costs one per shard.
 	fewSessions = 50
 	// mostNamed is how many servers a survey names.
 	mostNamed = 10
 )
 
-// Flags of an application that say which privileged intents are switched on; the second of each pair is for those in
-// fewer than 100 servers, or, since 2026, with fewer than 10,000 people.
+// Flags of an application that say which privileged intents are switched on; the second of each
+// pair is for those in fewer than 100 servers, or, since 2026, with fewer than 10,000 people.
 // https://discord.com/developers/docs/resources/application#application-object-application-flags
 const (
 	flagsMembers = 1<<14 | 1<<15
@@ -55,7 +56,7 @@ const (
 
 // Needs returns the permissions that the bot needs in a server.
 func Needs(e Enforcement) int64 {
-	need := int64(mayView | maySend | maySendInThread | mayRead | mayBan)
+	need := int64(mayView | maySend | maySendInThread | mayRead)
 	switch {
 	case e.Timeout:
 		need |= mayTimeOut
@@ -65,15 +66,19 @@ func Needs(e Enforcement) int64 {
 	return need
 }
 
-// InviteLink is where somebody who may manage a server adds the bot to it, with the permissions that it needs.
+// InviteLink is where somebody who may manage a server adds the bot to it, with the permissions
+// that it needs.
 func InviteLink(application string, permissions int64) string {
-	q := url.Values{"client_id": {application}, "scope": {"bot applications.commands"}, "permissions": {strconv.FormatInt(permissions, 10)}}
+	q := url.Values{"client_id": {application}, "scope": {"bot applications.commands"},
+		"permissions": {strconv.FormatInt(permissions, 10)}}
 	return "https://discord.com/oauth2/authorize?" + q.Encode()
 }
 
-// Survey asks Discord about everything that can keep the bot from its work there, and changes nothing.
+// Survey asks Discord about everything that can keep the bot from its work there, and changes
+// nothing.
 func Survey(ctx context.Context, cfg Config) []Finding {
-	c := rest.New(rest.Config{Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, MaxWait: 5 * time.Second})
+	c := rest.New(rest.Config{Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Transport: cfg.Transport,
+		MaxWait: 5 * time.Second})
 	defer c.Close()
 	s := &survey{ctx: ctx, cfg: cfg, rest: c}
 	if s.application() {
@@ -81,7 +86,8 @@ func Survey(ctx context.Context, cfg Config) []Finding {
 		s.sessions()
 		s.commands()
 		s.servers()
-		s.add(Fine, "discord invitation", "to add the bot to a server, open "+InviteLink(s.app.ID, Needs(cfg.Enforcement)), "")
+		s.add(Fine, "discord invitation", "to add the bot to "+
+			"a server, open "+InviteLink(s.app.ID, Needs(cfg.Enforcement)), "")
 	}
 	return s.found
 }
@@ -116,7 +122,8 @@ func (s *survey) get(what, path string, into any) bool {
 	case errors.Is(err, rest.ErrToken):
 		s.add(Failure, "discord", "Discord does not accept the bot's token, which is wrong or was reset", newToken)
 	case rest.StatusOf(err) == 0:
-		s.add(Failure, what, "Discord does not answer: "+said(err), "look after the network, and after api_url in [discord], which is "+cmp.Or(s.cfg.APIURL, "not set"))
+		s.add(Failure, what, "Discord does not answer: "+said(err),
+			"look after the network, and after api_url in [discord], which is "+cmp.Or(s.cfg.APIURL, "not set"))
 	default:
 		s.add(Failure, what, said(err), "try again in a moment")
 	}
@@ -129,14 +136,17 @@ func (s *survey) application() bool {
 	if !s.get("discord", "/applications/@me", &s.app) {
 		return false
 	}
-	s.add(Fine, "discord", fmt.Sprintf("the token is that of the application %s (%s)", protocol.Quoted(s.app.Name, 0), s.app.ID), "")
+	s.add(Fine, "discord", fmt.Sprintf("the token is that of the application %s (%s)",
+		protocol.Quoted(s.app.Name, 0), s.app.ID), "")
 	settings := portalURL + "/" + s.app.ID
 	if s.app.Endpoint != "" {
-		s.add(Failure, "discord commands", "Discord sends slash commands and buttons to the Interactions Endpoint URL "+protocol.Quoted(s.app.Endpoint, 0)+", and not to the bot",
+		s.add(Failure, "discord commands", "Discord sends slash commands and buttons to the "+
+			"Interactions Endpoint URL "+protocol.Quoted(s.app.Endpoint, 0)+", and not to the bot",
 			"clear that field at "+settings+" → General Information, and save")
 	}
 	if s.app.Grant {
-		s.add(Flaw, "discord invitation", "nobody can add the bot to a server, since the application requires an OAuth2 code grant",
+		s.add(Flaw, "discord invitation", "nobody can add the bot to a server, since the application requires an "+
+			"OAuth2 code grant",
 			"switch off “Requires OAuth2 Code Grant” at "+settings+" → Bot, and save")
 	}
 	if !s.app.Public {
@@ -145,8 +155,8 @@ func (s *survey) application() bool {
 	return true
 }
 
-// intents compares what is switched on in the portal with what the bot asks for. Discord ends the connection of a bot that
-// asks for more.
+// intents compares what is switched on in the portal with what the bot asks for. Discord ends the
+// connection of a bot that asks for more.
 func (s *survey) intents() {
 	where := "switch it on at " + portalURL + "/" + s.app.ID + " → Bot → Privileged Gateway Intents, and save"
 	want := Intents(s.cfg.MessageContent)
@@ -158,11 +168,13 @@ func (s *survey) intents() {
 		other  string
 	}{
 		{discordgo.IntentGuildMembers, flagsMembers, "Server Members Intent", ""},
-		{discordgo.IntentMessageContent, flagsContent, "Message Content Intent", ", or set message_content = false in [discord]"},
+		{discordgo.IntentMessageContent, flagsContent, "Message Content Intent",
+			", or set message_content = false in [discord]"},
 	} {
 		if want&i.intent != 0 && s.app.Flags&i.flags == 0 {
 			missing = true
-			s.add(Failure, "discord intents", "the “"+i.name+"” is switched off, without which Discord refuses the bot", where+i.other)
+			s.add(Failure, "discord intents", "the “"+i.name+"” is switched off, without which Discord "+
+				"refuses the bot", where+i.other)
 		}
 	}
 	if !missing {
@@ -182,18 +194,22 @@ func (s *survey) sessions() {
 		return
 	}
 	shards := cmp.Or(s.cfg.Shards, info.Shards)
-	text := fmt.Sprintf("%d of %d starts of today are left; each start of the bot takes %d, one for each shard", info.Limit.Remaining, info.Limit.Total, shards)
+	text := fmt.Sprintf("%d of %d starts of today are left; each start of the bot takes %d, one for each shard",
+		info.Limit.Remaining, info.Limit.Total, shards)
 	reset := (time.Duration(info.Limit.ResetAfter) * time.Millisecond).Round(time.Minute)
 	switch {
 	case info.Limit.Remaining < shards:
-		s.add(Failure, "discord sessions", text, fmt.Sprintf("wait; there are %d again in %s. If the bot was not restarted that often, its log says why it began so many sessions", info.Limit.Total, reset))
+		s.add(Failure, "discord sessions", text, fmt.Sprintf("wait; there are %d again in %s. If the bot was not "+
+			"restarted that often, its log says why it began so many sessions", info.Limit.Total, reset))
 	case info.Limit.Remaining < fewSessions:
-		s.add(Flaw, "discord sessions", text, fmt.Sprintf("restart the bot as little as you can for the next %s", reset))
+		s.add(Flaw, "discord sessions", text, fmt.Sprintf("restart the bot as little as you can "+
+			"for the next %s", reset))
 	default:
 		s.add(Fine, "discord sessions", text, "")
 	}
 	if s.cfg.Shards > 0 && s.cfg.Shards < info.Shards {
-		s.add(Flaw, "discord shards", fmt.Sprintf("shards in [discord] is %d, and Discord advises %d", s.cfg.Shards, info.Shards), "set shards = 0, so that Discord says how many")
+		s.add(Flaw, "discord shards", fmt.Sprintf("shards in [discord] is %d, and Discord advises %d", s.cfg.Shards,
+			info.Shards), "set shards = 0, so that Discord says how many")
 	}
 }
 
@@ -204,7 +220,7 @@ func (s *survey) commands() {
 		return
 	}
 	if len(have) == 0 {
-		s.add(Fine, "discord commands", "none are registered; the bot does that when it first runs", "")
+		s.add(Fine, "discord commands", "none are registered; the bot does that when it starts", "")
 		return
 	}
 	var names []string
@@ -225,7 +241,8 @@ func (s *survey) commands() {
 	if len(foreign) > 0 {
 		text += "; unknown: " + strings.Join(foreign, ", ")
 	}
-	s.add(Flaw, "discord commands", protocol.Shorten(protocol.Clean(text), 500), "restart the bot, which then registers its own; if it does not help, another program uses the same token")
+	s.add(Flaw, "discord commands", protocol.Shorten(protocol.Clean(text), 500),
+		"restart the bot, which then registers its own; if it does not help, another program uses the same token")
 }
 
 // servers looks at what the bot is allowed in each server that it is in.
@@ -249,8 +266,10 @@ func (s *survey) servers() {
 				continue
 			}
 			if poor++; poor <= mostNamed {
-				s.add(Flaw, "discord permissions", fmt.Sprintf("in %s (%s) the bot lacks %s", protocol.Quoted(g.Name, 0), g.ID, permissionList(lacks)),
-					"give them to the bot's role there: Server Settings → Roles; or open the link of the invitation again, for that server")
+				s.add(Flaw, "discord permissions", fmt.Sprintf("in %s (%s) the bot lacks %s",
+					protocol.Quoted(g.Name, 0), g.ID, permissionList(lacks)),
+					"give them to the bot's role there: Server Settings → Roles; or open the link of the invitation "+
+						"again, for that server")
 			}
 		}
 		if len(page) < 200 {

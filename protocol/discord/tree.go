@@ -1,28 +1,34 @@
 package discord
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"moot/protocol"
 )
 
-// Command is a command, or a group of them, of which a slash command is made. A group comes before what it holds.
+// Command is a command, or a group of them, of which a slash command is made. A group comes before
+// what it holds.
 type Command struct {
 	Path    []string
 	Summary string
 	Group   bool
-	// Private is whether only the person sees the answers to what came through Discord's own interface.
+	// Private is whether only the person sees the answers to what came through Discord's own
+	// interface.
 	Private bool
+	// Operators is whether only those who operate the bot may use it. In guilds it is then shown to
+	// administrators alone, until they show it to others.
+	Operators bool
 	// InGuilds and InPrivate are where it is offered.
 	InGuilds, InPrivate bool
 	Params              []Param
-	// OnPerson is what the command is called in the menu of a person, who becomes the value of its first parameter of the
-	// kind Person; zero leaves it out of there.
+	Hidden              []Param // what nobody is offered, and only controls fill
+	// OnPerson is what the command is called in the menu of a person, who becomes the value of its
+	// first parameter of the kind Person; zero leaves it out of there.
 	OnPerson string
 }
 
@@ -31,7 +37,8 @@ type Param struct {
 	Name, Summary string
 	Kind          Kind
 	Required      bool
-	// Slots are the names under which values are given: that of the parameter, and more where it takes several.
+	// Slots are the names under which values are given: that of the parameter, and more where it
+	// takes several.
 	Slots []string
 	// Min and Max bound an Integer, and the characters of Words; both zero means no bounds.
 	Min, Max int64
@@ -77,7 +84,8 @@ const (
 	contextBotDM = 1
 )
 
-// registered is a command as it is registered. discordgo's own types write fields that Discord's schema refuses.
+// registered is a command as it is registered. discordgo's own types write fields that Discord's
+// schema refuses.
 type registered struct {
 	Type        int      `json:"type"`
 	Name        string   `json:"name"`
@@ -85,6 +93,10 @@ type registered struct {
 	Options     []option `json:"options,omitempty"`
 	Contexts    []int    `json:"contexts"`
 	Integration []int    `json:"integration_types"`
+	// Permissions is a set of bits as a string, as the documentation of Application Commands has
+	// it; its OpenAPI document says a number. "0" shows the command to administrators alone; nil
+	// shows it to all.
+	Permissions *string `json:"default_member_permissions"`
 }
 
 type option struct {
@@ -136,18 +148,18 @@ func pathKey(path []string) string {
 // find returns a command, nil if there is none.
 func (t *tree) find(path []string) *Command { return t.byPath[pathKey(path)] }
 
-// private tells whether only the person sees the answers. Of an unknown command the answer is that it is unknown.
+// private reports whether only the person sees the answers. Of an unknown command the answer is
+// that it is unknown.
 func (t *tree) private(path []string) bool {
 	c := t.find(path)
 	return c == nil || c.Private
 }
 
-// Registration is what the bot registers with Discord: the commands as JSON, and a hash by which it is known whether they
-// changed. Bot check compares it with what stands there.
+// Registration is what the bot registers with Discord. It is compared with what stands there when
+// the bot starts, and by bot check.
 type Registration struct {
 	Commands json.RawMessage
 	Names    []string // of all commands, sorted; those in menus are their labels
-	Hash     string
 }
 
 // Register makes the registration of commands.
@@ -157,8 +169,7 @@ func Register(list []Command) Registration {
 	if err != nil {
 		panic(err) // strings and numbers can be encoded
 	}
-	sum := sha256.Sum256(data)
-	r := Registration{Commands: data, Hash: hex.EncodeToString(sum[:12])}
+	r := Registration{Commands: data}
 	for _, c := range all {
 		r.Names = append(r.Names, c.Name)
 	}
@@ -174,18 +185,78 @@ func (t *tree) registration() []registered {
 		if len(c.Path) == 1 {
 			out = append(out, registered{
 				Type: typeSlash, Name: c.Path[0], Description: describe(c.Summary), Options: t.options(c),
-				Contexts: t.contexts(c), Integration: []int{0},
+				Contexts: t.contexts(c), Integration: []int{0}, Permissions: shownTo(c),
 			})
 		}
 	}
 	for i := range t.list {
 		if c := &t.list[i]; c.OnPerson != "" {
 			out = append(out, registered{
-				Type: typeUser, Name: protocol.Shorten(c.OnPerson, maxMenuName), Contexts: []int{contextGuild}, Integration: []int{0},
+				Type: typeUser, Name: protocol.Shorten(c.OnPerson, maxMenuName), Contexts: []int{contextGuild},
+				Integration: []int{0}, Permissions: shownTo(c),
 			})
 		}
 	}
 	return out
+}
+
+// shownTo are the permissions of those to whom a command is shown in guilds; nil for all.
+func shownTo(c *Command) *string {
+	if !c.Operators {
+		return nil
+	}
+	none := "0"
+	return &none
+}
+
+// standing is a command as Discord tells it, as far as it can differ from how it was registered.
+// Discord adds fields, and writes numbers in its own way.
+type standing struct {
+	Type        int              `json:"type"`
+	Name        string           `json:"name"`
+	Description string           `json:"description,omitempty"`
+	Options     []standingOption `json:"options,omitempty"`
+	Contexts    []int            `json:"contexts,omitempty"`
+	Integration []int            `json:"integration_types,omitempty"`
+	Permissions *string          `json:"default_member_permissions,omitempty"`
+}
+
+type standingOption struct {
+	Type        int              `json:"type"`
+	Name        string           `json:"name"`
+	Description string           `json:"description"`
+	Required    bool             `json:"required,omitempty"`
+	Complete    bool             `json:"autocomplete,omitempty"`
+	Choices     []choice         `json:"choices,omitempty"`
+	MinValue    *float64         `json:"min_value,omitempty"`
+	MaxValue    *float64         `json:"max_value,omitempty"`
+	MinLength   *float64         `json:"min_length,omitempty"`
+	MaxLength   *float64         `json:"max_length,omitempty"`
+	Options     []standingOption `json:"options,omitempty"`
+}
+
+// stands reports whether just these commands are registered, in whatever order.
+func (r Registration) stands(have []standing) bool {
+	var want []standing
+	if err := json.Unmarshal(r.Commands, &want); err != nil {
+		panic(err) // it is ours
+	}
+	return normal(want) == normal(have)
+}
+
+// normal writes commands so that those that are the same read the same.
+func normal(list []standing) string {
+	for _, c := range list {
+		slices.Sort(c.Contexts)
+	}
+	slices.SortFunc(list, func(a, b standing) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+	})
+	data, err := json.Marshal(list)
+	if err != nil {
+		panic(err) // strings and numbers can be encoded
+	}
+	return string(data)
 }
 
 // below returns what a group holds.
@@ -234,28 +305,33 @@ func (t *tree) options(c *Command) (out []option) {
 		}
 		return out
 	}
-	// Required ones come first; otherwise the order is that of the command.
-	var optional []option
+	// Required ones come first, as Discord wants it, then more of the same; otherwise the order is
+	// that of the command.
+	var optional, more []option
 	for i := range c.Params {
 		for n, slot := range c.Params[i].Slots {
 			if n > 0 && c.Params[i].Joined {
 				break
 			}
 			o := c.Params[i].option(slot, n)
-			if o.Required {
+			switch {
+			case o.Required:
 				out = append(out, o)
-			} else {
+			case c.Params[i].Required:
+				more = append(more, o)
+			default:
 				optional = append(optional, o)
 			}
 		}
 	}
-	out = append(out, optional...)
+	out = append(append(out, more...), optional...)
 	return out[:min(len(out), maxOptions)]
 }
 
 // option makes the option of one slot of a parameter. Only the first may be required.
 func (p *Param) option(slot string, n int) option {
-	o := option{Type: optionString, Name: slot, Description: describe(p.Summary), Required: p.Required && n == 0, Complete: p.Complete}
+	o := option{Type: optionString, Name: slot, Description: describe(p.Summary), Required: p.Required && n == 0,
+		Complete: p.Complete}
 	switch p.Kind {
 	case Integer:
 		o.Type = optionInteger
@@ -286,8 +362,8 @@ func (p *Param) option(slot string, n int) option {
 
 func describe(summary string) string { return protocol.Shorten(summary, maxDescription) }
 
-// missing are the parameters that are to be asked for in a form: those that are required and not there, and those that the
-// press names. Five is what a form can hold.
+// missing are the parameters that are to be asked for in a form: those that are required and not
+// there, and those that the press names. Five is what a form can hold.
 func (c *Command) missing(args map[string]string, form []string) (out []*Param) {
 	for i := range c.Params {
 		p := &c.Params[i]
@@ -304,11 +380,11 @@ func (c *Command) missing(args map[string]string, form []string) (out []*Param) 
 
 // fill puts the values of a menu into the slots of a parameter that are free.
 func (c *Command) fill(args map[string]string, param string, values []string) error {
-	for i := range c.Params {
-		if c.Params[i].Name != param {
+	for _, p := range slices.Concat(c.Params, c.Hidden) {
+		if p.Name != param {
 			continue
 		}
-		slots := c.Params[i].Slots
+		slots := p.Slots
 		for _, v := range values {
 			for len(slots) > 0 {
 				if _, taken := args[slots[0]]; !taken {
@@ -342,8 +418,14 @@ func itoa(n int64) string { return fmt.Sprint(n) }
 
 // title is how a form is called: at most 45 characters (developer documentation, "Modal").
 func title(s string) string {
-	if utf8.RuneCountInString(s) == 0 {
+	const most = 45
+	if s == "" {
 		return "…"
 	}
-	return protocol.Shorten(s, 45)
+	if utf8.RuneCountInString(s) > most { // the first clause says what it is
+		if clause, _, ok := strings.Cut(s, ","); ok {
+			s = clause
+		}
+	}
+	return protocol.Shorten(s, most)
 }

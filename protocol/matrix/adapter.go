@@ -21,12 +21,18 @@ type Config struct {
 	// Connect logs in. It is called once, when Run begins, waits by itself while the server cannot be reached, and its
 	// error ends Run.
 	Connect func(context.Context) (*Session, error)
+	// Name is what the account is to be called, and Avatar the file of the picture by which it is shown. Zero leaves what it has.
+	Name, Avatar string
 	// Rooms is what the bot has recorded.
 	Rooms Rooms
 	// Waiting is what waits for its key; nil where nothing ever does.
 	Waiting Waiting
 	// Enforce is whether somebody who is challenged is to lose the power to write, where the bot may take it.
 	Enforce bool
+	// NoReactions is whether reactions in encrypted rooms, which are in clear, are not to be read as a set.
+	NoReactions bool
+	// Commands are those that rooms are told in which the bot may set states; nil tells none.
+	Commands []Command
 	// Timeline is how many events of a room one sync response brings at most, before the gap is fetched; zero means 50.
 	Timeline int
 	// Log is nil for none.
@@ -146,13 +152,13 @@ func mxRoom(r protocol.RoomID) id.RoomID    { return id.RoomID(r.Local()) }
 func mxUser(u protocol.UserID) id.UserID    { return id.UserID(u.Local()) }
 func mxEvent(e protocol.EventID) id.EventID { return id.EventID(e) }
 
-// isUser tells whether a string looks like the identifier of a person: a sigil, a name and a server. Servers have admitted
+// isUser reports whether a string looks like the identifier of a person: a sigil, a name and a server. Servers have admitted
 // more than the grammar allows (appendix "Historical User IDs"), so only what would confuse is refused.
 func isUser(u string) bool {
 	return strings.HasPrefix(u, "@") && strings.Contains(u, ":") && len(u) <= 255 && protocol.CheckID(u) == nil
 }
 
-// isRoom tells whether a string looks like the identifier of a room. From room version 12 on it names no server.
+// isRoom reports whether a string looks like the identifier of a room. From room version 12 on it names no server.
 func isRoom(r string) bool {
 	return strings.HasPrefix(r, "!") && len(r) > 1 && len(r) <= 255 && protocol.CheckID(r) == nil
 }

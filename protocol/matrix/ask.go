@@ -26,8 +26,13 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 	}
 	ctx, done := r.within(ctx)
 	defer done()
+	body, err := r.ask(ctx, ask, attempt)
+	return body, lookedTwice(err, attempt)
+}
+
+func (r *run) ask(ctx context.Context, ask protocol.Ask, attempt protocol.Attempt) (protocol.Body, error) {
 	if want, ok := ask.Want.(protocol.AskDirectRoom); ok {
-		room, err := r.directRoom(ctx, want.User)
+		room, err := r.directRoom(ctx, want.User, false)
 		if err != nil {
 			return nil, err
 		}
@@ -44,13 +49,16 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 		if target == "" {
 			return nil, final("%w: the message whose reactions are asked for", protocol.ErrGone)
 		}
-		return r.reactionSet(ctx, ask.Room, target)
+		if encrypted, err := r.isEncrypted(ctx, ask.Room); err != nil || encrypted && r.adapter.config.NoReactions {
+			return protocol.ReactionSet{Target: target}, err
+		}
+		return r.reactionSet(ctx, ask.Room, target, attempt.Original)
 	case protocol.AskJoin:
 		return nil, r.join(ctx, ask.Room)
 	case protocol.AskLeave:
 		return nil, r.leave(ctx, ask.Room, want.Reason)
 	case protocol.AskRestrain:
-		return r.restrain(ctx, ask.Room, want, a.config.Enforce)
+		return r.restrain(ctx, ask.Room, want, r.adapter.config.Enforce)
 	}
 	return nil, final("Matrix does not know how to %s", protocol.KindOf(ask.Want))
 }
@@ -179,14 +187,20 @@ const maxReactions = 100_000
 // errManyReactions is about a message with more of them. Those that were read are not all that stand.
 var errManyReactions = final("the message has more than %d reactions", maxReactions)
 
-// reactionSet reads the reactions to a message (Client-Server API, "Relationships API").
-func (r *run) reactionSet(ctx context.Context, room protocol.RoomID, target protocol.EventID) (protocol.Body, error) {
+// reactionSet reads the reactions to a message, to all of its parts (Client-Server API, "Relationships API").
+func (r *run) reactionSet(ctx context.Context, room protocol.RoomID, target protocol.EventID, original protocol.Ref) (protocol.Body, error) {
 	set := protocol.ReactionSet{Target: target}
-	err := r.reactions(ctx, room, target, func(one protocol.Reaction) {
-		set.Reactions = append(set.Reactions, one)
-	})
-	if err != nil {
-		return nil, err
+	parts := []protocol.EventID{target}
+	if original.Has(target) {
+		parts = original.Parts()
+	}
+	for _, part := range parts {
+		err := r.reactions(ctx, room, part, func(one protocol.Reaction) {
+			set.Reactions = append(set.Reactions, one)
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	return set, nil
 }

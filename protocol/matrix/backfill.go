@@ -103,7 +103,7 @@ func (c *chapter) pages(join *rawEvent) (pages []page, err error) {
 	return pages, nil
 }
 
-// known tells whether an event shows that all before it was admitted. After a crash some of the gap may have been; states
+// known reports whether an event shows that all before it was admitted. After a crash some of the gap may have been; states
 // and own echoes are then no sign, since those of a private conversation do not wait for what its person said before.
 func (c *chapter) known(ev *rawEvent) (bool, error) {
 	if ev.Key != nil || string(ev.Sender) == string(c.run.self) {

@@ -14,8 +14,10 @@ const flushAt = 2000
 
 // batch is what one sync response comes to.
 type batch struct {
-	run    *run
-	events []protocol.Event
+	run     *run
+	events  []protocol.Event
+	powers  []id.RoomID              // in which the bot is new, or may do something else
+	handled map[id.RoomID]id.EventID // the newest event of others in each room that is no history and can be read
 }
 
 // passing is an error that may pass: the response is taken in again a little later.
@@ -76,7 +78,8 @@ type chapter struct {
 	state    []*rawEvent
 	timeline []*rawEvent
 	limited  bool
-	prev     string // token of the place before the timeline
+	prev     string          // token of the place before the timeline
+	out      map[string]bool // whether people were out of the room, by the last event of theirs here
 	reader   reader
 }
 
@@ -91,6 +94,7 @@ func (b *batch) open(room id.RoomID, sr *syncRoom) (*chapter, error) {
 		limited: bool(sr.Timeline.Limited), prev: string(sr.Timeline.PrevBatch),
 	}
 	c.reader = reader{self: b.run.self, name: b.run.name, room: roomID(room), backlog: b.run.backlog}
+	b.run.note(room, func(p *place) { c.reader.encrypted = recorded.Encrypted || p.encrypted })
 	sr.State.Events, sr.Timeline.Events = nil, nil
 	return c, nil
 }
@@ -128,10 +132,21 @@ func (b *batch) joined(room id.RoomID, sr *syncRoom) error {
 		c.history(c.state, join)
 		c.history(c.timeline, join)
 		c.enter(join, slices.Concat(c.state, c.timeline))
+		if c.recorded.Own == protocol.Joined { // the server no longer knows up to where it was read
+			told := protocol.Event{
+				Room: c.reader.room, ID: protocol.EventID("again/" + protocol.DeriveKey(string(c.room), c.prev, b.run.began.String())),
+				Private: c.reader.private, Backlog: true, Body: protocol.Gap{Lost: []string{"messages", "reactions"}},
+			}
+			c.events = append(c.events, told)
+			told.ID += "/members"
+			told.Body = protocol.RoomChange{Changes: []protocol.Change{protocol.Outdated{}}}
+			c.events = append(c.events, told)
+		}
 	case at >= 0:
 		c.history(c.state, join)
 		c.history(c.timeline[:at], nil)
 		c.enter(join, slices.Concat(c.state, c.timeline))
+		c.encryptedBy(slices.Concat(c.state, c.timeline[:at]))
 		if err := c.news(c.timeline[at+1:]); err != nil {
 			return err
 		}
@@ -139,6 +154,7 @@ func (b *batch) joined(room id.RoomID, sr *syncRoom) error {
 		// The join is older than the timeline.
 		c.history(c.state, join)
 		c.enter(join, c.state)
+		c.encryptedBy(c.state)
 		if err := c.gap(join); err != nil {
 			return err
 		}
@@ -173,7 +189,9 @@ func (b *batch) left(room id.RoomID, sr *syncRoom) error {
 	switch at := c.ownJoin(c.timeline); {
 	case at >= 0: // it was there for a moment
 		c.history(c.timeline[:at], c.timeline[at])
-		c.enter(c.timeline[at], slices.Concat(c.state, c.timeline[:at]))
+		before := slices.Concat(c.state, c.timeline[:at])
+		c.enter(c.timeline[at], before)
+		c.encryptedBy(before)
 		from = at + 1
 	case c.recorded.Own != protocol.Joined:
 		c.reader.history = true

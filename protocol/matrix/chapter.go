@@ -12,7 +12,7 @@ import (
 	"moot/protocol"
 )
 
-// isOwn tells whether an event says what the bot is to the room.
+// isOwn reports whether an event says what the bot is to the room.
 func (c *chapter) isOwn(ev *rawEvent) bool {
 	return ev.is(event.StateMember) && ev.state() == string(c.run.self)
 }
@@ -34,7 +34,7 @@ func (c *chapter) ownJoin(timeline []*rawEvent) int {
 	return at
 }
 
-// isJoin tells whether an own event with the membership join begins a stay. Before is what the event before it in the
+// isJoin reports whether an own event with the membership join begins a stay. Before is what the event before it in the
 // timeline says.
 func (c *chapter) isJoin(ev *rawEvent, before string) bool {
 	if protocol.EventID(ev.ID) == c.recorded.Floor {
@@ -88,15 +88,21 @@ func (c *chapter) observe(sr *syncRoom, join *rawEvent) error {
 		return err
 	}
 	named, moved := c.recorded.Named, false
+	if join != nil {
+		c.batch.powers = append(c.batch.powers, c.room)
+	}
 	encrypted := c.recorded.Encrypted
 	name, alias := "", ""
 	telling := slices.Concat(c.state, c.timeline)
 	for _, ev := range telling {
 		switch {
 		case ev.is(event.StateMember):
+			c.run.renamed = c.run.renamed || c.isOwn(ev) && membershipOf(ev.Content) == "join" && membershipOf(ev.before()) == "join"
 			moved = moved || !c.isOwn(ev) && (membershipOf(ev.Content) == "join") != (membershipOf(ev.before()) == "join")
 		case ev.is(event.StateEncryption):
 			encrypted = true
+		case ev.is(event.StatePowerLevels):
+			c.batch.powers = append(c.batch.powers, c.room)
 		}
 		for _, change := range c.reader.changes(ev) {
 			switch change := change.(type) {
@@ -245,8 +251,14 @@ func (c *chapter) enter(join *rawEvent, events []*rawEvent) {
 	}
 }
 
+// encryptedBy notes that the room is encrypted from here on, if one of the events says so.
+func (c *chapter) encryptedBy(events []*rawEvent) {
+	c.reader.encrypted = c.reader.encrypted || slices.ContainsFunc(events, func(ev *rawEvent) bool { return ev.is(event.StateEncryption) })
+}
+
 // current adds events that come as state alone. A join of somebody who is known to be there is no join.
 func (c *chapter) current() error {
+	c.encryptedBy(c.state) // it stands before the timeline
 	for _, ev := range c.state {
 		out := c.reader.read(ev)
 		if m, ok := out.Body.(protocol.MemberChange); ok && m.Membership == protocol.Joined && !m.Profile {
@@ -274,11 +286,28 @@ func (c *chapter) news(events []*rawEvent) error {
 
 // add adds one event, opened if it is sealed.
 func (c *chapter) add(ev *rawEvent) error {
+	c.reader.encrypted = c.reader.encrypted || ev.is(event.StateEncryption)
 	out, err := c.run.readOpened(c.reader, c.room, ev)
 	if err != nil {
 		return err
 	}
+	if m, ok := out.Body.(protocol.MemberChange); ok && !m.Self {
+		if m.Membership == protocol.Joined && !m.Profile && len(ev.before()) == 0 && !c.out[ev.state()] {
+			// Some servers leave out what the event replaces: a rename must not look like a join.
+			if m.Profile, err = c.run.rooms.IsMember(out.Room, m.User); err != nil {
+				return err
+			}
+			out.Body = m
+		}
+		if c.out == nil {
+			c.out = map[string]bool{}
+		}
+		c.out[ev.state()] = m.Membership != protocol.Joined
+	}
 	c.events = append(c.events, out)
+	if _, waits := out.Body.(protocol.Sealed); !waits && !out.History && out.Sender != userID(c.run.self) && ev.ID != "" {
+		c.batch.handled[c.room] = id.EventID(out.ID)
+	}
 	return nil
 }
 
@@ -292,11 +321,20 @@ func (r *run) note(room id.RoomID, change func(*place)) {
 // forget forgets what this run knows of a room that the bot is no longer in.
 func (r *run) forget(room id.RoomID) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	delete(r.places, room)
+	var with []id.UserID
+	for user, rooms := range r.direct {
+		if slices.Contains(rooms, room) {
+			with = append(with, user)
+		}
+	}
+	r.mu.Unlock()
+	for _, user := range with {
+		r.prune(user, []id.RoomID{room})
+	}
 }
 
-// isDirect tells whether a room is marked as a private conversation.
+// isDirect reports whether a room is marked as a private conversation.
 func (r *run) isDirect(room id.RoomID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -27,6 +27,7 @@ type harness struct {
 	ann, ben, bot string
 	town          string
 	http          *http.Transport
+	fault         func(error) error // of the sessions
 }
 
 func newHarness(t testing.TB) *harness {
@@ -81,7 +82,7 @@ func (h *harness) connect(context.Context) (*matrix.Session, error) {
 	}
 	client.DeviceID = "DEVICE"
 	client.Client = &http.Client{Transport: h.http}
-	return &matrix.Session{Client: client, Close: func() error { h.http.CloseIdleConnections(); return nil }}, nil
+	return &matrix.Session{Client: client, Fault: h.fault, Close: func() error { h.http.CloseIdleConnections(); return nil }}, nil
 }
 
 func (h *harness) Ready() {

@@ -11,7 +11,10 @@ import (
 // it cannot be mistaken for one.
 
 // keyField holds the key of what is sent, behind a dot with the part of a message that was cut.
-const keyField = "moot.key"
+const keyField = "org.moot.key"
+
+// partsField stands in the last part of a message that was cut, and holds the ids of those before it.
+const partsField = "org.moot.parts"
 
 // textContent is the content of a message.
 func textContent(t protocol.Text) map[string]any {
@@ -57,14 +60,16 @@ func relate(c map[string]any, place protocol.PlaceID, replyTo protocol.EventID) 
 	}
 }
 
-// editContent is the content of an edit. It mentions nobody anew.
+// editContent is the content of an edit. It mentions nobody anew. What programs show that know no edits is only the beginning of
+// a long text: all of it would not fit twice.
 func editContent(t protocol.Text, original protocol.EventID) map[string]any {
 	fresh := textContent(t)
+	old := shortened(t, maxPart/2)
 	c := map[string]any{
-		"msgtype": "m.notice", "body": "* " + t.Plain(), "m.mentions": map[string]any{}, "m.new_content": fresh,
+		"msgtype": "m.notice", "body": "* " + old.Plain(), "m.mentions": map[string]any{}, "m.new_content": fresh,
 		"m.relates_to": map[string]any{"rel_type": "m.replace", "event_id": string(original)},
 	}
-	if html, ok := fresh["formatted_body"]; ok {
+	if html, ok := fresh["formatted_body"]; ok && size(old) == size(t) {
 		c["format"], c["formatted_body"] = fresh["format"], fmt.Sprint("* ", html)
 	}
 	return c

@@ -2,7 +2,9 @@ package matrix
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -32,7 +34,7 @@ func newDirectRooms(content map[id.UserID]words) directRooms {
 	return d
 }
 
-// add adds a room and tells whether it is new. The newest stands last.
+// add adds a room and reports whether it is new. The newest stands last.
 func (d directRooms) add(user id.UserID, room id.RoomID) bool {
 	if slices.Contains(d[user], room) {
 		return false
@@ -41,13 +43,28 @@ func (d directRooms) add(user id.UserID, room id.RoomID) bool {
 	return true
 }
 
-// merge adds what another program of the account has added.
-func (d directRooms) merge(other directRooms) {
-	for user, rooms := range other {
+// learnMarks takes in m.direct, to which another program of the account may have added rooms, but for rooms that the bot was put
+// out of or has left.
+func (r *run) learnMarks(content map[id.UserID]words) error {
+	changed := map[id.UserID][]id.RoomID{}
+	for user, rooms := range newDirectRooms(content) {
 		for _, room := range rooms {
-			d.add(user, room)
+			known, err := r.rooms.Room(roomID(room))
+			if err != nil {
+				return fmt.Errorf("read what is recorded of %s: %w", room, err)
+			}
+			if is := known.Own; is != "" && is != protocol.Joined && is != protocol.Invited {
+				changed[user] = append(changed[user], room)
+			}
+			r.mu.Lock()
+			r.direct.add(user, room)
+			r.mu.Unlock()
 		}
 	}
+	for user, rooms := range changed {
+		r.prune(user, rooms)
+	}
+	return nil
 }
 
 func (d directRooms) has(room id.RoomID) bool {
@@ -106,8 +123,9 @@ func (r *run) saveDirect(ctx context.Context) {
 	}
 }
 
-// directRoom finds the private conversation with a person, or opens one.
-func (r *run) directRoom(ctx context.Context, user protocol.UserID) (protocol.RoomID, error) {
+// directRoom finds the private conversation with a person, or opens one. Who has left it is invited again only where they have
+// asked for what they are told, and who has turned the invitation down is not, for a week.
+func (r *run) directRoom(ctx context.Context, user protocol.UserID, asked bool) (protocol.RoomID, error) {
 	if user.Network() != Network || !isUser(user.Local()) {
 		return "", final("%w: %q is nobody on Matrix", protocol.ErrGone, user)
 	}
@@ -116,20 +134,49 @@ func (r *run) directRoom(ctx context.Context, user protocol.UserID) (protocol.Ro
 	}
 	unlock := r.lockDirect(user)
 	defer unlock()
-	candidates, err := r.directCandidates(user)
+	talks, err := r.rooms.Conversations(user)
 	if err != nil {
 		return "", err
 	}
+	candidates, err := r.directCandidates(user, talks)
+	if err != nil {
+		return "", err
+	}
+	var gone []id.RoomID
 	for _, room := range candidates {
-		ok, err := r.isBetween(ctx, room, mxUser(user))
+		open, err := r.isBetween(ctx, room, mxUser(user))
 		if err != nil {
 			return "", err
 		}
-		if ok {
+		if open {
+			r.prune(mxUser(user), gone)
 			return roomID(room), nil
+		}
+		gone = append(gone, room)
+	}
+	r.prune(mxUser(user), gone)
+	if n := len(talks); n > 0 {
+		if last := talks[n-1]; last.Over && (last.Never || !asked) && time.Now().Before(last.Until) {
+			did := "left the conversation with the bot"
+			if last.Never {
+				did = "turned down the conversation with the bot"
+			}
+			return "", final("%s has %s, and is not invited again before %s", user, did, last.Until.Format(time.DateOnly))
 		}
 	}
 	return r.openDirect(ctx, mxUser(user))
+}
+
+// prune takes conversations out of m.direct that are none any more.
+func (r *run) prune(user id.UserID, gone []id.RoomID) {
+	r.mu.Lock()
+	before := len(r.direct[user])
+	r.direct[user] = slices.DeleteFunc(r.direct[user], func(room id.RoomID) bool { return slices.Contains(gone, room) })
+	changed := len(r.direct[user]) != before
+	r.mu.Unlock()
+	if changed {
+		r.begin(r.saveDirect)
+	}
 }
 
 // lockDirect lets one conversation with a person be looked for at a time, so that no two are opened.
@@ -148,12 +195,24 @@ func (r *run) lockDirect(user protocol.UserID) (unlock func()) {
 	return mu.Unlock
 }
 
-// directCandidates returns rooms that may be the conversation with a person: first those that are marked, the newest first.
-func (r *run) directCandidates(user protocol.UserID) ([]id.RoomID, error) {
+// directCandidates returns rooms that may be the conversation with a person, the newest first: those to which the bot has
+// invited them, those that are marked, and those in which nobody else is.
+func (r *run) directCandidates(user protocol.UserID, talks []Conversation) (out []id.RoomID, err error) {
+	add := func(room id.RoomID) {
+		over := func(c Conversation) bool { return c.Over && mxRoom(c.Room) == room }
+		if !slices.Contains(out, room) && !slices.ContainsFunc(talks, over) {
+			out = append(out, room)
+		}
+	}
 	r.mu.Lock()
-	out := slices.Clone(r.direct[mxUser(user)])
+	marked := slices.Clone(r.direct[mxUser(user)])
 	r.mu.Unlock()
-	slices.Reverse(out)
+	for _, c := range talks {
+		marked = append(marked, mxRoom(c.Room))
+	}
+	for _, room := range slices.Backward(marked) {
+		add(room)
+	}
 	shared, err := r.rooms.Shared(user)
 	if err != nil {
 		return nil, err
@@ -163,42 +222,40 @@ func (r *run) directCandidates(user protocol.UserID) ([]id.RoomID, error) {
 		if err != nil {
 			return nil, err
 		}
-		if state.Private && !slices.Contains(out, mxRoom(room)) {
-			out = append(out, mxRoom(room))
+		if state.Private {
+			add(mxRoom(room))
 		}
 	}
 	return out, nil
 }
 
-// isBetween asks the server whether exactly the bot and a person are in a room, or the person is invited.
+// isBetween asks the server whether a room is one of the bot and a person, who is in it or invited, and of nobody else. It is asked
+// each time: whoever was invited a moment ago reads along.
 func (r *run) isBetween(ctx context.Context, room id.RoomID, user id.UserID) (bool, error) {
 	var resp struct {
 		Chunk []object `json:"chunk"`
 	}
-	err := r.request(ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "rooms", room, "members"}, nil, nil, &resp)
+	query := url.Values{"not_membership": {"leave"}}
+	err := r.request(ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "rooms", room, "members"}, query, nil, &resp)
 	if isCode(err, mautrix.MForbidden, mautrix.MNotFound) {
 		return false, nil
 	}
 	if err != nil {
 		return false, r.failure(ctx, "read who is in a private conversation", "", err)
 	}
-	self, other := false, false
+	self, there := false, false
 	for _, ev := range readEvents(resp.Chunk) {
-		if !ev.is(event.StateMember) {
+		if is := membershipOf(ev.Content); !ev.is(event.StateMember) || is != "join" && is != "invite" {
 			continue
-		}
-		is := membershipOf(ev.Content)
-		switch {
-		case is != "join" && is != "invite":
-		case ev.state() == string(r.self):
+		} else if ev.state() == string(r.self) {
 			self = is == "join"
-		case ev.state() == string(user):
-			other = true
-		default:
-			return false, nil // a third person reads along
+		} else if ev.state() != string(user) {
+			return false, nil
+		} else {
+			there = true
 		}
 	}
-	return self && other, nil
+	return self && there, nil
 }
 
 // openDirect opens a private conversation, encrypted if the bot can.

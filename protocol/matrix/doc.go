@@ -1,4 +1,4 @@
-// Package matrix connects a Matrix homeserver, by the Client-Server API (https://spec.matrix.org/v1.16/client-server-api/).
+// Package matrix connects a Matrix homeserver, by the Client-Server API (https://spec.matrix.org/v1.18/client-server-api/).
 //
 // # Promises
 //
@@ -13,7 +13,8 @@
 //   - An encrypted room is never answered in clear. Before the first message to a room that is not known to be encrypted
 //     the server is asked.
 //   - A transaction id is the key of what is sent, and the key stands within the content, so that the own echo is a receipt
-//     also where the server has forgotten transaction ids. A message that is cut into parts counts as sent with the last.
+//     also where the server has forgotten transaction ids. A message that is cut into parts counts as sent with the last; it is
+//     edited part by part, and its address names them all.
 //   - Only who is meant to is mentioned. Words of people are escaped.
 //
 // # Rooms

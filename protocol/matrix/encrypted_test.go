@@ -15,19 +15,26 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"moot/internal/record"
+	"moot/protocol"
 	"moot/protocol/matrix"
 	"moot/protocol/matrix/matrixtest"
 	"moot/store"
 )
 
 // toy is an Encryption that anybody can read, and that knows whom it is for. Keys whose name begins with "late" are missing
-// until they come.
+// until they come. Messages of a session whose name begins with "asks" wait for the devices of their sender.
 type toy struct {
 	mu       sync.Mutex
 	audience map[string][]string // of the last message of a room
 	came     bool
 	moved    []string // changes of membership that it was told
+	unsigned bool     // whether nobody's device is signed
+	known    bool     // whether the devices are
+	news     chan struct{}
 }
+
+func (e *toy) News() <-chan struct{} { return e.news }
 
 func (e *toy) Receive(_ context.Context, resp *mautrix.RespSync, _ string) (int, error) {
 	e.mu.Lock()
@@ -41,27 +48,33 @@ func (e *toy) Receive(_ context.Context, resp *mautrix.RespSync, _ string) (int,
 	return 0, nil
 }
 
-func (e *toy) Decrypt(_ context.Context, ev *event.Event) (*event.Event, error) {
+func (e *toy) Decrypt(_ context.Context, ev *event.Event) (*event.Event, protocol.Trust, error) {
 	c := ev.Content.AsEncrypted()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if strings.HasPrefix(string(c.SessionID), "asks") && !e.known {
+		return nil, "", matrix.ErrAsking
+	}
 	if strings.HasPrefix(string(c.SessionID), "late") && !e.came {
-		return nil, fmt.Errorf("session %s: %w", c.SessionID, matrix.ErrNoKey)
+		return nil, "", fmt.Errorf("session %s: %w", c.SessionID, matrix.ErrNoKey)
 	}
 	data, err := base64.StdEncoding.DecodeString(string(c.MegolmCiphertext))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var clear struct {
 		Type    string
 		Content json.RawMessage
 	}
 	if err := json.Unmarshal(data, &clear); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	out := *ev
 	out.Type, out.Content = event.Type{Type: clear.Type}, event.Content{VeryRaw: clear.Content}
-	return &out, nil
+	if e.unsigned {
+		return &out, protocol.TrustUnsigned, nil
+	}
+	return &out, protocol.TrustSigned, nil
 }
 
 func (e *toy) Encrypt(_ context.Context, room id.RoomID, members []id.UserID, kind event.Type, content any) (*event.EncryptedEventContent, error) {
@@ -179,7 +192,9 @@ func TestAnEncryptedRoomIsNeverAnsweredInClear(t *testing.T) {
 		vault := w.Create(w.ann, "Vault", encrypted)
 		w.enter(vault)
 		w.start()
-		w.Server.Say(vault, w.ann, "ping 1") // somebody says it in clear
+		w.Send(vault, w.ann, "m.reaction", map[string]any{
+			"m.relates_to": map[string]any{"rel_type": "m.annotation", "event_id": "$x", "key": "ping 1"},
+		})
 		w.settle()
 		if n := w.clear(vault); n != 0 {
 			t.Errorf("%d messages in clear", n)
@@ -222,14 +237,14 @@ func TestAnEncryptedRoomIsNeverAnsweredInClear(t *testing.T) {
 		w.Server.Say(w.town, w.ann, "ping 1")
 		w.settle()
 		w.State(w.town, w.ann, "m.room.encryption", "", map[string]any{"algorithm": "m.megolm.v1.aes-sha2"})
-		w.Server.Say(w.town, w.ann, "ping 2")
+		w.Send(w.town, w.ann, "m.room.encrypted", sealed("s1", "ping 2"))
 		w.eventually(func() bool { return len(w.sealed(w.town)) == 1 })
 		if w.clear(w.town) != 1 || !slices.Equal(w.sealed(w.town), []string{"pong 2"}) {
 			t.Errorf("%d messages in clear, and sealed %q", w.clear(w.town), w.sealed(w.town))
 		}
 		w.stop()
 		w.start() // with no encryption asked for a second time
-		w.Server.Say(w.town, w.ann, "ping 3")
+		w.Send(w.town, w.ann, "m.room.encrypted", sealed("s1", "ping 3"))
 		w.eventually(func() bool { return len(w.sealed(w.town)) == 2 })
 		if w.clear(w.town) != 1 {
 			t.Errorf("%d messages in clear", w.clear(w.town))
@@ -247,5 +262,103 @@ func TestAMessageWhoseKeyIsMissingWaits(t *testing.T) {
 	w.settle()
 	if d := w.disposition(vault, id); d.Disposition != store.Waiting {
 		t.Errorf("it is %s (%s)", d.Disposition, d.Reason)
+	}
+}
+
+// TestWhoWaitsForTheirDevicesIsHeardInTheirOrder, also where the bot was restarted meanwhile; others do not wait for that.
+func TestWhoWaitsForTheirDevicesIsHeardInTheirOrder(t *testing.T) {
+	w := newTown(t)
+	e := &toy{news: make(chan struct{}, 1)}
+	w.encrypt(e)
+	connected := w.config
+	w.config = func(c *matrix.Config) {
+		connected(c)
+		c.Waiting = record.Matrix{Store: w.store}
+	}
+	vault := w.Create(w.ann, "Vault", encrypted)
+	w.enter(vault)
+	w.Member(vault, w.ben, w.ben, "join", nil)
+	w.start()
+	first := w.Send(vault, w.ann, "m.room.encrypted", sealed("asks", "ping 1"))
+	w.eventually(func() bool { return w.disposition(vault, first).Disposition == store.Waiting })
+	w.stop()
+	w.Send(vault, w.ann, "m.room.encrypted", sealed("known", "ping 2"))
+	w.start()
+	w.Send(vault, w.ann, "m.room.encrypted", sealed("known", "ping 3"))
+	w.Send(vault, w.ben, "m.room.encrypted", sealed("known", "ping 4"))
+	w.eventually(func() bool { return len(w.sealed(vault)) == 1 })
+	if got := w.sealed(vault); !slices.Equal(got, []string{"pong 4"}) {
+		t.Fatalf("while the devices are not known, the answers are %q", got)
+	}
+	e.mu.Lock()
+	e.known = true
+	e.mu.Unlock()
+	e.news <- struct{}{}
+	w.eventually(func() bool { return len(w.sealed(vault)) == 4 })
+	if got := w.sealed(vault); !slices.Equal(got, []string{"pong 4", "pong 1", "pong 2", "pong 3"}) {
+		t.Errorf("the answers are %q\n%s", got, w.log)
+	}
+}
+
+// TestABotWithoutItsKeysKnowsWhatItHasSaid, by the key beside the ciphertext, and says nothing twice.
+func TestABotWithoutItsKeysKnowsWhatItHasSaid(t *testing.T) {
+	w := newTown(t)
+	w.encrypt(&toy{})
+	vault := w.Create(w.ann, "Vault", encrypted)
+	w.enter(vault)
+	w.start()
+	w.Send(vault, w.ann, "m.room.encrypted", sealed("s1", "ping 1"))
+	w.eventually(func() bool { return len(w.sealed(vault)) == 1 })
+	own := w.Timeline(vault)[len(w.Timeline(vault))-1]
+	key, _ := own.Content["org.moot.key"].(string)
+	if own.Sender != w.bot || len(key) != 24 {
+		t.Fatalf("beside the ciphertext stands %+v", own)
+	}
+	echo := w.Send(vault, w.bot, "m.room.encrypted", map[string]any{
+		"algorithm": string(id.AlgorithmMegolmV1), "session_id": "late", "ciphertext": "?", "org.moot.key": key,
+	})
+	w.eventually(func() bool { return w.disposition(vault, echo).Disposition != store.Unseen })
+	if d := w.disposition(vault, echo); d.Disposition != store.Handled || d.Reason != "we sent it" {
+		t.Errorf("it is %s (%s)", d.Disposition, d.Reason)
+	}
+}
+
+// TestInAnEncryptedRoomTheSenderIsVouchedFor: what is in clear there, or comes from a device that its owner has not signed,
+// is refused; what was said before the room was encrypted is not.
+func TestInAnEncryptedRoomTheSenderIsVouchedFor(t *testing.T) {
+	w := newTown(t)
+	e := &toy{}
+	w.encrypt(e)
+	w.start()
+	w.stop()
+	before := w.Server.Say(w.town, w.ann, "ping 1") // while the bot is away, with all that follows
+	w.State(w.town, w.ann, "m.room.encryption", "", map[string]any{"algorithm": "m.megolm.v1.aes-sha2"})
+	clear := w.Server.Say(w.town, w.ann, "ping 2")
+	reaction := w.Send(w.town, w.ann, "m.reaction", map[string]any{
+		"m.relates_to": map[string]any{"rel_type": "m.annotation", "event_id": before, "key": "👍"},
+	})
+	signed := w.Send(w.town, w.ann, "m.room.encrypted", sealed("s1", "ping 3"))
+	w.start()
+	w.eventually(func() bool { return w.disposition(w.town, signed).Disposition != store.Unseen })
+	for id, want := range map[string]store.Seen{
+		before: {Disposition: store.Handled}, clear: {Disposition: store.Refused, Reason: "in clear in an encrypted room"},
+		signed: {Disposition: store.Handled}, reaction: {Disposition: store.Ignored},
+	} {
+		if s := w.disposition(w.town, id); s.Disposition != want.Disposition || want.Reason != "" && s.Reason != want.Reason {
+			t.Errorf("%s is %s (%s), want %s", id, s.Disposition, s.Reason, want.Disposition)
+		}
+	}
+	e.mu.Lock()
+	e.unsigned = true
+	e.mu.Unlock()
+	unsigned := w.Send(w.town, w.ann, "m.room.encrypted", sealed("s1", "ping 4"))
+	w.eventually(func() bool { return w.disposition(w.town, unsigned).Disposition != store.Unseen })
+	if s := w.disposition(w.town, unsigned); s.Disposition != store.Refused || s.Reason != "from a device that its owner has not signed" {
+		t.Errorf("from an unsigned device it is %s (%s)", s.Disposition, s.Reason)
+	}
+	for _, ev := range w.feature.events(w.town) {
+		if m, ok := ev.Body.(protocol.Message); ok && (m.Text == "ping 2" || m.Text == "ping 4") {
+			t.Errorf("a feature was shown %q", m.Text)
+		}
 	}
 }

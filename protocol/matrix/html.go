@@ -16,7 +16,8 @@ const maxPart = 8 << 10
 const maxHTML = 3 * maxPart
 
 // htmlOf returns a text as HTML of Matrix (Client-Server API, m.room.message, "formatted_body"). Whatever people have said
-// in it is escaped; only a mention links to a person.
+// in it is escaped; only who is mentioned or named is a link to a person, which clients show as a pill. Who is notified of
+// it m.mentions says (Client-Server API, section "User and room mentions").
 func htmlOf(t protocol.Text) string {
 	var b strings.Builder
 	for _, s := range t {
@@ -26,7 +27,7 @@ func htmlOf(t protocol.Text) string {
 			b.WriteString("<strong>" + text + "</strong>")
 		case protocol.CodeStyle:
 			b.WriteString("<code>" + text + "</code>")
-		case protocol.MentionStyle:
+		case protocol.MentionStyle, protocol.PersonStyle:
 			if user := protocol.UserID(s.Ref); user.Network() == Network && isUser(user.Local()) {
 				b.WriteString(`<a href="` + html.EscapeString(userLink(user)) + `">` + text + "</a>")
 				continue
@@ -44,11 +45,11 @@ func userLink(user protocol.UserID) string {
 	return "https://matrix.to/#/" + url.PathEscape(user.Local())
 }
 
-// isStyled tells whether the HTML of a text says more than its plain form.
+// isStyled reports whether the HTML of a text says more than its plain form.
 func isStyled(t protocol.Text) bool {
 	for _, s := range t {
 		switch s.Style {
-		case protocol.StrongStyle, protocol.CodeStyle, protocol.MentionStyle:
+		case protocol.StrongStyle, protocol.CodeStyle, protocol.MentionStyle, protocol.PersonStyle:
 			return true
 		}
 	}

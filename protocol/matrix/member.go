@@ -52,7 +52,7 @@ func (r reader) member(ev *rawEvent) protocol.Body {
 	case "ban":
 		out.Membership = protocol.Banned
 	case "invite":
-		out.Membership = protocol.Invited
+		out.Membership, out.Direct = protocol.Invited, bool(m.Direct)
 	case "knock":
 		out.Membership = protocol.Knocking
 	default:

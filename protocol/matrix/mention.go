@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -10,10 +11,11 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
+	"moot/internal/alike"
 	"moot/protocol"
 )
 
-// mayMention tells whether HTML may hold a link to a person.
+// mayMention reports whether HTML may hold a link to a person.
 func mayMention(h string) bool {
 	return strings.Contains(h, "matrix.to/") || strings.Contains(h, "matrix:u/")
 }
@@ -95,6 +97,29 @@ func linked(link string) id.UserID {
 	return id.UserID(user)
 }
 
+// link is where a link to a person stands in a text, be it within the brackets of Markdown.
+var link = regexp.MustCompile(`(?:\[[^\][\n]{0,200}\]\(|<)?(?:(?:https?://)?matrix\.to/#/(?:@|%40)|matrix:u/)[^\s<>()"']+[)>]?`)
+
+// mentionLinks puts mention tokens in the place of the links to people that stand in a text as they are.
+func mentionLinks(text string) string {
+	if !mayMention(text) {
+		return text
+	}
+	return link.ReplaceAllStringFunc(text, func(found string) string {
+		bare := strings.TrimPrefix(found[strings.LastIndexAny(found[:strings.Index(found, "matrix")], "(<")+1:], "(")
+		trimmed := strings.TrimRight(bare, ")>.,;:!?")
+		user := linked(trimmed)
+		if user == "" {
+			return found
+		}
+		after := bare[len(trimmed):]
+		if bare != found { // the bracket at its beginning has one at its end
+			after = strings.TrimPrefix(strings.TrimPrefix(after, ")"), ">")
+		}
+		return protocol.MentionToken(userID(user)) + after
+	})
+}
+
 // mentionIDs puts mention tokens in the place of the ids of people that a text names, of those who are mentioned.
 func mentionIDs(text string, users []string) string {
 	users = slices.Clone(users[:min(len(users), maxMentions)])
@@ -114,21 +139,21 @@ func mentionIDs(text string, users []string) string {
 // maxMentions is how many of the mentions of a message are looked for in its text.
 const maxMentions = 50
 
-// addressed tells whether a text begins by naming the bot, and what it then says.
-func (r reader) addressed(text string) (rest string, yes bool) {
-	trimmed := strings.TrimLeftFunc(text, unicode.IsSpace)
-	if rest, ok := strings.CutPrefix(trimmed, protocol.MentionToken(userID(r.self))); ok {
-		return strings.TrimLeft(rest, ":, \n"), true
+// addressed reports whether a text begins by naming the bot, and returns what it then says. Where the client says that the
+// bot is mentioned, its name alone is enough; so is its full id, wherever it is written out.
+func (r reader) addressed(text string, mentions []string) (rest string, yes bool) {
+	if rest, ok := strings.CutPrefix(strings.TrimLeftFunc(text, unicode.IsSpace), protocol.MentionToken(userID(r.self))); ok {
+		return strings.TrimLeft(rest, ":,：，、 \u3000\n"), true
 	}
-	trimmed = strings.TrimPrefix(trimmed, "@")
-	local, _, _ := strings.Cut(strings.TrimPrefix(string(r.self), "@"), ":")
-	for _, name := range []string{r.name, strings.TrimPrefix(string(r.self), "@"), local} {
-		if name == "" || len(trimmed) <= len(name) || !strings.EqualFold(trimmed[:len(name)], name) {
-			continue
+	full := string(r.self)
+	local, _, _ := strings.Cut(strings.TrimPrefix(full, "@"), ":")
+	if _, ok := alike.CutPrefix(strings.TrimLeftFunc(text, unicode.IsSpace), alike.Fold(full)); ok {
+		if rest, ok := alike.Called(text, true, full); ok {
+			return rest, true
 		}
-		if rest := trimmed[len(name):]; rest[0] == ':' || rest[0] == ',' {
-			return strings.TrimLeft(rest[1:], " \n"), true
-		}
+	}
+	if rest, ok := alike.Called(text, slices.Contains(mentions, full), r.name, full, local); ok {
+		return rest, true
 	}
 	return text, false
 }

@@ -14,14 +14,18 @@ type messageContent struct {
 	Body     word   `json:"body"`
 	Format   word   `json:"format"`
 	HTML     word   `json:"formatted_body"`
-	Key      word   `json:"moot.key"`
+	Key      word   `json:"org.moot.key"`
+	Parts    words  `json:"org.moot.parts"`
 	New      object `json:"m.new_content"`
 	Mentions struct {
 		Users words `json:"user_ids"`
 	} `json:"-"`
 	MentionsRaw object `json:"m.mentions"`
 	RelatesRaw  object `json:"m.relates_to"`
-	relates     relation
+	Command     struct {
+		Command word `json:"command"`
+	} `json:"org.matrix.msc4391.command"`
+	relates relation
 }
 
 // relation is m.relates_to.
@@ -62,11 +66,8 @@ func (r reader) message(ev *rawEvent) (body protocol.Body, at protocol.PlaceID) 
 	if !ok {
 		return r.malformed(ev, "it has no content"), ""
 	}
-	if key, part := r.ownKey(ev, string(c.Key)); key != "" {
-		if i, n, many := strings.Cut(part, "-"); many && i != n {
-			return protocol.Other{Kind: "a part of a message of the bot"}, ""
-		}
-		return protocol.Receipt{Key: key}, ""
+	if own, is := r.receipt(ev, c); is {
+		return own, ""
 	}
 	if string(ev.Type) == event.EventReaction.Type {
 		return r.reaction(ev, c.relates), ""
@@ -89,12 +90,35 @@ func (r reader) message(ev *rawEvent) (body protocol.Body, at protocol.PlaceID) 
 	if c.Kind == "" && string(ev.Type) == event.EventMessage.Type {
 		return r.malformed(ev, "it is a message of no kind"), ""
 	}
-	m := protocol.Message{Bot: bot}
+	m := protocol.Message{Bot: bot, Emote: c.Kind == "m.emote"}
 	if protocol.CheckID(rel.replyTo) == nil && !(at != "" && bool(rel.FallBack)) {
 		m.ReplyTo = protocol.EventID(rel.replyTo)
 	}
-	m.Text, m.Addressed = r.addressed(r.text(c, rel.replyTo != ""))
+	text := r.text(c, rel.replyTo != "")
+	if m.Text, m.Addressed = r.described(c, text); !m.Addressed {
+		m.Text, m.Addressed = r.addressed(text, c.Mentions.Users)
+	}
 	return m, at
+}
+
+// receipt reads something that the bot itself has sent, and reports whether it has.
+func (r reader) receipt(ev *rawEvent, c messageContent) (protocol.Body, bool) {
+	key, part := r.ownKey(ev, string(c.Key))
+	if i, n, many := strings.Cut(part, "-"); many && i != n {
+		return protocol.Other{Kind: "a part of a message of the bot"}, true
+	}
+	own := protocol.Receipt{Key: key}
+	if len(c.Parts) > 0 {
+		parts := make([]protocol.EventID, 0, len(c.Parts)+1)
+		for _, p := range append(c.Parts, string(ev.ID)) {
+			if protocol.CheckID(p) != nil {
+				return own, key != ""
+			}
+			parts = append(parts, protocol.EventID(p))
+		}
+		own.Message = protocol.PartsRef(r.room, parts...)
+	}
+	return own, key != ""
 }
 
 func (r reader) reaction(ev *rawEvent, rel relation) protocol.Body {
@@ -128,12 +152,12 @@ func (r reader) text(c messageContent, reply bool) string {
 		body = strings.ToValidUTF8(body[:maxText], "")
 	}
 	if string(c.Format) == string(event.FormatHTML) && len(c.HTML) <= maxText && mayMention(string(c.HTML)) {
-		return plainOf(string(c.HTML))
+		return mentionLinks(plainOf(string(c.HTML)))
 	}
 	if reply {
 		body = withoutQuote(body)
 	}
-	return mentionIDs(body, c.Mentions.Users)
+	return mentionIDs(mentionLinks(body), c.Mentions.Users)
 }
 
 // withoutQuote takes off the lines that older clients put before a reply (Client-Server API, "Rich replies").

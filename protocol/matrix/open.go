@@ -1,9 +1,13 @@
 package matrix
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -15,22 +19,36 @@ import (
 func (r *run) readOpened(in reader, room id.RoomID, ev *rawEvent) (protocol.Event, error) {
 	if ev.Key != nil || string(ev.Type) != event.EventEncrypted.Type || in.history || ev.redacted() {
 		r.echo(in, ev)
-		return in.read(ev), nil
+		out := in.read(ev)
+		if in.encrypted && ev.Key == nil {
+			out.Trust = protocol.TrustClear
+		}
+		return out, nil
 	}
 	out := in.read(ev)
 	if _, bad := out.Body.(protocol.Malformed); bad {
 		return out, nil
 	}
-	opened, err := r.opened(room, ev)
+	opened, trust, err := r.opened(room, ev)
+	err = r.inTurn(speaker{room, id.UserID(ev.Sender)}, err)
 	switch {
 	case err == nil:
 		r.echo(in, opened)
-		return in.read(opened), nil
+		r.declineVerification(in, opened)
+		out := in.read(opened)
+		out.Trust = trust
+		return out, nil
 	case r.ctx.Err() != nil:
 		return out, r.ctx.Err()
 	case errors.Is(err, ErrBroken):
 		return out, err
 	case errors.Is(err, ErrNoKey):
+		c, _ := readMessage(ev.Content)
+		if own, is := in.receipt(ev, c); is { // of a later life than that of the keys
+			r.echo(in, ev)
+			out.Body = own
+			return out, nil
+		}
 		if out.Body, err = sealed(ev, err); err == nil {
 			return out, nil
 		}
@@ -40,26 +58,73 @@ func (r *run) readOpened(in reader, room id.RoomID, ev *rawEvent) (protocol.Even
 	return out, nil
 }
 
+// speaker is somebody in a room.
+type speaker struct {
+	room id.RoomID
+	user id.UserID
+}
+
+// inTurn holds back what somebody says after a message that waits for their devices to be known, so that it is acted on in the order
+// in which they said it: until all of it is looked at again.
+func (r *run) inTurn(who speaker, err error) error {
+	switch {
+	case errors.Is(err, ErrAsking):
+		if r.asking == nil {
+			r.asking = map[speaker]bool{}
+		}
+		r.asking[who] = true
+	case err == nil && r.asking[who]:
+		return ErrAsking
+	}
+	return err
+}
+
 // opened decrypts an event.
-func (r *run) opened(room id.RoomID, ev *rawEvent) (*rawEvent, error) {
+func (r *run) opened(room id.RoomID, ev *rawEvent) (*rawEvent, protocol.Trust, error) {
 	if r.encryption == nil {
-		return nil, errors.New("this program was built without encryption, or it is switched off")
+		return nil, "", errors.New("this program was built without encryption, or it is switched off")
 	}
 	sealed, err := ev.event(room)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	clear, err := r.encryption.Decrypt(r.ctx, sealed)
+	clear, trust, err := r.encryption.Decrypt(r.ctx, sealed)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if clear.StateKey != nil || clear.Type.Type == event.EventRedaction.Type || clear.Type.Type == event.EventEncrypted.Type {
 		// A server decides who may do such things, and cannot where it does not see them.
-		return nil, fmt.Errorf("what is sealed in it must not be: %s", protocol.Shorten(clear.Type.Type, 100))
+		return nil, "", fmt.Errorf("what is sealed in it must not be: %s", protocol.Shorten(clear.Type.Type, 100))
 	}
 	out := *ev
 	out.Type, out.Content = word(clear.Type.Type), clear.Content.VeryRaw
-	return &out, nil
+	return &out, trust, nil
+}
+
+// declineVerification answers whoever asks in a conversation to verify the bot by emoji or QR code (Client-Server API, "Key
+// verification framework"): their program would wait for somebody. A request is void after ten minutes.
+func (r *run) declineVerification(in reader, ev *rawEvent) {
+	var c struct {
+		Kind word `json:"msgtype"`
+		To   word `json:"to"`
+	}
+	into(ev.Content, &c)
+	if c.Kind != "m.key.verification.request" || string(c.To) != string(r.self) || time.Since(ev.time()) > 10*time.Minute {
+		return
+	}
+	r.begin(func(ctx context.Context) {
+		key := protocol.DeriveKey(string(in.room), string(ev.ID), "verification")
+		cancel := map[string]any{
+			"code": "m.user", "reason": NoVerification, "m.relates_to": map[string]any{"rel_type": "m.reference", "event_id": string(ev.ID)},
+		}
+		_, err := r.put(ctx, in.room, event.InRoomVerificationCancel, partKey(key, 0, 2), cancel)
+		if err == nil {
+			_, err = r.put(ctx, in.room, event.EventMessage, partKey(key, 1, 2), textContent(protocol.Plain(NoVerification)))
+		}
+		if err != nil && ctx.Err() == nil {
+			r.log.Debug("a request to verify the bot could not be answered", "room", in.room, "err", err)
+		}
+	})
 }
 
 // sealed is the body of an event whose key has not come.
@@ -72,7 +137,11 @@ func sealed(ev *rawEvent, why error) (protocol.Body, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep it until its key comes: %w", err)
 	}
-	return protocol.Sealed{Session: protocol.Shorten(string(content.Session), 100), Content: kept, Reason: protocol.Shorten(why.Error(), 200)}, nil
+	reason := strings.TrimLeft(strings.TrimPrefix(why.Error(), ErrNoKey.Error()), ": ")
+	return protocol.Sealed{
+		Session: protocol.Shorten(string(content.Session), 100), Content: kept, Reason: protocol.Shorten(reason, 200),
+		Withheld: errors.Is(why, ErrWithheld),
+	}, nil
 }
 
 // keep writes a message as readEvents reads it. What it does not have it leaves out: a null would be read as something.
@@ -96,6 +165,8 @@ func (r *run) unseal(b *batch) error {
 	if err != nil {
 		return fmt.Errorf("read what waits for its key: %w", err)
 	}
+	slices.SortStableFunc(waiting, func(a, b protocol.Event) int { return a.Time.Compare(b.Time) })
+	clear(r.asking)
 	for _, ev := range waiting {
 		body, ok := ev.Body.(protocol.Sealed)
 		raw := new(rawEvent)
@@ -107,8 +178,8 @@ func (r *run) unseal(b *batch) error {
 		if err != nil {
 			return err
 		}
-		if _, still := out.Body.(protocol.Sealed); still {
-			continue
+		if now, still := out.Body.(protocol.Sealed); still && (body.Withheld || !now.Withheld) {
+			continue // nothing is new
 		}
 		out.ID, out.Private = ev.ID, ev.Private
 		b.events = append(b.events, out)

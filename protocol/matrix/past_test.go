@@ -298,6 +298,32 @@ func TestMembersWhoChangeInAGap(t *testing.T) {
 	}
 }
 
+// TestARenameInAGapIsNoJoin, also where the server does not say what a state has replaced; a leave and a new join are.
+func TestARenameInAGapIsNoJoin(t *testing.T) {
+	w := newTown(t)
+	w.config = func(c *matrix.Config) { c.Timeline = 5 }
+	w.start()
+	w.stop()
+	w.HideBefore(true)
+	w.Member(w.town, w.ann, w.ann, "join", map[string]any{"displayname": "Anna"})
+	w.Member(w.town, w.ben, w.ben, "leave", nil)
+	w.Member(w.town, w.ben, w.ben, "join", nil)
+	w.HideBefore(false)
+	for i := range 20 {
+		w.Server.Say(w.town, w.ann, fmt.Sprintf("chat %d", i))
+	}
+	w.start()
+	var seen []string
+	for _, ev := range w.feature.events(w.town) {
+		if m, ok := ev.Body.(protocol.MemberChange); ok && !m.Self && ev.Backlog {
+			seen = append(seen, fmt.Sprintf("%s %s %v", m.User.Local(), m.Membership, m.Profile))
+		}
+	}
+	if want := []string{w.ann + " joined true", w.ben + " left false", w.ben + " joined false"}; !slices.Equal(seen, want) {
+		t.Errorf("the changes are %q, not %q", seen, want)
+	}
+}
+
 func TestDuplicatesAndOldEventsOutOfOrderAreHandledOnce(t *testing.T) {
 	w := newTown(t)
 	w.start()

@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"strings"
+	"time"
 
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -18,6 +19,8 @@ type reader struct {
 	private bool
 	history bool
 	backlog bool
+	// encrypted is whether the room is, at the place of the timeline that is being read.
+	encrypted bool
 	// creators are those who may do everything; nil where they are named among those who have powers.
 	creators map[string]bool
 }
@@ -27,6 +30,9 @@ func (r reader) read(ev *rawEvent) protocol.Event {
 	out := protocol.Event{
 		Room: r.room, ID: protocol.EventID(bounded(string(ev.ID))), Time: ev.time(),
 		Private: r.private, History: r.history, Backlog: r.backlog,
+	}
+	if age := ev.Unsigned.Age; r.backlog && age.given {
+		out.Age = max(time.Duration(min(age.value, maxAge))*time.Millisecond, 1)
 	}
 	if !isUser(string(ev.Sender)) {
 		out.Body = r.malformed(ev, "its sender is no user id")
@@ -45,6 +51,9 @@ func (r reader) read(ev *rawEvent) protocol.Event {
 	}
 	return out
 }
+
+// maxAge is the highest age of an event, in milliseconds: a hundred years.
+const maxAge = 100 * 365 * 24 * 3600 * 1000
 
 // stateEvent reads an event that says how something in the room is.
 func (r reader) stateEvent(ev *rawEvent) protocol.Body {
@@ -85,7 +94,7 @@ func (r reader) redaction(ev *rawEvent) protocol.Body {
 	var content struct {
 		Redacts word `json:"redacts"`
 		Reason  word `json:"reason"`
-		Key     word `json:"moot.key"`
+		Key     word `json:"org.moot.key"`
 	}
 	into(ev.Content, &content)
 	if key, _ := r.ownKey(ev, string(content.Key)); key != "" {
@@ -116,7 +125,7 @@ func (r reader) ownKey(ev *rawEvent, inContent string) (key protocol.Key, part s
 	return "", ""
 }
 
-// isKey tells whether a string looks like a protocol.Key: 24 characters of base32 in lower case.
+// isKey reports whether a string looks like a protocol.Key: 24 characters of base32 in lower case.
 func isKey(s string) bool {
 	if len(s) != 24 {
 		return false

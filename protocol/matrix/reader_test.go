@@ -35,7 +35,7 @@ func message(content string) string { return `"type":"m.room.message","content":
 func TestMessages(t *testing.T) {
 	for fields, want := range map[string]protocol.Body{
 		message(`{"msgtype":"m.text","body":"hello"}`):                                                                            protocol.Message{Text: "hello"},
-		message(`{"msgtype":"m.emote","body":"waves"}`):                                                                           protocol.Message{Text: "waves"},
+		message(`{"msgtype":"m.emote","body":"waves"}`):                                                                           protocol.Message{Text: "waves", Emote: true},
 		message(`{"msgtype":"m.notice","body":"!moot help"}`):                                                                     protocol.Message{Text: "!moot help", Bot: true},
 		message(`{"msgtype":"m.image","body":"!moot help","url":"mxc://a/b"}`):                                                    protocol.Message{},
 		message(`{"msgtype":"m.text"}`):                                                                                           protocol.Message{},
@@ -69,7 +69,7 @@ func TestMessages(t *testing.T) {
 		`"type":"m.room.redaction","content":{"redacts":"$o"}`:                                                                                                       protocol.Deletion{Target: "$o"},
 		`"type":"m.room.message","content":{},"unsigned":{"redacted_because":{"type":"m.room.redaction"}}`:                                                           protocol.Other{Kind: "redacted m.room.message"},
 		// The key of somebody else's message is no key.
-		message(`{"msgtype":"m.text","body":"x","moot.key":"` + key + `"}`): protocol.Message{Text: "x"},
+		message(`{"msgtype":"m.text","body":"x","org.moot.key":"` + key + `"}`): protocol.Message{Text: "x"},
 
 		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{"application":"m.call","call_id":"","device_id":"A"}`:                             protocol.VoicePresence{Call: "call"},
 		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{"call_id":"stage"}`:                                                               protocol.VoicePresence{Call: "stage"},
@@ -99,6 +99,89 @@ func TestMessages(t *testing.T) {
 			t.Errorf("%s: %v", fields, err)
 		}
 	}
+}
+
+// Who is meant, by what people and their programs write. The account of the bot is @moot:fake.test, called "Moot Bot".
+func TestWhoIsAddressed(t *testing.T) {
+	const mentioned = `,"m.mentions":{"user_ids":["@moot:fake.test"]}`
+	for body, want := range map[string]string{
+		`@moot:fake.test ping`:                                     "ping",
+		`@moot:fake.test`:                                          "",
+		`@moot:fake.test\nping`:                                    "ping",
+		`@MOOT:fake.test ping`:                                     "ping",
+		`moot：ping`:                                                "ping",
+		`Moot Bot， ping`:                                           "ping",
+		`Moot  Bot: ping`:                                          "ping",
+		`Moot Bot ping"` + mentioned + `,"x":"`:                    "ping",
+		`@moot ping"` + mentioned + `,"x":"`:                       "ping",
+		`https://matrix.to/#/@moot:fake.test: ping`:                "ping",
+		`[Moot Bot](https://matrix.to/#/@moot:fake.test): ping`:    "ping",
+		`<https://matrix.to/#/%40moot%3Afake.test?via=x.org> ping`: "ping",
+	} {
+		got := readJSON(t, message(`{"msgtype":"m.text","body":"`+body+`"}`)).Body
+		if d := cmp.Diff(protocol.Message{Text: want, Addressed: true}, got); d != "" {
+			t.Errorf("%s: %s", body, d)
+		}
+	}
+	for _, body := range []string{
+		"@moot:other.example: hello", "@moot:other.example hello", "moot:fake.test is a server", "moot:other.example", "@moot:fake.test.example ping",
+		"moot ping", "Moot Bot ping", "@mootx:fake.test ping", "is moot: here", "moot:8448 is its port", "moot://x", "@moot:fake.test:8448 ping",
+		`hello Moot Bot"` + mentioned + `,"x":"`,
+	} {
+		got, ok := readJSON(t, message(`{"msgtype":"m.text","body":"`+body+`"}`)).Body.(protocol.Message)
+		if !ok || got.Addressed {
+			t.Errorf("%s is taken for the bot: %+v", body, got)
+		}
+	}
+}
+
+// A link to a person is a mention of them, also where the program that wrote it sends no HTML.
+func TestLinksToPeopleInPlainText(t *testing.T) {
+	for body, want := range map[string]string{
+		"history https://matrix.to/#/@ben:other.test":                  "history <@matrix:@ben:other.test>",
+		"history matrix:u/ben:other.test":                              "history <@matrix:@ben:other.test>",
+		"history matrix:u/ben:other.test?action=chat":                  "history <@matrix:@ben:other.test>",
+		"ask http://matrix.to/#/%40ben%3Aother.test, please":           "ask <@matrix:@ben:other.test>, please",
+		"ask [Ben \"B\"](https://matrix.to/#/@ben:other.test) (or so)": `ask <@matrix:@ben:other.test> (or so)`,
+		"(see https://matrix.to/#/@ben:other.test)":                    "(see <@matrix:@ben:other.test>)",
+		"<https://matrix.to/#/@ben:other.test>!":                       "<@matrix:@ben:other.test>!",
+		"https://matrix.to/#/!room:x":                                  "https://matrix.to/#/!room:x",
+		"https://matrix.to/#/@nobody":                                  "https://matrix.to/#/@nobody",
+		"two: matrix:u/ben:other.test matrix:u/ann:fake.test":          "two: <@matrix:@ben:other.test> <@matrix:@ann:fake.test>",
+		"https://example.org/?to=https://matrix.to/#/@ben:other.test":  "https://example.org/?to=<@matrix:@ben:other.test>",
+	} {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := readJSON(t, message(`{"msgtype":"m.text","body":`+string(encoded)+`}`)).Body
+		if d := cmp.Diff(protocol.Message{Text: want}, got); d != "" {
+			t.Errorf("%s: %s", body, d)
+		}
+	}
+	got := readJSON(t, message(`{"msgtype":"m.text","body":"x","format":"org.matrix.custom.html","formatted_body":"history https://matrix.to/#/@ben:other.test"}`)).Body
+	if d := cmp.Diff(protocol.Message{Text: "history <@matrix:@ben:other.test>"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// FuzzText: whatever a program sends, the text can be read, and is no longer than it should be.
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"@moot:fake.test ping", "[x](matrix:u/a:b)", "<https://matrix.to/#/@a:b.>)(", "matrix.to/#/@", "moot：\u0301", "(matrix:u/"} {
+		f.Add(s, s)
+	}
+	f.Fuzz(func(t *testing.T, body, markup string) {
+		for _, format := range []string{"", "org.matrix.custom.html"} {
+			text := ourReader.text(messageContent{Kind: "m.text", Body: word(body), Format: word(format), HTML: word(markup)}, false)
+			if len(text) > 2*len(body)+2*len(markup)+64 {
+				t.Fatalf("%q, %q became %d bytes", body, markup, len(text))
+			}
+			rest, _ := ourReader.addressed(text, nil)
+			if !strings.HasSuffix(text, rest) {
+				t.Fatalf("%q says %q", text, rest)
+			}
+		}
+	})
 }
 
 func TestThreads(t *testing.T) {
@@ -135,7 +218,7 @@ func TestMembers(t *testing.T) {
 		{member(annID, benID, `{"membership":"ban"}`, `{"membership":"join"}`), protocol.MemberChange{User: ben, Membership: protocol.Banned}},
 		{member(annID, benID, `{"membership":"invite"}`, ""), protocol.MemberChange{User: ben, Membership: protocol.Invited}},
 		{member(benID, benID, `{"membership":"knock","reason":"please"}`, ""), protocol.MemberChange{User: ben, Membership: protocol.Knocking, Reason: "please"}},
-		{member(annID, self, `{"membership":"invite","is_direct":true}`, ""), protocol.MemberChange{User: "matrix:" + self, Membership: protocol.Invited, Self: true, Bot: true}},
+		{member(annID, self, `{"membership":"invite","is_direct":true}`, ""), protocol.MemberChange{User: "matrix:" + self, Membership: protocol.Invited, Direct: true, Self: true, Bot: true}},
 	} {
 		if d := cmp.Diff(protocol.Body(tc.want), readJSON(t, tc.fields).Body); d != "" {
 			t.Errorf("%s: %s", tc.fields, d)
@@ -146,14 +229,14 @@ func TestMembers(t *testing.T) {
 func TestOwnEchoes(t *testing.T) {
 	own := func(fields string) protocol.Body { return readJSON(t, `"sender":"@moot:fake.test",`+fields).Body }
 	for fields, want := range map[string]protocol.Body{
-		message(`{"msgtype":"m.notice","body":"x","moot.key":"` + key + `"}`):                                                           protocol.Receipt{Key: key},
-		message(`{"msgtype":"m.notice","body":"x"}`) + `,"unsigned":{"transaction_id":"` + key + `"}`:                                   protocol.Receipt{Key: key},
-		message(`{"msgtype":"m.notice","body":"x","moot.key":"` + key + `.1-2"}`):                                                       protocol.Other{Kind: "a part of a message of the bot"},
-		message(`{"msgtype":"m.notice","body":"x","moot.key":"` + key + `.2-2"}`):                                                       protocol.Receipt{Key: key},
-		message(`{"msgtype":"m.text","body":"by hand"}`):                                                                                protocol.Message{Text: "by hand", Bot: true},
-		`"type":"m.reaction","content":{"moot.key":"` + key + `","m.relates_to":{"rel_type":"m.annotation","event_id":"$o","key":"x"}}`: protocol.Receipt{Key: key},
-		`"type":"m.room.redaction","redacts":"$o","content":{},"unsigned":{"transaction_id":"` + key + `"}`:                             protocol.Receipt{Key: key},
-		`"type":"m.room.redaction","redacts":"$o","content":{}`:                                                                         protocol.Deletion{Target: "$o"},
+		message(`{"msgtype":"m.notice","body":"x","org.moot.key":"` + key + `"}`):                                                           protocol.Receipt{Key: key},
+		message(`{"msgtype":"m.notice","body":"x"}`) + `,"unsigned":{"transaction_id":"` + key + `"}`:                                       protocol.Receipt{Key: key},
+		message(`{"msgtype":"m.notice","body":"x","org.moot.key":"` + key + `.1-2"}`):                                                       protocol.Other{Kind: "a part of a message of the bot"},
+		message(`{"msgtype":"m.notice","body":"x","org.moot.key":"` + key + `.2-2"}`):                                                       protocol.Receipt{Key: key},
+		message(`{"msgtype":"m.text","body":"by hand"}`):                                                                                    protocol.Message{Text: "by hand", Bot: true},
+		`"type":"m.reaction","content":{"org.moot.key":"` + key + `","m.relates_to":{"rel_type":"m.annotation","event_id":"$o","key":"x"}}`: protocol.Receipt{Key: key},
+		`"type":"m.room.redaction","redacts":"$o","content":{},"unsigned":{"transaction_id":"` + key + `"}`:                                 protocol.Receipt{Key: key},
+		`"type":"m.room.redaction","redacts":"$o","content":{}`:                                                                             protocol.Deletion{Target: "$o"},
 	} {
 		if d := cmp.Diff(want, own(fields)); d != "" {
 			t.Errorf("%s: %s", fields, d)
@@ -296,5 +379,23 @@ func TestAnEditMentionsNobodyAnew(t *testing.T) {
 		`"m.relates_to":{"event_id":"$o","rel_type":"m.replace"},"msgtype":"m.notice"}`
 	if err != nil || string(got) != want {
 		t.Errorf("it is %s, %v", got, err)
+	}
+}
+
+// TestTheBotKnowsWhetherItMaySpeak, in clear and sealed.
+func TestTheBotKnowsWhetherItMaySpeak(t *testing.T) {
+	for content, mute := range map[string]bool{
+		`{}`:                    false,
+		`{"events_default":50}`: true,
+		`{"events_default":50,"users":{"@moot:fake.test":50}}`: false,
+		`{"events":{"m.room.encrypted":50}}`:                   true,
+		`{"events":{"m.room.message":"50"}}`:                   true,
+		`{"users_default":-1}`:                                 true,
+	} {
+		none := word("")
+		changes := reader{self: "@moot:fake.test"}.changes(&rawEvent{Type: "m.room.power_levels", Key: &none, Content: object(content)})
+		if got := changes[0].(protocol.PowersChanged).Mute; got != mute {
+			t.Errorf("by %s it is mute: %v", content, got)
+		}
 	}
 }

@@ -8,49 +8,72 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"maunium.net/go/mautrix"
 
+	"moot/internal/pause"
 	"moot/protocol"
 )
 
 const (
-	// requestTimeout is how long a request may take that does not wait for news.
+	// requestTimeout is how long a request may take that does not wait for news, and membersTimeout one for the members of a
+	// room, of which there may be a hundred thousand.
 	requestTimeout = time.Minute
+	membersTimeout = 9 * time.Minute
 	// maxResponse is how many bytes of a response are read. A first sync of thousands of rooms has tens of megabytes.
 	maxResponse = 1 << 30
 	// maxRetryAfter bounds what a server can ask for.
 	maxRetryAfter = time.Hour
 )
 
-// request makes one request, without trying again, and reads the response into out; nil reads nothing. A dead token ends
-// the Run.
+// request makes one request, without trying again, and reads the response into out; nil reads nothing. A dead login, which is
+// looked at twice, ends the Run.
 func (r *run) request(ctx context.Context, method string, path mautrix.ClientURLPath, query url.Values, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	limit := requestTimeout
+	if path[len(path)-1] == "members" {
+		limit = membersTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return r.do(ctx, method, path, query, in, out)
 }
 
 // do is request without its timeout.
 func (r *run) do(ctx context.Context, method string, path mautrix.ClientURLPath, query url.Values, in, out any) error {
-	_, err := r.client.MakeFullRequest(ctx, mautrix.FullRequest{
-		Method: method,
-		URL: r.client.BuildURLWithFullQuery(path, func(q url.Values) {
-			for k, v := range query {
-				q[k] = v
-			}
-		}),
-		RequestJSON: in, ResponseJSON: out, MaxAttempts: 1, Handler: readShallow, ResponseSizeLimit: maxResponse,
-		SensitiveContent: true,
-	})
-	if sentence := deadToken(err); sentence != "" {
-		r.stop(fmt.Errorf("%s (%w)", sentence, err))
+	once := func() error {
+		_, err := r.client.MakeFullRequest(ctx, mautrix.FullRequest{
+			Method: method,
+			URL: r.client.BuildURLWithFullQuery(path, func(q url.Values) {
+				for k, v := range query {
+					q[k] = v
+				}
+			}),
+			RequestJSON: in, ResponseJSON: out, MaxAttempts: 1, Handler: readShallow, ResponseSizeLimit: maxResponse,
+			SensitiveContent: true,
+		})
+		return err
+	}
+	err := once()
+	if !isDead(err) || pause.Sleep(ctx, secondLook) != nil {
+		return err
+	}
+	if err = once(); isDead(err) {
+		end := fmt.Errorf("the homeserver refuses the login of the bot: %w", err)
+		if r.fault != nil {
+			end = r.fault(err)
+		}
+		r.stop(protocol.Ends(protocol.RetrySlowly, end))
 	}
 	return err
 }
+
+// secondLook is how long after a refusal of the login the same is asked again. A server that starts or is moved may once say that
+// it does not know what it knows.
+const secondLook = time.Second
 
 // readShallow reads a response into responseJSON.
 func readShallow(_ *http.Request, res *http.Response, responseJSON any, limit int64) ([]byte, error) {
@@ -81,7 +104,15 @@ func answer(err error) (status int, code string) {
 	return he.Response.StatusCode, code
 }
 
-// isCode tells whether the server has answered with one of these error codes.
+// cause returns an error without the address of its request: that of a sync is as long as its filter.
+func cause(err error) error {
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// isCode reports whether the server has answered with one of these error codes.
 func isCode(err error, codes ...mautrix.RespError) bool {
 	for _, c := range codes {
 		if errors.Is(err, c) {
@@ -91,18 +122,10 @@ func isCode(err error, codes ...mautrix.RespError) bool {
 	return false
 }
 
-// deadToken returns the sentence for the operator where an error says that the account can no longer be used.
-func deadToken(err error) string {
-	switch _, code := answer(err); {
-	case err == nil:
-	case code == mautrix.MUnknownToken.ErrCode || code == mautrix.MMissingToken.ErrCode:
-		return "the homeserver no longer accepts the access token of the bot: log it in again"
-	case code == "M_USER_DEACTIVATED":
-		return "the account of the bot is deactivated: it needs another one"
-	case code == "M_USER_LOCKED":
-		return "the account of the bot is locked: ask whoever runs the homeserver"
-	}
-	return ""
+// isDead reports whether a server says that the login can no longer be used.
+func isDead(err error) bool {
+	_, code := answer(err)
+	return slices.Contains([]string{"M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_USER_DEACTIVATED", "M_USER_LOCKED"}, code)
 }
 
 // retryAfter returns how long the server wants to be left alone, zero where it does not say. It says so in a header, or
@@ -140,16 +163,27 @@ func (r *run) failure(ctx context.Context, what string, room protocol.RoomID, er
 		return ctx.Err()
 	case status == http.StatusTooManyRequests || code == mautrix.MLimitExceeded.ErrCode:
 		return &protocol.SendError{RetryAfter: retryAfter(err), Err: wrapped}
-	case deadToken(err) != "" || status == http.StatusUnauthorized:
-		return wrapped // the Run ends; the next one tries again
+	case isDead(err) || status == http.StatusUnauthorized:
+		return wrapped // the Run ends if it is so; the next one tries again
 	case code == mautrix.MForbidden.ErrCode && room != "" && !r.isIn(ctx, room):
 		return final("%w: the bot is not in %s: %w", protocol.ErrGone, room, wrapped)
 	case code == mautrix.MNotFound.ErrCode:
 		return final("%w: %w", protocol.ErrGone, wrapped)
-	case status == http.StatusRequestTimeout || code == "" || status >= 500:
-		return wrapped // something on the way, which may pass
+	case status == http.StatusRequestTimeout || code == "" || code == "M_RESOURCE_LIMIT_EXCEEDED" || status >= 500:
+		return wrapped // something on the way, or a server that is full, which may pass
 	}
 	return final("%w", wrapped)
+}
+
+// lookedTwice lets an answer that something is not there be final only where it is the second one.
+func lookedTwice(err error, attempt protocol.Attempt) error {
+	var said *protocol.SendError
+	if status, _ := answer(err); attempt.N > 1 || status != http.StatusNotFound || !errors.As(err, &said) || !said.Final {
+		return err
+	}
+	again := *said
+	again.Final = false
+	return &again
 }
 
 // isIn asks the server whether the bot is in a room. Where it does not say, the bot counts as being there.

@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/id"
 
+	"moot/internal/pause"
 	"moot/protocol"
 )
 
@@ -45,16 +46,24 @@ type run struct {
 	full    bool           // whether there is no room for keys
 	tries   map[string]int // how often something was asked for in vain
 	name    string         // display name of the bot, by which people address it
+	renamed bool           // whether it may be another by now
+	asking  map[speaker]bool
+
+	fault func(error) error // of the Session
 
 	saving sync.Mutex // held while m.direct is written
 
-	mu       sync.Mutex
-	places   map[id.RoomID]*place // of the rooms that something is known of in this run
-	direct   directRooms
-	receipts map[string]protocol.Ref // of own echoes until late, by key and part
-	via      map[protocol.RoomID][]string
-	opening  map[protocol.UserID]*sync.Mutex
+	mu          sync.Mutex
+	places      map[id.RoomID]*place // of the rooms that something is known of in this run
+	direct      directRooms
+	receipts    map[string]protocol.Ref  // of own echoes until late, by key and part
+	read        map[id.RoomID]id.EventID // up to where rooms are handled of which no receipt was sent
+	via         map[protocol.RoomID][]string
+	undescribed map[id.RoomID]bool // of which it is to be seen whether they know the commands
+	opening     map[protocol.UserID]*sync.Mutex
 
+	unread     chan struct{} // says that there is something in read
+	describing chan struct{} // says that there is something in undescribed
 	background sync.WaitGroup
 	ended      bool // whether nothing may begin in the background any more; guarded by mu
 }
@@ -76,14 +85,16 @@ func newRun(ctx context.Context, a *Adapter, s *Session, to protocol.Admitter) (
 	}
 	account, since, _ := strings.Cut(saved, " ")
 	if saved != "" && account != string(s.Client.UserID) {
-		return nil, fmt.Errorf("the data folder belongs to the account %s, and this one is %s: give the bot another data folder, or the old account back", account, s.Client.UserID)
+		return nil, protocol.Ends(protocol.RetryNever, fmt.Errorf("the data folder belongs to the account %s, and this one is %s: give the bot another data folder, or the old account back", account, s.Client.UserID))
 	}
 	r := &run{
 		adapter: a, log: a.log, client: s.Client, encryption: s.Encryption, rooms: a.config.Rooms, to: to,
-		self: s.Client.UserID, since: since, began: time.Now(), caughtUp: make(chan struct{}),
+		self: s.Client.UserID, fault: s.Fault, since: since, began: time.Now(), caughtUp: make(chan struct{}),
 		members: pacer{gap: memberGap}, tries: map[string]int{},
 		places: map[id.RoomID]*place{}, direct: directRooms{}, receipts: map[string]protocol.Ref{},
 		via: map[protocol.RoomID][]string{}, opening: map[protocol.UserID]*sync.Mutex{},
+		read: map[id.RoomID]id.EventID{}, unread: make(chan struct{}, 1),
+		undescribed: map[id.RoomID]bool{}, describing: make(chan struct{}, 1),
 	}
 	r.ctx, r.stop = context.WithCancelCause(ctx)
 	return r, nil
@@ -102,25 +113,35 @@ func (r *run) placeLocked(room id.RoomID) *place {
 // learn reads what stands on the account rather than in rooms. What cannot be read now is read with the next change
 // of it.
 func (r *run) learn() error {
-	var profile struct {
-		Name word `json:"displayname"`
-	}
-	err := r.request(r.ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "profile", r.self}, nil, nil, &profile)
-	if status, _ := answer(err); err != nil && (status == 0 || status >= 500 || status == http.StatusTooManyRequests) {
+	avatar, err := r.learnProfile()
+	if err != nil {
 		return err
 	}
-	r.name = protocol.OneLine(string(profile.Name))
 	var direct map[id.UserID]words
 	err = r.request(r.ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "user", r.self, "account_data", "m.direct"}, nil, nil, &direct)
-	switch {
-	case err == nil:
-		r.mu.Lock()
-		r.direct = newDirectRooms(direct)
-		r.mu.Unlock()
-	case !isCode(err, mautrix.MNotFound):
+	if err != nil && !isCode(err, mautrix.MNotFound) {
 		return err
 	}
+	if err := r.learnMarks(direct); err != nil {
+		return err
+	}
+	r.present(r.name, avatar)
+	r.begin(r.countNothing)
+	r.begin(r.tellRead)
+	if len(r.adapter.config.Commands) > 0 {
+		r.begin(r.describe)
+	}
 	return nil
+}
+
+// countNothing switches notifications off on the account (Client-Server API, "Push notifications", the rule .m.rule.master):
+// the server would count what is unread in each room for ever, since the bot reads nothing as a person does.
+func (r *run) countNothing(ctx context.Context) {
+	path := mautrix.ClientURLPath{"v3", "pushrules", "global", "override", ".m.rule.master", "enabled"}
+	err := r.request(ctx, http.MethodPut, path, nil, map[string]any{"enabled": true}, nil)
+	if err != nil && ctx.Err() == nil {
+		r.log.Debug("notifications could not be switched off", "err", err) // they do no harm
+	}
 }
 
 // begin runs f in the background, until the Run ends at the latest.
@@ -128,7 +149,15 @@ func (r *run) begin(f func(context.Context)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ended {
-		r.background.Go(func() { f(r.ctx) })
+		r.background.Go(func() {
+			err := protocol.Guard(func() error {
+				f(r.ctx)
+				return nil
+			})
+			if err != nil {
+				r.stop(err)
+			}
+		})
 	}
 }
 
@@ -165,16 +194,5 @@ func (p *pacer) wait(ctx context.Context) error {
 	if at.Equal(now) {
 		return ctx.Err()
 	}
-	return sleep(ctx, at.Sub(now))
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.Sleep(ctx, at.Sub(now))
 }

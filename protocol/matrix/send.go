@@ -2,16 +2,19 @@ package matrix
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"moot/internal/pause"
 	"moot/protocol"
 )
 
@@ -27,15 +30,16 @@ func (a *Adapter) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 	}
 	ctx, done := r.within(ctx)
 	defer done()
-	if attempt.N > 1 && !attempt.First.IsZero() && attempt.First.Before(r.began) {
-		if err := sleep(ctx, time.Until(r.late)); err != nil {
+	if attempt.N > 1 && (attempt.Earlier || time.Since(attempt.First) >= time.Since(r.began)) {
+		if err := pause.Sleep(ctx, time.Until(r.late)); err != nil {
 			return protocol.Ref{}, err
 		}
 	}
-	if !out.Expires.IsZero() && time.Now().After(out.Expires) {
+	if !attempt.Until.IsZero() && time.Now().After(attempt.Until) {
 		return protocol.Ref{}, final("it expired while the homeserver could not be reached")
 	}
-	return r.send(ctx, out, attempt)
+	ref, err := r.send(ctx, out, attempt)
+	return ref, lookedTwice(err, attempt)
 }
 
 // within returns a context that ends with the Run too.
@@ -52,7 +56,7 @@ func (r *run) send(ctx context.Context, out protocol.Outgoing, attempt protocol.
 	}
 	if w, ok := out.Act.(protocol.Whisper); ok && out.Room == "" {
 		var err error
-		if room, err = r.directRoom(ctx, w.User); err != nil {
+		if room, err = r.directRoom(ctx, w.User, w.Asked); err != nil {
 			return protocol.Ref{}, err
 		}
 	}
@@ -68,9 +72,12 @@ func (r *run) send(ctx context.Context, out protocol.Outgoing, attempt protocol.
 		if attempt.Original.Event == "" {
 			return protocol.Ref{}, final("%w: the message to be edited", protocol.ErrGone)
 		}
-		return r.put(ctx, room, event.EventMessage, string(out.Key), editContent(shortened(act.Text), attempt.Original.Event))
+		return r.revise(ctx, room, out.Key, act.Text, attempt.Original)
 	case protocol.React:
-		target := orElse(act.Target, attempt.Original.Event)
+		target := act.Target
+		if parts := attempt.Original.Parts(); target == "" && len(parts) > 0 {
+			target = parts[len(parts)-1] // where people have read to
+		}
 		if target == "" {
 			return protocol.Ref{}, final("%w: the message to react to", protocol.ErrGone)
 		}
@@ -100,29 +107,61 @@ func orElse(id, other protocol.EventID) protocol.EventID {
 	return id
 }
 
-// shortened returns a text that fits into one message. An edit cannot become two.
-func shortened(t protocol.Text) protocol.Text {
-	if size(t) <= maxPart/2 {
+// shortened returns a text of at most so many bytes.
+func shortened(t protocol.Text, most int) protocol.Text {
+	if size(t) <= most {
 		return t
 	}
-	head, _ := cut(t, len(protocol.Shorten(t.Plain()[:maxPart/2], maxPart/2))-3)
+	plain, at := t.Plain(), most-len("…")
+	for !utf8.RuneStart(plain[at]) {
+		at--
+	}
+	head, _ := cut(t, at)
 	return append(head, protocol.Span{Text: "…"})
 }
 
-// sayParts posts a text, in as many messages as it takes. It stands where the last of them does.
-func (r *run) sayParts(ctx context.Context, room protocol.RoomID, key protocol.Key, place protocol.PlaceID, text protocol.Text, replyTo protocol.EventID) (ref protocol.Ref, err error) {
+// sayParts posts a text, in as many messages as it takes.
+func (r *run) sayParts(ctx context.Context, room protocol.RoomID, key protocol.Key, place protocol.PlaceID, text protocol.Text, replyTo protocol.EventID) (protocol.Ref, error) {
 	if text.Plain() == "" {
-		return ref, final("an empty message")
+		return protocol.Ref{}, final("an empty message")
 	}
 	defer r.typing(room)()
 	parts := split(text)
+	var stand []protocol.EventID
 	for i, part := range parts {
 		content := textContent(part)
 		relate(content, place, replyTo)
-		if ref, err = r.put(ctx, room, event.EventMessage, partKey(key, i, len(parts)), content); err != nil {
+		if i > 0 && i == len(parts)-1 {
+			content[partsField] = stand
+		}
+		ref, err := r.put(ctx, room, event.EventMessage, partKey(key, i, len(parts)), content)
+		if err != nil {
 			return protocol.Ref{}, err
 		}
+		stand = append(stand, ref.Event)
 		replyTo = ""
+	}
+	return protocol.PartsRef(room, stand...), nil
+}
+
+// revise edits a message part by part. Parts do not become more: the last then ends in "…", and those that are left over show that
+// alone.
+func (r *run) revise(ctx context.Context, room protocol.RoomID, key protocol.Key, text protocol.Text, original protocol.Ref) (ref protocol.Ref, err error) {
+	stand := original.Parts()
+	parts := split(text)
+	if len(parts) > len(stand) {
+		parts = parts[:len(stand)]
+		last := &parts[len(parts)-1]
+		*last = shortened(append(slices.Clone(*last), protocol.Span{Text: " …"}), maxPart)
+	}
+	for i, at := range stand {
+		part := protocol.Plain("…")
+		if i < len(parts) {
+			part = parts[i]
+		}
+		if ref, err = r.put(ctx, room, event.EventMessage, partKey(key, i, len(stand)), editContent(part, at)); err != nil {
+			return protocol.Ref{}, err
+		}
 	}
 	return ref, nil
 }
@@ -140,7 +179,10 @@ func (r *run) put(ctx context.Context, room protocol.RoomID, kind event.Type, tx
 			return protocol.Ref{}, err
 		}
 		if sealed != nil {
-			body, kind = sealed, event.EventEncrypted
+			if body, err = withKey(sealed, txn); err != nil {
+				return protocol.Ref{}, err
+			}
+			kind = event.EventEncrypted
 		}
 	}
 	var resp struct {
@@ -148,9 +190,34 @@ func (r *run) put(ctx context.Context, room protocol.RoomID, kind event.Type, tx
 	}
 	path := mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "send", kind.Type, txn}
 	if err := r.request(ctx, http.MethodPut, path, nil, body, &resp); err != nil {
-		return protocol.Ref{}, r.failure(ctx, "send to "+string(room), room, err)
+		return protocol.Ref{}, ofAccount(r.failure(ctx, "send to "+string(room), room, err))
 	}
 	return protocol.Ref{Room: room, Event: protocol.EventID(resp.Event)}, nil
+}
+
+// withKey puts the key of what is sent beside the ciphertext too: a bot whose keys are from a backup cannot open what it said
+// after that, and must not say it once more. It is a hash, and says nothing to others.
+func withKey(sealed *event.EncryptedEventContent, txn string) (map[string]any, error) {
+	data, err := json.Marshal(sealed)
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
+	}
+	all[keyField] = txn
+	return all, nil
+}
+
+// ofAccount says of a limit that it is one of all messages of the account, as servers have it (Synapse: rc_message): to try
+// other rooms meanwhile would only lengthen it. Other limits, as that on joins, hold up nothing else.
+func ofAccount(err error) error {
+	var limited *protocol.SendError
+	if errors.As(err, &limited) && limited.RetryAfter > 0 {
+		limited.Limits = protocol.LimitAccount
+	}
+	return err
 }
 
 // seal encrypts content for an encrypted room, and returns nil for another. It never returns nil in doubt.
@@ -179,7 +246,7 @@ func (r *run) seal(ctx context.Context, room protocol.RoomID, kind event.Type, c
 	return sealed, nil
 }
 
-// isEncrypted tells whether a room is encrypted. Before the first message to one that is not known to be, it asks the
+// isEncrypted reports whether a room is encrypted. Before the first message to one that is not known to be, it asks the
 // server, whose no holds for this run or until the sync says otherwise.
 func (r *run) isEncrypted(ctx context.Context, room protocol.RoomID) (bool, error) {
 	recorded, err := r.rooms.Room(room)
@@ -268,7 +335,7 @@ func (r *run) redact(ctx context.Context, room protocol.RoomID, target protocol.
 	}
 	path := mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "redact", mxEvent(target), txn}
 	if err := r.request(ctx, http.MethodPut, path, nil, body, &resp); err != nil {
-		return protocol.Ref{}, r.failure(ctx, "remove a message in "+string(room), room, err)
+		return protocol.Ref{}, ofAccount(r.failure(ctx, "remove a message in "+string(room), room, err))
 	}
 	return protocol.Ref{Room: room, Event: protocol.EventID(resp.Event)}, nil
 }

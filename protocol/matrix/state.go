@@ -47,7 +47,11 @@ func (r reader) changes(ev *rawEvent) []protocol.Change {
 	case event.StatePowerLevels.Type:
 		may := readPowers(ev.Content)
 		may.creators = r.creators
-		return []protocol.Change{protocol.PowersChanged{Moderators: may.moderators()}}
+		changes := []protocol.Change{protocol.PowersChanged{Moderators: may.moderators(), Mute: !may.speaks(string(r.self), ev.Content)}}
+		if may.fallback >= may.kick {
+			changes = append(changes, protocol.Outdated{}) // everybody may who is not named: the list of members says who
+		}
+		return changes
 	}
 	return nil
 }
@@ -96,7 +100,7 @@ func creatorsOf(ev *rawEvent) map[string]bool {
 	return out
 }
 
-// createdByAll tells whether a room is of a version in which its creators may do everything and are not named among those
+// createdByAll reports whether a room is of a version in which its creators may do everything and are not named among those
 // who have powers: from 12 on, where the id of a room names no server.
 func createdByAll(room id.RoomID) bool { return server(string(room)) == "" }
 
@@ -133,6 +137,23 @@ func (p powers) of(user string) protocol.Power {
 		return protocol.PowerModerator
 	}
 	return protocol.PowerMember
+}
+
+// speaks reports whether somebody may write messages by the content of m.room.power_levels, in clear and sealed.
+func (p powers) speaks(user string, content object) bool {
+	return p.reaches(user, content, event.EventMessage.Type, "events_default", 0) &&
+		p.reaches(user, content, event.EventEncrypted.Type, "events_default", 0)
+}
+
+// reaches reports whether somebody has the power that it takes to send an event of a kind; see takes.
+func (p powers) reaches(user string, content object, kind, otherwise string, fallback int64) bool {
+	level, named := p.users[user]
+	if !named {
+		level = p.fallback
+	}
+	var all map[string]json.RawMessage
+	into(content, &all)
+	return p.creators[user] || level >= takes(all, kind, otherwise, fallback)
 }
 
 // moderators returns those who are named as having the power to kick, by their ids.

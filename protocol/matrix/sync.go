@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"maunium.net/go/mautrix"
@@ -18,6 +18,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"moot/internal/failpoint"
+	"moot/internal/pause"
 	"moot/protocol"
 )
 
@@ -33,13 +34,14 @@ const (
 	// echoSlack is how long the server may still work on what an earlier life has sent in its last moment. Transaction ids
 	// do not help there: Dendrite knows them only when it has finished (observed).
 	echoSlack = 2 * time.Second
-	// fullPause is how long to wait for room on the disk before asking again.
-	fullPause     = 2 * time.Second
-	shortestPause = 250 * time.Millisecond
-	longestPause  = time.Minute
+	// fullPause is how long to wait for space on the disk before asking again.
+	fullPause = 2 * time.Second
 	// refusals is how often the server may refuse a sync in a row before the adapter gives up.
 	refusals = 6
 )
+
+// failing is how long to wait between syncs that fail.
+var failing = pause.Backoff{First: 250 * time.Millisecond, Most: time.Minute}
 
 // follow syncs until the context ends, which is no error, or it makes no sense any more.
 func (r *run) follow() error {
@@ -68,9 +70,23 @@ func (r *run) turn(learnt *bool) error {
 		}
 		*learnt = true
 	}
-	resp, err := r.poll()
-	if err != nil {
+	resp, woken, err := r.pollOrNews()
+	switch {
+	case woken:
+		b := &batch{run: r}
+		if err := r.unseal(b); err != nil {
+			return err
+		}
+		if len(b.events) > 0 {
+			if err := b.admit(protocol.Cursor{}); err != nil {
+				return err
+			}
+		}
+	case err != nil:
 		return passing{err}
+	}
+	if resp == nil {
+		return nil
 	}
 	if err := r.receive(resp); err != nil {
 		return err
@@ -91,48 +107,43 @@ func (o *outage) take(r *run, err error) error {
 		return nil
 	case errors.As(err, &u):
 		r.log.Debug("what the homeserver says is not taken at present", "err", err)
-		_ = sleep(r.ctx, backoff(o.failed))
+		_ = pause.Sleep(r.ctx, failing.After(o.failed))
 		o.failed++
 		return nil
 	case errors.Is(err, ErrFull) && !errors.Is(err, ErrBroken):
 		r.crammed(true, err)
-		_ = sleep(r.ctx, fullPause)
+		_ = pause.Sleep(r.ctx, fullPause)
 		return nil
 	case !errors.As(err, &p):
 		return err
 	}
 	if status, code := answer(err); code != "" && status >= 400 && status < 500 && status != http.StatusTooManyRequests {
-		if o.refused++; o.refused >= refusals {
-			return fmt.Errorf("the homeserver refuses to tell the bot anything: %w; see that homeserver and account in the configuration are right", p.error)
+		if o.refused++; o.refused >= refusals && status == http.StatusBadRequest && r.since != "" {
+			// As where the server was put back from a backup. It knows no other place to go on from than the present.
+			r.log.Error("the homeserver does not know any more up to where the bot has read; the bot goes on from now, and what was said meanwhile may be lost", "err", cause(err))
+			r.since, o.refused = "", 0
+		} else if o.refused >= refusals {
+			return protocol.Ends(protocol.RetrySlowly, fmt.Errorf("the homeserver refuses to tell the bot anything: %w; see that homeserver and account in the configuration are right", p.error))
 		}
 	} else {
 		o.refused = 0
 	}
-	pause := backoff(o.failed)
-	if wait := retryAfter(err); wait > 0 {
-		pause = wait
+	wait := retryAfter(err)
+	if wait <= 0 {
+		wait = failing.After(o.failed)
 	}
-	r.lost(o.failed, pause, p.error)
+	r.lost(o.failed, wait, p.error)
 	o.failed++
-	_ = sleep(r.ctx, pause)
+	_ = pause.Sleep(r.ctx, wait)
 	return nil
 }
 
-// backoff is how long to wait after so many failures in a row.
-func backoff(failed int) time.Duration {
-	pause := longestPause
-	if failed < 8 {
-		pause = min(shortestPause<<failed, longestPause)
-	}
-	return pause/2 + rand.N(pause/2)
-}
-
 // lost notes that the server could not be reached. The first failure is a warning, the others are not: they say nothing new.
-func (r *run) lost(failed int, pause time.Duration, err error) {
+func (r *run) lost(failed int, wait time.Duration, err error) {
 	if failed == 0 {
-		r.log.Warn("the homeserver cannot be reached; the bot goes on trying", "again", pause.Round(time.Millisecond), "err", err)
+		r.log.Warn("the homeserver cannot be reached; the bot goes on trying", "again", wait.Round(time.Millisecond), "err", cause(err))
 	} else {
-		r.log.Debug("the homeserver cannot be reached", "attempt", failed+1, "pause", pause, "err", err)
+		r.log.Debug("the homeserver cannot be reached", "attempt", failed+1, "pause", wait, "err", cause(err))
 	}
 	r.backlog = true
 	if r.online {
@@ -145,9 +156,9 @@ func (r *run) lost(failed int, pause time.Duration, err error) {
 func (r *run) crammed(full bool, err error) {
 	switch {
 	case full && !r.full:
-		r.log.Error("the disk is full: the bot takes no messages from Matrix until there is room", "err", err)
+		r.log.Error("the disk is full: the bot takes no messages from Matrix until there is space", "err", err)
 	case !full && r.full:
-		r.log.Info("there is room on the disk again: the bot takes messages from Matrix")
+		r.log.Info("there is space on the disk again: the bot takes messages from Matrix")
 	}
 	r.full = full
 }
@@ -175,9 +186,33 @@ func (r *run) say(up bool) {
 	}
 }
 
+// pollOrNews asks for what is new, and stops asking when something that waits may be opened now: woken is then true, and the
+// response nil, unless it had come already.
+func (r *run) pollOrNews() (resp *syncResponse, woken bool, err error) {
+	if r.encryption == nil {
+		resp, err = r.poll(r.ctx)
+		return resp, false, err
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-r.encryption.News():
+			woken = true
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	resp, err = r.poll(ctx)
+	cancel()
+	watch.Wait()
+	return resp, woken, err
+}
+
 // poll asks for what is new.
-func (r *run) poll() (*syncResponse, error) {
-	query := url.Values{"filter": {r.filter()}, "timeout": {"0"}}
+func (r *run) poll(ctx context.Context) (*syncResponse, error) {
+	// A bot is always there: to tell so anew with each sync is work for all servers that it shares rooms with.
+	query := url.Values{"filter": {r.filter()}, "timeout": {"0"}, "set_presence": {"offline"}}
 	limit := pollTime + pollSlack
 	if r.since == "" {
 		limit = firstPollTime
@@ -187,7 +222,7 @@ func (r *run) poll() (*syncResponse, error) {
 			query.Set("timeout", strconv.FormatInt(pollTime.Milliseconds(), 10))
 		}
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	resp := new(syncResponse)
 	if err := r.do(ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "sync"}, query, nil, resp); err != nil {
@@ -250,8 +285,10 @@ func (r *run) receive(resp *syncResponse) error {
 		return err
 	}
 	r.crammed(false, nil)
-	r.accountData(resp.AccountData)
-	b := &batch{run: r}
+	if err := r.accountData(resp.AccountData); err != nil {
+		return err
+	}
+	b := &batch{run: r, handled: map[id.RoomID]id.EventID{}}
 	if keys > 0 || !r.online {
 		if err := r.unseal(b); err != nil {
 			return err
@@ -277,6 +314,14 @@ func (r *run) receive(resp *syncResponse) error {
 		return err
 	}
 	r.since = resp.NextBatch
+	r.handled(b.handled)
+	r.describeLater(b.powers...)
+	if r.renamed {
+		r.renamed = false
+		if _, err := r.learnProfile(); err != nil {
+			r.log.Debug("the name of the bot could not be read", "err", err)
+		}
+	}
 	return nil
 }
 
@@ -308,16 +353,17 @@ func (r *run) receiveKeys(resp *syncResponse) (keys int, err error) {
 }
 
 // accountData takes in changes of what stands on the account.
-func (r *run) accountData(l list) {
+func (r *run) accountData(l list) error {
 	for _, o := range l.Events {
 		var ev struct {
 			Type    word                `json:"type"`
 			Content map[id.UserID]words `json:"content"`
 		}
 		if into(o, &ev) && string(ev.Type) == event.AccountDataDirectChats.Type {
-			r.mu.Lock()
-			r.direct.merge(newDirectRooms(ev.Content))
-			r.mu.Unlock()
+			if err := r.learnMarks(ev.Content); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package matrix_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -233,6 +234,60 @@ func TestALongAnswerComesInPartsInOrderAndOnce(t *testing.T) {
 	}
 }
 
+// TestAMessageOfSeveralPartsIsOne: its address names all parts, also where it is learned from the echo, edits go part by part, and
+// reactions to any part are read.
+func TestAMessageOfSeveralPartsIsOne(t *testing.T) {
+	h, a, rec := directly(t)
+	text := func(letter string, n int) protocol.Text {
+		return protocol.Plain(strings.Repeat(strings.Repeat(letter, 99)+"\n", n))
+	}
+	key := protocol.DeriveKey("long")
+	ref, err := a.Send(t.Context(), protocol.Outgoing{Key: key, Room: h.Room(), Act: protocol.Say{Text: text("a", 200)}}, protocol.Attempt{N: 1})
+	if err != nil || len(ref.Parts()) != 3 {
+		t.Fatalf("it stands at %+v, %v", ref, err)
+	}
+	last := ref.Parts()[2]
+	wait, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	at, err := rec.Wait(wait, 0, func(ev protocol.Event) bool { return ev.ID == last })
+	if err != nil {
+		t.Fatal(err)
+	}
+	echo := rec.Events()[at]
+	if got, ok := echo.Body.(protocol.Receipt); !ok || got.Key != key || got.Message != ref {
+		t.Errorf("the echo is %+v, and it stands at %+v", echo.Body, ref)
+	}
+	h.React(h.Room(), mx(h.ann), ref.Event, "👍")
+	h.React(h.Room(), mx(h.ben), last, "👎")
+	set, err := a.Ask(t.Context(), protocol.Ask{Room: h.Room(), Want: protocol.AskReactions{Original: key}}, protocol.Attempt{N: 1, Original: ref})
+	if got, ok := set.(protocol.ReactionSet); err != nil || !ok || got.Target != ref.Event || len(got.Reactions) != 2 {
+		t.Errorf("the reactions are %+v, %v", set, err)
+	}
+	standing := func(text protocol.Text) (parts []string) {
+		t.Helper()
+		out := protocol.Outgoing{Key: protocol.DeriveKey(text.Plain()), Room: h.Room(), Act: protocol.Revise{Original: key, Text: text}}
+		if _, err := a.Send(t.Context(), out, protocol.Attempt{N: 1, Original: ref}); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range h.Read(h.Room()) {
+			if ref.Has(s.ID) {
+				parts = append(parts, s.Text)
+			}
+		}
+		return parts
+	}
+	if got := standing(text("b", 200)); strings.Join(got, "\n")+"\n" != text("b", 200).Plain() {
+		t.Errorf("edited it is %q", got)
+	}
+	if got := standing(text("c", 1)); !slices.Equal(got, []string{strings.Repeat("c", 99) + "\n", "…", "…"}) {
+		t.Errorf("shorter it is %q", got)
+	}
+	if got := standing(text("d", 400)); len(got) != 3 || !strings.HasSuffix(got[2], "…") || !strings.HasPrefix(got[2], "d") {
+		t.Errorf("longer it is %q", got)
+	}
+	rec.stop()
+}
+
 func TestThreadsRepliesAndMentionsAsTheyStand(t *testing.T) {
 	h, a, rec := directly(t)
 	root := h.Server.Say(h.town, h.ann, "a thread")
@@ -253,12 +308,12 @@ func TestThreadsRepliesAndMentionsAsTheyStand(t *testing.T) {
 	}
 	text := protocol.Join(protocol.Mention(mx(h.ben), "Ben <b>"), " & ", protocol.Person(mx(h.ann), "Ann"), ": ", protocol.Strong("<script>"), "\n", protocol.Code("!moot"))
 	c := send("1", protocol.Outgoing{Place: protocol.PlaceID(root), Act: protocol.Say{Text: text, ReplyTo: "$42"}})
-	want := `{"body":"Ben <b> & Ann: <script>\n!moot","format":"org.matrix.custom.html","formatted_body":"<a href=\"https://matrix.to/#/@ben:fake.test\">Ben &lt;b&gt;</a> &amp; Ann: <strong>&lt;script&gt;</strong><br><code>!moot</code>","m.mentions":{"user_ids":["@ben:fake.test"]},"m.relates_to":{"event_id":"` + root + `","is_falling_back":false,"m.in_reply_to":{"event_id":"$42"},"rel_type":"m.thread"},"moot.key":"` + string(protocol.DeriveKey(t.Name(), "1")) + `","msgtype":"m.notice"}`
+	want := `{"body":"Ben <b> & Ann: <script>\n!moot","format":"org.matrix.custom.html","formatted_body":"<a href=\"https://matrix.to/#/@ben:fake.test\">Ben &lt;b&gt;</a> &amp; <a href=\"https://matrix.to/#/@ann:fake.test\">Ann</a>: <strong>&lt;script&gt;</strong><br><code>!moot</code>","m.mentions":{"user_ids":["@ben:fake.test"]},"m.relates_to":{"event_id":"` + root + `","is_falling_back":false,"m.in_reply_to":{"event_id":"$42"},"rel_type":"m.thread"},"msgtype":"m.notice","org.moot.key":"` + string(protocol.DeriveKey(t.Name(), "1")) + `"}`
 	if got := encode(c); got != want {
 		t.Errorf("it stands as\n%s\nand not as\n%s", got, want)
 	}
 	c = send("2", protocol.Outgoing{Act: protocol.Say{Text: protocol.Plain("hello")}})
-	want = `{"body":"hello","m.mentions":{},"moot.key":"` + string(protocol.DeriveKey(t.Name(), "2")) + `","msgtype":"m.notice"}`
+	want = `{"body":"hello","m.mentions":{},"msgtype":"m.notice","org.moot.key":"` + string(protocol.DeriveKey(t.Name(), "2")) + `"}`
 	if got := encode(c); got != want {
 		t.Errorf("it stands as\n%s\nand not as\n%s", got, want)
 	}
@@ -362,11 +417,15 @@ func TestManyReactionsAndOneThatStandsAlready(t *testing.T) {
 	if ref, err := a.Send(t.Context(), out, protocol.Attempt{N: 1}); err != nil || ref.Event != protocol.EventID(own) {
 		t.Errorf("a reaction that stands already gave %v, %v, and stands as %s", ref, err, own)
 	}
-	out = say(h, "late", "late")
-	out.Expires = time.Now().Add(-time.Second)
 	var se *protocol.SendError
-	if _, err := a.Send(t.Context(), out, protocol.Attempt{N: 1}); !errors.As(err, &se) || !se.Final {
+	if _, err := a.Send(t.Context(), say(h, "late", "late"), protocol.Attempt{N: 1, Until: time.Now().Add(-time.Second)}); !errors.As(err, &se) || !se.Final {
 		t.Errorf("what has expired gave %v", err)
+	}
+	// The store is behind the clock of the machine.
+	out = say(h, "in time", "in time")
+	out.Expires = time.Now().Add(-time.Hour)
+	if _, err := a.Send(t.Context(), out, protocol.Attempt{N: 1, Until: time.Now().Add(time.Hour)}); err != nil {
+		t.Errorf("what has an hour left gave %v", err)
 	}
 	rec.stop()
 }
@@ -393,4 +452,129 @@ func TestAnAskThatTheServerRefuses(t *testing.T) {
 		t.Errorf("joining too often gave %v", err)
 	}
 	rec.stop()
+}
+
+// with returns the rooms beside the town that the bot shares with a person, or has invited them to.
+func (w *town) with(user string) (rooms []string) {
+	for _, room := range w.Rooms(w.bot, "join") {
+		if is := w.Membership(room, user); room != w.town && (is == "join" || is == "invite") {
+			rooms = append(rooms, room)
+		}
+	}
+	return rooms
+}
+
+// TestWhoTurnsAConversationDownIsLeftAlone: nobody is invited again within a week who has turned an invitation down, whatever
+// they are told, and also after a restart.
+func TestWhoTurnsAConversationDownIsLeftAlone(t *testing.T) {
+	w := newTown(t)
+	w.Accept(false)
+	w.start()
+	w.Server.Say(w.town, w.ann, "whisper 1")
+	w.eventually(func() bool { return len(w.with(w.ann)) == 1 })
+	private := w.with(w.ann)[0]
+	w.expect(private, "psst 1")
+	w.Server.Say(w.town, w.ann, "nudge 2") // they are still invited there
+	w.expect(private, "psst 1", "psst 2")
+	w.Member(private, w.ann, w.ann, "leave", nil)
+	w.settle()
+	w.Member(private, w.bot, w.bot, "leave", nil)
+	w.settle()
+	w.stop()
+	w.start()
+	for i := range 3 {
+		w.Server.Say(w.town, w.ann, fmt.Sprint("whisper again ", i))
+		w.Server.Say(w.town, w.ann, fmt.Sprint("nudge again ", i))
+		w.settle()
+	}
+	if n := w.Count("/createRoom"); n != 1 {
+		t.Errorf("%d invitations in all\n%s", n, w.log)
+	}
+	if n := w.Count("GET /_matrix/client/v3/rooms/" + private + "/members"); n > 2 {
+		t.Errorf("of the conversation that is over it was asked %d times who is there", n)
+	}
+}
+
+// TestWhoLeavesTheConversationIsAnsweredAndNotTold: a command brings the private answer, in a new conversation; what nobody
+// has asked for brings no invitation within a week.
+func TestWhoLeavesTheConversationIsAnsweredAndNotTold(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	w.Server.Say(w.town, w.ann, "whisper 1")
+	w.eventually(func() bool { return len(w.with(w.ann)) == 1 })
+	first := w.with(w.ann)[0]
+	w.expect(first, "psst 1")
+	w.Member(first, w.ann, w.ann, "leave", nil)
+	w.settle()
+	for i := range 3 {
+		w.Server.Say(w.town, w.ann, fmt.Sprint("nudge ", i))
+		w.settle()
+	}
+	if n := w.Count("/createRoom"); n != 1 {
+		t.Errorf("who has left was invited for what they did not ask for: %d rooms in all\n%s", n, w.log)
+	}
+	w.stop()
+	w.start()
+	w.Server.Say(w.town, w.ann, "whisper 2")
+	w.eventually(func() bool { return len(w.with(w.ann)) == 1 })
+	second := w.with(w.ann)[0]
+	w.expect(second, "psst 2")
+	w.Server.Say(w.town, w.ann, "nudge 3")
+	w.expect(second, "psst 2", "psst 3")
+}
+
+// TestMarksOfConversationsThatAreOverAreTakenAway from the account, also those from before a restart.
+func TestMarksOfConversationsThatAreOverAreTakenAway(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	marked := func(room string) bool { return strings.Contains(w.Data(w.bot, "m.direct"), room) }
+	w.Server.Say(w.town, w.ann, "whisper 1")
+	w.Server.Say(w.town, w.ben, "whisper 1")
+	w.eventually(func() bool { return len(w.with(w.ann))+len(w.with(w.ben)) == 2 })
+	with := append(w.with(w.ann), w.with(w.ben)...)
+	w.eventually(func() bool { return marked(with[0]) && marked(with[1]) })
+	w.Member(with[0], w.bot, w.bot, "leave", nil)
+	w.eventually(func() bool { return !marked(with[0]) })
+	w.stop()
+	w.Member(with[1], w.bot, w.bot, "leave", nil)
+	w.start()
+	w.eventually(func() bool { return !marked(with[1]) })
+	if marked(with[0]) || marked(with[1]) {
+		t.Errorf("marked are still %s", w.Data(w.bot, "m.direct"))
+	}
+}
+
+// TestWhoLeavesTheirOwnConversationIsInvitedOnce: they made it, and have turned nothing down yet.
+func TestWhoLeavesTheirOwnConversationIsInvitedOnce(t *testing.T) {
+	w := newTown(t)
+	own := w.Server.Create(w.ann, "", nil)
+	w.Member(own, w.ann, w.bot, "invite", map[string]any{"is_direct": true})
+	w.Member(own, w.bot, w.bot, "join", nil)
+	w.start()
+	w.Server.Say(own, w.ann, "ping 1")
+	w.expect(own, "pong 1")
+	w.Member(own, w.ann, w.ann, "leave", nil)
+	w.settle()
+	w.Server.Say(w.town, w.ann, "whisper 1")
+	w.settle()
+	if got := w.Count("/createRoom"); got != 1 {
+		t.Errorf("%d conversations were opened\n%s", got, w.log)
+	}
+}
+
+// TestTheBotIsCalledByItsNewName from when it is renamed on, without a restart.
+func TestTheBotIsCalledByItsNewName(t *testing.T) {
+	w := newTown(t)
+	w.start()
+	w.Server.Rename(w.bot, "Bob the Bot")
+	w.Member(w.town, w.bot, w.bot, "join", nil)
+	w.settle()
+	w.Server.Say(w.town, w.ann, "Bob the Bot: ping 1")
+	w.settle()
+	for _, ev := range w.feature.events(w.town) {
+		if m, ok := ev.Body.(protocol.Message); ok && m.Addressed && m.Text == "ping 1" {
+			return
+		}
+	}
+	t.Errorf("it does not know its new name\n%s", w.log)
 }

@@ -63,7 +63,7 @@ func (w *town) start() {
 
 func (w *town) begin() {
 	w.Helper()
-	bus, err := events.Open(events.Config{Store: w.store, Window: 240 * time.Hour, Kinds: []events.Kind{bot.RoomKind}})
+	bus, err := events.Open(events.Config{Store: w.store, Window: 240 * time.Hour, Kinds: []events.Kind{rooms.Kind}})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -198,27 +198,30 @@ func (w *town) info(room string) (info rooms.Info) {
 	return info
 }
 
-// parrot is a feature that answers "ping", and "whisper" in private.
+// parrot is a feature that answers "ping", also as a reaction, and "whisper" and, unasked, "nudge" in private.
 type parrot struct {
 	mu    sync.Mutex
 	shown []protocol.Event
 }
 
-func (p *parrot) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+func (p *parrot) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	p.mu.Lock()
 	p.shown = append(p.shown, ev)
 	p.mu.Unlock()
 	m, ok := ev.Body.(protocol.Message)
+	if r, is := ev.Body.(protocol.ReactionAdded); is && !r.Bot {
+		m, ok = protocol.Message{Text: r.Reaction}, true
+	}
 	if !ok || m.Bot {
-		return bot.Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	verb, rest, _ := strings.Cut(m.Text, " ")
 	var act protocol.Act
 	switch verb {
 	case "ping":
 		act = protocol.Say{Text: protocol.Plain("pong " + rest)}
-	case "whisper":
-		act = protocol.Whisper{User: ev.Sender, Text: protocol.Plain("psst " + rest)}
+	case "whisper", "nudge":
+		act = protocol.Whisper{User: ev.Sender, Asked: verb == "whisper", Text: protocol.Plain("psst " + rest)}
 	case "long":
 		var lines []protocol.Text
 		for i := range 400 {
@@ -226,14 +229,14 @@ func (p *parrot) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
 		}
 		act = protocol.Say{Text: protocol.Lines(lines...)}
 	default:
-		return bot.Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	out := protocol.Outgoing{Room: ev.Room, Place: ev.Place, Act: act}
 	if _, ok := act.(protocol.Whisper); ok {
 		out.Room = ""
 	}
 	_, err := outbox.Send(tx, out)
-	return bot.Outcome{Disposition: store.Handled, Reason: verb}, err
+	return store.WasHandled(verb), err
 }
 
 func (p *parrot) Told(*store.Tx, protocol.Internal) (bool, error) { return false, nil }

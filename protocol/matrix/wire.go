@@ -170,11 +170,12 @@ type rawEvent struct {
 		Transaction word   `json:"transaction_id"`
 		Before      object `json:"prev_content"`
 		Redacted    object `json:"redacted_because"`
+		Age         number `json:"age"` // in milliseconds, by the clock of the server
 	} `json:"unsigned"`
 	Before object `json:"prev_content"` // where some servers put it
 }
 
-// redacted tells whether the event was redacted. A null says that it was not: so it is written where there is nothing.
+// redacted reports whether the event was redacted. A null says that it was not: so it is written where there is nothing.
 func (ev *rawEvent) redacted() bool {
 	return len(ev.Unsigned.Redacted) > 0 && string(ev.Unsigned.Redacted) != "null"
 }
@@ -194,7 +195,7 @@ func readEvent(o object) *rawEvent {
 	return ev
 }
 
-// is tells whether it is a state event of a type. An event without a state key is none.
+// is reports whether it is a state event of a type. An event without a state key is none.
 func (ev *rawEvent) is(kind event.Type) bool { return ev.Key != nil && string(ev.Type) == kind.Type }
 
 // state returns the state key; zero where it has none or an empty one.

@@ -173,20 +173,32 @@ func checkDeletion(c *checking) {
 
 func checkReactions(c *checking) {
 	c.start()
-	r := c.h.(Reactor)
 	ref := c.marker(c.room)
-	r.React(c.room, c.ben, ref.Event, "👍")
-	added, at := c.wait(0, "the reaction", func(e protocol.Event) bool { _, ok := e.Body.(protocol.ReactionAdded); return ok })
+	c.reacted(ref)
+}
+
+// reacted lets somebody react to a message, and returns the event by which that came.
+func (c *checking) reacted(ref protocol.Ref) (added protocol.Event, at int) {
+	c.Helper()
+	c.h.(Reactor).React(c.room, c.ben, ref.Event, "👍")
+	added, at = c.wait(0, "the reaction", func(e protocol.Event) bool { _, ok := e.Body.(protocol.ReactionAdded); return ok })
 	if a := added.Body.(protocol.ReactionAdded); a.Target != ref.Event || a.Reaction != "👍" || a.Bot || added.Sender != c.ben {
 		c.Errorf("it came as %+v by %s", a, added.Sender)
 	}
-	r.Unreact(c.room, c.ben, ref.Event, "👍")
+	return added, at
+}
+
+func checkReactionTaken(c *checking) {
+	c.start()
+	ref := c.marker(c.room)
+	added, at := c.reacted(ref)
+	c.h.(Unreactor).Unreact(c.room, c.ben, ref.Event, "👍")
 	c.wait(at+1, "that the reaction was taken back", func(e protocol.Event) bool {
 		switch b := e.Body.(type) {
 		case protocol.ReactionRemoved:
 			return b.Target == ref.Event && b.Reaction == "👍" && e.Sender == c.ben
 		case protocol.Deletion:
-			return b.Target == added.ID
+			return b.Target == added.ID && e.Sender == c.ben
 		}
 		return false
 	})

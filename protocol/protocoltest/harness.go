@@ -46,6 +46,12 @@ type Deleter interface {
 // Reactor can react to what was said.
 type Reactor interface {
 	React(in protocol.RoomID, by protocol.UserID, target protocol.EventID, reaction string)
+}
+
+// Unreactor is a Reactor that can take it back. On its network reactions can be ballots: it is told who took one back, and
+// which ones stand.
+type Unreactor interface {
+	Reactor
 	Unreact(in protocol.RoomID, by protocol.UserID, target protocol.EventID, reaction string)
 }
 

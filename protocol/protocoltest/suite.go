@@ -47,7 +47,7 @@ func (c Check) Run(t testing.TB, start Start) {
 	k.wellFormed()
 }
 
-// can tells whether a harness has an ability.
+// can reports whether a harness has an ability.
 func can[A any](h Harness) bool {
 	_, ok := h.(A)
 	return ok

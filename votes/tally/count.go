@@ -7,7 +7,7 @@ import (
 // Ballot is what somebody chose: numbers of options, each once and in order. It is never empty.
 type Ballot []int
 
-// Valid tells whether the ballot may be cast under the rules.
+// Valid reports whether the ballot may be cast under the rules.
 func (r Rules) Valid(b Ballot) bool {
 	if len(b) == 0 || len(b) > 1 && !r.Multiple {
 		return false

@@ -55,8 +55,17 @@ func Final(r Rules, size int, t Tally) Result {
 	return res
 }
 
+// Possible reports whether a vote in which size people may vote can pass at all. A poll has nothing to pass.
+func Possible(r Rules, size int) bool {
+	return r.Method == Plurality || outcome(r, size, size, 0) == Passed
+}
+
 func outcome(r Rules, cast, yes, no int) Outcome {
 	switch {
+	case r.Method == Consent && no >= r.Objections:
+		return Rejected
+	case r.Method == Consent:
+		return Passed
 	case cast < r.Quorum:
 		return NoQuorum
 	case r.Carries(yes, no):
@@ -65,8 +74,8 @@ func outcome(r Rules, cast, yes, no int) Outcome {
 	return Rejected
 }
 
-// settled tells whether all ways to cast the ballots that are out lead to one outcome, and to which. Each outcome has one
-// way that is the best for it, so three ways tell about all.
+// settled reports whether all ways to cast the ballots that are out lead to one outcome, and to which. Each outcome has
+// one way that is the best for it, so three ways tell about all.
 func settled(r Rules, size int, t Tally) (Outcome, bool) {
 	out, yes, no := max(size-t.Cast, 0), t.For[Yes], t.For[No]
 	possible := map[Outcome]bool{
@@ -100,12 +109,19 @@ func plurality(t Tally) (Outcome, []int) {
 	return Chosen, winners
 }
 
-// Explain says the arithmetic in a sentence: "7 yes, 2 no, 1 abstained of 12 who could vote; quorum 3 reached; needed 6 of
-// 9: passed". It is for all methods but Plurality.
+// done is what is said of a vote that passed, and of one that did not.
+var done = map[bool]string{true: "passed", false: "failed"}
+
+// Explain says the arithmetic in a sentence: "7 yes, 2 no, 1 abstained of 12 who could vote; quorum 3 reached; needed
+// 6 of 9: passed". It is for all methods but Plurality.
 func (r Result) Explain() string {
 	yes, no := r.Tally.For[Yes], r.Tally.For[No]
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d yes, %d no, %d abstained of %d who could vote; ", yes, no, r.Tally.For[Abstain], r.Size)
+	if r.Rules.Method == Consent {
+		fmt.Fprintf(&b, "%d no would defeat it: %s", r.Rules.Objections, done[no < r.Rules.Objections])
+		return b.String()
+	}
 	if r.Tally.Cast < r.Rules.Quorum {
 		fmt.Fprintf(&b, "quorum %d not reached: failed", r.Rules.Quorum)
 		return b.String()
@@ -116,10 +132,5 @@ func (r Result) Explain() string {
 	} else {
 		fmt.Fprintf(&b, "%d yes: ", need)
 	}
-	if r.Rules.Carries(yes, no) {
-		b.WriteString("passed")
-	} else {
-		b.WriteString("failed")
-	}
-	return b.String()
+	return b.String() + done[r.Rules.Carries(yes, no)]
 }

@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"bytes"
 	"math/big"
 	"testing"
 	"time"
@@ -16,6 +17,12 @@ func verdict(r Rules, ballots []byte) Outcome {
 	n := map[byte]int64{}
 	for _, b := range ballots {
 		n[b]++
+	}
+	if r.Method == Consent {
+		if n['n'] < int64(r.Objections) {
+			return Passed
+		}
+		return Rejected
 	}
 	if n['y']+n['n']+n['a'] < int64(r.Quorum) {
 		return NoQuorum
@@ -62,7 +69,10 @@ var opening = time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
 
 func genRules(t *rapid.T, size int) Rules {
 	r := Rules{Method: Majority, Options: 3, Quorum: rapid.IntRange(0, size+1).Draw(t, "quorum"), Early: time.Hour}
-	if rapid.Bool().Draw(t, "challenge") {
+	switch rapid.IntRange(0, 2).Draw(t, "method") {
+	case 1:
+		r.Method, r.Objections = Consent, rapid.IntRange(1, size+1).Draw(t, "objections")
+	case 2:
 		r.Method, r.Of = Supermajority, rapid.IntRange(1, 5).Draw(t, "of")
 		r.Part = rapid.IntRange(1, r.Of).Draw(t, "part")
 		r.LeastYes = rapid.IntRange(1, 4).Draw(t, "least")
@@ -88,6 +98,9 @@ func TestAgainstTheOracle(t *testing.T) {
 			case 'a':
 				cast[i] = Ballot{Abstain}
 			}
+		}
+		if got, want := Possible(r, size), endings(r, bytes.Repeat([]byte{'-'}, size))[Passed]; got != want {
+			t.Fatalf("with %d people by %+v it can pass: got %v, want %v", size, r, got, want)
 		}
 		cast[size+5] = Ballot{Yes} // by somebody who may not vote
 		runs := rapid.Int64Range(int64(10*time.Minute), int64(48*time.Hour)).Draw(t, "runs")
@@ -121,6 +134,8 @@ func TestQuorum(t *testing.T) {
 func TestExplain(t *testing.T) {
 	challenge := Rules{Method: Supermajority, Options: 3, Quorum: 3, Part: 2, Of: 3, LeastYes: 3}
 	motion := Rules{Method: Majority, Options: 3, Quorum: 3}
+	consent := Rules{Method: Consent, Options: 3, Objections: 2}
+	all := Rules{Method: Supermajority, Options: 3, Quorum: 3, Part: 1, Of: 1, LeastYes: 1}
 	for _, tc := range []struct {
 		r    Rules
 		t    Tally
@@ -132,6 +147,10 @@ func TestExplain(t *testing.T) {
 		{motion, Tally{4, []int{2, 2, 0}}, "2 yes, 2 no, 0 abstained of 12 who could vote; quorum 3 reached; needed 3 of 4: failed"},
 		{motion, Tally{2, []int{2, 0, 0}}, "2 yes, 0 no, 0 abstained of 12 who could vote; quorum 3 not reached: failed"},
 		{motion, Tally{3, []int{0, 0, 3}}, "0 yes, 0 no, 3 abstained of 12 who could vote; quorum 3 reached; needed 1 yes: failed"},
+		{consent, Tally{2, []int{0, 1, 1}}, "0 yes, 1 no, 1 abstained of 12 who could vote; 2 no would defeat it: passed"},
+		{consent, Tally{7, []int{5, 2, 0}}, "5 yes, 2 no, 0 abstained of 12 who could vote; 2 no would defeat it: failed"},
+		{all, Tally{4, []int{3, 0, 1}}, "3 yes, 0 no, 1 abstained of 12 who could vote; quorum 3 reached; needed 3 of 3: passed"},
+		{all, Tally{4, []int{3, 1, 0}}, "3 yes, 1 no, 0 abstained of 12 who could vote; quorum 3 reached; needed 4 of 4: failed"},
 	} {
 		if got := Final(tc.r, 12, tc.t).Explain(); got != tc.want {
 			t.Errorf("got  %s\nwant %s", got, tc.want)

@@ -11,6 +11,8 @@ const (
 	Majority Method = "majority"
 	// Supermajority passes what has a quorum, enough yes among yes and no, and enough yes in number.
 	Supermajority Method = "supermajority"
+	// Consent passes unless too many say no. It knows no quorum: who says nothing consents.
+	Consent Method = "consent"
 	// Plurality names the options with the most votes. It knows no quorum and never ends early.
 	Plurality Method = "plurality"
 )
@@ -36,6 +38,8 @@ type Rules struct {
 	Of   int `json:"of,omitempty"`
 	// LeastYes is how many yes a Supermajority takes in any case.
 	LeastYes int `json:"least_yes,omitempty"`
+	// Objections is how many no it takes that a Consent does not pass; at least 1.
+	Objections int `json:"objections,omitempty"`
 	// Early is how long after the opening the vote may end before its deadline at the soonest.
 	Early time.Duration `json:"early,omitempty"`
 }
@@ -62,7 +66,7 @@ type Clock struct {
 	Now    time.Time
 }
 
-// Due tells whether the deadline has come.
+// Due reports whether the deadline has come.
 func (c Clock) Due() bool { return !c.Now.Before(c.Deadline) }
 
 // Soonest returns when a vote with these rules may end before its deadline at the soonest; zero if it never does.
@@ -82,5 +86,5 @@ func (r Rules) NeededYes(votes int) int {
 	return votes/2 + 1
 }
 
-// Carries tells whether that many yes and no pass, the quorum aside.
+// Carries reports whether that many yes and no pass, the quorum aside.
 func (r Rules) Carries(yes, no int) bool { return yes >= r.NeededYes(yes+no) }

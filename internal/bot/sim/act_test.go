@@ -84,7 +84,7 @@ func (h *history) speak(n *network, p *place) {
 	vote := fmt.Sprint(1 + h.IntN(3))
 	text := pick(h, []string{
 		"good morning", "good morning", "what do you think?", "!m ping", "!m ping", "!m ping", "!m whoami", "!m pnig", "!m help vote",
-		"boom", "bang", "!m vote list", "!m vote motion shall we meet?", "!m vote poll where to \"the park\" \"the pub\"",
+		"boom", "bang", "!m vote list", "!m vote motion shall we meet?", "!m vote poll \"where to?\" \"the park\" \"the pub\"",
 		"!m vote challenge bob he is loud", "!m vote restore bob he is quiet", "!m vote cast " + vote + " yes",
 		"!m vote cast " + vote + " no", "!m vote withdraw " + vote, "!m vote show " + vote, "!m vote reply " + vote + " I am sorry",
 		"!m override challenge eve enough", "!m override restore eve enough", "!m override challenge dan too loud", "!m override restore bob enough",
@@ -92,7 +92,7 @@ func (h *history) speak(n *network, p *place) {
 	})
 	h.happens(n, p, who, protocol.Message{Text: text})
 	if text == "!m ping" && who == n.users[5] { // whom nobody challenges
-		h.pings = append(h.pings, ping{protocol.Ref{Room: p.id, Event: p.timeline[len(p.timeline)-1].ID}, n, p.bot})
+		h.pings = append(h.pings, ping{protocol.Ref{Room: p.id, Event: p.timeline[len(p.timeline)-1].ID}, n, h.now, p.bot})
 	}
 }
 
@@ -113,7 +113,7 @@ func (h *history) whisper(n *network) {
 	who := n.users[h.IntN(len(n.users))]
 	text := pick(h, []string{
 		"ping", "rooms", "whoami", "mydata", "use r0", "use r1", "use r2", "vote list --in r0", "vote cast 1 yes --in r0", "vote cast 1 no --in r1",
-		"invites", "invites accept " + n.id("", "r1"), "invites decline " + n.id("", "r0"), "vote motion from afar --in r0", "members --in r2", "events --in r1", "forget me", "nonsense",
+		"invites", "invites accept " + n.id("", "r1"), "invites decline " + n.id("", "r0"), "vote motion from afar --in r0", "members --in r2", "events --in r1", "forget me", "forget me yes", "nonsense",
 	})
 	ev := protocol.Event{
 		Room: n.dm(who), ID: n.newID(), Sender: who, Time: h.now, Private: true, Body: protocol.Message{Text: text},
@@ -208,7 +208,7 @@ func (h *history) flood(n *network, p *place) {
 }
 
 func (h *history) online(n *network, up bool) {
-	n.up = up
+	n.up, n.told = up, n.told || up
 	h.waiting = append(h.waiting, bot.Online{Network: n.name, Up: up})
 	h.note("%s is online: %v", n.name, up)
 	if up && !n.cursor && h.IntN(3) == 0 { // a new session begins a little before where the last one ended
@@ -219,16 +219,16 @@ func (h *history) online(n *network, up bool) {
 // pass lets time pass.
 func (h *history) pass() {
 	d := pick(h, []time.Duration{time.Second, 5 * time.Second, time.Minute, 5 * time.Minute, 20 * time.Minute, time.Hour, 7 * time.Hour, 26 * time.Hour})
-	h.now = h.now.Add(d)
+	h.elapse(d)
 	h.note("%s pass", d)
 }
 
 // archive moves facts that are old to the archive.
 func (h *history) archive() error {
-	if h.full {
+	if h.full || h.held {
 		return nil
 	}
-	moved, _, err := h.life.bus.ArchiveStep(h.now, 1+h.IntN(60))
+	moved, _, err := h.life.bus.ArchiveStep(h.flow.Last(), 1+h.IntN(60))
 	h.tally.archived += moved
 	h.note("%d facts are archived", moved)
 	return err

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"moot/activity"
@@ -20,6 +22,7 @@ import (
 	"moot/internal/bot"
 	"moot/invites"
 	"moot/protocol"
+	"moot/rooms"
 	"moot/store"
 	"moot/votes"
 )
@@ -80,7 +83,7 @@ func (h *history) wire(st *store.Store, bus *events.Bus, l *life) ([]bot.Feature
 		return nil, err
 	}
 	list := standard.Commands(standard.Config{
-		Bus: bus, Version: "simulated", Sanctioned: sanctions.Standing, RoomCommands: ballots.RoomCommands(),
+		Bus: bus, Version: "simulated", RoomCommands: ballots.RoomCommands(),
 		Personal: []standard.Personal{{
 			Name: "When you were active",
 			Export: func(tx *store.Tx, u protocol.UserID) iter.Seq[protocol.Text] {
@@ -106,12 +109,9 @@ func (h *history) wire(st *store.Store, bus *events.Bus, l *life) ([]bot.Feature
 	if err != nil {
 		return nil, err
 	}
-	if err := ballots.Start(st); err != nil {
-		return nil, err
-	}
 	return []bot.Feature{
 		fuse{h},
-		bot.FeatureOf(tree), bot.FeatureOf(active), bot.FeatureOf(ballots), bot.FeatureOf(sanctions), bot.FeatureOf(enforcer), bot.FeatureOf(guests),
+		tree, active, ballots, sanctions, enforcer, guests,
 	}, nil
 }
 
@@ -121,21 +121,21 @@ type fuse struct{ h *history }
 var fused = store.ScopedBucket("fused")
 
 // Handle implements bot.Feature.
-func (f fuse) Handle(tx *store.Tx, ev protocol.Event) (bot.Outcome, error) {
+func (f fuse) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	m, ok := ev.Body.(protocol.Message)
 	if !ok || m.Text != "boom" && m.Text != "bang" {
-		return bot.Outcome{}, nil
+		return store.Outcome{}, nil
 	}
 	key := store.Key(tx.Scope(), string(ev.ID))
 	n, _ := strconv.Atoi(string(tx.Get(fused, key)))
 	tx.Put(fused, key, []byte(strconv.Itoa(n+1)))
 	switch {
 	case f.h.mended:
-		return bot.Outcome{Disposition: store.Handled, Reason: "mended"}, nil
+		return store.WasHandled("mended"), nil
 	case m.Text == "bang":
 		panic("as told")
 	}
-	return bot.Outcome{}, errors.New("as told")
+	return store.Outcome{}, errors.New("as told")
 }
 
 // Told implements bot.Feature.
@@ -148,26 +148,40 @@ func (fuse) Timed(*store.Tx, protocol.Timer) (bool, error) { return false, nil }
 func (h *history) open() error {
 	var l life
 	var err error
-	room := func(int64) error {
+	room := func() error {
 		if h.full {
 			return fmt.Errorf("%w: as told", store.ErrFull)
 		}
 		return nil
 	}
-	if l.store, err = store.Open(store.Config{Path: h.path, Room: room}); err != nil {
+	if l.store, err = store.Open(store.Config{Path: h.path, Space: room}); err != nil {
 		return err
 	}
 	if l.bus, err = events.Open(events.Config{
-		Store: l.store, Kinds: slices.Concat([]events.Kind{bot.RoomKind, activity.Kind(), invites.Kind()}, votes.Kinds(), challenges.Kinds()),
+		Store: l.store, Kinds: slices.Concat([]events.Kind{rooms.Kind, activity.Kind(), invites.Kind()}, votes.Kinds(), challenges.Kinds()),
 		Secret: []byte("the same in every history"), Window: 10 * day,
 	}); err != nil {
 		return errors.Join(err, l.store.Close())
 	}
 	if l.features, err = h.wire(l.store, l.bus, &l); err == nil {
-		l.machine, err = bot.NewMachine(bot.MachineConfig{Store: l.store, Bus: l.bus, Features: l.features, Log: slog.New(slog.DiscardHandler)})
+		l.machine, err = bot.NewMachine(bot.MachineConfig{Store: l.store, Bus: l.bus, Features: l.features, Late: h.late(), Log: slog.New(slog.DiscardHandler)})
 	}
 	h.life = l
-	return err
+	return errors.Join(err, h.wind())
+}
+
+// late says of some histories what is told late in them, by chances of their own, so that the others stay as they are.
+func (h *history) late() func() bool {
+	if *lateness == 0 || h.seed%3 != 2 && !*allLate {
+		return nil
+	}
+	return func() bool {
+		if h.chances.Float64() >= *lateness {
+			return false
+		}
+		h.tally.late++
+		return true
+	}
 }
 
 func (h *history) close() error { return errors.Join(h.life.bus.Close(), h.life.store.Close()) }
@@ -175,6 +189,9 @@ func (h *history) close() error { return errors.Join(h.life.bus.Close(), h.life.
 // crash ends the life and begins the next. What was being sent may have got through or not.
 func (h *history) crash() error {
 	h.tally.crashes++
+	if h.off > 300*day { // the first networks it hears of would come too late
+		h.right()
+	}
 	for _, f := range h.flying {
 		if f.a.Out != nil && !f.done && h.IntN(2) == 0 {
 			_, _ = f.net.send(f.a)
@@ -185,12 +202,16 @@ func (h *history) crash() error {
 	if err := h.close(); err != nil {
 		return err
 	}
-	if h.before != nil { // the last commit never was
+	if h.undo { // the last commit never was
 		h.tally.undone++
-		if err := os.WriteFile(h.path, h.before, 0o600); err != nil {
+		if err := h.putBack(); err != nil {
 			return err
 		}
-		h.before = nil
+	}
+	if h.reset {
+		if err := h.turnBack(); err != nil {
+			return err
+		}
 	}
 	if err := h.open(); err != nil {
 		return err
@@ -209,29 +230,48 @@ func (h *history) crash() error {
 	return h.recovered()
 }
 
+// before is where the store is kept as it was before a commit that is to be lost.
+func (h *history) before() string { return filepath.Join(filepath.Dir(h.path), "before.db") }
+
+// putBack makes the store what it was before the last commit.
+func (h *history) putBack() error {
+	h.undo = false
+	is, was := strings.TrimSuffix(h.path, ".db"), strings.TrimSuffix(h.before(), ".db")
+	return errors.Join(os.RemoveAll(is+".wal"), os.Rename(was+".db", is+".db"), os.Rename(was+".wal", is+".wal"))
+}
+
 // step gives the machine everything that waits, and does what it says. A life that is to lose this commit ends with it.
 func (h *history) step(lose bool) error {
-	h.now = h.now.Add(time.Millisecond)
-	in := h.waiting
+	h.elapse(time.Millisecond)
+	switch may, err := h.mayStep(); {
+	case err != nil || !may && !lose:
+		return err
+	case !may:
+		return h.crash()
+	}
+	in, now := h.waiting, h.flow.Now()
 	if lose {
-		var err error
-		if h.before, err = os.ReadFile(h.path); err != nil {
+		if _, err := h.life.store.Base(context.Background(), h.before()); err != nil {
 			return err
 		}
+		h.undo = true
 	}
-	fx, err := h.life.machine.Step(h.now, in)
+	fx, err := h.life.machine.Step(now, in)
 	switch {
 	case errors.Is(err, store.ErrFull):
 		h.tally.full++
 		if !h.full || len(fx.Attempts)+len(fx.Done) > 0 {
 			return fmt.Errorf("a step without room had effects: %+v, %w", fx, err)
 		}
-		h.before = nil
+		h.undo = false
 		return nil // the same inputs come again
 	case err != nil:
 		return err
 	case h.full:
 		return errors.New("a step was made although there was no room")
+	}
+	if err := h.reached(now); err != nil {
+		return err
 	}
 	h.waiting = nil
 	h.tally.steps++
@@ -248,6 +288,7 @@ func (h *history) step(lose bool) error {
 	}
 	for _, a := range fx.Attempts {
 		n := h.network(a.Network)
+		n.began[a.Key] = h.now
 		f := &flying{net: n, a: a}
 		if a.Ask != nil {
 			if _, ok := a.Ask.Want.(protocol.AskMembers); ok {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"moot/activity"
 	"moot/events"
@@ -34,6 +35,7 @@ type checks struct {
 type ping struct {
 	ref  protocol.Ref
 	net  *network
+	time time.Time
 	live bool // whether the bot was in the room
 }
 
@@ -106,7 +108,7 @@ func (h *history) stepped(fx bot.Effects) error {
 					if err := h.recorded(tx, ev.Ref()); err != nil {
 						return err
 					}
-					if r, ok := ev.Body.(protocol.Receipt); ok && tx.Sent(r.Key).State == store.StateQueued {
+					if r, ok := ev.Body.(protocol.Receipt); ok && tx.Delivery(r.Key).State == store.StateQueued {
 						return fmt.Errorf("%s stands there, as the network says, and waits to be sent", r.Key)
 					}
 				}
@@ -114,7 +116,7 @@ func (h *history) stepped(fx bot.Effects) error {
 		}
 		for _, f := range h.flying {
 			if f.list != nil && f.a.Try.N == 1 {
-				if info, _ := rooms.Get(tx, f.a.Ask.Room); info.Members == rooms.Known && info.Joined() && string(info.Floor) == string(tx.Sent(f.a.Key).Cause.Event) {
+				if info, _ := rooms.Get(tx, f.a.Ask.Room); info.Members == rooms.Known && info.Joined() && string(info.Floor) == string(tx.Delivery(f.a.Key).Cause.Event) {
 					return fmt.Errorf("%s: members are known, and the first list of this generation is still being read", info.ID)
 				}
 			}
@@ -127,11 +129,11 @@ func (h *history) stepped(fx bot.Effects) error {
 		lanes := map[string]bool{}
 		for _, f := range h.flying {
 			if f.a.Out != nil {
-				lanes[tx.Sent(f.a.Key).Lane] = true
+				lanes[tx.Delivery(f.a.Key).Lane] = true
 			}
 		}
 		for _, a := range fx.Attempts {
-			s := tx.Sent(a.Key)
+			s := tx.Delivery(a.Key)
 			switch {
 			case s.State != store.StateQueued:
 				return fmt.Errorf("%s is attempted, and is %s", a.Key, s.State)
@@ -146,15 +148,15 @@ func (h *history) stepped(fx bot.Effects) error {
 			}
 			lanes[s.Lane] = true
 		}
-		if n := tx.NextRecord(); n < h.facts {
+		if n := tx.NextFact(); n < h.facts {
 			return fmt.Errorf("there were %d facts, and now %d", h.facts, n)
 		}
-		for seq := max(h.facts, 1); seq < tx.NextRecord(); seq++ {
+		for seq := max(h.facts, 1); seq < tx.NextFact(); seq++ {
 			if _, ok, err := h.life.bus.Get(tx, seq); err != nil || !ok {
-				return fmt.Errorf("a commit ends with fact %d, and number %d is none (%w)", tx.NextRecord()-1, seq, err)
+				return fmt.Errorf("a commit ends with fact %d, and number %d is none (%w)", tx.NextFact()-1, seq, err)
 			}
 		}
-		h.facts = tx.NextRecord()
+		h.facts = tx.NextFact()
 		return nil
 	})
 }
@@ -201,7 +203,7 @@ func (h *history) cursor(tx *store.Tx, n *network) error {
 // recovered checks what a life begins with.
 func (h *history) recovered() error {
 	return h.life.store.View(func(tx *store.Tx) error {
-		if n := tx.NextRecord(); n < h.facts {
+		if n := tx.NextFact(); n < h.facts {
 			return fmt.Errorf("before the crash there were %d facts, and now %d", h.facts, n)
 		}
 		for _, n := range h.nets {
@@ -255,7 +257,7 @@ func (h *history) atRest(calm bool) error {
 // answered holds what people see against what the outbox says.
 func (h *history) answered(tx *store.Tx, n *network) error {
 	for _, key := range n.order {
-		m, s := n.keys[key], tx.Sent(key)
+		m, s := n.keys[key], tx.Delivery(key)
 		switch {
 		case s.State == "" || s.State == store.StateQueued:
 			return fmt.Errorf("%s stands in %s, and the outbox says %q", key, n.name, s.State)
@@ -265,7 +267,7 @@ func (h *history) answered(tx *store.Tx, n *network) error {
 			return fmt.Errorf("%s is ambiguous where every key is known again", key)
 		}
 	}
-	for s := range tx.RecentlySent() {
+	for s := range tx.RecentDeliveries() {
 		if s.State == store.StateAmbiguous {
 			h.tally.ambiguous[s.Key] = true
 		}
@@ -281,7 +283,7 @@ func (h *history) answered(tx *store.Tx, n *network) error {
 func (h *history) inOrder(tx *store.Tx, n *network) error {
 	last := map[protocol.RoomID]uint64{}
 	for _, key := range n.order {
-		m, s := n.keys[key], tx.Sent(key)
+		m, s := n.keys[key], tx.Delivery(key)
 		if s.Number < last[m.ref.Room] && string(m.ref.Room) == s.Lane {
 			return fmt.Errorf("in %s, %s stands behind what was decided after it", m.ref.Room, key)
 		}
@@ -297,13 +299,13 @@ func (h *history) pinged(tx *store.Tx) error {
 	for _, p := range h.pings {
 		seen := tx.Seen(p.ref.Room, p.ref.Event)
 		key := store.CauseKey(p.ref, 1)
-		s, m := tx.Sent(key), p.net.keys[key]
+		s, m := tx.Delivery(key), p.net.keys[key]
 		switch {
 		case !p.live && seen.Disposition == store.Handled:
 			return fmt.Errorf("%v was acted on although the bot was not there", p.ref)
 		case !p.live:
 			continue
-		case seen.Disposition == store.Ignored && h.history[p.ref]:
+		case seen.Disposition == store.Ignored && (h.history[p.ref] || p.time.Before(h.since)):
 			continue
 		case seen.Disposition != store.Handled || seen.Reason != "command ping":
 			return fmt.Errorf("%v should have been answered, and is %s: %s", p.ref, seen.Disposition, seen.Reason)
@@ -361,7 +363,7 @@ func (h *history) once(tx *store.Tx) error {
 			return fmt.Errorf("fact %d is no longer there: %s", seq, was)
 		}
 	}
-	for s := range tx.RecentlySent() {
+	for s := range tx.RecentDeliveries() {
 		if missed[s.Cause] {
 			return fmt.Errorf("%s answers %v, for which the bot was not there", s.Key, s.Cause)
 		}

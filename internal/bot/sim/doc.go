@@ -3,10 +3,16 @@
 //
 // The seed chooses what people do and when the bot hears of it; every order, delay and duplicate, also between rooms; what
 // becomes of each attempt to send or to ask, and whether its answer is lost; connections that drop; the kicks, the
-// invitations, and the rejoins with a replayed timeline; rooms that let the bot hold nobody back; disks that are full for a while; and crashes, of which some lose a commit that never
-// returned. One network is like Matrix: it has a cursor, shows the bot its own messages, and knows a transaction again
-// however late it is repeated. The other is like Discord: without a cursor it delivers again what was not taken, and it
-// forgets a nonce after some minutes, so that what was being sent in a crash may be unknowable.
+// invitations, and the rejoins with a replayed timeline; rooms that let the bot hold nobody back; disks that are full for a
+// while; and crashes, of which some lose a commit that never returned. One network is like Matrix: it has a cursor, shows the
+// bot its own messages, and knows a transaction again however late it is repeated. The other is like Discord: without a cursor
+// it delivers again what was not taken, and it forgets a nonce after some minutes, so that what was being sent in a crash may
+// be unknowable.
+//
+// In every third history the clock of the machine jumps, runs fast or slow, starts in 1970 or hours ahead, and comes right, and
+// the servers of some people are days ahead. The bot goes by a clock.Flow, and holds still by what the runner decides.
+// Not modelled: a start with a clock that is years ahead while no network tells the time, after which what they tell is too
+// old; and a sender that reckons by the time of the bot how old an attempt is, as that of Discord does.
 //
 // The promises of the bot are checked after every step as far as that is quick, and in full when all has come to rest.
 //

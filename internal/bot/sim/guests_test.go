@@ -113,7 +113,7 @@ func (h *history) arrived(tx *store.Tx, n *network) error {
 		case state == invites.Accepted, state == invites.Held:
 			return fmt.Errorf("%s: days after an invitation it is still %s", p.id, state)
 		case p == n.places[0]: // operators turn invitations to it down
-		case n.mayInvite(p.inviter) && state != invites.Failed && h.now.Sub(p.asked) < 9*day: // later it is forgotten
+		case n.mayInvite(p.inviter) && state != invites.Failed && h.flow.Now().Sub(p.asked) < 9*day: // later it is forgotten
 			return fmt.Errorf("%s: invited by %s, and it is %q", p.id, p.inviter, state)
 		}
 	}

@@ -18,6 +18,8 @@ import (
 // history is one history.
 type history struct {
 	*rand.Rand
+	chances *rand.Rand // of what is told late
+
 	seed  uint64
 	now   time.Time
 	path  string
@@ -33,8 +35,9 @@ type history struct {
 	mended  bool // whether the fuse does not fail any more
 	more    bool
 	wake    time.Time
-	before  []byte // the file as it was before the commit that is to be lost
+	undo    bool // whether the last commit is to be lost
 
+	machine
 	checks
 	broken error
 }
@@ -83,9 +86,10 @@ func (h *history) tail(n int) string {
 func play(t *testing.T, dir string, seed uint64, steps int) *history {
 	t.Helper()
 	h := &history{
-		Rand: rand.New(rand.NewPCG(seed, 0x6d6f6f74)), seed: seed, now: time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC),
+		Rand: rand.New(rand.NewPCG(seed, 0x6d6f6f74)), chances: rand.New(rand.NewPCG(seed, 0x6c617465)), seed: seed, now: time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC),
 		batches: map[*bot.Batch]taken{}, checks: newChecks(), tally: tally{ambiguous: map[protocol.Key]bool{}},
 	}
+	h.clocked()
 	own, err := os.MkdirTemp(dir, "history-*")
 	if err != nil {
 		t.Fatal(err)
@@ -122,8 +126,11 @@ func (h *history) whole(steps int) error {
 	if err := h.rest(); err != nil {
 		return fmt.Errorf("at the beginning: %w", err)
 	}
-	h.now = h.now.Add(8 * day) // after which people may vote
+	h.elapse(8 * day) // after which people may vote
 	for range steps {
+		if err := h.tick(); err != nil {
+			return err
+		}
 		if err := h.something(); err != nil {
 			return err
 		}
@@ -140,7 +147,7 @@ func (h *history) whole(steps int) error {
 		return err
 	}
 	for range 6 {
-		h.now = h.now.Add(day)
+		h.elapse(day)
 		if err := errors.Join(h.rest(), h.archive()); err != nil {
 			return fmt.Errorf("the days after: %w", err)
 		}
@@ -154,7 +161,7 @@ func (h *history) whole(steps int) error {
 func (h *history) newNetwork(name protocol.Network, cursor bool, window time.Duration) *network {
 	n := &network{
 		h: h, name: name, self: protocol.UserID(name + ":moot"), cursor: cursor, window: window,
-		dms: map[protocol.UserID]protocol.RoomID{}, keys: map[protocol.Key]*shown{},
+		dms: map[protocol.UserID]protocol.RoomID{}, keys: map[protocol.Key]*shown{}, began: map[protocol.Key]time.Time{},
 	}
 	for _, u := range []string{"ann", "bob", "cem", "dan", "eve", "ned"} {
 		n.users = append(n.users, protocol.UserID(n.id("", u)))
@@ -188,6 +195,7 @@ func (h *history) rejoin(n *network, p *place) {
 // rest lets the networks be friendly and everything come to its end, without much time passing.
 func (h *history) rest() error {
 	h.full, h.mended = false, true
+	h.right()
 	for _, n := range h.nets {
 		for _, p := range n.places {
 			if p.strict { // the bot would ask again for ever
@@ -211,7 +219,7 @@ func (h *history) rest() error {
 		if err := h.step(false); err != nil {
 			return err
 		}
-		if h.more { // it may be the hourly sweep, which does not make anything happen
+		if h.more || h.held { // it may be the hourly sweep, which does not make anything happen
 			continue
 		}
 		busy := len(h.waiting) > 0 || len(h.flying) > 0
@@ -226,7 +234,7 @@ func (h *history) rest() error {
 		if idle++; idle > 40 {
 			return nil
 		}
-		h.now = h.now.Add(min(max(h.wake.Sub(h.now), time.Second), 10*time.Minute))
+		h.elapse(min(max(h.wake.Sub(h.flow.Now()), time.Second), 10*time.Minute))
 	}
 	return fmt.Errorf("it never comes to rest: %d inputs, %d attempts, %d and %d deliveries, more: %v", len(h.waiting), len(h.flying), len(h.nets[0].batches), len(h.nets[1].batches), h.more)
 }

@@ -2,6 +2,7 @@ package discordtest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -38,8 +39,10 @@ func (c *call) callback() (int, any) {
 	data, _ := c.body["data"].(map[string]any)
 	flags := number(data["flags"])
 	fits := map[int][]int{
-		AnswerMessage: {interactionCommand, interactionComponent, interactionModal}, AnswerDefer: {interactionCommand, interactionComponent, interactionModal},
-		AnswerDeferUpdate: {interactionComponent, interactionModal}, AnswerUpdate: {interactionComponent, interactionModal},
+		AnswerMessage:      {interactionCommand, interactionComponent, interactionModal},
+		AnswerDefer:        {interactionCommand, interactionComponent, interactionModal},
+		AnswerDeferUpdate:  {interactionComponent, interactionModal},
+		AnswerUpdate:       {interactionComponent, interactionModal},
 		AnswerAutocomplete: {interactionAutocomplete}, AnswerForm: {interactionCommand, interactionComponent},
 	}
 	if !slices.Contains(fits[kind], i.kind) {
@@ -58,7 +61,8 @@ func (c *call) callback() (int, any) {
 		i.original = i.postLocked(m, i.ephemeral)
 	case AnswerDefer:
 		i.ephemeral = flags&FlagEphemeral != 0
-		i.original = i.postLocked(&message{id: c.s.snowflakeLocked(), channel: i.channel, author: c.s.Bot, when: c.s.nowLocked(), flags: FlagLoading}, i.ephemeral)
+		i.original = i.postLocked(&message{id: c.s.snowflakeLocked(), channel: i.channel, author: c.s.Bot,
+			when: c.s.nowLocked(), flags: FlagLoading}, i.ephemeral)
 	case AnswerDeferUpdate:
 		i.original = i.source
 	case AnswerUpdate:
@@ -88,7 +92,8 @@ func (c *call) callback() (int, any) {
 		title, _ := data["title"].(string)
 		id, _ := data["custom_id"].(string)
 		rows, _ := data["components"].([]any)
-		if n := utf8.RuneCountInString(title); n < 1 || n > 45 || id == "" || len(id) > 100 || len(rows) < 1 || len(rows) > 5 {
+		if n := utf8.RuneCountInString(title); n < 1 || n > 45 || id == "" || len(id) > 100 ||
+			len(rows) < 1 || len(rows) > 5 {
 			return invalid("a form has a title of 1 to 45 characters, a custom_id and 1 to 5 components")
 		}
 		i.modal = data
@@ -97,7 +102,8 @@ func (c *call) callback() (int, any) {
 	if c.query("with_response") != "true" {
 		return http.StatusNoContent, nil
 	}
-	o := obj{"interaction": obj{"id": i.ID, "type": i.kind, "channel_id": i.channel.ID, "guild_id": nil, "response_message_ephemeral": i.ephemeral, "response_message_loading": kind == AnswerDefer}}
+	o := obj{"interaction": obj{"id": i.ID, "type": i.kind, "channel_id": i.channel.ID, "guild_id": nil,
+		"response_message_ephemeral": i.ephemeral, "response_message_loading": kind == AnswerDefer}}
 	if i.channel.Guild != nil {
 		o["interaction"].(obj)["guild_id"] = i.channel.Guild.ID
 	}
@@ -157,7 +163,8 @@ func (c *call) followUp() (int, any) {
 		return status, answer
 	}
 	if i.answer == AnswerDefer && i.original.flags&FlagLoading != 0 && !i.original.deleted {
-		// The first one after a defer takes the place of "thinking…", and the visibility that the defer chose.
+		// The first one after a defer takes the place of "thinking…", and the visibility that the
+		// defer chose.
 		i.fillOriginalLocked(c.body)
 		return 200, i.answerJSON(i.original)
 	}
@@ -248,7 +255,8 @@ func (i *Interaction) Reply() (m Message) {
 	i.srv.tb.Helper()
 	i.srv.Until("the answer to "+i.user.Name, func() bool {
 		return lockedRead(i.srv, func() bool {
-			if i.original == nil || i.original.flags&FlagLoading != 0 || i.answer == AnswerDeferUpdate && i.original.edited.IsZero() {
+			if i.original == nil || i.original.flags&FlagLoading != 0 || i.answer == AnswerDeferUpdate &&
+				i.original.edited.IsZero() {
 				return false
 			}
 			m = i.original.seen()
@@ -300,7 +308,8 @@ type Form struct {
 type Field struct {
 	Label, Detail, CustomID, Placeholder, Value string
 	Required, Long                              bool
-	Labelled                                    bool // whether it stands in a label, not in a row, which Discord has deprecated
+	// whether it stands in a label, not in a row, which Discord has deprecated
+	Labelled bool
 }
 
 // Form waits until a form is shown.
@@ -326,7 +335,8 @@ func (i *Interaction) Form() (f Form) {
 			}
 			raw, _ := json.Marshal(o)
 			_ = json.Unmarshal(raw, &one)
-			field := Field{Label: one.Label, CustomID: one.CustomID, Placeholder: one.Placeholder, Value: one.Value, Required: one.Required == nil || *one.Required, Long: one.Style == 2}
+			field := Field{Label: one.Label, CustomID: one.CustomID, Placeholder: one.Placeholder, Value: one.Value,
+				Required: one.Required == nil || *one.Required, Long: one.Style == 2}
 			if label != "" {
 				field.Label, field.Detail, field.Labelled = label, detail, true
 				label, detail = "", ""
@@ -348,4 +358,14 @@ func lockedRead[T any](s *Server, f func() T) T {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return f()
+}
+
+// AgainFrom delivers the interaction once more, as if it came from another guild, of which the bot
+// may know nothing.
+func (i *Interaction) AgainFrom(guild string) {
+	i.srv.mu.Lock()
+	defer i.srv.mu.Unlock()
+	p := maps.Clone(i.payload)
+	p["guild_id"] = guild
+	i.srv.emitLocked(i.channel.Guild, "INTERACTION_CREATE", p)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,6 +31,8 @@ const (
 
 var commandName = regexp.MustCompile(`^[-_'\p{L}\p{N}]{1,32}$`)
 
+var digits = regexp.MustCompile(`^[0-9]{1,19}$`)
+
 // Commands returns the names of the commands that are registered globally, sorted.
 func (s *Server) Commands() []string {
 	return lockedValue(s, func() (names []string) {
@@ -39,6 +42,15 @@ func (s *Server) Commands() []string {
 		slices.Sort(names)
 		return names
 	})
+}
+
+// RemoveCommands removes all that are registered globally, as another program with the same token
+// may.
+func (s *Server) RemoveCommands() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.commands = nil
+	s.touchLocked()
 }
 
 func (c *call) listCommands() (int, any) {
@@ -109,10 +121,15 @@ func (c *call) putCommands() (int, any) {
 
 // registered makes of a command what Discord keeps, or says what is wrong with it.
 func registered(cmd obj) (obj, string) {
-	o := obj{"type": slashCommand, "default_member_permissions": nil, "nsfw": false, "description": "", "description_localizations": nil, "name_localizations": nil, "integration_types": []int{0}, "contexts": nil}
+	o := obj{"type": slashCommand, "default_member_permissions": nil, "nsfw": false, "description": "",
+		"description_localizations": nil, "name_localizations": nil, "integration_types": []int{0}, "contexts": nil}
 	maps.Copy(o, cmd)
 	if kind, ok := cmd["type"].(float64); ok {
 		o["type"] = int(kind)
+	}
+	if bits, ok := o["default_member_permissions"].(string); o["default_member_permissions"] != nil &&
+		(!ok || !digits.MatchString(bits)) {
+		return nil, "default_member_permissions: a set of bits as a string is wanted"
 	}
 	name, _ := cmd["name"].(string)
 	desc, _ := cmd["description"].(string)
@@ -126,7 +143,8 @@ func registered(cmd obj) (obj, string) {
 		return nil, fault
 	}
 	if n := commandSize(cmd); n > 8000 {
-		return nil, fmt.Sprintf("%q: names, descriptions and values have %d characters, of which 8000 are allowed", name, n)
+		return nil, fmt.Sprintf("%q: names, descriptions and values have %d characters, of which "+
+			"8000 are allowed", name, n)
 	}
 	if fault := checkOptions(cmd["options"], 0); fault != "" {
 		return nil, name + ": " + fault
@@ -214,7 +232,7 @@ func commandSize(o obj) (n int) {
 }
 
 // commandLocked finds the registered command that somebody would see in the channel.
-func (s *Server) commandLocked(ch *Channel, kind int, name string) obj {
+func (s *Server) commandLocked(u *User, ch *Channel, kind int, name string) obj {
 	lists := [][]obj{s.commands}
 	if ch.Guild != nil {
 		lists = append(lists, s.local[ch.Guild.ID])
@@ -228,12 +246,24 @@ func (s *Server) commandLocked(ch *Channel, kind int, name string) obj {
 			if ch.Guild == nil {
 				context = 1
 			}
-			if c["contexts"] == nil || holdsNumber(c["contexts"], context) {
+			if (c["contexts"] == nil || holdsNumber(c["contexts"], context)) && ch.showsLocked(u, c) {
 				return c
 			}
 		}
 	}
 	return nil
+}
+
+// showsLocked reports whether somebody may use a command in the channel, as the default permissions
+// have it: "0" is for administrators alone.
+func (c *Channel) showsLocked(u *User, command obj) bool {
+	bits, ok := command["default_member_permissions"].(string)
+	if !ok || c.Guild == nil {
+		return true
+	}
+	need, _ := strconv.ParseInt(bits, 10, 64)
+	has := c.Guild.permissionsLocked(u, c)
+	return has&Administrator != 0 || need != 0 && has&need == need
 }
 
 func holdsNumber(list any, n int) bool {

@@ -2,6 +2,8 @@ package discordtest_test
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,13 +32,17 @@ type bot struct {
 
 func connect(t *testing.T, srv *discordtest.Server, on func(b *bot, i *discordgo.InteractionCreate)) *bot {
 	t.Helper()
-	b := &bot{t: t, srv: srv, rest: rest.New(rest.Config{Token: srv.Token, URL: srv.APIURL()}), all: make(chan gateway.Event, 1000)}
-	g := gateway.New(gateway.Config{Token: srv.Token, REST: b.rest, Intents: 1<<26 - 1 - discordgo.IntentGuildPresences, Backoff: 10 * time.Millisecond, IdentifyEvery: time.Millisecond})
+	b := &bot{t: t, srv: srv, rest: rest.New(rest.Config{Token: srv.Token, URL: srv.APIURL()}),
+		all: make(chan gateway.Event, 1000)}
+	g := gateway.New(gateway.Config{Token: srv.Token, REST: b.rest,
+		Intents: 1<<26 - 1 - int(discordgo.IntentGuildPresences), Backoff: 10 * time.Millisecond,
+		IdentifyEvery: time.Millisecond})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
 		done <- g.Run(ctx, func(_ context.Context, e gateway.Event) error {
-			if i, ok := e.Data.(*discordgo.InteractionCreate); ok && on != nil {
+			if e.Type == "INTERACTION_CREATE" && on != nil {
+				i := as[discordgo.InteractionCreate](e)
 				on(b, i)
 			}
 			b.all <- e
@@ -55,6 +61,13 @@ func connect(t *testing.T, srv *discordtest.Server, on func(b *bot, i *discordgo
 }
 
 // event waits for the next event of the type.
+// as decodes an event.
+func as[T any](e gateway.Event) *T {
+	v := new(T)
+	_ = json.Unmarshal(e.Raw, v)
+	return v
+}
+
 func (b *bot) event(kind string) gateway.Event {
 	b.t.Helper()
 	for timer := time.After(30 * time.Second); ; {
@@ -78,7 +91,8 @@ func (b *bot) do(method, path string, body any) (int, any) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	err = b.rest.Do(b.t.Context(), rest.Request{Method: method, Path: path, Query: values, Body: body, Into: &into, Reason: "because: 50 % of “us”"})
+	err = b.rest.Do(b.t.Context(), rest.Request{Method: method, Path: path, Query: values, Body: body, Into: &into,
+		Reason: "because: 50 % of “us”"})
 	switch {
 	case err == nil:
 		return 0, into
@@ -107,8 +121,8 @@ func (b *bot) refused(code int, method, path string, body any) {
 	}
 }
 
-// TestEveryRoute asks for everything once, so that the requests and, above all, the answers of the server are held
-// against Discord's own description.
+// TestEveryRoute asks for everything once, so that the requests and, above all, the answers of the
+// server are held against Discord's own description.
 func TestEveryRoute(t *testing.T) {
 	t.Parallel()
 	srv := discordtest.New(t)
@@ -148,9 +162,12 @@ func TestEveryRoute(t *testing.T) {
 
 	hello := ann.Says(general, "hello")
 	ann.Replies(hello, "again, "+srv.Bot.Mention())
-	m := b.must("POST", ch+"/messages", obj{"content": "hi", "nonce": "k1", "enforce_nonce": true, "allowed_mentions": obj{"parse": []string{}},
-		"message_reference": obj{"message_id": hello.ID}, "components": []obj{{"type": 1, "components": []obj{{"type": 2, "style": 1, "label": "Yes", "custom_id": "y"}}},
-			{"type": 1, "components": []obj{{"type": 3, "custom_id": "m", "options": []obj{{"label": "A", "value": "a"}}}}}}}).(obj)
+	m := b.must("POST", ch+"/messages", obj{"content": "hi", "nonce": "k1", "enforce_nonce": true,
+		"allowed_mentions":  obj{"parse": []string{}},
+		"message_reference": obj{"message_id": hello.ID}, "components": []obj{{"type": 1,
+			"components": []obj{{"type": 2, "style": 1, "label": "Yes", "custom_id": "y"}}},
+			{"type": 1, "components": []obj{{"type": 3, "custom_id": "m",
+				"options": []obj{{"label": "A", "value": "a"}}}}}}}).(obj)
 	again := b.must("POST", ch+"/messages", obj{"content": "hi", "nonce": "k1", "enforce_nonce": true}).(obj)
 	if m["id"] != again["id"] {
 		t.Error("an enforced nonce made two messages")
@@ -181,14 +198,17 @@ func TestEveryRoute(t *testing.T) {
 	ann.RefuseDMs(true)
 	b.refused(50007, "POST", "/channels/"+dm["id"].(string)+"/messages", obj{"content": "psst"})
 
-	b.must("PATCH", guild+"/members/"+bob.ID, obj{"communication_disabled_until": srv.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
+	b.must("PATCH", guild+"/members/"+bob.ID,
+		obj{"communication_disabled_until": srv.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
 	if lab.TimedOut(bob).IsZero() {
 		t.Error("bob is not timed out")
 	}
 	b.must("PATCH", guild+"/members/"+bob.ID, obj{"communication_disabled_until": nil})
-	b.refused(50013, "PATCH", guild+"/members/"+lab.Owner().ID, obj{"communication_disabled_until": srv.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
+	b.refused(50013, "PATCH", guild+"/members/"+lab.Owner().ID,
+		obj{"communication_disabled_until": srv.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
 	low := b.must("GET", guild+"/roles", nil).([]any)
-	b.refused(50013, "PUT", guild+"/members/"+bob.ID+"/roles/"+low[len(low)-1].(obj)["id"].(string), nil) // above the bot's own
+	// above the bot's own
+	b.refused(50013, "PUT", guild+"/members/"+bob.ID+"/roles/"+low[len(low)-1].(obj)["id"].(string), nil)
 	b.must("PUT", guild+"/bans/"+bob.ID, obj{"delete_message_seconds": 0})
 	if reason, banned := lab.Banned(bob); !banned || reason != "because: 50 % of “us”" {
 		t.Errorf("bob is banned: %v, %q", banned, reason)
@@ -199,8 +219,11 @@ func TestEveryRoute(t *testing.T) {
 	b.refused(10026, "GET", guild+"/bans/"+bob.ID, nil)
 	b.must("DELETE", guild+"/members/"+ann.ID, nil)
 
-	commands := []obj{{"name": "vote", "description": "decide together", "type": 1, "contexts": []int{0, 1}, "integration_types": []int{0}, "options": []obj{
-		{"type": 1, "name": "open", "description": "open a vote", "options": []obj{{"type": 3, "name": "question", "description": "what is asked", "required": true, "autocomplete": true}}}}},
+	commands := []obj{{"name": "vote", "description": "decide together", "type": 1, "contexts": []int{0, 1},
+		"integration_types": []int{0}, "options": []obj{
+			{"type": 1, "name": "open", "description": "open a vote",
+				"options": []obj{{"type": 3, "name": "question", "description": "what is asked", "required": true,
+					"autocomplete": true}}}}},
 		{"name": "Challenge", "type": 2}}
 	b.must("PUT", "/applications/"+srv.AppID+"/commands", commands)
 	b.must("GET", "/applications/"+srv.AppID+"/commands", nil)
@@ -226,42 +249,46 @@ func TestEventsAreAsDiscordgoReadsThem(t *testing.T) {
 	lab.Join(ann)
 	b := connect(t, srv, nil)
 	lab.Invite()
-	g := b.event("GUILD_CREATE").Data.(*discordgo.GuildCreate)
-	if g.Name != "lab" || g.MemberCount != 3 || len(g.Channels) != 2 || len(g.Members) != 1 || g.OwnerID != lab.Owner().ID {
+	g := as[discordgo.GuildCreate](b.event("GUILD_CREATE"))
+	if g.Name != "lab" || g.MemberCount != 3 || len(g.Channels) != 2 || len(g.Members) != 1 ||
+		g.OwnerID != lab.Owner().ID {
 		t.Errorf("guild %+v", g.Guild)
 	}
 	lab.Join(bob)
-	if m := b.event("GUILD_MEMBER_ADD").Data.(*discordgo.GuildMemberAdd); m.User.Username != "bob" || m.JoinedAt.IsZero() {
+	if m := as[discordgo.GuildMemberAdd](b.event("GUILD_MEMBER_ADD")); m.User.Username != "bob" || m.JoinedAt.IsZero() {
 		t.Errorf("member %+v", m.Member)
 	}
 	lab.Nick(bob, "Bobby")
-	if m := b.event("GUILD_MEMBER_UPDATE").Data.(*discordgo.GuildMemberUpdate); m.Nick != "Bobby" {
+	if m := as[discordgo.GuildMemberUpdate](b.event("GUILD_MEMBER_UPDATE")); m.Nick != "Bobby" {
 		t.Errorf("member %+v", m.Member)
 	}
 	m := ann.Says(general, "hi "+bob.Mention())
-	if e := b.event("MESSAGE_CREATE").Data.(*discordgo.MessageCreate); e.Content != m.Content || e.Author.Username != "ann" || e.Member == nil || len(e.Mentions) != 1 || e.GuildID != lab.ID {
+	if e := as[discordgo.MessageCreate](b.event("MESSAGE_CREATE")); e.Content != m.Content ||
+		e.Author.Username != "ann" || e.Member == nil || len(e.Mentions) != 1 || e.GuildID != lab.ID {
 		t.Errorf("message %+v", e.Message)
 	}
 	ann.Edits(m, "hello")
-	if e := b.event("MESSAGE_UPDATE").Data.(*discordgo.MessageUpdate); e.Content != "hello" || e.EditedTimestamp == nil {
+	if e := as[discordgo.MessageUpdate](b.event("MESSAGE_UPDATE")); e.Content != "hello" || e.EditedTimestamp == nil {
 		t.Errorf("message %+v", e.Message)
 	}
 	bob.Reacts(m, "👍")
-	if e := b.event("MESSAGE_REACTION_ADD").Data.(*discordgo.MessageReactionAdd); e.Emoji.Name != "👍" || e.UserID != bob.ID || e.Member.User.ID != bob.ID {
+	if e := as[discordgo.MessageReactionAdd](b.event("MESSAGE_REACTION_ADD")); e.Emoji.Name != "👍" ||
+		e.UserID != bob.ID || e.Member.User.ID != bob.ID {
 		t.Errorf("reaction %+v", e)
 	}
 	bob.Unreacts(m, "👍")
 	b.event("MESSAGE_REACTION_REMOVE")
 	ann.Deletes(m)
-	if e := b.event("MESSAGE_DELETE").Data.(*discordgo.MessageDelete); e.ID != m.ID || e.GuildID != lab.ID {
+	if e := as[discordgo.MessageDelete](b.event("MESSAGE_DELETE")); e.ID != m.ID || e.GuildID != lab.ID {
 		t.Errorf("deletion %+v", e.Message)
 	}
 	bob.Talks(talk, discordtest.Voice{SelfDeaf: true})
-	if e := b.event("VOICE_STATE_UPDATE").Data.(*discordgo.VoiceStateUpdate); e.ChannelID != talk.ID || !e.SelfDeaf || e.Member == nil {
+	if e := as[discordgo.VoiceStateUpdate](b.event("VOICE_STATE_UPDATE")); e.ChannelID != talk.ID || !e.SelfDeaf ||
+		e.Member == nil {
 		t.Errorf("voice %+v", e.VoiceState)
 	}
 	bob.Hangs(lab)
-	if e := b.event("VOICE_STATE_UPDATE").Data.(*discordgo.VoiceStateUpdate); e.ChannelID != "" {
+	if e := as[discordgo.VoiceStateUpdate](b.event("VOICE_STATE_UPDATE")); e.ChannelID != "" {
 		t.Errorf("voice %+v", e.VoiceState)
 	}
 	r := lab.NewRole("mods", discordtest.ManageGuild)
@@ -271,21 +298,21 @@ func TestEventsAreAsDiscordgoReadsThem(t *testing.T) {
 	lab.Ban(ann, bob, "rude")
 	b.event("GUILD_AUDIT_LOG_ENTRY_CREATE")
 	b.event("GUILD_BAN_ADD")
-	if e := b.event("GUILD_MEMBER_REMOVE").Data.(*discordgo.GuildMemberRemove); e.User.ID != bob.ID {
+	if e := as[discordgo.GuildMemberRemove](b.event("GUILD_MEMBER_REMOVE")); e.User.ID != bob.ID {
 		t.Errorf("member %+v", e.Member)
 	}
 	lab.Outage(true)
-	if e := b.event("GUILD_DELETE").Data.(*discordgo.GuildDelete); !e.Unavailable {
+	if e := as[discordgo.GuildDelete](b.event("GUILD_DELETE")); !e.Unavailable {
 		t.Error("an outage looks like a leave")
 	}
 	lab.Outage(false)
 	b.event("GUILD_CREATE")
 	lab.KickBot()
-	if e := b.event("GUILD_DELETE").Data.(*discordgo.GuildDelete); e.Unavailable {
+	if e := as[discordgo.GuildDelete](b.event("GUILD_DELETE")); e.Unavailable {
 		t.Error("a kick looks like an outage")
 	}
 	ann.Says(ann.DM(), "psst")
-	if e := b.event("MESSAGE_CREATE").Data.(*discordgo.MessageCreate); e.Content != "psst" || e.GuildID != "" {
+	if e := as[discordgo.MessageCreate](b.event("MESSAGE_CREATE")); e.Content != "psst" || e.GuildID != "" {
 		t.Errorf("message %+v", e.Message)
 	}
 }
@@ -302,8 +329,11 @@ func TestInteractions(t *testing.T) {
 	seen := make(chan *discordgo.InteractionCreate, 10)
 	b := connect(t, srv, func(_ *bot, i *discordgo.InteractionCreate) { seen <- i })
 	b.must("PUT", "/applications/"+srv.AppID+"/commands", []obj{
-		{"name": "vote", "description": "decide", "options": []obj{{"type": 1, "name": "open", "description": "open", "options": []obj{
-			{"type": 3, "name": "question", "description": "what", "required": true, "autocomplete": true}, {"type": 6, "name": "who", "description": "whom"}, {"type": 4, "name": "days", "description": "how long", "min_value": 1}}}}},
+		{"name": "vote", "description": "decide", "options": []obj{{"type": 1, "name": "open", "description": "open",
+			"options": []obj{
+				{"type": 3, "name": "question", "description": "what", "required": true, "autocomplete": true}, {"type": 6,
+					"name": "who", "description": "whom"}, {"type": 4, "name": "days", "description": "how long",
+					"min_value": 1}}}}},
 		{"name": "Challenge", "type": 2}, {"name": "Look", "type": 3}})
 	callback := func(i *discordgo.InteractionCreate) string {
 		return "/interactions/" + i.ID + "/" + i.Token + "/callback"
@@ -313,7 +343,8 @@ func TestInteractions(t *testing.T) {
 	// At once, and only for her.
 	i := ann.Slash(general, "vote open", discordtest.Options{"question": "Tea?", "who": ann, "days": 3})
 	got := <-seen
-	if d := got.ApplicationCommandData(); d.Name != "vote" || d.Options[0].Name != "open" || len(d.Options[0].Options) != 3 || d.Resolved.Users[ann.ID].Username != "ann" || got.Member.User.ID != ann.ID {
+	if d := got.ApplicationCommandData(); d.Name != "vote" || d.Options[0].Name != "open" ||
+		len(d.Options[0].Options) != 3 || d.Resolved.Users[ann.ID].Username != "ann" || got.Member.User.ID != ann.ID {
 		t.Errorf("interaction %+v", d)
 	}
 	b.must("POST", callback(got)+"?with_response=true", obj{"type": 4, "data": obj{"content": "only you", "flags": 64}})
@@ -330,7 +361,9 @@ func TestInteractions(t *testing.T) {
 	got = <-seen
 	b.refused(10015, "PATCH", hook(got)+"/messages/@original", obj{"content": "too early"})
 	b.must("POST", callback(got), obj{"type": 5})
-	b.must("PATCH", hook(got)+"/messages/@original", obj{"content": "done", "components": []obj{{"type": 1, "components": []obj{{"type": 2, "style": 3, "label": "Yes", "custom_id": "y|1"}}}}})
+	b.must("PATCH", hook(got)+"/messages/@original",
+		obj{"content": "done", "components": []obj{{"type": 1,
+			"components": []obj{{"type": 2, "style": 3, "label": "Yes", "custom_id": "y|1"}}}}})
 	public := i.Reply()
 	if public.Content != "done" || public.Ephemeral || public.Button("Yes") != "y|1" {
 		t.Errorf("reply %+v", public)
@@ -364,7 +397,8 @@ func TestInteractions(t *testing.T) {
 	got = <-seen
 	b.must("POST", callback(got), obj{"type": 9, "data": obj{"title": "Why?", "custom_id": "why", "components": []obj{
 		{"type": 18, "label": "Reason", "component": obj{"type": 4, "custom_id": "reason", "style": 2}}}}})
-	if f := p.Form(); f.Title != "Why?" || len(f.Fields) != 1 || f.Fields[0].Label != "Reason" || !f.Fields[0].Required {
+	if f := p.Form(); f.Title != "Why?" || len(f.Fields) != 1 || f.Fields[0].Label != "Reason" ||
+		!f.Fields[0].Required {
 		t.Errorf("form %+v", f)
 	}
 	s := p.Submit(map[string]string{"reason": "because"})
@@ -405,7 +439,8 @@ func TestLimitsOfCommands(t *testing.T) {
 	path := "/applications/" + srv.AppID + "/commands"
 	many := func(n int) (list []obj) {
 		for i := range n {
-			list = append(list, obj{"name": "c" + strings.Repeat("a", i%20) + strings.Repeat("b", i/20), "description": "d"})
+			list = append(list, obj{"name": "c" + strings.Repeat("a", i%20) + strings.Repeat("b", i/20),
+				"description": "d"})
 		}
 		return list
 	}
@@ -415,11 +450,86 @@ func TestLimitsOfCommands(t *testing.T) {
 	b.refused(50035, "PUT", path, []obj{{"name": "Vote", "description": "d"}})
 	b.refused(50035, "PUT", path, []obj{{"name": "vote", "description": ""}})
 	b.refused(50035, "PUT", path, []obj{{"name": "vote", "description": "d"}, {"name": "vote", "description": "d"}})
-	b.refused(50035, "PUT", path, option(obj{"type": 1, "name": "s", "description": "d", "options": []obj{{"type": 3, "name": "a", "description": "d"}, {"type": 3, "name": "b", "description": "d", "required": true}}}))
-	b.refused(50035, "PUT", path, option(obj{"type": 1, "name": "s", "description": "d", "options": []obj{{"type": 2, "name": "a", "description": "d"}}}))
+	b.refused(50035, "PUT", path, option(obj{"type": 1, "name": "s", "description": "d",
+		"options": []obj{{"type": 3, "name": "a", "description": "d"},
+			{"type": 3, "name": "b", "description": "d", "required": true}}}))
+	b.refused(50035, "PUT", path, option(obj{"type": 1, "name": "s", "description": "d",
+		"options": []obj{{"type": 2, "name": "a", "description": "d"}}}))
 	big := []obj{}
 	for i := range 20 {
-		big = append(big, obj{"type": 3, "name": "o" + strings.Repeat("x", i), "description": strings.Repeat("d", 100), "choices": []obj{{"name": strings.Repeat("n", 100), "value": strings.Repeat("v", 100)}, {"name": strings.Repeat("m", 100), "value": "w"}}})
+		big = append(big, obj{"type": 3, "name": "o" + strings.Repeat("x", i), "description": strings.Repeat("d", 100),
+			"choices": []obj{{"name": strings.Repeat("n", 100), "value": strings.Repeat("v", 100)},
+				{"name": strings.Repeat("m", 100), "value": "w"}}})
 	}
 	b.refused(50035, "PUT", path, []obj{{"name": "vote", "description": "d", "options": big}})
+}
+
+// TestThreadsReactionsAndLimits: what Discord has of archived threads, of both kinds of reactions,
+// and of limits of a channel.
+func TestThreadsReactionsAndLimits(t *testing.T) {
+	srv := discordtest.New(t)
+	srv.CheckAnswers, srv.ChannelLimits = true, true
+	ann, lab := srv.NewUser("ann"), srv.NewGuild("lab")
+	lab.Join(ann)
+	lab.Invite()
+	general := lab.NewChannel("general")
+	thread := general.NewThread("a thread")
+	b := connect(t, srv, nil)
+	b.event("GUILD_CREATE")
+	do := func(method, path string, query url.Values, body, into any) error {
+		return b.rest.Do(t.Context(), rest.Request{Method: method, Path: path, Query: query, Body: body, Into: into})
+	}
+	said := map[string]any{"content": "hello"}
+	var m struct{ ID string }
+	at := "/channels/" + thread.ID + "/messages"
+	if err := do(http.MethodPost, at, nil, said, &m); err != nil {
+		t.Fatal(err)
+	}
+	thread.Archive(false)
+	if e := as[discordgo.Channel](b.event("THREAD_UPDATE")); !e.ThreadMetadata.Archived || e.ThreadMetadata.Locked {
+		t.Errorf("the thread is %+v", e.ThreadMetadata)
+	}
+	if err := do(http.MethodPatch, at+"/"+m.ID, nil, said, nil); rest.CodeOf(err) != 50083 {
+		t.Errorf("an edit in an archived thread: %v", err)
+	}
+	if err := do(http.MethodPost, at, nil, said, nil); err != nil ||
+		as[discordgo.Channel](b.event("THREAD_UPDATE")).ThreadMetadata.Archived {
+		t.Errorf("writing does not open it: %v", err)
+	}
+	thread.Archive(true)
+	if err := do(http.MethodPost, at, nil, said, nil); rest.CodeOf(err) != 50083 {
+		t.Errorf("writing in a locked thread: %v", err)
+	}
+	general.SyncThreads()
+	if e := as[discordgo.ThreadListSync](b.event("THREAD_LIST_SYNC")); len(e.Threads) != 0 || len(e.ChannelIDs) != 1 {
+		t.Errorf("the threads are %+v", e)
+	}
+
+	liked := ann.Says(general, "cheers")
+	ann.Bursts(liked, "👍")
+	var who []struct{ ID string }
+	for kind, want := range map[string]int{"": 0, "1": 1} {
+		path := "/channels/" + general.ID + "/messages/" + liked.ID + "/reactions/" + url.PathEscape("👍")
+		q := url.Values{"type": {kind}}
+		if kind == "" {
+			q = nil
+		}
+		if err := do(http.MethodGet, path, q, nil, &who); err != nil || len(who) != want {
+			t.Errorf("of the kind %s there are %d: %v", kind, len(who), err)
+		}
+	}
+
+	began := time.Now()
+	srv.HoldClock()
+	for range 5 {
+		if err := do(http.MethodPost, "/channels/"+general.ID+"/messages", nil, said, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := b.rest.Do(short, rest.Request{Method: http.MethodPost, Path: "/channels/" + general.ID + "/messages",
+		Body: said}); err == nil {
+		t.Errorf("six messages within %s", time.Since(began))
+	}
 }

@@ -1,6 +1,7 @@
 package discordtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -50,7 +51,8 @@ func (s *Server) Reconnect() {
 	s.eachConn(func(c *gatewayConn) { c.opLocked(7, nil) })
 }
 
-// Invalidate tells every connection that its session is invalid (op 9), and forgets it where it is not resumable.
+// Invalidate tells every connection that its session is invalid (op 9), and forgets it where it is
+// not resumable.
 func (s *Server) Invalidate(resumable bool) {
 	s.eachConn(func(c *gatewayConn) {
 		if !resumable && c.session != nil {
@@ -60,7 +62,8 @@ func (s *Server) Invalidate(resumable bool) {
 	})
 }
 
-// Forget forgets every session and cuts the connections, as after a long outage: a RESUME is refused with op 9.
+// Forget forgets every session and cuts the connections, as after a long outage: a RESUME is
+// refused with op 9.
 func (s *Server) Forget() {
 	s.mu.Lock()
 	clear(s.sessions)
@@ -68,7 +71,8 @@ func (s *Server) Forget() {
 	s.Cut()
 }
 
-// Zombie keeps every connection open and silent: nothing is sent any more, heartbeats are not acknowledged.
+// Zombie keeps every connection open and silent: nothing is sent any more, heartbeats are not
+// acknowledged.
 func (s *Server) Zombie() {
 	s.eachConn(func(c *gatewayConn) { c.zombie = true })
 }
@@ -96,6 +100,22 @@ func (s *Server) Repeat(n int) {
 	}
 }
 
+// Redeliver dispatches the last n events of every session once more, as new ones.
+func (s *Server) Redeliver(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ss := range s.sessions {
+		for _, f := range ss.frames[max(len(ss.frames)-n, 0):] {
+			var p payload
+			if err := json.Unmarshal(f, &p); err != nil {
+				panic(err) // the server wrote it
+			}
+			ss.dispatchLocked(*p.Type, p.Data)
+		}
+	}
+	s.touchLocked()
+}
+
 // Dispatch sends any event to every session: what the model does not know.
 func (s *Server) Dispatch(kind string, data any) {
 	s.mu.Lock()
@@ -106,7 +126,8 @@ func (s *Server) Dispatch(kind string, data any) {
 	s.touchLocked()
 }
 
-// DispatchRaw sends an event that is JSON already, n times, without keeping it for replay: for benchmarks.
+// DispatchRaw sends an event that is JSON already, n times, without keeping it for replay: for
+// benchmarks.
 func (s *Server) DispatchRaw(kind string, data []byte, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,12 +137,14 @@ func (s *Server) DispatchRaw(kind string, data []byte, n int) {
 		}
 		for range n {
 			ss.seq++
-			ss.conn.sendLocked(frame{data: fmt.Appendf(nil, `{"t":%q,"s":%d,"op":0,"d":%s}`, kind, ss.seq, data), compress: ss.compress})
+			ss.conn.sendLocked(frame{data: fmt.Appendf(nil, `{"t":%q,"s":%d,"op":0,"d":%s}`, kind, ss.seq, data),
+				compress: ss.compress})
 		}
 	}
 }
 
-// Unsent returns how much waits on the server's side, in events: the bot does not read fast enough, or not at all.
+// Unsent returns how much waits on the server's side, in events: the bot does not read fast enough,
+// or not at all.
 func (s *Server) Unsent() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +204,7 @@ func (s *Server) Heartbeats() (n int) {
 // Fault is how the REST API fails.
 type Fault struct {
 	Status int
-	// Body is what it answers; zero means something fitting. A 429 gets its numbers from After.
+	// Body is what it answers; zero means something fitting, for a 429 with the numbers of After.
 	Body string
 	// After, Global and Scope ("user", "shared", "global") are those of a 429.
 	After  time.Duration
@@ -203,7 +226,8 @@ type fault struct {
 	Fault
 }
 
-// Fail has the next n requests of the method, with the part in their path, fail. An empty method or part fits all.
+// Fail has the next n requests of the method, with the part in their path, fail. An empty method or
+// part fits all.
 func (s *Server) Fail(n int, method, part string, f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,10 +241,12 @@ func (s *Server) Set(f func(*Server)) {
 	f(s)
 }
 
-// ResetToken makes the token invalid, as the button in the portal does, and closes the gateway with 4004.
+// ResetToken makes the token invalid, as the button in the portal does, and closes the gateway with
+// 4004.
 func (s *Server) ResetToken() {
 	s.mu.Lock()
 	s.Token = "another-token"
+	clear(s.sessions)
 	s.mu.Unlock()
 	s.CloseGateway(4004, "Authentication failed.")
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Intents that the server looks at. https://discord.com/developers/docs/events/gateway#gateway-intents
+// Intents that the server looks at.
+// https://discord.com/developers/docs/events/gateway#gateway-intents
 const (
 	intentMembers        = 1 << 1
 	intentPresences      = 1 << 8
@@ -39,6 +40,7 @@ type gatewayConn struct {
 	srv    *Server
 	ws     *websocket.Conn
 	script Script
+	zip    *zipper // the stream of a connection that is compressed as a whole; nil otherwise. Of write alone
 
 	// Guarded by srv.mu.
 	session *session
@@ -84,8 +86,11 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the gateway is not to be had", script.HTTPStatus)
 		return
 	}
-	if q := r.URL.Query(); q.Get("v") != "10" || q.Get("encoding") != "json" {
-		s.fail("the gateway was asked for with %q; Discord wants v=10 and encoding=json", r.URL.RawQuery)
+	q := r.URL.Query()
+	if zip := q.Get("compress"); q.Get("v") != "10" || q.Get("encoding") != "json" || zip != "" &&
+		zip != "zlib-stream" {
+		s.fail("the gateway was asked for with %q; this one knows v=10, encoding=json and "+
+			"compress=zlib-stream", r.URL.RawQuery)
 	}
 	ws, err := s.up.Upgrade(w, r, nil)
 	if err != nil {
@@ -93,6 +98,10 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &gatewayConn{srv: s, ws: ws, script: script, filled: make(chan struct{}, 1)}
 	s.mu.Lock()
+	if q.Get("compress") != "" && !s.NoCompression {
+		c.zip = new(zipper)
+		c.zip.w = zlib.NewWriter(&c.zip.out)
+	}
 	s.conns[c] = true
 	s.connected++
 	s.touchLocked()
@@ -164,7 +173,9 @@ func (c *gatewayConn) write() {
 				return
 			}
 			kind, data := websocket.TextMessage, f.data
-			if f.compress && (c.srv.CompressAll || len(data) > 1024) {
+			if c.zip != nil {
+				kind, data = websocket.BinaryMessage, c.zip.squeeze(data)
+			} else if f.compress && (c.srv.CompressAll || len(data) > 1024) {
 				kind, data = websocket.BinaryMessage, deflate(data)
 			}
 			if c.ws.WriteMessage(kind, data) != nil {
@@ -178,6 +189,20 @@ func (c *gatewayConn) write() {
 			<-c.filled
 		}
 	}
+}
+
+// zipper is a zlib stream that goes on through all messages of a connection.
+type zipper struct {
+	out bytes.Buffer
+	w   *zlib.Writer
+}
+
+// squeeze returns the next part of the stream, which holds the data and ends in 00 00 FF FF.
+func (z *zipper) squeeze(data []byte) []byte {
+	z.out.Reset()
+	_, _ = z.w.Write(data) // a Buffer takes all
+	_ = z.w.Flush()
+	return z.out.Bytes()
 }
 
 // writers saves what a writer allocates, which is more than most frames need.
@@ -208,8 +233,10 @@ func (c *gatewayConn) read() {
 	for {
 		_, data, err := c.ws.ReadMessage()
 		if err != nil {
-			if e, ok := err.(*websocket.CloseError); ok && (e.Code == websocket.CloseNormalClosure || e.Code == websocket.CloseGoingAway) {
-				// "If you close with 1000 or 1001, the session is invalidated and the bot appears offline."
+			if e, ok := err.(*websocket.CloseError); ok &&
+				(e.Code == websocket.CloseNormalClosure || e.Code == websocket.CloseGoingAway) {
+				// "If you close with 1000 or 1001, the session is invalidated and the bot appears
+				// offline."
 				s.mu.Lock()
 				if c.session != nil {
 					delete(s.sessions, c.session.id)
@@ -314,7 +341,8 @@ func (c *gatewayConn) identifyLocked(data json.RawMessage) {
 	case s.IdentifyGap > 0 && time.Since(last) < s.IdentifyGap, c.script.Invalid:
 		c.opLocked(9, false)
 	default:
-		c.session = &session{id: "session-" + strconv.Itoa(s.identified), intents: *d.Intents, shard: shard, compress: d.Compress, conn: c}
+		c.session = &session{id: "session-" + strconv.Itoa(s.identified), intents: *d.Intents, shard: shard,
+			compress: d.Compress, conn: c}
 		s.sessions[c.session.id] = c.session
 		guilds := []obj{}
 		for _, g := range s.guilds {
@@ -322,8 +350,10 @@ func (c *gatewayConn) identifyLocked(data json.RawMessage) {
 				guilds = append(guilds, obj{"id": g.ID, "unavailable": true})
 			}
 		}
-		c.session.dispatchLocked("READY", obj{"v": 10, "user": s.Bot.json(), "guilds": guilds, "session_id": c.session.id, "session_type": "normal",
-			"resume_gateway_url": cmp.Or(s.ResumeURL, s.GatewayURL()), "shard": shard, "application": obj{"id": s.AppID, "flags": s.Flags}, "private_channels": []obj{}, "_trace": []string{}})
+		c.session.dispatchLocked("READY", obj{"v": 10, "user": s.Bot.json(), "guilds": guilds,
+			"session_id": c.session.id, "session_type": "normal",
+			"resume_gateway_url": cmp.Or(s.ResumeURL, s.GatewayURL()), "shard": shard, "application": obj{"id": s.AppID,
+				"flags": s.Flags}, "private_channels": []obj{}, "_trace": []string{}})
 		for _, g := range s.guilds {
 			if !g.botIn || !c.session.hears(g.ID) {
 				continue
@@ -378,7 +408,7 @@ func (c *gatewayConn) resumeLocked(data json.RawMessage) {
 	}
 }
 
-// hears is whether the session's shard hears of the guild.
+// hears reports whether the session's shard hears of the guild.
 func (ss *session) hears(guild string) bool {
 	id, _ := strconv.ParseUint(guild, 10, 64)
 	return int(id>>22%uint64(ss.shard[1])) == ss.shard[0]
@@ -398,10 +428,11 @@ func (ss *session) dispatchLocked(kind string, data any) {
 	}
 }
 
-// intentOf says which intents bring an event of a guild, of which one is enough; zero brings it always.
+// intentOf says which intents bring an event of a guild, of which one is enough; zero brings it
+// always.
 var intentOf = map[string]int{
 	"GUILD_CREATE": 1, "GUILD_UPDATE": 1, "GUILD_DELETE": 1, "GUILD_ROLE_CREATE": 1, "GUILD_ROLE_UPDATE": 1, "GUILD_ROLE_DELETE": 1,
-	"CHANNEL_CREATE": 1, "CHANNEL_UPDATE": 1, "CHANNEL_DELETE": 1, "THREAD_CREATE": 1, "THREAD_UPDATE": 1, "THREAD_DELETE": 1,
+	"CHANNEL_CREATE": 1, "CHANNEL_UPDATE": 1, "CHANNEL_DELETE": 1, "THREAD_CREATE": 1, "THREAD_UPDATE": 1, "THREAD_DELETE": 1, "THREAD_LIST_SYNC": 1,
 	"GUILD_MEMBER_ADD": 1 << 1, "GUILD_MEMBER_UPDATE": 1 << 1, "GUILD_MEMBER_REMOVE": 1 << 1,
 	"GUILD_BAN_ADD": 1 << 2, "GUILD_BAN_REMOVE": 1 << 2, "GUILD_AUDIT_LOG_ENTRY_CREATE": 1 << 2, "VOICE_STATE_UPDATE": 1 << 7,
 	"MESSAGE_CREATE": 1 << 9, "MESSAGE_UPDATE": 1 << 9, "MESSAGE_DELETE": 1 << 9, "MESSAGE_DELETE_BULK": 1 << 9,
@@ -413,8 +444,8 @@ var directIntentOf = map[string]int{
 	"MESSAGE_CREATE": 1 << 12, "MESSAGE_UPDATE": 1 << 12, "MESSAGE_DELETE": 1 << 12, "MESSAGE_REACTION_ADD": 1 << 13, "MESSAGE_REACTION_REMOVE": 1 << 13,
 }
 
-// emitLocked sends an event of a guild, or of a conversation where g is nil, to the sessions that are to hear of it.
-// data may be a function, which then makes it for one session's intents.
+// emitLocked sends an event of a guild, or of a conversation where g is nil, to the sessions that
+// are to hear of it. data may be a function, which then makes it for one session's intents.
 func (s *Server) emitLocked(g *Guild, kind string, data any) {
 	s.touchLocked()
 	for _, ss := range s.sessions {
@@ -477,9 +508,11 @@ func (c *gatewayConn) membersLocked(data json.RawMessage) {
 		}
 	} else {
 		now := s.nowLocked()
-		if last, ok := s.chunkAsked[g.ID]; ok && now.Sub(last) < 30*time.Second && c.session.intents&intentMembers != 0 {
-			c.session.dispatchLocked("RATE_LIMITED", obj{"opcode": 8, "retry_after": (30*time.Second - now.Sub(last)).Seconds(),
-				"meta": obj{"guild_id": g.ID, "nonce": d.Nonce}})
+		if last, ok := s.chunkAsked[g.ID]; ok && now.Sub(last) < 30*time.Second &&
+			c.session.intents&intentMembers != 0 {
+			c.session.dispatchLocked("RATE_LIMITED", obj{"opcode": 8,
+				"retry_after": (30*time.Second - now.Sub(last)).Seconds(),
+				"meta":        obj{"guild_id": g.ID, "nonce": d.Nonce}})
 			return
 		}
 		s.chunkAsked[g.ID] = now

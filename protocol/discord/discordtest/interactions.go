@@ -20,7 +20,8 @@ const (
 // tokenLife is how long an interaction can be answered after its first answer.
 const tokenLife = 15 * time.Minute
 
-// Options are what somebody types for a slash command: texts, numbers, booleans, *User, *Channel, *Role.
+// Options are what somebody types for a slash command: texts, numbers, booleans, *User, *Channel,
+// *Role.
 type Options map[string]any
 
 // Interaction is one use of a command, button, menu or form, and what came of it.
@@ -43,13 +44,13 @@ type Interaction struct {
 	choices   []any
 }
 
-// Slash has the person use a slash command, such as "vote open" with its options. They can use only what is registered,
-// with the options that it has.
+// Slash has the person use a slash command, such as "vote open" with its options. They can use only
+// what is registered, with the options that it has.
 func (u *User) Slash(ch *Channel, command string, opts Options) *Interaction {
 	u.srv.tb.Helper()
 	u.srv.mu.Lock()
 	defer u.srv.mu.Unlock()
-	data, fault := u.srv.typedLocked(ch, command, opts, "")
+	data, fault := u.srv.typedLocked(u, ch, command, opts, "")
 	if fault != "" {
 		u.srv.tb.Fatalf("discordtest: %s cannot use /%s: %s", u.Name, command, fault)
 	}
@@ -63,7 +64,7 @@ func (u *User) Completes(ch *Channel, command, option, typed string, others Opti
 	defer u.srv.mu.Unlock()
 	opts := Options{option: typed}
 	maps.Copy(opts, others)
-	data, fault := u.srv.typedLocked(ch, command, opts, option)
+	data, fault := u.srv.typedLocked(u, ch, command, opts, option)
 	if fault != "" {
 		u.srv.tb.Fatalf("discordtest: %s cannot type /%s: %s", u.Name, command, fault)
 	}
@@ -75,11 +76,12 @@ func (u *User) UsesOn(ch *Channel, command string, target *User) *Interaction {
 	u.srv.tb.Helper()
 	u.srv.mu.Lock()
 	defer u.srv.mu.Unlock()
-	cmd := u.srv.commandLocked(ch, userCommand, command)
+	cmd := u.srv.commandLocked(u, ch, userCommand, command)
 	if cmd == nil {
 		u.srv.tb.Fatalf("discordtest: %s has no command %q in the menu of a person", u.Name, command)
 	}
-	data := obj{"id": cmd["id"], "name": command, "type": userCommand, "target_id": target.ID, "resolved": u.srv.resolvedLocked(ch, []any{target})}
+	data := obj{"id": cmd["id"], "name": command, "type": userCommand, "target_id": target.ID,
+		"resolved": u.srv.resolvedLocked(ch, []any{target})}
 	return u.interactLocked(ch, interactionCommand, data, nil)
 }
 
@@ -88,20 +90,22 @@ func (u *User) UsesOnMessage(command string, m Message) *Interaction {
 	u.srv.tb.Helper()
 	u.srv.mu.Lock()
 	defer u.srv.mu.Unlock()
-	cmd := u.srv.commandLocked(m.m.channel, messageCommand, command)
+	cmd := u.srv.commandLocked(u, m.m.channel, messageCommand, command)
 	if cmd == nil {
 		u.srv.tb.Fatalf("discordtest: %s has no command %q in the menu of a message", u.Name, command)
 	}
-	data := obj{"id": cmd["id"], "name": command, "type": messageCommand, "target_id": m.ID, "resolved": obj{"messages": obj{m.ID: m.m.json()}}}
+	data := obj{"id": cmd["id"], "name": command, "type": messageCommand, "target_id": m.ID,
+		"resolved": obj{"messages": obj{m.ID: m.m.json()}}}
 	return u.interactLocked(m.m.channel, interactionCommand, data, nil)
 }
 
-// Press has the person press a button with the custom id. A button that is no longer on the message can still be
-// pressed by somebody whose screen is late: custom ids are not looked for.
+// Press has the person press a button with the custom id. A button that is no longer on the message
+// can still be pressed by somebody whose screen is late: custom ids are not looked for.
 func (u *User) Press(m Message, customID string) *Interaction {
 	u.srv.mu.Lock()
 	defer u.srv.mu.Unlock()
-	return u.interactLocked(m.m.channel, interactionComponent, obj{"component_type": 2, "custom_id": customID, "id": 1}, m.m)
+	return u.interactLocked(m.m.channel, interactionComponent,
+		obj{"component_type": 2, "custom_id": customID, "id": 1}, m.m)
 }
 
 // Choose has the person choose values in a menu; of a menu of people they are ids.
@@ -143,16 +147,19 @@ func (i *Interaction) Submit(values map[string]string) *Interaction {
 			rows = append(rows, obj{"type": 1, "id": 1, "components": []any{field}})
 		}
 	}
-	return i.user.interactLocked(i.channel, interactionModal, obj{"custom_id": form.CustomID, "components": rows}, i.source)
+	return i.user.interactLocked(i.channel, interactionModal,
+		obj{"custom_id": form.CustomID, "components": rows}, i.source)
 }
 
 // interactLocked makes the interaction and tells the bot.
 func (u *User) interactLocked(ch *Channel, kind int, data obj, source *message) *Interaction {
 	s := u.srv
-	i := &Interaction{ID: s.snowflakeLocked(), srv: s, user: u, channel: ch, kind: kind, made: s.nowLocked(), source: source}
+	i := &Interaction{ID: s.snowflakeLocked(), srv: s, user: u, channel: ch, kind: kind,
+		made: s.nowLocked(), source: source}
 	i.Token = "aW50ZXJhY3Rpb246" + i.ID
 	s.interactions[i.Token] = i
-	p := obj{"id": i.ID, "application_id": s.AppID, "type": kind, "data": data, "channel_id": ch.ID, "channel": ch.json(), "token": i.Token, "version": 1,
+	p := obj{"id": i.ID, "application_id": s.AppID, "type": kind, "data": data, "channel_id": ch.ID,
+		"channel": ch.json(), "token": i.Token, "version": 1,
 		"locale": "en-US", "entitlements": []any{}, "authorizing_integration_owners": obj{}, "attachment_size_limit": 10485760, "context": 0}
 	if g := ch.Guild; g != nil {
 		m := g.members[u.ID]
@@ -189,11 +196,11 @@ func (i *Interaction) sendLocked() {
 	}
 }
 
-// typedLocked makes the data of a command out of what was typed, or says why it cannot be typed. focused is the option
-// that is being typed in, zero where the command is complete.
-func (s *Server) typedLocked(ch *Channel, command string, opts Options, focused string) (obj, string) {
+// typedLocked makes the data of a command out of what was typed, or says why it cannot be typed.
+// focused is the option that is being typed in, zero where the command is complete.
+func (s *Server) typedLocked(u *User, ch *Channel, command string, opts Options, focused string) (obj, string) {
 	path := strings.Fields(command)
-	cmd := s.commandLocked(ch, slashCommand, path[0])
+	cmd := s.commandLocked(u, ch, slashCommand, path[0])
 	if cmd == nil {
 		return nil, "it is not registered here"
 	}
@@ -326,7 +333,9 @@ func optionValue(o obj, v any, typing bool) (value, ref any, fault string) {
 		return nil, nil, fmt.Sprintf("cannot be a %T", v)
 	}
 	if choices, _ := o["choices"].([]any); len(choices) > 0 {
-		if !slices.ContainsFunc(choices, func(c any) bool { return fmt.Sprint(c.(map[string]any)["value"]) == fmt.Sprint(v) }) {
+		if !slices.ContainsFunc(choices, func(c any) bool {
+			return fmt.Sprint(c.(map[string]any)["value"]) == fmt.Sprint(v)
+		}) {
 			return nil, nil, fmt.Sprintf("%v is none of the choices", v)
 		}
 	}

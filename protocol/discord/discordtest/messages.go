@@ -74,7 +74,8 @@ func (u *User) says(c *Channel, text string, to *message) Message {
 	if c.Guild != nil && c.Guild.permissionsLocked(u, c)&SendMessages == 0 {
 		c.srv.fail("%s may not write in %s", u.Name, c.Name)
 	}
-	m := &message{id: c.srv.snowflakeLocked(), channel: c, author: u, content: text, when: c.srv.nowLocked(), replyTo: to, isReply: to != nil}
+	m := &message{id: c.srv.snowflakeLocked(), channel: c, author: u, content: text, when: c.srv.nowLocked(),
+		replyTo: to, isReply: to != nil}
 	c.postLocked(m)
 	return m.seen()
 }
@@ -146,15 +147,42 @@ func (u *User) Unreacts(m Message, emoji string) {
 	m.m.channel.do(func() { m.m.unreactLocked(u, emoji) })
 }
 
-func (m *message) reactLocked(u *User, emoji string) {
+// Bursts has the person put a super reaction to a message, and Unbursts takes it back. Discord
+// lists those apart.
+// https://discord.com/developers/docs/resources/message#get-reactions-reaction-types
+func (u *User) Bursts(m Message, emoji string) {
+	m.m.channel.do(func() {
+		if r := m.m.reactionLocked(emoji); !slices.Contains(r.burst, u) {
+			r.burst = append(r.burst, u)
+			m.m.emitReactionLocked("MESSAGE_REACTION_ADD", u, emoji, true)
+		}
+	})
+}
+
+// Unbursts takes a super reaction back.
+func (u *User) Unbursts(m Message, emoji string) {
+	m.m.channel.do(func() {
+		r := m.m.reactionLocked(emoji)
+		if i := slices.Index(r.burst, u); i >= 0 {
+			r.burst = slices.Delete(r.burst, i, i+1)
+			m.m.emitReactionLocked("MESSAGE_REACTION_REMOVE", u, emoji, true)
+		}
+	})
+}
+
+func (m *message) reactionLocked(emoji string) *reaction {
 	i := slices.IndexFunc(m.reactions, func(r *reaction) bool { return r.emoji == emoji })
 	if i < 0 {
 		i = len(m.reactions)
 		m.reactions = append(m.reactions, &reaction{emoji: emoji})
 	}
-	if r := m.reactions[i]; !slices.Contains(r.users, u) {
+	return m.reactions[i]
+}
+
+func (m *message) reactLocked(u *User, emoji string) {
+	if r := m.reactionLocked(emoji); !slices.Contains(r.users, u) {
 		r.users = append(r.users, u)
-		m.emitReactionLocked("MESSAGE_REACTION_ADD", u, emoji)
+		m.emitReactionLocked("MESSAGE_REACTION_ADD", u, emoji, false)
 	}
 }
 
@@ -162,16 +190,20 @@ func (m *message) unreactLocked(u *User, emoji string) bool {
 	for _, r := range m.reactions {
 		if i := slices.Index(r.users, u); r.emoji == emoji && i >= 0 {
 			r.users = slices.Delete(r.users, i, i+1)
-			m.emitReactionLocked("MESSAGE_REACTION_REMOVE", u, emoji)
+			m.emitReactionLocked("MESSAGE_REACTION_REMOVE", u, emoji, false)
 			return true
 		}
 	}
 	return false
 }
 
-func (m *message) emitReactionLocked(kind string, u *User, emoji string) {
-	c := m.channel
-	o := obj{"user_id": u.ID, "channel_id": c.ID, "message_id": m.id, "emoji": obj{"id": nil, "name": emoji}, "burst": false, "type": 0}
+func (m *message) emitReactionLocked(kind string, u *User, emoji string, burst bool) {
+	c, number := m.channel, 0
+	if burst {
+		number = 1
+	}
+	o := obj{"user_id": u.ID, "channel_id": c.ID, "message_id": m.id, "emoji": obj{"id": nil, "name": emoji},
+		"burst": burst, "type": number}
 	if kind == "MESSAGE_REACTION_ADD" {
 		o["message_author_id"] = m.author.ID
 	}
@@ -229,8 +261,10 @@ func (m Message) Now() Message {
 // seen makes what people see of the message.
 func (m *message) seen() Message {
 	raw, _ := json.Marshal(m.json())
-	out := Message{ID: m.id, Channel: m.channel.ID, Author: m.author.Name, AuthorID: m.author.ID, Content: m.content, Ephemeral: m.only != nil,
-		Edited: !m.edited.IsZero(), Loading: m.flags&FlagLoading != 0, When: m.when, Raw: string(raw), Reactions: map[string][]string{}, m: m}
+	out := Message{ID: m.id, Channel: m.channel.ID, Author: m.author.Name, AuthorID: m.author.ID, Content: m.content,
+		Ephemeral: m.only != nil,
+		Edited:    !m.edited.IsZero(), Loading: m.flags&FlagLoading != 0, When: m.when, Raw: string(raw),
+		Reactions: map[string][]string{}, m: m}
 	if m.replyTo != nil {
 		out.ReplyTo = m.replyTo.id
 	}
@@ -260,7 +294,8 @@ func (m *message) seen() Message {
 		case c.Type == 2:
 			out.Buttons = append(out.Buttons, Button{c.Label, c.CustomID, c.Style, c.Disabled})
 		case c.Type == 3 || c.Type >= 5 && c.Type <= 8:
-			menu := Menu{CustomID: c.CustomID, Placeholder: c.Place, Kind: c.Type, Options: c.Options, Least: 1, Most: 1, Disabled: c.Disabled}
+			menu := Menu{CustomID: c.CustomID, Placeholder: c.Place, Kind: c.Type, Options: c.Options, Least: 1,
+				Most: 1, Disabled: c.Disabled}
 			if c.Min != nil {
 				menu.Least = *c.Min
 			}
@@ -307,7 +342,8 @@ func (c *Channel) messageLocked(id string) *message {
 	return c.messages[i]
 }
 
-// kept makes of components what Discord keeps of them: each gets an id, and the values that it has where none is given.
+// kept makes of components what Discord keeps of them: each gets an id, and the values that it has
+// where none is given.
 func kept(components any, id *int) any {
 	list, ok := components.([]any)
 	if !ok {

@@ -77,6 +77,7 @@ type Role struct {
 	ID, Name string
 	perms    int64
 	position int
+	managed  bool // whether it is that of a bot
 }
 
 type member struct {
@@ -85,6 +86,8 @@ type member struct {
 	roles   []string
 	joined  time.Time
 	timeout time.Time
+	pending bool // whether they have not accepted the rules
+	flags   int
 }
 
 // Channel is a channel, a thread or a conversation of one person with the bot.
@@ -98,6 +101,8 @@ type Channel struct {
 	person     *User // of a conversation
 	overwrites []obj
 	messages   []*message
+	archived   bool // of a thread
+	locked     bool
 	deleted    bool
 }
 
@@ -120,11 +125,13 @@ type message struct {
 
 type reaction struct {
 	emoji string
-	users []*User
+	users []*User // with a normal one
+	burst []*User // with a super reaction
 }
 
 func (u *User) json() obj {
-	o := obj{"id": u.ID, "username": strings.ToLower(u.Name), "discriminator": "0", "global_name": u.Name, "avatar": nil,
+	o := obj{"id": u.ID, "username": strings.ToLower(u.Name), "discriminator": "0",
+		"global_name": u.Name, "avatar": nil,
 		"public_flags": 0, "flags": 0, "primary_guild": nil}
 	if u.bot {
 		o["bot"] = true
@@ -135,7 +142,7 @@ func (u *User) json() obj {
 
 func (m *member) json() obj {
 	o := obj{"user": m.user.json(), "nick": nil, "avatar": nil, "banner": nil, "roles": append([]string{}, m.roles...),
-		"joined_at": stamp(m.joined), "premium_since": nil, "deaf": false, "mute": false, "flags": 0, "pending": false,
+		"joined_at": stamp(m.joined), "premium_since": nil, "deaf": false, "mute": false, "flags": m.flags, "pending": m.pending,
 		"communication_disabled_until": nil}
 	if m.nick != "" {
 		o["nick"] = m.nick
@@ -147,19 +154,23 @@ func (m *member) json() obj {
 }
 
 func (r *Role) json() obj {
-	return obj{"id": r.ID, "name": r.Name, "description": nil, "color": 0, "colors": obj{"primary_color": 0, "secondary_color": nil, "tertiary_color": nil},
-		"hoist": false, "icon": nil, "unicode_emoji": nil, "position": r.position, "permissions": strconv.FormatInt(r.perms, 10),
-		"managed": false, "mentionable": false, "flags": 0}
+	return obj{"id": r.ID, "name": r.Name, "description": nil, "color": 0,
+		"colors": obj{"primary_color": 0, "secondary_color": nil, "tertiary_color": nil},
+		"hoist":  false, "icon": nil, "unicode_emoji": nil, "position": r.position, "permissions": strconv.FormatInt(r.perms, 10),
+		"managed": r.managed, "mentionable": false, "flags": 0}
 }
 
 func (c *Channel) json() obj {
 	if c.Kind == DirectMessage {
-		return obj{"id": c.ID, "type": c.Kind, "last_message_id": c.lastID(), "flags": 0, "recipients": []obj{c.person.json()}}
+		return obj{"id": c.ID, "type": c.Kind, "last_message_id": c.lastID(), "flags": 0,
+			"recipients": []obj{c.person.json()}}
 	}
-	o := obj{"id": c.ID, "type": c.Kind, "guild_id": c.Guild.ID, "name": c.Name, "flags": 0, "last_message_id": c.lastID()}
+	o := obj{"id": c.ID, "type": c.Kind, "guild_id": c.Guild.ID, "name": c.Name, "flags": 0,
+		"last_message_id": c.lastID()}
 	if c.Kind == PublicThread {
 		o["parent_id"], o["owner_id"] = c.parent.ID, c.srv.Bot.ID
-		o["thread_metadata"] = obj{"archived": false, "auto_archive_duration": 1440, "archive_timestamp": stamp(c.srv.nowLocked()), "locked": false}
+		o["thread_metadata"] = obj{"archived": c.archived, "auto_archive_duration": 1440,
+			"archive_timestamp": stamp(c.srv.nowLocked()), "locked": c.locked}
 		o["message_count"], o["member_count"], o["total_message_sent"], o["rate_limit_per_user"] = len(c.messages), 1, len(c.messages), 0
 		return o
 	}
@@ -184,7 +195,8 @@ func (c *Channel) lastID() any {
 
 // json is the message as it stands in the channel. What the gateway adds is added there.
 func (m *message) json() obj {
-	o := obj{"id": m.id, "channel_id": m.channel.ID, "author": m.author.json(), "content": m.content, "timestamp": stamp(m.when),
+	o := obj{"id": m.id, "channel_id": m.channel.ID, "author": m.author.json(), "content": m.content,
+		"timestamp":        stamp(m.when),
 		"edited_timestamp": nil, "tts": false, "mention_everyone": false, "mentions": []obj{}, "mention_roles": []string{},
 		"attachments": []obj{}, "embeds": orEmpty(m.embeds), "components": orEmpty(m.components), "pinned": false, "type": m.kind,
 		"flags": m.flags}
@@ -204,15 +216,18 @@ func (m *message) json() obj {
 		if m.replyTo != nil {
 			ref["message_id"] = m.replyTo.id
 			if !m.replyTo.deleted {
-				o["referenced_message"] = (&message{id: m.replyTo.id, channel: m.channel, author: m.replyTo.author, content: m.replyTo.content,
-					when: m.replyTo.when, flags: m.replyTo.flags, components: m.replyTo.components, embeds: m.replyTo.embeds}).json()
+				o["referenced_message"] = (&message{id: m.replyTo.id, channel: m.channel, author: m.replyTo.author,
+					content: m.replyTo.content,
+					when:    m.replyTo.when, flags: m.replyTo.flags, components: m.replyTo.components,
+					embeds: m.replyTo.embeds}).json()
 			}
 		}
 		o["message_reference"] = ref
 	}
 	if i := m.interaction; i != nil {
 		o["application_id"], o["webhook_id"] = m.channel.srv.AppID, m.channel.srv.AppID
-		o["interaction_metadata"] = obj{"id": i.ID, "type": i.kind, "user": i.user.json(), "authorizing_integration_owners": obj{}}
+		o["interaction_metadata"] = obj{"id": i.ID, "type": i.kind, "user": i.user.json(),
+			"authorizing_integration_owners": obj{}}
 		o["type"] = 20
 		if i.kind != interactionCommand {
 			o["type"] = 0
@@ -222,9 +237,10 @@ func (m *message) json() obj {
 	}
 	var reactions []obj
 	for _, r := range m.reactions {
-		if len(r.users) > 0 {
-			reactions = append(reactions, obj{"emoji": obj{"id": nil, "name": r.emoji}, "count": len(r.users), "me": slices.Contains(r.users, m.channel.srv.Bot),
-				"count_details": obj{"burst": 0, "normal": len(r.users)}, "burst_colors": []string{}, "me_burst": false})
+		if n, b := len(r.users), len(r.burst); n+b > 0 {
+			reactions = append(reactions, obj{"emoji": obj{"id": nil, "name": r.emoji}, "count": n + b,
+				"me":            slices.Contains(r.users, m.channel.srv.Bot),
+				"count_details": obj{"burst": b, "normal": n}, "burst_colors": []string{}, "me_burst": false})
 		}
 	}
 	if reactions != nil {
@@ -273,8 +289,9 @@ func (g *Guild) json() obj {
 	for _, r := range g.roles {
 		roles = append(roles, r.json())
 	}
-	return obj{"id": g.ID, "name": g.name, "icon": nil, "description": nil, "home_header": nil, "splash": nil, "discovery_splash": nil,
-		"features": []string{}, "banner": nil, "owner_id": g.owner.ID, "application_id": nil, "region": "deprecated", "afk_channel_id": nil,
+	return obj{"id": g.ID, "name": g.name, "icon": nil, "description": nil, "home_header": nil, "splash": nil,
+		"discovery_splash": nil,
+		"features":         []string{}, "banner": nil, "owner_id": g.owner.ID, "application_id": nil, "region": "deprecated", "afk_channel_id": nil,
 		"afk_timeout": 300, "system_channel_id": nil, "system_channel_flags": 0, "widget_enabled": false, "widget_channel_id": nil,
 		"verification_level": 0, "roles": roles, "default_message_notifications": 0, "mfa_level": 0, "explicit_content_filter": 0,
 		"max_presences": nil, "max_members": 500000, "max_stage_video_channel_users": 50, "max_video_channel_users": 25,
@@ -283,11 +300,15 @@ func (g *Guild) json() obj {
 		"nsfw_level": 0, "emojis": []obj{}, "stickers": []obj{}, "incidents_data": nil}
 }
 
-// create is what GUILD_CREATE brings. Without the presence intent only the bot and those in voice channels are listed.
+// create is what GUILD_CREATE brings. Without the presence intent only the bot and those in voice
+// channels are listed.
 func (g *Guild) create() obj {
 	o := g.json()
 	channels, threads, members, voice := []obj{}, []obj{}, []obj{}, []obj{}
 	for _, c := range g.channels {
+		if c.archived {
+			continue // "all active threads"
+		}
 		if c.Kind == PublicThread {
 			threads = append(threads, c.json())
 		} else {
@@ -305,7 +326,8 @@ func (g *Guild) create() obj {
 		delete(v, "member")
 		voice = append(voice, v)
 	}
-	maps.Copy(o, obj{"channels": channels, "threads": threads, "members": members, "voice_states": voice, "presences": []obj{},
+	maps.Copy(o, obj{"channels": channels, "threads": threads, "members": members, "voice_states": voice,
+		"presences":    []obj{},
 		"member_count": len(g.order), "large": len(g.order) > 250, "unavailable": false, "joined_at": stamp(g.members[g.srv.Bot.ID].joined),
 		"stage_instances": []obj{}, "guild_scheduled_events": []obj{}, "soundboard_sounds": []obj{}})
 	return o

@@ -33,7 +33,8 @@ func (s *Server) NewGuild(name string) *Guild {
 	owner := s.NewUser("owner of " + name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := &Guild{ID: s.snowflakeLocked(), srv: s, name: name, owner: owner, members: map[string]*member{}, bans: map[string]string{}, voice: map[string]obj{}}
+	g := &Guild{ID: s.snowflakeLocked(), srv: s, name: name, owner: owner, members: map[string]*member{},
+		bans: map[string]string{}, voice: map[string]obj{}}
 	g.roles = []*Role{{ID: g.ID, Name: "@everyone", perms: everyone}}
 	s.guilds = append(s.guilds, g)
 	g.addLocked(owner)
@@ -53,7 +54,7 @@ func (g *Guild) Invite(permissions ...int64) {
 				perms |= p
 			}
 		}
-		role := g.newRoleLocked("moot", perms)
+		role := g.newRoleLocked("moot", perms, true)
 		m := g.addLocked(g.srv.Bot)
 		m.roles = []string{role.ID}
 		g.botIn = true
@@ -85,14 +86,34 @@ func (g *Guild) Outage(down bool) {
 }
 
 // Join has somebody join.
-func (g *Guild) Join(u *User) {
+func (g *Guild) Join(u *User) { g.enter(u, func(*member) {}) }
+
+func (g *Guild) enter(u *User, as func(*member)) {
 	g.do(func() {
 		m := g.addLocked(u)
+		as(m)
 		o := m.json()
 		o["guild_id"] = g.ID
 		g.srv.emitLocked(g, "GUILD_MEMBER_ADD", o)
 	})
 }
+
+// Knock has somebody join who has not accepted the rules yet, which they then do by LetIn.
+func (g *Guild) Knock(u *User) { g.enter(u, func(m *member) { m.pending = true }) }
+
+// LetIn is somebody accepting the rules.
+func (g *Guild) LetIn(u *User) {
+	g.do(func() {
+		m := g.members[u.ID]
+		m.pending = false
+		o := m.json()
+		o["guild_id"] = g.ID
+		g.srv.emitLocked(g, "GUILD_MEMBER_UPDATE", o)
+	})
+}
+
+// Guest has somebody come for one call.
+func (g *Guild) Guest(u *User) { g.enter(u, func(m *member) { m.flags = 1 << 4 }) }
 
 // Populate adds n people at once, before the bot connects, and returns them.
 func (g *Guild) Populate(n int) []*User {
@@ -131,7 +152,7 @@ func (g *Guild) Unban(by, u *User) {
 	})
 }
 
-// Banned is whether somebody is banned, and the reason.
+// Banned reports whether somebody is banned, and the reason.
 func (g *Guild) Banned(u *User) (reason string, banned bool) {
 	g.srv.mu.Lock()
 	defer g.srv.mu.Unlock()
@@ -139,7 +160,7 @@ func (g *Guild) Banned(u *User) (reason string, banned bool) {
 	return reason, banned
 }
 
-// Has is whether somebody is in the guild.
+// Has reports whether somebody is in the guild.
 func (g *Guild) Has(u *User) bool {
 	return lockedValue(g.srv, func() bool { return g.members[u.ID] != nil })
 }
@@ -171,11 +192,11 @@ func (g *Guild) Nick(u *User, nick string) {
 
 // NewRole makes a role above those that are there.
 func (g *Guild) NewRole(name string, permissions int64) *Role {
-	return lockedValue(g.srv, func() *Role { return g.newRoleLocked(name, permissions) })
+	return lockedValue(g.srv, func() *Role { return g.newRoleLocked(name, permissions, false) })
 }
 
-func (g *Guild) newRoleLocked(name string, permissions int64) *Role {
-	r := &Role{ID: g.srv.snowflakeLocked(), Name: name, perms: permissions, position: len(g.roles)}
+func (g *Guild) newRoleLocked(name string, permissions int64, managed bool) *Role {
+	r := &Role{ID: g.srv.snowflakeLocked(), Name: name, perms: permissions, position: len(g.roles), managed: managed}
 	g.roles = append(g.roles, r)
 	g.srv.emitLocked(g, "GUILD_ROLE_CREATE", obj{"guild_id": g.ID, "role": r.json()})
 	return r
@@ -286,7 +307,8 @@ func (g *Guild) auditLocked(action int, by *User, target, reason string) {
 	if g.permissionsLocked(g.srv.Bot, nil)&ViewAuditLog == 0 {
 		return
 	}
-	o := obj{"guild_id": g.ID, "id": g.srv.snowflakeLocked(), "user_id": by.ID, "target_id": target, "action_type": action}
+	o := obj{"guild_id": g.ID, "id": g.srv.snowflakeLocked(), "user_id": by.ID, "target_id": target,
+		"action_type": action}
 	if reason != "" {
 		o["reason"] = reason
 	}
@@ -328,14 +350,42 @@ func (c *Channel) Delete() {
 		delete(c.srv.channels, c.ID)
 		c.Guild.channels = slices.DeleteFunc(c.Guild.channels, func(o *Channel) bool { return o == c })
 		if c.Kind == PublicThread {
-			c.srv.emitLocked(c.Guild, "THREAD_DELETE", obj{"id": c.ID, "guild_id": c.Guild.ID, "parent_id": c.parent.ID, "type": c.Kind})
+			c.srv.emitLocked(c.Guild, "THREAD_DELETE", obj{"id": c.ID, "guild_id": c.Guild.ID, "parent_id": c.parent.ID,
+				"type": c.Kind})
 			return
 		}
 		c.srv.emitLocked(c.Guild, "CHANNEL_DELETE", o)
 	})
 }
 
-// Deny takes permissions in the channel from a person, or from @everyone where u is nil; zero takes the rule away.
+// Archive archives a thread, and locks it where that is wanted. Nothing in it can be edited then;
+// writing opens it again, unless it is locked.
+func (c *Channel) Archive(locked bool) { c.Guild.do(func() { c.archiveLocked(true, locked) }) }
+
+func (c *Channel) archiveLocked(archived, locked bool) {
+	if c.archived == archived && c.locked == locked {
+		return
+	}
+	c.archived, c.locked = archived, locked
+	c.srv.emitLocked(c.Guild, "THREAD_UPDATE", c.json())
+}
+
+// SyncThreads tells the bot of all active threads of the channel, as where it gains access to it.
+func (c *Channel) SyncThreads() {
+	c.Guild.do(func() {
+		threads := []obj{}
+		for _, t := range c.Guild.channels {
+			if t.Kind == PublicThread && t.parent == c && !t.archived {
+				threads = append(threads, t.json())
+			}
+		}
+		c.srv.emitLocked(c.Guild, "THREAD_LIST_SYNC",
+			obj{"guild_id": c.Guild.ID, "channel_ids": []string{c.ID}, "threads": threads, "members": []obj{}})
+	})
+}
+
+// Deny takes permissions in the channel from a person, or from @everyone where u is nil; zero takes
+// the rule away.
 func (c *Channel) Deny(u *User, permissions int64) {
 	c.Guild.do(func() {
 		id, kind := c.Guild.ID, 0
@@ -344,7 +394,8 @@ func (c *Channel) Deny(u *User, permissions int64) {
 		}
 		c.overwrites = slices.DeleteFunc(c.overwrites, func(o obj) bool { return o["id"] == id })
 		if permissions != 0 {
-			c.overwrites = append(c.overwrites, obj{"id": id, "type": kind, "allow": "0", "deny": strconv.FormatInt(permissions, 10)})
+			c.overwrites = append(c.overwrites, obj{"id": id, "type": kind, "allow": "0",
+				"deny": strconv.FormatInt(permissions, 10)})
 		}
 		c.srv.emitLocked(c.Guild, "CHANNEL_UPDATE", c.json())
 	})
@@ -366,7 +417,8 @@ func (g *Guild) voiceLocked(u *User, c *Channel, v *Voice) {
 	if v == nil {
 		v = &Voice{}
 	}
-	o := obj{"guild_id": g.ID, "channel_id": nil, "user_id": u.ID, "session_id": "voice-" + u.ID, "deaf": v.Deaf, "mute": false,
+	o := obj{"guild_id": g.ID, "channel_id": nil, "user_id": u.ID, "session_id": "voice-" + u.ID,
+		"deaf": v.Deaf, "mute": false,
 		"self_deaf": v.SelfDeaf, "self_mute": v.SelfMute, "self_video": false, "self_stream": false, "suppress": false, "request_to_speak_timestamp": nil}
 	if m := g.members[u.ID]; m != nil {
 		o["member"] = m.json()

@@ -47,7 +47,8 @@ func refuse(status, code int, message string) (int, any) {
 }
 
 func invalid(format string, args ...any) (int, any) {
-	return http.StatusBadRequest, obj{"code": 50035, "message": "Invalid Form Body", "errors": obj{"_errors": []obj{{"code": "BASE_TYPE_BAD", "message": fmt.Sprintf(format, args...)}}}}
+	return http.StatusBadRequest, obj{"code": 50035, "message": "Invalid Form Body",
+		"errors": obj{"_errors": []obj{{"code": "BASE_TYPE_BAD", "message": fmt.Sprintf(format, args...)}}}}
 }
 
 func (s *Server) routes() map[string]handler {
@@ -114,7 +115,9 @@ func (s *Server) mux() *http.ServeMux {
 			continue
 		}
 		method, path, _ := strings.Cut(pattern, " ")
-		mux.HandleFunc(method+" /api/v10"+path, func(w http.ResponseWriter, r *http.Request) { s.handle(w, r, pattern, h) })
+		mux.HandleFunc(method+" /api/v10"+path, func(w http.ResponseWriter, r *http.Request) {
+			s.handle(w, r, pattern, h)
+		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.handle(w, r, "unknown", func(*call) (int, any) {
@@ -125,7 +128,12 @@ func (s *Server) mux() *http.ServeMux {
 	return mux
 }
 
-func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) { s.rest.ServeHTTP(w, r) }
+func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	w.Header().Set("Date", s.nowLocked().UTC().Format(http.TimeFormat))
+	s.mu.Unlock()
+	s.rest.ServeHTTP(w, r)
+}
 
 func (s *Server) handle(w http.ResponseWriter, r *http.Request, pattern string, h handler) {
 	raw, err := io.ReadAll(r.Body)
@@ -178,7 +186,8 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, pattern string, 
 		}
 	}
 	s.mu.Lock()
-	s.requests = append(s.requests, Request{Method: r.Method, Path: path, Query: r.URL.RawQuery, Body: string(raw), Reason: c.reason, Status: status, Answer: string(out[:min(len(out), 4096)])})
+	s.requests = append(s.requests, Request{Method: r.Method, Path: path, Query: r.URL.RawQuery, Body: string(raw),
+		Reason: c.reason, Status: status, Answer: string(out[:min(len(out), 4096)])})
 	s.touchLocked()
 	s.mu.Unlock()
 	if len(out) > 0 && w.Header().Get("Content-Type") == "" {
@@ -213,7 +222,7 @@ func (s *Server) answerLocked(c *call, header http.Header, pattern string, raw [
 		status, answer := refuse(401, 0, "401: Unauthorized")
 		return status, answer, nil
 	}
-	if !strings.HasPrefix(c.r.Header.Get("User-Agent"), "DiscordBot (") {
+	if !strings.HasPrefix(c.r.Header.Get("User-Agent"), "DiscordBot (https://") {
 		s.fail("%s %s: the User-Agent %q would be blocked", c.r.Method, path, c.r.Header.Get("User-Agent"))
 	}
 	if status, answer := s.limitLocked(c, header, pattern, tokened); status != 0 {
@@ -245,7 +254,8 @@ func (s *Server) limitLocked(c *call, header http.Header, pattern string, tokene
 		for len(s.global) > 0 && now.Sub(s.global[0]) >= time.Second {
 			s.global = s.global[1:]
 		}
-		// Ten more than Discord's 50, since requests do not arrive in the rhythm in which they were sent.
+		// Ten more than Discord's 50, since requests do not arrive in the rhythm in which they were
+		// sent.
 		if len(s.global) >= 60 {
 			f := Fault{Status: 429, After: time.Second, Global: true, Scope: "global"}
 			return f.answer(header)
@@ -258,6 +268,10 @@ func (s *Server) limitLocked(c *call, header http.Header, pattern string, tokene
 	}
 	if window == 0 {
 		window = time.Second
+	}
+	if s.ChannelLimits && (pattern == "POST /channels/{channel}/messages" || pattern == "PATCH "+
+		"/channels/{channel}/messages/{message}") {
+		limit, window = 5, 5*time.Second
 	}
 	key := pattern + " " + c.v("channel") + c.v("guild") + c.v("token")
 	b := s.buckets[key]
@@ -287,10 +301,10 @@ func (f *Fault) answer(header http.Header) (int, any) {
 	if f.Drop {
 		return 0, nil
 	}
+	if f.Body != "" {
+		return f.Status, f.Body
+	}
 	if f.Status != 429 {
-		if f.Body != "" {
-			return f.Status, f.Body
-		}
 		return refuse(f.Status, 0, fmt.Sprintf("%d: %s", f.Status, http.StatusText(f.Status)))
 	}
 	header.Set("Retry-After", strconv.Itoa(int((f.After+time.Second-1)/time.Second)))
@@ -298,7 +312,8 @@ func (f *Fault) answer(header http.Header) (int, any) {
 		header.Set("Content-Type", "text/html; charset=UTF-8")
 		header.Del("Via")
 		header.Set("Server", "cloudflare")
-		return 429, "<!doctype html><html><head><title>Access denied | discord.com used Cloudflare to restrict access</title></head><body>error code: 1015</body></html>"
+		return 429, "<!doctype html><html><head><title>Access denied | discord.com used Cloudflare to restrict " +
+			"access</title></head><body>error code: 1015</body></html>"
 	}
 	scope := f.Scope
 	if scope == "" {
@@ -314,8 +329,9 @@ func (f *Fault) answer(header http.Header) (int, any) {
 
 func (c *call) gatewayBot() (int, any) {
 	s := c.s
-	return 200, obj{"url": s.GatewayURL(), "shards": max(s.Shards, 1), "session_start_limit": obj{"total": 1000, "remaining": max(s.Identifies, 0),
-		"reset_after": 86400_000, "max_concurrency": max(s.MaxConcurrency, 1)}}
+	return 200, obj{"url": s.GatewayURL(), "shards": max(s.Shards, 1),
+		"session_start_limit": obj{"total": 1000, "remaining": max(s.Identifies, 0),
+			"reset_after": 86400_000, "max_concurrency": max(s.MaxConcurrency, 1)}}
 }
 
 func (s *Server) ownUser() obj {
@@ -326,8 +342,11 @@ func (s *Server) ownUser() obj {
 
 func (s *Server) application() obj {
 	bot := s.Bot.json()
-	return obj{"id": s.AppID, "name": s.Bot.Name, "icon": nil, "description": "", "bot": bot, "bot_public": true, "bot_require_code_grant": false,
-		"summary": "", "verify_key": strings.Repeat("ab", 32), "flags": s.Flags, "flags_new": strconv.Itoa(s.Flags), "type": nil, "owner": bot, "team": nil, "rpc_origins": []string{},
+	return obj{"id": s.AppID, "name": s.Bot.Name, "icon": nil, "description": "", "bot": bot, "bot_public": true,
+		"bot_require_code_grant": false,
+		"summary":                "", "verify_key": strings.Repeat("ab",
+			32), "flags": s.Flags, "flags_new": strconv.Itoa(s.Flags), "type": nil, "owner": bot, "team": nil,
+		"rpc_origins":               []string{},
 		"interactions_endpoint_url": nil, "role_connections_verification_url": nil, "redirect_uris": []string{}, "approximate_guild_count": len(s.guilds),
 		"approximate_user_install_count": 0, "approximate_user_authorization_count": 0, "explicit_content_filter": 0, "integration_types_config": obj{"0": obj{}}, "event_webhooks_status": 1, "eligible_oauth2_scopes": []string{}}
 }

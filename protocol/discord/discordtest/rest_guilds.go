@@ -22,7 +22,7 @@ func unknownGuild() (int, any)  { return refuse(404, 10004, "Unknown Guild") }
 func unknownMember() (int, any) { return refuse(404, 10007, "Unknown Member") }
 func noPermission() (int, any)  { return refuse(403, 50013, "Missing Permissions") }
 
-// may is whether the bot has the permission in the guild.
+// may reports whether the bot has the permission in the guild.
 func (c *call) may(g *Guild, perm int64) bool {
 	return g.permissionsLocked(c.s.Bot, nil)&perm == perm
 }
@@ -98,7 +98,7 @@ func (c *call) guildThreads() (int, any) {
 	}
 	list := []obj{}
 	for _, ch := range g.channels {
-		if ch.Kind == PublicThread {
+		if ch.Kind == PublicThread && !ch.archived {
 			list = append(list, ch.json())
 		}
 	}
@@ -123,7 +123,7 @@ func (c *call) createRole() (int, any) {
 	}
 	name, _ := c.body["name"].(string)
 	perms, _ := strconv.ParseInt(fmt.Sprint(c.body["permissions"]), 10, 64)
-	r := g.newRoleLocked(name, perms)
+	r := g.newRoleLocked(name, perms, false)
 	return 200, r.json()
 }
 
@@ -156,7 +156,8 @@ func (c *call) getMember() (int, any) {
 	return 200, m.json()
 }
 
-// over is whether the bot may act on the member with the permission: it must have it and stand above them.
+// over reports whether the bot may act on the member with the permission: it must have it and stand
+// above them.
 func (c *call) over(g *Guild, m *member, perm int64) bool {
 	return c.may(g, perm) && g.rankLocked(c.s.Bot) > g.rankLocked(m.user)
 }

@@ -12,7 +12,8 @@ import (
 // nonceWindow is for how long a nonce is enforced: "the past few minutes".
 const nonceWindow = 5 * time.Minute
 
-// place returns the channel of the path where the bot has the permissions there; otherwise the refusal.
+// place returns the channel of the path where the bot has the permissions there; otherwise the
+// refusal.
 func (c *call) place(perms int64) (*Channel, int, any) {
 	ch := c.s.channels[c.v("channel")]
 	if ch == nil {
@@ -76,7 +77,8 @@ func (c *call) listMessages() (int, any) {
 	add := func(m *message) {
 		if m.only == nil && len(list) < limit {
 			o := m.json()
-			if c.s.Flags&(3<<18) == 0 && ch.Guild != nil && m.author != c.s.Bot && !slices.Contains(m.mentioned(), c.s.Bot) {
+			if c.s.Flags&(3<<18) == 0 && ch.Guild != nil && m.author != c.s.Bot &&
+				!slices.Contains(m.mentioned(), c.s.Bot) {
 				o["content"] = "" // the intent that is not switched on in the portal rules here too
 			}
 			list = append(list, o)
@@ -119,13 +121,17 @@ func (c *call) createMessage() (int, any) {
 	if ch.Kind == DirectMessage && ch.person.closed {
 		return refuse(403, 50007, "Cannot send messages to this user")
 	}
+	if ch.locked {
+		return refuse(400, 50083, "Thread is archived") // or the bot would need Manage Threads
+	}
 	nonce := ""
 	if n, ok := c.body["nonce"]; ok && n != nil {
 		nonce = fmt.Sprint(n)
 		if len(nonce) > 25 {
 			return invalid("nonce: must be 25 or fewer in length")
 		}
-		if old := c.s.nonces[ch.ID+" "+nonce]; c.body["enforce_nonce"] == true && old != nil && c.s.nowLocked().Sub(old.when) < nonceWindow {
+		if old := c.s.nonces[ch.ID+" "+nonce]; c.body["enforce_nonce"] == true && old != nil &&
+			c.s.nowLocked().Sub(old.when) < nonceWindow {
 			return 200, old.json()
 		}
 	}
@@ -146,6 +152,7 @@ func (c *call) createMessage() (int, any) {
 	if nonce != "" {
 		c.s.nonces[ch.ID+" "+nonce] = m
 	}
+	ch.archiveLocked(false, false) // what is written in an archived thread opens it
 	ch.postLocked(m)
 	return 200, m.json()
 }
@@ -224,7 +231,8 @@ func checkMessage(body obj, fresh bool) (int, any) {
 				text, _ := v["label"].(string)
 				value, _ := v["value"].(string)
 				detail, _ := v["description"].(string)
-				if text == "" || value == "" || utf8.RuneCountInString(text) > 100 || utf8.RuneCountInString(value) > 100 || utf8.RuneCountInString(detail) > 100 || values[value] {
+				if text == "" || value == "" || utf8.RuneCountInString(text) > 100 ||
+					utf8.RuneCountInString(value) > 100 || utf8.RuneCountInString(detail) > 100 || values[value] {
 					fault = fmt.Sprintf("option %q: label and value have 1 to 100 characters, values are unique", text)
 				}
 				values[value] = true
@@ -246,6 +254,9 @@ func (c *call) editMessage() (int, any) {
 	if m.author != c.s.Bot {
 		return refuse(403, 50005, "Cannot edit a message authored by another user")
 	}
+	if m.channel.archived {
+		return refuse(400, 50083, "Thread is archived")
+	}
 	if status, answer := checkMessage(c.body, false); status != 0 {
 		return status, answer
 	}
@@ -260,7 +271,8 @@ func (c *call) deleteMessage() (int, any) {
 	if m == nil {
 		return status, answer
 	}
-	if m.author != c.s.Bot && (m.channel.Guild == nil || m.channel.Guild.permissionsLocked(c.s.Bot, m.channel)&ManageMessages == 0) {
+	if m.author != c.s.Bot && (m.channel.Guild == nil ||
+		m.channel.Guild.permissionsLocked(c.s.Bot, m.channel)&ManageMessages == 0) {
 		return noPermission()
 	}
 	if m.author != c.s.Bot {
@@ -293,7 +305,11 @@ func (c *call) listReactions() (int, any) {
 		if r.emoji != c.v("emoji") {
 			continue
 		}
-		users := slices.SortedFunc(slices.Values(r.users), func(a, b *User) int { return compare(a.ID, b.ID) })
+		of := r.users
+		if c.query("type") == "1" {
+			of = r.burst
+		}
+		users := slices.SortedFunc(slices.Values(of), func(a, b *User) int { return compare(a.ID, b.ID) })
 		for _, u := range users {
 			if less(after, u.ID) && len(list) < limit {
 				list = append(list, u.json())

@@ -40,9 +40,13 @@ type Server struct {
 	Flags int
 	// Heartbeat is the interval that the gateway asks for; zero means 41.25 seconds.
 	Heartbeat time.Duration
-	// CompressAll has every frame compressed where the bot asks for compression; otherwise only those above 1 kB are.
+	// CompressAll has every frame compressed where the bot asks for compression; otherwise only
+	// those above 1 kB are.
 	CompressAll bool
-	// IdentifyGap is how far apart identifies of one concurrency bucket must be; zero does not care. Discord: 5 seconds.
+	// NoCompression has the gateway compress nothing as one stream, though the bot asks for it.
+	NoCompression bool
+	// IdentifyGap is how far apart identifies of one concurrency bucket must be; zero does not
+	// care. Discord: 5 seconds.
 	IdentifyGap time.Duration
 	// Shards is the number that GET /gateway/bot advises; zero means 1.
 	Shards int
@@ -54,11 +58,17 @@ type Server struct {
 	Identifies int
 	// AnswerWithin is how long an interaction may wait for its first answer; zero means 3 seconds.
 	AnswerWithin time.Duration
-	// Bucket is how many requests one route takes within BucketWindow; zero means 200 within one second.
+	// Bucket is how many requests one route takes within BucketWindow; zero means 200 within one
+	// second.
 	Bucket       int
 	BucketWindow time.Duration
 
-	// Patience is how long the methods that wait do so before they fail the test; zero means 30 seconds.
+	// ChannelLimits has each channel take five messages in five seconds, and as many edits, as
+	// Discord does.
+	ChannelLimits bool
+
+	// Patience is how long the methods that wait do so before they fail the test; zero means 30
+	// seconds.
 	Patience time.Duration
 
 	// CheckAnswers has the server's own answers checked against Discord's OpenAPI document as well.
@@ -107,7 +117,8 @@ func New(tb testing.TB) *Server {
 	s := &Server{
 		Token: "token-of-the-bot", Flags: FlagMembersLimited | FlagMessageContentLimited, Identifies: 1000,
 		tb: tb, changed: make(chan struct{}), users: map[string]*User{}, channels: map[string]*Channel{},
-		local: map[string][]obj{}, sessions: map[string]*session{}, conns: map[*gatewayConn]bool{}, lastID: map[int]time.Time{},
+		local: map[string][]obj{}, sessions: map[string]*session{}, conns: map[*gatewayConn]bool{},
+		lastID:     map[int]time.Time{},
 		chunkAsked: map[string]time.Time{}, interactions: map[string]*Interaction{}, nonces: map[string]*message{},
 		buckets: map[string]*rateBucket{},
 	}
@@ -115,7 +126,8 @@ func New(tb testing.TB) *Server {
 	s.Bot.bot = true
 	s.AppID = s.Bot.ID
 	if path := os.Getenv(OpenAPIVariable); path == "" {
-		tb.Logf("discordtest: $%s is not set: requests are not checked against Discord's OpenAPI document", OpenAPIVariable)
+		tb.Logf("discordtest: $%s is not set: requests are not checked against Discord's OpenAPI document",
+			OpenAPIVariable)
 	} else {
 		spec, err := schema.Load(path)
 		if err != nil {
@@ -178,8 +190,8 @@ func (s *Server) Advance(d time.Duration) {
 	s.touchLocked()
 }
 
-// HoldClock stops the server's clock, which from here on only Advance moves: a busy machine then costs nobody the three
-// seconds of an interaction.
+// HoldClock stops the server's clock, which from here on only Advance moves: a busy machine then
+// costs nobody the three seconds of an interaction.
 func (s *Server) HoldClock() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +200,8 @@ func (s *Server) HoldClock() {
 	}
 }
 
-// snowflakeLocked makes the next id. They are in order, even within a millisecond and when the clock stands.
+// snowflakeLocked makes the next id. They are in order, even within a millisecond and when the
+// clock stands.
 func (s *Server) snowflakeLocked() string {
 	ms := max(s.nowLocked().UnixMilli()-epoch, s.lastMS)
 	if s.lastMS = ms; s.serial&0xfff == 0xfff {
@@ -204,7 +217,8 @@ func (s *Server) touchLocked() {
 	s.changed = make(chan struct{})
 }
 
-// Until waits until ok holds, asking again at each change of the model. It is called without the server's lock.
+// Until waits until ok holds, asking again at each change of the model. It is called without the
+// server's lock.
 func (s *Server) Until(what string, ok func() bool) {
 	s.tb.Helper()
 	s.mu.Lock()
@@ -239,7 +253,8 @@ type Request struct {
 	Answer              string
 }
 
-// Requests returns what the bot has asked so far, of the method and with the part in the path; empty ones fit all.
+// Requests returns what the bot has asked so far, of the method and with the part in the path;
+// empty ones fit all.
 func (s *Server) Requests(method, part string) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

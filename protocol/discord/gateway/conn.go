@@ -1,308 +1,240 @@
 package gateway
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"runtime"
+	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/bwmarrin/discordgo"
 	"github.com/gorilla/websocket"
+
+	"moot/internal/pause"
 )
 
-// conn is one connection of a shard, from dialing to its end.
-//
-// Each has a discordgo session of its own: one that has been used holds locks that may never be released. discordgo
-// believes that every connection is its first; whether it identifies or resumes is for opening to say.
+// Opcodes.
+// https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway-gateway-opcodes
+const (
+	opDispatch       = 0
+	opHeartbeat      = 1
+	opIdentify       = 2
+	opResume         = 6
+	opReconnect      = 7
+	opRequestMembers = 8
+	opInvalidSession = 9
+	opHello          = 10
+	opHeartbeatAck   = 11
+)
+
+const (
+	// writePatience is how long one write may take.
+	writePatience = 15 * time.Second
+	// closeKeeping is the close code with which the bot leaves: after 1000 and 1001 Discord would
+	// end the session. https://discord.com/developers/docs/events/gateway#initiating-a-disconnect
+	closeKeeping = 4000
+)
+
+// conn is one connection of a shard. The goroutine of the shard reads it; two others send its
+// heartbeats and close it.
 type conn struct {
-	ctx     context.Context // of Run
-	s       *shard
-	session *discordgo.Session
-	permit  *permit // to identify; nil where the connection is to resume
-	resume  string  // the session to resume
+	ws       socket
+	in       stream
+	interval time.Duration // between heartbeats; zero before HELLO
 
-	ended    chan struct{} // closed when the wire has ended
-	detached chan struct{} // closed when discordgo says that it has let go
-	once     sync.Once     // over closing detached
-	opened   chan struct{} // closed when Open has returned
-	openErr  error         // of Open; set before opened is closed
+	ctx context.Context         // ends with the connection; its cause says why
+	end context.CancelCauseFunc // drops the connection without a close frame; the first reason counts
 
-	mu      sync.Mutex
-	wire    *wire // nil before the network was reached
-	stopped error // why there is to be no wire any more
+	seq     atomic.Int64 // of the last event that was read, which heartbeats tell; zero before the first
+	unacked atomic.Bool  // whether the last heartbeat is not acknowledged
+	idle    atomic.Int64 // since when the reader waits for Discord, in nanoseconds; zero while it does not
+
+	writing sync.Mutex // over writes, of which a WebSocket takes one at a time
 }
 
-// connect makes one connection and returns when it has ended, with the reason.
-func (s *shard) connect(ctx context.Context) (*conn, error) {
-	c := &conn{ctx: ctx, s: s, ended: make(chan struct{}), detached: make(chan struct{}), opened: make(chan struct{})}
-	s.mu.Lock()
-	c.resume = s.session
-	address := s.resumeURL
-	s.mu.Unlock()
-	if c.resume == "" {
-		p, err := s.g.budget.acquire(ctx, s.id)
-		if err != nil {
-			return nil, err
-		}
-		defer p.release()
-		c.permit, address = p, p.info.URL
-	}
-	if address == "" && s.g.cfg.URL == "" {
-		info, err := s.g.budget.lookUp(ctx)
-		if err != nil {
-			return nil, err
-		}
-		address = info.URL
-	}
-	s.mu.Lock()
-	s.live = c
-	s.mu.Unlock()
-
-	c.session = c.newSession(cmp.Or(s.g.cfg.URL, address))
-	go func() {
-		c.openErr = c.session.Open()
-		close(c.opened)
-	}()
-	err := c.watch()
-	s.conns.Go(c.wind)
-	return c, err
+// newConn makes a connection that ends with the context at the latest.
+func newConn(ctx context.Context, ws socket, seq int64) *conn {
+	c := &conn{ws: ws, in: stream{ws: ws}}
+	c.ctx, c.end = context.WithCancelCause(ctx)
+	c.seq.Store(seq)
+	return c
 }
 
-// watch waits for the end of the connection and returns the reason.
-func (c *conn) watch() error {
-	timer := time.NewTimer(c.s.g.cfg.OpenTimeout)
-	defer timer.Stop()
-	select {
-	case <-c.ctx.Done():
-		c.leave()
-		return c.ctx.Err()
-	case <-timer.C:
-		// The session is stuck. It may hold its own lock for ever, so nothing is asked of it any more.
-		return c.end(errStuck)
-	case <-c.ended:
-		return c.end(nil)
-	case <-c.opened:
-		if c.openErr != nil {
-			return c.end(c.openErr)
-		}
+// closes closes the socket when the connection has ended: where the bot stops, in a way that keeps
+// the session.
+func (c *conn) closes(bot context.Context) {
+	<-c.ctx.Done()
+	if bot.Err() != nil {
+		_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(closeKeeping, ""),
+			time.Now().Add(time.Second))
 	}
-	c.permit.release()
-	select {
-	case <-c.ctx.Done():
-		c.leave()
-		return c.ctx.Err()
-	case <-c.ended:
-		return c.end(nil)
-	}
+	c.ws.Close()
 }
 
-// wind waits until discordgo's goroutines have gone after the end of the connection, which takes them a second. One that
-// is stuck is left behind.
-func (c *conn) wind() {
-	timer := time.NewTimer(4 * time.Second)
-	defer timer.Stop()
-	opened := c.opened
-	for {
-		select {
-		case <-opened:
-			if c.openErr != nil {
-				return
+// dial connects to the gateway, by a proxy if one is to be used.
+func (g *Gateway) dial(ctx context.Context, address string) (socket, error) {
+	var by *url.URL
+	stop := func() bool { return true }
+	d := websocket.Dialer{
+		TLSClientConfig: g.cfg.TLS,
+		ReadBufferSize:  32 << 10,
+		Proxy: func(r *http.Request) (p *url.URL, err error) {
+			by, err = g.cfg.Proxy(r)
+			return forDialer(by), err
+		},
+		NetDialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
+			c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
 			}
-			opened = nil
-		case <-c.detached:
-			return
-		case <-timer.C:
-			c.s.g.cfg.Log.Warn("discord: left a session of discordgo behind that is stuck", "shard", c.s.id)
-			return
-		}
-	}
-}
-
-// end ends the connection if it has not ended, and returns the first reason.
-func (c *conn) end(cause error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.wire != nil {
-		return c.wire.end(cause)
-	}
-	c.stopped = cmp.Or(c.stopped, cause)
-	return c.stopped
-}
-
-// dialed is whether the network was reached.
-func (c *conn) dialed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.wire != nil
-}
-
-// leave ends the connection with a goodbye.
-func (c *conn) leave() {
-	c.mu.Lock()
-	w := c.wire
-	c.stopped = cmp.Or(c.stopped, errStopped)
-	c.mu.Unlock()
-	if w != nil {
-		w.leave()
-	}
-}
-
-// stall says that nothing is read while the queue is full, or that reading goes on. Acknowledgements of heartbeats that
-// lie unread are then not counted as missing.
-func (c *conn) stall(on bool) {
-	c.mu.Lock()
-	w := c.wire
-	c.mu.Unlock()
-	w.stalled.Store(on)
-	w.unacked.Store(0)
-}
-
-func (c *conn) latency() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.wire == nil {
-		return 0
-	}
-	return time.Duration(c.wire.latency.Load())
-}
-
-// send sends a payload beside discordgo, which would hold its lock while it does.
-func (c *conn) send(payload []byte) error {
-	c.mu.Lock()
-	w := c.wire
-	c.mu.Unlock()
-	if w == nil {
-		return ErrOffline
-	}
-	if err := w.send(opText, payload); err != nil {
-		return fmt.Errorf("%w: %w", ErrOffline, err)
-	}
-	return nil
-}
-
-func (c *conn) newSession(address string) *discordgo.Session {
-	d, _ := discordgo.New("Bot " + c.s.g.cfg.Token) // has no error
-	d.ShouldReconnectOnError = false
-	d.ShouldReconnectVoiceOnSessionError = false
-	d.StateEnabled = false
-	d.SyncEvents = true
-	d.LogLevel = -1
-	d.Client = &http.Client{Transport: knownGateway(gatewayURL(address))}
-	d.Dialer = &websocket.Dialer{
-		HandshakeTimeout: c.s.g.cfg.OpenTimeout,
-		ReadBufferSize:   32 << 10,
-		WriteBufferSize:  8 << 10, // so that each message is one write
-		NetDialContext:   func(ctx context.Context, _, addr string) (net.Conn, error) { return c.dial(ctx, addr, nil) },
-		NetDialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
-			return c.dial(ctx, addr, c.s.g.cfg.TLS)
+			stop = context.AfterFunc(ctx, func() { c.Close() }) // the library does not stop when it talks to a proxy
+			if by != nil && by.Scheme == "https" {
+				return secure(ctx, c, by.Hostname())
+			}
+			return c, nil
 		},
 	}
-	d.AddHandler(func(_ *discordgo.Session, e *discordgo.Event) {
-		c.s.put(c, Event{Shard: c.s.id, Seq: e.Sequence, Type: e.Type, Data: e.Struct, Raw: e.RawData})
-	})
-	d.AddHandler(func(*discordgo.Session, *discordgo.Disconnect) {
-		c.once.Do(func() { close(c.detached) })
-	})
-	return d
+	ws, resp, err := d.DialContext(ctx, withQuery(address), nil)
+	switch {
+	case !stop():
+		if err == nil {
+			ws.Close()
+		}
+		return nil, context.Cause(ctx)
+	case err == nil:
+		ws.SetReadLimit(maxPayload)
+		return ws, nil
+	case resp != nil:
+		return nil, fmt.Errorf("the gateway answers %q: %w", resp.Status, err)
+	case by != nil:
+		return nil, fmt.Errorf("by the proxy %s: %w", by.Redacted(), err)
+	}
+	return nil, err
 }
 
-// dial makes the network connection, in clear where conf is nil.
-func (c *conn) dial(ctx context.Context, addr string, conf *tls.Config) (net.Conn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)() // discordgo dials to the end, whoever has stopped waiting
-	raw, err := c.s.g.dialNetwork(ctx, addr, conf)
-	if err != nil {
-		return nil, err
+// forDialer writes the address of a proxy as the dialer wants it: with a port, and with the schemes
+// that it knows. TLS to a proxy begins before the dialer talks to it; both kinds of SOCKS5 have the
+// proxy look names up.
+func forDialer(proxy *url.URL) *url.URL {
+	if proxy == nil {
+		return nil
 	}
-	w := newWire(raw, c.s.g.cfg.OpenTimeout, c.opening, c.beat, c.lastSeq)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stopped != nil {
+	p := *proxy
+	port := "80"
+	switch p.Scheme {
+	case "https":
+		p.Scheme, port = "http", "443"
+	case "socks5", "socks5h":
+		p.Scheme, port = "socks5", "1080"
+	}
+	if p.Port() == "" {
+		p.Host = net.JoinHostPort(p.Hostname(), port)
+	}
+	return &p
+}
+
+func secure(ctx context.Context, raw net.Conn, host string) (net.Conn, error) {
+	c := tls.Client(raw, &tls.Config{ServerName: host})
+	if err := c.HandshakeContext(ctx); err != nil {
 		raw.Close()
-		return nil, c.stopped
-	}
-	c.wire = w
-	go func() { <-w.done; close(c.ended) }()
-	return w, nil
-}
-
-// opening is the first thing that is sent on a connection: RESUME where there is a session, IDENTIFY where not.
-func (c *conn) opening() ([]byte, error) {
-	if c.permit == nil {
-		return json.Marshal(map[string]any{"op": opResume, "d": map[string]any{
-			"token": c.s.g.cfg.Token, "session_id": c.resume, "seq": c.lastSeq()}})
-	}
-	if err := c.permit.spend(c.ctx); err != nil {
 		return nil, err
 	}
-	c.s.mu.Lock()
-	c.s.status.Identifies++
-	c.s.mu.Unlock()
-	return json.Marshal(map[string]any{"op": opIdentify, "d": map[string]any{
-		"token":           c.s.g.cfg.Token,
-		"intents":         c.s.g.cfg.Intents,
-		"shard":           [2]int{c.s.id, c.s.count},
-		"compress":        true,
-		"large_threshold": 250,
-		"properties":      map[string]string{"os": runtime.GOOS, "browser": "moot", "device": "moot"},
-	}})
+	return c, nil
 }
 
-// beat tells discordgo that its heartbeats are acknowledged. That they are is watched by the wire, which also knows when
-// an acknowledgement lies unread because the queue is full; discordgo would close such a connection.
-func (c *conn) beat() {
-	// The lock may be held by a Close that waits for this very heartbeat to be written.
-	if c.session.TryLock() {
-		c.session.LastHeartbeatAck = time.Now().UTC()
-		c.session.Unlock()
-	}
-}
-
-func (c *conn) lastSeq() int64 {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	return c.s.seq
-}
-
-// readySession reads of a READY event what a resume needs.
-func (c *conn) readySession(raw []byte) (session, resumeURL string) {
-	var ready struct {
-		SessionID string `json:"session_id"`
-		ResumeURL string `json:"resume_gateway_url"`
-	}
-	_ = json.Unmarshal(raw, &ready)
-	return ready.SessionID, ready.ResumeURL
-}
-
-// gatewayURL gives an address the version and encoding. discordgo appends its own "?v=9&encoding=json", which as part of
-// the fragment stays at home.
-func gatewayURL(address string) string {
+// withQuery gives an address the version, the encoding and the compression.
+func withQuery(address string) string {
 	base, query, _ := strings.Cut(address, "?")
 	base = strings.TrimRight(base, "/") + "/?"
 	if query != "" {
 		base += query + "&"
 	}
-	return base + "v=10&encoding=json#"
+	return base + "v=10&encoding=json&compress=zlib-stream"
 }
 
-// knownGateway is the only thing that a session gets to hear from the REST API: which gateway to connect to.
-type knownGateway string
-
-func (k knownGateway) RoundTrip(req *http.Request) (*http.Response, error) {
-	body, err := json.Marshal(map[string]string{"url": string(k)})
-	if err != nil {
-		return nil, err
+// read waits for the next payload, for two heartbeat intervals at most once there was a HELLO.
+func (c *conn) read() (payload, error) {
+	if c.interval > 0 {
+		_ = c.ws.SetReadDeadline(time.Now().Add(2 * c.interval))
 	}
-	return &http.Response{StatusCode: http.StatusOK, Status: "200 OK", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{}, Request: req, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body))}, nil
+	c.idle.Store(time.Now().UnixNano())
+	p, err := c.in.next()
+	c.idle.Store(0)
+	timeout, ok := errors.AsType[net.Error](err)
+	switch cause := context.Cause(c.ctx); {
+	case err != nil && cause != nil:
+		err = cause
+	case ok && timeout.Timeout():
+		err = errSilent
+	}
+	return p, err
+}
+
+// hello takes in the HELLO.
+func (c *conn) hello(p payload) error {
+	var d struct {
+		Interval float64 `json:"heartbeat_interval"` // milliseconds
+	}
+	switch {
+	case *p.Op == opReconnect:
+		return errReconnect
+	case *p.Op != opHello, json.Unmarshal(p.Data, &d) != nil, d.Interval < 1, d.Interval > 3600_000:
+		return errGarbage
+	}
+	c.interval = time.Duration(d.Interval * float64(time.Millisecond))
+	return nil
+}
+
+// beat sends a heartbeat. It ends the connection where the last one was not acknowledged, unless
+// the acknowledgement may lie unread, because the reader is busy or has only just come back.
+func (c *conn) beat() {
+	since := c.idle.Load()
+	if c.unacked.Load() && since > 0 && time.Now().UnixNano()-since > int64(c.interval/4) {
+		c.end(errZombie)
+		return
+	}
+	_ = c.pulse()
+}
+
+// pulse sends a heartbeat, which tells the last sequence, or null before the first event.
+func (c *conn) pulse() error {
+	var last any
+	if n := c.seq.Load(); n > 0 {
+		last = n
+	}
+	c.unacked.Store(true)
+	return c.send(opHeartbeat, last)
+}
+
+// beats sends heartbeats until the connection ends, the first one after the part of an interval.
+// https://discord.com/developers/docs/events/gateway#heartbeat-interval
+func (c *conn) beats(part float64) {
+	for d := time.Duration(part * float64(c.interval)); pause.Sleep(c.ctx, d) == nil; d = c.interval {
+		c.beat()
+	}
+}
+
+// send sends one payload. An error ends the connection too.
+func (c *conn) send(op int, data any) error {
+	text, err := json.Marshal(map[string]any{"op": op, "d": data})
+	if err != nil {
+		return fmt.Errorf("gateway payload: %w", err)
+	}
+	if len(text) > 4096 {
+		return fmt.Errorf("gateway payload: %d bytes, of which Discord takes 4096", len(text))
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	_ = c.ws.SetWriteDeadline(time.Now().Add(writePatience))
+	if err := c.ws.WriteMessage(websocket.TextMessage, text); err != nil {
+		c.end(err)
+		return fmt.Errorf("%w: %w", ErrOffline, err)
+	}
+	return nil
 }

@@ -1,19 +1,27 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"moot/internal/pause"
 )
 
 const (
-	// sendsPerMinute is what Discord allows on one connection, less what heartbeats and the opening need.
-	// https://discord.com/developers/docs/events/gateway#rate-limiting
+	// sendsPerMinute is what Discord takes on one connection, less what heartbeats and the opening
+	// need. https://discord.com/developers/docs/events/gateway#rate-limiting
 	sendsPerMinute = 110
-	// steady is how long a session must have lasted for its successor not to count as another failure.
+	// steady is how long a new session must have lasted for its end not to count as another
+	// failure.
 	steady = time.Minute
 )
 
@@ -21,222 +29,231 @@ const (
 type shard struct {
 	g         *Gateway
 	id, count int
-	conns     sync.WaitGroup // the goroutines of connections
+	url       string // of the gateway, for a session that has none of its own
+	handle    Handler
+	sent      chan struct{}        // one for each send of the last minute, beside heartbeats and openings
+	live      atomic.Pointer[conn] // the connection that has the session; nil between two
 
-	filled chan struct{} // a token: something is in the queue
-	room   chan struct{} // a token: something was taken out
-
-	mu        sync.Mutex
-	live      *conn // the connection whose events count; nil between two
-	queue     []Event
-	bytes     int // of the queue
-	session   string
-	resumeURL string
-	seq       int64
-	status    ShardStatus
-	sent      []time.Time // the last sendsPerMinute sends, oldest first
+	// owned by run
+	session Session   // as far as its events were handed over
+	since   time.Time // when live came online
+	resumed bool      // whether live has resumed the session
 }
 
-func newShard(g *Gateway, id, count int) *shard {
-	return &shard{g: g, id: id, count: count, filled: make(chan struct{}, 1), room: make(chan struct{}, 1), status: ShardStatus{Shard: id}}
+func newShard(g *Gateway, id, count int, url string, session Session, handle Handler) *shard {
+	return &shard{g: g, id: id, count: count, url: url, session: session, handle: handle,
+		sent: make(chan struct{}, sendsPerMinute)}
 }
 
-// supervise connects, again and again, until the context ends or there is no use in it.
-func (s *shard) supervise(ctx context.Context) error {
+// run connects, again and again, until the context ends or there is no use in it.
+func (s *shard) run(ctx context.Context) error {
 	for failures := 0; ; {
-		c, err := s.connect(ctx)
+		err := s.connect(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if f := fatal(err, s.g.cfg.Intents, s.count); f != nil {
 			return f
 		}
-		if errors.Is(err, errBudget) {
-			return err
+		if e, ok := errors.AsType[ends](err); ok {
+			return e.error
 		}
-		lasted := s.lost(c, err)
-		pause := time.Duration(0)
-		switch {
-		case lasted >= steady, lasted > 0 && errors.Is(err, errReconnect):
+		well, ended := s.lost(err)
+		if well {
 			failures = 0
-			pause = s.g.backoff(0) / 4
-		default:
-			pause = s.g.backoff(failures)
-			failures++
 		}
+		wait := s.g.backoff.After(failures)
+		failures++
 		if _, invalid := errors.AsType[invalidSession](err); invalid {
-			// "Wait between one and five seconds", says the documentation of op 9.
-			pause = max(pause, s.g.cfg.Backoff)
+			// "Wait a random amount of time between 1 and 5 seconds", says the documentation of op 9.
+			wait = max(wait, s.g.cfg.Backoff+rand.N(4*s.g.cfg.Backoff+1))
 		}
-		s.g.cfg.Log.Info("discord: disconnected", "shard", s.id, "err", err, "again_in", pause)
-		if err := sleep(ctx, pause); err != nil {
+		s.g.cfg.Log.Info("discord: disconnected", "shard", s.id, "err", err, "again_in", wait)
+		if ended != nil {
+			if err := s.call(ctx, *ended); err != nil {
+				return err
+			}
+		}
+		if err := pause.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
 }
 
-// lost notes that a connection has ended, and returns how long it was online.
-func (s *shard) lost(c *conn, cause error) (lasted time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c != nil && s.live == c {
-		s.live = nil
-	}
-	if endsSession(cause) {
-		s.session, s.resumeURL, s.seq = "", "", 0
-	} else if c != nil && !c.dialed() {
-		s.resumeURL = "" // perhaps it is only that address which cannot be reached
-	}
-	s.status.LastError = cause
-	if !s.status.Online {
-		return 0
-	}
-	lasted = time.Since(s.status.Since)
-	s.status.Online, s.status.Since = false, time.Now()
-	s.queue = append(s.queue, Event{Shard: s.id, Session: s.status.Session, Seq: s.seq, Type: Disconnected,
-		Data: Disconnection{Err: cause, Resumable: s.session != ""}})
-	signal(s.filled)
-	return lasted
-}
-
-// put queues an event of a connection, and waits while there is no room. It is false where the connection has ended
-// meanwhile: the event then counts as not received.
-func (s *shard) put(c *conn, e Event) bool {
-	for waited := false; ; waited = true {
-		if s.tryPut(c, e) {
-			if waited {
-				c.stall(false)
-			}
-			return true
+// connect makes one connection and returns when it has ended, with the reason.
+func (s *shard) connect(ctx context.Context) error {
+	address := cmp.Or(s.g.cfg.URL, s.session.URL, s.url)
+	var p *permit
+	if s.session.ID == "" {
+		var err error
+		if p, err = s.g.budget.acquire(ctx, s.id); err != nil {
+			return err
 		}
-		c.stall(true)
-		select {
-		case <-c.ended:
-			signal(s.room) // the token may have been meant for the connection that follows
-			return false
-		case <-s.room:
-		}
+		defer p.release()
+		address = cmp.Or(s.g.cfg.URL, p.info.URL)
 	}
+	opening, cancel := context.WithTimeoutCause(ctx, s.g.cfg.OpenTimeout, errStuck)
+	defer cancel()
+	ws, err := s.g.dial(opening, address)
+	if err != nil {
+		s.session.URL = "" // perhaps it is only that address which cannot be reached
+		return err
+	}
+	return s.converse(ctx, ws, p)
 }
 
-// size is what an event counts for in the queue. Decoded, even the smallest takes some memory.
-func size(e Event) int {
-	if e.Type == Disconnected {
-		return 0
+// converse opens a session on the connection, or resumes one, and hands events over until the
+// connection ends.
+func (s *shard) converse(ctx context.Context, ws socket, p *permit) error {
+	c := newConn(ctx, ws, s.session.Seq)
+	var beside sync.WaitGroup
+	beside.Go(func() { c.closes(ctx) })
+	stuck := time.AfterFunc(s.g.cfg.OpenTimeout, func() { c.end(errStuck) })
+	defer func() {
+		stuck.Stop()
+		c.end(nil)
+		beside.Wait()
+	}()
+	first, err := c.read()
+	if err != nil {
+		return err
 	}
-	return len(e.Raw) + 256
-}
-
-func (s *shard) tryPut(c *conn, e Event) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.live != c || len(s.queue) > 0 && s.bytes+size(e) > s.g.cfg.QueueBytes {
-		return false
+	if err := c.hello(first); err != nil {
+		return err
 	}
-	switch e.Type {
-	case "READY":
-		s.session, s.resumeURL = c.readySession(e.Raw)
-		s.online(true)
-	case "RESUMED":
-		s.status.Resumes++
-		s.online(false)
+	if err := s.open(ctx, c, p); err != nil {
+		return err
 	}
-	e.Session = s.session
-	s.seq = e.Seq
-	s.queue = append(s.queue, e)
-	s.bytes += size(e)
-	signal(s.filled)
-	return true
-}
-
-func (s *shard) online(afresh bool) {
-	s.status.Online, s.status.Since, s.status.Session = true, time.Now(), s.session
-	s.g.cfg.Log.Info("discord: connected", "shard", s.id, "new_session", afresh)
-}
-
-// dispatch hands the queue over.
-func (s *shard) dispatch(ctx context.Context, handle Handler) error {
+	beside.Go(func() { c.beats(rand.Float64()) })
 	for {
-		s.mu.Lock()
-		if len(s.queue) == 0 {
-			s.queue = nil
-			s.mu.Unlock()
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-s.filled:
-			}
-			continue
-		}
-		e := s.queue[0]
-		s.queue[0] = Event{}
-		s.queue = s.queue[1:]
-		s.bytes -= size(e)
-		s.mu.Unlock()
-		signal(s.room)
-		if err := ctx.Err(); err != nil {
+		in, err := c.read()
+		if err != nil {
 			return err
 		}
-		if err := s.handle(ctx, handle, e); err != nil {
-			return fmt.Errorf("shard %d, %s: %w", s.id, e.Type, err)
+		switch *in.Op {
+		case opDispatch:
+			stuck.Stop()
+			if err := s.take(ctx, c, in, p); err != nil {
+				return err
+			}
+		case opHeartbeat:
+			if err := c.pulse(); err != nil {
+				return err
+			}
+		case opHeartbeatAck:
+			c.unacked.Store(false)
+		case opReconnect:
+			return errReconnect
+		case opInvalidSession:
+			return invalidSession{resumable: string(in.Data) == "true"}
 		}
 	}
 }
 
-// handle calls the function and survives its panics.
-func (s *shard) handle(ctx context.Context, handle Handler, e Event) error {
+// open sends the IDENTIFY or RESUME of a connection.
+func (s *shard) open(ctx context.Context, c *conn, p *permit) error {
+	if p == nil {
+		return c.send(opResume, map[string]any{"token": s.g.cfg.Token, "session_id": s.session.ID, "seq": s.session.Seq})
+	}
+	if err := p.spend(ctx); err != nil {
+		return err
+	}
+	identify := map[string]any{
+		"token": s.g.cfg.Token, "intents": s.g.cfg.Intents, "shard": [2]int{s.id, s.count}, "large_threshold": 250,
+		"properties": map[string]string{"os": runtime.GOOS, "browser": "moot", "device": "moot"},
+	}
+	if s.g.cfg.Status != "" {
+		// https://discord.com/developers/docs/events/gateway-events#activity-object, type 4: a
+		// custom status
+		identify["presence"] = map[string]any{"since": nil, "afk": false, "status": "online",
+			"activities": []any{map[string]any{"name": "Custom Status", "type": 4, "state": s.g.cfg.Status}}}
+	}
+	return c.send(opIdentify, identify)
+}
+
+// take hands one event over. It counts as received once the function has returned.
+func (s *shard) take(ctx context.Context, c *conn, in payload, p *permit) error {
+	session := s.session
+	switch in.Type {
+	case "READY":
+		var ready struct {
+			ID  string `json:"session_id"`
+			URL string `json:"resume_gateway_url"`
+		}
+		if json.Unmarshal(in.Data, &ready) != nil || ready.ID == "" {
+			return errGarbage
+		}
+		session = Session{ID: ready.ID, URL: ready.URL}
+		p.release()
+		s.online(c, false)
+	case "RESUMED":
+		s.online(c, true)
+	}
+	if session.ID == "" {
+		return errGarbage // an event before READY
+	}
+	c.seq.Store(max(c.seq.Load(), in.Seq))
+	replayed := s.live.Load() != c // what comes between RESUME and RESUMED
+	err := s.call(ctx, Event{Shard: s.id, Session: session.ID, ResumeURL: session.URL, Seq: in.Seq, Type: in.Type,
+		Replayed: replayed, Raw: in.Data})
+	if err == nil {
+		session.Seq = max(session.Seq, in.Seq)
+		s.session = session
+	}
+	return err
+}
+
+func (s *shard) online(c *conn, resumed bool) {
+	s.live.Store(c)
+	s.since, s.resumed = time.Now(), resumed
+	s.g.cfg.Log.Info("discord: connected", "shard", s.id, "new_session", !resumed)
+}
+
+// lost notes that a connection has ended: whether it had gone well, and what to tell of it where it
+// was online.
+func (s *shard) lost(cause error) (well bool, ended *Event) {
+	was := s.session
+	if endsSession(cause) {
+		s.session = Session{}
+	}
+	if s.live.Swap(nil) == nil {
+		return false, nil
+	}
+	well = s.resumed && s.session.ID != "" || time.Since(s.since) >= steady
+	return well, &Event{Shard: s.id, Session: was.ID, Seq: was.Seq, Type: Disconnected,
+		Lost: &Disconnection{Err: cause, Resumable: s.session.ID != ""}}
+}
+
+// ends is an error that ends Run.
+type ends struct{ error }
+
+func (e ends) Unwrap() error { return e.error }
+
+// call calls the function and survives its panics.
+func (s *shard) call(ctx context.Context, e Event) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.g.cfg.Log.Error("discord: panic while handling an event", "shard", s.id, "session", e.Session, "seq", e.Seq, "type", e.Type,
-				"panic", p, "stack", string(debug.Stack()))
+			s.g.cfg.Log.Error("discord: panic while handling an event", "shard", s.id, "session",
+				e.Session, "seq", e.Seq, "type", e.Type, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	return handle(ctx, e)
-}
-
-// send waits for the limit and sends.
-func (s *shard) send(ctx context.Context, payload []byte) error {
-	for {
-		s.mu.Lock()
-		c, now := s.live, time.Now()
-		if c == nil || !s.status.Online {
-			s.mu.Unlock()
-			return ErrOffline
-		}
-		if len(s.sent) < sendsPerMinute || now.Sub(s.sent[0]) >= time.Minute {
-			if len(s.sent) == sendsPerMinute {
-				s.sent = s.sent[1:]
-			}
-			s.sent = append(s.sent, now)
-			s.mu.Unlock()
-			return c.send(payload)
-		}
-		wait := time.Minute - now.Sub(s.sent[0])
-		s.mu.Unlock()
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
-			return fmt.Errorf("gateway: the limit of sends is reached for another %s: %w", wait.Round(time.Millisecond), context.DeadlineExceeded)
-		}
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
+	if err := s.handle(ctx, e); err != nil {
+		return ends{fmt.Errorf("shard %d, %s: %w", s.id, e.Type, err)}
 	}
+	return nil
 }
 
-func (s *shard) state() ShardStatus {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := s.status
-	st.Seq, st.Waiting = s.seq, len(s.queue)
-	if s.live != nil {
-		st.Latency = s.live.latency()
-	}
-	return st
-}
-
-// signal leaves a token where there is none.
-func signal(c chan struct{}) {
+// send waits for its turn and sends.
+func (s *shard) send(ctx context.Context, op int, data any) error {
 	select {
-	case c <- struct{}{}:
-	default:
+	case s.sent <- struct{}{}:
+		time.AfterFunc(time.Minute, func() { <-s.sent })
+	case <-ctx.Done():
+		return fmt.Errorf("the limit of what a bot may send is reached: %w", ctx.Err())
 	}
+	c := s.live.Load()
+	if c == nil {
+		return ErrOffline
+	}
+	return c.send(op, data)
 }

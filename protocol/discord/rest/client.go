@@ -26,9 +26,11 @@ const maxAnswer = 16 << 20
 // Config says how to reach Discord.
 type Config struct {
 	Token string // of the bot, without "Bot "
-	// URL is the API's address with its version, or that of a proxy before it; zero means DefaultURL.
+	// URL is the API's address with its version, or that of a proxy before it; zero means
+	// DefaultURL.
 	URL string
-	// MaxWait is the longest wait for a rate limit that a request sits through; zero means 10 seconds.
+	// MaxWait is the longest wait for a rate limit that a request sits through; zero means 10
+	// seconds.
 	MaxWait time.Duration
 	// Timeout is how long one exchange may take; zero means 20 seconds.
 	Timeout time.Duration
@@ -45,8 +47,17 @@ type Client struct {
 	http   *http.Client
 	agent  string
 	limits *limiter
-	dead   atomic.Bool // whether the token was refused
+	// refused is since when the token is refused, in nanoseconds; zero while it is not. A single
+	// 401 may be a mistake of Discord's: dead is whether another one came, secondLook later and
+	// with nothing allowed between them.
+	refused atomic.Int64
+	dead    atomic.Bool
+	// ahead is by how much Discord's clock is ahead of that of the machine, as its last answer told.
+	ahead atomic.Int64
 }
+
+// secondLook is how long after a 401 the request is made again.
+const secondLook = time.Second
 
 // New makes a client. Nothing is sent until the first request.
 func New(cfg Config) *Client {
@@ -57,16 +68,24 @@ func New(cfg Config) *Client {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Transport == nil {
-		cfg.Transport = http.DefaultTransport.(*http.Transport).Clone()
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConnsPerHost = 64 // for a proxy without HTTP/2: many answers are under way at once
+		cfg.Transport = t
 	}
 	return &Client{
 		cfg:  cfg,
 		http: &http.Client{Transport: cfg.Transport, Timeout: cfg.Timeout},
-		// https://discord.com/developers/docs/reference#user-agent
-		agent:  fmt.Sprintf("DiscordBot (moot, %s)", cmp.Or(cfg.Version, "0")),
+		// A URL and a version are wanted
+		// (https://discord.com/developers/docs/reference#user-agent). The bot has no page of its
+		// own; this one leads those who run it to their application.
+		agent:  fmt.Sprintf("DiscordBot (https://discord.com/developers/applications, %s)", cmp.Or(cfg.Version, "0")),
 		limits: newLimiter(),
 	}
 }
+
+// Now returns the time by Discord's clock, as the last answer told it; that of the machine before the
+// first.
+func (c *Client) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 // Close lets go of idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
@@ -80,15 +99,16 @@ type Request struct {
 	Into   any // where the answer's JSON goes; nil drops it
 	// Reason stands in the guild's audit log; longer ones than 512 bytes (escaped) are cut.
 	Reason string
-	// Repeat is whether a POST may be made again when it is not known what became of it, because it carries a nonce
-	// that Discord enforces or does nothing twice.
+	// Repeat is whether a POST may be made again when it is not known what became of it, because it
+	// carries a nonce that Discord enforces or does nothing twice.
 	Repeat bool
 }
 
-// repeatable is whether making the request twice does no more than making it once.
+// repeatable reports whether making the request twice does no more than making it once.
 func (r Request) repeatable() bool { return r.Method != http.MethodPost || r.Repeat }
 
-// Do makes the request and waits for its answer. Its errors are *Error, ErrToken, and what the context says.
+// Do makes the request and waits for its answer. Its errors are *Error, ErrToken, and what the
+// context says.
 func (c *Client) Do(ctx context.Context, r Request) error {
 	var body []byte
 	if r.Body != nil {
@@ -128,7 +148,8 @@ func (c *Client) wait(ctx context.Context, r Request, rt route, send func(key st
 			return send(key)
 		}
 		if err != nil || waited+pause > c.cfg.MaxWait || !c.fits(ctx, pause) {
-			return &Error{Method: r.Method, Path: r.Path, Status: http.StatusTooManyRequests, RetryAfter: pause, Err: err,
+			return &Error{Method: r.Method, Path: r.Path, Status: http.StatusTooManyRequests,
+				RetryAfter: pause, Err: err,
 				Message: "not sent, so as to keep within the limit", held: true}
 		}
 		waited += pause
@@ -155,11 +176,17 @@ func (c *Client) once(ctx context.Context, r Request, rt route, key string, body
 	}
 	defer resp.Body.Close()
 	header = resp.Header
+	if at, err := http.ParseTime(header.Get("Date")); err == nil {
+		c.ahead.Store(int64(time.Until(at)))
+	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(answer) > maxAnswer {
 		err = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
 	}
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		if !rt.tokened {
+			c.refused.Store(0)
+		}
 		if err != nil {
 			return failed(err, true)
 		}
@@ -187,7 +214,11 @@ func (c *Client) learn(e *Error, rt route, header http.Header) {
 	switch e.Status {
 	case http.StatusUnauthorized:
 		c.limits.refuse(now)
-		if !rt.tokened && c.dead.CompareAndSwap(false, true) {
+		if rt.tokened || c.refused.CompareAndSwap(0, now.UnixNano()) {
+			return
+		}
+		if since := now.UnixNano() - c.refused.Load(); since >= int64(secondLook) &&
+			c.dead.CompareAndSwap(false, true) {
 			c.cfg.Log.Error("discord: the token is not valid; no more requests are made", "err", e)
 		}
 	case http.StatusForbidden:
@@ -197,8 +228,12 @@ func (c *Client) learn(e *Error, rt route, header http.Header) {
 		if scope != "shared" { // those do not count against the bot
 			c.limits.refuse(now)
 		}
+		if e.Code == CodeOldEdits {
+			return // newer messages of the channel can be edited all the same
+		}
 		c.limits.exhausted(now, rt, e)
-		c.cfg.Log.Warn("discord: rate limited", "route", rt.name, "scope", scope, "global", e.Global, "after", e.RetryAfter)
+		c.cfg.Log.Warn("discord: rate limited", "route", rt.name, "scope", scope, "global", e.Global,
+			"after", e.RetryAfter)
 	}
 }
 
@@ -209,16 +244,20 @@ func (c *Client) again(r Request, err error, try int) (bool, time.Duration) {
 		return false, 0
 	}
 	switch {
+	case e.Code == CodeOldEdits:
+		return false, 0 // there is no use in waiting for that here
 	case e.Status == http.StatusTooManyRequests:
 		// A request that was limited did nothing, so that even a POST can be made again.
 		return try < 5 && e.RetryAfter <= c.cfg.MaxWait, e.RetryAfter
+	case e.Status == http.StatusUnauthorized:
+		return try < 3 && !routeOf(r.Method, r.Path).tokened, secondLook + secondLook/10
 	case e.Status >= 500 && r.repeatable(), e.Status == 0 && e.Err != nil:
 		return try < 4, time.Duration(1<<try) * 250 * time.Millisecond
 	}
 	return false, 0
 }
 
-// fits is whether a pause ends before the context does.
+// fits reports whether a pause ends before the context does.
 func (c *Client) fits(ctx context.Context, pause time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() == nil && (!ok || time.Until(deadline) > pause)
@@ -250,7 +289,8 @@ func (c *Client) request(ctx context.Context, r Request, rt route, body []byte) 
 	return req, nil
 }
 
-// auditReason escapes a reason for its header, which takes 1 to 512 bytes, and cuts it between two characters.
+// auditReason escapes a reason for its header, which takes 1 to 512 bytes, and cuts it between two
+// characters.
 func auditReason(s string) string {
 	var out strings.Builder
 	for _, c := range s {
@@ -263,13 +303,14 @@ func auditReason(s string) string {
 	return out.String()
 }
 
-// neverSent is whether an exchange ended before anything of the request could have arrived.
+// neverSent reports whether an exchange ended before anything of the request could have arrived.
 func neverSent(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "dial"
 }
 
-// withoutURL is the cause within a *url.Error, whose text has the whole address with the token of an interaction.
+// withoutURL is the cause within a *url.Error, whose text has the whole address with the token of
+// an interaction.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err

@@ -9,12 +9,17 @@ import (
 	"time"
 )
 
+// Portal is where an application is configured.
+const Portal = "https://discord.com/developers/applications"
+
 var (
 	// ErrToken says that Discord does not know the bot's token. It is final.
-	ErrToken = errors.New("the bot's token is not valid (HTTP 401): it is wrong or was reset. Take a new one in the " +
-		"Developer Portal (your application, Bot, Reset Token) and put it where token in [discord] says that it is")
-	// ErrRefused says that so many requests were refused that more would have Discord shut the address out.
-	ErrRefused = errors.New("too many requests were refused within ten minutes; holding back before Discord bans this address")
+	ErrToken = errors.New("discord does not accept the bot's token, which is wrong or was reset: take a new one at " +
+		Portal + " → your application → Bot → Reset Token, and put it where token in [discord] says that it is")
+	// ErrRefused says that so many requests were refused that more would have Discord shut the
+	// address out.
+	ErrRefused = errors.New("too many requests were refused within ten minutes; holding back before Discord " +
+		"bans this address")
 )
 
 // The codes of Discord's JSON errors that callers look for.
@@ -27,11 +32,21 @@ const (
 	CodeUnknownUser         = 10013
 	CodeUnknownWebhook      = 10015
 	CodeUnknownInteraction  = 10062 // too late: the three seconds, or the fifteen minutes, are over
+	CodeSlowMode            = 20016
+	CodeQuarantined         = 20026
+	CodeManyReactions       = 30010
+	CodeOldEdits            = 30046 // of messages that are older than an hour
+	CodeManyDirects         = 40003
 	CodeAlreadyAcknowledged = 40060
 	CodeMissingAccess       = 50001
 	CodeCannotMessageUser   = 50007
 	CodeMissingPermissions  = 50013
 	CodeInvalidWebhookToken = 50027
+	CodeThreadArchived      = 50083
+	CodeNoSharedGuild       = 50278
+	CodeThreadLocked        = 160005
+	CodeAutoMod             = 200000
+	CodeHarmfulLink         = 240000
 )
 
 // Error is a request that failed.
@@ -121,14 +136,17 @@ func (e *Error) fill(resp *http.Response, body []byte) {
 		e.RetryAfter = headerSeconds(resp.Header, "Retry-After")
 	}
 	if e.RetryAfter <= 0 {
-		// Cloudflare's page does not always say for how long. A minute is long enough not to make it worse.
+		// Cloudflare's page does not always say for how long. A minute is long enough not to make
+		// it worse.
 		e.RetryAfter = time.Minute
 	}
 	if resp.Header.Get("X-RateLimit-Global") == "true" {
 		e.Global = true
 	}
-	if resp.Header.Get("Via") == "" && resp.Header.Get("X-RateLimit-Bucket") == "" && said.RetryAfter == 0 {
-		// No part of Discord's API spoke here, but what stands before it: it means the address, hence everything.
+	if resp.Header.Get("Via") == "" && resp.Header.Get("X-RateLimit-Bucket") == "" && said.RetryAfter == 0 &&
+		said.Code == 0 {
+		// No part of Discord's API spoke here, but what stands before it: it means the address,
+		// hence everything.
 		e.Global, e.shut = true, true
 	}
 }

@@ -9,12 +9,14 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzAnswer: whatever stands in front of Discord answers, the error says it in a line that has an end, and nobody waits
-// longer than a week for it, nor for ever.
+// FuzzAnswer: whatever stands in front of Discord answers, the error says it in a line that has an
+// end, and nobody waits longer than a week for it, nor for ever.
 func FuzzAnswer(f *testing.F) {
-	f.Add(429, "65", "5", "0", "1.5", "abc", []byte(`{"message":"You are being rate limited.","retry_after":0.65,"global":true}`))
+	f.Add(429, "65", "5", "0", "1.5", "abc",
+		[]byte(`{"message":"You are being rate limited.","retry_after":0.65,"global":true}`))
 	f.Add(429, "-1", "5", "-7", "1e300", "abc", []byte(`{"retry_after":1e300}`))
-	f.Add(400, "", "0", "x", "NaN", "", []byte(`{"code":50035,"message":"Invalid Form Body","errors":{"content":{"_errors":[{"code":"X","message":"y"}]}}}`))
+	f.Add(400, "", "0", "x", "NaN", "",
+		[]byte(`{"code":50035,"message":"Invalid Form Body","errors":{"content":{"_errors":[{"code":"X","message":"y"}]}}}`))
 	f.Add(502, "", "", "", "", "", []byte("<html>\r\n\xff\xfe</html>"))
 	f.Fuzz(func(t *testing.T, status int, retry, limit, remaining, after, bucket string, body []byte) {
 		const week = 7 * 24 * time.Hour
@@ -26,7 +28,8 @@ func FuzzAnswer(f *testing.F) {
 		if e.RetryAfter < 0 || e.RetryAfter > week || status == http.StatusTooManyRequests && e.RetryAfter == 0 {
 			t.Errorf("it waits %s", e.RetryAfter)
 		}
-		if !utf8.ValidString(e.Message) || strings.ContainsAny(e.Message, "\r\n") || utf8.RuneCountInString(e.Message) > 201 {
+		if !utf8.ValidString(e.Message) || strings.ContainsAny(e.Message, "\r\n") ||
+			utf8.RuneCountInString(e.Message) > 201 {
 			t.Errorf("it says %q", e.Message)
 		}
 		if len(e.Errors) > 0 && !json.Valid(e.Errors) || len(e.Error()) > 4000 {

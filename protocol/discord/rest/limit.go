@@ -55,8 +55,8 @@ func (l *limiter) keyLocked(r route) string {
 	return r.name + " " + r.major
 }
 
-// take lets a request go, or returns how long to wait before asking again. Only after zero the request must be made, and
-// be ended with done.
+// take lets a request go, or returns how long to wait before asking again. Only after zero the
+// request must be made, and be ended with done.
 func (l *limiter) take(now time.Time, r route) (wait time.Duration, key string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,8 +66,8 @@ func (l *limiter) take(now time.Time, r route) (wait time.Duration, key string, 
 	if now.Before(l.shut) {
 		return l.shut.Sub(now), "", nil
 	}
-	// https://discord.com/developers/docs/interactions/receiving-and-responding: its endpoints are "not bound to the bot's
-	// Global Rate Limit", and three seconds are not long.
+	// https://discord.com/developers/docs/interactions/receiving-and-responding: its endpoints are
+	// "not bound to the bot's Global Rate Limit", and three seconds are not long.
 	if r.tokened {
 		return 0, "", nil
 	}
@@ -90,7 +90,8 @@ func (l *limiter) take(now time.Time, r route) (wait time.Duration, key string, 
 		b.remaining = b.limit - b.flying
 	}
 	if b.remaining <= 0 {
-		// Where the numbers are not known, the first answer tells them; until then one goes at a time.
+		// Where the numbers are not known, the first answer tells them; until then one goes at a
+		// time.
 		return max(b.reset.Sub(now), 5*time.Millisecond), "", nil
 	}
 	b.remaining--
@@ -135,7 +136,8 @@ func (l *limiter) done(now time.Time, r route, key string, header http.Header) {
 		delete(l.buckets, key)
 	}
 	reset := now.Add(headerSeconds(header, "X-RateLimit-Reset-After"))
-	// Answers of the same window may come out of order: the lowest number is the latest. What still flies is not in it.
+	// Answers of the same window may come out of order: the lowest number is the latest. What still
+	// flies is not in it.
 	remaining -= b.flying
 	if b.known && now.Before(b.reset) && b.remaining < remaining {
 		remaining = b.remaining

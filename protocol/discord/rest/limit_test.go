@@ -12,7 +12,8 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/users/@me", "GET /users/@me", ""},
 		{"POST", "/channels/12/messages", "POST /channels/{}/messages", "12"},
 		{"DELETE", "/channels/12/messages/34", "DELETE /channels/{}/messages/{}", "12"},
-		{"PUT", "/channels/12/messages/34/reactions/%F0%9F%91%8D/@me", "PUT /channels/{}/messages/{}/reactions/{}/@me", "12"},
+		{"PUT", "/channels/12/messages/34/reactions/%F0%9F%91%8D/@me",
+			"PUT /channels/{}/messages/{}/reactions/{}/@me", "12"},
 		{"PUT", "/guilds/1/members/2/roles/3", "PUT /guilds/{}/members/{}/roles/{}", "1"},
 		{"POST", "/interactions/1/tok/callback", "POST /interactions/{}/{}/callback", ""},
 		{"PATCH", "/webhooks/1/tok/messages/@original", "PATCH /webhooks/{}/{}/messages/@original", "1"},
@@ -27,7 +28,8 @@ func TestRoutes(t *testing.T) {
 }
 
 func headers(limit, remaining, after, bucket string) http.Header {
-	return http.Header{"X-Ratelimit-Limit": {limit}, "X-Ratelimit-Remaining": {remaining}, "X-Ratelimit-Reset-After": {after}, "X-Ratelimit-Bucket": {bucket}}
+	return http.Header{"X-Ratelimit-Limit": {limit}, "X-Ratelimit-Remaining": {remaining},
+		"X-Ratelimit-Reset-After": {after}, "X-Ratelimit-Bucket": {bucket}}
 }
 
 func TestIdleBucketsAreForgotten(t *testing.T) {
@@ -49,7 +51,8 @@ func TestIdleBucketsAreForgotten(t *testing.T) {
 
 // Numbers that Discord never sends must not stop the bot for ever.
 func TestStrangeHeaders(t *testing.T) {
-	for _, h := range []http.Header{nil, {}, headers("x", "y", "z", "b"), headers("0", "0", "1", "b"), headers("5", "-7", "NaN", "b"), headers("5", "0", "1e99", "b"), headers("5", "0", "-1", "b")} {
+	for _, h := range []http.Header{nil, {}, headers("x", "y", "z", "b"), headers("0", "0", "1", "b"),
+		headers("5", "-7", "NaN", "b"), headers("5", "0", "1e99", "b"), headers("5", "0", "-1", "b")} {
 		l := newLimiter()
 		now := time.Unix(1_700_000_000, 0)
 		r := routeOf("GET", "/users/@me")

@@ -39,7 +39,8 @@ func setUp(t *testing.T) (*discordtest.Server, *discordtest.Channel, *rest.Clien
 }
 
 func say(ch *discordtest.Channel, text string) rest.Request {
-	return rest.Request{Method: "POST", Path: "/channels/" + ch.ID + "/messages", Body: obj{"content": text, "allowed_mentions": obj{"parse": []string{}}}}
+	return rest.Request{Method: "POST", Path: "/channels/" + ch.ID + "/messages",
+		Body: obj{"content": text, "allowed_mentions": obj{"parse": []string{}}}}
 }
 
 func me() rest.Request { return rest.Request{Method: "GET", Path: "/users/@me"} }
@@ -57,7 +58,8 @@ func TestAnswersAreDecoded(t *testing.T) {
 		t.Errorf("the reason for the audit log is %q", got)
 	}
 	err := c.Do(t.Context(), rest.Request{Method: "GET", Path: "/channels/1/messages"})
-	if rest.CodeOf(err) != rest.CodeUnknownChannel || rest.StatusOf(err) != 404 || !strings.Contains(err.Error(), "Unknown Channel") {
+	if rest.CodeOf(err) != rest.CodeUnknownChannel || rest.StatusOf(err) != 404 ||
+		!strings.Contains(err.Error(), "Unknown Channel") {
 		t.Errorf("%v", err)
 	}
 	if rest.CodeOf(nil) != 0 || rest.StatusOf(errors.New("x")) != 0 {
@@ -130,7 +132,8 @@ func TestWaitsEndWhenTheContextDoes(t *testing.T) {
 func TestShortWaitsAreSatThrough(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]discordtest.Fault{
-		"bucket": {Status: 429, After: 100 * time.Millisecond}, "shared": {Status: 429, After: 100 * time.Millisecond, Scope: "shared"},
+		"bucket": {Status: 429, After: 100 * time.Millisecond}, "shared": {Status: 429, After: 100 * time.Millisecond,
+			Scope: "shared"},
 		"global": {Status: 429, After: 100 * time.Millisecond, Global: true, Scope: "global"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,7 +153,8 @@ func TestShortWaitsAreSatThrough(t *testing.T) {
 func TestLongWaitsComeBack(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]discordtest.Fault{
-		"JSON": {Status: 429, After: time.Minute, Global: true}, "Cloudflare": {Status: 429, After: time.Minute, HTML: true},
+		"JSON": {Status: 429, After: time.Minute, Global: true}, "Cloudflare": {Status: 429,
+			After: time.Minute, HTML: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -166,8 +170,10 @@ func TestLongWaitsComeBack(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 			// To interactions the limit of the bot does not apply; being shut out does.
-			err = c.Do(t.Context(), rest.Request{Method: "POST", Path: "/interactions/1/token/callback", Body: obj{"type": 5}})
-			if asked := len(srv.Requests("POST", "/callback")) == 1; asked == f.HTML || f.HTML != (rest.StatusOf(err) == 429) {
+			err = c.Do(t.Context(), rest.Request{Method: "POST", Path: "/interactions/1/token/callback",
+				Body: obj{"type": 5}})
+			if asked := len(srv.Requests("POST", "/callback")) == 1; asked == f.HTML ||
+				f.HTML != (rest.StatusOf(err) == 429) {
 				t.Errorf("an interaction: asked %v, %v", asked, err)
 			}
 		})
@@ -304,7 +310,24 @@ func TestDeadTokensStopEverything(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	if n := srv.Asked(); n != 1 {
+	if n := srv.Asked(); n != 2 { // the second a second later
+		t.Errorf("%d requests went out", n)
+	}
+}
+
+// A single refusal of the token may be a mistake: the request is made once more, and the token
+// lives.
+func TestASingleRefusalOfTheTokenIsLookedAtTwice(t *testing.T) {
+	t.Parallel()
+	srv, general, c := setUp(t)
+	srv.Fail(1, "POST", "/messages", discordtest.Fault{Status: 401})
+	if err := c.Do(t.Context(), say(general, "hi")); err != nil {
+		t.Errorf("%v", err)
+	}
+	if err := c.Do(t.Context(), me()); err != nil {
+		t.Error(err)
+	}
+	if n := len(srv.Requests("POST", "/messages")); n != 2 {
 		t.Errorf("%d requests went out", n)
 	}
 }
@@ -313,7 +336,8 @@ func TestDeadTokensStopEverything(t *testing.T) {
 func TestDeadInteractionsStopNothing(t *testing.T) {
 	t.Parallel()
 	srv, _, c := setUp(t)
-	srv.Fail(1, "POST", "/webhooks/", discordtest.Fault{Status: 401, Body: `{"code": 50027, "message": "Invalid Webhook Token"}`})
+	srv.Fail(1, "POST", "/webhooks/", discordtest.Fault{Status: 401,
+		Body: `{"code": 50027, "message": "Invalid Webhook Token"}`})
 	err := c.Do(t.Context(), rest.Request{Method: "POST", Path: "/webhooks/1/secret-token", Body: obj{"content": "x"}})
 	if rest.CodeOf(err) != rest.CodeInvalidWebhookToken || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
@@ -356,7 +380,8 @@ func TestInteractionsLeaveNothingBehind(t *testing.T) {
 	transport := answers{}
 	c := rest.New(rest.Config{Token: "t", Transport: transport})
 	ask := func(i int) {
-		for _, path := range []string{fmt.Sprintf("/interactions/%d/token%d/callback", i, i), fmt.Sprintf("/webhooks/1/token%d/messages/@original", i)} {
+		for _, path := range []string{fmt.Sprintf("/interactions/%d/token%d/callback", i, i),
+			fmt.Sprintf("/webhooks/1/token%d/messages/@original", i)} {
 			if err := c.Do(t.Context(), rest.Request{Method: "POST", Path: path}); err != nil {
 				t.Fatal(err)
 			}

@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// route is what the rate limits of a path go by: the path without what differs from one object to the next, and the
-// top-level resource, for each of which Discord counts separately.
+// route is what the rate limits of a path go by: the path without what differs from one object to
+// the next, and the top-level resource, for each of which Discord counts separately.
 // https://discord.com/developers/docs/topics/rate-limits#rate-limits
 type route struct {
 	name  string // "POST /channels/{}/messages"
 	major string // the channel, guild or webhook
-	// tokened is whether the path carries its own token: no Authorization goes along, and no global limit counts.
+	// tokened is whether the path carries its own token: no Authorization goes along, and no global
+	// limit counts.
 	tokened bool
 }
 
@@ -27,8 +28,9 @@ func routeOf(method, path string) route {
 		case i == 1 && segments[0] == "webhooks":
 			r.major, s = s, "{}"
 		case i == 2 && (segments[0] == "webhooks" || segments[0] == "interactions"):
-			// A token belongs to one interaction. Discord limits each by itself, and none lives long enough for its
-			// bucket to be worth keeping by name: they all go as one route whose limits are not learned.
+			// A token belongs to one interaction. Discord limits each by itself, and none lives
+			// long enough for its bucket to be worth keeping by name: they all go as one route
+			// whose limits are not learned.
 			r.tokened, s = true, "{}"
 		case i > 2 && segments[i-1] == "reactions":
 			s = "{}"
@@ -58,7 +60,8 @@ func isNumber(s string) bool {
 	return s != ""
 }
 
-// seconds makes a duration of what Discord writes as a number of seconds. Nothing that makes no sense comes through.
+// seconds makes a duration of what Discord writes as a number of seconds. Nothing that makes no
+// sense comes through.
 func seconds(s float64) time.Duration {
 	if !(s > 0) || s > 7*24*3600 {
 		if s > 0 {

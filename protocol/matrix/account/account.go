@@ -13,6 +13,8 @@ import (
 	"go.mau.fi/util/exsync"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/id"
+
+	"moot/internal/pause"
 )
 
 // Config says which account, and how to get at it.
@@ -35,10 +37,13 @@ type Config struct {
 	// that is there and busy a few times.
 	Patient bool
 	HTTP    *http.Client // nil means one that gives each request two minutes, but for a sync
-	Log     *slog.Logger // nil means none
+	// Transport makes the exchanges of that one; nil means http.DefaultTransport.
+	Transport http.RoundTripper
+	Log       *slog.Logger // nil means none
 
-	wait func(context.Context, time.Duration) error // for tests; nil means to really wait
-	look bool                                       // whether nothing may be changed
+	wait  func(context.Context, time.Duration) error // for tests; nil means to really wait
+	look  bool                                       // whether nothing may be changed
+	twice bool                                       // whether what is refused was refused before
 }
 
 // Account is an account on a homeserver that the bot is logged in to.
@@ -52,21 +57,32 @@ type Account struct {
 
 // Open logs in. It does not return before the server has acknowledged the login, the context ends, or there is a *Fault.
 func Open(ctx context.Context, c Config) (*Account, error) {
-	if c.HTTP == nil {
-		c.HTTP = &http.Client{Transport: bounded{http.DefaultTransport}}
+	if c.Transport == nil {
+		c.Transport = http.DefaultTransport
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.HTTP == nil {
+		c.HTTP = &http.Client{Transport: &bounded{next: c.Transport, log: c.Log}}
+	}
 	if c.wait == nil {
-		c.wait = wait
+		c.wait = pause.Sleep
 	}
 	known, err := load(c.Folder)
 	if err != nil {
 		return nil, err
 	}
-	for try, pause := 1, time.Second; ; try, pause = try+1, min(2*pause, time.Minute) {
+	for try := 1; ; try++ {
 		a, err := open(ctx, c, known)
+		if !c.twice && ctx.Err() == nil && mayPass(err) {
+			c.twice = true
+			if err := c.wait(ctx, time.Second); err != nil {
+				return nil, err
+			}
+			try--
+			continue
+		}
 		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrUnreachable) {
 			return a, err
 		}
@@ -74,11 +90,24 @@ func Open(ctx context.Context, c Config) (*Account, error) {
 		if worthwhile := known != nil || try < tries && errors.As(err, &b); !c.Patient || !worthwhile {
 			return nil, &Fault{err.Error(), "see whether it runs, and correct homeserver in [matrix] if that is not it", err}
 		}
-		c.Log.Warn("the homeserver cannot be reached; the bot waits", "network", "matrix", "again", pause, "err", err)
-		if err := c.wait(ctx, pause); err != nil {
+		next := pause.Backoff{First: time.Second, Most: time.Minute}.Part(try-1, 1)
+		c.Log.Warn("the homeserver cannot be reached; the bot waits", "network", "matrix", "again", next, "err", err)
+		if err := c.wait(ctx, next); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// mayPass reports whether the matter is a single answer that a token is unknown, or that there is nothing (401 and 404): servers that
+// start or are moved, and what stands before them, now and then give one, and it is looked at twice before it counts.
+func mayPass(err error) bool {
+	var fault *Fault
+	var answer mautrix.HTTPError
+	if !errors.As(err, &fault) || !errors.As(fault.Err, &answer) || answer.Response == nil {
+		return false
+	}
+	status := answer.Response.StatusCode
+	return status == http.StatusUnauthorized || status == http.StatusNotFound
 }
 
 // tries is how often a first login is tried on a server that is there and says that it is busy or broken: with the pauses
@@ -95,17 +124,6 @@ func Look(ctx context.Context, c Config) (*Account, error) {
 	return Open(ctx, c)
 }
 
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // open tries once.
 func open(ctx context.Context, c Config, known *login) (*Account, error) {
 	base, err := c.address(ctx, known)
@@ -116,9 +134,6 @@ func open(ctx context.Context, c Config, known *login) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without a trigger mautrix does not remember which token a request was made with, and tries one that the server
-	// refuses again and again instead of saying so (client.go, prepareRequestAttempt).
-	cli.RequestRetryTrigger = exsync.NewEvent()
 	a := &Account{Client: cli, c: c}
 	switch {
 	case c.AccessToken != nil:
@@ -157,16 +172,27 @@ func (c Config) address(ctx context.Context, known *login) (string, error) {
 	return base, nil
 }
 
-// sameServer tells whether the configuration leaves it to the server in the user's own name where the homeserver is: that
+// sameServer reports whether the configuration leaves it to the server in the user's own name where the homeserver is: that
 // may move.
 func (c Config) sameServer(known *login) bool {
 	server := known.User.Homeserver()
 	return c.Homeserver == server || c.Homeserver == "" && strings.HasSuffix(c.User, ":"+server)
 }
 
-// is tells whether the account is the one that is meant.
+// is reports whether the account is the one that is meant.
 func (c Config) is(user id.UserID) bool {
 	return c.User == "" || c.User == string(user) || !strings.Contains(c.User, ":") && strings.TrimPrefix(c.User, "@") == user.Localpart()
+}
+
+// own refuses the login of another account than the one that is meant.
+func (c Config) own(known *login) error {
+	if c.is(known.User) {
+		return nil
+	}
+	return &Fault{
+		fmt.Sprintf("the login in %s is that of %s, and the configuration names %s", LoginFile, known.User, c.User),
+		"correct user in [matrix], give the other account another data folder, or run `bot matrix forget`", nil,
+	}
 }
 
 // byToken uses the token of the configuration.
@@ -178,7 +204,7 @@ func (a *Account) byToken(ctx context.Context, known *login) error {
 	a.Client.AccessToken = token
 	who, err := a.whoami(ctx)
 	if err != nil {
-		return replaced(err, "the homeserver does not know the access token of the configuration", "make a new one: log in with a program for Matrix, take the token of that login, and do not log out there")
+		return a.refused(err)
 	}
 	if !a.c.is(who.User) {
 		return &Fault{fmt.Sprintf("the access token belongs to %s and not to %s", who.User, a.c.User), "correct user or access_token in [matrix]", nil}
@@ -193,11 +219,8 @@ func (a *Account) byToken(ctx context.Context, known *login) error {
 
 // byLogin uses what was kept.
 func (a *Account) byLogin(ctx context.Context, known *login) error {
-	if !a.c.is(known.User) {
-		return &Fault{
-			fmt.Sprintf("the login in %s is that of %s, and the configuration names %s", LoginFile, known.User, a.c.User),
-			"correct user in [matrix], give the other account another data folder, or run `bot matrix forget`", nil,
-		}
+	if err := a.c.own(known); err != nil {
+		return err
 	}
 	a.Way = "the login in " + LoginFile
 	a.use(known)
@@ -205,8 +228,12 @@ func (a *Account) byLogin(ctx context.Context, known *login) error {
 		return &Fault{"the access token in " + LoginFile + " has run out; only a running bot may renew it", "start the bot, and check again", nil}
 	}
 	who, err := a.whoami(ctx)
+	if a.c.twice && a.c.Password != nil && !a.c.look && isSoft(err) {
+		a.c.Device = known.Device // whose keys are still good
+		return a.logIn(ctx)
+	}
 	if err != nil {
-		return replaced(err, fmt.Sprintf("the homeserver does not know the login in %s any more: somebody has logged %s out", LoginFile, known), "run `bot matrix forget`, and start the bot to log in anew")
+		return a.refused(err)
 	}
 	if who.User != known.User || who.Device != known.Device {
 		return &Fault{fmt.Sprintf("the homeserver says that the login of %s is that of %s", known, who), "run `bot matrix forget`, and start the bot to log in anew", nil}
@@ -225,6 +252,10 @@ func (a *Account) use(l *login) {
 		kept.RefreshToken, kept.AccessToken, kept.Expires = refresh, access, expires
 		return kept.save(a.c.Folder) // mautrix calls it under a lock
 	}
+	// Without a trigger mautrix does not remember which token a request was made with, and tries one that the server refuses
+	// again and again instead of saying so (client.go, prepareRequestAttempt). Only where there is something to renew: two
+	// requests at once write to the same field of the trigger, which the race detector notices (util's exsync/event.go).
+	a.Client.RequestRetryTrigger = exsync.NewEvent()
 	a.Client.OAuthSetTokens(l.ClientID, l.RefreshToken, l.AccessToken, l.Expires)
 }
 
@@ -242,26 +273,40 @@ func (a *Account) whoami(ctx context.Context) (*login, error) {
 	return &login{Version: loginVersion, Homeserver: base, User: who.UserID, Device: who.DeviceID}, nil
 }
 
-// Fault says of an error of the client what is the matter; nil if it may pass by itself.
+// Fault says of an error of the client what is the matter, in the words of a start; nil if it may pass by itself.
 func (a *Account) Fault(err error) *Fault {
-	err = replaced(diagnose(a.Client.HomeserverURL.String(), err),
-		fmt.Sprintf("the homeserver does not know the login of the bot any more: somebody has logged %s out on device %s", a.Client.UserID, a.Client.DeviceID),
-		"start the bot again, which says what to do")
 	var f *Fault
-	errors.As(err, &f)
+	errors.As(a.refused(diagnose(a.Client.HomeserverURL.String(), err)), &f)
 	return f
 }
 
-// replaced says a refused login in other words.
-func replaced(err error, what, do string) error {
+// refused says of a refused login which one it is, and what to do.
+func (a *Account) refused(err error) error {
 	var f *Fault
-	if errors.As(err, &f) && isDead(f.Err) {
-		return &Fault{what, do, f.Err}
+	switch {
+	case !errors.As(err, &f) || !isDead(f.Err):
+		return err
+	case a.c.AccessToken != nil:
+		return &Fault{"the homeserver does not know the access token of the configuration", "make a new one: log in with a program for Matrix, take the token of that login, and do not log out there", f.Err}
 	}
-	return err
+	return &Fault{
+		fmt.Sprintf("the homeserver does not know the login in %s any more: somebody has logged %s on device %s out", LoginFile, a.Client.UserID, a.Client.DeviceID),
+		"run `bot matrix forget`, and start the bot to log in anew", f.Err,
+	}
 }
 
-// isDead tells whether a server has refused a token for good.
+// isSoft reports whether a server has only ended a token, and not what belongs to it: a new login takes up the device
+// (Client-Server API, "Soft logout").
+func isSoft(err error) bool {
+	var answer mautrix.HTTPError
+	if !errors.As(err, &answer) || answer.RespError == nil {
+		return false
+	}
+	soft, _ := answer.RespError.ExtraData["soft_logout"].(bool)
+	return soft && isDead(err)
+}
+
+// isDead reports whether a server has refused a token for good.
 func isDead(err error) bool {
 	return errors.Is(err, mautrix.MUnknownToken) || errors.Is(err, mautrix.MMissingToken) ||
 		errors.Is(err, mautrix.ErrOAuthInvalidGrant) || errors.Is(err, mautrix.ErrOAuthInvalidClient)

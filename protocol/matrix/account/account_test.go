@@ -141,7 +141,13 @@ func TestFaults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFake(t)
 			c := f.config(nil)
-			c.wait = func(context.Context, time.Duration) error { t.Error("it waits"); return errors.New("waited") }
+			waited := 0
+			c.wait = func(context.Context, time.Duration) error {
+				if waited++; waited > 1 {
+					t.Error("it waits, and not only to look a second time")
+				}
+				return nil
+			}
 			tt.setup(f, &c)
 			_, err := Open(t.Context(), c)
 			var fault *Fault
@@ -258,6 +264,16 @@ func TestBusyAtFirst(t *testing.T) {
 	}
 }
 
+// TestWellKnownLeadsNoPasswordToClearText: what a server tells about itself may not take the encryption away.
+func TestWellKnownLeadsNoPasswordToClearText(t *testing.T) {
+	f := newFake(t)
+	f.says("/.well-known/matrix/client", 200, `{"m.homeserver": {"base_url": "http://matrix.example.org"}}`)
+	_, err := Open(t.Context(), f.config(nil))
+	if err == nil || !strings.Contains(err.Error(), "base_url begins with http://, over which the bot gives no password") {
+		t.Errorf("it says %v", err)
+	}
+}
+
 // Where a server tells that its homeserver is elsewhere, that is believed, also when it moves; but a login is not carried
 // to where only the configuration leads.
 func TestDiscovery(t *testing.T) {
@@ -334,13 +350,59 @@ func TestFaultOfAClient(t *testing.T) {
 	}
 	clear(f.tokens)
 	_, err = a.Client.Whoami(t.Context())
-	if got := a.Fault(err); got == nil || got.Error() != "the homeserver does not know the login of the bot any more: somebody has logged @moot:example.org out on device DEVICE1; start the bot again, which says what to do" {
+	if got := a.Fault(err); got == nil || got.Error() != "the homeserver does not know the login in matrix-login.json any more: somebody has logged @moot:example.org on device DEVICE1 out; run `bot matrix forget`, and start the bot to log in anew" {
 		t.Errorf("a dead token is %v", got)
 	}
 	f.says("/_matrix/client/v3/account/whoami", 429, `{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 100}`)
 	_, err = a.Client.Whoami(t.Context())
 	if got := a.Fault(err); got != nil {
 		t.Errorf("too many requests are %v", got)
+	}
+}
+
+// TestASingleRefusalIsLookedAtTwice: of the login that is kept, of a token, and of the server itself.
+func TestASingleRefusalIsLookedAtTwice(t *testing.T) {
+	for path, first := range map[string]struct {
+		status int
+		body   string
+	}{
+		"/_matrix/client/v3/account/whoami": {401, `{"errcode": "M_UNKNOWN_TOKEN", "error": "unknown", "soft_logout": true}`},
+		"/_matrix/client/versions":          {404, `not here yet`},
+	} {
+		f := newFake(t)
+		var waits []time.Duration
+		c := f.config(&waits)
+		keepLogin(f, &c, "@moot:example.org", "https://example.org")
+		f.tokens["Bearer dead"] = [2]string{"@moot:example.org", "D"}
+		f.once(path, first.status, first.body)
+		a, err := Open(t.Context(), c)
+		if err != nil || a.Client.DeviceID != "D" || len(waits) != 1 || len(f.logins) != 0 {
+			t.Errorf("%s answers %d once: %v, after %d waits and %d logins", path, first.status, err, len(waits), len(f.logins))
+		}
+	}
+}
+
+// TestASoftLogoutIsFollowedByALogin with the password, on the same device; where there is none it is said what to do.
+func TestASoftLogoutIsFollowedByALogin(t *testing.T) {
+	f := newFake(t)
+	c := f.config(nil)
+	keepLogin(f, &c, "@moot:example.org", "https://example.org")
+	whoami := f.answers["/_matrix/client/v3/account/whoami"]
+	f.answers["/_matrix/client/v3/account/whoami"] = func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "Bearer dead" {
+			answer(w, 401, `{"errcode": "M_UNKNOWN_TOKEN", "error": "unknown", "soft_logout": true}`)
+			return
+		}
+		whoami(w, r)
+	}
+	a, err := Open(t.Context(), c)
+	if err != nil || len(f.logins) != 1 || f.logins[0]["device_id"] != "D" || a.Client.AccessToken != secretToken {
+		t.Fatalf("%v, after the logins %v", err, f.logins)
+	}
+	c.Password = nil
+	keepLogin(f, &c, "@moot:example.org", "https://example.org")
+	if _, err := Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "run `bot matrix forget`") {
+		t.Errorf("without a password: %v", err)
 	}
 }
 

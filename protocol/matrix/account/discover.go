@@ -86,7 +86,11 @@ func parseWellKnown(body []byte) (string, error) {
 		return "", fmt.Errorf("there is no m.homeserver with a base_url")
 	}
 	u, err := url.Parse(told.Homeserver.BaseURL)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err == nil && u.Scheme == "http" {
+		// Whoever can change that file, or the way to it, would be given the password. An operator may write http:// themselves.
+		return "", fmt.Errorf("base_url begins with http://, over which the bot gives no password")
+	}
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", fmt.Errorf("base_url is not the address of a server")
 	}
 	return u.String(), nil

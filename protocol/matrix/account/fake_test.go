@@ -79,6 +79,17 @@ func (f *fake) says(path string, status int, body string) {
 	f.answers[path] = func(w http.ResponseWriter, _ *http.Request) { answer(w, status, body) }
 }
 
+// once lets a path have another answer the next time it is asked.
+func (f *fake) once(path string, status int, body string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	then := f.answers[path]
+	f.answers[path] = func(w http.ResponseWriter, _ *http.Request) {
+		f.answers[path] = then // which asking happens under the lock
+		answer(w, status, body)
+	}
+}
+
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

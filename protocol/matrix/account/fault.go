@@ -71,7 +71,9 @@ func diagnoseAnswer(base string, answer mautrix.HTTPError) error {
 	switch {
 	case code == "M_UNKNOWN_TOKEN", code == "M_MISSING_TOKEN", code == "invalid_grant", code == "invalid_client":
 		return &Fault{"the homeserver does not know the login of the bot any more", "log in anew", answer}
-	case code == "M_USER_DEACTIVATED", code == "M_USER_SUSPENDED", code == "M_USER_LOCKED":
+	case code == "M_USER_LOCKED":
+		return &Fault{"the account of the bot is locked: " + said(answer), "ask those who run the homeserver to unlock it; the bot then goes on by itself", answer}
+	case code == "M_USER_DEACTIVATED", code == "M_USER_SUSPENDED":
 		return &Fault{"the homeserver has closed the account of the bot: " + said(answer), "ask those who run it, or take another account", answer}
 	case status == http.StatusTooManyRequests, status >= 500, code == "M_LIMIT_EXCEEDED":
 		return busy{fmt.Errorf("%w: %s answers %s", ErrUnreachable, base, said(answer))}
@@ -104,5 +106,5 @@ func bare(err error) string {
 	return protocol.Shorten(protocol.OneLine(err.Error()), 200)
 }
 
-// isPassing tells whether a diagnosed error may pass by itself.
+// isPassing reports whether a diagnosed error may pass by itself.
 func isPassing(err error) bool { return errors.Is(err, ErrUnreachable) }

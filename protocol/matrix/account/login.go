@@ -69,7 +69,7 @@ func (a *Account) byPassword(ctx context.Context) error {
 	return nil
 }
 
-// isOneOf tells whether an error of OAuth is one of these.
+// isOneOf reports whether an error of OAuth is one of these.
 func isOneOf(err error, codes ...mautrix.RespError) bool {
 	return slices.ContainsFunc(codes, func(code mautrix.RespError) bool { return errors.Is(err, code) })
 }

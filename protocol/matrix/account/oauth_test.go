@@ -99,7 +99,7 @@ func TestTokensAreRotated(t *testing.T) {
 		t.Errorf("an answer without a refresh token: kept %s", l)
 	}
 	_, err = a.Client.Whoami(t.Context())
-	if got := a.Fault(err); got == nil || !strings.Contains(got.Error(), "somebody has logged @moot:example.org out on device DEV") {
+	if got := a.Fault(err); got == nil || !strings.Contains(got.Error(), "somebody has logged @moot:example.org on device DEV out") {
 		t.Errorf("a refused refresh token is %v", err)
 	}
 	if _, err := Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "login in matrix-login.json any more") {
@@ -107,7 +107,7 @@ func TestTokensAreRotated(t *testing.T) {
 	}
 }
 
-// A token that the server refuses before its time is tried once, not for ever.
+// A token that the server refuses before its time is tried twice, not for ever.
 func TestRefusedTokenIsNotTriedForEver(t *testing.T) {
 	f := newFake(t)
 	f.withOAuth()
@@ -118,7 +118,7 @@ func TestRefusedTokenIsNotTriedForEver(t *testing.T) {
 	}
 	_, err := Open(t.Context(), c)
 	var fault *Fault
-	if !errors.As(err, &fault) || f.count("GET /_matrix/client/v3/account/whoami") != 1 {
+	if !errors.As(err, &fault) || f.count("GET /_matrix/client/v3/account/whoami") != 2 {
 		t.Errorf("asked %d times: %v", f.count("GET /_matrix/client/v3/account/whoami"), err)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix/id"
+
+	"moot/internal/files"
 )
 
 // LoginFile is the file in the data folder that holds the login of the bot.
@@ -60,6 +62,20 @@ func load(folder string) (*login, error) {
 	return l, nil
 }
 
+// Examine looks at the login in the data folder, without asking the server, and changes nothing. It returns whose login Open
+// is going to use; zero values where that is not known, because the token stands in the configuration or there is no login
+// yet. The error is a *Fault: with it Open fails.
+func Examine(c Config) (id.UserID, id.DeviceID, error) {
+	known, err := load(c.Folder)
+	switch {
+	case err != nil:
+		return "", "", err
+	case c.AccessToken != nil || known == nil || known.AccessToken == "":
+		return "", "", nil
+	}
+	return known.User, known.Device, c.own(known)
+}
+
 // parse reads a login. Its errors quote nothing: anything in the file may be a secret.
 func parse(data []byte) (*login, error) {
 	var l login
@@ -83,34 +99,10 @@ func (l *login) save(folder string) error {
 	if err != nil {
 		return err
 	}
-	if err := WriteFile(filepath.Join(folder, LoginFile), append(data, '\n')); err != nil {
-		return &Fault{fmt.Sprintf("the login of the bot cannot be kept: %v", err), "make room on the disk, and give the bot access to its data folder", err}
+	if err := files.Write(filepath.Join(folder, LoginFile), append(data, '\n')); err != nil {
+		return &Fault{fmt.Sprintf("the login of the bot cannot be kept: %v", err), "free some space on the disk, and give the bot access to its data folder", err}
 	}
 	return nil
-}
-
-// WriteFile writes a file that nobody else can read, as a whole or not at all. When it returns nil, the file is on the disk.
-func WriteFile(path string, data []byte) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
 }
 
 // Forget takes the login away, so that the next Open makes a new one. One that is not there stays so. The server is told,
@@ -125,14 +117,5 @@ func Forget(ctx context.Context, folder string, hc *http.Client) error {
 	if err := os.Remove(filepath.Join(folder, LoginFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("forget the login: %w", err)
 	}
-	return syncDir(folder)
-}
-
-// syncDir makes durable which files a folder has.
-func syncDir(folder string) error {
-	d, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return files.SyncFolder(folder)
 }

@@ -20,7 +20,7 @@ func BenchmarkDecrypt(b *testing.B) {
 	bo.receive()
 	b.ResetTimer()
 	for n := range b.N {
-		if _, err := bo.machine.Decrypt(b.Context(), evs[n%len(evs)]); err != nil {
+		if _, _, err := bo.machine.Decrypt(b.Context(), evs[n%len(evs)]); err != nil {
 			b.Fatal(err)
 		}
 	}

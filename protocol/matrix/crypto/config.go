@@ -2,12 +2,14 @@ package crypto
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"maunium.net/go/mautrix/id"
 
 	"moot/protocol"
 	"moot/protocol/matrix"
+	"moot/protocol/matrix/account"
 )
 
 const (
@@ -22,7 +24,7 @@ var (
 	ErrUnable = errors.New("this program was built without encryption: build it with `-tags goolm`")
 	ErrBroken = matrix.ErrBroken
 	ErrNoKey  = matrix.ErrNoKey
-	// ErrFull is where there is no room on the disk. Nothing was begun, unless the error is ErrBroken too.
+	// ErrFull is where there is no space on the disk. Nothing was begun, unless the error is ErrBroken too.
 	ErrFull = matrix.ErrFull
 	// ErrDamaged is where the file holds something that it cannot.
 	ErrDamaged = errors.New("the database of keys is damaged")
@@ -59,4 +61,15 @@ type ConnectConfig struct {
 type Owner struct {
 	User   id.UserID
 	Device id.DeviceID
+}
+
+// refuse returns why the keys of an owner cannot be used by a login; nil if they can, and where one of the two is not known.
+func (o Owner) refuse(login Owner) error {
+	if o == login || o == (Owner{}) || login == (Owner{}) {
+		return nil
+	}
+	return &account.Fault{
+		What: fmt.Sprintf("the keys in %s are those of %s on device %s, and the bot is logged in as %s on device %s", File, o.User, o.Device, login.User, login.Device),
+		Do:   "log in as before, or run `bot matrix forget` to begin anew on the other device",
+	}
 }

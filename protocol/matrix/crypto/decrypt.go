@@ -6,22 +6,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
+	"go.mau.fi/util/dbutil"
 	mcrypto "maunium.net/go/mautrix/crypto"
 	"maunium.net/go/mautrix/crypto/olm"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"moot/protocol"
+	"moot/protocol/matrix"
 )
 
-// Decrypt opens an event. The error wraps ErrNoKey where the key may still come, and ErrBroken where nothing can go on;
-// any other is final for this event.
-func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.Event, err error) {
+// Decrypt opens an event, and says how far its sender is vouched for. The error wraps ErrNoKey where the
+// key may still come, and ErrBroken where nothing can go on; any other is final for this event.
+func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.Event, trust protocol.Trust, err error) {
 	if err := m.store.watch.check(nil); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if ev.Content.Parsed == nil {
 		if err := ev.Content.ParseRaw(ev.Type); err != nil {
-			return nil, fmt.Errorf("it is not written as encrypted messages are: %w", err)
+			return nil, "", fmt.Errorf("it is not written as encrypted messages are: %w", err)
 		}
 	}
 	err = protect(func() error {
@@ -30,22 +36,76 @@ func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.E
 	})
 	switch {
 	case errors.Is(m.store.watch.check(err), ErrBroken): // the file is at fault
-		return nil, m.store.watch.check(err)
+		return nil, "", m.store.watch.check(err)
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, "", ctx.Err()
 	case errors.Is(err, mcrypto.ErrNoSessionFound):
-		return nil, ErrNoKey
+		m.putBack(ctx, ev)
+		m.request(ev)
+		return nil, "", ErrNoKey
 	case errors.Is(err, olm.ErrUnknownMessageIndex):
-		return nil, fmt.Errorf("%w: only that of later messages has", ErrNoKey)
+		return nil, "", fmt.Errorf("%w: only that of later messages has", ErrNoKey)
 	case errors.Is(err, mcrypto.ErrGroupSessionWithheld):
-		return nil, m.withheld(ctx, ev)
+		return nil, "", m.withheld(ctx, ev)
 	case err != nil:
-		return nil, err
+		return nil, "", err
 	}
-	if err := m.sender(ctx, ev, opened); err != nil {
-		return nil, err
+	if trust, err = m.sender(ctx, ev, opened); err != nil {
+		return nil, "", m.store.watch.check(err)
 	}
-	return opened, m.store.watch.check(nil)
+	return opened, trust, m.store.watch.check(nil)
+}
+
+// putBack notes that the keys were put back from a backup: the bot keeps the key to each message of its own before it sends
+// one, so that a message of this device without a key was sent after the backup was made. Other devices know what came
+// after it, and could not read what the bot went on to say with the sessions of the backup. So it begins new ones with everybody.
+func (m *Machine) putBack(ctx context.Context, ev *event.Event) {
+	//lint:ignore SA1019 nothing else names the device
+	if ev.Sender != m.client.UserID || ev.Content.AsEncrypted().DeviceID != m.client.DeviceID || m.restored {
+		return
+	}
+	m.restored = true
+	if err := m.anew(ctx); err != nil {
+		m.store.c.Log.Error("the data folder was put back from a backup that is older than the last run: some cannot read what the bot says",
+			"network", "matrix", "do", "stop the bot, run `bot matrix forget`, and start it", "err", err)
+		return
+	}
+	m.store.c.Log.Warn("the data folder was put back from a backup that is older than the last run: the bot begins new sessions with all devices",
+		"network", "matrix", "do", "if somebody cannot read what it says, stop it, run `bot matrix forget`, and start it")
+}
+
+// anew drops all sessions by which the bot says something. Those of rooms and of devices are made again when they are needed.
+func (m *Machine) anew(ctx context.Context) error {
+	m.olmMu.Lock()
+	defer m.olmMu.Unlock()
+	return m.store.keys.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
+		rooms, err := state{m}.open(ctx)
+		if err != nil {
+			return err
+		}
+		for _, room := range rooms {
+			if err := m.store.keys.RemoveOutboundGroupSession(ctx, room); err != nil {
+				return err
+			}
+		}
+		rows, err := m.store.db.Query(ctx, `SELECT DISTINCT sender_key FROM crypto_olm_session`)
+		devices, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[id.SenderKey], err).AsList()
+		if err != nil {
+			return err
+		}
+		for _, key := range devices {
+			sessions, err := m.store.keys.GetSessions(ctx, key)
+			if err != nil {
+				return err
+			}
+			for _, s := range sessions {
+				if err := m.store.keys.DeleteSession(ctx, key, s); err != nil {
+					return err
+				}
+			}
+		}
+		return m.store.setMeta(ctx, metaRestored, time.Now().UTC().Format(time.RFC3339))
+	})
 }
 
 // withheld says why a device did not give its key. It may do so later: the reason may pass.
@@ -57,57 +117,97 @@ func (m *Machine) withheld(ctx context.Context, ev *event.Event) error {
 	case err != nil || why == nil:
 		return ErrNoKey
 	case why.Code == event.RoomKeyWithheldUnverified:
-		return fmt.Errorf("%w: the sender's program gives keys to verified devices only", ErrNoKey)
+		return fmt.Errorf("%w: it gives keys to verified devices only", matrix.ErrWithheld)
+	case why.Code == event.RoomKeyWithheldNoOlmSession:
+		m.request(ev)
+		return fmt.Errorf("%w: the sender's program had no way to send it", ErrNoKey)
 	}
-	return fmt.Errorf("%w: the sender's program withholds it (%s)", ErrNoKey, why.Code)
+	return fmt.Errorf("%w (%s)", matrix.ErrWithheld, why.Code)
 }
 
-// sender makes sure that whoever sent the event also made it: that the key came from them, from a device of theirs. A
-// server could otherwise put words in people's mouths. Keys that other devices of the bot have passed on are theirs to
-// answer for.
-func (m *Machine) sender(ctx context.Context, ev, opened *event.Event) error {
+// sender makes sure that the sender of an event made it: that the key came from them, from a device of theirs. A server could
+// otherwise put words in people's mouths. It also says whether their identity has signed that device.
+func (m *Machine) sender(ctx context.Context, ev, opened *event.Event) (protocol.Trust, error) {
 	session, err := m.store.keys.GetGroupSession(ctx, ev.RoomID, ev.Content.AsEncrypted().SessionID)
 	if err != nil || session == nil {
-		return m.store.watch.check(fmt.Errorf("find the session of a message: %w", err))
+		return "", m.store.watch.check(fmt.Errorf("find the session of a message: %w", err))
 	}
-	if session.KeySource != id.KeySourceDirect || len(session.ForwardingChains) > 0 {
-		return nil
+	made := session.KeySource == id.KeySourceDirect && len(session.ForwardingChains) == 0
+	if !made { // a key that was asked for comes as one that was passed on, also from the device that made it
+		made = session.KeySource == id.KeySourceForward && slices.Equal(session.ForwardingChains, []string{string(session.SenderKey)})
 	}
-	if session.SourceUser != "" && session.SourceUser != ev.Sender {
-		return fmt.Errorf("it is sealed with a key of %s", session.SourceUser)
+	switch {
+	case session.SourceUser != "" && session.SourceUser != ev.Sender && (made || session.SourceUser != m.client.UserID):
+		return "", fmt.Errorf("it is sealed with a key of %s", session.SourceUser)
+	case !made:
+		return protocol.TrustUnsigned, nil // by another device of the bot, or of the sender
 	}
-	switch opened.Mautrix.TrustState {
-	case id.TrustStateDeviceKeyMismatch:
-		return errors.New("the device that sealed it has other keys than its owner made known")
-	case id.TrustStateUnknownDevice:
-	default:
-		return nil
+	state := opened.Mautrix.TrustState
+	switch {
+	case state == id.TrustStateDeviceKeyMismatch:
+		return "", errors.New("the device that sealed it has other keys than its owner made known")
+	case state == id.TrustStateCrossSignedUntrusted:
+		m.identityChanged(ev.Sender)
+		return protocol.TrustSigned, nil
+	case state > id.TrustStateCrossSignedUntrusted:
+		return protocol.TrustSigned, nil
+	case state == id.TrustStateUnknownDevice:
+		return m.madeKnown(ctx, claim{ev.Sender, session.SenderKey}, session)
 	}
-	return m.madeKnown(ctx, ev.Sender, session)
+	// The signature may be what has changed; and a run that was killed may have kept the devices and not the signatures.
+	switch old, err := m.isOutdated(ctx, ev.Sender); {
+	case err != nil:
+		return "", err
+	case old:
+		return "", matrix.ErrAsking
+	case !m.lists.hasTold(ev.Sender):
+		if !m.lists.resting(ev.Sender) {
+			m.fetch([]id.UserID{ev.Sender})
+		}
+		return "", matrix.ErrAsking
+	}
+	device, err := m.store.keys.FindDeviceByKey(ctx, ev.Sender, session.SenderKey)
+	if err != nil || device == nil {
+		return protocol.TrustUnsigned, m.store.watch.check(err)
+	}
+	return m.signed(ctx, device)
 }
 
-// madeKnown asks the server for the device of a session that is not known yet.
-func (m *Machine) madeKnown(ctx context.Context, sender id.UserID, session *mcrypto.InboundGroupSession) error {
-	lists, err := m.olm.FetchKeys(ctx, []id.UserID{sender}, true)
-	devices, told := lists[sender]
-	switch {
-	case errors.Is(m.store.watch.check(err), ErrBroken):
-		return m.store.watch.check(err)
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		return fmt.Errorf("%w: the devices of its sender could not be asked for: %w", ErrNoKey, err)
-	case !told:
-		return fmt.Errorf("%w: the server of its sender does not tell their devices", ErrNoKey)
+// signed says whether the identity of its owner has signed a device.
+func (m *Machine) signed(ctx context.Context, device *id.Device) (protocol.Trust, error) {
+	state, err := m.olm.ResolveTrustContext(ctx, device)
+	if err == nil && state >= id.TrustStateCrossSignedUntrusted {
+		return protocol.TrustSigned, nil
+	}
+	return protocol.TrustUnsigned, m.store.watch.check(err)
+}
+
+// madeKnown has the server asked for the device of a session that is not known yet, and says what came of it. It does not
+// wait for that: the event is opened once more when the answer is there.
+func (m *Machine) madeKnown(ctx context.Context, c claim, session *mcrypto.InboundGroupSession) (protocol.Trust, error) {
+	devices, told := m.lists.devices(c)
+	if !told {
+		if !m.lists.resting(c.user) {
+			m.fetch([]id.UserID{c.user})
+		}
+		return "", matrix.ErrAsking
 	}
 	for _, d := range devices {
 		switch {
 		case d.IdentityKey != session.SenderKey:
 		case d.SigningKey != session.SigningKey:
-			return errors.New("the device that sealed it has other keys than its owner made known")
+			return "", errors.New("the device that sealed it has other keys than its owner made known")
 		default:
-			return nil
+			return m.signed(ctx, d)
 		}
 	}
-	return errors.New("its sender has no such device")
+	return "", errors.New("its sender has no such device")
+}
+
+// identityChanged notes that somebody has another identity than when the bot first saw one. Their own programs tell them
+// loudly, and people lose their keys: so the new one counts.
+func (m *Machine) identityChanged(user id.UserID) {
+	if _, told := m.changedIdentities.LoadOrStore(user, true); !told {
+		m.store.c.Log.Warn("somebody has another identity than before; it counts from here on", "network", "matrix", "user", user)
+	}
 }

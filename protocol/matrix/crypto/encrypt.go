@@ -10,8 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
+	"maunium.net/go/mautrix"
 	mcrypto "maunium.net/go/mautrix/crypto"
+	"maunium.net/go/mautrix/crypto/signatures"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
@@ -25,7 +29,7 @@ func (m *Machine) Encrypt(ctx context.Context, room id.RoomID, members []id.User
 	if err := m.store.watch.check(nil); err != nil {
 		return nil, err
 	}
-	if err := m.store.room(); err != nil {
+	if err := m.store.space(); err != nil {
 		return nil, err
 	}
 	if len(members) == 0 {
@@ -48,7 +52,7 @@ func (m *Machine) Encrypt(ctx context.Context, room id.RoomID, members []id.User
 
 // share sees to it that the session of a room is one that its members, and nobody else, have the key of.
 func (m *Machine) share(ctx context.Context, room id.RoomID, members []id.UserID) error {
-	if err := m.outdated(ctx, false, false); err != nil {
+	if err := m.refresh(ctx, members); err != nil {
 		return err
 	}
 	keys := m.store.keys
@@ -73,40 +77,119 @@ func (m *Machine) share(ctx context.Context, room id.RoomID, members []id.UserID
 	if err := m.meet(ctx, members); err != nil {
 		return err
 	}
+	if err := m.claim(ctx, members); err != nil {
+		return err
+	}
 	m.olmMu.Lock()
 	defer m.olmMu.Unlock()
-	if err := protect(func() error { return m.olm.ShareGroupSession(withRotation(ctx), room, members) }); err != nil {
+	if err := protect(func() error { return m.olm.ShareGroupSession(sharing(ctx), room, members) }); err != nil {
 		return err
 	}
 	_, err = m.store.db.Exec(ctx, `INSERT INTO moot_shared (room, members) VALUES ($1, $2) ON CONFLICT (room) DO UPDATE SET members=excluded.members`, room, sum)
 	return err
 }
 
-// meet fetches the devices of people of whom none is known. A slow server of theirs holds up this room only.
-func (m *Machine) meet(ctx context.Context, members []id.UserID) error {
-	known, err := m.store.keys.FilterTrackedUsers(ctx, members)
-	if err != nil {
-		return err
-	}
-	var strangers []id.UserID
+// claim begins olm sessions with the devices of members with which there is none. Their one-time keys are claimed before the
+// lock is taken that sealing and receiving need: other servers may take long to give them. A device without a key is left
+// alone for a while.
+func (m *Machine) claim(ctx context.Context, members []id.UserID) error {
+	var missing []*id.Device
 	for _, u := range members {
-		if slices.Contains(known, u) {
-			devices, err := m.store.keys.GetDevices(ctx, u)
-			if err != nil {
-				return err
-			}
-			if len(devices) > 0 {
-				continue
-			}
-			// Who had no device when they were asked for may have one that nobody has told of yet.
+		devices, err := m.store.keys.GetDevices(ctx, u)
+		if err != nil {
+			return err
 		}
-		strangers = append(strangers, u)
+		for _, d := range devices {
+			if d.UserID != m.client.UserID || d.DeviceID != m.client.DeviceID {
+				missing = append(missing, d)
+			}
+		}
 	}
-	if len(strangers) == 0 {
+	return m.begin(ctx, missing)
+}
+
+// begin begins olm sessions with devices with which there is none.
+func (m *Machine) begin(ctx context.Context, devices []*id.Device) error {
+	wanted, asked := mautrix.OneTimeKeysRequest{}, []*id.Device{}
+	for _, d := range devices {
+		var has bool
+		row := m.store.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM crypto_olm_session WHERE sender_key=$1)`, d.IdentityKey)
+		if err := row.Scan(&has); err != nil {
+			return err
+		}
+		if has || m.keyless.resting(d.IdentityKey) {
+			continue
+		}
+		if wanted[d.UserID] == nil {
+			wanted[d.UserID] = map[id.DeviceID]id.KeyAlgorithm{}
+		}
+		wanted[d.UserID][d.DeviceID] = id.KeyAlgorithmSignedCurve25519
+		asked = append(asked, d)
+	}
+	if len(asked) == 0 {
 		return nil
 	}
-	_, err = m.olm.FetchKeys(ctx, strangers, true)
-	return err
+	resp, err := m.client.ClaimKeys(ctx, &mautrix.ReqClaimKeys{OneTimeKeys: wanted, Timeout: claimTimeout.Milliseconds()})
+	if err != nil {
+		return fmt.Errorf("claim one-time keys: %w", err)
+	}
+	m.olmMu.Lock()
+	defer m.olmMu.Unlock()
+	for _, d := range asked {
+		began := false
+		for _, key := range resp.OneTimeKeys[d.UserID][d.DeviceID] {
+			if began, err = m.beginWith(ctx, d, key); err != nil {
+				return err
+			}
+			break
+		}
+		m.keyless.note(d.IdentityKey, !began)
+	}
+	return nil
+}
+
+// claimTimeout is how long the own server may wait for others when one-time keys are claimed.
+const claimTimeout = 10 * time.Second
+
+// beginWith begins an olm session with a device by one of its one-time keys, and reports whether that is possible.
+func (m *Machine) beginWith(ctx context.Context, d *id.Device, key mautrix.OneTimeKey) (bool, error) {
+	valid, err := signatures.VerifySignatureJSON(key.RawData, d.UserID, d.DeviceID.String(), d.SigningKey)
+	if err != nil || !valid {
+		return false, nil
+	}
+	session, err := m.olm.GetAccount().Internal.NewOutboundSession(d.IdentityKey, key.Key)
+	if err != nil {
+		return false, nil
+	}
+	began := &mcrypto.OlmSession{Internal: session}
+	began.CreationTime = time.Now()
+	began.LastEncryptedTime, began.LastDecryptedTime = began.CreationTime, began.CreationTime
+	return true, m.store.keys.AddSession(ctx, d.IdentityKey, began)
+}
+
+// keyless are the devices that had no one-time key, each with its rest.
+type keyless struct {
+	mu    sync.Mutex
+	rests map[id.IdentityKey]rest
+}
+
+func (k *keyless) resting(key id.IdentityKey) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return time.Now().Before(k.rests[key].until)
+}
+
+func (k *keyless) note(key id.IdentityKey, none bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !none {
+		delete(k.rests, key)
+		return
+	}
+	if k.rests == nil {
+		k.rests = map[id.IdentityKey]rest{}
+	}
+	bounded(k.rests)[key] = k.rests[key].longer(time.Now())
 }
 
 // sumOf is a hash of a set of people.
@@ -135,7 +218,7 @@ func (m *Machine) Member(ctx context.Context, ev *event.Event) error {
 	return m.store.watch.check(nil)
 }
 
-// inside tells whether somebody may read what is said.
+// inside reports whether somebody may read what is said.
 func inside(m event.Membership) bool {
 	return m == event.MembershipJoin || m == event.MembershipInvite
 }

@@ -5,6 +5,7 @@ package crypto
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -34,10 +35,11 @@ type fake struct {
 	queue   map[id.UserID]map[id.DeviceID][]map[string]any
 	changed map[id.UserID]bool // since anybody looked last
 	calls   []string
-	fail    func(path string) int // a status to answer with; zero means as usual
-	rotate  int                   // messages a session is for
-	uia     string                // the password that an identity has to be confirmed with
-	log     []string              // of what matters to the order: what was uploaded
+	fail    func(path string) int   // a status to answer with; zero means as usual
+	rotate  int                     // messages a session is for
+	uia     string                  // the password that an identity has to be confirmed with
+	hold    func(path, body string) // called before a request is answered; set before it is made
+	log     []string                // of what matters to the order: what was uploaded
 }
 
 func newFake(t testing.TB) *fake {
@@ -62,9 +64,13 @@ func (f *fake) client(user id.UserID, device id.DeviceID) *mautrix.Client {
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimPrefix(r.URL.EscapedPath(), "/_matrix/client/v3/")
+	sent, _ := io.ReadAll(r.Body)
+	if f.hold != nil {
+		f.hold(path, string(sent))
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	path := strings.TrimPrefix(r.URL.EscapedPath(), "/_matrix/client/v3/")
 	f.calls = append(f.calls, path)
 	if f.fail != nil {
 		if status := f.fail(path); status != 0 {
@@ -75,7 +81,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	who, device, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), " ")
 	user := id.UserID(who)
 	var body map[string]json.RawMessage
-	_ = json.NewDecoder(r.Body).Decode(&body)
+	_ = json.Unmarshal(sent, &body)
 	switch {
 	case path == "keys/upload":
 		f.upload(user, id.DeviceID(device), body)

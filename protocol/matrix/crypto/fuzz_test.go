@@ -27,7 +27,7 @@ func FuzzDecrypt(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ev := &event.Event{ID: "$1", RoomID: lobby, Sender: alice, Type: event.EventEncrypted, Timestamp: 1}
 		ev.Content.VeryRaw = data
-		opened, err := b.machine.Decrypt(t.Context(), ev)
+		opened, _, err := b.machine.Decrypt(t.Context(), ev)
 		if errors.Is(err, ErrBroken) || (opened == nil) == (err == nil) {
 			t.Errorf("opened %v, %v", opened, err)
 		}

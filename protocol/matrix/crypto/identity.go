@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/crypto/ssss"
 
+	"moot/internal/files"
 	"moot/protocol/matrix/account"
 )
 
@@ -53,6 +54,21 @@ func (m *Machine) vouch(ctx context.Context) error {
 		return fmt.Errorf("let the account vouch for the device: %w", err)
 	}
 	return nil
+}
+
+// vouchAgain lets the account vouch for the device where its identity was reset elsewhere, or says loudly that it cannot.
+func (m *Machine) vouchAgain(ctx context.Context) error {
+	is, err := Look(ctx, m.client)
+	if err != nil || is.Verified || !is.Exists {
+		return err
+	}
+	err = m.locked(func() error { return m.vouch(ctx) })
+	if is, again := Look(ctx, m.client); ctx.Err() == nil && again == nil && !is.Verified {
+		m.store.c.Log.Warn("the identity of the account was made anew elsewhere, and does not vouch for the bot: some programs warn of it or give it no keys",
+			"network", "matrix", "user", m.client.UserID, "do", noRecovery, "err", err)
+		return nil
+	}
+	return err
 }
 
 const noRecovery = "name its recovery_key in [matrix], or let `bot matrix reset-identity` make another identity"
@@ -124,7 +140,7 @@ func (m *Machine) newStorage(ctx context.Context) (*ssss.Key, error) {
 		return nil, fmt.Errorf("make a recovery key: %w", err)
 	}
 	if err := keep(filepath.Join(m.store.c.Folder, RecoveryFile), key.RecoveryKey()); err != nil {
-		return nil, &account.Fault{What: fmt.Sprintf("the recovery key cannot be kept: %v", err), Do: "make room on the disk, and give the bot access to its data folder", Err: err}
+		return nil, &account.Fault{What: fmt.Sprintf("the recovery key cannot be kept: %v", err), Do: "free some space on the disk, and give the bot access to its data folder", Err: err}
 	}
 	if err := m.olm.SSSS.SetKeyData(ctx, key.ID, key.Metadata); err != nil {
 		return nil, fmt.Errorf("make a secret storage: %w", err)
@@ -140,7 +156,7 @@ func keep(path, key string) error {
 	if err := os.Rename(path, path+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return account.WriteFile(path, []byte(key+"\n"))
+	return files.Write(path, []byte(key+"\n"))
 }
 
 // identify makes an identity, keeps its secrets in the storage before it is made known, and signs the device with it.
@@ -199,7 +215,7 @@ func (m *Machine) ResetIdentity(ctx context.Context) error {
 	return m.store.watch.check(m.identify(ctx, key))
 }
 
-// isForbidden tells whether a server did not take a confirmation: it repeats its question then.
+// isForbidden reports whether a server did not take a confirmation: it repeats its question then.
 func isForbidden(err error) bool {
 	var answer mautrix.HTTPError
 	return errors.As(err, &answer) && (answer.IsStatus(401) || answer.IsStatus(403))

@@ -32,13 +32,20 @@ type Machine struct {
 	counted   time.Time                     // when the one-time keys on the server were last asked for; owned as keys is
 	fallAfter time.Time                     // when a fallback key may be made again; owned as keys is
 	fallPause time.Duration                 // after the next
-	refresh   refresh
-	known     bool // whether the olm message at hand could be read, now or before; guarded by olmMu
+	known     bool                          // whether the olm message at hand could be read, now or before; guarded by olmMu
 	mending   mending
+	lists     lists
+	keyless   keyless
+	requests  requests
+	// changedIdentities are those of whom it was noted that their identity changed.
+	changedIdentities sync.Map
+	restored          bool // whether it was noted that the keys are from a backup; owned as keys is
 
-	jobs chan func(context.Context) error // for the worker
-	stop context.CancelFunc
-	work sync.WaitGroup
+	jobs       chan func(context.Context) error // for the worker
+	news       chan struct{}
+	background context.Context // until Close
+	stop       context.CancelFunc
+	work       sync.WaitGroup
 }
 
 // Connect makes the keys ready for use by the client: it uploads what the server lacks, and lets the account vouch for the
@@ -47,13 +54,15 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 	if err := s.own(ctx, Owner{client.UserID, client.DeviceID}); err != nil {
 		return nil, err
 	}
-	m := &Machine{store: s, client: client, c: c, rooms: exsync.NewKeyedMutex[id.RoomID](), jobs: make(chan func(context.Context) error, maxJobs)}
+	m := &Machine{store: s, client: client, c: c, rooms: exsync.NewKeyedMutex[id.RoomID](), jobs: make(chan func(context.Context) error, maxJobs),
+		lists: newLists(), news: make(chan struct{}, 1)}
 	m.olm = mcrypto.NewOlmMachine(client, newLog(s.c.Log), guarded{s.keys, m}, state{m})
-	m.olm.DisableRatchetTracking = true    // nothing here deletes keys once they are used
-	m.olm.DisableDecryptKeyFetching = true // it would ask the server within a transaction; see sender
+	m.olm.DisableRatchetTracking = true                        // nothing here deletes keys once they are used
+	m.olm.DisableDecryptKeyFetching = true                     // it would ask the server within a transaction; see sender
+	m.olm.SendKeysMinTrust = id.TrustStateCrossSignedUntrusted // see guarded.GetDevices
 	m.olm.SessionReceived = func(context.Context, id.RoomID, id.SessionID, uint32) { m.keys++ }
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	m.stop = stop
+	m.background, m.stop = background, stop
 	m.olm.SetBackgroundCtx(background)
 	defer func() {
 		if err != nil {
@@ -83,6 +92,9 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 
 // Close ends what the machine does by itself, and waits for it. The Store stays open.
 func (m *Machine) Close() error {
+	m.lists.mu.Lock()
+	m.lists.ended = true
+	m.lists.mu.Unlock()
 	m.stop()
 	m.olm.Destroy()
 	m.work.Wait()
@@ -114,11 +126,40 @@ func (g guarded) PutOlmHash(ctx context.Context, hash [32]byte, at time.Time) er
 	return g.SQLCryptoStore.PutOlmHash(ctx, hash, at)
 }
 
-// HasSession tells whether there is an olm session with a device. That of the library goes on to say so after the last one
-// was deleted.
-func (g guarded) HasSession(ctx context.Context, key id.SenderKey) bool {
-	s, err := g.GetLatestSession(ctx, key)
-	return err == nil && s != nil
+// HasSession returns true, so that the library never claims a one-time key: it would do so while it holds its locks. See
+// Machine.begin.
+func (g guarded) HasSession(context.Context, id.SenderKey) bool { return true }
+
+// PutGroupSession keeps a key to messages. One that somebody has passed on is only kept if they were asked for it: it comes
+// with nothing that proves who has made it.
+func (g guarded) PutGroupSession(ctx context.Context, session *mcrypto.InboundGroupSession) error {
+	if session.KeySource == id.KeySourceForward && !g.m.requests.of(session.SourceUser, session.ID()) {
+		return nil
+	}
+	return g.SQLCryptoStore.PutGroupSession(ctx, session)
+}
+
+// GetDevices returns the devices of somebody. While a session is shared, the devices of people without an identity count as
+// signed: nothing could sign them. Other devices that are not signed are given no key (Client-Server API, "Recommended
+// client behaviour"). Nobody is unknown then, or the library would ask their server while it holds its locks.
+func (g guarded) GetDevices(ctx context.Context, user id.UserID) (map[id.DeviceID]*id.Device, error) {
+	devices, err := g.SQLCryptoStore.GetDevices(ctx, user)
+	if err != nil || !isSharing(ctx) {
+		return devices, err
+	}
+	if devices == nil {
+		return map[id.DeviceID]*id.Device{}, nil
+	}
+	keys, err := g.GetCrossSigningKeys(ctx, user)
+	if _, is := keys[id.XSUsageMaster]; err != nil || is {
+		return devices, err
+	}
+	for _, d := range devices {
+		if d.Trust == id.TrustStateUnset {
+			d.Trust = id.TrustStateVerified
+		}
+	}
+	return devices, nil
 }
 
 var _ mcrypto.Store = guarded{}
@@ -141,14 +182,30 @@ func (m *Machine) worker(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case job := <-m.jobs:
-			m.olmMu.Lock()
 			if err := protect(func() error { return job(ctx) }); err != nil {
 				m.store.c.Log.Debug("a wish of another device could not be met", "network", "matrix", "err", err)
 			}
-			m.olmMu.Unlock()
 		}
 	}
 }
+
+// locked calls f while nothing else uses olm sessions.
+func (m *Machine) locked(f func() error) error {
+	m.olmMu.Lock()
+	defer m.olmMu.Unlock()
+	return f()
+}
+
+// wake notes that something may be opened now that could not be before.
+func (m *Machine) wake() {
+	select {
+	case m.news <- struct{}{}:
+	default:
+	}
+}
+
+// News returns what receives when events that could not be opened are worth another try, beside new keys.
+func (m *Machine) News() <-chan struct{} { return m.news }
 
 // protect makes an error of a panic: the library panics on some of what cannot be, and others send it that.
 func protect(f func() error) (err error) {

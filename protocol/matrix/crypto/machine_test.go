@@ -271,44 +271,13 @@ func TestForgedSenders(t *testing.T) {
 	b.reads(wire(t, 1, alice, lobby, content), "hello")
 }
 
-// A device that its owner does not have seals nothing that is believed.
-func TestUnknownDevices(t *testing.T) {
-	f := newFake(t)
-	b, a := start(f, bot, "BOT"), start(f, alice, "GHOST")
-	content := a.say("hello", alice, bot)
-	f.mu.Lock()
-	keys := f.keys[alice]
-	f.keys[alice] = map[id.DeviceID]map[string]any{}
-	f.mu.Unlock()
-	b.receive()
-	b.exec(`DELETE FROM crypto_device WHERE user_id='@alice:example.org'`)
-	if _, err := b.read(wire(t, 1, alice, lobby, content)); err == nil || err.Error() != "its sender has no such device" {
-		t.Errorf("of a device that is not there: %v", err)
-	}
-	f.mu.Lock()
-	f.fail = func(path string) int {
-		if path == "keys/query" {
-			return 500
-		}
-		return 0
-	}
-	f.mu.Unlock()
-	if _, err := b.read(wire(t, 1, alice, lobby, content)); !errors.Is(err, ErrNoKey) {
-		t.Errorf("while nobody can be asked: %v", err)
-	}
-	f.mu.Lock()
-	f.keys[alice], f.fail = keys, nil
-	f.mu.Unlock()
-	b.reads(wire(t, 1, alice, lobby, content), "hello")
-}
-
 // A device list that could not be fetched is fetched later; nobody is left without keys.
 func TestADeviceListIsNotForgotten(t *testing.T) {
 	f := newFake(t)
-	b, _ := start(f, bot, "BOT"), start(f, alice, "ALICE")
+	b, a := start(f, bot, "BOT"), start(f, alice, "ALICE")
 	b.say("x", bot, alice)
 	b.receive()
-	a2 := start(f, alice, "ALICE2")
+	a2 := startSigned(a, "ALICE2")
 	f.mu.Lock()
 	f.fail = func(path string) int {
 		if path == "keys/query" {

@@ -48,7 +48,10 @@ func (m *Machine) mend(ctx context.Context, c claim) error {
 	device, err := m.store.keys.FindDeviceByKey(ctx, c.user, c.key)
 	if err == nil && device == nil && now.Sub(m.mending.asked[c.user]) >= tryEvery {
 		set(&m.mending.asked, c.user, now)
-		device, err = m.olm.GetOrFetchDeviceByKey(ctx, c.user, c.key)
+		if err := wait(ctx, m.fetch([]id.UserID{c.user})); err != nil {
+			return err
+		}
+		device, err = m.store.keys.FindDeviceByKey(ctx, c.user, c.key)
 	}
 	if err != nil || device == nil {
 		return err // whoever sent it has no such device: nothing of its owner's is to be touched
@@ -63,11 +66,19 @@ func (m *Machine) mend(ctx context.Context, c claim) error {
 		}
 	}
 	set(&m.mending.mended, c.key, now)
-	for _, s := range sessions {
-		if err := m.store.keys.DeleteSession(ctx, c.key, s); err != nil {
-			return err
+	if err := m.locked(func() error {
+		for _, s := range sessions {
+			if err := m.store.keys.DeleteSession(ctx, c.key, s); err != nil {
+				return err
+			}
 		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := m.begin(ctx, []*id.Device{device}); err != nil {
+		return err
 	}
 	m.store.c.Log.Info("the bot begins anew with a device whose messages it cannot read", "network", "matrix", "user", c.user, "device", device.DeviceID)
-	return m.olm.SendEncryptedToDevice(ctx, device, event.ToDeviceDummy, event.Content{})
+	return m.locked(func() error { return m.olm.SendEncryptedToDevice(ctx, device, event.ToDeviceDummy, event.Content{}) })
 }

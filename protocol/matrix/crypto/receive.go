@@ -4,9 +4,6 @@ package crypto
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"sync"
 	"time"
 
 	"maunium.net/go/mautrix"
@@ -21,7 +18,7 @@ func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string)
 	if err := m.store.watch.check(nil); err != nil {
 		return 0, err
 	}
-	if err := m.store.room(); err != nil {
+	if err := m.store.space(); err != nil {
 		return 0, err
 	}
 	m.keys = 0
@@ -75,14 +72,30 @@ func (m *Machine) toDevice(ctx context.Context, ev *event.Event) error {
 		return m.encrypted(ctx, ev, content)
 	case *event.RoomKeyWithheldEventContent:
 		m.olm.HandleRoomKeyWithheld(ctx, content)
+		if content.Code == event.RoomKeyWithheldNoOlmSession {
+			// With a session that the bot has begun, the sender's program can send it (Client-Server API, "Reporting that
+			// decryption keys are withheld").
+			m.later(func(ctx context.Context) error { return m.mend(ctx, claim{ev.Sender, content.SenderKey}) })
+		}
+		m.wake() // what waits for that key is told why
+	case *event.VerificationRequestEventContent:
+		m.decline(ev.Sender, content.FromDevice, content.TransactionID)
+	case *event.VerificationStartEventContent:
+		m.decline(ev.Sender, content.FromDevice, content.TransactionID)
 	case *event.RoomKeyRequestEventContent:
 		m.later(func(ctx context.Context) error {
 			// A device that is not known has never been given a key; to ask for it would be work that anybody could make.
 			device, err := m.store.keys.GetDevice(ctx, ev.Sender, content.RequestingDeviceID)
-			if err == nil && device != nil {
-				m.olm.HandleRoomKeyRequest(ctx, ev.Sender, content)
+			if err != nil || device == nil {
+				return err
 			}
-			return err
+			if err := m.begin(ctx, []*id.Device{device}); err != nil {
+				return err
+			}
+			return m.locked(func() error {
+				m.olm.HandleRoomKeyRequest(ctx, ev.Sender, content)
+				return nil
+			})
 		})
 	}
 	return m.store.watch.check(ctx.Err())
@@ -115,78 +128,4 @@ func (m *Machine) encrypted(ctx context.Context, ev *event.Event, content *event
 		m.later(func(ctx context.Context) error { return m.mend(ctx, claim{ev.Sender, content.SenderKey}) })
 	}
 	return nil
-}
-
-// refresh says when device lists that could not be fetched are asked for again.
-type refresh struct {
-	mu    sync.Mutex
-	after time.Time
-	pause time.Duration
-}
-
-const (
-	firstPause = 10 * time.Second
-	lastPause  = time.Hour
-)
-
-// changed notes that people have other devices than before, durably, and then asks for them.
-func (m *Machine) changed(ctx context.Context, users []id.UserID) error {
-	var tracked []id.UserID
-	if len(users) > 0 {
-		var err error
-		if tracked, err = m.store.keys.FilterTrackedUsers(ctx, users); err != nil {
-			return m.store.watch.check(fmt.Errorf("note changed devices: %w", err))
-		}
-	}
-	if len(tracked) > 0 {
-		if err := m.store.keys.MarkTrackedUsersOutdated(ctx, tracked); err != nil {
-			return m.store.watch.check(fmt.Errorf("note changed devices: %w", err))
-		}
-	}
-	return m.outdated(ctx, len(tracked) > 0, true)
-}
-
-// outdated asks for the device lists that are known to be old. Those of a server that does not answer are asked for again
-// later, ever less often, unless there is news. The own devices are left to Receive: the library keeps what it knows of them
-// without a lock.
-func (m *Machine) outdated(ctx context.Context, news, own bool) error {
-	r := &m.refresh
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !news && time.Now().Before(r.after) {
-		return nil
-	}
-	users, err := m.store.keys.GetOutdatedTrackedUsers(ctx)
-	if err != nil {
-		return m.store.watch.check(fmt.Errorf("look for changed devices: %w", err))
-	}
-	if !own {
-		users = slices.DeleteFunc(users, func(u id.UserID) bool { return u == m.client.UserID })
-	}
-	if len(users) > 0 {
-		if err := m.fetch(ctx, users); err != nil {
-			m.store.c.Log.Debug("device lists could not be fetched", "network", "matrix", "err", err)
-		}
-		if users, err = m.store.keys.GetOutdatedTrackedUsers(ctx); err != nil {
-			return m.store.watch.check(fmt.Errorf("look for changed devices: %w", err))
-		}
-	}
-	if len(users) == 0 {
-		// Nothing is outdated before the next news.
-		r.after, r.pause = time.Now().Add(lastPause), 0
-		return m.store.watch.check(ctx.Err())
-	}
-	r.pause = min(max(2*r.pause, firstPause), lastPause)
-	r.after = time.Now().Add(r.pause)
-	return m.store.watch.check(ctx.Err())
-}
-
-// fetch fetches device lists; with the own among them while nothing is shared.
-func (m *Machine) fetch(ctx context.Context, users []id.UserID) error {
-	if slices.Contains(users, m.client.UserID) {
-		m.olmMu.Lock()
-		defer m.olmMu.Unlock()
-	}
-	_, err := m.olm.FetchKeys(ctx, users, true)
-	return err
 }

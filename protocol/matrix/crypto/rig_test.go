@@ -11,12 +11,14 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
 	"moot/protocol"
+	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
 )
 
@@ -77,6 +79,15 @@ func newDevice(f *fake, user id.UserID, name id.DeviceID) *device {
 func start(f *fake, user id.UserID, name id.DeviceID) *device {
 	f.t.Helper()
 	d := newDevice(f, user, name)
+	d.start()
+	return d
+}
+
+// startSigned is another device of somebody, signed by the identity that the first has made.
+func startSigned(first *device, name id.DeviceID) *device {
+	d := newDevice(first.f, first.user, name)
+	key := first.recoveryKey()
+	d.c.RecoveryKey = func() (string, error) { return key, nil }
 	d.start()
 	return d
 }
@@ -147,13 +158,29 @@ func (d *device) say(text string, members ...id.UserID) *event.EncryptedEventCon
 	return c
 }
 
-// read opens an event and returns its text.
+// read opens an event and returns its text, when the devices of its sender have been asked for.
 func (d *device) read(ev *event.Event) (string, error) {
-	opened, err := d.machine.Decrypt(context.Background(), ev)
-	if err != nil {
-		return "", err
+	text, _, err := d.trusts(ev)
+	return text, err
+}
+
+// trusts opens an event and returns how far its sender is vouched for as well.
+func (d *device) trusts(ev *event.Event) (string, protocol.Trust, error) {
+	d.t.Helper()
+	for {
+		opened, trust, err := d.machine.Decrypt(context.Background(), ev)
+		switch {
+		case err == nil:
+			return opened.Content.AsMessage().Body, trust, nil
+		case err != matrix.ErrAsking:
+			return "", "", err
+		}
+		select {
+		case <-d.machine.News():
+		case <-time.After(5 * time.Second):
+			return "", "", err
+		}
 	}
-	return opened.Content.AsMessage().Body, nil
 }
 
 // reads checks that an event has a text.

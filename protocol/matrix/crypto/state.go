@@ -20,12 +20,14 @@ type state struct{ m *Machine }
 
 var _ mcrypto.StateStore = state{}
 
-type rotationKey struct{}
+type sharingKey struct{}
 
-// withRotation lets a new session be made to the wishes of its room.
-func withRotation(ctx context.Context) context.Context {
-	return context.WithValue(ctx, rotationKey{}, true)
+// sharing is the context within which a new session is made, to the wishes of its room, and given to devices.
+func sharing(ctx context.Context) context.Context {
+	return context.WithValue(ctx, sharingKey{}, true)
 }
+
+func isSharing(ctx context.Context) bool { return ctx.Value(sharingKey{}) != nil }
 
 // IsEncrypted returns true: only of encrypted rooms it is asked.
 func (state) IsEncrypted(context.Context, id.RoomID) (bool, error) { return true, nil }
@@ -34,7 +36,7 @@ func (state) IsEncrypted(context.Context, id.RoomID) (bool, error) { return true
 // a transaction.
 func (s state) GetEncryptionEvent(ctx context.Context, room id.RoomID) (*event.EncryptionEventContent, error) {
 	content := &event.EncryptionEventContent{Algorithm: id.AlgorithmMegolmV1}
-	if ctx.Value(rotationKey{}) == nil {
+	if !isSharing(ctx) {
 		return content, nil
 	}
 	err := s.m.client.StateEvent(ctx, room, event.StateEncryption, "", content)
@@ -84,7 +86,7 @@ func (s state) open(ctx context.Context) (open []id.RoomID, err error) {
 	return open, rows.Err()
 }
 
-// given tells whether a device of somebody has the key to the session of a room; they may be invited only.
+// given reports whether a device of somebody has the key to the session of a room; they may be invited only.
 func (s state) given(ctx context.Context, room id.RoomID, user id.UserID) (yes bool) {
 	err := s.m.store.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM crypto_megolm_outbound_session AS o
 		JOIN crypto_megolm_outbound_session_shared AS s ON s.session_id=o.session_id WHERE o.room_id=$1 AND s.user_id=$2)`, room, user).Scan(&yes)

@@ -17,9 +17,10 @@ import (
 
 	"go.mau.fi/util/dbutil"
 	mcrypto "maunium.net/go/mautrix/crypto"
-	"maunium.net/go/mautrix/id"
+	"maunium.net/go/mautrix/crypto/sql_store_upgrade"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"moot/protocol"
 	"moot/protocol/matrix/account"
 )
 
@@ -42,6 +43,8 @@ const (
 	metaBefore = "pair-before" // there only while the pair id changes; may be empty
 	metaUser   = "user"
 	metaDevice = "device"
+	// metaRestored is when it was noted that the keys were put back from a backup.
+	metaRestored = "restored"
 )
 
 const restore = "put both back from the same backup, or run `bot matrix forget` to give the bot a new device"
@@ -54,12 +57,12 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	}
 	path := filepath.Join(c.Folder, File)
 	_, err = os.Stat(path)
-	switch missing := errors.Is(err, fs.ErrNotExist); {
-	case err != nil && !missing:
+	switch none := errors.Is(err, fs.ErrNotExist); {
+	case err != nil && !none:
 		return nil, fmt.Errorf("look for the database of keys: %w", err)
-	case missing && c.Pair != "":
-		return nil, &account.Fault{What: fmt.Sprintf("%s is missing, and the bot has used it", path), Do: restore}
-	case missing:
+	case none && c.Pair != "":
+		return nil, missing(path)
+	case none:
 		// SQLite would make it readable to all.
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
@@ -70,7 +73,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		}
 	}
 	s := &Store{c: c, watch: &watch{}}
-	if err := s.room(); err != nil {
+	if err := s.space(); err != nil {
 		return nil, unusable(path, err)
 	}
 	if s.raw, err = sql.Open("sqlite", dsn(path)); err != nil {
@@ -85,11 +88,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	if err := s.begin(ctx); err != nil {
-		var fault *account.Fault
-		if errors.As(err, &fault) {
-			return nil, err
-		}
-		return nil, unusable(path, err)
+		return nil, orUnusable(path, err)
 	}
 	s.db.Log = s.watch // of which the logger of a child is none (dbutil, Database.Child)
 	return s, nil
@@ -108,35 +107,63 @@ func (s *Store) begin(ctx context.Context) error {
 		CREATE TABLE IF NOT EXISTS moot_shared (room TEXT PRIMARY KEY, members TEXT NOT NULL)`); err != nil {
 		return err
 	}
-	pair, paired, err := s.meta(ctx, metaPair)
-	if err != nil {
+	get := func(key string) (string, bool, error) { return s.meta(ctx, key) }
+	if err := paired(get, s.c.Pair); err != nil {
 		return err
 	}
-	before, changing, err := s.meta(ctx, metaBefore)
-	switch {
-	case err != nil:
-		return err
-	case !paired && s.c.Pair == "": // made just now, or by a start that got no further
-	case paired && pair == s.c.Pair:
-	case changing && before == s.c.Pair:
-	default:
-		return &account.Fault{What: fmt.Sprintf("the keys in %s and moot.db do not belong together: one of the two was lost, or put back alone", File), Do: restore}
-	}
-	user, _, err := s.meta(ctx, metaUser)
-	if err != nil {
+	var err error
+	if s.owner, err = ownerOf(get); err != nil {
 		return err
 	}
-	device, _, err := s.meta(ctx, metaDevice)
-	if err != nil {
-		return err
-	}
-	s.owner = Owner{id.UserID(user), id.DeviceID(device)}
 	s.keys = mcrypto.NewSQLCryptoStore(s.db, nil, "", s.owner.Device, s.c.Secret)
-	if err := s.keys.DB.Upgrade(ctx); err != nil {
+	if err := s.upgrade(ctx); err != nil {
 		return err
 	}
 	return s.change(ctx, rand.Text())
 }
+
+// upgrade brings the tables of the library up to date. Of those that hold something it keeps a copy until that is done.
+func (s *Store) upgrade(ctx context.Context) error {
+	path := filepath.Join(s.c.Folder, File)
+	spare := path + spareSuffix
+	will := ""
+	var version, compat int
+	exists, err := s.db.TableExists(ctx, sql_store_upgrade.VersionTableName)
+	if err == nil && exists {
+		err = s.db.QueryRow(ctx, `SELECT version, coalesce(compat, 0) FROM `+sql_store_upgrade.VersionTableName).Scan(&version, &compat)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = nil
+		}
+	}
+	if err == nil {
+		will, err = upgradeOf(path, version, compat)
+	}
+	if err != nil {
+		return err
+	}
+	if will != "" {
+		s.c.Log.Info("the database of keys is brought to another schema, and a copy is kept meanwhile", "file", File, "from", version, "to", len(sql_store_upgrade.Table), "copy", spare)
+		if err := vacuumInto(ctx, s.raw, spare); err != nil {
+			return fmt.Errorf("keep a copy before the upgrade: %w", err)
+		}
+	}
+	if err := s.keys.DB.Upgrade(ctx); err != nil {
+		if will != "" {
+			return &account.Fault{What: fmt.Sprintf("%s could not be brought to another schema: %s", path, protocol.OneLine(err.Error())), Do: "report this as a fault of moot; what it was is in " + spare, Err: err}
+		}
+		return err
+	}
+	if err := os.Remove(spare); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if will != "" {
+		s.c.Log.Info("the database of keys has its schema now, and the copy is gone", "file", File)
+	}
+	return nil
+}
+
+// spareSuffix is behind the name of the copy that an upgrade keeps.
+const spareSuffix = ".before-upgrade"
 
 // change gives both databases a new pair id. Between any two of its steps they are recognised as a pair.
 //
@@ -198,14 +225,8 @@ func (s *Store) Owner() Owner { return s.owner }
 
 // own makes the keys those of a user and a device, once.
 func (s *Store) own(ctx context.Context, who Owner) error {
-	switch {
-	case s.owner == who:
-		return nil
-	case s.owner != Owner{}:
-		return &account.Fault{
-			What: fmt.Sprintf("the keys in %s are those of %s on device %s, and the bot is logged in as %s on device %s", File, s.owner.User, s.owner.Device, who.User, who.Device),
-			Do:   "log in as before, or run `bot matrix forget` to begin anew on the other device",
-		}
+	if err := s.owner.refuse(who); err != nil || s.owner == who {
+		return err
 	}
 	err := s.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		return errors.Join(s.setMeta(ctx, metaUser, string(who.User)), s.setMeta(ctx, metaDevice, string(who.Device)))

@@ -185,11 +185,11 @@ func TestDeviceOnTheServer(t *testing.T) {
 func TestExamine(t *testing.T) {
 	f := newFake(t)
 	d := newDevice(f, bot, "BOT")
-	if err := Examine(t.Context(), d.dir); err != nil {
+	if _, err := Examine(t.Context(), d.dir, &d.pair, Owner{}); err != nil {
 		t.Errorf("where there is no file: %v", err)
 	}
 	d.start()
-	if err := Examine(t.Context(), d.dir); err != nil {
+	if _, err := Examine(t.Context(), d.dir, &d.pair, Owner{}); err != nil {
 		t.Errorf("while it is in use: %v", err)
 	}
 	d.close()
@@ -198,7 +198,7 @@ func TestExamine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Examine(t.Context(), d.dir); err != nil {
+	if _, err := Examine(t.Context(), d.dir, &d.pair, Owner{}); err != nil {
 		t.Errorf("after it was closed: %v", err)
 	}
 	for what, bad := range map[string][]byte{"emptied": {}, "cut short": whole[:len(whole)/2], "of another kind": []byte(strings.Repeat("moot", 2000))} {
@@ -206,7 +206,7 @@ func TestExamine(t *testing.T) {
 			t.Fatal(err)
 		}
 		var fault *account.Fault
-		if err := Examine(t.Context(), d.dir); !errors.As(err, &fault) || fault.Do != restore {
+		if _, err := Examine(t.Context(), d.dir, &d.pair, Owner{}); !errors.As(err, &fault) || fault.Do != restore {
 			t.Errorf("%s: %v", what, err)
 		}
 		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, bad) {
@@ -215,5 +215,77 @@ func TestExamine(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(path + "-*"); len(left) > 0 {
 		t.Errorf("left are %q", left)
+	}
+}
+
+// What another version has written is brought to this one, with a copy meanwhile; where that fails the copy stays. Examine
+// says before what will be.
+func TestUpgrade(t *testing.T) {
+	f := newFake(t)
+	older := func() *device {
+		d := newDevice(f, bot, "BOT")
+		if err := d.open(); err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range []string{ // what the last upgrade has added (mautrix, sql_store_upgrade/21-megolm-history-sharing.sql)
+			`ALTER TABLE crypto_megolm_inbound_session DROP COLUMN shared_history`, `ALTER TABLE crypto_megolm_outbound_session DROP COLUMN shared_history`,
+			`ALTER TABLE crypto_megolm_inbound_session DROP COLUMN source_user`, `UPDATE crypto_version SET version=20, compat=20`,
+		} {
+			if _, err := d.store.raw.Exec(q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.close()
+		return d
+	}
+	d := older()
+	copied := filepath.Join(d.dir, File+spareSuffix)
+	if will, err := Examine(t.Context(), d.dir, &d.pair, Owner{}); err != nil || !strings.Contains(will, "has schema 20; the next start brings it to 21") {
+		t.Errorf("%q, %v", will, err)
+	}
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(copied); err == nil {
+		t.Error("the copy is still there")
+	}
+	if !strings.Contains(d.log.String(), "brought to another schema") {
+		t.Errorf("the log does not say so:\n%s", d.log)
+	}
+	d.close()
+	if will, err := Examine(t.Context(), d.dir, &d.pair, Owner{}); err != nil || will != "" {
+		t.Errorf("afterwards: %q, %v", will, err)
+	}
+
+	d = older()
+	copied = filepath.Join(d.dir, File+spareSuffix)
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.store.raw.Exec(`UPDATE crypto_version SET version=20, compat=20`); err != nil { // the columns are there already
+		t.Fatal(err)
+	}
+	d.close()
+	var fault *account.Fault
+	if err := d.open(); !errors.As(err, &fault) || !strings.Contains(fault.Do, copied) {
+		t.Errorf("an upgrade that fails: %v", err)
+	}
+	if info, err := os.Stat(copied); err != nil || info.Size() == 0 || info.Mode().Perm() != 0o600 {
+		t.Errorf("the copy: %v, %v", info, err)
+	}
+
+	d = older()
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.store.raw.Exec(`UPDATE crypto_version SET version=99, compat=99`); err != nil {
+		t.Fatal(err)
+	}
+	d.close()
+	if _, err := Examine(t.Context(), d.dir, &d.pair, Owner{}); !errors.As(err, &fault) || !strings.Contains(fault.What, "newer version") {
+		t.Errorf("a newer one: %v", err)
+	}
+	if err := d.open(); !errors.As(err, &fault) || !strings.Contains(fault.What, "newer version") {
+		t.Errorf("a newer one: %v", err)
 	}
 }

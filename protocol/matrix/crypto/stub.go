@@ -4,10 +4,18 @@ package crypto
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"moot/internal/files"
+	"moot/protocol"
+	"moot/protocol/matrix/account"
 )
 
 // Able is whether this program can encrypt.
@@ -19,8 +27,24 @@ type Store struct{}
 // Open returns ErrUnable.
 func Open(context.Context, Config) (*Store, error) { return nil, ErrUnable }
 
-// Examine does nothing.
-func Examine(context.Context, string) error { return nil }
+// Examine refuses keys that the bot has used: those that are sent to it would be thrown away.
+func Examine(_ context.Context, folder string, pair *string, _ Owner) (will string, err error) {
+	if pair == nil || *pair == "" {
+		return "", nil
+	}
+	return "", &account.Fault{What: "this program was built without encryption, and the bot has keys in " + folder, Do: "build it with `-tags goolm`, as in `go run -tags goolm ./cmd/bot`"}
+}
+
+// Copy copies the keys, which no program of this build uses. Where there are none it does nothing.
+func Copy(_ context.Context, folder, to string) error {
+	data, err := os.ReadFile(filepath.Join(folder, File))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return files.Write(to, data)
+}
 
 // Owner returns the zero Owner.
 func (*Store) Owner() Owner { return Owner{} }
@@ -42,7 +66,12 @@ func (*Machine) Receive(context.Context, *mautrix.RespSync, string) (int, error)
 }
 
 // Decrypt returns ErrUnable.
-func (*Machine) Decrypt(context.Context, *event.Event) (*event.Event, error) { return nil, ErrUnable }
+func (*Machine) Decrypt(context.Context, *event.Event) (*event.Event, protocol.Trust, error) {
+	return nil, "", ErrUnable
+}
+
+// News returns nil.
+func (*Machine) News() <-chan struct{} { return nil }
 
 // Encrypt returns ErrUnable.
 func (*Machine) Encrypt(context.Context, id.RoomID, []id.UserID, event.Type, any) (*event.EncryptedEventContent, error) {

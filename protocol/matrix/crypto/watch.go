@@ -32,7 +32,7 @@ func (w *watch) QueryTiming(ctx context.Context, method, _ string, _ []any, _ in
 	}
 }
 
-// isInterrupt tells whether a query was ended with its context.
+// isInterrupt reports whether a query was ended with its context.
 func isInterrupt(err error) bool {
 	var fault *sqlite.Error
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||

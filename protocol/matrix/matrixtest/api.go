@@ -37,6 +37,7 @@ func (s *Server) handler() http.Handler {
 		reply(w, map[string]any{"flows": []any{map[string]any{"type": "m.login.password"}}})
 	})
 	mux.HandleFunc("POST "+v3+"login", s.login)
+	mux.HandleFunc("POST /_matrix/media/v3/upload", s.upload)
 	mux.HandleFunc("GET "+v3+"sync", func(w http.ResponseWriter, req *http.Request) {
 		if u := s.caller(w, req); u != nil {
 			s.sync(w, req, u)
@@ -47,10 +48,14 @@ func (s *Server) handler() http.Handler {
 		"GET " + v3 + "joined_rooms":                                         joinedRooms,
 		"GET " + v3 + "devices/{device}":                                     ownDevice,
 		"GET " + v3 + "profile/{user}":                                       profile,
+		"PUT " + v3 + "profile/{user}/{field}":                               putProfile,
+		"PUT " + v3 + "pushrules/global/override/{rule}/enabled":             setRule,
+		"POST " + v3 + "rooms/{room}/receipt/m.read/{event}":                 receipt,
 		"GET " + v3 + "user/{user}/account_data/{type}":                      getData,
 		"PUT " + v3 + "user/{user}/account_data/{type}":                      putData,
 		"GET " + v3 + "rooms/{room}/joined_members":                          joinedMembers,
 		"GET " + v3 + "rooms/{room}/members":                                 members,
+		"GET " + v3 + "rooms/{room}/state":                                   allState,
 		"GET " + v3 + "rooms/{room}/state/{type}":                            state,
 		"GET " + v3 + "rooms/{room}/state/{type}/{$}":                        state,
 		"GET " + v3 + "rooms/{room}/state/{type}/{key}":                      state,
@@ -197,10 +202,41 @@ func ownDevice(_ *Server, w http.ResponseWriter, req *http.Request, u *user, _ m
 
 func profile(s *Server, w http.ResponseWriter, req *http.Request, _ *user, _ map[string]any) {
 	if u := s.users[req.PathValue("user")]; u != nil {
-		reply(w, map[string]any{"displayname": u.name})
+		reply(w, map[string]any{"displayname": u.name, "avatar_url": u.avatar})
 		return
 	}
 	refuse(w, http.StatusNotFound, "M_NOT_FOUND", "nobody")
+}
+
+func putProfile(_ *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	switch value, _ := body[req.PathValue("field")].(string); req.PathValue("field") {
+	case "displayname":
+		u.name = value
+	case "avatar_url":
+		u.avatar = value
+	}
+	reply(w, struct{}{})
+}
+
+// upload takes a file in, whose address is its length.
+func (s *Server) upload(w http.ResponseWriter, req *http.Request) {
+	if s.caller(w, req) != nil {
+		data, _ := io.ReadAll(req.Body)
+		reply(w, map[string]any{"content_uri": fmt.Sprintf("mxc://%s/%d", Name, len(data))})
+	}
+}
+
+func receipt(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
+	if r := s.in(w, req, u); r != nil {
+		r.read[u.id] = req.PathValue("event")
+		reply(w, struct{}{})
+	}
+}
+
+// setRule switches a push rule on or off.
+func setRule(_ *Server, w http.ResponseWriter, req *http.Request, u *user, body map[string]any) {
+	u.rules[req.PathValue("rule")], _ = body["enabled"].(bool)
+	reply(w, struct{}{})
 }
 
 func getData(_ *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
@@ -272,6 +308,18 @@ func state(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[s
 	default:
 		reply(w, e.content())
 	}
+}
+
+func allState(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {
+	r := s.in(w, req, u)
+	if r == nil {
+		return
+	}
+	all := []any{}
+	for _, e := range r.state {
+		all = append(all, e.fields)
+	}
+	reply(w, all)
 }
 
 func messages(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {

@@ -34,6 +34,7 @@ type Server struct {
 	hide    bool
 	silent  bool
 	early   bool           // see EarlyJoin
+	mum     bool           // see HideBefore
 	behind  sync.WaitGroup // requests that are carried out behind their connection
 
 	injected map[int]string // events that are given as they are, by position
@@ -41,7 +42,8 @@ type Server struct {
 
 type user struct {
 	id, name, token, device string
-	password                string
+	password, avatar        string
+	rules                   map[string]bool // push rules that were switched on or off
 	data                    map[string]stamped
 	txns                    map[string]string // what a transaction id has made
 	devices                 map[string]*device
@@ -59,7 +61,8 @@ type room struct {
 	events []*entry          // in the order of the timeline
 	state  map[string]*entry // by type and key
 	typing map[string]bool
-	extra  []delivery // what is delivered although it is not new
+	read   map[string]string // by the receipts of people
+	extra  []delivery        // what is delivered although it is not new
 }
 
 // delivery is an event that a sync gets beside what is new.
@@ -106,10 +109,38 @@ func (s *Server) Account(local, name string) string {
 	defer s.mu.Unlock()
 	u := &user{
 		id: ID(local), name: name, token: "token-" + local, device: "DEVICE", password: "secret-" + local,
-		data: map[string]stamped{}, txns: map[string]string{}, devices: map[string]*device{}, identity: map[string]map[string]any{},
+		rules: map[string]bool{}, data: map[string]stamped{}, txns: map[string]string{}, devices: map[string]*device{}, identity: map[string]map[string]any{},
 	}
 	s.users[u.id], s.byToken[u.token] = u, u
 	return u.id
+}
+
+// Rename gives an account another display name.
+func (s *Server) Rename(id, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users[id].name = name
+}
+
+// Profile returns the display name of an account, and where its picture is.
+func (s *Server) Profile(id string) (name, avatar string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.users[id].name, s.users[id].avatar
+}
+
+// Rule reports whether an account has switched a push rule on.
+func (s *Server) Rule(id, rule string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.users[id].rules[rule]
+}
+
+// ReadUpTo returns up to which event somebody has read a room, by their receipts.
+func (s *Server) ReadUpTo(in, who string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rooms[in].read[who]
 }
 
 // Revoke makes the token of an account worthless.
@@ -156,6 +187,13 @@ func (s *Server) EarlyJoin() {
 	s.early = true
 }
 
+// HideBefore lets states not say what they replace, from here on.
+func (s *Server) HideBefore(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mum = on
+}
+
 // HideCounts leaves out of syncs how many are in a room.
 func (s *Server) HideCounts(on bool) {
 	s.mu.Lock()
@@ -196,7 +234,9 @@ func (s *Server) addLocked(r *room, by, kind string, key *string, content any) *
 	if key != nil {
 		e.fields["state_key"] = *key
 		if before := r.state[stateKey(kind, *key)]; before != nil {
-			e.fields["unsigned"] = map[string]any{"prev_content": before.fields["content"]}
+			if !s.mum {
+				e.fields["unsigned"] = map[string]any{"prev_content": before.fields["content"]}
+			}
 		}
 		r.state[stateKey(kind, *key)] = e
 	}
@@ -237,7 +277,7 @@ func (s *Server) Create(by, name string, states map[string]map[string]any) strin
 }
 
 func (s *Server) createLocked(by, name string, states map[string]map[string]any) *room {
-	r := &room{id: fmt.Sprintf("!room%d:%s", len(s.rooms)+1, Name), state: map[string]*entry{}, typing: map[string]bool{}}
+	r := &room{id: fmt.Sprintf("!room%d:%s", len(s.rooms)+1, Name), state: map[string]*entry{}, typing: map[string]bool{}, read: map[string]string{}}
 	s.rooms[r.id] = r
 	none := ""
 	s.addLocked(r, by, "m.room.create", &none, map[string]any{"room_version": "10", "creator": by})
@@ -368,6 +408,13 @@ func (s *Server) Timeline(in string) (events []Event) {
 		events = append(events, ev)
 	}
 	return events
+}
+
+// Data returns what an account keeps under a type, as JSON; zero where it keeps nothing.
+func (s *Server) Data(who, kind string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.users[who].data[kind].value)
 }
 
 // Membership returns what somebody is to a room.

@@ -85,7 +85,7 @@ func (s *Server) wake() {
 	s.polled = make(chan struct{})
 }
 
-// responseLocked makes the response for what has happened after a position, and tells whether anything has.
+// responseLocked makes the response for what has happened after a position, and reports whether anything has.
 func (s *Server) responseLocked(u *user, since int, f filter) (map[string]any, bool) {
 	join, invite, leave := map[string]any{}, map[string]any{}, map[string]any{}
 	var data []any
@@ -134,7 +134,7 @@ func (r *room) ownSince(user string, since int) (own []*entry) {
 	return own
 }
 
-// isJoin tells whether an own event begins a stay.
+// isJoin reports whether an own event begins a stay.
 func isJoin(e *entry) bool {
 	unsigned, _ := e.fields["unsigned"].(map[string]any)
 	before, _ := unsigned["prev_content"].(map[string]any)

@@ -73,7 +73,7 @@ func Account(ctx context.Context, c account.Config) []Finding {
 
 func said(err error) string { return protocol.Shorten(protocol.OneLine(err.Error()), 200) }
 
-// isLoopback tells whether the way to the server does not leave the machine.
+// isLoopback reports whether the way to the server does not leave the machine.
 func isLoopback(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()

@@ -1,8 +1,10 @@
-// Package schema checks what a bot asks of Discord against Discord's own description of its API, an OpenAPI document,
-// more strictly than the document does: a field that a schema does not name, and a query parameter that an operation does
-// not name, are faults, since Discord drops both without a word and leaves the bot to wonder.
+// Package schema checks what a bot asks of Discord against Discord's own description of its API, an
+// OpenAPI document, more strictly than the document does: a field that a schema does not name, and
+// a query parameter that an operation does not name, are faults, since Discord drops both without a
+// word and leaves the bot to wonder.
 //
-// Only tests import it. The document is not part of this repository; where it is found is for the caller to say.
+// Only tests import it. The document is not part of this repository; where it is found is for the
+// caller to say.
 package schema
 
 import (
@@ -54,6 +56,7 @@ func Load(path string) (*Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the OpenAPI document: %w", err)
 	}
+	mend(doc)
 	d := &Document{doc: doc}
 	seen := map[*openapi3.Schema]bool{}
 	for template, item := range doc.Paths.Map() {
@@ -70,8 +73,28 @@ func Load(path string) (*Document, error) {
 	return d, nil
 }
 
-// strict forbids, within a schema, the fields that it does not name. A schema that is put together of several is left as
-// it is, because each of them would forbid the fields of the others.
+// mend changes what the document says wrongly. It has a number for what the documentation
+// ("Application Command Object") and the answers of the API have as a string of bits. And the
+// validator cannot read a number in a query of which the alternatives have no type of their own.
+func mend(doc *openapi3.T) {
+	if doc.Components == nil {
+		return
+	}
+	for _, s := range doc.Components.Schemas {
+		if p := s.Value.Properties["default_member_permissions"]; p != nil && p.Value != nil {
+			p.Value.Type, p.Value.Min, p.Value.Max = &openapi3.Types{"string", "null"}, nil, nil
+		}
+	}
+	if r := doc.Components.Schemas["ReactionTypes"]; r != nil && r.Value != nil {
+		for _, one := range r.Value.OneOf {
+			r.Value.Enum = append(r.Value.Enum, one.Value.Const)
+		}
+		r.Value.OneOf = nil
+	}
+}
+
+// strict forbids, within a schema, the fields that it does not name. A schema that is put together
+// of several is left as it is, because each of them would forbid the fields of the others.
 func strict(ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) {
 	if ref == nil || ref.Value == nil || seen[ref.Value] {
 		return
@@ -94,7 +117,8 @@ func strict(ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) {
 	}
 }
 
-// find returns the operation of a path below the version, preferring the template with the most literal segments.
+// find returns the operation of a path below the version, preferring the template with the most
+// literal segments.
 func (d *Document) find(method, path string) (*routers.Route, map[string]string, error) {
 	segments := strings.Split(path, "/")
 	var best *routers.Route
@@ -124,7 +148,8 @@ func (d *Document) find(method, path string) (*routers.Route, map[string]string,
 			continue
 		}
 		if op := r.item.GetOperation(method); op != nil {
-			best, params, literals = &routers.Route{Spec: d.doc, Path: r.template, PathItem: r.item, Method: method, Operation: op}, found, n
+			best, params, literals = &routers.Route{Spec: d.doc, Path: r.template, PathItem: r.item, Method: method,
+				Operation: op}, found, n
 		}
 	}
 	if best == nil {
@@ -184,8 +209,9 @@ func (d *Document) Response(req *http.Request, path string, status int, header h
 	defer d.mu.Unlock()
 	opts := options()
 	opts.IncludeResponseStatus = true
-	err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{RequestValidationInput: input,
-		Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Options: opts})
+	err = openapi3filter.ValidateResponse(context.Background(),
+		&openapi3filter.ResponseValidationInput{RequestValidationInput: input,
+			Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Options: opts})
 	if err != nil {
 		return fmt.Errorf("%s %s: the answer %d: %s", req.Method, path, status, brief(err))
 	}
@@ -203,10 +229,12 @@ func (d *Document) input(req *http.Request, path string, body []byte) (*openapi3
 		clone.Body = io.NopCloser(bytes.NewReader(body))
 		clone.ContentLength = int64(len(body))
 	}
-	// The document asks for a body where Discord takes none: a ban, for one, has only optional fields.
+	// The document asks for a body where Discord takes none: a ban, for one, has only optional
+	// fields.
 	opts := options()
 	if len(body) == 0 && r.Operation.RequestBody != nil {
 		opts.ExcludeRequestBody = true
 	}
-	return &openapi3filter.RequestValidationInput{Request: clone, PathParams: params, QueryParams: req.URL.Query(), Route: r, Options: opts}, nil
+	return &openapi3filter.RequestValidationInput{Request: clone, PathParams: params, QueryParams: req.URL.Query(),
+		Route: r, Options: opts}, nil
 }

@@ -57,7 +57,8 @@ func TestRequests(t *testing.T) {
 		{"GET", "/things/@me", "", ""},
 		{"GET", "/things", "", schema.ErrUnknownRoute.Error()},
 		{"DELETE", "/things/1", "", schema.ErrUnknownRoute.Error()},
-		{"PUT", "/things/1", `{"name": null, "parts": [{"type": 1, "a": "x"}, {"type": 2, "b": "x"}], "free": {"x": 1}}`, ""},
+		{"PUT", "/things/1",
+			`{"name": null, "parts": [{"type": 1, "a": "x"}, {"type": 2, "b": "x"}], "free": {"x": 1}}`, ""},
 		{"PUT", "/things/1", `{"names": "x"}`, "names"},
 		{"PUT", "/things/1", `{"name": 3}`, "name"},
 		{"PUT", "/things/1", `{"parts": [{"type": 1, "b": "x"}]}`, "parts"},
@@ -107,10 +108,13 @@ func TestDiscordsOwn(t *testing.T) {
 		method, path, body string
 		ok                 bool
 	}{
-		{"POST", messages, `{"content": "hi", "nonce": "n", "enforce_nonce": true, "allowed_mentions": {"parse": []}}`, true},
+		{"POST", messages, `{"content": "hi", "nonce": "n", "enforce_nonce": true, "allowed_mentions": {"parse": []}}`,
+			true},
 		{"POST", messages, `{"content": "hi", "contents": "hi"}`, false},
-		{"POST", messages, `{"content": "hi", "components": [{"type": 1, "components": [{"type": 2, "style": 1, "label": "x", "custom_id": "y"}]}]}`, true},
-		{"POST", messages, `{"content": "hi", "components": [{"type": 1, "components": [{"type": 2, "style": 1, "label": "x", "custom_id": "` + strings.Repeat("y", 101) + `"}]}]}`, false},
+		{"POST", messages,
+			`{"content": "hi", "components": [{"type": 1, "components": [{"type": 2, "style": 1, "label": "x", "custom_id": "y"}]}]}`, true},
+		{"POST", messages,
+			`{"content": "hi", "components": [{"type": 1, "components": [{"type": 2, "style": 1, "label": "x", "custom_id": "` + strings.Repeat("y", 101) + `"}]}]}`, false},
 		{"GET", messages + "?limit=100&after=1", "", true},
 		{"GET", messages + "?limit=500", "", false},
 		{"GET", messages + "?from=1", "", false},

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"moot/protocol/matrix/account"
+	"moot/protocol/matrix/crypto"
+	"moot/protocol/matrix/matrixtest"
+)
+
+// matrixFolder is a data folder of Matrix, and the configuration with which the bot has used it.
+type matrixFolder struct{ dir, config string }
+
+// newMatrixFolder lets a bot log in by password and stops it once it has connected.
+func newMatrixFolder(t *testing.T, s *matrixtest.Server, name string) matrixFolder {
+	t.Helper()
+	self := s.Account(name, name)
+	above := t.TempDir()
+	m := matrixFolder{filepath.Join(above, "data"), filepath.Join(above, "config.toml")}
+	text := fmt.Sprintf("[matrix]\nuser = %q\nhomeserver = %q\npassword = { file = \"password\" }\n", self, s.URL)
+	err := joined(os.WriteFile(m.config, []byte(text), 0o600), os.WriteFile(filepath.Join(above, "password"), []byte("secret-"+name), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out := m.run(t, m.dir); code != exitOK {
+		t.Fatalf("the first run: %d\n%s", code, out)
+	}
+	return m
+}
+
+// run runs the bot with a data folder until it has connected or has ended.
+func (m matrixFolder) run(t *testing.T, dir string, args ...string) (code int, out string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	said, signals, ended := &watchedLog{}, make(chan os.Signal, 1), make(chan int, 1)
+	go func() {
+		ended <- run(t.Context(), signals, append(args, "--data", dir, "--config", m.config), strings.NewReader(""), said, said)
+	}()
+	connected := make(chan error, 1)
+	go func() { connected <- said.await(ctx, "connected to the homeserver", 1) }()
+	select {
+	case code = <-ended:
+	case err := <-connected:
+		if err != nil {
+			t.Fatalf("it neither connects nor ends: %v\n%s", err, said)
+		}
+		signals <- os.Interrupt
+		code = <-ended
+	}
+	return code, said.String()
+}
+
+// Whatever has become of the login and of the keys for Matrix: check and run agree, and a run that is refused has changed
+// nothing.
+func TestPartsForMatrix(t *testing.T) {
+	s := matrixtest.New()
+	t.Cleanup(s.Close)
+	whole, other := newMatrixFolder(t, s, "moot"), newMatrixFolder(t, s, "twin")
+	faults := map[string][]partFault{
+		account.LoginFile: append([]partFault{
+			{"missing", os.Remove, true, ""},
+			{"empty", content(""), false, "does not hold a login"},
+			{"older", loginOf(0), false, "it is of version 0"},
+			{"newer", loginOf(2), false, "it is of version 2"},
+		}, every(other.dir)...),
+		".": {{"whole", func(string) error { return nil }, true, ""}},
+	}
+	if crypto.Able {
+		faults[crypto.File] = append([]partFault{
+			{"missing", os.Remove, false, "is missing, and the bot has used it"},
+			{"empty", content(""), false, "do not belong together"},
+			{"older", schema(20, undo21...), true, ""},
+			{"too old", schema(2), false, "has schema 2, which is too old"},
+			{"newer", schema(999), false, "was written by a newer version of moot"},
+		}, every(other.dir)...)
+		faults[crypto.RecoveryFile] = []partFault{
+			{"missing", os.Remove, true, ""},
+			{"empty", content(""), true, ""},
+			{"a folder", func(path string) error { return joined(os.Remove(path), os.Mkdir(path, 0o700)) }, false, "is not a regular file"},
+			withheld(),
+		}
+		faults["both"] = []partFault{{"missing", func(path string) error {
+			dir := filepath.Dir(path)
+			return joined(os.Remove(filepath.Join(dir, crypto.File)), os.Remove(filepath.Join(dir, account.LoginFile)))
+		}, false, "is missing, and the bot has used it"}}
+		faults["moot.db"] = []partFault{{"that of another bot", func(path string) error {
+			dir := filepath.Dir(path)
+			return joined(os.RemoveAll(filepath.Join(dir, "moot.wal")), os.CopyFS(filepath.Join(dir, "moot.wal"), os.DirFS(filepath.Join(other.dir, "moot.wal"))),
+				every(other.dir)[3].do(path))
+		}, false, "do not belong together"}}
+		faults["login and keys"] = []partFault{{"of two bots", func(path string) error {
+			// A login of the right account on another device.
+			return edit(filepath.Join(filepath.Dir(path), account.LoginFile), func(l map[string]any) { l["device"] = "ANOTHER" })
+		}, false, "on device ANOTHER"}}
+	}
+	for part, all := range faults {
+		for _, f := range all {
+			t.Run(part+" "+f.name, func(t *testing.T) {
+				dir := f.folder(t, whole.dir, part)
+				f.compare(t, dir, func(args ...string) (int, string) { return whole.run(t, dir, args...) })
+			})
+		}
+	}
+}
+
+// edit changes a file of JSON.
+func edit(path string, change func(map[string]any)) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var v map[string]any
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	change(v)
+	data, err = json.Marshal(v)
+	return joined(err, os.WriteFile(path, data, 0o600))
+}
+
+func loginOf(version int) func(path string) error {
+	return func(path string) error { return edit(path, func(l map[string]any) { l["version"] = version }) }
+}
+
+// schema makes a database of keys one of another schema.
+func schema(version int, undo ...string) func(path string) error {
+	return func(path string) error {
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		for _, q := range append(undo, fmt.Sprintf("UPDATE crypto_version SET version=%d, compat=%[1]d", version)) {
+			if _, err := db.Exec(q); err != nil {
+				return err
+			}
+		}
+		return db.Close()
+	}
+}
+
+// undo21 takes back what the last upgrade has added (mautrix, sql_store_upgrade/21-megolm-history-sharing.sql).
+var undo21 = []string{
+	"ALTER TABLE crypto_megolm_inbound_session DROP COLUMN shared_history",
+	"ALTER TABLE crypto_megolm_outbound_session DROP COLUMN shared_history",
+	"ALTER TABLE crypto_megolm_inbound_session DROP COLUMN source_user",
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+
+	"moot/commands"
+	"moot/events"
+	"moot/internal/bot"
+	"moot/internal/config"
+	"moot/internal/inspect"
+	"moot/protocol"
+	"moot/protocol/console"
+	"moot/protocol/console/screen"
+	"moot/rooms"
+	"moot/store"
+	"moot/votes"
+)
+
+// openTerminal opens what a person or a script speaks through, if the console is open: the whole screen where there is
+// one, or else lines.
+func (a *app) openTerminal(n *networks, f *features, bus *events.Bus, runner *bot.Runner, cfg config.Config, fl runFlags, log *slog.Logger) (terminal, error) {
+	if n.world == nil {
+		return nil, nil
+	}
+	in := &insight{store: f.store, bus: bus, features: f}
+	term, err := console.NewTerminal(console.TerminalConfig{
+		World: n.world, Adapter: n.console, Settle: runner.Settle, In: a.in, Out: a.out, Complete: f.complete, Inside: in.lines,
+	})
+	if err != nil || !a.isTerminal() || fl.plain || !screen.Able(os.Getenv) {
+		return term, err
+	}
+	return &fullScreen{screen.Config{
+		Terminal: term, Votes: in.cards, Inside: in.steps, Dir: cfg.Data, In: a.in, Out: a.out,
+	}, f.store, log}, nil
+}
+
+// fullScreen is a screen that is told of each commit.
+type fullScreen struct {
+	screen.Config
+	store *store.Store
+	log   *slog.Logger
+}
+
+// Run shows the screen until the person leaves or the context ends.
+func (s *fullScreen) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	commits := make(chan struct{}, 1)
+	s.Commits = commits
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		for _, err := range s.store.Follow(ctx, s.store.Change()) {
+			if err != nil {
+				if ctx.Err() == nil {
+					s.log.Warn("the screen no longer follows the commits", "err", err)
+				}
+				return
+			}
+			select {
+			case commits <- struct{}{}:
+			default: // one is on its way
+			}
+		}
+	}()
+	err := screen.New(s.Config).Run(ctx)
+	cancel()
+	<-followed
+	return err
+}
+
+// complete returns what a line to the bot may become, for the terminal.
+func (f *features) complete(t console.Typing) (found []console.Suggestion) {
+	err := f.store.View(func(tx *store.Tx) error {
+		given := strings.Fields(t.Line)
+		if len(given) > 0 && !strings.HasSuffix(t.Line, " ") {
+			given = given[:len(given)-1] // the word that is being completed
+		}
+		if !t.Private && len(given) > 0 {
+			given = given[1:] // the prefix
+		}
+		for _, text := range f.commands.Complete(tx, commands.CompletionContext{Person: t.Person, Room: t.Room, Private: t.Private}, t.Line) {
+			s := console.Suggestion{Text: text}
+			if n, ok := f.commands.Find(append(given[:len(given):len(given)], text)...); ok {
+				s.Summary = n.Summary
+			}
+			found = append(found, s)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil // the next line that is sent finds out
+	}
+	return found
+}
+
+// insight is what the terminal shows of the bot beside what the bot says. It only reads.
+type insight struct {
+	store    *store.Store
+	bus      *events.Bus
+	features *features
+}
+
+// cards returns the open votes of the console.
+func (in *insight) cards() (cards []screen.Card) {
+	err := in.store.View(func(tx *store.Tx) error {
+		for info := range rooms.All(tx) {
+			if info.ID.Network() != protocol.Console || info.Private {
+				continue
+			}
+			for v := range votes.OpenIn(tx, info.ID) {
+				cards = append(cards, in.card(tx, info, v))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil // the store is closed; so is the screen in a moment
+	}
+	return cards
+}
+
+func (in *insight) card(tx *store.Tx, info rooms.Info, v votes.Vote) screen.Card {
+	c := screen.Card{
+		Room: info.ID, Where: info.Title(), Name: "Vote " + v.Number(), Title: in.about(tx, info.ID, v),
+		Turnout: v.Turnout, Size: v.Size, Quorum: v.Tally.Quorum, Closes: v.Deadline, Private: v.Secret,
+	}
+	labels := []string{"yes", "no", "abstain"}
+	keys := []string{"y", "n", "a"}
+	if v.Type == votes.Poll {
+		labels, keys = v.Options, nil
+	}
+	for i, label := range labels {
+		key, ballot := strconv.Itoa(i+1), "#"+strconv.Itoa(i+1)
+		if keys != nil {
+			key, ballot = keys[i], label
+		}
+		line := in.features.typed("vote cast "+v.Number()+" "+ballot, v.Secret)
+		if v.Secret {
+			line += " --in " + info.Word()
+		}
+		c.Choices = append(c.Choices, screen.Choice{Key: key, Label: label, Line: line})
+		if !v.Secret && i < len(v.Count.For) {
+			c.Bars = append(c.Bars, screen.Bar{Label: label, Count: v.Count.For[i]})
+		}
+	}
+	return c
+}
+
+// typed is how a command is typed, in a room or in private.
+func (f *features) typed(line string, private bool) string {
+	if private {
+		return line
+	}
+	return f.prefix + " " + line
+}
+
+// about says what a vote is about.
+func (in *insight) about(tx *store.Tx, room protocol.RoomID, v votes.Vote) string {
+	text, _ := in.bus.Text(tx, v.Text)
+	who := "somebody"
+	if user, ok := in.bus.Who(tx, v.Target); ok {
+		who = rooms.NamesIn(tx, room).Person(user).Plain()
+	}
+	switch v.Type {
+	case votes.Challenge:
+		return "challenge " + who + ": " + text
+	case votes.Restore:
+		return "restore " + who + ": " + text
+	case votes.Rule:
+		return "rule: " + text
+	}
+	return text
+}
+
+// steps says what the bot did with a message, from its arrival to what was sent for it.
+func (in *insight) steps(ref protocol.Ref) []screen.Step {
+	i := &inspect.Inspector{Store: in.store, Bus: in.bus}
+	arrived := screen.Step{Name: "event", Detail: []string{string(ref.Event) + " in " + string(ref.Room) + ", in console.jsonl on disk"}}
+	why, err := i.Why(inspect.WhyQuery{Room: string(ref.Room), Event: string(ref.Event)})
+	if err != nil {
+		return []screen.Step{arrived, {Name: "seen before?"}, {Name: "facts"}, {Name: "outbox"}, {Name: "receipt"}, {Name: "disposition"}}
+	}
+	seen := screen.Step{Name: "seen before?", Detail: []string{"not then; recorded " + when(why.Time) + ". Delivered again, it is a duplicate"}}
+	facts := screen.Step{Name: "facts"}
+	for _, f := range why.Facts {
+		facts.Detail = append(facts.Detail, protocol.Shorten(factLine(f), 160))
+	}
+	sent, receipt := screen.Step{Name: "outbox"}, screen.Step{Name: "receipt"}
+	for _, s := range why.Sent {
+		sent.Detail = append(sent.Detail, fmt.Sprintf("%s for %s", s.Kind, clean(inspect.LaneName(s.Lane))))
+		receipt.Detail = append(receipt.Detail, sendingLine(s))
+	}
+	end := why.Disposition
+	if why.Reason != "" {
+		end += ": " + why.Reason
+	}
+	return []screen.Step{arrived, seen, facts, sent, receipt, {Name: "disposition", Detail: []string{end}}}
+}
+
+// lines is steps for a terminal of lines.
+func (in *insight) lines(ref protocol.Ref) (out []string) {
+	for _, s := range in.steps(ref) {
+		if len(s.Detail) == 0 {
+			s.Detail = []string{"nothing"}
+		}
+		for i, d := range s.Detail {
+			name := s.Name
+			if i > 0 {
+				name = ""
+			}
+			out = append(out, fmt.Sprintf("%-13s %s", name, protocol.OneLine(d)))
+		}
+	}
+	return out
+}

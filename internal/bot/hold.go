@@ -1,0 +1,153 @@
+package bot
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"moot/internal/clock"
+	"moot/store"
+)
+
+const (
+	// holdRetry is how long the loop waits before it looks again whether it can go on.
+	holdRetry = time.Second
+	// holdRepeat is how often it says why it does not.
+	holdRepeat = 10 * time.Minute
+)
+
+// hold is why the loop holds still: the disk is full, or the clock is wrong. It then makes no step and takes nothing from the
+// inbox: callers of Admit wait, attempts that run wait with their results, and nothing is lost or sent twice, because a step
+// that was held has not happened. It belongs to the loop.
+type hold struct {
+	err    error // nil while the loop goes on
+	since  time.Time
+	said   time.Time
+	inputs []Input // what the step was to take
+}
+
+// holdStill notes that a step could not be made with what it was to take.
+func (r *Runner) holdStill(err error, inputs []Input) {
+	now := time.Now()
+	if r.hold.err == nil {
+		r.hold.since = now
+	}
+	// A clock that comes right may jump: what has passed is monotonic.
+	if !errors.Is(err, errAsking) && (r.hold.said.IsZero() || now.Sub(r.hold.said) >= holdRepeat) {
+		since := r.hold.since.UTC().Format(time.RFC3339)
+		if errors.Is(err, ErrClock) {
+			r.Log.Error("the clock is wrong: the bot takes no messages until it is right, and loses none", "since", since, "err", err)
+		} else {
+			r.Log.Error("the disk is full: the bot takes no messages until there is space, and loses none", "since", since, "err", err)
+		}
+		r.hold.said = now
+	}
+	r.hold.err, r.hold.inputs = err, inputs
+}
+
+// goOn notes that a step was made.
+func (r *Runner) goOn() {
+	if r.hold.err == nil {
+		return
+	}
+	if !r.hold.said.IsZero() {
+		after := time.Since(r.hold.since).Round(time.Second)
+		if errors.Is(r.hold.err, ErrClock) {
+			r.Log.Info("the clock is right again: the bot goes on", "after", after)
+		} else {
+			r.Log.Info("there is space on the disk again: the bot goes on", "after", after)
+		}
+	}
+	r.hold = hold{}
+}
+
+// step makes a step with the inputs, behind those of a step that was held.
+func (r *Runner) step(inputs []Input) (Effects, error) {
+	inputs = append(r.hold.inputs, inputs...)
+	r.hold.inputs = nil
+	err := r.clockFault()
+	switch {
+	case errors.Is(err, ErrClock):
+		r.holdStill(err, inputs)
+		return Effects{}, nil
+	case err != nil:
+		return Effects{}, err
+	}
+	now, began := r.flow.Now(), time.Now()
+	fx, err := r.Machine.Step(now, inputs)
+	switch {
+	case errors.Is(err, store.ErrFull):
+		r.holdStill(err, inputs)
+		return Effects{}, nil
+	case err != nil:
+		return Effects{}, err
+	}
+	r.flow.Reached(now)
+	r.stepped = true
+	r.goOn()
+	if r.Meter != nil {
+		r.Meter.Stepped(time.Since(began), fx.Counts)
+	}
+	return fx, nil
+}
+
+// waitHeld is wait while the loop holds still.
+func (r *Runner) waitHeld(w waits) signal {
+	retry := r.holdRetry
+	if errors.Is(r.hold.err, errAsking) {
+		retry = min(retry, 20*time.Millisecond)
+	}
+	t := time.NewTimer(retry)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case done := <-r.settle:
+		r.waiting = append(r.waiting, done)
+	case answer := <-r.live:
+		r.lives = append(r.lives, answer)
+	case <-w.stop:
+		return wantsStop
+	case <-w.deadline:
+		return wantsEnd
+	case <-w.hurry:
+		return wantsHurry
+	}
+	return none
+}
+
+// leaveHold returns the error of a bot that ends while it holds still, nil if it does not. What it had taken comes again at
+// the next start, as after a crash.
+func (r *Runner) leaveHold() error {
+	if r.hold.err == nil || errors.Is(r.hold.err, errAsking) {
+		return nil
+	}
+	return fmt.Errorf("the stop leaves everything since %s to the next run: %w", r.hold.since.UTC().Format(time.RFC3339), r.hold.err)
+}
+
+// archive moves a slice of old facts to the archive, when it is time for that, and reports whether there are more. Where
+// the disk is full nothing has moved, and it is tried again soon.
+func (r *Runner) archive() (more bool, err error) {
+	now := r.flow.Last() // of a step, for which the clock was judged: it may have jumped since
+	if now.Before(r.nextArchive) {
+		return false, nil
+	}
+	_, more, err = r.Machine.Bus.ArchiveStep(now, archiveSlice)
+	switch {
+	case errors.Is(err, store.ErrFull):
+		if elapsed := clock.Elapsed(); r.archiveSaid == 0 || elapsed-r.archiveSaid >= holdRepeat {
+			r.Log.Error("the disk is full: old facts are not archived until there is space", "err", err)
+			r.archiveSaid = elapsed
+		}
+		r.nextArchive = now.Add(r.holdRetry)
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("archive: %w", err)
+	case r.archiveSaid != 0:
+		r.Log.Info("there is space on the disk again: old facts are archived")
+		r.archiveSaid = 0
+	}
+	if !more {
+		r.nextArchive = now.Add(archiveEvery)
+	}
+	return more, nil
+}

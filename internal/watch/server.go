@@ -1,0 +1,175 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"moot/internal/bot"
+	"moot/internal/files"
+)
+
+const (
+	// livePatience is how long the loop may take to come to a step before it does not live.
+	livePatience = 15 * time.Second
+	// leastFree is how much space the disk has to have for the bot to be ready.
+	leastFree = 20 << 20
+	// newcomer is for how long a network may be out of reach without the bot not being ready: it comes and goes.
+	newcomer = 2 * time.Minute
+)
+
+// Listen listens on an address of this machine, or on "unix:" and the path of a socket, which only this user can
+// reach. A socket that was left over is replaced.
+func Listen(address string) (net.Listener, error) {
+	path, isUnix := strings.CutPrefix(address, "unix:")
+	if !isUnix {
+		return net.Listen("tcp", address)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Serve answers on a listener until the context ends, which is no error, and closes it.
+func (m *Metrics) Serve(ctx context.Context, l net.Listener, log *slog.Logger) error {
+	s := &http.Server{
+		Handler: m.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if s.Shutdown(soon) != nil {
+			_ = s.Close() // whoever is still asking is cut off
+		}
+	})
+	err := s.Serve(l)
+	if !stop() {
+		<-done
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Handler answers /metrics, /livez, /healthz (which is the same) and /readyz.
+func (m *Metrics) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
+	mux.HandleFunc("GET /livez", m.livez)
+	mux.HandleFunc("GET /healthz", m.livez)
+	mux.HandleFunc("GET /readyz", m.readyz)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !ownName(r) {
+			http.Error(w, "This is for programs on this machine.", http.StatusForbidden)
+			return
+		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// ownName reports whether a request names this machine, or came by a socket. A page of another name that has
+// been made to lead here (DNS rebinding) names that.
+func ownName(r *http.Request) bool {
+	if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && at.Network() == "unix" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = strings.Trim(r.Host, "[]")
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func (m *Metrics) livez(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), livePatience)
+	defer cancel()
+	if _, err := m.sources.Live(ctx); err != nil {
+		http.Error(w, "the loop does not come to a step: "+err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// Check is how one thing is that the bot needs.
+type Check struct {
+	Check string `json:"check"`
+	OK    bool   `json:"ok"`
+	Text  string `json:"text,omitempty"`
+}
+
+// Ready says how each thing is that the bot needs for its work.
+func (m *Metrics) Ready(ctx context.Context) (all []Check) {
+	ctx, cancel := context.WithTimeout(ctx, livePatience)
+	defer cancel()
+	began := time.Now()
+	held, err := m.sources.Live(ctx)
+	loop := Check{"loop", err == nil && held == nil, "made a step within " + time.Since(began).Round(time.Millisecond).String()}
+	switch {
+	case errors.Is(err, bot.ErrStopping):
+		loop.Text = "the bot is stopping"
+	case err != nil:
+		loop.Text = "does not come to a step: " + err.Error()
+	case held != nil:
+		loop.Text = "holds still: " + held.Error()
+	}
+	all = append(all, loop)
+	for _, n := range m.sources.Networks() {
+		c := Check{"network " + string(n.Network), n.Up || n.Fault == "" && time.Since(n.Since) < newcomer, "can be reached"}
+		switch {
+		case n.Fault != "":
+			c.Text = n.Fault
+		case !n.Up:
+			c.Text = "cannot be reached since " + n.Since.UTC().Format(time.RFC3339)
+		}
+		all = append(all, c)
+	}
+	if free, ok := files.Free(m.sources.Folder); ok {
+		all = append(all, Check{"disk", free >= leastFree, fmt.Sprintf("%d MiB free", free>>20)})
+	}
+	return all
+}
+
+func (m *Metrics) readyz(w http.ResponseWriter, r *http.Request) {
+	all := m.Ready(r.Context())
+	w.Header().Set("Content-Type", "application/jsonl")
+	for _, c := range all {
+		if !c.OK {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			break
+		}
+	}
+	enc := json.NewEncoder(w)
+	for _, c := range all {
+		if enc.Encode(c) != nil {
+			return // nobody reads it any more
+		}
+	}
+}

@@ -1,0 +1,322 @@
+package screen
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"moot/protocol"
+	"moot/protocol/console"
+)
+
+// The widths of the columns. A narrow window has no cards beside the timeline, but lines above it.
+const (
+	wide      = 84 // from here on there is room for boxes
+	cardWidth = 30
+	maxMenu   = 8
+	maxEdit   = 6 // lines of the editor
+)
+
+func (m *model) sideWidth() int {
+	if m.width < wide {
+		return 12
+	}
+	return 18
+}
+
+func (m *model) boxes() bool { return m.width >= wide }
+
+// paneWidth is the width of the timeline.
+func (m *model) paneWidth() int {
+	w := m.width - m.sideWidth() - 1
+	if m.boxes() && (len(m.cards) > 0 || m.inside) {
+		w -= m.asideWidth() + 1
+	}
+	return w
+}
+
+func (m *model) asideWidth() int {
+	if m.inside {
+		return min(46, m.width/2-10)
+	}
+	return cardWidth
+}
+
+// paneHeight is the height of what stands above the status line.
+func (m *model) paneHeight() int {
+	edit, _, _ := m.editLines()
+	return max(1, m.height-2-len(edit))
+}
+
+// View implements tea.Model.
+func (m *model) View() tea.View {
+	edit, x, y := m.editLines()
+	body := m.body(m.paneHeight())
+	menu := m.menuLines()
+	if n := min(len(menu), len(body)); n > 0 {
+		copy(body[len(body)-n:], menu[len(menu)-n:]) // the menu covers the end of the timeline
+	}
+	lines := append(append(append(body, m.statusLine()), edit...), m.hintLine())
+	lines = lines[max(0, len(lines)-m.height):]
+	v := tea.NewView(strings.Join(lines, "\n"))
+	v.AltScreen = true
+	v.WindowTitle = "moot: " + m.here.Title
+	v.Cursor = tea.NewCursor(x, len(lines)-1-len(edit)+y)
+	return v
+}
+
+// body is all above the status line: the places, the timeline, the cards.
+func (m *model) body(height int) []string {
+	pane, above := m.paneWidth(), []string(nil)
+	if !m.boxes() {
+		above = m.strip(pane, height)
+	}
+	var text []string
+	if m.page != nil {
+		text = m.pageView(pane, height-len(above))
+	} else {
+		text = m.visible(m.timeline(m.here.Room), pane, height-len(above))
+	}
+	text = append(above, text...)
+	side := m.sidebar(m.sideWidth(), height)
+	var aside []string
+	if m.boxes() && pane < m.width-m.sideWidth()-1 {
+		aside = m.aside(m.asideWidth(), height)
+	}
+	rule := m.theme.dim.Render("│")
+	out := make([]string, height)
+	for i := range out {
+		out[i] = side[i] + rule + text[i]
+		if aside != nil {
+			out[i] += " " + aside[i]
+		}
+	}
+	return out
+}
+
+// strip is what stands above the timeline of a narrow window.
+func (m *model) strip(width, height int) (out []string) {
+	if m.inside {
+		for _, s := range m.trace {
+			detail := "—"
+			if len(s.Detail) > 0 {
+				detail = strings.Join(s.Detail, "; ")
+			}
+			out = append(out, m.theme.bold.Render(m.cells.fit(s.Name, 13))+" "+protocol.OneLine(detail))
+		}
+	} else {
+		room := max(1, height/2/2)
+		first := max(0, m.card-room)
+		for i := first; i < min(len(m.cards), first+room); i++ {
+			out = append(out, m.cardStrip(m.cards[i], m.card == i+1, width)...)
+		}
+	}
+	if len(out) > 0 {
+		out = append(out, m.theme.dim.Render(strings.Repeat("─", width)))
+	}
+	for i := range out {
+		out[i] = m.cells.fit(out[i], width)
+	}
+	return out
+}
+
+// aside is the column of cards, or what happened to a message.
+func (m *model) aside(width, height int) []string {
+	var out []string
+	if m.inside {
+		out = m.traceLines(width)
+	} else {
+		var cards [][]string
+		for i, c := range m.cards {
+			cards = append(cards, m.cardLines(c, m.card == i+1, width))
+		}
+		first, used := 0, 0 // the card that was chosen is in sight
+		for i := range max(1, m.card) {
+			for used += len(cards[i]); used > height && first < i; first++ {
+				used -= len(cards[first])
+			}
+		}
+		for _, c := range cards[first:] {
+			out = append(out, c...)
+		}
+	}
+	for len(out) < height {
+		out = append(out, "")
+	}
+	out = out[:height]
+	for i := range out {
+		out[i] = m.cells.fit(out[i], width)
+	}
+	return out
+}
+
+// sidebar lists the places. Who is not in a place sees it in grey.
+func (m *model) sidebar(width, height int) []string {
+	th := m.theme
+	var out []string
+	at, head := 0, ""
+	for _, p := range m.places {
+		section := "Rooms"
+		if p.Person != "" {
+			section = "Private"
+		}
+		if section != head {
+			head = section
+			out = append(out, th.bold.Render(" "+section))
+		}
+		title := p.Title
+		if p.Person != "" {
+			title += " & " + console.Bot.Local()
+		}
+		mark, unread := " ", ""
+		if n := m.timeline(p.ID).unread; n > 0 {
+			mark, unread = "•", fmt.Sprintf(" %d", n)
+		}
+		if p.ID == m.here.Room {
+			mark = "▸"
+		}
+		line := mark + m.cells.fit(title, width-2-len(unread)) + unread + " "
+		switch {
+		case p.ID == m.here.Room:
+			at = len(out)
+			line = th.selected.Render(line)
+		case unread != "":
+			line = th.bold.Render(line)
+		case !p.Member:
+			line = th.dim.Render(line)
+		}
+		out = append(out, line)
+	}
+	out = out[min(max(0, at-height+2), max(0, len(out)-height)):]
+	for len(out) < height {
+		out = append(out, "")
+	}
+	out = out[:height]
+	for i := range out {
+		out[i] = m.cells.fit(out[i], width)
+	}
+	return out
+}
+
+// statusLine says who speaks where, who reads it, and what time it is there.
+func (m *model) statusLine() string {
+	th, h := m.theme, m.here
+	now := h.Now.Format("Mon 2 Jan 15:04")
+	var left string
+	switch {
+	case h.Private && h.Member:
+		left = th.private.Render(" "+h.Name+" ⇄ "+console.Bot.Local()) + " private: nobody else reads it"
+	case h.Private:
+		left = th.private.Render(" "+h.Title) + " private: " + h.Name + " is not part of it"
+	case !h.Member:
+		left = th.name.Render(" "+h.Name) + " at the door of " + h.Title + ": /join goes in"
+	default:
+		left = th.name.Render(" "+h.Name) + " in " + th.bold.Render(h.Title) + " public: everybody reads it"
+	}
+	room := m.width - m.cells.StringWidth(now) - 2
+	return th.status.Render(m.cells.fit(left, room) + " " + now + " ")
+}
+
+// hintLine says what can be pressed, or what has just come of a key.
+func (m *model) hintLine() string {
+	if m.notice != "" {
+		st := m.theme.bold
+		text := m.notice
+		if m.fault {
+			st, text = m.theme.fault, "! "+text
+		}
+		return st.Render(m.cells.fit(text, m.width))
+	}
+	hint := "Enter sends · Alt-Enter new line · / and !moot list commands"
+	switch {
+	case m.term.Steps() > 0:
+		hint = "The tour: any key stops it"
+	case m.page != nil:
+		hint = "PgUp and PgDn turn pages · Esc goes back"
+	case m.card > 0:
+		hint = m.cards[m.card-1].press(true) + " · Tab next · Esc back"
+	case m.inside:
+		hint = "↑ and ↓ choose a message · Esc closes"
+	case len(m.menu) > 0:
+		hint = "Tab takes it · ↑ and ↓ choose · Enter sends"
+	case len(m.cards) > 0:
+		hint = "Tab votes · Alt-↑ Alt-↓ rooms · " + hint
+	default:
+		hint += " · Alt-↑ Alt-↓ rooms"
+	}
+	return m.theme.dim.Render(m.cells.fit(hint, m.width))
+}
+
+const promptSign = "› "
+
+// editLines draws the editor: as many lines as the text has, up to a few around the cursor.
+func (m *model) editLines() (out []string, x, y int) {
+	width := m.width - 3
+	lines, x, y := m.editor.layout(m.cells.Method, width)
+	most := min(maxEdit, max(1, m.height/3))
+	top := 0
+	if len(lines) > most {
+		top = max(0, min(y-most/2, len(lines)-most))
+		lines = lines[top : top+most]
+	}
+	for i, l := range lines {
+		sign := "  "
+		if top+i == 0 {
+			sign = promptSign
+		}
+		if i == len(lines)-1 {
+			l += m.theme.dim.Render(m.cells.Truncate(protocol.OneLine(m.ghost()), max(0, width-m.cells.StringWidth(l)), "…"))
+		}
+		out = append(out, m.cells.fit(sign+l, m.width))
+	}
+	return out, x + 2, y - top
+}
+
+// menuLines draws the suggestions.
+func (m *model) menuLines() (out []string) {
+	if len(m.menu) == 0 || m.card > 0 {
+		return nil
+	}
+	first := max(0, m.picked-maxMenu)
+	shown := m.menu[first:min(len(m.menu), first+maxMenu)]
+	label := 0
+	for _, s := range shown {
+		label = max(label, min(m.width/2, m.cells.StringWidth(s.Text)))
+	}
+	width := min(m.width, 76)
+	for i, s := range shown {
+		line := m.cells.fit(" "+m.cells.fit(protocol.OneLine(s.Text), label)+"  "+protocol.OneLine(s.Summary), width)
+		if first+i+1 == m.picked {
+			line = m.theme.selected.Render(line)
+		} else {
+			line = m.theme.status.Render(line)
+		}
+		out = append(out, m.cells.fit(line, m.width))
+	}
+	if more := len(m.menu) - len(shown) - first; more > 0 {
+		out = append(out, m.cells.fit(m.theme.status.Render(m.cells.fit(fmt.Sprintf(" … %d more", more), width)), m.width))
+	}
+	return out
+}
+
+// pageLines lays out a long answer.
+func (m *model) pageLines(width int) (out []string) {
+	for _, l := range m.page {
+		out = append(out, m.cells.columns(protocol.Clean(l), width)...)
+	}
+	return out
+}
+
+func (m *model) pageView(width, height int) []string {
+	lines := m.pageLines(width)
+	lines = lines[min(m.pageTop, max(0, len(lines)-1)):]
+	for len(lines) < height {
+		lines = append(lines, "")
+	}
+	lines = lines[:height]
+	for i := range lines {
+		lines[i] = m.cells.fit(lines[i], width)
+	}
+	return lines
+}

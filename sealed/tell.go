@@ -1,0 +1,69 @@
+package sealed
+
+import (
+	"fmt"
+	"slices"
+
+	"moot/outbox"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// tell tells a room whose messages could not be read.
+func tell(tx *store.Tx, room protocol.RoomID, people []protocol.UserID) error {
+	for k, v := range tx.Prefix(told, string(room)+store.Sep) {
+		if tx.Now().Sub(store.ParseTime(string(v))) >= Silence {
+			tx.Delete(told, k)
+		}
+	}
+	people = slices.DeleteFunc(people, func(p protocol.UserID) bool { return tx.Has(told, store.Key(room, string(p))) })
+	if len(people) == 0 {
+		return tx.Err()
+	}
+	var names protocol.Text
+	for i, p := range people {
+		tx.Put(told, store.Key(room, string(p)), []byte(store.Time(tx.Now())))
+		switch {
+		case i == maxNamed:
+			names = protocol.Join(names, fmt.Sprintf(" and %d more", len(people)-maxNamed))
+		case i > maxNamed:
+		case i > 0 && i == len(people)-1:
+			names = protocol.Join(names, " and ", nameOf(tx, room, p))
+		case i > 0:
+			names = protocol.Join(names, ", ", nameOf(tx, room, p))
+		default:
+			names = nameOf(tx, room, p)
+		}
+	}
+	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Act: protocol.Say{Text: protocol.Join(
+		"I could not read what ", names, " wrote: the key to it never reached me. Please write it again if it was for me; if that does not help, ",
+		"begin a new session of your program for this room (in Element by /discardsession), and write again.")}})
+	return err
+}
+
+// tellWithheld tells a room at once that somebody's program refuses its keys to the bot, which nothing but that person ends.
+func tellWithheld(tx *store.Tx, room protocol.RoomID, user protocol.UserID) error {
+	key := store.Key(room, string(user))
+	if at := tx.Get(told, key); user == "" || at != nil && tx.Now().Sub(store.ParseTime(string(at))) < Silence {
+		return nil
+	}
+	tx.Put(told, key, []byte(store.Time(tx.Now())))
+	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Act: protocol.Say{Text: protocol.Join(
+		"I cannot read what ", nameOf(tx, room, user), " writes: their program does not give me the key. What helps: in that program, allow ",
+		"messages to sessions that are not verified, or verify my account; then write again.")}})
+	return err
+}
+
+// nameOf names a person without calling for their attention.
+func nameOf(tx *store.Tx, room protocol.RoomID, user protocol.UserID) protocol.Text {
+	return rooms.Person(tx, room, user)
+}
+
+// named reports whether anybody was named in a room lately.
+func named(tx *store.Tx, room protocol.RoomID) bool {
+	for range tx.Prefix(told, string(room)+store.Sep) {
+		return true
+	}
+	return false
+}

@@ -1,0 +1,221 @@
+package votes
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"moot/commands"
+	"moot/outbox"
+	"moot/protocol"
+	"moot/rooms"
+	"moot/store"
+)
+
+// Opening a vote in a large room. To look at each member takes a while, so it is done in slices, by timers, and
+// others have their turn between them. Nothing of it is a projection: the fact that the vote was opened holds what
+// came of it. Who joins or leaves meanwhile changes nothing: the newcomer is no member for long enough, and whoever
+// was counted stays so.
+var (
+	enrolments = store.ScopedBucket("votes-enrolments") // room → opening (JSON)
+	electing   = store.ScopedBucket("votes-electing")   // room ␟ number of person → 1 where they were active, else 0
+)
+
+// DefaultAtOnce is the largest room in which a vote is opened in one go.
+const DefaultAtOnce = 500
+
+// publishAt is how many times as many people one fact names as one step looks at: 5,000 by default.
+const publishAt = 10
+
+// enrolment is a vote that is about to be opened.
+type enrolment struct {
+	Proposal proposal
+	// Of the command, which is answered in the end.
+	Cause   protocol.Ref
+	Handle  string
+	Place   protocol.PlaceID
+	Private bool
+
+	Generation uint64 // of the membership of the bot
+	// While members are looked at: from whom on the next ones are, and how those before them were.
+	Next   protocol.UserID
+	Counts electors
+	// While it is published who may vote: the number of the vote, and how many were published.
+	Vote      uint64
+	Published int
+}
+
+// enrolsAnother reports whether it is being found out who may vote in a vote of the room. One that does not go on any
+// more, because a fault has ended it, is cleared away.
+func (f *Feature) enrolsAnother(tx *store.Tx, room protocol.RoomID) bool {
+	if !tx.Timer(timerEnrol).IsZero() || !tx.Timer(timerClear).IsZero() {
+		return true
+	}
+	tx.Delete(enrolments, string(room))
+	f.clearElecting(tx, room)
+	return !tx.Timer(timerClear).IsZero()
+}
+
+// enrol begins to find out who may vote.
+func (f *Feature) enrol(c *commands.Call, w proposal) error {
+	if m, in := rooms.Lookup(c.Tx, c.Room.ID, w.Opener); in && !w.appeal() && w.Type != Poll {
+		// Who cannot open it in any case does not keep others waiting while all members are looked at.
+		rules := f.rulesFor(c.Tx, c.Room.ID, w)
+		if is := f.votesOn(c.Tx, c.Room, w, m, rules); is != isActive && is != isIdle {
+			return f.privately(c, f.mayBeOpener(c.Tx, c.Room, w, electors{Active: rules.Voters}, rules))
+		}
+	}
+	o := enrolment{
+		Proposal: w, Cause: c.Event.Ref(), Handle: c.Event.Handle, Place: c.Event.Place, Private: c.Event.Private,
+		Generation: c.Room.Generation,
+	}
+	if err := continueEnrolment(c.Tx, c.Room.ID, o); err != nil {
+		return err
+	}
+	return c.Answer(protocol.Plainf("I am finding out who of the %d members may vote. The vote opens in a moment.",
+		c.Room.Count))
+}
+
+// continueEnrolment keeps how far an opening is, and sets the timer for its next step.
+func continueEnrolment(tx *store.Tx, room protocol.RoomID, o enrolment) error {
+	data, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("encode an opening: %w", err)
+	}
+	tx.Put(enrolments, string(room), data)
+	tx.SetTimer(timerEnrol, tx.Now(), nil)
+	return nil
+}
+
+// enrolmentIn returns the vote that is about to open in a room, if there is one.
+func enrolmentIn(tx *store.Tx, room protocol.RoomID) (o enrolment, ok bool) {
+	data := tx.Get(enrolments, string(room))
+	return o, data != nil && json.Unmarshal(data, &o) == nil
+}
+
+// elect makes the next step of an opening.
+func (f *Feature) elect(tx *store.Tx, room protocol.RoomID) error {
+	o, ok := enrolmentIn(tx, room)
+	if !ok {
+		return nil
+	}
+	info, _ := rooms.Get(tx, room)
+	if err := f.nextElectors(tx, info, &o); err != nil {
+		return f.abandon(tx, info, o, err)
+	}
+	return nil
+}
+
+// nextElectors looks at the next members or, when all were looked at, publishes the next of those who may vote. When
+// all are published it opens the vote.
+func (f *Feature) nextElectors(tx *store.Tx, info rooms.Info, o *enrolment) error {
+	if err := f.mayOpen(tx, info); err != nil {
+		return err
+	}
+	if !info.Joined() || info.Generation != o.Generation {
+		return commands.Sorryf("I was put out of the room while I was finding out who may vote. Open the vote " +
+			"once more.")
+	}
+	rules := f.rulesFor(tx, info.ID, o.Proposal)
+	if o.Vote == 0 {
+		return f.lookAtMembers(tx, info, o, rules)
+	}
+	return f.publishElectors(tx, info, o, rules)
+}
+
+// lookAtMembers looks at the next members.
+func (f *Feature) lookAtMembers(tx *store.Tx, info rooms.Info, o *enrolment, rules Rules) error {
+	n := 0
+	for m := range rooms.MembersFrom(tx, info.ID, o.Next) {
+		if n++; n > f.AtOnce {
+			o.Next = m.User
+			return continueEnrolment(tx, info.ID, *o)
+		}
+		active, is := byte(0), f.votesOn(tx, info, o.Proposal, m, rules)
+		o.Counts.add(is)
+		switch is {
+		case isIdle:
+		case isActive:
+			active = 1
+		default:
+			continue
+		}
+		tx.Put(electing, store.Key(info.ID, voter(f.bus.Number(tx, m.User))), []byte{active})
+	}
+	if err := f.withinLimits(tx, info.ID, o.Proposal, rules,
+		func(line string) protocol.Text { return f.code(info.ID, line) }); err != nil {
+		return err
+	}
+	if why := f.mayBeOpener(tx, info, o.Proposal, o.Counts, rules); why != nil {
+		return commands.Sorry(why)
+	}
+	if err := f.enough(tx, info.ID, o.Proposal, o.Counts, rules); err != nil {
+		return err
+	}
+	o.Vote = last(tx, info.ID) + 1 // no other opens meanwhile
+	return continueEnrolment(tx, info.ID, *o)
+}
+
+// publishElectors publishes the next of those who may vote, and then opens the vote.
+func (f *Feature) publishElectors(tx *store.Tx, info rooms.Info, o *enrolment, rules Rules) error {
+	room := info.ID
+	waived := o.Counts.waived(o.Proposal.Type, f.settings.rules.Voters)
+	prefix := store.Key(room, "")
+	part, n := electingPart{First: o.Published == 0}, 0
+	for k, active := range tx.Prefix(electing, prefix) {
+		if n++; n > publishAt*f.AtOnce {
+			break
+		}
+		if waived || len(active) == 1 && active[0] == 1 {
+			part.Electorate = append(part.Electorate, parseVoter(k[len(prefix):]))
+		}
+		tx.Delete(electing, k)
+	}
+	if n > 0 {
+		o.Published += len(part.Electorate)
+		if err := f.at(tx, room, Vote{ID: o.Vote, Type: o.Proposal.Type}).publish(whatElecting, nil, part); err != nil {
+			return err
+		}
+		return continueEnrolment(tx, room, *o)
+	}
+	tx.Delete(enrolments, string(room))
+	v, err := f.begin(tx, room, o.Proposal, o.Counts, nil, rules)
+	if err != nil || !o.Private && o.Proposal.Place == o.Place {
+		return err // its message says it
+	}
+	return f.tell(tx, info, *o, protocol.Join("Vote ", v.ID, " is open; it ", v.closes(tx.Now()), "."))
+}
+
+// abandon ends an opening that leads to no vote, and says why to whoever wanted it. Any other error than a Mistake is a
+// fault.
+func (f *Feature) abandon(tx *store.Tx, info rooms.Info, o enrolment, err error) error {
+	var m *commands.Mistake
+	if !errors.As(err, &m) {
+		return err
+	}
+	tx.Delete(enrolments, string(info.ID))
+	f.clearElecting(tx, info.ID)
+	return f.tell(tx, info, o, m.Text)
+}
+
+func (f *Feature) tell(tx *store.Tx, info rooms.Info, o enrolment, text protocol.Text) error {
+	_, err := outbox.Send(tx, protocol.Outgoing{Cause: o.Cause, Handle: o.Handle, Act: protocol.Whisper{
+		User: o.Proposal.Opener, Asked: true, Text: protocol.Join("In ", protocol.Quoted(info.Title(), 0), ": ", text),
+	}})
+	return err
+}
+
+// clearSlice is how many rows of an opening one step clears away.
+const clearSlice = 2000
+
+// clearElecting clears away what an opening has noted that leads to no vote.
+func (f *Feature) clearElecting(tx *store.Tx, room protocol.RoomID) {
+	n := 0
+	for k := range tx.Prefix(electing, store.Key(room, "")) {
+		if n++; n > clearSlice {
+			tx.SetTimer(timerClear, tx.Now(), nil)
+			return
+		}
+		tx.Delete(electing, k)
+	}
+}

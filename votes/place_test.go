@@ -1,0 +1,63 @@
+package votes_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"moot/protocol"
+)
+
+// TestAnOutcomeFindsAPlace: where the bot may not write in the room any more, those whom a challenge concerns most are told what
+// came of it.
+func TestAnOutcomeFindsAPlace(t *testing.T) {
+	w := opened(t)
+	w.heard()
+	w.shut[lobby] = true
+	w.wait(31 * 24 * time.Hour)
+	if v := w.vote(lobby, 1); v.Open() {
+		t.Fatalf("it is open: %+v", v)
+	}
+	out := w.heard()
+	for _, who := range []string{"ann", "ben"} {
+		if n := strings.Count(out, "to "+who+": I cannot write in «lobby», so I tell you here. Vote 1: challenge of Ben has closed."); n != 1 {
+			t.Errorf("%s was told %d times:\n%s", who, n, out)
+		}
+	}
+	if strings.HasPrefix(out, "@lobby: ") || strings.Contains(out, "\n@lobby: ") {
+		t.Errorf("said where the bot may not write:\n%s", out)
+	}
+}
+
+// TestNobodyWritesTheCountOffTheMessage: what people write may be as long as it may be, and of characters that the network escapes.
+// The message of the vote is one that the network takes, and says how the vote stands, until when, and how to vote.
+func TestNobodyWritesTheCountOffTheMessage(t *testing.T) {
+	w := newTown(t)
+	longest := 0
+	w.fits = func(text protocol.Text) bool {
+		plain := text.Plain()
+		return len([]rune(plain))+strings.Count(plain, "*") <= 1200
+	}
+	w.settle(lobby, "ann", "ben", "cem", "dan", "eve", "fay")
+	stars := strings.Repeat("*", 450)
+	w.say(lobby, "ann", "!moot vote challenge ben "+stars)
+	w.say(lobby, "ben", "!moot vote reply 1 "+stars)
+	w.say(lobby, "cem", "!moot vote cast 1 yes")
+	w.say(lobby, "dan", `!moot vote poll "Which?" `+strings.Repeat("*", 79)+"a "+strings.Repeat("*", 79)+"b")
+	w.wait(time.Hour)
+	for _, m := range w.messages {
+		if !strings.HasPrefix(m.text, "Vote ") {
+			continue
+		}
+		longest = max(longest, len(m.text))
+		if !w.fits(protocol.Plain(m.text)) || !strings.Contains(m.text, "To vote:") || !strings.Contains(m.text, "Turnout:") || !strings.Contains(m.text, "Closes ") {
+			t.Errorf("a vote is shown as (fits: %t)\n%s", w.fits(protocol.Plain(m.text)), m.text)
+		}
+		if strings.Contains(m.text, "challenge") && !strings.Contains(m.text, "So far: 1 yes") {
+			t.Errorf("the count is not there:\n%s", m.text)
+		}
+	}
+	if longest < 600 {
+		t.Errorf("the longest message has %d bytes: less of what people wrote is shown than there is room for", longest)
+	}
+}

@@ -1,0 +1,226 @@
+package votes
+
+import (
+	"slices"
+	"time"
+
+	"moot/outbox"
+	"moot/protocol"
+	"moot/store"
+	"moot/votes/tally"
+)
+
+// posting is where a vote is shown. It is no projection: it says what was sent, which a replay does not send again.
+type posting struct {
+	Key     protocol.Key `json:",omitempty"` // of the message that is edited
+	Posted  time.Time    `json:",omitzero"`
+	Edited  time.Time    `json:",omitzero"`
+	Deleted time.Time    `json:",omitzero"` // when it last was, by somebody else
+	// Mentioned is whether the target was mentioned already, in the room from which the vote was carried over too.
+	Mentioned bool         `json:",omitempty"`
+	Notice    protocol.Key `json:",omitempty"` // of what the target was told in private
+	Untold    bool         `json:",omitempty"` // it did not reach them
+	Removed   int          `json:",omitempty"` // reactions that were removed by others than who gave them
+	Ask       protocol.Key `json:",omitempty"` // about the reactions, when it closes
+	Missed    protocol.Key `json:",omitempty"` // about those that the bot may have missed
+}
+
+var postings = store.ScopedBucket("votes-postings")
+
+// post says that a vote is open, in the message that is edited from then on. The target is mentioned the first time
+// only.
+func (h *atHand) post() error {
+	b := h.posting()
+	first := !b.Mentioned
+	if b.Key != "" {
+		h.unmarkMessage() // the reactions went with the message; the ballots that they made stand
+	}
+	b.Mentioned = true
+	key, err := outbox.Send(h.tx, protocol.Outgoing{
+		Room: h.room, Place: h.Place, Expires: outbox.Never,
+		Act: protocol.Say{Text: h.message(first, true), Controls: h.controls()},
+	})
+	if err != nil {
+		return err
+	}
+	b.Key, b.Posted, b.Edited = key, h.tx.Now().Round(0), h.tx.Now().Round(0)
+	h.putPosting(b)
+	return nil
+}
+
+// touch has the message of a vote brought up to date, not sooner than its network bears it.
+func (h *atHand) touch() {
+	name := timerEdit + h.Number()
+	if !h.tx.Timer(name).IsZero() {
+		return
+	}
+	at := h.posting().Edited.Add(h.edits())
+	if at.Before(h.tx.Now()) {
+		at = h.tx.Now()
+	}
+	h.tx.SetTimer(name, at, nil)
+}
+
+// edit brings the message of a vote up to date, and posts it where none stands.
+func (h *atHand) edit() error {
+	if !h.info().Joined() {
+		return nil // it is brought up to date when the bot is back
+	}
+	b := h.posting()
+	switch h.tx.Delivery(b.Key).State {
+	case store.StateSent, store.StateQueued, store.StateAmbiguous:
+	default:
+		again := b.Posted.Add(repostEvery)
+		switch {
+		case !h.Open():
+			return nil
+		case !b.Deleted.IsZero() && again.After(h.tx.Now()):
+			h.tx.SetTimer(timerEdit+h.Number(), again, nil)
+			return nil
+		}
+		return h.post()
+	}
+	b.Edited = h.tx.Now().Round(0)
+	h.putPosting(b)
+	_, err := outbox.Send(h.tx, protocol.Outgoing{
+		Room: h.room, Place: h.Place, Expires: outbox.Never,
+		Act: protocol.Revise{Original: b.Key, Text: h.message(false, true), Controls: h.controls()},
+	})
+	return err
+}
+
+// repostEvery is how far apart a vote whose message is deleted is shown once more, but for the first time.
+const repostEvery = time.Hour
+
+// repost shows a vote once more whose message was deleted: at once the first time, and then an hour after it was
+// shown last, so that a vote is never hidden for long, nor a room filled with it.
+func (h *atHand) repost() error {
+	if !h.Open() {
+		return nil
+	}
+	b := h.posting()
+	first := b.Deleted.IsZero()
+	b.Key, b.Deleted = "", h.tx.Now().Round(0)
+	h.putPosting(b)
+	h.unmarkMessage() // the reactions went with the message; the ballots that they made stand
+	if first {
+		return h.post()
+	}
+	return h.edit()
+}
+
+// voteOn returns the open vote that a message of the room shows, nil if it shows none.
+func (f *Feature) voteOn(tx *store.Tx, room protocol.RoomID, message protocol.EventID) *atHand {
+	for v := range f.openIn(tx, room) {
+		if key := v.posting().Key; key != "" && tx.Delivery(key).Ref.Has(message) {
+			return v
+		}
+	}
+	return nil
+}
+
+// sayOutcome says what became of a vote, and finds a place for it: where the vote was held, else the channel of the room for
+// votes, else one that all can see, else it is told those whom it concerns most.
+func (h *atHand) sayOutcome(text protocol.Text) error {
+	say := protocol.Say{Text: text}
+	info := h.info()
+	private := protocol.Join("I cannot write in ", protocol.Quoted(info.Title(), 0), ", so I tell you here. ", text)
+	var people []protocol.Outgoing
+	for _, who := range slices.Compact([]protocol.UserID{h.userOf(h.Opener), h.userOf(h.Target)}) {
+		if who != "" {
+			people = append(people, protocol.Outgoing{Act: protocol.Whisper{User: who, Text: private}})
+		}
+	}
+	o := protocol.Outgoing{Room: h.room, Act: say, Else: people}
+	for _, place := range []protocol.PlaceID{h.settings.Channel(h.tx, h.room), h.Place} {
+		if place != "" && place != o.Place {
+			o = protocol.Outgoing{Room: h.room, Place: place, Act: say, Else: []protocol.Outgoing{o}}
+		}
+	}
+	o.Expires = outbox.Never
+	_, err := outbox.Send(h.tx, o)
+	return err
+}
+
+// announce says something in a room.
+func (f *Feature) announce(tx *store.Tx, room protocol.RoomID, place protocol.PlaceID, text protocol.Text) error {
+	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Place: place, Expires: outbox.Never,
+		Act: protocol.Say{Text: text}})
+	return err
+}
+
+// How long it takes until it is looked whether the target was told.
+const (
+	firstLook  = time.Minute
+	secondLook = outbox.DefaultExpiry + time.Minute
+)
+
+// tellTarget tells somebody in private that a vote is about them.
+func (h *atHand) tellTarget() error {
+	user := h.userOf(h.Target)
+	if user == "" || h.Appeal {
+		return nil
+	}
+	info := h.info()
+	what := "challenge you: if it passes, you cannot use my features there until you are restored"
+	if h.Type == Restore {
+		what = "restore you"
+	}
+	b := h.posting()
+	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " a vote is open to ", what, ". It was opened by ",
+		h.name(h.Opener), ", for this reason: ", protocol.Quoted(h.text(h.Text), MaxReason), "\n",
+		"It ", h.closes(h.tx.Now()), ". You cannot vote on it, but you can answer, for all to read: ",
+		protocol.Code("vote reply "+h.Number()+" TEXT --in "+info.Word()), ".")
+	if h.Type == Challenge {
+		text = protocol.Join(text, " If it passes you can appeal once a week: ",
+			protocol.Code("vote appeal REASON --in "+info.Word()), ".")
+	}
+	key, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{User: user, Text: text,
+		Controls: h.answerControl()}})
+	if err != nil {
+		return err
+	}
+	b.Notice = key
+	h.putPosting(b)
+	h.tx.SetTimer(timerNotice+h.Number(), h.tx.Now().Add(firstLook), nil)
+	return nil
+}
+
+// tellOutcome tells whom a vote is about that it ended without anything following for them. Of what follows they are told
+// by those who keep challenges.
+func (h *atHand) tellOutcome() error {
+	user := h.userOf(h.Target)
+	if user == "" || h.Outcome == tally.Passed || h.Outcome == Replaced {
+		return nil
+	}
+	_, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{
+		User: user, Text: protocol.Join("In ", titled(h.tx, h.info(), user), ": ", h.closing()),
+	}})
+	return err
+}
+
+// notice looks whether the target was told.
+func (h *atHand) notice() error {
+	b := h.posting()
+	switch h.tx.Delivery(b.Notice).State {
+	case store.StateSent, store.StateAmbiguous:
+		return nil
+	case store.StateQueued:
+		h.tx.SetTimer(timerNotice+h.Number(), h.tx.Now().Add(secondLook), nil)
+		return nil
+	}
+	b.Untold = true
+	h.putPosting(b)
+	h.touch()
+	return nil
+}
+
+// remind says that a vote soon ends.
+func (h *atHand) remind() error {
+	if h.Status != Running || h.away() {
+		return nil
+	}
+	return h.announce(protocol.Join(h.titleOf(), " is open; it ", h.closes(h.tx.Now()),
+		". ",
+		count(h.Turnout, "ballot"), " so far of ", h.Size, " who can vote."))
+}
