@@ -77,7 +77,7 @@ func (w *town) crashes(place string) {
 	w.well()
 }
 
-// diesBefore tells whether the bot has died before something was the case, which is looked at as within Await.
+// diesBefore reports whether the bot has died before something was the case, which is looked at as within Await.
 func (w *town) diesBefore(yes func() bool) (died bool) {
 	w.Helper()
 	over := w.Bot.Over()

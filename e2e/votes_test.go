@@ -33,7 +33,7 @@ func (w *town) again() {
 // closed waits for the message that says how a vote ended, which takes the minute that no vote is shorter than.
 func (w *town) closed(where id.RoomID) client.Event {
 	w.Helper()
-	w.Ann.Patient(3)
+	w.Ann.Patient(6) // a secret vote, and one for which a length was chosen, runs that out
 	defer w.Ann.Patient(1)
 	return w.Ann.Message(where, w.BotID, "has closed.")
 }
@@ -46,7 +46,7 @@ func TestVote(t *testing.T) {
 		where := w.room("hall", ben, dan, eve)
 		dm := w.private(eve)
 		w.ping(w.Ann, where)
-		w.Ann.Say(where, "!moot vote motion --for 10m we meet on Tuesdays")
+		w.Ann.Say(where, "!moot vote motion we meet on Tuesdays")
 		message := w.Ann.Message(where, w.BotID, "we meet on Tuesdays")
 		w.again()
 
@@ -140,7 +140,7 @@ func TestSecretVote(t *testing.T) {
 		for who, dm := range dms {
 			who.Message(dm, w.BotID, "Hello, I am moot.")
 		}
-		w.Ann.Say(where, "!moot vote motion --secret --for 10m we meet in secret")
+		w.Ann.Say(where, "!moot vote motion --secret --for 4m we meet in secret")
 		message := w.Ann.Message(where, w.BotID, "we meet in secret")
 
 		// What all can see is no ballot, and whoever tries is told so in private.

@@ -64,6 +64,17 @@ type Event struct {
 // New registers an account and lets it listen. The name gets something behind it that no other has.
 func New(t testing.TB, s *homeserver.Server, name string) *Client {
 	t.Helper()
+	return begin(t, s, name, true)
+}
+
+// NewUnsigned is New for an account without an identity: nothing has signed its device.
+func NewUnsigned(t testing.TB, s *homeserver.Server, name string) *Client {
+	t.Helper()
+	return begin(t, s, name, false)
+}
+
+func begin(t testing.TB, s *homeserver.Server, name string, signed bool) *Client {
+	t.Helper()
 	account := Register(t, s, name)
 	w := &wire{next: http.DefaultTransport}
 	cli, err := mautrix.NewClient(s.URL, id.UserID(account.UserID), account.Token)
@@ -85,6 +96,12 @@ func New(t testing.TB, s *homeserver.Server, name string) *Client {
 	}
 	if err := c.mach.ShareKeys(ctx, -1); err != nil {
 		t.Fatalf("%s: upload keys: %v", account.UserID, err)
+	}
+	// Without an identity nothing vouches for what a device says (MSC4153).
+	if signed {
+		if _, err := c.mach.GenerateAndVerifyWithRecoveryKey(ctx); err != nil {
+			t.Fatalf("%s: make an identity: %v", account.UserID, err)
+		}
 	}
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})

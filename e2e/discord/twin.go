@@ -1,8 +1,10 @@
-// Package discord lets the whole bot, as it is shipped, answer interactions at a Discord that others have written:
-// discord-digital-twin, an experimental double that knows the life cycle of interactions and refuses what Discord refuses
-// (10062, 40060). It is a witness of what moot's own double, protocol/discord/discordtest, might have wrong.
+// Package discord lets the whole bot, as it is shipped, answer interactions at a Discord that
+// others have written: discord-digital-twin, an experimental double that knows the life cycle of
+// interactions and refuses what Discord refuses (10062, 40060). It is a witness of what moot's own
+// double, protocol/discord/discordtest, might have wrong.
 //
-// The twin has no RESUME, no private conversations and no moderation; those are tested against moot's own.
+// The twin has no RESUME, no private conversations and no moderation; those are tested against
+// moot's own.
 package discord
 
 import (
@@ -66,7 +68,8 @@ func All(list []Component) (out []Component) {
 	return out
 }
 
-// New starts a twin with a guild, a channel, and the people Ann, Ben, Cem, Dan and Eve. It ends with the test.
+// New starts a twin with a guild, a channel, and the people Ann, Ben, Cem, Dan and Eve. It ends
+// with the test.
 func New(t testing.TB) *Twin {
 	t.Helper()
 	w := &Twin{script: node.Start(t, "discord/js/twin.mjs")}

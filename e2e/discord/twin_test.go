@@ -70,7 +70,8 @@ api_url = "%s/v10"
 func says(t *testing.T, what string, a Answer, kind, flags int, parts ...string) {
 	t.Helper()
 	if a.Type != kind || a.Data.Flags&ephemeral != flags {
-		t.Errorf("%s: answered by type %d with flags %d, want %d and %d: %+v", what, a.Type, a.Data.Flags, kind, flags, a.Data)
+		t.Errorf("%s: answered by type %d with flags %d, want %d and %d: %+v", what, a.Type, a.Data.Flags,
+			kind, flags, a.Data)
 	}
 	for _, p := range parts {
 		if !strings.Contains(a.Data.Content, p) {
@@ -79,7 +80,8 @@ func says(t *testing.T, what string, a Answer, kind, flags int, parts ...string)
 	}
 }
 
-// custom is the custom id of the component with the label, or of the first menu where there is none.
+// custom is the custom id of the component with the label, or of the first menu where there is
+// none.
 func custom(t *testing.T, list []Component, label string) string {
 	t.Helper()
 	for _, c := range All(list) {
@@ -93,8 +95,8 @@ func custom(t *testing.T, list []Component, label string) string {
 
 type m = map[string]any
 
-// TestInteractions goes through the life of each kind of interaction: slash command, suggestions, the menu of a person, a
-// form, buttons, a select menu, followups.
+// TestInteractions goes through the life of each kind of interaction: slash command, suggestions,
+// the menu of a person, a form, buttons, a select menu, followups.
 func TestInteractions(t *testing.T) {
 	w := New(t)
 	ann, ben, cem := w.Users["Ann"], w.Users["Ben"], w.Users["Cem"]
@@ -116,7 +118,8 @@ func TestInteractions(t *testing.T) {
 	says(t, "a private answer", a, answerMessage, ephemeral, "Lab")
 
 	// Suggestions for an option.
-	_, a = w.interact("complete", m{"user": ben, "name": "help", "options": []m{{"name": "command", "type": 3, "value": "vo", "focused": true}}})
+	_, a = w.interact("complete", m{"user": ben, "name": "help",
+		"options": []m{{"name": "command", "type": 3, "value": "vo", "focused": true}}})
 	if a.Type != answerChoices || len(a.Data.Choices) == 0 || !strings.Contains(a.Data.Choices[0].Name, "vote") {
 		t.Errorf("suggested are %+v", a)
 	}
@@ -136,7 +139,8 @@ func TestInteractions(t *testing.T) {
 	if field == "" {
 		t.Fatalf("the form asks %+v", a.Data.Components)
 	}
-	_, a = w.interact("submit", m{"user": ann, "custom": a.Data.CustomID, "fields": []m{{"customId": field, "value": "advertises"}}})
+	_, a = w.interact("submit", m{"user": ann, "custom": a.Data.CustomID,
+		"fields": []m{{"customId": field, "value": "advertises"}}})
 	says(t, "the form", a, answerMessage, a.Data.Flags&ephemeral, "Vote 1")
 	board := w.Saying("Reason: advertises")
 
@@ -151,14 +155,18 @@ func TestInteractions(t *testing.T) {
 		{"name": "question", "type": 3, "value": "Which days?"}, {"name": "option", "type": 3, "value": "Monday"},
 		{"name": "option-2", "type": 3, "value": "Friday"}, {"name": "for", "type": 3, "value": "3d"}}}}})
 	poll := w.Saying("Which days?")
-	_, a = w.interact("choose", m{"user": ben, "message": poll.ID, "custom": custom(t, poll.Components, ""), "values": []string{"2"}})
+	_, a = w.interact("choose", m{"user": ben, "message": poll.ID, "custom": custom(t, poll.Components, ""),
+		"values": []string{"2"}})
 	says(t, "a choice", a, answerMessage, ephemeral, "Friday")
 
-	// An answer in more than one part: the parts after the first are followups. Escaped, the text is twice as long.
-	_, a = w.interact("slash", m{"user": ben, "name": "vote", "options": []m{{"name": "motion", "type": 1, "options": []m{
-		{"name": "text", "type": 3, "value": strings.Repeat("***** ", 160) + "and this is the end"}}}}})
+	// An answer in more than one part: the parts after the first are followups. Escaped, the text
+	// is twice as long.
+	_, a = w.interact("slash", m{"user": ben, "name": "vote",
+		"options": []m{{"name": "motion", "type": 1, "options": []m{
+			{"name": "text", "type": 3, "value": strings.Repeat("***** ", 160) + "and this is the end"}}}}})
 	says(t, "a long motion", a, answerMessage, a.Data.Flags&ephemeral, "Vote 3")
-	i, a := w.interact("slash", m{"user": ben, "name": "vote", "options": []m{{"name": "show", "type": 1, "options": []m{{"name": "vote", "type": 3, "value": "3"}}}}})
+	i, a := w.interact("slash", m{"user": ben, "name": "vote",
+		"options": []m{{"name": "show", "type": 1, "options": []m{{"name": "vote", "type": 3, "value": "3"}}}}})
 	says(t, "the first part", a, answerMessage, 0, `\*\*\*`)
 	if more := w.FollowUps(i); len(more) == 0 || !strings.Contains(a.Data.Content+more[0].Content, "the end") {
 		t.Errorf("%d characters were followed by %+v", len(a.Data.Content), more)

@@ -203,6 +203,15 @@ func (s *Server) Register(ctx context.Context, name string) (Account, error) {
 	return a, err
 }
 
+// Login makes another login of an account, with a device of its own.
+func (s *Server) Login(ctx context.Context, a Account) (Account, error) {
+	other := Account{Password: a.Password}
+	err := s.post(ctx, "login", "", map[string]any{
+		"type": "m.login.password", "identifier": map[string]string{"type": "m.id.user", "user": a.UserID}, "password": a.Password,
+	}, &other)
+	return other, err
+}
+
 // LogoutAll ends every login of an account.
 func (s *Server) LogoutAll(ctx context.Context, a Account) error {
 	var login Account

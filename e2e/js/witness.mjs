@@ -17,7 +17,7 @@ for (const level of ["log", "debug", "info", "warn", "error", "trace"]) console[
 const require = createRequire(path.join(process.argv[2], "package.json"));
 const load = (name) => import(pathToFileURL(require.resolve(name)).href);
 const sdk = await load("matrix-js-sdk");
-const { OnlySignedDevicesIsolationMode, EventShieldColour } = await load("matrix-js-sdk/lib/crypto-api/index.js");
+const { AllDevicesIsolationMode, OnlySignedDevicesIsolationMode, EventShieldColour, decodeRecoveryKey } = await load("matrix-js-sdk/lib/crypto-api/index.js");
 const { logger } = await load("matrix-js-sdk/lib/logger.js");
 logger.setLevel("silent");
 
@@ -110,8 +110,49 @@ const commands = {
   async say({ room, text }) {
     return (await client.sendTextMessage(room, text)).event_id;
   },
+  // withhold gives keys to devices only that this account has verified itself.
+  async withhold() {
+    client.getCrypto().setDeviceIsolationMode(new AllDevicesIsolationMode(false));
+    client.getCrypto().globalBlacklistUnverifiedDevices = true;
+    return true;
+  },
+  // reset makes another identity for an account by another login, and keeps it in the account's secret storage.
+  async reset({ homeserver, user, token, device, password, recovery }) {
+    const other = sdk.createClient({
+      baseUrl: homeserver, userId: user, accessToken: token, deviceId: device,
+      cryptoCallbacks: { getSecretStorageKey: async ({ keys }) => [Object.keys(keys)[0], decodeRecoveryKey(recovery)] },
+    });
+    await other.initRustCrypto({ useIndexedDB: false });
+    await other.startClient({ initialSyncLimit: 1 });
+    await new Promise((resolve) => {
+      const ready = () => other.isInitialSyncComplete() && resolve();
+      other.on(sdk.ClientEvent.Sync, ready);
+      ready();
+    });
+    await other.getCrypto().bootstrapCrossSigning({
+      setupNewCrossSigning: true,
+      authUploadDeviceSigningKeys: async (request) => {
+        try {
+          return await request(null);
+        } catch (err) {
+          const auth = { type: "m.login.password", identifier: { type: "m.id.user", user }, password, session: err.data?.session };
+          return await request(auth);
+        }
+      },
+    });
+    other.stopClient();
+    return true;
+  },
+  // clear sends a text in clear, also where the room is encrypted, as whoever runs the server of the account could.
+  async clear({ room, text }) {
+    const path = `/rooms/${encodeURIComponent(room)}/send/m.room.message/${encodeURIComponent(client.makeTxnId())}`;
+    return (await client.http.authedRequest("PUT", path, undefined, { msgtype: "m.text", body: text })).event_id;
+  },
   async answer({ room, to }) {
     return describe(await find(room, `an answer to ${to}`, (ev) => ev.replyEventId === to && !ev.isRelation("m.replace")));
+  },
+  async answers({ room, to }) {
+    return timeline(room).filter((ev) => ev.replyEventId === to && !ev.isRelation("m.replace")).length;
   },
   async message({ room, by, holds }) {
     return describe(

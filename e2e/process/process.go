@@ -154,7 +154,7 @@ func (b *Bot) Start(env ...string) {
 	}(b.done)
 }
 
-// Running tells whether it runs.
+// Running reports whether it runs.
 func (b *Bot) Running() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -55,6 +55,23 @@ func (w *Witness) Say(room, text string) (event string) {
 	return event
 }
 
+// Clear says something in clear, also where the room is encrypted, and returns the event.
+func (w *Witness) Clear(room, text string) (event string) {
+	w.script.Do("clear", map[string]string{"room": room, "text": text}, &event)
+	return event
+}
+
+// Withhold gives keys, from here on, only to devices that the witness has verified, of which there are none.
+func (w *Witness) Withhold() { w.script.Do("withhold", nil, nil) }
+
+// Reset makes another identity for an account, by another login of it that has its recovery key: as the common clients do where
+// somebody resets theirs.
+func (w *Witness) Reset(s *homeserver.Server, a homeserver.Account, recoveryKey string) {
+	w.script.Do("reset", map[string]string{
+		"homeserver": s.URL, "user": a.UserID, "token": a.Token, "device": a.DeviceID, "password": a.Password, "recovery": recoveryKey,
+	}, nil)
+}
+
 // React reacts to a message.
 func (w *Witness) React(room, event, key string) (reaction string) {
 	w.script.Do("react", map[string]string{"room": room, "event": event, "key": key}, &reaction)
@@ -88,6 +105,12 @@ func (w *Witness) Answer(room, to string) (s Seen) {
 	return s
 }
 
+// Answers returns how often a message was answered, as far as the witness has seen.
+func (w *Witness) Answers(room, to string) (n int) {
+	w.script.Do("answers", map[string]string{"room": room, "to": to}, &n)
+	return n
+}
+
 // Message waits for a message of somebody that holds a text.
 func (w *Witness) Message(room, by, holds string) (s Seen) {
 	w.script.Do("message", map[string]string{"room": room, "by": by, "holds": holds}, &s)
@@ -100,7 +123,7 @@ func (w *Witness) Edited(room, event, holds string) (s Seen) {
 	return s
 }
 
-// Signed tells whether all devices of somebody are cross-signed by their owner, and how many there are.
+// Signed reports whether all devices of somebody are cross-signed by their owner, and how many there are.
 func (w *Witness) Signed(user string) (signed bool, devices int) {
 	var s struct {
 		Devices int

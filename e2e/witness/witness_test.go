@@ -17,7 +17,7 @@ import (
 // witness refuses a device that is not cross-signed: that it is what proves the cross-signing of the bot.
 func TestWitnessTalks(t *testing.T) {
 	s := homeserver.StartT(t)
-	bob := client.New(t, s, "bob")
+	bob := client.NewUnsigned(t, s, "bob")
 	w := witness.New(t, s, client.Register(t, s, "will"))
 	room := w.Create(witness.Room{Name: "hall", Invite: string(bob.UserID)})
 	bob.Accept(id.RoomID(room))
