@@ -6,28 +6,54 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
 )
 
-// badgerEngine is Badger.
-type badgerEngine struct{ db *badger.DB }
+// badgerEngine is Badger behind a filter in memory. Its index by time has a row for what a room had
+// in a batch.
+type badgerEngine struct {
+	db     *badger.DB
+	filter *front
+}
 
 func (b *badgerEngine) open(dir string) (err error) {
-	b.db, err = badger.Open(badger.DefaultOptions(dir).WithSyncWrites(true).WithDetectConflicts(false).WithLogger(nil))
-	return err
+	b.db, err = badger.Open(badger.DefaultOptions(dir).WithSyncWrites(true).WithDetectConflicts(false).
+		WithMetricsEnabled(false).WithCompression(options.None).WithBlockCacheSize(0).
+		WithNumCompactors(2).WithLogger(nil))
+	if err != nil {
+		return err
+	}
+	b.filter = newFront()
+	return b.db.View(func(tx *badger.Txn) error {
+		it := tx.NewIterator(badger.IteratorOptions{Prefix: []byte("s" + sep)})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			b.filter.add(string(it.Item().Key()[2:]))
+		}
+		return nil
+	})
 }
 
 func (b *badgerEngine) admit(events []event, at time.Time) (int, error) {
 	var fresh []event
 	now := []byte(number(at))
 	err := b.db.Update(func(tx *badger.Txn) error {
+		batch := make(map[string]bool, len(events))
 		for _, e := range events {
-			k := []byte("s" + sep + e.key()) // it sees what this transaction has written
-			switch _, err := tx.Get(k); {
-			case err == nil:
+			name := e.key()
+			if batch[name] {
 				continue
-			case !errors.Is(err, badger.ErrKeyNotFound):
-				return err
 			}
+			k := []byte("s" + sep + name)
+			if b.filter.maybe(name) {
+				switch _, err := tx.Get(k); {
+				case err == nil:
+					continue
+				case !errors.Is(err, badger.ErrKeyNotFound):
+					return err
+				}
+			}
+			batch[name] = true
 			fresh = append(fresh, e)
 			if err := tx.Set(k, now); err != nil {
 				return err
@@ -40,11 +66,14 @@ func (b *badgerEngine) admit(events []event, at time.Time) (int, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		b.filter.admit(fresh)
+	}
 	return len(fresh), err
 }
 
-// settle closes, which alone writes what is in memory.
-func (b *badgerEngine) settle() error { return b.db.Close() }
+// finish closes, which alone writes what is in memory.
+func (b *badgerEngine) finish() error { return b.db.Close() }
 
 func (b *badgerEngine) close() error { return b.db.Close() } // a second time does nothing
 

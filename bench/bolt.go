@@ -9,8 +9,12 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// boltEngine is bbolt as the store used it before it had a journal: two buckets, written in the order of the keys.
-type boltEngine struct{ db *bbolt.DB }
+// boltEngine is bbolt behind a filter in memory: two buckets, written in the order of the keys. Its
+// index by time has a row for what a room had in a batch.
+type boltEngine struct {
+	db     *bbolt.DB
+	filter *front
+}
 
 var seenBucket, timesBucket = []byte("seen"), []byte("times")
 
@@ -29,8 +33,16 @@ func openBolt(path string) (*bbolt.DB, error) {
 }
 
 func (b *boltEngine) open(dir string) (err error) {
-	b.db, err = openBolt(filepath.Join(dir, "bolt.db"))
-	return err
+	if b.db, err = openBolt(filepath.Join(dir, "bolt.db")); err != nil {
+		return err
+	}
+	b.filter = newFront()
+	return b.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(seenBucket).ForEach(func(k, _ []byte) error {
+			b.filter.add(string(k))
+			return nil
+		})
+	})
 }
 
 func (b *boltEngine) admit(events []event, at time.Time) (int, error) {
@@ -41,7 +53,7 @@ func (b *boltEngine) admit(events []event, at time.Time) (int, error) {
 		var keys []string
 		for _, e := range events {
 			k := e.key()
-			if batch[k] || seen.Get([]byte(k)) != nil {
+			if batch[k] || b.filter.maybe(k) && seen.Get([]byte(k)) != nil {
 				continue
 			}
 			batch[k] = true
@@ -63,10 +75,13 @@ func (b *boltEngine) admit(events []event, at time.Time) (int, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		b.filter.admit(fresh)
+	}
 	return len(fresh), err
 }
 
-func (b *boltEngine) settle() error { return nil }
+func (b *boltEngine) finish() error { return nil }
 
 func (b *boltEngine) close() error { return b.db.Close() }
 

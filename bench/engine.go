@@ -14,8 +14,8 @@ type engine interface {
 	open(dir string) error
 	// admit records what is new of the batch, and returns how much that is when it is durable.
 	admit(events []event, at time.Time) (fresh int, err error)
-	// settle does what was put off. Only close is called after it.
-	settle() error
+	// finish does what was put off. Only close is called after it.
+	finish() error
 	close() error
 	// count returns how many events each index holds. It is called when the engine is open.
 	count() (events, indexed int, err error)
@@ -26,17 +26,52 @@ type contender struct {
 	name string
 	with string // what is set, for the reader of the table
 	make func() engine
+	bare bool // it knows nothing, and its answers are not checked
+	// brief is one that holds nothing back: a quarter of a turn says as much of it.
+	brief bool
 }
+
+// The names that figures are looked up by.
+const (
+	nameMoot = "moot"
+	nameMap  = "map, encode, append"
+	nameBare = "bare append"
+)
 
 func contenders() []contender {
 	return []contender{
-		{"moot", "journal and runs in one bbolt file", func() engine { return &mootEngine{} }},
-		{"bbolt", "two buckets, keys sorted in each batch, freelist not synced", func() engine { return &boltEngine{} }},
-		{"SQLite", "modernc, WAL, synchronous=FULL, WITHOUT ROWID", func() engine { return &sqliteEngine{} }},
-		{"Pebble", "sync, bloom filters of 10 bits in its tables", func() engine { return &pebbleEngine{} }},
-		{"Pebble with filter", "the same behind the filter that moot uses, 16 bits an event in memory", func() engine { return &pebbleEngine{front: true} }},
-		{"Badger", "SyncWrites, without detection of conflicts", func() engine { return &badgerEngine{} }},
-		{"Redis", "appendfsync always, one script a batch, unix socket", func() engine { return &redisEngine{} }},
+		{
+			name: nameMoot, with: "one log of commits, with checkpoints into one bbolt file beside it",
+			make: func() engine { return &mootEngine{} },
+		},
+		{
+			name: nameBare, with: "as many bytes to a file with space ahead, one fdatasync a batch; it knows nothing",
+			make: func() engine { return &bareEngine{} }, bare: true,
+		},
+		{
+			name: nameMap, with: "a hash map of all events, encoding, and that append; no order, nothing is ever dropped",
+			make: func() engine { return &mapEngine{} },
+		},
+		{
+			name: "Pebble", with: "v2, sync, memtables of 64 MiB, bloom filters in its tables; the filter in front",
+			make: func() engine { return &pebbleEngine{} },
+		},
+		{
+			name: "Badger", with: "SyncWrites, no conflicts, no compression; the filter in front",
+			make: func() engine { return &badgerEngine{} },
+		},
+		{
+			name: "Redis", with: "appendfsync always, one MULTI a batch, unix socket; the filter in its client",
+			make: func() engine { return &redisEngine{} },
+		},
+		{
+			name: "SQLite", with: "modernc, WAL, synchronous=FULL, WITHOUT ROWID, an index by room and time",
+			make: func() engine { return &sqliteEngine{} }, brief: true,
+		},
+		{
+			name: "bbolt", with: "two buckets, keys sorted in each batch, freelist not synced; the filter in front",
+			make: func() engine { return &boltEngine{} }, brief: true,
+		},
 	}
 }
 

@@ -50,7 +50,8 @@ func newSource() *source {
 	return &source{random: rand.New(rand.NewPCG(1, 2)), at: time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)}
 }
 
-// batch returns a batch and how many of its events are new. Some come a second time, also within the batch.
+// batch returns a batch and how many of its events are new. Some come a second time, also within
+// the batch.
 func (s *source) batch(size int) (events []event, fresh int, at time.Time) {
 	events = make([]event, size)
 	for i := range events {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,14 +19,21 @@ func main() {
 
 func run(args []string) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	short := flags.Bool("smoke", false, "a short form: does each engine admit each event exactly once? It draws and measures nothing of worth")
+	short := flags.Bool("smoke", false,
+		"a short form: does each engine admit each event exactly once? It draws and measures nothing of worth")
 	long := flags.Int("long", 10_000_000, "how many stored events the growth is measured up to")
-	only := flags.String("only", "", "only these engines, separated by commas")
+	only := flags.String("only", "", "only engines whose names begin with one of these, separated by commas")
 	svg := flags.String("svg", "../docs/benchmarks.svg", "where the picture is drawn; empty means nowhere")
-	doc := flags.String("doc", "../docs/benchmarks.md", "the page into which the tables are written; empty means nowhere")
-	folder := flags.String("dir", ".", "where the files are made meanwhile; it should be on the disk that is to be measured")
-	plain := flags.String("plain", "", "the path of a moot from before the journal, with this cmd/bot/way_test.go in it: the whole way there is compared")
-	parts := flags.String("parts", "", "what is measured of race, single, restart, sweep, growth, way and members; empty means all, and only all is written down")
+	doc := flags.String("doc", "../docs/benchmarks.md",
+		"the page into which the tables are written; empty means nowhere")
+	readme := flags.String("readme", "../README.md", "the page into which the ratios are written; empty means nowhere")
+	batches := flags.String("batches", "", "only these sizes of batches, separated by commas")
+	folder := flags.String("dir", ".",
+		"where the files are made meanwhile; it should be on the disk that is to be measured")
+	before := flags.String("before", "",
+		"the path of another moot, such as one from before the log of commits: the whole way there is compared")
+	parts := flags.String("parts", "",
+		"what is measured of race, single, restart, sweep, growth, way and members; empty means all")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -34,8 +42,18 @@ func run(args []string) (err error) {
 	if *short {
 		s = smoke
 	}
-	if *short || *parts != "" || *only != "" {
-		*svg, *doc = "", ""
+	if *batches != "" {
+		s.batches = nil
+		for _, size := range strings.Split(*batches, ",") {
+			n, err := strconv.Atoi(size)
+			if err != nil || s.events[n] == 0 {
+				return fmt.Errorf("there are no batches of %q", size)
+			}
+			s.batches = append(s.batches, n)
+		}
+	}
+	if *short || *parts != "" || *only != "" || *batches != "" {
+		*svg, *doc, *readme = "", "", ""
 	}
 	dir, err := os.MkdirTemp(*folder, "data-")
 	if err != nil {
@@ -72,7 +90,7 @@ func run(args []string) (err error) {
 		case "growth":
 			more, err = growth(dir, s, tell)
 		case "way":
-			wayText, more, err = way(s, *plain)
+			wayText, more, err = way(s, *before)
 		case "members":
 			more, err = members()
 		default:
@@ -88,6 +106,9 @@ func run(args []string) (err error) {
 	out.WriteString(where)
 	if racers != nil {
 		out.WriteString("\n" + raceTable(racers, s))
+		if !*short {
+			out.WriteString("\n" + ratioTable(racers, s))
+		}
 	}
 	if wayText != "" {
 		out.WriteString("\n" + wayText)
@@ -103,6 +124,12 @@ func run(args []string) (err error) {
 	}
 	if *doc != "" {
 		if err := writeDown(*doc, out.String()); err != nil {
+			return err
+		}
+	}
+	if *readme != "" {
+		text := "In the run of " + time.Now().UTC().Format(time.DateOnly) + " moot had so many times the events a second of\n\n"
+		if err := writeDown(*readme, text+ratioTable(racers, s)); err != nil {
 			return err
 		}
 	}

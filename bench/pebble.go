@@ -5,41 +5,36 @@ import (
 	"strings"
 	"time"
 
-	front "github.com/bits-and-blooms/bloom/v3"
-	"github.com/cockroachdb/pebble"
-	"github.com/cockroachdb/pebble/bloom"
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
-// pebbleEngine is Pebble, plain or behind a filter in memory.
+// pebbleEngine is Pebble behind a filter in memory. Its index by time has a row for what a room had
+// in a batch.
 type pebbleEngine struct {
-	front  bool
 	db     *pebble.DB
-	filter *front.BloomFilter
+	filter *front
 }
 
-// frontEvents is how many events the filter in front is made for: those of the preload and of all turns.
-const frontEvents = 5_000_000
-
 func (p *pebbleEngine) open(dir string) (err error) {
-	level := pebble.LevelOptions{FilterPolicy: bloom.FilterPolicy(10), FilterType: pebble.TableFilter}
-	levels := make([]pebble.LevelOptions, 7)
-	for i := range levels {
-		levels[i] = level
+	options := &pebble.Options{
+		CacheSize: 64 << 20, MemTableSize: 64 << 20, MemTableStopWritesThreshold: 4, Logger: silent{},
+		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
+		FormatMajorVersion:         pebble.FormatNewest,
 	}
-	p.db, err = pebble.Open(dir, &pebble.Options{
-		Levels: levels, MemTableSize: 32 << 20, Logger: silent{},
-		MaxConcurrentCompactions: func() int { return 2 },
-	})
-	if err != nil || !p.front {
+	for i := range options.Levels {
+		options.Levels[i] = pebble.LevelOptions{FilterPolicy: bloom.FilterPolicy(10), FilterType: pebble.TableFilter}
+	}
+	if p.db, err = pebble.Open(dir, options); err != nil {
 		return err
 	}
-	p.filter = front.New(16*frontEvents, 6)
+	p.filter = newFront()
 	it, err := p.db.NewIter(&pebble.IterOptions{LowerBound: []byte("s" + sep), UpperBound: []byte("s\x20")})
 	if err != nil {
 		return err
 	}
 	for it.First(); it.Valid(); it.Next() {
-		p.filter.Add(it.Key()[2:])
+		p.filter.add(string(it.Key()[2:]))
 	}
 	return it.Close()
 }
@@ -55,7 +50,7 @@ func (p *pebbleEngine) admit(events []event, at time.Time) (int, error) {
 		if batch[k] {
 			continue
 		}
-		if p.filter == nil || p.filter.TestString(k) {
+		if p.filter.maybe(k) {
 			switch _, closer, err := p.db.Get([]byte("s" + sep + k)); {
 			case err == nil:
 				if err := closer.Close(); err != nil {
@@ -80,15 +75,11 @@ func (p *pebbleEngine) admit(events []event, at time.Time) (int, error) {
 	if err := b.Commit(pebble.Sync); err != nil {
 		return 0, err
 	}
-	if p.filter != nil {
-		for _, e := range fresh {
-			p.filter.AddString(e.key())
-		}
-	}
+	p.filter.admit(fresh)
 	return len(fresh), nil
 }
 
-func (p *pebbleEngine) settle() error {
+func (p *pebbleEngine) finish() error {
 	if err := p.db.Flush(); err != nil {
 		return err
 	}

@@ -17,13 +17,15 @@ type sqliteEngine struct {
 
 func (s *sqliteEngine) open(dir string) (err error) {
 	path := filepath.Join(dir, "seen.sqlite")
-	s.db, err = sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-65536)&_txlock=immediate")
+	s.db, err = sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=journal_mode(WAL)"+
+		"&_pragma=synchronous(FULL)&_pragma=cache_size(-65536)")
 	if err != nil {
 		return err
 	}
 	s.db.SetMaxOpenConns(1)
 	for _, q := range []string{
-		"CREATE TABLE IF NOT EXISTS seen (room TEXT NOT NULL, event TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (room, event)) WITHOUT ROWID",
+		"CREATE TABLE IF NOT EXISTS seen (room TEXT NOT NULL, event TEXT NOT NULL, at INTEGER NOT NULL, " +
+			"PRIMARY KEY (room, event)) WITHOUT ROWID",
 		"CREATE INDEX IF NOT EXISTS by_time ON seen (room, at)",
 	} {
 		if _, err := s.db.Exec(q); err != nil {
@@ -55,7 +57,7 @@ func (s *sqliteEngine) admit(events []event, at time.Time) (fresh int, err error
 	return fresh, tx.Commit()
 }
 
-func (s *sqliteEngine) settle() error {
+func (s *sqliteEngine) finish() error {
 	_, err := s.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
 	return err
 }

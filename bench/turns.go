@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,7 +22,7 @@ type sizes struct {
 
 var (
 	full = sizes{
-		preload: 1_000_000, turns: 4, batches: []int{1, 50, 500, 5000},
+		preload: 1_000_000, turns: 3, batches: []int{1, 50, 500, 5000},
 		// With more than one at a time a turn is longer than what any of the engines holds back.
 		events: map[int]int{1: 2000, 50: 260_000, 500: 260_000, 5000: 260_000}, singles: 4000,
 	}
@@ -62,7 +63,7 @@ func (r *racer) batch(e engine, size int) (took time.Duration, err error) {
 	began := time.Now()
 	got, err := e.admit(events, at)
 	took = time.Since(began)
-	if err == nil && got != want {
+	if err == nil && got != want && !r.bare {
 		err = fmt.Errorf("of %d events it found %d to be new, and %d were", size, got, want)
 	}
 	r.stored += want
@@ -85,7 +86,7 @@ func (r *racer) preload(n int) error {
 		}
 	}
 	r.source.step = time.Millisecond
-	if err := errors.Join(e.settle(), e.close()); err != nil {
+	if err := errors.Join(e.finish(), e.close()); err != nil {
 		return err
 	}
 	r.bytes = diskUse(r.dir)
@@ -94,6 +95,9 @@ func (r *racer) preload(n int) error {
 
 // turn measures a turn, with what the engine puts off.
 func (r *racer) turn(size, events int) error {
+	if r.brief && size > 1 {
+		events = max(size, events/4/size*size)
+	}
 	e := r.make()
 	if err := e.open(r.dir); err != nil {
 		return err
@@ -107,7 +111,7 @@ func (r *racer) turn(size, events int) error {
 		took += d
 	}
 	began := time.Now()
-	if err := e.settle(); err != nil {
+	if err := e.finish(); err != nil {
 		return err
 	}
 	took += time.Since(began)
@@ -121,6 +125,9 @@ func (r *racer) turn(size, events int) error {
 
 // verify opens the engine anew and counts.
 func (r *racer) verify() error {
+	if r.bare {
+		return nil
+	}
 	e := r.make()
 	if err := e.open(r.dir); err != nil {
 		return err
@@ -150,8 +157,11 @@ func race(dir string, s sizes, only []string, tell func(string, ...any)) []*race
 			tell("redis-server is not installed: Redis is left out")
 			continue
 		}
-		if len(only) == 0 || slices.Contains(only, c.name) {
-			racers = append(racers, &racer{contender: c, dir: filepath.Join(dir, c.name), source: newSource(), paces: map[int]pace{}})
+		wanted := func(name string) bool { return strings.HasPrefix(c.name, name) }
+		if len(only) == 0 || slices.ContainsFunc(only, wanted) {
+			racers = append(racers, &racer{
+				contender: c, dir: filepath.Join(dir, c.name), source: newSource(), paces: map[int]pace{},
+			})
 		}
 	}
 	each := func(what string, f func(*racer) error) {
@@ -167,10 +177,12 @@ func race(dir string, s sizes, only []string, tell func(string, ...any)) []*race
 		}
 	}
 	each(fmt.Sprintf("%d events to begin with", s.preload), func(r *racer) error { return r.preload(s.preload) })
-	// One size after another, so that what an engine puts off over several turns falls to the size that brought it.
+	// One size after another, so that what an engine puts off over several turns falls to the size
+	// that brought it.
 	for _, size := range s.batches {
 		for turn := range s.turns {
-			each(fmt.Sprintf("batches of %d, turn %d", size, turn+1), func(r *racer) error { return r.turn(size, s.events[size]) })
+			what := fmt.Sprintf("batches of %d, turn %d", size, turn+1)
+			each(what, func(r *racer) error { return r.turn(size, s.events[size]) })
 		}
 	}
 	each("count", (*racer).verify)
