@@ -54,7 +54,7 @@ func TestFlagsInEveryForm(t *testing.T) {
 		"greet ann - warm hello":    "person=ann words=- warm hello",
 		"greet ann — hello":         "person=ann words=— hello",
 		`greet ann "--warm hello"`:  "person=ann words=--warm hello",
-		`greet ann "\--warm"`:      "person=ann words=--warm",
+		`greet ann "\--warm"`:       "person=ann words=--warm",
 		`greet ann "-- warm hello"`: "person=ann words=-- warm hello",
 		"greet ann -later":          "person=ann words=-later",
 		"poll q -for example":       "option=-for|example question=q",

@@ -21,7 +21,7 @@ import (
 func step(c *Commit, n uint64) error {
 	c.Record("c:r", protocol.EventID(fmt.Sprint("e", n)), Handled, "")
 	c.SetCursor(protocol.Cursor{Name: "child", Value: fmt.Sprint(n)})
-	c.Bury(Letter{Error: fmt.Sprint(n)})
+	c.Bury(Letter{Scope: protocol.Scope(fmt.Sprint("c:", n/MaxLetters)), Error: fmt.Sprint(n)})
 	if n%3 == 0 {
 		for q := range c.Read().Queue("lane", 0) {
 			c.Finish(q, StateSent, protocol.Ref{}, "")

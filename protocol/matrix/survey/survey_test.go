@@ -71,7 +71,7 @@ func TestAccount(t *testing.T) {
 		{"no homeserver", "versions", "200 <html>", []string{"2 matrix: ", "is no Matrix homeserver"}},
 		{"down", "versions", "502 bad", []string{"2 matrix: the homeserver cannot be reached: ", "see whether it runs"}},
 		{"device is gone", "v3/devices/DEV", `404 {"errcode": "M_NOT_FOUND", "error": "no"}`, []string{"2 device: the homeserver does not know device DEV -> run `bot matrix forget`"}},
-		{"ends in the middle", "v3/joined_rooms", dead, []string{"0 device: ", "2 matrix: the homeserver does not know the login of the bot any more"}},
+		{"ends in the middle", "v3/joined_rooms", dead, []string{"0 device: ", "2 matrix: the homeserver does not know the access token of the configuration -> make a new one"}},
 		{"breaks in the middle", "v3/keys/query", "500 x", []string{"0 device: ", "2 matrix: the homeserver does not answer: "}},
 		{"an identity that does not vouch", "v3/keys/query", `200 {"device_keys": {"@moot:example.org": {"DEV": {"user_id": "@moot:example.org", "device_id": "DEV", "keys": {"ed25519:DEV": "a"}}}},
 			"master_keys": {"@moot:example.org": {"keys": {"ed25519:m": "m"}}}, "self_signing_keys": {"@moot:example.org": {"keys": {"ed25519:s": "s"}}}}`,
