@@ -46,7 +46,7 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 		m.scroll(1 - m.paneHeight())
 		return nil
 	case "esc":
-		m.page, m.card, m.menu, m.inside = nil, 0, nil, m.inside && (m.page != nil || m.card > 0 || m.menu != nil)
+		m.page, m.card, m.menu, m.picked, m.inside = nil, 0, nil, 0, m.inside && (m.page != nil || m.card > 0 || m.menu != nil)
 		m.look++
 		return nil
 	}

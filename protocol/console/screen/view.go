@@ -13,13 +13,18 @@ import (
 // The widths of the columns. A narrow window has no cards beside the timeline, but lines above it.
 const (
 	wide      = 84 // from here on there is room for boxes
+	narrow    = 36 // from here on there is room for a list of places
 	cardWidth = 30
 	maxMenu   = 8
 	maxEdit   = 6 // lines of the editor
 )
 
+// sideWidth is the width of the list of places; in the narrowest windows there is none.
 func (m *model) sideWidth() int {
-	if m.width < wide {
+	switch {
+	case m.width < narrow:
+		return 0
+	case m.width < wide:
 		return 12
 	}
 	return 18
@@ -29,11 +34,19 @@ func (m *model) boxes() bool { return m.width >= wide }
 
 // paneWidth is the width of the timeline.
 func (m *model) paneWidth() int {
-	w := m.width - m.sideWidth() - 1
+	w := m.width - m.left()
 	if m.boxes() && (len(m.cards) > 0 || m.inside) {
 		w -= m.asideWidth() + 1
 	}
 	return w
+}
+
+// left is the width of what stands before the timeline: the list of places and a rule.
+func (m *model) left() int {
+	if side := m.sideWidth(); side > 0 {
+		return side + 1
+	}
+	return 0
 }
 
 func (m *model) asideWidth() int {
@@ -57,12 +70,16 @@ func (m *model) View() tea.View {
 	if n := min(len(menu), len(body)); n > 0 {
 		copy(body[len(body)-n:], menu[len(menu)-n:]) // the menu covers the end of the timeline
 	}
-	lines := append(append(append(body, m.statusLine()), edit...), m.hintLine())
+	lines := append(append(body, m.statusLine()), edit...)
+	below := 0
+	if m.height > 1 { // in a window of a line there is but what is typed
+		lines, below = append(lines, m.hintLine()), 1
+	}
 	lines = lines[max(0, len(lines)-m.height):]
 	v := tea.NewView(strings.Join(lines, "\n"))
 	v.AltScreen = true
 	v.WindowTitle = "moot: " + m.here.Title
-	v.Cursor = tea.NewCursor(x, len(lines)-1-len(edit)+y)
+	v.Cursor = tea.NewCursor(min(x, m.width-1), len(lines)-below-len(edit)+y)
 	return v
 }
 
@@ -71,6 +88,7 @@ func (m *model) body(height int) []string {
 	pane, above := m.paneWidth(), []string(nil)
 	if !m.boxes() {
 		above = m.strip(pane, height)
+		above = above[:min(len(above), height-1)] // a line of the timeline stays
 	}
 	var text []string
 	if m.page != nil {
@@ -79,15 +97,21 @@ func (m *model) body(height int) []string {
 		text = m.visible(m.timeline(m.here.Room), pane, height-len(above))
 	}
 	text = append(above, text...)
-	side := m.sidebar(m.sideWidth(), height)
+	var side []string
+	if m.sideWidth() > 0 {
+		side = m.sidebar(m.sideWidth(), height)
+	}
 	var aside []string
-	if m.boxes() && pane < m.width-m.sideWidth()-1 {
+	if m.boxes() && pane < m.width-m.left() {
 		aside = m.aside(m.asideWidth(), height)
 	}
 	rule := m.theme.dim.Render("│")
 	out := make([]string, height)
 	for i := range out {
-		out[i] = side[i] + rule + text[i]
+		if side != nil {
+			out[i] = side[i] + rule
+		}
+		out[i] += text[i]
 		if aside != nil {
 			out[i] += " " + aside[i]
 		}
@@ -215,7 +239,7 @@ func (m *model) statusLine() string {
 		left = th.name.Render(" "+h.Name) + " in " + th.bold.Render(h.Title) + " public: everybody reads it"
 	}
 	room := m.width - m.cells.StringWidth(now) - 2
-	return th.status.Render(m.cells.fit(left, room) + " " + now + " ")
+	return th.status.Render(m.cells.fit(m.cells.fit(left, room)+" "+now+" ", m.width))
 }
 
 // hintLine says what can be pressed, or what has just come of a key.
@@ -252,7 +276,7 @@ const promptSign = "› "
 
 // editLines draws the editor: as many lines as the text has, up to a few around the cursor.
 func (m *model) editLines() (out []string, x, y int) {
-	width := m.width - 3
+	width := max(2, m.width-3)
 	lines, x, y := m.editor.layout(m.cells.Method, width)
 	most := min(maxEdit, max(1, m.height/3))
 	top := 0
