@@ -50,6 +50,7 @@ var directions = map[string][]string{
 	"backup":                {"events", "internal/failpoint", "internal/files", "internal/parts", "protocol", "protocol/console", "protocol/matrix/account", "protocol/matrix/crypto", "store", "store/disk"},
 	"internal/control":      {"backup", "events", "internal/bot", "internal/inspect", "protocol", "store"},
 	"internal/watch":        {"internal/bot", "internal/files", "protocol", "sealed", "store"},
+	"internal/setup":        {"internal/config", "internal/files", "protocol", "protocol/discord", "protocol/matrix/account"},
 	"internal/record":       {"protocol", "protocol/matrix", "rooms", "sealed", "store"},
 	"cmd/bot":               {"*"},
 
@@ -90,9 +91,11 @@ var outside = map[string][]string{
 	"github.com/klauspost/compress": {"backup"},
 	"github.com/sahilm/fuzzy":       {"commands"},
 
-	"charm.land/bubbletea/v2":    {"protocol/console/screen"},
-	"charm.land/lipgloss/v2":     {"protocol/console/screen"},
-	"github.com/charmbracelet/x": {"protocol/console/screen"},
+	"charm.land/bubbletea/v2":               {"protocol/console/screen"},
+	"charm.land/huh/v2":                     {"internal/setup"},
+	"charm.land/lipgloss/v2":                {"protocol/console/screen"},
+	"github.com/charmbracelet/colorprofile": {"internal/setup"},
+	"github.com/charmbracelet/x":            {"internal/setup", "protocol/console/screen"},
 
 	"github.com/mtibben/confusables": {"internal/alike"},
 	"golang.org/x/text":              {"internal/alike"},

@@ -72,7 +72,7 @@ everything without an account.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageErrorf("%s: %v. `%s --help` lists the flags.", cmd.CommandPath(), err, cmd.CommandPath())
 	})
-	root.AddCommand(runs, a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), versionCommand())
+	root.AddCommand(runs, a.setupCommand(), a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), versionCommand())
 	for _, f := range special {
 		root.AddCommand(f(a))
 	}

@@ -51,17 +51,20 @@ The exit code is 1 if something keeps the bot from its work, and 0 otherwise.`,
 			} else {
 				showFindings(a.out, found)
 			}
-			for _, f := range found {
-				if f.Status == inspect.Fail {
-					return errSilent
-				}
-			}
-			return nil
+			return failing(found)
 		},
 	}
 	cmd.Flags().BoolVar(&q.Full, "full", false, "read all data, however long it takes; messages may have to wait meanwhile")
 	a.jsonFlag(cmd)
 	return cmd
+}
+
+// failing is the error of findings of which one keeps the bot from its work.
+func failing(found []inspect.Finding) error {
+	if slices.ContainsFunc(found, func(f inspect.Finding) bool { return f.Status == inspect.Fail }) {
+		return errSilent
+	}
+	return nil
 }
 
 // check looks at one thing after another. A fault skips only what depends on the faulty thing.

@@ -74,13 +74,55 @@ func InviteLink(application string, permissions int64) string {
 	return "https://discord.com/oauth2/authorize?" + q.Encode()
 }
 
+// Application is what a token belongs to.
+type Application struct {
+	ID, Name string
+	Owner    string // the id of the person to whom it belongs; zero where that is nobody
+	Invite   string // the link by which the bot is added to a server
+}
+
+// Identify asks Discord whose token it is and whether the intents are switched on that the bot needs, and changes nothing.
+// Without the application the findings say why it is not known.
+func Identify(ctx context.Context, cfg Config) (*Application, []Finding) {
+	s := newSurvey(ctx, cfg)
+	defer s.rest.Close()
+	if !s.application() {
+		return nil, s.found
+	}
+	s.intents()
+	app := &Application{ID: s.app.ID, Name: s.app.Name, Owner: s.app.Team.Owner, Invite: InviteLink(s.app.ID, Needs(cfg.Enforcement))}
+	if app.Owner == "" && !s.app.Owner.Bot {
+		app.Owner = s.app.Owner.ID
+	}
+	return app, s.found
+}
+
+// Who returns what somebody is called on Discord; zero where there is no such account.
+func Who(ctx context.Context, cfg Config, id string) (name string, err error) {
+	s := newSurvey(ctx, cfg)
+	defer s.rest.Close()
+	var user struct {
+		Username string
+		Global   string `json:"global_name"`
+	}
+	err = s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/users/" + url.PathEscape(id), Into: &user})
+	if rest.CodeOf(err) == rest.CodeUnknownUser {
+		return "", nil
+	}
+	return cmp.Or(user.Global, user.Username), err
+}
+
+func newSurvey(ctx context.Context, cfg Config) *survey {
+	return &survey{ctx: ctx, cfg: cfg, rest: rest.New(rest.Config{
+		Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Transport: cfg.Transport, MaxWait: 5 * time.Second,
+	})}
+}
+
 // Survey asks Discord about everything that can keep the bot from its work there, and changes
 // nothing.
 func Survey(ctx context.Context, cfg Config) []Finding {
-	c := rest.New(rest.Config{Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Transport: cfg.Transport,
-		MaxWait: 5 * time.Second})
-	defer c.Close()
-	s := &survey{ctx: ctx, cfg: cfg, rest: c}
+	s := newSurvey(ctx, cfg)
+	defer s.rest.Close()
 	if s.application() {
 		s.intents()
 		s.sessions()
@@ -104,6 +146,13 @@ type survey struct {
 		Public   bool   `json:"bot_public"`
 		Grant    bool   `json:"bot_require_code_grant"`
 		Endpoint string `json:"interactions_endpoint_url"`
+		Owner    struct {
+			ID  string
+			Bot bool
+		}
+		Team struct {
+			Owner string `json:"owner_user_id"`
+		}
 	}
 }
 

@@ -57,18 +57,7 @@ type Account struct {
 
 // Open logs in. It does not return before the server has acknowledged the login, the context ends, or there is a *Fault.
 func Open(ctx context.Context, c Config) (*Account, error) {
-	if c.Transport == nil {
-		c.Transport = http.DefaultTransport
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.HTTP == nil {
-		c.HTTP = &http.Client{Transport: &bounded{next: c.Transport, log: c.Log}}
-	}
-	if c.wait == nil {
-		c.wait = pause.Sleep
-	}
+	c.fill()
 	known, err := load(c.Folder)
 	if err != nil {
 		return nil, err
@@ -88,7 +77,7 @@ func Open(ctx context.Context, c Config) (*Account, error) {
 		}
 		var b busy
 		if worthwhile := known != nil || try < tries && errors.As(err, &b); !c.Patient || !worthwhile {
-			return nil, &Fault{err.Error(), "see whether it runs, and correct homeserver in [matrix] if that is not it", err}
+			return nil, c.final(ctx, err)
 		}
 		next := pause.Backoff{First: time.Second, Most: time.Minute}.Part(try-1, 1)
 		c.Log.Warn("the homeserver cannot be reached; the bot waits", "network", "matrix", "again", next, "err", err)

@@ -11,28 +11,50 @@ import (
 
 // logIn makes a login and keeps it.
 func (a *Account) logIn(ctx context.Context) error {
-	base := a.Client.HomeserverURL.String()
-	flows, err := a.Client.GetLoginFlows(ctx)
-	if err != nil && !errors.Is(err, mautrix.MUnrecognized) && !errors.Is(err, mautrix.MNotFound) { // which a server with OAuth alone may say
-		return diagnose(base, err)
-	}
-	hasPassword := flows != nil && flows.HasFlow(mautrix.AuthTypePassword)
-	if a.c.Password != nil && hasPassword {
+	hasPassword, err := takesPasswords(ctx, a.Client)
+	switch {
+	case err != nil:
+		return err
+	case a.c.Password != nil && hasPassword:
 		return a.byPassword(ctx)
 	}
-	meta, err := a.Client.OAuthGetServerMetadata(ctx)
+	hasBrowser, err := takesBrowsers(ctx, a.Client)
 	switch {
-	case err == nil && meta != nil && meta.DeviceAuthorizationEndpoint != "":
+	case err != nil:
+		return err
+	case hasBrowser:
 		if a.c.Password != nil {
 			a.c.Log.Warn("the homeserver takes no passwords; the one of the configuration is not used", "network", "matrix")
 		}
 		return a.byBrowser(ctx)
-	case err != nil && errors.Is(diagnose(base, err), ErrUnreachable):
-		return diagnose(base, err)
 	case hasPassword:
 		return &Fault{"the bot is not logged in", "name in [matrix] where its password is: password = { file = \"matrix-password.txt\" }", nil}
 	}
-	return &Fault{"the homeserver lets nobody log in by password, and offers no login by browser for programs like this", "make a login with another program, or have those who run the server make one, and name in [matrix] where its access_token is", nil}
+	return noWayIn
+}
+
+var noWayIn = &Fault{"the homeserver lets nobody log in by password, and offers no login by browser for programs like this", "make a login with another program, or have those who run the server make one, and name in [matrix] where its access_token is", nil}
+
+// takesPasswords reports whether a homeserver lets people log in by password.
+func takesPasswords(ctx context.Context, cli *mautrix.Client) (bool, error) {
+	flows, err := cli.GetLoginFlows(ctx)
+	if err != nil && !errors.Is(err, mautrix.MUnrecognized) && !errors.Is(err, mautrix.MNotFound) { // which a server with OAuth alone may say
+		return false, diagnose(cli.HomeserverURL.String(), err)
+	}
+	return err == nil && flows.HasFlow(mautrix.AuthTypePassword), nil
+}
+
+// takesBrowsers reports whether a homeserver lets a program in by the browser of somebody else (RFC 8628). What it says to
+// the question that it does not understand counts as no.
+func takesBrowsers(ctx context.Context, cli *mautrix.Client) (bool, error) {
+	meta, err := cli.OAuthGetServerMetadata(ctx)
+	if err != nil {
+		if err = diagnose(cli.HomeserverURL.String(), err); errors.Is(err, ErrUnreachable) {
+			return false, err
+		}
+		return false, nil
+	}
+	return meta != nil && meta.DeviceAuthorizationEndpoint != "", nil
 }
 
 // byPassword makes a login with the password.
