@@ -48,7 +48,7 @@ var directions = map[string][]string{
 	"internal/config":       {".", "internal/near", "internal/span", "protocol"},
 	"internal/inspect":      {"events", "internal/files", "outbox", "protocol", "rooms", "sealed", "store"},
 	"backup":                {"events", "internal/failpoint", "internal/files", "internal/parts", "protocol", "protocol/console", "protocol/matrix/account", "protocol/matrix/crypto", "store", "store/disk"},
-	"internal/control":      {"backup", "events", "internal/bot", "internal/inspect", "protocol", "store"},
+	"internal/control":      {"backup", "events", "internal/bot", "internal/inspect", "internal/pause", "protocol", "store"},
 	"internal/watch":        {"internal/bot", "internal/files", "protocol", "sealed", "store"},
 	"internal/setup":        {"internal/config", "internal/files", "protocol", "protocol/discord", "protocol/matrix/account"},
 	"internal/record":       {"protocol", "protocol/matrix", "rooms", "sealed", "store"},
@@ -57,7 +57,7 @@ var directions = map[string][]string{
 	"protocol/console/screen": {"protocol", "protocol/console"},
 
 	"protocol/discord":                    {"protocol", "protocol/discord/gateway", "protocol/discord/rest"},
-	"protocol/discord/rest":               {},
+	"protocol/discord/rest":               {"internal/pause"},
 	"protocol/discord/gateway":            {"internal/pause", "protocol/discord/rest"},
 	"protocol/discord/discordtest":        {"protocol/discord/discordtest/schema"},
 	"protocol/discord/discordtest/schema": {},
@@ -178,6 +178,25 @@ func TestNoFileIsTwoNouns(t *testing.T) {
 			t.Errorf("%s: has %d lines", path.Join(dir, file), n)
 		}
 	})
+}
+
+// TestTheGatewayIsSmall: at most a thousand lines that can be read in one go, because a session with Discord lives or dies by
+// each of them.
+func TestTheGatewayIsSmall(t *testing.T) {
+	lines := 0
+	eachFile(t, func(dir, file string, _ []string, _ string) {
+		if dir != "protocol/discord/gateway" || strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		src, err := fs.ReadFile(osRoot(), path.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines += strings.Count(string(src), "\n")
+	})
+	if lines == 0 || lines > 1000 {
+		t.Errorf("it has %d lines", lines)
+	}
 }
 
 // eachFile calls f for each Go file of the module: its folder, its name, what it imports, and its package comment.

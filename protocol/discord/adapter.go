@@ -96,7 +96,7 @@ type Adapter struct {
 	saving     sync.Mutex // over saving how far the shards have come
 	savedCount int        // how many shards are saved; guarded by saving
 
-	fetching chan struct{}  // one for each private conversation of which missed messages are fetched
+	fetching chan struct{}  // one for each server or conversation of which missed messages are fetched
 	quick    chan struct{}  // one for each completion and form under way
 	jobs     sync.WaitGroup // goroutines of Run
 
@@ -111,7 +111,7 @@ type Adapter struct {
 }
 
 const (
-	// maxFetching is how many private conversations are caught up at once.
+	// maxFetching is how many servers and private conversations are caught up at once.
 	maxFetching = 4
 	// maxQuick is how many completions and forms are under way at once. More are dropped: people
 	// type on.
@@ -178,23 +178,11 @@ func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 	case ctx.Err() != nil:
 		return nil
 	case cause != nil && !errors.Is(cause, context.Canceled):
-		return ending(cause)
+		return a.ending(cause)
 	case err != nil && !errors.Is(err, context.Canceled):
-		return ending(err)
+		return a.ending(err)
 	}
 	return nil
-}
-
-// ending says of an error of Run whether another one can help.
-func ending(err error) error {
-	f, fatal := errors.AsType[*gateway.FatalError](err)
-	switch {
-	case fatal && f.Code >= 4010 && f.Code <= 4013: // shards, version and intents are of this process
-		return protocol.Ends(protocol.RetryNever, err)
-	case fatal, errors.Is(err, rest.ErrToken):
-		return protocol.Ends(protocol.RetrySlowly, err)
-	}
-	return err
 }
 
 // fail ends Run with an error.

@@ -17,9 +17,8 @@ import (
 type Budget interface {
 	// Load returns what was saved last, zero if nothing was.
 	Load() (string, error)
-	// Save keeps the value; it is durable when it returns. It is called before each identify, by
-	// one goroutine at a time. The value is opaque, and about 20 bytes long for each identify of the
-	// last 24 hours.
+	// Save keeps the value; it is durable when it returns. It is called before each identify, by one
+	// goroutine at a time. The value is opaque; each identify of the last 24 hours takes 20 bytes.
 	Save(ctx context.Context, value string) error
 }
 
@@ -30,6 +29,7 @@ type botInfo struct {
 	Limit  sessionLimit `json:"session_start_limit"`
 }
 
+// https://discord.com/developers/docs/events/gateway#session-start-limit-object
 type sessionLimit struct {
 	Total          int   `json:"total"`
 	Remaining      int   `json:"remaining"`
@@ -38,14 +38,11 @@ type sessionLimit struct {
 }
 
 const (
-	day = 24 * time.Hour
-	// usualTotal is how many identifies Discord allows in a day, where the answer does not say
-	// it. https://discord.com/developers/docs/events/gateway#session-start-limit-object
-	usualTotal = 1000
+	day        = 24 * time.Hour
+	usualTotal = 1000 // how many identifies Discord allows in a day, where the answer does not say it
 )
 
-// budget decides when an identify may be sent. Discord resets the token of a bot that sends more
-// than 1,000 in a day.
+// budget decides when an identify may be sent. Discord resets the token after 1,000 in a day.
 type budget struct {
 	store Budget
 	rest  *rest.Client
@@ -55,9 +52,8 @@ type budget struct {
 	// turn holds a token while a shard is about to identify, from asking how many are left until
 	// Discord has counted its own. What follows belongs to that shard.
 	turn chan struct{}
-	// spent are the identifies of the last 24 hours, oldest first. All have a reading of the
-	// monotonic clock, also those of earlier processes: how old they are does not change when
-	// somebody sets the clock.
+	// spent are the identifies of the last 24 hours, oldest first. All have a monotonic reading, also
+	// those of earlier processes: their age does not change when somebody sets the clock.
 	spent       []identify
 	concurrency int // how many buckets there are; zero before Discord says so
 }
@@ -66,11 +62,6 @@ type budget struct {
 type identify struct {
 	at    time.Time
 	shard int
-}
-
-func newBudget(cfg Config) *budget {
-	return &budget{store: cfg.Budget, rest: cfg.REST, every: cfg.IdentifyEvery, log: cfg.Log,
-		turn: make(chan struct{}, 1)}
 }
 
 func (b *budget) load() error {
@@ -126,8 +117,7 @@ func (b *budget) acquire(ctx context.Context, shard int) (*permit, error) {
 			limit := p.info.Limit
 			b.concurrency = max(limit.MaxConcurrency, 1)
 			if wait = b.scarcity(time.Now(), limit); wait > 0 {
-				b.log.Warn("discord: waiting with an identify", "shard", shard, "left", limit.Remaining,
-					"total", limit.Total, "for", wait.Round(time.Second))
+				b.log.Warn("discord: waiting with an identify", "shard", shard, "left", limit.Remaining, "total", limit.Total, "for", wait.Round(time.Second))
 			} else if wait = b.pace(shard); wait <= 0 {
 				return p, nil
 			}
@@ -150,8 +140,7 @@ func (b *budget) pace(shard int) time.Duration {
 	return 0
 }
 
-// scarcity is how long to wait before Discord is asked again, for its budget or our own count; zero
-// where there is enough.
+// scarcity is how long to wait, for Discord's budget or our own count; zero where there is enough.
 func (b *budget) scarcity(now time.Time, limit sessionLimit) time.Duration {
 	b.forget(now)
 	n, total, left := len(b.spent), usualTotal, usualTotal
@@ -171,8 +160,7 @@ func (b *budget) scarcity(now time.Time, limit sessionLimit) time.Duration {
 	case n == 0 || 2*left >= total:
 		return 0
 	}
-	// More than half is gone: something goes wrong again and again. What is left is spread over the
-	// time.
+	// More than half is gone: something goes wrong again and again. What is left is spread out.
 	return max(b.spent[n-1].at.Add(reset/time.Duration(left)).Sub(now), 0)
 }
 

@@ -1,11 +1,14 @@
 package gateway
 
 import (
+	"bytes"
+	"compress/zlib"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,7 +22,6 @@ import (
 	"moot/internal/pause"
 )
 
-// Opcodes.
 // https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway-gateway-opcodes
 const (
 	opDispatch       = 0
@@ -34,8 +36,8 @@ const (
 )
 
 const (
-	// writePatience is how long one write may take.
-	writePatience = 15 * time.Second
+	writePatience = 15 * time.Second // how long one write may take
+	maxPayload    = 64 << 20         // the longest that is read; GUILD_CREATE, the largest, is under 10 MB
 	// closeKeeping is the close code with which the bot leaves: after 1000 and 1001 Discord would
 	// end the session. https://discord.com/developers/docs/events/gateway#initiating-a-disconnect
 	closeKeeping = 4000
@@ -71,8 +73,8 @@ func newConn(ctx context.Context, ws socket, seq int64) *conn {
 func (c *conn) closes(bot context.Context) {
 	<-c.ctx.Done()
 	if bot.Err() != nil {
-		_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(closeKeeping, ""),
-			time.Now().Add(time.Second))
+		goodbye := websocket.FormatCloseMessage(closeKeeping, "")
+		_ = c.ws.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(time.Second))
 	}
 	c.ws.Close()
 }
@@ -88,16 +90,16 @@ func (g *Gateway) dial(ctx context.Context, address string) (socket, error) {
 			by, err = g.cfg.Proxy(r)
 			return forDialer(by), err
 		},
-		NetDialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
-			c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			stop = context.AfterFunc(ctx, func() { c.Close() }) // the library does not stop when it talks to a proxy
+		NetDialContext: func(_ context.Context, network, addr string) (c net.Conn, err error) {
 			if by != nil && by.Scheme == "https" {
-				return secure(ctx, c, by.Hostname())
+				c, err = (&tls.Dialer{}).DialContext(ctx, network, addr)
+			} else {
+				c, err = (&net.Dialer{}).DialContext(ctx, network, addr)
 			}
-			return c, nil
+			if err == nil { // the library does not stop when it talks to a proxy
+				stop = context.AfterFunc(ctx, func() { c.Close() })
+			}
+			return c, err
 		},
 	}
 	ws, resp, err := d.DialContext(ctx, withQuery(address), nil)
@@ -118,9 +120,8 @@ func (g *Gateway) dial(ctx context.Context, address string) (socket, error) {
 	return nil, err
 }
 
-// forDialer writes the address of a proxy as the dialer wants it: with a port, and with the schemes
-// that it knows. TLS to a proxy begins before the dialer talks to it; both kinds of SOCKS5 have the
-// proxy look names up.
+// forDialer writes the address of a proxy as the dialer wants it: with a port and a scheme that it
+// knows. TLS to a proxy begins before; both kinds of SOCKS5 have the proxy look names up.
 func forDialer(proxy *url.URL) *url.URL {
 	if proxy == nil {
 		return nil
@@ -139,23 +140,10 @@ func forDialer(proxy *url.URL) *url.URL {
 	return &p
 }
 
-func secure(ctx context.Context, raw net.Conn, host string) (net.Conn, error) {
-	c := tls.Client(raw, &tls.Config{ServerName: host})
-	if err := c.HandshakeContext(ctx); err != nil {
-		raw.Close()
-		return nil, err
-	}
-	return c, nil
-}
-
 // withQuery gives an address the version, the encoding and the compression.
 func withQuery(address string) string {
 	base, query, _ := strings.Cut(address, "?")
-	base = strings.TrimRight(base, "/") + "/?"
-	if query != "" {
-		base += query + "&"
-	}
-	return base + "v=10&encoding=json&compress=zlib-stream"
+	return strings.TrimRight(base, "/") + "/?" + strings.TrimLeft(query+"&v=10&encoding=json&compress=zlib-stream", "&")
 }
 
 // read waits for the next payload, for two heartbeat intervals at most once there was a HELLO.
@@ -166,22 +154,22 @@ func (c *conn) read() (payload, error) {
 	c.idle.Store(time.Now().UnixNano())
 	p, err := c.in.next()
 	c.idle.Store(0)
-	timeout, ok := errors.AsType[net.Error](err)
-	switch cause := context.Cause(c.ctx); {
-	case err != nil && cause != nil:
+	if cause := context.Cause(c.ctx); err != nil && cause != nil {
 		err = cause
-	case ok && timeout.Timeout():
+	} else if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		err = errSilent
 	}
 	return p, err
 }
 
-// hello takes in the HELLO.
-func (c *conn) hello(p payload) error {
+// hello waits for the HELLO.
+func (c *conn) hello() error {
 	var d struct {
 		Interval float64 `json:"heartbeat_interval"` // milliseconds
 	}
-	switch {
+	switch p, err := c.read(); {
+	case err != nil:
+		return err
 	case *p.Op == opReconnect:
 		return errReconnect
 	case *p.Op != opHello, json.Unmarshal(p.Data, &d) != nil, d.Interval < 1, d.Interval > 3600_000:
@@ -189,17 +177,6 @@ func (c *conn) hello(p payload) error {
 	}
 	c.interval = time.Duration(d.Interval * float64(time.Millisecond))
 	return nil
-}
-
-// beat sends a heartbeat. It ends the connection where the last one was not acknowledged, unless
-// the acknowledgement may lie unread, because the reader is busy or has only just come back.
-func (c *conn) beat() {
-	since := c.idle.Load()
-	if c.unacked.Load() && since > 0 && time.Now().UnixNano()-since > int64(c.interval/4) {
-		c.end(errZombie)
-		return
-	}
-	_ = c.pulse()
 }
 
 // pulse sends a heartbeat, which tells the last sequence, or null before the first event.
@@ -212,11 +189,17 @@ func (c *conn) pulse() error {
 	return c.send(opHeartbeat, last)
 }
 
-// beats sends heartbeats until the connection ends, the first one after the part of an interval.
+// beats sends heartbeats, the first one after the part of an interval. It ends the connection where
+// the last one was not acknowledged, unless that may lie unread, as while the reader is busy.
 // https://discord.com/developers/docs/events/gateway#heartbeat-interval
 func (c *conn) beats(part float64) {
 	for d := time.Duration(part * float64(c.interval)); pause.Sleep(c.ctx, d) == nil; d = c.interval {
-		c.beat()
+		since := c.idle.Load()
+		if c.unacked.Load() && since > 0 && time.Now().UnixNano()-since > int64(c.interval/4) {
+			c.end(errZombie)
+			return
+		}
+		_ = c.pulse()
 	}
 }
 
@@ -237,4 +220,70 @@ func (c *conn) send(op int, data any) error {
 		return fmt.Errorf("%w: %w", ErrOffline, err)
 	}
 	return nil
+}
+
+// socket is what a connection needs of a WebSocket.
+type socket interface {
+	ReadMessage() (kind int, data []byte, err error)
+	WriteMessage(kind int, data []byte) error
+	WriteControl(kind int, data []byte, deadline time.Time) error
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+	Close() error
+}
+
+// payload is one message of the gateway.
+// https://discord.com/developers/docs/events/gateway-events#payload-structure
+type payload struct {
+	Op   *int            `json:"op"`
+	Data json.RawMessage `json:"d"`
+	Seq  int64           `json:"s"`
+	Type string          `json:"t"`
+}
+
+// flushed is what a payload in a zlib stream ends with, which is where a message ends too, or the
+// last of several.
+// https://discord.com/developers/docs/events/gateway#transport-compression
+var flushed = []byte{0, 0, 0xff, 0xff}
+
+// stream reads payloads from a WebSocket. Binary messages are one zlib stream for all of a
+// connection; text is not compressed. zlib rather than zstd: the standard library has it.
+type stream struct {
+	ws   socket
+	in   bytes.Buffer // what has come and is not decoded
+	text io.Reader    // the text of a binary message; nil before the first
+}
+
+// next reads one payload. Its error is a *websocket.CloseError, another of the network, or wraps
+// errGarbage.
+func (s *stream) next() (p payload, err error) {
+	from := io.Reader(&s.in)
+	for whole := false; !whole; {
+		kind, data, err := s.ws.ReadMessage()
+		if err != nil {
+			return p, err
+		}
+		s.in.Write(data)
+		if whole = true; kind == websocket.BinaryMessage {
+			if s.text == nil {
+				if s.text, err = zlib.NewReader(&s.in); err != nil {
+					return p, fmt.Errorf("%w: %w", errGarbage, err)
+				}
+			}
+			from, whole = s.text, bytes.HasSuffix(data, flushed) || s.in.Len() > maxPayload
+		}
+	}
+	d := json.NewDecoder(&io.LimitedReader{R: from, N: maxPayload})
+	if err = d.Decode(&p); err == nil {
+		switch more, _ := io.ReadAll(d.Buffered()); {
+		case len(bytes.TrimSpace(more)) > 0:
+			err = errors.New("more than one payload in a message")
+		case p.Op == nil:
+			err = errors.New("no opcode")
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errGarbage, err)
+	}
+	return p, err
 }

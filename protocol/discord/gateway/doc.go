@@ -10,19 +10,17 @@
 //     while heartbeats go on. One that panics costs that event and a line in the log.
 //   - READY is a new session: what happened before it is not told and must be fetched. RESUMED means
 //     that nothing is missing. Discord may deliver an event twice.
-//   - A session outlives the process. When Run ends it closes the connections in a way that keeps
-//     the sessions, and Config.Resume gives the next Run what to resume. That is the caller's to
-//     save: only the caller knows which events are durable.
+//   - A session outlives the process. Run ends with a close code that keeps it, and Config.Resume
+//     gives it to the next Run. The caller saves it, who alone knows which events are durable.
 //   - A connection that is silent for two heartbeat intervals, that does not open in time, or whose
 //     heartbeats are not acknowledged is dropped without a close frame, and then resumed.
 //   - After a connection that got as far as RESUMED, or that lasted a minute, the next attempt comes
 //     at once; pauses grow only while attempts fail.
 //   - No IDENTIFY is sent without asking Discord how many are left, nor without recording it first.
-//     Their number within 24 hours stays under Discord's total, and those of one concurrency bucket
-//     keep their distance, both also over restarts. The fewer are left the slower they are spent.
+//     Those of 24 hours stay under Discord's total, and those of one concurrency bucket keep their
+//     distance, both also over restarts. The fewer are left the slower they are spent.
 //   - No more than 120 things are sent within a minute, heartbeats included.
-//   - A close code after which trying again is of no use (4004, 4010 to 4014) ends Run with a
-//     [FatalError], whose text says which setting to change, whenever in a session it comes.
-//   - What Discord sends is compressed as one stream for each connection (zlib-stream); a gateway
-//     that answers in plain text is understood too.
+//   - A close code after which another attempt is of no use (4004, 4010 to 4014) ends Run with a
+//     [FatalError], whenever in a session it comes.
+//   - What Discord sends is compressed (zlib-stream); plain text is understood too.
 package gateway

@@ -66,12 +66,10 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// What ends for good must end, and say what to do, whether it comes at once or in the middle; and
-// it must be tried once only.
+// What ends for good must end, whether it comes at once or in the middle; and it must be tried once
+// only.
 func TestFatalCloseCodes(t *testing.T) {
-	for code, part := range map[int]string{4004: "token in [discord]", 4010: "shards in [discord]",
-		4011: "shards in [discord]", 4012: "newer", 4013: "intents",
-		4014: "“Server Members Intent” or “Message Content Intent”"} {
+	for _, code := range []int{4004, 4010, 4011, 4012, 4013, 4014} {
 		for _, middle := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d middle %v", code, middle), func(t *testing.T) {
 				t.Parallel()
@@ -86,8 +84,7 @@ func TestFatalCloseCodes(t *testing.T) {
 					srv.CloseGateway(code, "because")
 				}
 				err := b.ends()
-				if f, ok := errors.AsType[*gateway.FatalError](err); !ok || f.Code != code ||
-					!strings.Contains(err.Error(), part) {
+				if f, ok := errors.AsType[*gateway.FatalError](err); !ok || f.Code != code {
 					t.Errorf("Run: %v", err)
 				}
 				if n := srv.Identified(); n != 1 {

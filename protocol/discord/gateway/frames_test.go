@@ -64,7 +64,8 @@ func converse(t testing.TB, session Session, kind int, frames ...[]byte) (got []
 	sent []payload, err error) {
 	t.Helper()
 	g := New(Config{Token: "t"})
-	s = newShard(g, 0, 1, "", session, func(_ context.Context, e Event) error { got = append(got, e); return nil })
+	s = &shard{g: g, count: 1, session: session, sent: make(chan struct{}, sendsPerMinute),
+		handle: func(_ context.Context, e Event) error { got = append(got, e); return nil }}
 	ws := &script{kind: kind, frames: frames, after: io.ErrUnexpectedEOF, done: make(chan struct{})}
 	var p *permit
 	if session.ID == "" {

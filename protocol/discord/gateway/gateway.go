@@ -19,8 +19,7 @@ import (
 	"moot/protocol/discord/rest"
 )
 
-// Disconnected is the type of the event that the gateway itself puts into the stream when a shard
-// has lost its connection. Its Lost says why.
+// Disconnected is the type of the event by which the gateway itself says that a shard is offline.
 const Disconnected = "DISCONNECTED"
 
 // Event is one dispatch of the gateway.
@@ -53,30 +52,21 @@ type Config struct {
 	REST    *rest.Client
 	URL     string // of the gateway, or of a proxy before it; zero takes what Discord says
 	Intents int
-	// Shards is how many there are; zero takes as many as Discord advises, but not fewer than
-	// AtLeast.
+	// Shards is how many there are; zero takes as many as Discord advises, and at least AtLeast.
 	Shards, AtLeast int
-	// Resume returns the session that an earlier run of so many shards has saved; nil means that
-	// there is none.
+	// Resume returns the session that an earlier run of so many shards has saved; nil means none.
 	Resume func(shard, count int) Session
 	Status string // what is shown below the name of the bot; zero shows nothing
 	// Budget remembers identifies over restarts; nil counts those of this process only.
 	Budget Budget
-	// IdentifyEvery is how far apart two identifies of one concurrency bucket are; zero means 5.5
-	// seconds, as Discord asks for 5.
+	// IdentifyEvery is how far apart two identifies of one concurrency bucket are; zero means 5.5 s,
+	// as Discord asks for 5.
 	IdentifyEvery time.Duration
-	// OpenTimeout is how long a connection may take from dialing to its first event; zero means 30
-	// seconds.
-	OpenTimeout time.Duration
-	// Backoff is the first pause after a connection that failed, which doubles up to 120 times as
-	// much; zero means one second.
-	Backoff time.Duration
-	// TLS is for gateways with a certificate of their own; nil means the system's authorities.
-	TLS *tls.Config
-	// Proxy says by which proxy to go; nil means what the environment says, as the REST API is
-	// reached. See http.ProxyFromEnvironment.
-	Proxy func(*http.Request) (*url.URL, error)
-	Log   *slog.Logger // nil means none
+	OpenTimeout   time.Duration                         // from dialing to the first event; zero means 30 seconds
+	Backoff       time.Duration                         // the first pause after failures, doubled up to 120 times; zero means 1 s
+	TLS           *tls.Config                           // nil means the system's authorities
+	Proxy         func(*http.Request) (*url.URL, error) // nil means http.ProxyFromEnvironment
+	Log           *slog.Logger                          // nil means none
 }
 
 // Handler takes one event. It may block, and returns an error to end Run. The event is its to keep.
@@ -98,11 +88,9 @@ func New(cfg Config) *Gateway {
 	if cfg.Proxy == nil {
 		cfg.Proxy = http.ProxyFromEnvironment
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	return &Gateway{cfg: cfg, budget: newBudget(cfg),
-		backoff: pause.Backoff{First: cfg.Backoff, Most: 120 * cfg.Backoff}}
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	return &Gateway{cfg: cfg, backoff: pause.Backoff{First: cfg.Backoff, Most: 120 * cfg.Backoff},
+		budget: &budget{store: cfg.Budget, rest: cfg.REST, every: cfg.IdentifyEvery, log: cfg.Log, turn: make(chan struct{}, 1)}}
 }
 
 // Run connects all shards and calls handle for their events until the context ends, which is no
@@ -114,32 +102,33 @@ func (g *Gateway) Run(ctx context.Context, handle Handler) error {
 	}
 	info, err := g.firstInfo(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
+		return unlessStopped(ctx, err)
 	}
-	count := max(cmp.Or(g.cfg.Shards, info.Shards, 1), 1)
-	if g.cfg.Shards == 0 {
-		count = max(count, g.cfg.AtLeast) // fewer would end every session
+	count := max(g.cfg.Shards, 0)
+	if count == 0 {
+		count = max(info.Shards, g.cfg.AtLeast, 1) // fewer than AtLeast would end every session
 	}
-	g.cfg.Log.Info("discord: connecting", "shards", count, "advised", info.Shards, "identifies_left",
-		info.Limit.Remaining)
+	g.cfg.Log.Info("discord: connecting", "shards", count, "advised", info.Shards, "identifies_left", info.Limit.Remaining)
 	shards := make([]*shard, count)
 	for i := range shards {
 		var session Session
 		if g.cfg.Resume != nil {
 			session = g.cfg.Resume(i, count)
 		}
-		shards[i] = newShard(g, i, count, info.URL, session, handle)
+		shards[i] = &shard{g: g, id: i, count: count, url: info.URL, session: session, handle: handle,
+			sent: make(chan struct{}, sendsPerMinute)}
 	}
 	g.shards.Store(&shards)
-	group, ctx := errgroup.WithContext(ctx)
+	group, each := errgroup.WithContext(ctx)
 	for _, s := range shards {
-		group.Go(func() error { return s.run(ctx) })
+		group.Go(func() error { return s.run(each) })
 	}
-	err = group.Wait()
-	if errors.Is(err, context.Canceled) {
+	return unlessStopped(ctx, group.Wait())
+}
+
+// unlessStopped is the error, unless it says no more than that the context has ended.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
 	return err
@@ -152,13 +141,13 @@ func (g *Gateway) firstInfo(ctx context.Context) (botInfo, error) {
 		if err == nil {
 			return info, nil
 		}
-		if f := fatal(err, g.cfg.Intents, g.cfg.Shards); f != nil {
+		if f := fatal(err); f != nil {
 			return info, f
 		}
 		wait := g.backoff.After(n)
 		g.cfg.Log.Warn("discord: cannot ask for the gateway", "err", err, "again_in", wait)
-		if pause.Sleep(ctx, wait) != nil {
-			return info, ctx.Err()
+		if err := pause.Sleep(ctx, wait); err != nil {
+			return info, err
 		}
 	}
 }
@@ -174,9 +163,8 @@ func ShardOf(guild string, count int) int {
 }
 
 // RequestMembers asks for all members of the guild, which come as GUILD_MEMBERS_CHUNK events with
-// the nonce (at most 32 bytes). That it was sent does not mean that it arrived. Discord answers for
-// one guild once in 30 seconds, which is the caller's to keep; the limit of sends is kept here. It
-// returns ErrOffline where there is no session.
+// the nonce (at most 32 bytes). Sent is not arrived: the caller waits for the events, and asks for
+// one guild once in 30 seconds. It returns ErrOffline where there is no session.
 func (g *Gateway) RequestMembers(ctx context.Context, guild, nonce string) error {
 	shards := g.shards.Load()
 	if shards == nil {

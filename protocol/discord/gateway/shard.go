@@ -20,9 +20,8 @@ const (
 	// sendsPerMinute is what Discord takes on one connection, less what heartbeats and the opening
 	// need. https://discord.com/developers/docs/events/gateway#rate-limiting
 	sendsPerMinute = 110
-	// steady is how long a new session must have lasted for its end not to count as another
-	// failure.
-	steady = time.Minute
+	steady         = time.Minute // a new session that lasts as long has not failed when it ends
+	activityCustom = 4           // the activity that is a text
 )
 
 // shard keeps one shard connected.
@@ -40,22 +39,15 @@ type shard struct {
 	resumed bool      // whether live has resumed the session
 }
 
-func newShard(g *Gateway, id, count int, url string, session Session, handle Handler) *shard {
-	return &shard{g: g, id: id, count: count, url: url, session: session, handle: handle,
-		sent: make(chan struct{}, sendsPerMinute)}
-}
-
-// run connects, again and again, until the context ends or there is no use in it.
+// run connects again and again, until the context ends or there is no use in it.
 func (s *shard) run(ctx context.Context) error {
 	for failures := 0; ; {
 		err := s.connect(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
-		}
-		if f := fatal(err, s.g.cfg.Intents, s.count); f != nil {
+		} else if f := fatal(err); f != nil {
 			return f
-		}
-		if e, ok := errors.AsType[ends](err); ok {
+		} else if e, ok := errors.AsType[ends](err); ok {
 			return e.error
 		}
 		well, ended := s.lost(err)
@@ -102,8 +94,7 @@ func (s *shard) connect(ctx context.Context) error {
 	return s.converse(ctx, ws, p)
 }
 
-// converse opens a session on the connection, or resumes one, and hands events over until the
-// connection ends.
+// converse opens or resumes a session, and hands its events over until the connection ends.
 func (s *shard) converse(ctx context.Context, ws socket, p *permit) error {
 	c := newConn(ctx, ws, s.session.Seq)
 	var beside sync.WaitGroup
@@ -114,11 +105,7 @@ func (s *shard) converse(ctx context.Context, ws socket, p *permit) error {
 		c.end(nil)
 		beside.Wait()
 	}()
-	first, err := c.read()
-	if err != nil {
-		return err
-	}
-	if err := c.hello(first); err != nil {
+	if err := c.hello(); err != nil {
 		return err
 	}
 	if err := s.open(ctx, c, p); err != nil {
@@ -162,11 +149,9 @@ func (s *shard) open(ctx context.Context, c *conn, p *permit) error {
 		"token": s.g.cfg.Token, "intents": s.g.cfg.Intents, "shard": [2]int{s.id, s.count}, "large_threshold": 250,
 		"properties": map[string]string{"os": runtime.GOOS, "browser": "moot", "device": "moot"},
 	}
-	if s.g.cfg.Status != "" {
-		// https://discord.com/developers/docs/events/gateway-events#activity-object, type 4: a
-		// custom status
+	if s.g.cfg.Status != "" { // https://discord.com/developers/docs/events/gateway-events#activity-object
 		identify["presence"] = map[string]any{"since": nil, "afk": false, "status": "online",
-			"activities": []any{map[string]any{"name": "Custom Status", "type": 4, "state": s.g.cfg.Status}}}
+			"activities": []any{map[string]any{"name": "Custom Status", "type": activityCustom, "state": s.g.cfg.Status}}}
 	}
 	return c.send(opIdentify, identify)
 }
@@ -193,14 +178,13 @@ func (s *shard) take(ctx context.Context, c *conn, in payload, p *permit) error 
 		return errGarbage // an event before READY
 	}
 	c.seq.Store(max(c.seq.Load(), in.Seq))
-	replayed := s.live.Load() != c // what comes between RESUME and RESUMED
-	err := s.call(ctx, Event{Shard: s.id, Session: session.ID, ResumeURL: session.URL, Seq: in.Seq, Type: in.Type,
-		Replayed: replayed, Raw: in.Data})
-	if err == nil {
-		session.Seq = max(session.Seq, in.Seq)
-		s.session = session
+	if err := s.call(ctx, Event{Shard: s.id, Session: session.ID, ResumeURL: session.URL, Seq: in.Seq, Type: in.Type,
+		Replayed: s.live.Load() != c, Raw: in.Data}); err != nil { // between RESUME and RESUMED
+		return err
 	}
-	return err
+	session.Seq = max(session.Seq, in.Seq)
+	s.session = session
+	return nil
 }
 
 func (s *shard) online(c *conn, resumed bool) {
@@ -209,8 +193,7 @@ func (s *shard) online(c *conn, resumed bool) {
 	s.g.cfg.Log.Info("discord: connected", "shard", s.id, "new_session", !resumed)
 }
 
-// lost notes that a connection has ended: whether it had gone well, and what to tell of it where it
-// was online.
+// lost notes that a connection has ended: whether it had gone well, and what to tell if it was online.
 func (s *shard) lost(cause error) (well bool, ended *Event) {
 	was := s.session
 	if endsSession(cause) {
@@ -233,8 +216,8 @@ func (e ends) Unwrap() error { return e.error }
 func (s *shard) call(ctx context.Context, e Event) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.g.cfg.Log.Error("discord: panic while handling an event", "shard", s.id, "session",
-				e.Session, "seq", e.Seq, "type", e.Type, "panic", p, "stack", string(debug.Stack()))
+			s.g.cfg.Log.Error("discord: panic while handling an event", "shard", s.id, "session", e.Session, "seq", e.Seq,
+				"type", e.Type, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	if err := s.handle(ctx, e); err != nil {
