@@ -16,6 +16,7 @@ import (
 
 	"moot/backup"
 	"moot/internal/inspect"
+	"moot/internal/pause"
 )
 
 // Errors of a Client.
@@ -149,7 +150,7 @@ func (c *Client) FollowBackup(ctx context.Context, r backup.Request, each func(b
 		conn, err := c.dial(ctx)
 		switch {
 		case errors.Is(err, errNobody):
-			pause(ctx, 5*retryEvery)
+			_ = pause.Sleep(ctx, 5*retryEvery)
 			continue
 		case err != nil:
 			return err
@@ -182,7 +183,7 @@ func (c *Client) Follow(ctx context.Context, q inspect.LogQuery, each func(inspe
 			}
 			continue
 		case errors.Is(err, errNobody):
-			pause(ctx, 5*retryEvery)
+			_ = pause.Sleep(ctx, 5*retryEvery)
 			continue
 		case err != nil:
 			return err
@@ -262,7 +263,7 @@ func (c *Client) call(ctx context.Context, do string, with any, row func(json.Ra
 			return err
 		}
 		// Somebody is starting or stopping, or reads for a moment.
-		pause(ctx, retryEvery)
+		_ = pause.Sleep(ctx, retryEvery)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

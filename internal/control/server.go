@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"moot/internal/inspect"
+	"moot/internal/pause"
 )
 
 const (
@@ -152,7 +153,7 @@ func (s *Server) Serve(ctx context.Context, h *Handler) error {
 		case err != nil:
 			// Too many open files, most likely. They pass; the socket should not be lost over them.
 			s.log.Warn("a command from this machine could not be accepted", "err", err)
-			pause(ctx, time.Second)
+			_ = pause.Sleep(ctx, time.Second)
 			continue
 		}
 		select {
@@ -248,14 +249,4 @@ func (s *Server) say(conn net.Conn, a answer) error {
 	}
 	_, err = conn.Write(append(data, '\n'))
 	return err
-}
-
-// pause waits, at most until the context ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -94,8 +95,11 @@ func snowflakeAt(t time.Time) string {
 }
 
 // newer reports whether one snowflake is newer than another.
-func newer(a, b string) bool {
+func newer(a, b string) bool { return byAge(a, b) > 0 }
+
+// byAge compares two snowflakes: the older is the smaller.
+func byAge(a, b string) int {
 	n, _ := strconv.ParseUint(a, 10, 64)
 	m, _ := strconv.ParseUint(b, 10, 64)
-	return n > m
+	return cmp.Compare(n, m)
 }

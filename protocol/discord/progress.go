@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"moot/protocol"
 )
@@ -55,12 +56,25 @@ type progress struct {
 	guilds       []string  // those that READY tells
 	former       *progress // the session before it in this process; nil for none
 
+	asked atomic.Int64 // how many requests were made for what was missed before it
+
 	mu      sync.Mutex
 	open    []*place // in the order of arrival, from the first that is not done
 	seq     int64    // all that came up to it is done
 	seen    string   // the snowflake up to which everything is done
 	brought string   // the newest snowflake that came
 	written string   // what was saved last
+}
+
+// mayAsk reports whether one more request may be made for what was missed before the session, and
+// counts it.
+func (a *Adapter) mayAsk(p *progress) bool {
+	n := p.asked.Add(1)
+	if n == maxRequests+1 {
+		a.log.Warn("discord: the session was lost, and not all that was missed is fetched", "shard", p.shard,
+			"requests", maxRequests)
+	}
+	return n <= maxRequests
 }
 
 // place is one event in the order of its session. It is done when all that became of it is durable.

@@ -49,7 +49,7 @@ func (a *Adapter) begun(ctx context.Context, p *progress) error {
 	for _, room := range a.mostRecent(private) {
 		channel, _ := channelOf(room)
 		w := work{room: room, about: everyState,
-			make: func(ctx context.Context) []protocol.Event { return a.missedInPrivate(ctx, channel, p.since) }}
+			make: func(ctx context.Context) []protocol.Event { return a.missedInPrivate(ctx, p, channel) }}
 		if err := a.lanes.put(ctx, w); err != nil {
 			return err
 		}
@@ -68,8 +68,8 @@ func (a *Adapter) onGuild(ctx context.Context, e gateway.Event, c *discordgo.Gui
 	}
 	back := a.guilds.put(c, a.self())
 	a.unkept.changes(ctx, c.ID)
-	since := ""
-	if p := a.progressOf(e.Shard); p != nil {
+	since, p := "", a.progressOf(e.Shard)
+	if p != nil {
 		since = p.since
 	}
 	return a.lanes.put(ctx, work{room: guildRoom(c.ID), about: everyState,
@@ -94,7 +94,7 @@ func (a *Adapter) onGuild(ctx context.Context, e gateway.Event, c *discordgo.Gui
 			if back {
 				return a.reachable(c, known, delivery)
 			}
-			return a.again(ctx, c, known, since, delivery)
+			return a.again(ctx, p, c, known, since, delivery)
 		}})
 }
 
@@ -120,10 +120,10 @@ func (a *Adapter) differs(c *discordgo.Guild, known Room) (changes []protocol.Ch
 
 // again makes the events of a guild that the bot was in before: what is other than the store has
 // it, and what was missed.
-func (a *Adapter) again(ctx context.Context, c *discordgo.Guild, known Room, since, delivery string) []protocol.Event {
+func (a *Adapter) again(ctx context.Context, p *progress, c *discordgo.Guild, known Room, since, delivery string) []protocol.Event {
 	room := guildRoom(c.ID)
 	lost := lostForGood
-	backlog, gaps := a.missedInGuild(ctx, c, since)
+	backlog, gaps := a.missedInGuild(ctx, p, c, since)
 	lost = append(lost[:len(lost):len(lost)], gaps...)
 	evs := []protocol.Event{{
 		Room: room, ID: protocol.EventID("guild-" + delivery),

@@ -220,7 +220,7 @@ func (a *Adapter) stands(ctx context.Context, t target, c content, attempt proto
 	if t.guild != "" && a.may(t, mayView|mayRead) != nil {
 		return message{}, unknown // Discord would show an empty channel
 	}
-	list, whole, err := a.messagesAfter(ctx, t.channel, snowflakeAt(time.Now().Add(-back)))
+	list, whole, err := a.messagesAfter(ctx, nil, t.channel, snowflakeAt(time.Now().Add(-back)))
 	for _, m := range list {
 		if m.Author == nil || m.Author.ID != a.self() {
 			continue

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"moot/internal/pause"
 )
 
 // DefaultURL is where Discord's API is.
@@ -120,12 +122,12 @@ func (c *Client) Do(ctx context.Context, r Request) error {
 	rt := routeOf(r.Method, r.Path)
 	for try := 1; ; try++ {
 		if err := c.wait(ctx, r, rt, func(key string) error { return c.once(ctx, r, rt, key, body) }); err != nil {
-			again, pause := c.again(r, err, try)
-			if !again || !c.fits(ctx, pause) {
+			again, after := c.again(r, err, try)
+			if !again || !c.fits(ctx, after) {
 				return err
 			}
-			c.cfg.Log.Debug("discord: making a request again", "err", err, "after", pause)
-			if sleep(ctx, pause) != nil {
+			c.cfg.Log.Debug("discord: making a request again", "err", err, "after", after)
+			if pause.Sleep(ctx, after) != nil {
 				return err
 			}
 			continue
@@ -143,17 +145,17 @@ func (c *Client) wait(ctx context.Context, r Request, rt route, send func(key st
 		if err := ctx.Err(); err != nil {
 			return &Error{Method: r.Method, Path: r.Path, Err: err}
 		}
-		pause, key, err := c.limits.take(time.Now(), rt)
-		if pause == 0 {
+		left, key, err := c.limits.take(time.Now(), rt)
+		if left == 0 {
 			return send(key)
 		}
-		if err != nil || waited+pause > c.cfg.MaxWait || !c.fits(ctx, pause) {
+		if err != nil || waited+left > c.cfg.MaxWait || !c.fits(ctx, left) {
 			return &Error{Method: r.Method, Path: r.Path, Status: http.StatusTooManyRequests,
-				RetryAfter: pause, Err: err,
+				RetryAfter: left, Err: err,
 				Message: "not sent, so as to keep within the limit", held: true}
 		}
-		waited += pause
-		if err := sleep(ctx, pause); err != nil {
+		waited += left
+		if err := pause.Sleep(ctx, left); err != nil {
 			return &Error{Method: r.Method, Path: r.Path, Err: err}
 		}
 	}
@@ -258,9 +260,9 @@ func (c *Client) again(r Request, err error, try int) (bool, time.Duration) {
 }
 
 // fits reports whether a pause ends before the context does.
-func (c *Client) fits(ctx context.Context, pause time.Duration) bool {
+func (c *Client) fits(ctx context.Context, wait time.Duration) bool {
 	deadline, ok := ctx.Deadline()
-	return ctx.Err() == nil && (!ok || time.Until(deadline) > pause)
+	return ctx.Err() == nil && (!ok || time.Until(deadline) > wait)
 }
 
 func (c *Client) request(ctx context.Context, r Request, rt route, body []byte) (*http.Request, error) {

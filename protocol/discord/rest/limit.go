@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"sync"
@@ -219,16 +218,4 @@ func (w *window) waitFor(now time.Time, most int) time.Duration {
 	}
 	next := time.Unix(0, (w.at+1)*int64(refusedWithin/10))
 	return next.Sub(now)
-}
-
-// sleep waits, but not past the context.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
