@@ -13,7 +13,7 @@ import (
 
 // due reports whether a checkpoint begins with this state.
 func (s *Store) due(st *state) bool {
-	return st.upTo == 0 && (st.bytes >= s.cfg.limits.Memtable || s.seen.Full(nanoseconds(st.at)))
+	return st.upTo == 0 && (st.bytes >= s.cfg.limits.Memtable || s.seen.Full(st.seenNow()))
 }
 
 // tooMuch reports whether commits have to wait for the checkpoint that is under way.
@@ -96,7 +96,7 @@ func (s *Store) step() bool {
 // writing.
 func (s *Store) slice() (bool, error) {
 	st := s.state.Load()
-	now := nanoseconds(st.at)
+	now := st.seenNow()
 	if s.space != nil {
 		if err := s.space(); err != nil {
 			return false, err

@@ -25,7 +25,7 @@ type Commit struct {
 
 // newCommit returns a commit on a state. The batch is empty, and belongs to the commit while that lasts.
 func newCommit(now time.Time, v *viewer, batch *seen.Batch) *Commit {
-	return &Commit{now: now, layer: newLayer(v.state.reader(v.view)), looking: looking{viewer: v, batch: batch}}
+	return &Commit{now: now, layer: newLayer(v.state.reader(v.view)), looking: looking{viewer: v, batch: batch, leads: v.state.ahead}}
 }
 
 // empty reports whether the commit has done nothing that is to be kept.
@@ -78,6 +78,7 @@ type looking struct {
 	*viewer
 	batch   *seen.Batch
 	horizon uint64 // before which the commit forgets; 0 where it does not say
+	leads   uint64 // see ahead
 	last    looked
 }
 
@@ -99,6 +100,9 @@ func (l *looking) seen(k *seen.Key) (r seen.Record, ok bool) {
 	return r, ok && r.At >= l.horizon
 }
 
+// ahead is that of the viewer, unless this commit turns the clock back.
+func (l *looking) ahead() uint64 { return l.leads }
+
 func (l *looking) look(room protocol.RoomID, event protocol.EventID) *looked {
 	at := &l.last
 	if at.valid && at.event == event && at.room == room {
@@ -109,10 +113,13 @@ func (l *looking) look(room protocol.RoomID, event protocol.EventID) *looked {
 	return at
 }
 
+// seenNow returns the time of the commit as the record of seen events has it.
+func (c *Commit) seenNow() uint64 { return nanoseconds(c.now) + c.ahead() }
+
 // Seen returns what is recorded about the event, in this commit or before it.
 func (c *Commit) Seen(room protocol.RoomID, event protocol.EventID) Seen {
 	if at := c.look(room, event); at.ok {
-		return seenOf(at.found)
+		return seenOf(at.found, c.ahead())
 	}
 	return Seen{}
 }
@@ -122,7 +129,7 @@ func (c *Commit) Seen(room protocol.RoomID, event protocol.EventID) Seen {
 func (c *Commit) Record(room protocol.RoomID, event protocol.EventID, d Disposition, reason string) {
 	at := c.look(room, event)
 	at.valid = false
-	r := seen.Record{Key: at.key, At: nanoseconds(c.now), Disposition: d, Reason: protocol.Shorten(reason, 200)}
+	r := seen.Record{Key: at.key, At: c.seenNow(), Disposition: d, Reason: protocol.Shorten(reason, 200)}
 	if at.ok {
 		r.At = at.found.At
 	}
@@ -132,7 +139,7 @@ func (c *Commit) Record(room protocol.RoomID, event protocol.EventID, d Disposit
 // SweepSeen forgets the events of all rooms that were recorded before the given time, which lies
 // not behind that of the commit. The store gives back the space that they took by itself.
 func (c *Commit) SweepSeen(before time.Time) {
-	h := min(nanoseconds(before), nanoseconds(c.now))
+	h := min(nanoseconds(before)+c.ahead(), c.seenNow())
 	if was := ParseNumber(string(c.layer.get(meta.name, metaHorizon))); h > max(was, c.horizon) {
 		c.horizon = h
 		c.last.valid = false

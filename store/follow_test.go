@@ -76,9 +76,9 @@ func (p *pair) commit() {
 	})
 }
 
-// turnBack sets the clock of the leader back, not behind its horizon, and opens it anew.
+// turnBack sets the clock of the leader back, also behind its horizon, and opens it anew.
 func (p *pair) turnBack() {
-	p.leader.now = p.leader.now.Add(-time.Duration(rapid.IntRange(1, 3).Draw(p.T, "back")) * time.Minute)
+	p.leader.now = p.leader.now.Add(-time.Duration(rapid.IntRange(1, 15).Draw(p.T, "back")) * time.Minute)
 	if err := p.leader.TurnBack(p.leader.now, func(*Commit) error { return nil }); err != nil {
 		p.Fatalf("turn back: %v", err)
 	}

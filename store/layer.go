@@ -38,6 +38,14 @@ func (r rows) put(bucket, key string, value []byte) {
 	b.Set(key, value)
 }
 
+// get returns a value, nil for one that was deleted, and reports whether the key is there.
+func (r rows) get(bucket, key string) (value []byte, ok bool) {
+	if b := r[bucket]; b != nil {
+		return b.Get(key)
+	}
+	return nil, false
+}
+
 // names returns the names of the buckets, in order.
 func (r rows) names() []string { return slices.Sorted(maps.Keys(r)) }
 

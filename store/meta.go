@@ -15,7 +15,9 @@ import (
 //	instance      random name, given when the file was made
 //	secret        32 random bytes, for keyed hashes
 //	last-commit   time
-//	seen-horizon  time: what was seen before is forgotten
+//	seen-horizon  time of the record of seen events: what was seen before is forgotten
+//	seen-ahead    number: by how many nanoseconds the time of that record is ahead of the store's; not
+//	              there where the clock was never turned back behind the horizon
 //	…-next        number: the next one to be given to a fact, an outbox entry, a dead letter
 var meta = SharedBucket("meta")
 
@@ -29,6 +31,7 @@ const (
 	metaSecret   = "secret"
 	metaLast     = "last-commit"
 	metaHorizon  = "seen-horizon"
+	metaAhead    = "seen-ahead"
 )
 
 // header is what the file says of itself.
@@ -36,6 +39,7 @@ type header struct {
 	instance [16]byte
 	secret   []byte
 	horizon  uint64
+	ahead    uint64
 	last     time.Time
 	from     wal.From // what it holds
 	fresh    bool     // whether it has never had a log
@@ -56,6 +60,7 @@ func readHeader(r reader) (h header, err error) {
 	copy(h.instance[:], r.get(meta.name, metaInstance))
 	h.secret = append(h.secret, r.get(meta.name, metaSecret)...)
 	h.horizon = ParseNumber(string(r.get(meta.name, metaHorizon)))
+	h.ahead = ParseNumber(string(r.get(meta.name, metaAhead)))
 	h.last = lastCommit(r)
 	h.from.Change = ParseNumber(string(r.get(checkpoint, checkpointChange)))
 	h.from.Segment = ParseNumber(string(r.get(checkpoint, checkpointSegment)))

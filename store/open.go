@@ -126,7 +126,7 @@ func (s *Store) load() error {
 	if err != nil {
 		return err
 	}
-	st := &state{change: h.from.Change, holds: h.from.Change, at: h.last, needs: v.ID()}
+	st := &state{change: h.from.Change, holds: h.from.Change, at: h.last, ahead: h.ahead, needs: v.ID()}
 	if !s.cfg.Scratch && !(h.fresh && s.cfg.ReadOnly) {
 		if st, err = s.replay(h, st); err != nil {
 			return err

@@ -29,9 +29,12 @@ type Seen struct {
 	Reason      string // for people; may be empty
 }
 
-func seenOf(r seen.Record) Seen {
-	return Seen{ParseTime(Number(r.At)), r.Disposition, r.Reason}
+// seenOf returns what a record says, whose time may be ahead of the store's.
+func seenOf(r seen.Record, ahead uint64) Seen {
+	return Seen{seenTime(r.At, ahead), r.Disposition, r.Reason}
 }
+
+func seenTime(at, ahead uint64) time.Time { return ParseTime(Number(at - min(at, ahead))) }
 
 // seenIDs returns the identifiers under which an event is recorded. Events with bad ones are
 // recorded too, as refused; theirs could break a key, so others stand for them that depend on
@@ -50,6 +53,7 @@ func seenIDs(room protocol.RoomID, event protocol.EventID) (protocol.RoomID, pro
 type seer interface {
 	key(protocol.RoomID, protocol.EventID) seen.Key
 	seen(*seen.Key) (seen.Record, bool)
+	ahead() uint64 // by how much the time of what is recorded is ahead of the store's
 	between(room protocol.RoomID, from, to seen.Place, backward bool) iter.Seq2[seen.Record, error]
 }
 
@@ -66,4 +70,9 @@ type SeenPlace struct {
 	Event protocol.EventID
 }
 
-func (p SeenPlace) place() seen.Place { return seen.Place{At: nanoseconds(p.Time), Event: p.Event} }
+func (p SeenPlace) place(ahead uint64) seen.Place {
+	if p.Time.IsZero() {
+		return seen.Place{Event: p.Event}
+	}
+	return seen.Place{At: nanoseconds(p.Time) + ahead, Event: p.Event}
+}

@@ -15,6 +15,7 @@ import (
 type state struct {
 	change uint64    // its number
 	at     time.Time // its time
+	ahead  uint64    // by how much the time of the record of seen events is ahead of that; see meta.go
 	seen   seen.State
 
 	rows   rows   // the memtable: what changed since the last checkpoint began
@@ -48,6 +49,9 @@ func (st *state) add(c *content, ix *seen.Index) *state {
 	next := *st
 	next.change++
 	next.at = c.at
+	if v, ok := c.rows.get(meta.name, metaAhead); ok {
+		next.ahead = ParseNumber(string(v))
+	}
 	more := 0
 	next.rows, more = st.rows.with(c.rows)
 	next.bytes += more
@@ -55,6 +59,9 @@ func (st *state) add(c *content, ix *seen.Index) *state {
 	next.seen = ix.State()
 	return &next
 }
+
+// seenNow returns the time of the record of seen events.
+func (st *state) seenNow() uint64 { return nanoseconds(st.at) + st.ahead }
 
 // freeze returns the state with which a checkpoint of all that it holds begins.
 func (st *state) freeze(ix *seen.Index) *state {
@@ -108,6 +115,8 @@ func (v *viewer) seen(k *seen.Key) (seen.Record, bool) {
 	}
 	return r, ok
 }
+
+func (v *viewer) ahead() uint64 { return v.state.ahead }
 
 func (v *viewer) between(
 	room protocol.RoomID, from, to seen.Place, backward bool,

@@ -7,13 +7,19 @@ import "time"
 const longTried = 24 * time.Hour
 
 // Horizon returns the time before which what was seen is forgotten; zero where nothing is yet.
-func (tx *Tx) Horizon() time.Time { return ParseTime(string(tx.Get(meta, metaHorizon))) }
+func (tx *Tx) Horizon() time.Time {
+	h := tx.Get(meta, metaHorizon)
+	if h == nil {
+		return time.Time{}
+	}
+	return seenTime(ParseNumber(string(h)), tx.seer.ahead())
+}
 
 // TurnBack makes a commit at a time before that of the last one, for a store that has followed a
 // clock which was ahead. What f does is part of it. What waits goes on as if the time between had
 // never been: a timer goes off as much earlier, and an attempt that was put off is due at once. An
 // attempt that was begun in the future counts as begun long ago, so that it is looked for before it
-// is made again. What was seen stays seen.
+// is made again. What was seen stays seen, and what was forgotten stays forgotten.
 //
 // The store is to be closed after it, and opened anew. A time that is not before the last commit
 // changes only what f does.
@@ -28,10 +34,11 @@ func (s *Store) TurnBack(now time.Time, f func(*Commit) error) error {
 		if by > 0 {
 			c.turnTimers(by)
 			c.turnQueue()
-			// What is recorded from now on must not be taken for forgotten.
-			if h := nanoseconds(c.now); ParseNumber(string(c.layer.get(meta.name, metaHorizon))) > h {
-				c.horizon = h
-				c.layer.put(meta.name, metaHorizon, []byte(Number(h)))
+			// What is recorded from now on must not be taken for forgotten. The horizon stays, as the
+			// file may still have what lies before it: the record goes on from where it was instead.
+			if ParseNumber(string(c.layer.get(meta.name, metaHorizon))) > c.seenNow() {
+				c.leads += uint64(by)
+				c.layer.put(meta.name, metaAhead, []byte(Number(c.leads)))
 			}
 		}
 		return f(c)

@@ -224,7 +224,7 @@ func (tx *Tx) writes() (n int) {
 func (tx *Tx) Seen(room protocol.RoomID, event protocol.EventID) Seen {
 	k := tx.seer.key(room, event)
 	if r, ok := tx.seer.seen(&k); ok {
-		return seenOf(r)
+		return seenOf(r, tx.seer.ahead())
 	}
 	return Seen{}
 }
@@ -236,11 +236,12 @@ func (tx *Tx) SeenIn(room protocol.RoomID, from, to SeenPlace, backward bool) it
 	return func(yield func(SeenEvent) bool) {
 		defer disk.Faulted()
 		room, _ := seenIDs(room, "")
-		for r, err := range tx.seer.between(room, from.place(), to.place(), backward) {
+		ahead := tx.seer.ahead()
+		for r, err := range tx.seer.between(room, from.place(ahead), to.place(ahead), backward) {
 			if err != nil {
 				panic(disk.Fault{Cause: err})
 			}
-			if !yield(SeenEvent{r.Event, seenOf(r)}) {
+			if !yield(SeenEvent{r.Event, seenOf(r, ahead)}) {
 				return
 			}
 		}

@@ -107,8 +107,7 @@ func (ix *Index) Add(change uint64, records []Record) {
 }
 
 // Horizon forgets what was recorded before a time, now or later. It leaves the file as whole runs.
-// The store keeps the time, and gives it to Load. It moves back only where the clock of the store
-// does; what has left the file stays forgotten.
+// The store keeps the time, and gives it to Load. It never moves back.
 func (ix *Index) Horizon(before uint64) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
