@@ -109,6 +109,10 @@ func (f Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
 	var next time.Time
 	ended := 0
 	for k, v := range tx.Prefix(waiting, string(room)+store.Sep) {
+		if since(v).After(tx.Now()) { // the clock was turned back
+			v = append([]byte(store.Time(tx.Now())), v[8:]...)
+			tx.Put(waiting, k, v)
+		}
 		ends := since(v).Add(Lost)
 		if ok { // nothing has waited for longer than since the network was last reached
 			ends = latest(since(v), up).Add(Wait)

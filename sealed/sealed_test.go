@@ -165,3 +165,32 @@ func TestAnOpenedEventLeavesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestTheWaitAfterTheClockWasTurnedBack: what was sealed while the clock was ahead waits no longer than anything else, and a
+// room that was told then is told again.
+func TestTheWaitAfterTheClockWasTurnedBack(t *testing.T) {
+	r := newRig(t)
+	right := r.Now.Add(time.Hour)
+	r.Now = r.Now.AddDate(10, 0, 0)
+	r.Admit(secret(r, ann))
+	r.Later(sealed.Wait + time.Minute)
+	if said := r.Said(); len(said) != 1 {
+		t.Fatalf("said %q", said)
+	}
+	ev := secret(r, ann)
+	r.Admit(ev)
+	if _, _, err := bot.TurnBack(r.Store, right); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	r.Now = right
+	r.Open()
+	r.Said() // what the crash left open
+	r.Later(2*sealed.Wait + time.Minute)
+	if s := seen(r, ev); s.Disposition != store.Ignored || count(r) != 0 {
+		t.Errorf("it is %+v, %d wait", s, count(r))
+	}
+	if said := r.Said(); len(said) != 1 {
+		t.Errorf("said %q", said)
+	}
+}

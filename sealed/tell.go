@@ -13,7 +13,7 @@ import (
 // tell tells a room whose messages could not be read.
 func tell(tx *store.Tx, room protocol.RoomID, people []protocol.UserID) error {
 	for k, v := range tx.Prefix(told, string(room)+store.Sep) {
-		if tx.Now().Sub(store.ParseTime(string(v))) >= Silence {
+		if !lately(tx, v) {
 			tx.Delete(told, k)
 		}
 	}
@@ -45,7 +45,7 @@ func tell(tx *store.Tx, room protocol.RoomID, people []protocol.UserID) error {
 // tellWithheld tells a room at once that somebody's program refuses its keys to the bot, which nothing but that person ends.
 func tellWithheld(tx *store.Tx, room protocol.RoomID, user protocol.UserID) error {
 	key := store.Key(room, string(user))
-	if at := tx.Get(told, key); user == "" || at != nil && tx.Now().Sub(store.ParseTime(string(at))) < Silence {
+	if at := tx.Get(told, key); user == "" || at != nil && lately(tx, at) {
 		return nil
 	}
 	tx.Put(told, key, []byte(store.Time(tx.Now())))
@@ -53,6 +53,13 @@ func tellWithheld(tx *store.Tx, room protocol.RoomID, user protocol.UserID) erro
 		"I cannot read what ", nameOf(tx, room, user), " writes: their program does not give me the key. What helps: in that program, allow ",
 		"messages to sessions that are not verified, or verify my account; then write again.")}})
 	return err
+}
+
+// lately reports whether a room was told so short a time ago that it is not told again. A time in the future is from before
+// the clock was turned back.
+func lately(tx *store.Tx, at []byte) bool {
+	ago := tx.Now().Sub(store.ParseTime(string(at)))
+	return ago >= 0 && ago < Silence
 }
 
 // nameOf names a person without calling for their attention.

@@ -64,11 +64,18 @@ func (f *Feature) holdLimits(tx *store.Tx, room protocol.RoomID, who ...events.N
 	}
 }
 
-// limitOver lets go of somebody whose limit is over.
+// limitOver lets go of somebody whose limit is over. Where it is not, because it is a newer one or the clock was turned
+// back meanwhile, that waits: else they would be held for ever, and be recognised after they were forgotten.
 func (f *Feature) limitOver(tx *store.Tx, room protocol.RoomID, name string) {
 	what, number, _ := strings.Cut(name, "/")
 	id, err := strconv.ParseUint(number, 10, 64)
-	if n := events.Number(id); err == nil && !limited(tx, room, what, n).After(tx.Now()) {
-		f.bus.LetGo(tx, n, limitHold(room, what))
+	if err != nil {
+		return
 	}
+	n := events.Number(id)
+	if until := limited(tx, room, what, n); until.After(tx.Now()) {
+		tx.SetTimer(timerHold+name, until, nil)
+		return
+	}
+	f.bus.LetGo(tx, n, limitHold(room, what))
 }

@@ -60,13 +60,14 @@ that the bot names are wrong.`,
 		Long: `For a database that is ahead of a clock that is right. The bot must not be
 running. Back up the data folder first.
 
-Nothing is done twice: what was handled is not handled again. Limits start
-afresh, and what waits for another try is tried at once. What you give up: if
-the clock was ahead by more than retention in [store], messages from before the
-reset that the bot has not handled are ignored. A vote that was opened, or a
-challenge that was decided, while the clock was ahead keeps its wrong end. The
-log keeps the wrong times, and facts with such times are archived only once
-those times have passed.`,
+Nothing is done twice: what was handled is not handled again, and who was
+forgotten stays forgotten. Limits of commands start afresh, and what waits for
+another try is tried at once. What you give up: if the clock was ahead by more
+than retention in [store], messages from before the reset that the bot has not
+handled are ignored. A vote that was opened, or a challenge that was decided,
+while the clock was ahead keeps its wrong end, and so does a limit that a vote
+set. The log keeps the wrong times, and facts with such times are archived only
+once those times have passed.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.resetClock(cmd.Context(), yes) },
 	}
