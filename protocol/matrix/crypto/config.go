@@ -2,14 +2,12 @@ package crypto
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"maunium.net/go/mautrix/id"
 
 	"moot/protocol"
 	"moot/protocol/matrix"
-	"moot/protocol/matrix/account"
 )
 
 const (
@@ -61,15 +59,4 @@ type ConnectConfig struct {
 type Owner struct {
 	User   id.UserID
 	Device id.DeviceID
-}
-
-// refuse returns why the keys of an owner cannot be used by a login; nil if they can, and where one of the two is not known.
-func (o Owner) refuse(login Owner) error {
-	if o == login || o == (Owner{}) || login == (Owner{}) {
-		return nil
-	}
-	return &account.Fault{
-		What: fmt.Sprintf("the keys in %s are those of %s on device %s, and the bot is logged in as %s on device %s", File, o.User, o.Device, login.User, login.Device),
-		Do:   "log in as before, or run `bot matrix forget` to begin anew on the other device",
-	}
 }

@@ -240,3 +240,14 @@ func (s *Store) own(ctx context.Context, who Owner) error {
 
 // Close closes the file. No Machine of it may be in use any more.
 func (s *Store) Close() error { return s.raw.Close() }
+
+// refuse returns why the keys of an owner cannot be used by a login; nil if they can, and where one of the two is not known.
+func (o Owner) refuse(login Owner) error {
+	if o == login || o == (Owner{}) || login == (Owner{}) {
+		return nil
+	}
+	return &account.Fault{
+		What: fmt.Sprintf("the keys in %s are those of %s on device %s, and the bot is logged in as %s on device %s", File, o.User, o.Device, login.User, login.Device),
+		Do:   "log in as before, or run `bot matrix forget` to begin anew on the other device",
+	}
+}
