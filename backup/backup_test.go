@@ -147,7 +147,7 @@ func holds(t testing.TB, folder string, commits uint64) {
 		t.Fatal(err)
 	}
 	defer bus.Close()
-	done, err := bus.Replay(t.Context(), t.TempDir())
+	done, err := bus.Replay(t.Context(), t.TempDir(), false)
 	if err != nil || uint64(done.Facts) != commits {
 		t.Errorf("%d facts are replayed of %d commits: %v", done.Facts, commits, err)
 	}

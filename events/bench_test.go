@@ -3,8 +3,10 @@ package events
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"moot/protocol"
 	"moot/store"
@@ -122,6 +124,57 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(*benchFacts)*float64(b.N)/b.Elapsed().Seconds(), "facts/s")
+}
+
+// BenchmarkCommitBesideVerify measures commits of one fact, each a millisecond after the one before, alone and beside a
+// Verify of the log, in turns. One operation is a pair of turns: a whole Verify, and as many commits without.
+func BenchmarkCommitBesideVerify(b *testing.B) {
+	w := newWorld(b)
+	w.history(*benchFacts)
+	if err := w.store.Checkpoint(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	dir, n := b.TempDir(), 0
+	commit := func(into *[]time.Duration) {
+		time.Sleep(time.Millisecond)
+		n++
+		began := time.Now()
+		w.publish(lobby, ballot(voter(n), strconv.Itoa(n/7%100), "yes"))
+		*into = append(*into, time.Since(began))
+	}
+	var alone, beside []time.Duration
+	var took time.Duration
+	b.ResetTimer()
+	for range b.N {
+		began, verified := time.Now(), make(chan error, 1)
+		go func() { _, err := w.bus.Replay(b.Context(), dir, true); verified <- err }()
+		before := len(beside)
+		for done := false; !done; {
+			commit(&beside)
+			select {
+			case err := <-verified:
+				if done = true; err != nil {
+					b.Fatal(err)
+				}
+			default:
+			}
+		}
+		took += time.Since(began)
+		for len(alone) < len(beside) || len(alone)-before < 1000 {
+			commit(&alone)
+		}
+	}
+	slices.Sort(alone)
+	slices.Sort(beside)
+	at := func(d []time.Duration, share int) float64 {
+		return float64(d[len(d)*share/1000].Microseconds()) / 1000
+	}
+	b.ReportMetric(at(alone, 500), "ms-p50-alone")
+	b.ReportMetric(at(beside, 500), "ms-p50-beside")
+	b.ReportMetric(at(alone, 990), "ms-p99-alone")
+	b.ReportMetric(at(beside, 990), "ms-p99-beside")
+	b.ReportMetric(at(beside, 990)/at(alone, 990), "p99-ratio")
+	b.ReportMetric(took.Seconds()/float64(b.N), "s-verify")
 }
 
 // BenchmarkFollow reads the log as a follower does; one operation is one fact.

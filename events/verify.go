@@ -65,12 +65,14 @@ type verifier struct {
 // It sees one state of the store and blocks nobody; but as the store does not reuse what is deleted
 // meanwhile, its file may grow. It must not be called within a commit.
 func (v *verifier) Verify(ctx context.Context, dir string) error {
-	_, err := v.Replay(ctx, dir)
+	_, err := v.Replay(ctx, dir, false)
 	return err
 }
 
-// Replay is Verify that also says what it has gone through.
-func (v *verifier) Replay(ctx context.Context, dir string) (done Verified, err error) {
+// Replay is Verify that also says what it has gone through. Gently, it takes half of one processor
+// at most, for the sake of commits that are made meanwhile; otherwise it reads facts while it folds
+// those before them.
+func (v *verifier) Replay(ctx context.Context, dir string, gently bool) (done Verified, err error) {
 	scratch, err := os.MkdirTemp(dir, ScratchPattern)
 	if err != nil {
 		return done, fmt.Errorf("verify: %w", err)
@@ -81,11 +83,19 @@ func (v *verifier) Replay(ctx context.Context, dir string) (done Verified, err e
 		return done, fmt.Errorf("verify: %w", err)
 	}
 	defer func() { err = errors.Join(err, replayed.Close()) }()
+	r := &replay{verifier: v, into: replayed, done: &done}
+	if gently {
+		r.pace = &pace{worked: time.Now()}
+	}
 	err = v.history.store.View(func(tx *store.Tx) error {
-		if err := v.replay(ctx, tx, replayed, &done); err != nil {
+		fold := r.concurrently
+		if gently {
+			fold = r.alone
+		}
+		if err := fold(ctx, tx); err != nil {
 			return err
 		}
-		return replayed.View(func(other *store.Tx) error { return v.compare(ctx, tx, other, &done) })
+		return replayed.View(func(other *store.Tx) error { return r.compare(ctx, tx, other) })
 	})
 	if err != nil {
 		return done, fmt.Errorf("verify: %w", err)
@@ -93,10 +103,46 @@ func (v *verifier) Replay(ctx context.Context, dir string) (done Verified, err e
 	return done, nil
 }
 
-// replay folds the whole log, as tx sees it, into another store. Facts are read while those before
-// them are folded. They are read here and not in a goroutine of their own, because only here a page
-// that cannot be read becomes the error of the view.
-func (v *verifier) replay(ctx context.Context, tx *store.Tx, into *store.Store, done *Verified) error {
+// replay is a Replay under way.
+type replay struct {
+	*verifier
+	into *store.Store
+	done *Verified
+	pace *pace // nil: as fast as it goes
+}
+
+// A pace has what takes long rest as much as it works.
+type pace struct {
+	steps  int
+	worked time.Time // since when
+}
+
+// stint is how long it works at a stretch. A commit that needs the processor waits for less.
+const stint = 2 * time.Millisecond
+
+// step is called at each step of the work, which takes some microseconds.
+func (p *pace) step() {
+	if p == nil {
+		return
+	}
+	if p.steps++; p.steps%64 != 0 {
+		return
+	}
+	if d := time.Since(p.worked); d >= stint {
+		time.Sleep(d)
+		p.worked = time.Now()
+	}
+}
+
+// alone folds the whole log, as tx sees it, into the other store.
+func (r *replay) alone(ctx context.Context, tx *store.Tx) error {
+	return r.read(ctx, tx, func(turn []Fact) error { return errors.Join(r.again(turn), ctx.Err()) })
+}
+
+// concurrently is alone that reads facts while those before them are folded. They are read here and
+// not in a goroutine of their own, because only here a page that cannot be read becomes the error of
+// the view.
+func (r *replay) concurrently(ctx context.Context, tx *store.Tx) error {
 	ctx, stop := context.WithCancel(ctx)
 	turns := make(chan []Fact, 1)
 	var failed error // owned by the folder until it has ended
@@ -104,7 +150,7 @@ func (v *verifier) replay(ctx context.Context, tx *store.Tx, into *store.Store, 
 	folder.Go(func() {
 		defer stop()
 		for turn := range turns {
-			if failed = v.again(into, turn); failed != nil {
+			if failed = r.again(turn); failed != nil {
 				return
 			}
 		}
@@ -112,52 +158,52 @@ func (v *verifier) replay(ctx context.Context, tx *store.Tx, into *store.Store, 
 	err := func() error {
 		defer folder.Wait()
 		defer close(turns)
-		return v.read(ctx, tx, turns, done)
+		return r.read(ctx, tx, func(turn []Fact) error {
+			select {
+			case turns <- turn:
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		})
 	}()
 	return cmp.Or(failed, err)
 }
 
-// read reads the whole log in turns, which it hands on.
-func (v *verifier) read(ctx context.Context, tx *store.Tx, turns chan<- []Fact, done *Verified) error {
+// read reads the whole log in turns, which it hands on for good.
+func (r *replay) read(ctx context.Context, tx *store.Tx, hand func(turn []Fact) error) error {
 	var turn []Fact
 	bytes := 0
-	hand := func() error {
-		select {
-		case turns <- turn:
-			turn, bytes = make([]Fact, 0, turnFacts), 0
-			return ctx.Err()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 	retired := getState(tx, lastRetired)
-	for f, err := range v.history.All(tx, 1) {
+	for f, err := range r.history.All(tx, 1) {
 		if err != nil {
 			return err
 		}
-		if done.Facts++; f.Seq <= retired {
-			done.Archived++
+		r.pace.step()
+		if r.done.Facts++; f.Seq <= retired {
+			r.done.Archived++
 		}
 		turn, bytes = append(turn, f), bytes+len(f.Payload)
 		if len(turn) < turnFacts && bytes < turnBytes {
 			continue
 		}
-		if err := hand(); err != nil {
+		if err := hand(turn); err != nil {
 			return err
 		}
+		turn, bytes = make([]Fact, 0, turnFacts), 0
 	}
-	return hand()
+	return hand(turn)
 }
 
 // again applies facts as Publish did, each under its scope.
-func (v *verifier) again(into *store.Store, turn []Fact) error {
+func (r *replay) again(turn []Fact) error {
 	var at Fact
-	err := into.Commit(time.Time{}, func(c *store.Commit) error {
+	err := r.into.Commit(time.Time{}, func(c *store.Commit) error {
 		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
 			for _, at = range turn {
+				r.pace.step()
 				f := at
 				f.Seq = 0
-				if k := v.kinds.byName[f.Kind]; k.Apply == nil {
+				if k := r.kinds.byName[f.Kind]; k.Apply == nil {
 					continue
 				} else if err := k.Apply(tx.In(f.Scope), f); err != nil {
 					return err
@@ -176,9 +222,9 @@ func (v *verifier) again(into *store.Store, turn []Fact) error {
 }
 
 // compare returns the first difference between the projections of two stores.
-func (v *verifier) compare(ctx context.Context, stands, replayed *store.Tx, done *Verified) error {
+func (r *replay) compare(ctx context.Context, stands, replayed *store.Tx) error {
 	var buckets []store.Bucket
-	for _, k := range v.kinds.byName {
+	for _, k := range r.kinds.byName {
 		buckets = append(buckets, k.Buckets...)
 	}
 	slices.SortFunc(buckets, func(x, y store.Bucket) int { return cmp.Compare(x.Name(), y.Name()) })
@@ -186,8 +232,8 @@ func (v *verifier) compare(ctx context.Context, stands, replayed *store.Tx, done
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		done.Buckets = append(done.Buckets, bucket.Name())
-		if d := difference(stands, replayed, bucket, &done.Keys); d != nil {
+		r.done.Buckets = append(r.done.Buckets, bucket.Name())
+		if d := r.difference(stands, replayed, bucket); d != nil {
 			d.Bucket = bucket.Name()
 			return d
 		}
@@ -197,7 +243,7 @@ func (v *verifier) compare(ctx context.Context, stands, replayed *store.Tx, done
 
 // difference returns the first one between a bucket of two stores, nil if there is none, and counts
 // what is the same.
-func difference(stands, replayed *store.Tx, bucket store.Bucket, same *int) *Difference {
+func (r *replay) difference(stands, replayed *store.Tx, bucket store.Bucket) *Difference {
 	other := rows{tx: replayed, bucket: bucket}
 	other.step()
 	for k, v := range stands.Range(bucket, "", "") {
@@ -210,7 +256,8 @@ func difference(stands, replayed *store.Tx, bucket store.Bucket, same *int) *Dif
 			return &Difference{Key: k, Stands: slices.Clone(v), Replayed: slices.Clone(other.value)}
 		}
 		other.step()
-		*same++
+		r.done.Keys++
+		r.pace.step()
 	}
 	if other.ok {
 		return &Difference{Key: other.key, Replayed: slices.Clone(other.value)}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,9 +32,37 @@ func TestVerify(t *testing.T) {
 	if err := w.bus.Verify(t.Context(), dir); err != nil {
 		t.Error(err)
 	}
+	fast, err := w.bus.Replay(t.Context(), dir, false)
+	if err != nil {
+		t.Error(err)
+	}
+	gently, err := w.bus.Replay(t.Context(), dir, true)
+	if d := cmp.Diff(fast, gently); d != "" || err != nil || fast.Facts == 0 || fast.Keys == 0 {
+		t.Errorf("gently it is another: %s (%v)", d, err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := w.bus.Replay(ctx, dir, true); !errors.Is(err, context.Canceled) {
+		t.Errorf("it is stopped with %v", err)
+	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}
+}
+
+// TestPace: what works at a pace rests as long as it has worked.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		p := &pace{worked: began}
+		for range 640 {
+			time.Sleep(100 * time.Microsecond) // the work
+			p.step()
+		}
+		if d := time.Since(began); d != 128*time.Millisecond {
+			t.Errorf("64 ms of work took %s", d)
+		}
+	})
 }
 
 func TestVerifyFindsTheFirstDifference(t *testing.T) {

@@ -158,7 +158,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	handler := &control.Handler{
 		Inspector: &inspect.Inspector{
 			Store: st, Networks: append(cfg.Networks(), protocol.Console), Bus: bus,
-			Features: invitationFindings(features.invites),
+			Features: invitationFindings(features.invites), Running: true,
 		},
 		Retry:  func(ctx context.Context, id uint64) (string, error) { return retryNow(ctx, runner, st, id) },
 		Drop:   func(_ context.Context, id uint64) error { return dropNow(runner, st, id) },

@@ -64,6 +64,8 @@ type Inspector struct {
 	BusErr error
 	// Features says what features have to say in a check; nil means nothing.
 	Features func(tx *store.Tx) []Finding
+	// Running is whether the bot runs in this process: what takes long then leaves it the processors.
+	Running bool
 }
 
 // bus returns the bus, or why there is none.

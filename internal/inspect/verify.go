@@ -18,13 +18,14 @@ type Verified struct {
 }
 
 // Verify replays the log, its archive included, beside the store, and compares every projection with what comes of it. As
-// a full check it does not return a page, but takes as long as it takes, or until the context ends.
+// a full check it does not return a page, but takes as long as it takes, or until the context ends; gently where a bot
+// runs beside it.
 func (in *Inspector) Verify(ctx context.Context) (Verified, error) {
 	bus, err := in.bus()
 	if err != nil {
 		return Verified{}, err
 	}
-	done, err := bus.Replay(ctx, filepath.Dir(in.Store.Path()))
+	done, err := bus.Replay(ctx, filepath.Dir(in.Store.Path()), in.Running)
 	var diff *events.Difference
 	if errors.As(err, &diff) {
 		return Verified{done, diff.Error(), diff.Bucket, diff.Key}, nil

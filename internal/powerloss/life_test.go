@@ -235,7 +235,7 @@ func (w *world) knows(ctx context.Context) (string, error) {
 	if err := w.store.Check(); err != nil {
 		return "", err
 	}
-	done, err := w.bus.Replay(ctx, filepath.Dir(w.dir))
+	done, err := w.bus.Replay(ctx, filepath.Dir(w.dir), false)
 	if err != nil {
 		return "", fmt.Errorf("the facts do not give what is known: %w", err)
 	}
