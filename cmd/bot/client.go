@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -49,8 +50,10 @@ func newClient(cfg config.Config) *control.Client {
 // is not kept waiting longer than an answer takes.
 func openFiles(cfg config.Config, write bool) (*control.Handler, func() error, error) {
 	path := storeFile(cfg)
-	if _, err := os.Stat(path); err != nil {
+	if info, err := os.Stat(path); err != nil {
 		return nil, nil, err
+	} else if info.Size() == 0 { // a start makes it anew
+		return nil, nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
 	s, err := store.Open(store.Config{Path: path, ReadOnly: !write, LockTimeout: time.Millisecond})
 	if err != nil {

@@ -86,7 +86,12 @@ func TestPartsOfTheFolder(t *testing.T) {
 			}, true, ""},
 		},
 		"moot.sock": {{"left over", content(""), true, ""}},
-		".":         {{"whole", func(string) error { return nil }, true, ""}},
+		".": {
+			{"whole", func(string) error { return nil }, true, ""},
+			{"an empty database alone", func(dir string) error {
+				return joined(os.RemoveAll(dir), os.Mkdir(dir, 0o700), content("")(filepath.Join(dir, "moot.db")))
+			}, true, ""},
+		},
 	}
 	for part, own := range faults {
 		if part == "moot.db" || part == "facts.archive" || part == "console.jsonl" {
