@@ -20,8 +20,10 @@ func (h *history) something() error {
 		h.speak(n, p)
 	case i < 28:
 		h.whisper(n)
-	case i < 32:
+	case i < 31:
 		h.react(n)
+	case i < 32:
+		h.meddle(n, p)
 	case i < 36:
 		for _, f := range h.flying { // better where a list is being read
 			if f.list != nil && h.IntN(2) == 0 {
@@ -88,7 +90,8 @@ func (h *history) speak(n *network, p *place) {
 		"!m vote challenge bob he is loud", "!m vote restore bob he is quiet", "!m vote cast " + vote + " yes",
 		"!m vote cast " + vote + " no", "!m vote withdraw " + vote, "!m vote show " + vote, "!m vote reply " + vote + " I am sorry",
 		"!m override challenge eve enough", "!m override restore eve enough", "!m override challenge dan too loud", "!m override restore bob enough",
-		"!m vote cast yes", "!m vote cast no", "!m vote cast abstain",
+		"!m vote cast yes", "!m vote cast no", "!m vote cast abstain", "!m vote cancel " + vote + " a formality", "!m vote motion --secret shall we whisper?",
+		"!m room set votes.member 8d", "!m vote rule votes.member 8d", "!m vote challenge cem he is quiet", "!m vote appeal I am sorry",
 	})
 	h.happens(n, p, who, protocol.Message{Text: text})
 	if text == "!m ping" && who == n.users[5] { // whom nobody challenges
@@ -145,6 +148,34 @@ func (h *history) react(n *network) {
 	default:
 		h.happens(n, p, who, protocol.ReactionRemoved{Target: m.ref.Event, Reaction: sign})
 		m.likes = slices.Delete(m.likes, i, i+1)
+	}
+}
+
+// meddle lets somebody do what steers a vote where the bot allows it: react many times, remove the reaction of somebody else,
+// or call themselves as another one is called.
+func (h *history) meddle(n *network, p *place) {
+	who, other := n.users[h.IntN(len(n.users))], n.users[h.IntN(len(n.users))]
+	if !p.members[who] {
+		return
+	}
+	h.tally.meddled++
+	switch h.IntN(3) {
+	case 0:
+		for range 10 {
+			h.react(n)
+		}
+	case 1:
+		h.happens(n, p, who, protocol.MemberChange{User: who, Membership: protocol.Joined, Name: other.Local(), Profile: true})
+	case 2:
+		for _, key := range n.order {
+			m := n.keys[key]
+			if !n.cursor || m.ref.Room != p.id || len(m.likes) == 0 || m.likes[0].User == who { // elsewhere a removal has no author
+				continue
+			}
+			h.happens(n, p, who, protocol.Deletion{Target: m.likes[0].Event})
+			m.likes = m.likes[1:]
+			return
+		}
 	}
 }
 

@@ -450,6 +450,6 @@ func (h *history) atEnd() error {
 				return fmt.Errorf("%s never ended", id)
 			}
 		}
-		return nil
+		return h.referee(tx)
 	})
 }

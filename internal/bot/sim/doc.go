@@ -14,6 +14,10 @@
 // Not modelled: a start with a clock that is years ahead while no network tells the time, after which what they tell is too
 // old; and a sender that reckons by the time of the bot how old an attempt is, as that of Discord does.
 //
+// Some people do what would steer a vote: they cancel and set rules, react in floods, remove the reactions of others, take their
+// names, leave, come back and have themselves forgotten. A referee who shares no code with the bot decides each vote once more
+// by the ballots in the log, each of which is held to an act of its voter.
+//
 // The promises of the bot are checked after every step as far as that is quick, and in full when all has come to rest.
 //
 // A history that breaks one prints its seed and its last steps; the seed replays it exactly:
