@@ -16,6 +16,8 @@ func (h *history) something() error {
 	n := h.nets[h.IntN(len(h.nets))]
 	p := n.places[h.IntN(len(n.places))]
 	switch i := h.IntN(100); {
+	case i < 4:
+		h.rally(n, p)
 	case i < 22:
 		h.speak(n, p)
 	case i < 28:
@@ -148,6 +150,20 @@ func (h *history) react(n *network) {
 	default:
 		h.happens(n, p, who, protocol.ReactionRemoved{Target: m.ref.Event, Reaction: sign})
 		m.likes = slices.Delete(m.likes, i, i+1)
+	}
+}
+
+// rally lets most people of a room vote on the same thing, most of them alike.
+func (h *history) rally(n *network, p *place) {
+	vote, most := fmt.Sprint(1+h.IntN(3)), pick(h, []string{"yes", "yes", "no", "1"})
+	for _, who := range n.users {
+		if p.members[who] && h.IntN(5) > 0 {
+			choice := most
+			if h.IntN(4) == 0 {
+				choice = pick(h, []string{"yes", "no", "abstain", "2"})
+			}
+			h.happens(n, p, who, protocol.Message{Text: "!m vote cast " + vote + " " + choice})
+		}
 	}
 }
 
