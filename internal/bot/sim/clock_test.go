@@ -127,7 +127,7 @@ func (h *history) tick() error {
 	h.tally.wrongs++
 	jump := []time.Duration{20 * time.Second, 5 * time.Minute, 50 * time.Minute, 3 * time.Hour, 30 * time.Hour}[h.wrongs.IntN(5)]
 	in1970 := time.Unix(int64(h.wrongs.IntN(100_000)), 0).Sub(h.now)
-	switch h.wrongs.IntN(8) {
+	switch h.wrongs.IntN(10) {
 	case 0, 1:
 		h.off = jump
 	case 2:
@@ -143,7 +143,7 @@ func (h *history) tick() error {
 	case 6: // it starts so
 		h.off = in1970
 		return h.crash()
-	case 7: // and so, and no network says anything for so long that it goes on
+	case 7, 8, 9: // and so, and no network says anything for so long that it goes on
 		h.off = jump
 		h.note("a start with the clock %s ahead", jump)
 		if err := h.crash(); err != nil {
