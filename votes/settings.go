@@ -10,6 +10,7 @@ import (
 
 	"moot/commands"
 	"moot/events"
+	"moot/internal/alike"
 	"moot/internal/span"
 	"moot/protocol"
 	"moot/store"
@@ -140,7 +141,7 @@ func table(d Rules, shortest time.Duration) []setting {
 	read, show := max.read, max.show
 	max.bounds += ", or off"
 	max.read = func(w string) (string, bool) {
-		if strings.EqualFold(w, "off") {
+		if alike.Fold(w) == "off" {
 			return "0s", true
 		}
 		return read(w)
@@ -199,7 +200,7 @@ func table(d Rules, shortest time.Duration) []setting {
 			summary: "whether there is a reminder at three quarters of the time: on or off",
 			bounds:  "on or off",
 			read: func(w string) (string, bool) {
-				w = strings.ToLower(w)
+				w = alike.Fold(w)
 				return w, w == "on" || w == "off"
 			},
 			apply: func(r *Rules, v string) { r.Remind = v == "on" },
@@ -260,7 +261,7 @@ func (s *Settings) ChallengeMax(tx *store.Tx, room protocol.RoomID) time.Duratio
 }
 
 func (s *Settings) find(name string) (setting, bool) {
-	i := slices.IndexFunc(s.table, func(one setting) bool { return strings.EqualFold(one.name, name) })
+	i := slices.IndexFunc(s.table, func(one setting) bool { return one.name == alike.Fold(name) })
 	if i < 0 {
 		return setting{}, false
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"moot/commands"
+	"moot/internal/alike"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -36,7 +37,7 @@ func completeCommand(_ *store.Tx, where commands.CompletionContext, typed string
 	var names []string
 	if where.Native() { // where there is one field for all of its words
 		for n := range where.Tree().Walk() {
-			if !n.Hidden && strings.HasPrefix(n.Title(), strings.ToLower(typed)) {
+			if !n.Hidden && strings.HasPrefix(n.Title(), alike.Fold(typed)) {
 				names = append(names, n.Title())
 			}
 		}
@@ -44,7 +45,7 @@ func completeCommand(_ *store.Tx, where commands.CompletionContext, typed string
 	}
 	for n := range where.Tree().Walk() {
 		parent, name := n.Path[:len(n.Path)-1], n.Path[len(n.Path)-1]
-		if !n.Hidden && strings.EqualFold(strings.Join(before, " "), strings.Join(parent, " ")) && strings.HasPrefix(name, strings.ToLower(typed)) {
+		if !n.Hidden && alike.Fold(strings.Join(before, " ")) == strings.Join(parent, " ") && strings.HasPrefix(name, alike.Fold(typed)) {
 			names = append(names, name)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"moot/commands"
 	"moot/events"
+	"moot/internal/alike"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -51,14 +52,14 @@ func (conf Config) events() *commands.Command {
 // completeKind completes the kinds that there can be. Whether there was one of a kind yet is not told: that may have been in
 // any room.
 func (conf Config) completeKind(_ *store.Tx, _ commands.CompletionContext, typed string) []string {
-	return slices.DeleteFunc(conf.Bus.Known(), func(k string) bool { return !strings.HasPrefix(k, strings.ToLower(typed)) })
+	return slices.DeleteFunc(conf.Bus.Known(), func(k string) bool { return !strings.HasPrefix(k, alike.Fold(typed)) })
 }
 
 // listed returns the facts of the room that the person may see and wants to, the last first, and the flags by which they were asked for.
 func (conf Config) listed(c *commands.Call) (facts iter.Seq2[events.Fact, error], flags string, err error) {
 	want := events.Query{Backward: true, Filters: map[string]string{events.KeyScope: string(c.Room.ID)}}
 	if c.Has("kind") {
-		want.Kind = strings.ToLower(c.Word("kind"))
+		want.Kind = alike.Fold(c.Word("kind"))
 		if kinds := conf.Bus.Known(); !slices.Contains(kinds, want.Kind) {
 			return nil, "", commands.Sorryf("There is no kind %s; there is %s.", protocol.Quoted(c.Word("kind"), 40), strings.Join(kinds, ", "))
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"moot/commands"
+	"moot/internal/alike"
 	"moot/protocol"
 	"moot/rooms"
 )
@@ -48,7 +49,7 @@ func roomList() *commands.Command {
 
 // namesake tells whether another room of the list has the same title.
 func namesake(list []rooms.Info, info rooms.Info) bool {
-	return slices.ContainsFunc(list, func(o rooms.Info) bool { return o.ID != info.ID && strings.EqualFold(o.Title(), info.Title()) })
+	return slices.ContainsFunc(list, func(o rooms.Info) bool { return o.ID != info.ID && alike.Fold(o.Title()) == alike.Fold(info.Title()) })
 }
 
 func use() *commands.Command {

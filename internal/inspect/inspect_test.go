@@ -99,6 +99,18 @@ func TestWhyAsksBackWhereItIsNotClear(t *testing.T) {
 	wantErr(t, err, ErrNotFound)
 }
 
+// TestARoomIsFoundByItsNameInAllForms: as a program composes it, as the operator's terminal does, and in wide letters.
+func TestARoomIsFoundByItsNameInAllForms(t *testing.T) {
+	w := newWorld(t)
+	w.join("console:cafe", "Café Ａ", "console:ann")
+	w.say("console:cafe", "e1", "console:ann", "hush")
+	for _, typed := range []string{"Café Ａ", "cafe\u0301 a", "CAFÉ  A"} {
+		if _, err := w.inspector.Why(WhyQuery{Room: typed, Event: "e1"}); err != nil {
+			t.Errorf("%q: %v", typed, err)
+		}
+	}
+}
+
 func TestLogGoesThroughTheFactsInPages(t *testing.T) {
 	w := newWorld(t)
 	w.join(lobby, "Lobby", "console:ann", "console:ben")

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/alike"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -99,9 +100,10 @@ func findRooms(tx *store.Tx, text string) []rooms.Info {
 		return []rooms.Info{info}
 	}
 	var found []rooms.Info
+	text = alike.Fold(text)
 	for info := range rooms.All(tx) {
 		if slices.ContainsFunc([]string{info.ID.Local(), info.Name, info.Alias}, func(name string) bool {
-			return name != "" && strings.EqualFold(protocol.OneLine(name), text)
+			return name != "" && alike.Fold(name) == text
 		}) {
 			found = append(found, info)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"moot/internal/alike"
 	"moot/protocol"
 )
 
@@ -290,9 +291,9 @@ func (s *state) name(id protocol.UserID) string {
 		return protocol.Shorten(protocol.OneLine(id.Local()), maxName)
 	}
 	name := protocol.Shorten(protocol.OneLine(p.name), maxName)
-	if !strings.EqualFold(name, id.Local()) {
+	if alike.Fold(name) != alike.Fold(id.Local()) {
 		for _, other := range s.people {
-			if other != p && (strings.EqualFold(other.name, p.name) || strings.EqualFold(other.id.Local(), p.name)) {
+			if other != p && (alike.Fold(other.name) == alike.Fold(p.name) || alike.Fold(other.id.Local()) == alike.Fold(p.name)) {
 				return fmt.Sprintf("%s (%s)", name, id.Local())
 			}
 		}
@@ -313,7 +314,7 @@ func (s *state) title(rm *room) string {
 		return rm.id.Local()
 	}
 	for _, other := range s.rooms {
-		if other != rm && strings.EqualFold(other.name, rm.name) {
+		if other != rm && alike.Fold(other.name) == alike.Fold(rm.name) {
 			return rm.id.Local()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"moot/internal/alike"
 	"moot/internal/near"
 	"moot/protocol"
 )
@@ -18,7 +19,7 @@ func (s *state) findPerson(typed string) (protocol.UserID, error) {
 	var found []protocol.UserID
 	var known []string
 	for _, id := range s.everybody {
-		if strings.EqualFold(protocol.OneLine(s.people[id].name), name) {
+		if alike.Fold(s.people[id].name) == alike.Fold(name) {
 			found = append(found, id)
 		}
 		known = append(known, id.Local(), protocol.OneLine(s.people[id].name))
@@ -55,7 +56,7 @@ func (s *state) findRoom(typed string) (protocol.RoomID, error) {
 		if rm.direct != "" || rm.successor != "" {
 			continue
 		}
-		if strings.EqualFold(protocol.OneLine(rm.name), name) {
+		if alike.Fold(rm.name) == alike.Fold(name) {
 			found = append(found, id)
 		}
 		known = append(known, id.Local(), protocol.OneLine(rm.name))

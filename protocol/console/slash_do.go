@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"moot/internal/alike"
 	"moot/protocol"
 )
 
@@ -294,7 +295,7 @@ func (t *Terminal) listRooms([]string) error {
 			switch {
 			case rm.successor != "":
 				line += t.view.paint(dim, " (goes on as "+rm.successor.Local()+")")
-			case !strings.EqualFold(s.title(rm), id.Local()):
+			case alike.Fold(s.title(rm)) != alike.Fold(id.Local()):
 				line += t.view.paint(dim, " (id "+id.Local()+")")
 			}
 			t.note(line)
