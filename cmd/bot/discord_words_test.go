@@ -18,6 +18,7 @@ func TestDiscordWords(t *testing.T) {
 	b.start()
 	town.ready()
 	text := "@everyone: <@" + town.cem.ID + "> tidies <#" + town.general.ID + "> with <@&" + mods.ID + "> <:broom:123456789012345678> <#1>"
+	b.expect("what stands below its name", b.srv.Shows(), "/help")
 	board := town.open("", discordtest.Options{"text": text})
 	b.expect("the motion", board.Content, `moves: \@everyone: \@Cem tidies #general with \@helpers :broom: \<#1\>`, "`/vote cast ballot:1 yes`")
 	if len(board.Pings) > 0 {

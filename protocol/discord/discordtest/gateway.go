@@ -304,6 +304,13 @@ func (c *gatewayConn) identifyLocked(data json.RawMessage) {
 		Shard      *[2]int
 		Compress   bool
 		Properties struct{ OS, Browser, Device string }
+		Presence   struct {
+			Status     string
+			Activities []struct {
+				Name, State string
+				Type        *int
+			}
+		}
 	}
 	if json.Unmarshal(data, &d) != nil {
 		c.closeLocked(4002, "Error while decoding payload.")
@@ -341,6 +348,16 @@ func (c *gatewayConn) identifyLocked(data json.RawMessage) {
 	case s.IdentifyGap > 0 && time.Since(last) < s.IdentifyGap, c.script.Invalid:
 		c.opLocked(9, false)
 	default:
+		s.shows = ""
+		for _, a := range d.Presence.Activities {
+			if d.Presence.Status == "" || a.Name == "" || a.Type == nil {
+				c.closeLocked(4002, "Error while decoding payload.")
+				return
+			}
+			if *a.Type == 4 { // a custom status, which shows its state and not its name
+				s.shows = a.State
+			}
+		}
 		c.session = &session{id: "session-" + strconv.Itoa(s.identified), intents: *d.Intents, shard: shard,
 			compress: d.Compress, conn: c}
 		s.sessions[c.session.id] = c.session

@@ -99,6 +99,7 @@ type Server struct {
 	lastID       map[int]time.Time
 	identified   int
 	connected    int // gateway connections so far
+	shows        string
 	memberAsks   int // op 8 so far
 	chunkAsked   map[string]time.Time
 	interactions map[string]*Interaction // by token
@@ -198,6 +199,11 @@ func (s *Server) HoldClock() {
 	if s.held.IsZero() {
 		s.held = time.Now()
 	}
+}
+
+// Shows returns what people read below the name of the bot, as its last identify said it.
+func (s *Server) Shows() string {
+	return lockedValue(s, func() string { return s.shows })
 }
 
 // snowflakeLocked makes the next id. They are in order, even within a millisecond and when the
