@@ -40,6 +40,7 @@ var directions = map[string][]string{
 	"internal/span":         {},
 	"internal/failpoint":    {},
 	"internal/powerloss":    {},
+	"internal/ptytest":      {},
 	"internal/bot/bottest":  {"events", "internal/bot", "outbox", "protocol", "sealed", "store"},
 	"internal/alike":        {"protocol"},
 	"internal/bot/sim":      {},
@@ -95,7 +96,8 @@ var outside = map[string][]string{
 	"charm.land/huh/v2":                     {"internal/setup"},
 	"charm.land/lipgloss/v2":                {"protocol/console/screen"},
 	"github.com/charmbracelet/colorprofile": {"internal/setup"},
-	"github.com/charmbracelet/x":            {"internal/setup", "protocol/console/screen"},
+	"github.com/charmbracelet/x":            {"internal/ptytest", "internal/setup", "protocol/console/screen"},
+	"github.com/creack/pty":                 {"internal/ptytest"},
 
 	"github.com/mtibben/confusables": {"internal/alike"},
 	"golang.org/x/text":              {"internal/alike"},

@@ -141,7 +141,7 @@ func (m *model) cardLines(c Card, chosen bool, width int) []string {
 	return append(out, edge.Render("╰"+strings.Repeat("─", width-2)+"╯"))
 }
 
-// cardStrip shows a card in two lines, where the window has no room for a box.
+// cardStrip shows a card in two lines, and below them what to press where it was chosen: for a window without room for a box.
 func (m *model) cardStrip(c Card, chosen bool, width int) []string {
 	th := m.theme
 	name := th.bold.Render(c.Name)
@@ -149,11 +149,13 @@ func (m *model) cardStrip(c Card, chosen bool, width int) []string {
 		name = th.selected.Render(c.Name)
 	}
 	first := name + " " + th.dim.Render(c.Where) + " " + protocol.OneLine(c.Title)
-	second := "  " + c.counts() + th.dim.Render(" · "+c.turnout()+" · "+left(c.Closes.Sub(m.here.Now))+" · ")
-	if chosen {
-		second = "  " + c.counts() + th.dim.Render(" · ") + th.bold.Render(c.press(true))
-	} else {
-		second += c.press(false)
+	second := "  " + c.counts() + th.dim.Render(fmt.Sprintf(" · %d of %d · %s", c.Turnout, c.Size, left(c.Closes.Sub(m.here.Now))))
+	if !chosen {
+		return []string{m.cells.fit(first, width), m.cells.fit(second+th.dim.Render(" · ")+c.press(false), width)}
 	}
-	return []string{m.cells.fit(first, width), m.cells.fit(second, width)}
+	out := []string{m.cells.fit(first, width), m.cells.fit(second, width)}
+	for _, l := range m.cells.wrap(c.press(true), width-2) {
+		out = append(out, m.cells.fit("  "+th.bold.Render(l), width))
+	}
+	return out
 }

@@ -92,7 +92,7 @@ func (m *model) cardKey(name, text string) bool {
 			if err := m.term.Say(c.Room, c.Private, ch.Line); err != nil {
 				m.say(protocol.OneLine(err.Error()), true)
 			} else {
-				m.say(m.here.Name+" votes: "+ch.Label+". Another key changes it; Esc goes back to writing.", false)
+				m.say(m.here.Name+" votes: "+ch.Label+". Esc goes back to writing.", false)
 			}
 			m.read()
 			m.refresh()

@@ -1,0 +1,198 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"moot/internal/ptytest"
+)
+
+// ptyBot is a command that runs the bot in a terminal, with a console of its own.
+func ptyBot(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cmd := exec.Command(exe, append([]string{"--data", filepath.Join(dir, "data")}, args...)...)
+	cmd.Args[0] = "bot" // by which testscript.Main knows what to be
+	cmd.Dir = dir
+	cmd.Env = []string{"MOOT_CONFIG=", "XDG_RUNTIME_DIR=" + dir, "GORACE=atexit_sleep_ms=0"}
+	return cmd
+}
+
+// leaves ends the bot in the terminal in a way, and checks that the terminal is as it was.
+func leaves(t *testing.T, tm *ptytest.Terminal, code int) {
+	t.Helper()
+	if got := tm.Wait(); got != code {
+		t.Errorf("it ended with %d\n%s", got, tm.Screen())
+	}
+	if all := tm.Changed(); len(all) > 0 {
+		t.Errorf("the terminal is not as it was: %v", all)
+	}
+}
+
+// TestFirstMinute: by the screen alone a person comes from the first screen to a vote with a ballot, in a wide window and in a
+// narrow one.
+func TestFirstMinute(t *testing.T) {
+	for _, size := range [][2]int{{100, 40}, {60, 20}} {
+		tm := ptytest.Start(t, ptyBot(t), size[0], size[1])
+		tm.Shows("!moot vote motion tea", "opens a vote", "ann in lobby", "›")
+		tm.Type("!moot vote motion tea\r")
+		tm.Shows("0 of 6", "Vote 1", "Tab votes")
+		tm.Type("\t")
+		tm.Shows("y yes")
+		tm.Type("y")
+		tm.Shows("1 of 6", "ann votes: yes. Esc goes back to writing.")
+		tm.Type("\x1b")
+		tm.Shows("Enter sends")
+		tm.Type("/quit\r")
+		leaves(t, tm, exitOK)
+	}
+}
+
+// TestTerminalTyping: what is typed stands in the editor, the menus behind / and !moot name what there is, and a pasted text
+// is one message.
+func TestTerminalTyping(t *testing.T) {
+	tm := ptytest.Start(t, ptyBot(t), 100, 40)
+	tm.Shows("ann in lobby")
+	tm.Type("👨‍👩‍👧 日本語、x")
+	tm.Shows("› 👨‍👩‍👧 日本語、x")
+	tm.Type("\x7f\x7f\x7f")
+	tm.Shows("› 👨‍👩‍👧 日本")
+	tm.Type("\x15/re")
+	tm.Shows("/react", "/reply", "answer message N")
+	tm.Type("\x15!moot ")
+	tm.Shows(" vote ", "Tab takes it")
+	tm.Type("\x15\x1b[200~two\nlines\x1b[201~")
+	tm.Shows("› two", "  lines")
+	tm.Type("\r")
+	tm.Shows("› ")
+	tm.Until("the message with its two lines", func(s string) bool {
+		_, rest, ok := strings.Cut(s, "ann two")
+		return ok && strings.Contains(rest, "lines")
+	})
+	tm.Type("\x03\x03")
+	leaves(t, tm, exitOK)
+}
+
+// TestTerminalResize: the screen is drawn anew for each size, down to windows in which nobody works.
+func TestTerminalResize(t *testing.T) {
+	tm := ptytest.Start(t, ptyBot(t), 100, 40)
+	tm.Shows("ann in lobby")
+	tm.Type("!moot vote motion tea\r")
+	tm.Shows("╭─ Vote 1")
+	tm.Type("half a line")
+	tm.Resize(60, 20)
+	tm.Shows("Vote 1 lobby tea", "› half a line", "Rooms")
+	for _, size := range [][2]int{{60, 6}, {20, 3}, {8, 2}, {3, 1}, {1, 1}} {
+		tm.Resize(size[0], size[1])
+	}
+	tm.Resize(120, 50)
+	tm.Shows("╭─ Vote 1", "› half a line")
+	tm.Type("\x15\x04")
+	leaves(t, tm, exitOK)
+}
+
+// TestTerminalSignals: whichever way the bot ends, the terminal is as it was.
+func TestTerminalSignals(t *testing.T) {
+	for name, end := range map[string]func(*ptytest.Terminal){
+		"Ctrl-C twice": func(tm *ptytest.Terminal) {
+			tm.Type("\x03")
+			tm.Shows("Ctrl-C once more")
+			tm.Type("\x03")
+		},
+		"Ctrl-D":  func(tm *ptytest.Terminal) { tm.Type("\x04") },
+		"SIGTERM": func(tm *ptytest.Terminal) { tm.Signal(syscall.SIGTERM) },
+		"SIGHUP":  func(tm *ptytest.Terminal) { tm.Signal(syscall.SIGHUP) },
+		"SIGINT":  func(tm *ptytest.Terminal) { tm.Signal(os.Interrupt) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			tm := ptytest.Start(t, ptyBot(t), 80, 24)
+			tm.Shows("ann in lobby")
+			end(tm)
+			leaves(t, tm, exitOK)
+		})
+	}
+}
+
+// TestTerminalSuspend: Ctrl-Z gives the terminal back to the shell, and fg takes it again.
+func TestTerminalSuspend(t *testing.T) {
+	bot := ptyBot(t)
+	sh := exec.Command("sh", append([]string{"-mc", `"$0" "$@"; echo "stopped with $?"; read -r line; fg >/dev/null; echo "ended with $?"`}, bot.Args...)...)
+	sh.Dir, sh.Env = bot.Dir, append(bot.Env, "PATH="+botOnPath(t)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	tm := ptytest.Start(t, sh, 80, 24)
+	tm.Shows("ann in lobby")
+	tm.Type("half")
+	tm.Shows("› half")
+	tm.Type("\x1a")
+	tm.Shows("stopped with")
+	if all := tm.Changed(); len(all) > 0 {
+		t.Errorf("while it is stopped the terminal is not as it was: %v", all)
+	}
+	tm.Type("\r")
+	tm.Shows("ann in lobby", "› half")
+	tm.Type("\x15\x04")
+	tm.Shows("ended with 0")
+	leaves(t, tm, exitOK)
+}
+
+// botOnPath makes a folder in which the bot is called as it is called.
+func botOnPath(t *testing.T) string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(exe, filepath.Join(dir, "bot")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestTerminalPlain: a terminal that cannot move its cursor, or a person who asks for it, gets lines without any
+// sequence; NO_COLOR keeps the screen and leaves out the colours.
+func TestTerminalPlain(t *testing.T) {
+	plain := func(name string, cmd *exec.Cmd) {
+		t.Run(name, func(t *testing.T) {
+			tm := ptytest.Start(t, cmd, 80, 24)
+			tm.Shows("You are ann in the lobby", "ann in lobby>")
+			tm.Type("!moot ping\r")
+			tm.Shows("(to 14) pong")
+			tm.Type("\x04")
+			leaves(t, tm, exitOK)
+			if raw := tm.Raw(); strings.Contains(raw, "\x1b") {
+				t.Errorf("sequences in plain lines: %q", raw)
+			}
+		})
+	}
+	dumb := ptyBot(t)
+	dumb.Env = append(dumb.Env, "TERM=dumb")
+	plain("TERM=dumb", dumb)
+	asked := ptyBot(t, "--plain")
+	asked.Env = append(asked.Env, "NO_COLOR=1")
+	plain("--plain, NO_COLOR", asked)
+	t.Run("NO_COLOR", func(t *testing.T) {
+		cmd := ptyBot(t)
+		cmd.Env = append(cmd.Env, "NO_COLOR=1")
+		tm := ptytest.Start(t, cmd, 80, 24)
+		tm.Shows("ann in lobby")
+		tm.Type("!moot ping\r")
+		tm.Shows("pong")
+		tm.Type("\x04")
+		leaves(t, tm, exitOK)
+		for _, seq := range strings.Split(tm.Raw(), "\x1b[")[1:] {
+			if at := strings.IndexFunc(seq, func(r rune) bool { return r >= '@' && r <= '~' }); at > 0 && seq[at] == 'm' && strings.ContainsAny(seq[:1], "34") {
+				t.Fatalf("a colour: %q", seq[:at+1])
+			}
+		}
+	})
+}
