@@ -195,7 +195,7 @@ func (f *Feature) Challenged(tx *store.Tx, room protocol.RoomID, user protocol.U
 		return nil, false
 	}
 	code := func(line string) protocol.Text { return protocol.Code(f.Line(room.Network(), line)) }
-	info, _ := rooms.Get(tx, room)
+	info := seenBy(tx, room, user)
 	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are challenged in ",
 		protocol.Quoted(info.Title(), 0), ", ",
 		f.reason(tx, s, code), ", and most of what I do there is not open to you.")

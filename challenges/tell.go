@@ -13,7 +13,7 @@ func (f *Feature) tellChallenged(tx *store.Tx, room protocol.RoomID, target prot
 	if !is {
 		return nil
 	}
-	info, _ := rooms.Get(tx, room)
+	info := seenBy(tx, room, target)
 	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are now challenged, ",
 		f.reason(tx, s, privately(info)),
 		". You cannot use my features there.")
@@ -27,7 +27,7 @@ func (f *Feature) tellChallenged(tx *store.Tx, room protocol.RoomID, target prot
 // tellRestored tells somebody in private that they are challenged no longer.
 func (f *Feature) tellRestored(tx *store.Tx, room protocol.RoomID, target protocol.UserID, keys map[string]string,
 	p payload) error {
-	info, _ := rooms.Get(tx, room)
+	info := seenBy(tx, room, target)
 	because := protocol.Plain("because the time of the challenge is over")
 	switch keys[keyBy] {
 	case byVote:
@@ -37,6 +37,12 @@ func (f *Feature) tellRestored(tx *store.Tx, room protocol.RoomID, target protoc
 	}
 	return f.whisper(tx, target, protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are restored, ", because,
 		". You can use all my features there again."))
+}
+
+// seenBy is the room as it is shown to somebody, who may be out of it.
+func seenBy(tx *store.Tx, room protocol.RoomID, user protocol.UserID) rooms.Info {
+	info, _ := rooms.Get(tx, room)
+	return rooms.SeenBy(tx, info, user)
 }
 
 // privately shows a command about a room as it is typed in a private conversation.

@@ -98,6 +98,15 @@ func readsOn(name string) bool {
 	return false
 }
 
+// SeenBy returns what is known of a room as it is shown to somebody: without its name if they are not in it, as what it is
+// called now is not theirs to know any more. It then goes by its id.
+func SeenBy(tx *store.Tx, info Info, user protocol.UserID) Info {
+	if _, in := Lookup(tx, info.ID, user); !in {
+		info.Name, info.Alias = "", ""
+	}
+	return info
+}
+
 // Titled names a room to somebody: by its title if they are in it, else by its id, as what it is called now is not theirs to
 // know any more.
 func Titled(tx *store.Tx, info Info, user protocol.UserID) protocol.Text {

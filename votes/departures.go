@@ -40,6 +40,15 @@ func titleAtDeparture(tx *store.Tx, room protocol.RoomID, user protocol.UserID) 
 	return string(v[min(8, len(v)):])
 }
 
+// seenBy is the room as it is shown to somebody: if they have left it, it is called what it was then.
+func seenBy(tx *store.Tx, info rooms.Info, user protocol.UserID) rooms.Info {
+	seen := rooms.SeenBy(tx, info, user)
+	if _, in := rooms.Lookup(tx, info.ID, user); !in {
+		seen.Name = titleAtDeparture(tx, info.ID, user)
+	}
+	return seen
+}
+
 // sweepDepartures forgets who left too long ago, and sets the timer for the next of them.
 func (f *Feature) sweepDepartures(tx *store.Tx, room protocol.RoomID) {
 	before := tx.Now().Add(-f.settings.rules.Gone)

@@ -58,9 +58,13 @@ func (f *Feature) enrolsAnother(tx *store.Tx, room protocol.RoomID) bool {
 
 // enrol begins to find out who may vote.
 func (f *Feature) enrol(c *commands.Call, w proposal) error {
-	if m, in := rooms.Lookup(c.Tx, c.Room.ID, w.Opener); in && !w.appeal() && w.Type != Poll {
-		// Who cannot open it in any case does not keep others waiting while all members are looked at.
-		rules := f.rulesFor(c.Tx, c.Room.ID, w)
+	// Who cannot open it in any case does not keep others waiting while all members are looked at.
+	rules := f.rulesFor(c.Tx, c.Room.ID, w)
+	if w.Type == Poll {
+		if why := f.mayPoll(c.Tx, c.Room, w, rules); why != nil {
+			return f.privately(c, why)
+		}
+	} else if m, in := rooms.Lookup(c.Tx, c.Room.ID, w.Opener); in && !w.appeal() {
 		if is := f.votesOn(c.Tx, c.Room, w, m, rules); is != isActive && is != isIdle {
 			return f.privately(c, f.mayBeOpener(c.Tx, c.Room, w, electors{Active: rules.Voters}, rules))
 		}
@@ -200,7 +204,7 @@ func (f *Feature) abandon(tx *store.Tx, info rooms.Info, o enrolment, err error)
 
 func (f *Feature) tell(tx *store.Tx, info rooms.Info, o enrolment, text protocol.Text) error {
 	_, err := outbox.Send(tx, protocol.Outgoing{Cause: o.Cause, Handle: o.Handle, Act: protocol.Whisper{
-		User: o.Proposal.Opener, Asked: true, Text: protocol.Join("In ", protocol.Quoted(info.Title(), 0), ": ", text),
+		User: o.Proposal.Opener, Asked: true, Text: protocol.Join("In ", protocol.Quoted(seenBy(tx, info, o.Proposal.Opener).Title(), 0), ": ", text),
 	}})
 	return err
 }

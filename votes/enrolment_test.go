@@ -154,3 +154,18 @@ func TestWhatHappensDuringAnOpening(t *testing.T) {
 		t.Fatalf("a vote is open: %+v", v)
 	}
 }
+
+// TestWhoMayNotOpenHoldsNobodyUp: in a large room the members are not looked at for somebody who cannot open the vote in any
+// case, so that nobody else has to wait for it.
+func TestWhoMayNotOpenHoldsNobodyUp(t *testing.T) {
+	w := largeTown(t)
+	for _, line := range []string{"vote motion we obey", "vote challenge ben because", `vote poll "Which?" one two`} {
+		w.beginStep("new", "!moot "+line)
+		w.say(lobby, "ann", "!moot vote motion we sing")
+		if out := w.heard(); strings.Contains(out, "still finding out") || !strings.Contains(out, "Ann moves: we sing") {
+			t.Errorf("%s:\n%s", line, out)
+		}
+		w.say(lobby, "ann", "!moot vote cancel")
+		w.heard()
+	}
+}

@@ -123,11 +123,10 @@ func (f *Feature) voteOn(tx *store.Tx, room protocol.RoomID, message protocol.Ev
 // votes, else one that all can see, else it is told those whom it concerns most.
 func (h *atHand) sayOutcome(text protocol.Text) error {
 	say := protocol.Say{Text: text}
-	info := h.info()
-	private := protocol.Join("I cannot write in ", protocol.Quoted(info.Title(), 0), ", so I tell you here. ", text)
 	var people []protocol.Outgoing
 	for _, who := range slices.Compact([]protocol.UserID{h.userOf(h.Opener), h.userOf(h.Target)}) {
 		if who != "" {
+			private := protocol.Join("I cannot write in ", protocol.Quoted(seenBy(h.tx, h.info(), who).Title(), 0), ", so I tell you here. ", text)
 			people = append(people, protocol.Outgoing{Act: protocol.Whisper{User: who, Text: private}})
 		}
 	}
@@ -161,7 +160,7 @@ func (h *atHand) tellTarget() error {
 	if user == "" || h.Appeal {
 		return nil
 	}
-	info := h.info()
+	info := seenBy(h.tx, h.info(), user)
 	what := "challenge you: if it passes, you cannot use my features there until you are restored"
 	if h.Type == Restore {
 		what = "restore you"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,5 +56,45 @@ func TestManyOpenVotesWhenTheConnectionIsLost(t *testing.T) {
 		if gone := at.Sub(before[i]).Round(time.Minute); gone != 2*time.Hour {
 			t.Fatalf("in room %d the vote ends %s later", i, gone)
 		}
+	}
+}
+
+// TestWhoIsOutLearnsNoNewName: who has left a room, or was put out of it, is told in private what concerns them, and not what
+// the room is called by now.
+func TestWhoIsOutLearnsNoNewName(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan", "eve", "olga")
+	rename := func(to string) {
+		w.admit(protocol.Event{Room: lobby, Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Renamed{Name: to}}}})
+	}
+	rename("Garden")
+	w.member(lobby, person("dan"), protocol.Left)
+	rename("Plans against dan")
+	w.heard()
+	w.say(lobby, "ann", "!moot vote challenge console:dan he spams")
+	for _, who := range []string{"ann", "ben", "cem", "eve"} {
+		w.say(lobby, who, "!moot vote cast 1 yes")
+	}
+	w.wait(25 * time.Hour)
+	w.say(lobby, "olga", "!moot override restore console:dan enough")
+	w.say(lobby, "olga", "!moot override challenge console:dan again")
+	w.shut[lobby] = true
+	w.tell("dan", "vote appeal I am sorry --in console:lobby")
+	w.tell("dan", "mydata")
+	w.wait(50 * time.Hour)
+	told := 0
+	for said := range strings.SplitSeq(w.heard(), "\n@") {
+		for _, one := range strings.Split(said, "\nto ") {
+			if !strings.Contains(one, "dan: ") && !strings.HasPrefix(one, "dm-dan") {
+				continue
+			}
+			told++
+			if strings.Contains(one, "Plans") {
+				t.Errorf("dan is told: %s", one)
+			}
+		}
+	}
+	if told < 6 {
+		t.Errorf("dan was told %d things", told)
 	}
 }

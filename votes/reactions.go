@@ -44,7 +44,7 @@ func (h *atHand) react(user protocol.UserID, reaction string, event protocol.Eve
 	if choice < 0 {
 		return store.WasIgnored("a reaction that is no ballot"), nil
 	}
-	info := h.info()
+	info := seenBy(h.tx, h.info(), user)
 	if m, ok := rooms.Lookup(h.tx, h.room, user); ok && (m.Bot || m.Self) {
 		return store.WasIgnored("a reaction by a bot"), nil
 	}
@@ -292,7 +292,7 @@ func (h *atHand) once(user protocol.UserID, why protocol.Text) error {
 		return nil
 	}
 	h.tx.Put(told, key, nil)
-	info := h.info()
+	info := seenBy(h.tx, h.info(), user)
 	_, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{
 		User: user, Text: protocol.Join("In ", protocol.Quoted(info.Title(), 0), ": ", why),
 	}})
