@@ -300,5 +300,12 @@ func options(words []string) ([]string, error) {
 	if len(out) < 2 || len(out) > MaxOptions {
 		return nil, commands.Sorryf("A poll has 2 to %d options, not %d.", MaxOptions, len(out))
 	}
+	for i, o := range out {
+		w := alike.Fold(o)
+		if n, err := strconv.Atoi(strings.TrimPrefix(w, "#")); isPlace(w) && err == nil && n >= 1 && n <= len(out) && n != i+1 {
+			return nil, commands.Sorryf("%s is how option %d is chosen, so it cannot be the text of option %d. Write it in another way.",
+				protocol.Quoted(o, 40), n, i+1)
+		}
+	}
 	return out, nil
 }
