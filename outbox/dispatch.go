@@ -16,12 +16,8 @@ import (
 	"moot/store"
 )
 
-const (
-	// inFlight is how many attempts run at once by each way to a network.
-	inFlight = 32
-	// endTurn is how many entries one call of Next ends at most.
-	endTurn = 256
-)
+// endTurn is how many entries one call of Next ends at most.
+const endTurn = 256
 
 // Attempt is one attempt that is to be made now: of an Outgoing or of an Ask.
 type Attempt struct {

@@ -8,6 +8,9 @@ import (
 	"moot/protocol"
 )
 
+// inFlight is how many attempts run at once by each way to a network.
+const inFlight = 32
+
 // The ways to a network, which begin the names of lanes; no room or person begins with one of them. Each has attempts of its
 // own, so that slow answers to asks take the place of no message, and edits that of no answer.
 const (
@@ -110,6 +113,7 @@ type lane struct {
 type laneHeap []*lane
 
 func (h laneHeap) Len() int { return len(h) }
+
 func (h laneHeap) Less(i, j int) bool {
 	if h[i].hurry != h[j].hurry {
 		return h[i].hurry
@@ -119,15 +123,18 @@ func (h laneHeap) Less(i, j int) bool {
 	}
 	return h[i].order < h[j].order
 }
+
 func (h laneHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
 }
+
 func (h *laneHeap) Push(x any) {
 	l := x.(*lane)
 	l.index = len(*h)
 	*h = append(*h, l)
 }
+
 func (h *laneHeap) Pop() any {
 	old := *h
 	l := old[len(old)-1]

@@ -12,7 +12,6 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/protocol"
-	"moot/rooms"
 	"moot/store"
 	"moot/votes"
 	"moot/votes/tally"
@@ -104,54 +103,6 @@ func BenchmarkOpen(b *testing.B) {
 		w.say(lobby, "p00001", fmt.Sprintf("!moot vote cancel %d", i+2))
 	}
 	b.ReportMetric(float64(w.longest)/float64(time.Millisecond), "ms-longest")
-}
-
-var openVotes = flag.Int("open", 500, "how many votes are open in BenchmarkReach")
-
-// BenchmarkReach loses the connection while many votes are open, five in a room, and has it again after an hour. It reports
-// the longest step of either: for so long nobody else has their turn.
-func BenchmarkReach(b *testing.B) {
-	const each = 5
-	w := newTown(b)
-	open := func() (n int) {
-		w.view(func(tx *store.Tx) {
-			for info := range rooms.All(tx) {
-				for range votes.OpenIn(tx, info.ID) {
-					n++
-				}
-			}
-		})
-		return n
-	}
-	for i := range *openVotes / each {
-		room := protocol.RoomID(fmt.Sprintf("console:room%05d", i))
-		var people []string
-		for j := range each {
-			people = append(people, fmt.Sprintf("p%05d-%d", i, j))
-		}
-		w.settle(room, people...)
-		for _, p := range people {
-			w.say(room, p, "!moot vote poll --for 14d \"where to?\" \"the park\" \"the pub\"")
-		}
-	}
-	if n := open(); n != *openVotes/each*each {
-		b.Fatalf("%d votes are open: %s", n, w.heard())
-	}
-	var lost, back time.Duration
-	b.ResetTimer()
-	for range b.N {
-		w.longest = 0
-		w.online(false)
-		lost = max(lost, w.longest)
-		w.now = w.now.Add(time.Hour)
-		w.longest = 0
-		w.online(true)
-		w.now = w.now.Add(time.Minute) // what is shown is brought up to date
-		w.step()
-		back = max(back, w.longest)
-	}
-	b.ReportMetric(float64(lost)/float64(time.Millisecond), "ms-longest-loss")
-	b.ReportMetric(float64(back)/float64(time.Millisecond), "ms-longest-return")
 }
 
 var replayFacts = flag.Int("facts", 20_000, "how many ballots BenchmarkReplay replays")

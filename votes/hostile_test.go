@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"moot/internal/bot"
 	"moot/protocol"
 	"moot/store"
 	"moot/votes"
@@ -196,44 +195,6 @@ func TestOwnChallengeCancelled(t *testing.T) {
 	w.heard()
 	w.say(lobby, "mia", "!moot vote challenge ben once more")
 	w.expect("You can challenge again after")
-}
-
-// TestForgottenWhileTheClockWasAhead: who is forgotten while a limit runs is forgotten altogether when it is over, also where
-// the clock is turned back meanwhile.
-func TestForgottenWhileTheClockWasAhead(t *testing.T) {
-	w := newTown(t)
-	w.mods[person("mia")] = true
-	w.settle(lobby, "ann", "ben", "cem", "dan", "mia")
-	right := w.now
-	w.now = w.now.Add(2 * month)
-	w.say(lobby, "mia", "!moot vote challenge ben because")
-	w.say(lobby, "ann", "!moot vote cast no")
-	w.say(lobby, "mia", "!moot vote cancel 1 it does not go well")
-	w.forget("mia")
-	w.forget("ben")
-	if _, _, err := bot.TurnBack(w.store, right); err != nil {
-		t.Fatal(err)
-	}
-	w.now = right
-	w.crash(time.Minute)
-	w.wait(month)
-	held := func() (n int) {
-		w.view(func(tx *store.Tx) {
-			for _, who := range []string{"mia", "ben"} {
-				if w.bus.Lookup(tx, person(who)) != 0 {
-					n++
-				}
-			}
-		})
-		return n
-	}
-	if n := held(); n != 2 {
-		t.Errorf("%d of 2 are recognised while their limits run", n)
-	}
-	w.wait(2 * month)
-	if n := held(); n != 0 {
-		t.Errorf("%d are recognised after their limits have ended", n)
-	}
 }
 
 // TestForgottenAndUpgraded: to be forgotten while challenged is no way out, also where the room goes on elsewhere.

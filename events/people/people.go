@@ -16,8 +16,7 @@ type Number uint64
 // String returns the number in decimal: the value to filter facts by. That of nobody finds nothing.
 func (n Number) String() string { return strconv.FormatUint(uint64(n), 10) }
 
-func (n Number) key() string { return store.Number(uint64(n)) }
-
+func (n Number) key() string      { return store.Number(uint64(n)) }
 func parseNumber(v []byte) Number { return Number(store.ParseNumber(string(v))) }
 
 var (
@@ -79,31 +78,6 @@ func (r *Registry) Lookup(tx *store.Tx, user protocol.UserID) Number {
 func (r *Registry) Who(tx *store.Tx, n Number) (protocol.UserID, bool) {
 	v := tx.Get(numbers, n.key())
 	return protocol.UserID(v), v != nil
-}
-
-// Forget removes what leads from a person to their number and back, and the person's own texts. If keep is set, or anything
-// holds the number ([Registry.Hold]), a keyed hash of the identifier remains, by which the person is recognised until
-// [Registry.Release]. It leads to the number, but never from the number to the person.
-//
-// What is removed is out of reach from here on; its bytes may stand in unused pages of the store's
-// file until these are used again.
-func (r *Registry) Forget(tx *store.Tx, user protocol.UserID, keep bool) {
-	n := r.Lookup(tx, user)
-	if n == 0 {
-		return
-	}
-	tx.Delete(people, string(user))
-	tx.Delete(numbers, n.key())
-	for k := range tx.Prefix(texts, n.key()+store.Sep) {
-		tx.Delete(texts, k)
-	}
-	if !keep && !r.Held(tx, n) {
-		r.Release(tx, n)
-		return
-	}
-	h := r.hash(user)
-	tx.Put(kept, hashKey(h), []byte(n.key()))
-	tx.Put(kept, numberKey(n), []byte(h))
 }
 
 // Release removes the hash that Forget kept for a number, when the sanction is lifted. One that has

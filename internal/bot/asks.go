@@ -32,23 +32,6 @@ func (s *step) await(a outbox.Attempt) {
 	}
 }
 
-// answered takes what came of an ask. It is handled in its lane, behind what came before it.
-func (s *step) answered(in Answered) {
-	ev := outbox.AnswerEvent(in.Ask, in.Attempt, protocol.Answer{Result: in.Result})
-	err := in.Err
-	if err == nil {
-		err = checkAnswer(in.Ask, ev)
-	}
-	if err != nil {
-		s.answer(s.outbox.Done(s.c, in.Ask.Key, protocol.Ref{}, err))
-		s.logSend(in.Ask.Key, err)
-		return
-	}
-	for _, part := range rooms.Split(ev) {
-		s.lanes.push(queued{event: part, ask: in.Ask.Key})
-	}
-}
-
 // checkAnswer returns why ev is no answer to the ask; nil if it is one. Such an answer is a fault, which the asking feature
 // hears of: to refuse only its event would leave the feature waiting.
 func checkAnswer(ask protocol.Ask, ev protocol.Event) error {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"moot/internal/clock"
-	"moot/store"
 )
 
 // Errors of the clock.
@@ -28,6 +27,10 @@ const (
 	aheadRepeat = time.Hour
 )
 
+// futureSlack is how far the clock of a network may be ahead. What is recorded is kept that much longer, so that nothing is
+// forgotten before its own time has become too old to act on.
+const futureSlack = 24 * time.Hour
+
 // Clock tells the time. One that has a method Elapsed() time.Duration, as clock.Elapsed, goes on while it is behind the store;
 // another stands still then, as a simulated one may.
 type Clock interface {
@@ -47,23 +50,6 @@ func (RealClock) Jumped() <-chan struct{} { return nil }
 
 // Elapsed returns what has really passed.
 func (RealClock) Elapsed() time.Duration { return clock.Elapsed() }
-
-// newFlow returns the time of a machine's store by a clock.
-func newFlow(m *Machine, c Clock) (*clock.Flow, error) {
-	var last time.Time
-	err := m.Store.View(func(tx *store.Tx) error {
-		last = tx.Now()
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the time of the last commit: %w", err)
-	}
-	var elapsed func() time.Duration
-	if e, ok := c.(interface{ Elapsed() time.Duration }); ok {
-		elapsed = e.Elapsed
-	}
-	return clock.NewFlow(c.Now, elapsed, last), nil
-}
 
 // Start says how far the start of a bot is, for ClockFault.
 type Start struct {
@@ -94,27 +80,18 @@ func ClockFault(f *clock.Flow, servers []clock.Reading, s Start) error {
 	return nil
 }
 
-// clockFault is ClockFault, and says now and then that the store is ahead.
-func (r *Runner) clockFault() error {
-	patient := clock.Elapsed()-r.began < r.askPatience
-	err := ClockFault(r.flow, clock.Readings(r.Servers), Start{Asked: len(r.Servers) > 0, Stepped: r.stepped, Patient: patient})
-	if v := r.Verdict(); err == nil && v.State == clock.StoreAhead {
-		r.sayAhead(v)
+func earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
 	}
-	return err
+	return first
 }
 
-// sayAhead says now and then that the store is ahead.
-func (r *Runner) sayAhead(v clock.Verdict) {
-	now := clock.Elapsed()
-	if r.saidAhead == 0 || now-r.saidAhead >= aheadRepeat {
-		r.Log.Error("the store is ahead of the clock: the times that the bot names are wrong until the clock has caught up", "ahead", clock.Span(v.By), "do", "run bot clock")
-		r.saidAhead = now
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
 	}
+	return a
 }
-
-// Reached returns the time that the store has reached. It may be called concurrently.
-func (r *Runner) Reached() time.Time { return r.flow.Last() }
-
-// Verdict says how the clock and the store stand to each other. It may be called concurrently.
-func (r *Runner) Verdict() clock.Verdict { return r.flow.Judge(clock.Readings(r.Servers)) }

@@ -10,8 +10,8 @@ import (
 )
 
 // core returns the features that see each event first, in a transaction that the others' failure does not undo.
-func core(c MachineConfig, since time.Time) []Feature {
-	return []Feature{rooms.Feature{Bus: c.Bus, Log: c.Log}, barrier{retention: c.Retention, since: since}, receipts{}, c.Trust, sealed.Feature{Log: c.Log}}
+func core(r rooms.Feature, b barrier, t sealed.Trust, s sealed.Feature) []Feature {
+	return []Feature{r, b, receipts{}, t, s}
 }
 
 // mute is a Feature that nobody tells anything.

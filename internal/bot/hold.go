@@ -9,21 +9,34 @@ import (
 	"moot/store"
 )
 
-const (
-	// holdRetry is how long the loop waits before it looks again whether it can go on.
-	holdRetry = time.Second
-	// holdRepeat is how often it says why it does not.
-	holdRepeat = 10 * time.Minute
-)
-
-// hold is why the loop holds still: the disk is full, or the clock is wrong. It then makes no step and takes nothing from the
-// inbox: callers of Admit wait, attempts that run wait with their results, and nothing is lost or sent twice, because a step
-// that was held has not happened. It belongs to the loop.
-type hold struct {
-	err    error // nil while the loop goes on
-	since  time.Time
-	said   time.Time
-	inputs []Input // what the step was to take
+// step makes a step with the inputs, behind those of a step that was held.
+func (r *Runner) step(inputs []Input) (Effects, error) {
+	inputs = append(r.hold.inputs, inputs...)
+	r.hold.inputs = nil
+	err := r.clockFault()
+	switch {
+	case errors.Is(err, ErrClock):
+		r.holdStill(err, inputs)
+		return Effects{}, nil
+	case err != nil:
+		return Effects{}, err
+	}
+	now, began := r.flow.Now(), time.Now()
+	fx, err := r.Machine.Step(now, inputs)
+	switch {
+	case errors.Is(err, store.ErrFull):
+		r.holdStill(err, inputs)
+		return Effects{}, nil
+	case err != nil:
+		return Effects{}, err
+	}
+	r.flow.Reached(now)
+	r.stepped = true
+	r.goOn()
+	if r.Meter != nil {
+		r.Meter.Stepped(time.Since(began), fx.Counts)
+	}
+	return fx, nil
 }
 
 // holdStill notes that a step could not be made with what it was to take.
@@ -59,36 +72,6 @@ func (r *Runner) goOn() {
 		}
 	}
 	r.hold = hold{}
-}
-
-// step makes a step with the inputs, behind those of a step that was held.
-func (r *Runner) step(inputs []Input) (Effects, error) {
-	inputs = append(r.hold.inputs, inputs...)
-	r.hold.inputs = nil
-	err := r.clockFault()
-	switch {
-	case errors.Is(err, ErrClock):
-		r.holdStill(err, inputs)
-		return Effects{}, nil
-	case err != nil:
-		return Effects{}, err
-	}
-	now, began := r.flow.Now(), time.Now()
-	fx, err := r.Machine.Step(now, inputs)
-	switch {
-	case errors.Is(err, store.ErrFull):
-		r.holdStill(err, inputs)
-		return Effects{}, nil
-	case err != nil:
-		return Effects{}, err
-	}
-	r.flow.Reached(now)
-	r.stepped = true
-	r.goOn()
-	if r.Meter != nil {
-		r.Meter.Stepped(time.Since(began), fx.Counts)
-	}
-	return fx, nil
 }
 
 // waitHeld is wait while the loop holds still.
@@ -151,3 +134,28 @@ func (r *Runner) archive() (more bool, err error) {
 	}
 	return more, nil
 }
+
+// clockFault is ClockFault, and says now and then that the store is ahead.
+func (r *Runner) clockFault() error {
+	patient := clock.Elapsed()-r.began < r.askPatience
+	err := ClockFault(r.flow, clock.Readings(r.Servers), Start{Asked: len(r.Servers) > 0, Stepped: r.stepped, Patient: patient})
+	if v := r.Verdict(); err == nil && v.State == clock.StoreAhead {
+		r.sayAhead(v)
+	}
+	return err
+}
+
+// sayAhead says now and then that the store is ahead.
+func (r *Runner) sayAhead(v clock.Verdict) {
+	now := clock.Elapsed()
+	if r.saidAhead == 0 || now-r.saidAhead >= aheadRepeat {
+		r.Log.Error("the store is ahead of the clock: the times that the bot names are wrong until the clock has caught up", "ahead", clock.Span(v.By), "do", "run bot clock")
+		r.saidAhead = now
+	}
+}
+
+// Reached returns the time that the store has reached. It may be called concurrently.
+func (r *Runner) Reached() time.Time { return r.flow.Last() }
+
+// Verdict says how the clock and the store stand to each other. It may be called concurrently.
+func (r *Runner) Verdict() clock.Verdict { return r.flow.Judge(clock.Readings(r.Servers)) }

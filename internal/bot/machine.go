@@ -9,6 +9,7 @@ import (
 	"moot/events"
 	"moot/outbox"
 	"moot/protocol"
+	"moot/rooms"
 	"moot/sealed"
 	"moot/store"
 )
@@ -52,61 +53,16 @@ type Machine struct {
 	lostFuture
 }
 
-// Input is something that a Step takes: one of the types below.
-type Input interface{ input() }
-
-// Admitted is a batch from an adapter.
-type Admitted struct{ Batch *Batch }
-
-// Sent is how an attempt to send ended.
-type Sent struct {
-	Key protocol.Key
-	Ref protocol.Ref
-	Err error
+// sweep is how far the bot is with forgetting what is old, which it does once an hour, a slice in each commit.
+type sweep struct {
+	next   time.Time // when to begin again; zero means at the first step
+	stage  int       // 0: not running, 1: seen, 2: sent, 3: dead letters, 4: what waits for networks out of reach
+	from   string    // of SweepSent
+	letter uint64    // of SweepLetters
+	lanes  []string  // that are to be looked at
 }
 
-// Answered is how an attempt to ask ended.
-type Answered struct {
-	Ask     protocol.Ask
-	Attempt int
-	Result  protocol.Body
-	Err     error
-}
-
-// Online says whether a network can be reached.
-type Online struct {
-	Network protocol.Network
-	Up      bool
-}
-
-// RetryDead wants a dead letter to be tried again.
-type RetryDead struct{ ID uint64 }
-
-// Ending says that no attempt is to begin any more: what waits is left to the next run.
-type Ending struct{}
-
-// DropDead wants a dead letter to be forgotten.
-type DropDead struct{ ID uint64 }
-
-func (DropDead) input()  {}
-func (Admitted) input()  {}
-func (Sent) input()      {}
-func (Answered) input()  {}
-func (Online) input()    {}
-func (RetryDead) input() {}
-func (Ending) input()    {}
-
-// Effects is what is to be done in the world after a Step.
-type Effects struct {
-	Done     []*Batch                 // their Admit returns
-	Attempts []outbox.Attempt         // to be made
-	Appended bool                     // the log of facts has grown
-	More     bool                     // there is work left for the next Step
-	Wake     time.Time                // when the next Step has something to do at the latest; zero means never
-	Quiet    bool                     // nothing is waiting, due or being sent
-	Backlog  map[protocol.Network]int // answers that wait for others to be sent; nil where none does
-	Counts   Counts                   // what it has done
-}
+func (s *sweep) running() bool { return s.stage != 0 }
 
 // NewMachine returns a machine that goes on where the store stands.
 func NewMachine(c MachineConfig) (*Machine, error) {
@@ -122,7 +78,7 @@ func NewMachine(c MachineConfig) (*Machine, error) {
 		lost: map[protocol.Scope]int{},
 	}
 	err := c.Store.View(func(tx *store.Tx) error {
-		m.core = core(c, actsSince(tx))
+		m.core = core(rooms.Feature{Bus: c.Bus, Log: c.Log}, barrier{retention: c.Retention, since: actsSince(tx)}, c.Trust, sealed.Feature{Log: c.Log})
 		m.away = tx.Now()
 		m.lostFuture = readLostFuture(tx)
 		m.outbox.Load(tx)
@@ -138,36 +94,6 @@ func NewMachine(c MachineConfig) (*Machine, error) {
 	}
 	m.all = slices.Concat(m.core, m.Features)
 	return m, nil
-}
-
-// Step takes the inputs and makes one commit. After store.ErrFull nothing has happened, and the same inputs can be given to
-// the next Step. After any other error the machine is of no use any more.
-func (m *Machine) Step(now time.Time, inputs []Input) (Effects, error) {
-	var fx Effects
-	err := m.Store.Commit(now, func(c *store.Commit) error {
-		s := &step{Machine: m, c: c, fx: &fx}
-		c.Deliver(s.deliver)
-		for _, in := range inputs {
-			s.take(in)
-		}
-		s.reached()
-		if s.start() {
-			s.timers()
-			m.lanes.take(s.queued)
-			s.retry()
-			s.forget()
-			s.dispatch()
-		}
-		fx.Appended = c.Appended()
-		return nil
-	})
-	if err != nil {
-		return Effects{}, fmt.Errorf("step: %w", err)
-	}
-	if err := m.plan(&fx, now); err != nil {
-		return Effects{}, err
-	}
-	return fx, nil
 }
 
 // plan says when the next Step has something to do.
@@ -196,15 +122,6 @@ func (m *Machine) plan(fx *Effects, now time.Time) error {
 }
 
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
-
-func earliest(times ...time.Time) (first time.Time) {
-	for _, t := range times {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
-}
 
 // Backlog returns how many events wait in the lanes.
 func (m *Machine) Backlog() int { return m.lanes.size }

@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -68,27 +67,4 @@ func resultOf(err error) Result {
 		return ResultLimited
 	}
 	return ResultFailed
-}
-
-// Live has the loop make a step, and returns nil when it has: events that come are handled. Where it holds
-// still, because the disk is full or the clock is wrong, held says so; it lives all the same, and goes on by
-// itself. The error is that of the context where the loop does not come to it in time, and ErrStopping where the
-// loop has ended.
-func (r *Runner) Live(ctx context.Context) (held, err error) {
-	answer := make(chan error, 1)
-	select {
-	case r.live <- answer:
-	case <-r.stopped:
-		return nil, ErrStopping
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	select {
-	case held := <-answer:
-		return held, nil
-	case <-r.stopped:
-		return nil, ErrStopping
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }

@@ -79,6 +79,15 @@ func (s *step) telling(t store.Told) protocol.Event {
 	return protocol.Event{Room: protocol.RoomID(t.To), ID: protocol.EventID(id), Time: s.c.Now(), Body: t.What}
 }
 
+// tell tells a scope something in a transaction of its own.
+func (s *step) tell(ev protocol.Event, what protocol.Internal) {
+	scope := protocol.Scope(ev.Room)
+	err := s.run(scope, ev.Ref(), what.Kind, func(tx *store.Tx) error { return s.told(tx, what) })
+	if err != nil {
+		s.bury(ev, scope, false, nil, err)
+	}
+}
+
 // retell tells once more what somebody failed on, as it is now: that a network was lost may be old news.
 func (s *step) retell(l store.Letter) error {
 	var failed error

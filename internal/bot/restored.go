@@ -59,25 +59,3 @@ func Restored(st *store.Store, until time.Time) (from time.Time, doubtful int, e
 // clockSlack is by how much the clock of a network may be ahead of that of the machine, for its events to be in
 // doubt.
 const clockSlack = time.Minute
-
-// inDoubt has the commit doubt what an event causes, where another life may have had it too, until end is called.
-func (s *step) inDoubt(ev protocol.Event) (end func()) {
-	if s.until.IsZero() {
-		return func() {}
-	}
-	since := ev.Time
-	switch b := ev.Body.(type) {
-	case protocol.Answer: // as what it was asked for
-		q, _ := s.c.Queued(b.Ask)
-		since = q.Doubt
-	case protocol.Timer:
-	default:
-		if since.IsZero() {
-			since = s.from
-		}
-	}
-	if since.Before(s.until.Add(clockSlack)) {
-		s.c.Doubt(since)
-	}
-	return func() { s.c.Doubt(time.Time{}) }
-}

@@ -12,10 +12,9 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"moot/internal/clock"
-	"moot/internal/failpoint"
 	"moot/internal/pause"
-	"moot/outbox"
 	"moot/protocol"
+	"moot/store"
 )
 
 const (
@@ -92,6 +91,23 @@ type Runner struct {
 	underWay map[*underWay]struct{} // adapters and attempts that run
 }
 
+const (
+	// holdRetry is how long the loop waits before it looks again whether it can go on.
+	holdRetry = time.Second
+	// holdRepeat is how often it says why it does not.
+	holdRepeat = 10 * time.Minute
+)
+
+// hold is why the loop holds still: the disk is full, or the clock is wrong. It then makes no step and takes nothing from the
+// inbox: callers of Admit wait, attempts that run wait with their results, and nothing is lost or sent twice, because a step
+// that was held has not happened. It belongs to the loop.
+type hold struct {
+	err    error // nil while the loop goes on
+	since  time.Time
+	said   time.Time
+	inputs []Input // what the step was to take
+}
+
 // NewRunner returns a Runner.
 func NewRunner(c RunnerConfig) (*Runner, error) {
 	if c.Clock == nil {
@@ -131,43 +147,21 @@ func NewRunner(c RunnerConfig) (*Runner, error) {
 	return r, nil
 }
 
-// Run runs until the context ends, the store fails, or all networks have ended; the first is no error. Each network is on its
-// own: while one has ended the others go on, and it is tried again where that can help. Where all have ended for reasons that
-// do not pass by themselves the error is a NetworkEnds. Run stops in the order in which data flows: it takes no new events,
-// handles those that it has, sends what is due, and then ends the adapters. When it returns, nothing of it runs any more, but
-// for what its error names where that is ErrHangs: the process is to end then. It may be called once.
-func (r *Runner) Run(ctx context.Context) error {
-	// The adapters outlive ctx: what is queued is still handled and sent.
-	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopWork()
-	stop, stopNow := context.WithCancel(ctx)
-	defer stopNow()
-	r.stopNow = stopNow
-
-	ended := make(chan struct{}) // all adapters have
-	var adapters sync.WaitGroup
-	for _, n := range r.networks {
-		adapters.Go(func() { r.supervise(work, stop, n) })
+// newFlow returns the time of a machine's store by a clock.
+func newFlow(m *Machine, c Clock) (*clock.Flow, error) {
+	var last time.Time
+	err := m.Store.View(func(tx *store.Tx) error {
+		last = tx.Now()
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the time of the last commit: %w", err)
 	}
-	go func() {
-		adapters.Wait()
-		stopNow()
-		close(ended)
-	}()
-
-	err := r.loop(stop, ended, stopWork)
-	close(r.stopped)
-	stopWork()
-	if !errors.Is(err, ErrHangs) {
-		<-ended
-		r.sends.Wait()
+	var elapsed func() time.Duration
+	if e, ok := c.(interface{ Elapsed() time.Duration }); ok {
+		elapsed = e.Elapsed
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.ends) > 0 {
-		err = errors.Join(err, r.ends)
-	}
-	return err
+	return clock.NewFlow(c.Now, elapsed, last), nil
 }
 
 // put hands an input to the loop, unless that has ended.
@@ -185,161 +179,6 @@ func (r *Runner) put(in Input) bool {
 	}
 }
 
-// phase is how far the stop is.
-type phase int
-
-const (
-	running  phase = iota
-	draining       // nothing new is taken; what is queued and due is done
-	ending         // adapters and attempts are told to end, and awaited
-)
-
-// loop is the goroutine that owns the machine.
-func (r *Runner) loop(stop context.Context, ended <-chan struct{}, stopWork func()) error {
-	var (
-		ph       = running
-		fx       = Effects{More: true} // the store may have work from before
-		idle     = make(chan struct{}) // closed when adapters and attempts have ended
-		stopping = stop.Done()
-		deadline <-chan time.Time
-		hurry    = r.Hurry
-	)
-	end := func() {
-		ph, deadline = ending, time.After(r.EndTimeout)
-		close(r.ending)
-		stopWork()
-		go func() {
-			<-ended
-			r.sends.Wait()
-			close(idle)
-		}()
-	}
-	for {
-		inputs, event := r.wait(fx, ph, waits{stopping, deadline, hurry, idle})
-		switch event {
-		case wantsStop:
-			ph, stopping, deadline = draining, nil, time.After(r.StopTimeout)
-			close(r.closing)
-		case wantsEnd:
-			if ph == ending {
-				return r.hangs()
-			}
-			r.Log.Warn("the stop leaves work to the next run", "events", r.Machine.Backlog())
-			end()
-		case wantsHurry:
-			if ph == draining {
-				r.Log.Warn("the stop leaves work to the next run", "events", r.Machine.Backlog())
-				end()
-			}
-			hurry, deadline = nil, time.After(min(hurryTimeout, r.EndTimeout))
-		case allEnded:
-			// Whatever ended has put its last words into the inbox before.
-			if inputs = r.drain(nil); len(inputs) == 0 {
-				return r.leaveHold()
-			}
-		}
-		if ph == ending {
-			inputs = append(inputs, Ending{}) // an attempt would be in vain, and yet count as one
-		}
-		var err error
-		if fx, err = r.step(inputs); err != nil {
-			return err
-		}
-		r.act(fx, ph)
-		for _, answer := range r.lives {
-			answer <- r.hold.err // which has room for it
-		}
-		r.lives = nil
-		if ph == running && r.hold.err == nil {
-			more, err := r.archive()
-			if err != nil {
-				return err
-			}
-			fx.More = fx.More || more
-		}
-		if ph == draining && (fx.Quiet && len(r.inbox) == 0 || errors.Is(r.hold.err, errAsking)) {
-			end()
-		}
-	}
-}
-
-// waits is what the loop may wait for beside inputs; nil ones never come.
-type waits struct {
-	stop     <-chan struct{}
-	deadline <-chan time.Time
-	hurry    <-chan struct{}
-	idle     <-chan struct{}
-}
-
-// signal is what ended a wait other than an input.
-type signal int
-
-const (
-	none signal = iota
-	wantsStop
-	wantsEnd
-	wantsHurry
-	allEnded
-)
-
-// wait returns the inputs for the next step when there are any, or none when it is time for one all the same.
-func (r *Runner) wait(fx Effects, ph phase, w waits) ([]Input, signal) {
-	if ph == running {
-		w.hurry = nil // there is nothing to cut short yet
-	}
-	if r.hold.err != nil && ph != ending {
-		return nil, r.waitHeld(w)
-	}
-	if fx.More && ph != ending {
-		select {
-		case <-w.stop:
-			return r.drain(nil), wantsStop
-		case <-w.deadline:
-			return r.drain(nil), wantsEnd
-		case <-w.hurry:
-			return r.drain(nil), wantsHurry
-		case done := <-r.settle:
-			r.waiting = append(r.waiting, done)
-		case answer := <-r.live:
-			r.lives = append(r.lives, answer)
-		default:
-		}
-		return r.drain(nil), none
-	}
-	var wake <-chan time.Time
-	next := fx.Wake
-	if ph == running && (next.IsZero() || r.nextArchive.Before(next)) {
-		next = r.nextArchive
-	}
-	if !next.IsZero() && ph != ending {
-		t := time.NewTimer(min(next.Sub(r.flow.Now()), longestSleep))
-		defer t.Stop()
-		wake = t.C
-	}
-	select {
-	case in := <-r.inbox:
-		return r.drain([]Input{in}), none
-	case done := <-r.settle:
-		r.waiting = append(r.waiting, done) // the next step tells: something may have become due since the last
-		return nil, none
-	case answer := <-r.live:
-		r.lives = append(r.lives, answer)
-		return nil, none
-	case <-wake:
-		return nil, none
-	case <-r.Clock.Jumped():
-		return nil, none
-	case <-w.stop:
-		return r.drain(nil), wantsStop
-	case <-w.deadline:
-		return r.drain(nil), wantsEnd
-	case <-w.hurry:
-		return r.drain(nil), wantsHurry
-	case <-w.idle:
-		return nil, allEnded
-	}
-}
-
 // drain adds what waits in the inbox.
 func (r *Runner) drain(inputs []Input) []Input {
 	for range inboxSize {
@@ -351,68 +190,6 @@ func (r *Runner) drain(inputs []Input) []Input {
 		}
 	}
 	return inputs
-}
-
-// act does what a step says.
-func (r *Runner) act(fx Effects, ph phase) {
-	for _, b := range fx.Done {
-		b.space.Release(b.weight)
-		r.networks[b.Network].events.Add(-int64(b.count))
-		failpoint.Hit(failpoint.AdmitReturns)
-		close(b.done) // made by Admit
-	}
-	for name, n := range r.networks {
-		n.answers.Store(int64(fx.Backlog[name]))
-	}
-	if fx.Appended {
-		r.Machine.Bus.Notify()
-	}
-	for _, a := range fx.Attempts {
-		r.sends.Go(func() { r.attempt(a) })
-	}
-	if fx.Quiet && len(r.inbox) == 0 || ph == ending {
-		for _, done := range r.waiting {
-			close(done)
-		}
-		r.waiting = nil
-	}
-}
-
-// attempt makes an attempt and tells the loop how it ended.
-func (r *Runner) attempt(a outbox.Attempt) {
-	defer r.begin(attemptUnderWay(a))()
-	adapter, ctx, leave, err := r.attemptOn(a.Network)
-	if err == nil {
-		defer leave()
-	}
-	now := time.Now()
-	a.Try.First = now.Add(-a.Age - a.Age/8) // the time of the store may go a little slower: see clock.Flow
-	if a.Left > 0 {
-		a.Try.Until = now.Add(a.Left)
-	}
-	if a.Ask != nil {
-		in := Answered{Ask: *a.Ask, Attempt: a.Try.N, Err: err}
-		if err == nil {
-			in.Err = protocol.Guard(func() (err error) {
-				failpoint.Hit(failpoint.AskBefore)
-				in.Result, err = adapter.Ask(ctx, *a.Ask, a.Try)
-				failpoint.Hit(failpoint.AskAfter)
-				return err
-			})
-		}
-		r.put(in)
-		return
-	}
-	in := Sent{Key: a.Key, Err: err}
-	if err == nil {
-		in.Err = protocol.Guard(func() (err error) {
-			failpoint.Hit(failpoint.SendBefore)
-			in.Ref, err = adapter.Send(ctx, *a.Out, a.Try)
-			failpoint.Hit(failpoint.SendAfter)
-			return err
-		})
-	}
-	r.put(in)
 }
 
 // Settle waits until nothing is queued, due or being sent, as far as what was admitted before goes.
@@ -435,6 +212,29 @@ func (r *Runner) Settle(ctx context.Context) error {
 	}
 }
 
+// Live has the loop make a step, and returns nil when it has: events that come are handled. Where it holds
+// still, because the disk is full or the clock is wrong, held says so; it lives all the same, and goes on by
+// itself. The error is that of the context where the loop does not come to it in time, and ErrStopping where the
+// loop has ended.
+func (r *Runner) Live(ctx context.Context) (held, err error) {
+	answer := make(chan error, 1)
+	select {
+	case r.live <- answer:
+	case <-r.stopped:
+		return nil, ErrStopping
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case held := <-answer:
+		return held, nil
+	case <-r.stopped:
+		return nil, ErrStopping
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // DropDead has a dead letter forgotten soon.
 func (r *Runner) DropDead(id uint64) error {
 	if !r.put(DropDead{id}) {
@@ -450,3 +250,31 @@ func (r *Runner) RetryDead(id uint64) error {
 	}
 	return nil
 }
+
+const (
+	running  phase = iota
+	draining       // nothing new is taken; what is queued and due is done
+	ending         // adapters and attempts are told to end, and awaited
+)
+
+// phase is how far the stop is.
+type phase int
+
+// waits is what the loop may wait for beside inputs; nil ones never come.
+type waits struct {
+	stop     <-chan struct{}
+	deadline <-chan time.Time
+	hurry    <-chan struct{}
+	idle     <-chan struct{}
+}
+
+const (
+	none signal = iota
+	wantsStop
+	wantsEnd
+	wantsHurry
+	allEnded
+)
+
+// signal is what ended a wait other than an input.
+type signal int

@@ -6,9 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"moot/outbox"
-	"moot/protocol"
 )
 
 // hurryTimeout is how long a stop that was hurried waits for what was told to end.
@@ -16,34 +13,6 @@ const hurryTimeout = time.Second
 
 // ErrHangs is the error of a Run that returns although something of it runs on, since that ignores that it was told to end.
 var ErrHangs = errors.New("the stop does not wait any longer")
-
-// underWay is an adapter or an attempt that runs.
-type underWay struct {
-	what    string // "adapter", "send" or "ask"
-	network protocol.Network
-	room    protocol.RoomID // or the person; zero for an adapter
-	key     protocol.Key
-	since   time.Time
-}
-
-func (u underWay) String() string {
-	if u.key == "" {
-		return fmt.Sprintf("the %s of %s", u.what, u.network)
-	}
-	return fmt.Sprintf("a %s on %s in %s (key %s)", u.what, u.network, u.room, u.key)
-}
-
-func attemptUnderWay(a outbox.Attempt) underWay {
-	u := underWay{what: "send", network: a.Network, key: a.Key}
-	if a.Ask != nil {
-		u.what, u.room = "ask", outbox.AnswerEvent(*a.Ask, 0, protocol.Answer{}).Room
-	} else if u.room = a.Out.Room; u.room == "" {
-		if w, ok := a.Out.Act.(protocol.Whisper); ok {
-			u.room = protocol.RoomID(w.User)
-		}
-	}
-	return u
-}
 
 // begin notes that something runs, until what it returns is called.
 func (r *Runner) begin(u underWay) (end func()) {

@@ -13,22 +13,7 @@ const (
 	sweepSlice  = 500
 	letterSlice = 64
 	laneSlice   = 64
-
-	// futureSlack is how far the clock of a network may be ahead. What is recorded is kept that much longer, so that
-	// nothing is forgotten before its own time has become too old to act on.
-	futureSlack = 24 * time.Hour
 )
-
-// sweep is how far the bot is with forgetting what is old, which it does once an hour, a slice in each commit.
-type sweep struct {
-	next   time.Time // when to begin again; zero means at the first step
-	stage  int       // 0: not running, 1: seen, 2: sent, 3: dead letters, 4: what waits for networks out of reach
-	from   string    // of SweepSent
-	letter uint64    // of SweepLetters
-	lanes  []string  // that are to be looked at
-}
-
-func (s *sweep) running() bool { return s.stage != 0 }
 
 // forget forgets a slice of what is old.
 func (s *step) forget() {

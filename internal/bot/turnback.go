@@ -49,10 +49,3 @@ func TurnBack(st *store.Store, now time.Time) (by time.Duration, since time.Time
 
 // actsSince returns the time of the earliest event that may be acted on after a clock was turned back.
 func actsSince(tx *store.Tx) time.Time { return store.ParseTime(string(tx.Get(turned, turnedSince))) }
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}

@@ -1,4 +1,4 @@
-package store
+package moot
 
 import (
 	"go/ast"
@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// reading is the order in which the files of each package are read, from the bottom up: each uses
-// only what is declared in those before it. It is what keeps a package of many files from becoming
-// one of a single large one.
+// reading is the order in which the files of packages are read, from the bottom up: each uses only
+// what is declared in those before it. It is what keeps a package of many files from becoming one of
+// a single large one.
 var reading = map[string][]string{
-	".": {
+	"store": {
 		// a transaction
 		"keys", "decoded", "layer", "seen", "outcome", "delivery", "tx",
 		// a commit
@@ -24,12 +24,31 @@ var reading = map[string][]string{
 		// the store
 		"limits", "store", "checkpoint", "write", "turnback", "open", "follow", "compact",
 	},
-	"disk": {"disk", "folder", "space_linux"},
-	"wal":  {"segment", "log", "prepare", "append", "reader", "trim", "open"},
-	"bolt": {"mapped_64", "verify", "tx", "file", "view", "space", "update", "compact"},
-	"seen": {
+	"store/disk": {"disk", "folder", "space_linux"},
+	"store/wal":  {"segment", "log", "prepare", "append", "reader", "trim", "open"},
+	"store/bolt": {"mapped_64", "verify", "tx", "file", "view", "space", "update", "compact"},
+	"store/seen": {
 		"codec", "id", "record", "batch", "block", "filter", "run", "table", "state", "between",
 		"limits", "build", "index", "records", "work", "check",
+	},
+	"events": {
+		// one fact, and where it is
+		"errors", "block", "state", "examine", "archive", "fact", "encode", "index", "reader",
+		// what is asked, followed, published and retired
+		"query", "follow", "kind", "publish", "shelved", "retire", "verify",
+		"bus", "own",
+	},
+	"events/docbuf": {"codec", "errors", "frame", "buffer", "store", "open", "stack", "scan", "memory"},
+	"events/people": {"people", "texts", "hold", "forget"},
+	"outbox":        {"lanes", "send", "dispatch"},
+	"rooms":         {"info", "member", "name", "applier", "fact", "direct", "list", "apply", "follow", "feature"},
+	"sealed":        {"sealed", "tell", "feature", "export", "trust"},
+	"internal/bot": {
+		// a step: what it is made of, what it goes through, itself
+		"lanes", "feature", "clock", "meter", "input", "core", "restored", "turnback", "machine",
+		"transaction", "late", "asks", "dead", "event", "reach", "retry", "sweep", "step",
+		// what feeds it
+		"network", "underway", "runner", "stop", "hold", "admit", "networks", "loop",
 	},
 }
 
