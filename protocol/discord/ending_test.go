@@ -27,10 +27,10 @@ func TestTheEndSaysWhatToChange(t *testing.T) {
 		4013: {"intents", protocol.RetryNever},
 		4014: {"“Server Members Intent” or “Message Content Intent”", protocol.RetrySlowly},
 	} {
-		cause := errors.New("the close")
-		err := a.ending(fmt.Errorf("in between: %w", &gateway.FatalError{Code: code, Err: cause}))
+		errAny := errors.New("the close")
+		err := a.ending(fmt.Errorf("in between: %w", &gateway.FatalError{Code: code, Err: errAny}))
 		ends, ok := errors.AsType[*protocol.RunError](err)
-		if !ok || ends.Retry != want.retry || !strings.Contains(err.Error(), want.says) || !errors.Is(err, cause) {
+		if !ok || ends.Retry != want.retry || !strings.Contains(err.Error(), want.says) || !errors.Is(err, errAny) {
 			t.Errorf("%d: %#v: %v", code, ends, err)
 		}
 	}
@@ -38,9 +38,9 @@ func TestTheEndSaysWhatToChange(t *testing.T) {
 	if n := strings.Count(err.Error(), "Reset Token"); n != 1 {
 		t.Errorf("what to do is said %d times: %v", n, err)
 	}
-	if err := a.ending(cause); errors.As(err, new(*protocol.RunError)) {
+	if err := a.ending(errAny); errors.As(err, new(*protocol.RunError)) {
 		t.Errorf("any other error ends the run for good: %v", err)
 	}
 }
 
-var cause = errors.New("any")
+var errAny = errors.New("any")
