@@ -80,6 +80,7 @@ type chapter struct {
 	limited  bool
 	prev     string          // token of the place before the timeline
 	out      map[string]bool // whether people were out of the room, by the last event of theirs here
+	doubtful bool            // whether the server leaves open who is a member
 	reader   reader
 }
 
@@ -93,6 +94,7 @@ func (b *batch) open(room id.RoomID, sr *syncRoom) (*chapter, error) {
 		state: readEvents(sr.State.Events), timeline: readEvents(sr.Timeline.Events),
 		limited: bool(sr.Timeline.Limited), prev: string(sr.Timeline.PrevBatch),
 	}
+	c.resolve(sr)
 	c.reader = reader{self: b.run.self, name: b.run.name, room: roomID(room), backlog: b.run.backlog}
 	b.run.note(room, func(p *place) { c.reader.encrypted = recorded.Encrypted || p.encrypted })
 	sr.State.Events, sr.Timeline.Events = nil, nil
@@ -172,6 +174,7 @@ func (b *batch) joined(room id.RoomID, sr *syncRoom) error {
 			return err
 		}
 	}
+	c.doubt()
 	return b.flush()
 }
 

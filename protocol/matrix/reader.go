@@ -44,6 +44,8 @@ func (r reader) read(ev *rawEvent) protocol.Event {
 		out.Body = r.redaction(ev)
 	case ev.redacted() && ev.Key == nil:
 		out.Body = protocol.Other{Kind: "redacted " + bounded(string(ev.Type))}
+	case ev.undone:
+		out.Body = protocol.Other{Kind: bounded("undone " + string(ev.Type))}
 	case ev.Key != nil:
 		out.Body = r.stateEvent(ev)
 	default:

@@ -12,7 +12,7 @@ import (
 
 // changes returns what a state event says about the room beside its members; nil where it says nothing of that.
 func (r reader) changes(ev *rawEvent) []protocol.Change {
-	if ev.Key == nil || *ev.Key != "" {
+	if ev.Key == nil || *ev.Key != "" || ev.undone {
 		return nil
 	}
 	switch string(ev.Type) {

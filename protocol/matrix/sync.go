@@ -212,7 +212,8 @@ func (r *run) pollOrNews() (resp *syncResponse, woken bool, err error) {
 // poll asks for what is new.
 func (r *run) poll(ctx context.Context) (*syncResponse, error) {
 	// A bot is always there: to tell so anew with each sync is work for all servers that it shares rooms with.
-	query := url.Values{"filter": {r.filter()}, "timeout": {"0"}, "set_presence": {"offline"}}
+	query := url.Values{"filter": {r.filter()}, "timeout": {"0"}, "set_presence": {"offline"},
+		"use_state_after": {"true"}, "org.matrix.msc4222.use_state_after": {"true"}}
 	limit := pollTime + pollSlack
 	if r.since == "" {
 		limit = firstPollTime

@@ -148,8 +148,12 @@ type syncRoom struct {
 	Summary struct {
 		Joined number `json:"m.joined_member_count"`
 	} `json:"summary"`
-	State    list `json:"state"`
-	Timeline struct {
+	State list `json:"state"`
+	// What is the state at the end of the timeline, where the server tells that instead: then State is empty. Servers began
+	// with the second name. Nil where it is not told.
+	After      *object `json:"state_after"`
+	AfterEarly *object `json:"org.matrix.msc4222.state_after"`
+	Timeline   struct {
 		list
 		Limited   yes  `json:"limited"`
 		PrevBatch word `json:"prev_batch"`
@@ -173,6 +177,7 @@ type rawEvent struct {
 		Age         number `json:"age"` // in milliseconds, by the clock of the server
 	} `json:"unsigned"`
 	Before object `json:"prev_content"` // where some servers put it
+	undone bool   // see chapter.resolve
 }
 
 // redacted reports whether the event was redacted. A null says that it was not: so it is written where there is nothing.
@@ -195,8 +200,10 @@ func readEvent(o object) *rawEvent {
 	return ev
 }
 
-// is reports whether it is a state event of a type. An event without a state key is none.
-func (ev *rawEvent) is(kind event.Type) bool { return ev.Key != nil && string(ev.Type) == kind.Type }
+// is reports whether it is a state event of a type. An event without a state key is none, nor one that was undone.
+func (ev *rawEvent) is(kind event.Type) bool {
+	return ev.Key != nil && string(ev.Type) == kind.Type && !ev.undone
+}
 
 // state returns the state key; zero where it has none or an empty one.
 func (ev *rawEvent) state() string {

@@ -35,6 +35,8 @@ type Server struct {
 	silent  bool
 	early   bool           // see EarlyJoin
 	mum     bool           // see HideBefore
+	after   string         // see TellStateAfter
+	losing  bool           // see Lose
 	behind  sync.WaitGroup // requests that are carried out behind their connection
 
 	injected map[int]string // events that are given as they are, by position
@@ -238,7 +240,9 @@ func (s *Server) addLocked(r *room, by, kind string, key *string, content any) *
 				e.fields["unsigned"] = map[string]any{"prev_content": before.fields["content"]}
 			}
 		}
-		r.state[stateKey(kind, *key)] = e
+		if !s.losing {
+			r.state[stateKey(kind, *key)] = e
+		}
 	}
 	r.events = append(r.events, e)
 	s.tellLocked()

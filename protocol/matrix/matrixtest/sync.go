@@ -13,7 +13,8 @@ import (
 )
 
 type filter struct {
-	Room struct {
+	After string // the name of the state at the end; zero where it is not wanted
+	Room  struct {
 		State struct {
 			Types []string
 			Lazy  bool `json:"lazy_load_members"`
@@ -37,6 +38,9 @@ func (s *Server) sync(w http.ResponseWriter, req *http.Request, u *user) {
 	if err := json.Unmarshal([]byte(q.Get("filter")), &f); err != nil && q.Get("filter") != "" {
 		refuse(w, http.StatusBadRequest, "M_BAD_JSON", "bad filter")
 		return
+	}
+	if q.Get("use_state_after") == "true" && q.Get("org.matrix.msc4222.use_state_after") == "true" {
+		f.After = s.stateAfterName()
 	}
 	if f.Room.Timeline.Limit == 0 {
 		f.Room.Timeline.Limit = 10
@@ -163,11 +167,14 @@ func (s *Server) joinedLocked(r *room, u *user, since int, own []*entry, f filte
 	for _, e := range shown {
 		speaking[e.fields["sender"]] = true
 	}
-	var state []any
-	for _, e := range r.changedBefore(from, start) {
+	shows := func(e *entry) bool {
 		k, _ := e.key()
 		lazy := (fresh || s.hide) && f.Room.State.Lazy && e.kind() == "m.room.member" && !speaking[k]
-		if match(f.Room.State.Types, e.kind()) && !lazy {
+		return match(f.Room.State.Types, e.kind()) && !lazy
+	}
+	var state []any
+	for _, e := range r.changedBefore(from, start) {
+		if shows(e) {
 			state = append(state, r.show(e, u))
 		}
 	}
@@ -193,9 +200,18 @@ func (s *Server) joinedLocked(r *room, u *user, since int, own []*entry, f filte
 	if s.silent {
 		summary = map[string]any{}
 	}
+	name := "state"
+	if f.After != "" {
+		for _, e := range shown {
+			if k, ok := e.key(); ok {
+				speaking[k] = true
+			}
+		}
+		name, state = f.After, r.showAll(r.stateAfter(from, shows), u)
+	}
 	return map[string]any{
 		"summary":  summary,
-		"state":    map[string]any{"events": state},
+		name:       map[string]any{"events": state},
 		"timeline": map[string]any{"events": timeline, "limited": limited, "prev_batch": fmt.Sprintf("t%d", start)},
 	}
 }
