@@ -37,6 +37,21 @@ type Maker struct {
 	making    sync.Mutex
 	last      atomic.Int64  // when this process last made a backup, or sealed changes
 	sealEvery time.Duration // tests are in a hurry; zero means the constant
+
+	past   sync.Mutex
+	recent []Backup // the last ones, in order; guarded by past
+}
+
+// mostRecent is how many backups a Maker remembers.
+const mostRecent = 20
+
+// Recent returns the last backups that this Maker has made, the last first.
+func (m *Maker) Recent() []Backup {
+	m.past.Lock()
+	defer m.past.Unlock()
+	recent := slices.Clone(m.recent)
+	slices.Reverse(recent)
+	return recent
 }
 
 // Last returns when the last backup was made, or changes were sealed, by this Maker; zero where none was.
@@ -136,6 +151,10 @@ func (m *Maker) make(ctx context.Context, r Request, say func(Progress)) (made B
 	}
 	failpoint.Hit(failpoint.BackupMade)
 	m.last.Store(time.Now().UnixNano())
+	m.past.Lock()
+	m.recent = append(m.recent, made)
+	m.recent = m.recent[max(0, len(m.recent)-mostRecent):]
+	m.past.Unlock()
 	if r.Keep > 0 && len(before) >= r.Keep {
 		for _, b := range before[:len(before)+1-r.Keep] {
 			if err := remove(b); err != nil {

@@ -119,6 +119,9 @@ func (v Vote) covered() bool { return v.Secret || v.Hidden }
 // counts reports whether how the vote stands, or stood, is for all to see.
 func (v Vote) counts() bool { return !v.covered() || v.Decided() }
 
+// Told reports whether how the vote stands, or stood, is for all to see: it is neither secret nor hidden, or has closed.
+func (v Vote) Told() bool { return v.counts() }
+
 // closes says when the vote closes.
 func (v Vote) closes(now time.Time) protocol.Text {
 	text := protocol.Join("closes ", protocol.Moment(v.Deadline))

@@ -14,6 +14,7 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/config"
+	"moot/internal/page"
 	"moot/protocol/console"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
@@ -26,6 +27,7 @@ type app struct {
 	out, errs io.Writer
 	hurry     chan struct{} // closed when nobody wants to wait any more
 	level     logLevel
+	tail      *page.Tail // of the log, for the page; nil where there is none
 
 	// flags of all commands
 	configFile string
@@ -72,7 +74,7 @@ everything without an account.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageErrorf("%s: %v. `%s --help` lists the flags.", cmd.CommandPath(), err, cmd.CommandPath())
 	})
-	root.AddCommand(runs, a.setupCommand(), a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), versionCommand())
+	root.AddCommand(runs, a.setupCommand(), a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.webCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), versionCommand())
 	for _, f := range special {
 		root.AddCommand(f(a))
 	}

@@ -23,7 +23,7 @@ const maxLogFile = 10 << 20
 // openLog returns the logger of a bot: on stderr, or in a file where a person chats in the terminal.
 func (a *app) openLog(cfg config.Config, toFile bool) (*slog.Logger, func() error, error) {
 	if !toFile {
-		return slog.New(newHandler(a.errs, cfg.Log, &a.level)), func() error { return nil }, nil
+		return slog.New(newHandler(a.logTo(a.errs), cfg.Log, &a.level)), func() error { return nil }, nil
 	}
 	path := filepath.Join(cfg.Data, logFile)
 	switch info, err := os.Stat(path); {
@@ -39,7 +39,15 @@ func (a *app) openLog(cfg config.Config, toFile bool) (*slog.Logger, func() erro
 		return nil, nil, fmt.Errorf("open the log: %w", err)
 	}
 	fmt.Fprintf(a.errs, "The log of this run is in %s.\n", path)
-	return slog.New(newHandler(file, cfg.Log, &a.level)), file.Close, nil
+	return slog.New(newHandler(a.logTo(file), cfg.Log, &a.level)), file.Close, nil
+}
+
+// logTo is where lines of the log go: to w, and to the page where there is one.
+func (a *app) logTo(w io.Writer) io.Writer {
+	if a.tail == nil {
+		return w
+	}
+	return io.MultiWriter(w, a.tail)
 }
 
 // logLevel is how much a bot logs: what its configuration says, or something else for a while.

@@ -144,7 +144,7 @@ func (in *insight) card(tx *store.Tx, info rooms.Info, v votes.Vote) screen.Card
 			line += " --in " + info.Word()
 		}
 		c.Choices = append(c.Choices, screen.Choice{Key: key, Label: label, Line: line})
-		if !v.Secret && i < len(v.Count.For) {
+		if v.Told() && i < len(v.Count.For) {
 			c.Bars = append(c.Bars, screen.Bar{Label: label, Count: v.Count.For[i]})
 		}
 	}

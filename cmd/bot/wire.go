@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/inspect"
+	"moot/internal/page"
 	"moot/internal/parts"
 	"moot/internal/watch"
 	"moot/protocol"
@@ -72,6 +74,9 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	defer closing(&err, "close the store", st.Close)
 
 	// The log, of which the person at a terminal sees nothing but where it is.
+	if cfg.HTTP.Page {
+		a.tail = &page.Tail{}
+	}
 	log, closeLog, err := a.openLog(cfg, usesConsole(cfg, f) && a.isTerminal())
 	if err != nil {
 		return err
@@ -145,11 +150,6 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	}
 	sd := service{runner.Live, log}
 	beside := []func(context.Context) error{sd.run}
-	if listener != nil {
-		defer listener.Close()
-		log.Info("the bot can be watched", "at", cfg.HTTP.Listen)
-		beside = append(beside, func(ctx context.Context) error { return metrics.Serve(ctx, listener, log) })
-	}
 	defer context.AfterFunc(ctx, sd.stopping)()
 	term, err := a.openTerminal(nets, features, bus, runner, cfg, f, log)
 	if err != nil {
@@ -161,13 +161,24 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 			Features: invitationFindings(features.invites), Running: true,
 		},
 		Retry:  func(ctx context.Context, id uint64) (string, error) { return retryNow(ctx, runner, st, id) },
-		Drop:   func(_ context.Context, id uint64) error { return dropNow(runner, st, id) },
+		Drop:   func(ctx context.Context, id uint64) error { return dropNow(ctx, runner, st, id) },
 		Backup: makeBackup(maker), FollowBackup: maker.Follow, LogLevel: a.changeLevel,
 		Status: func() control.Status {
 			return control.Status{
 				Running: true, PID: os.Getpid(), Version: version(), Started: began, Networks: runner.Networks(), Folder: cfg.Data, Reached: runner.Reached(),
 			}
 		},
+	}
+	if listener != nil {
+		defer listener.Close()
+		log.Info("the bot can be watched", "at", listener.Addr(), "page", cfg.HTTP.Page)
+		var web http.Handler
+		handler.Web = func() (string, error) { return "", errNoPage }
+		if cfg.HTTP.Page {
+			p := a.newPage(cfg, handler, maker, nets, began, log)
+			web, handler.Web = p, func() (string, error) { return "http://" + listener.Addr().String() + p.Link(), nil }
+		}
+		beside = append(beside, func(ctx context.Context) error { return metrics.Serve(ctx, listener, web, log) })
 	}
 	ran = true
 	err = together{runner, term, len(cfg.Networks()) == 0, socket, handler, beside, log}.run(ctx)
@@ -331,8 +342,8 @@ func retryNow(ctx context.Context, runner *bot.Runner, st *store.Store, id uint6
 	return fmt.Sprintf("Dead letter %d will be tried again soon; the bot is busy.", id), nil
 }
 
-// dropNow has a dead letter forgotten.
-func dropNow(runner *bot.Runner, st *store.Store, id uint64) error {
+// dropNow has a dead letter forgotten, and waits a moment for that.
+func dropNow(ctx context.Context, runner *bot.Runner, st *store.Store, id uint64) error {
 	err := st.View(func(tx *store.Tx) error {
 		if _, ok := tx.Letter(id); !ok {
 			return inspect.NoLetter(id)
@@ -342,7 +353,15 @@ func dropNow(runner *bot.Runner, st *store.Store, id uint64) error {
 	if err != nil {
 		return err
 	}
-	return runner.DropDead(id)
+	if err := runner.DropDead(id); err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, retryPatience)
+	defer cancel()
+	if err := runner.Settle(wait); err != nil && wait.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // retryPatience is how long an answer may take that waits for the bot.

@@ -152,13 +152,15 @@ func (d *decoder) matrix(m Matrix) {
 	}
 }
 
-// discord checks the application on Discord.
 // http finds what is wrong with the address on which the bot is watched, and puts the home folder into it.
 func (d *decoder) http(c *HTTP) {
+	at := []string{"http", "listen"}
+	if c.Page && (c.Listen == "" || strings.HasPrefix(c.Listen, "unix:")) {
+		d.complain([]string{"http", "page"}, `page in [http]: a browser needs an address; write one as in listen = "127.0.0.1:9617"`)
+	}
 	if c.Listen == "" {
 		return
 	}
-	at := []string{"http", "listen"}
 	if path, ok := strings.CutPrefix(c.Listen, "unix:"); ok {
 		path, err := home(path)
 		if err == nil && path == "" {
@@ -182,6 +184,7 @@ func (d *decoder) http(c *HTTP) {
 	}
 }
 
+// discord checks the application on Discord.
 func (d *decoder) discord(c Discord) {
 	at := func(key string) []string { return []string{"discord", key} }
 	switch {

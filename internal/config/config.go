@@ -61,6 +61,8 @@ type Log struct {
 type HTTP struct {
 	// Listen is an address of this machine, or "unix:" and the path of a socket; zero listens nowhere.
 	Listen string `toml:"listen" like:"127.0.0.1:9617"`
+	// Page is whether there is a page for operators, at an address.
+	Page bool `toml:"page"`
 }
 
 // Commands says how people give commands.

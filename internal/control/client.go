@@ -110,6 +110,12 @@ func (c *Client) LogLevel(ctx context.Context, l LogLevel) (string, error) {
 	return done.Text, err
 }
 
+// Web returns a link to the page of the bot, which lets somebody in once.
+func (c *Client) Web(ctx context.Context) (string, error) {
+	done, err := ask[Done](ctx, c, doWeb, struct{}{})
+	return done.Text, err
+}
+
 // Check looks at the store.
 func (c *Client) Check(ctx context.Context, q inspect.CheckQuery) ([]inspect.Finding, error) {
 	return ask[[]inspect.Finding](ctx, c, doCheck, q)

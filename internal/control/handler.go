@@ -26,6 +26,8 @@ type Handler struct {
 	Backup func(ctx context.Context, r backup.Request, say func(backup.Progress)) error
 	// LogLevel changes for a while how much is logged, and says so. Nil where no bot runs.
 	LogLevel func(LogLevel) (string, error)
+	// Web returns a link to the page that lets somebody in once, or why there is none.
+	Web func() (string, error)
 	// FollowBackup makes one and what follows, until the context ends. Nil where no bot runs.
 	FollowBackup func(ctx context.Context, r backup.Request, say func(backup.Followed)) error
 }
@@ -74,6 +76,7 @@ const (
 	doStatus = "status"
 	doBackup = "backup"
 	doLevel  = "log-level"
+	doWeb    = "web"
 
 	doFollowBackup = "follow-backup"
 )
@@ -146,6 +149,13 @@ var methods = map[string]method{
 		}
 		text, err := h.LogLevel(l)
 		return Done{text}, err
+	}),
+	doWeb: one(func(_ context.Context, h *Handler, _ struct{}) (Done, error) {
+		if h.Web == nil {
+			return Done{}, errors.New("no bot runs here that could show a page")
+		}
+		link, err := h.Web()
+		return Done{link}, err
 	}),
 	doFollowBackup: many(func(ctx context.Context, h *Handler, r backup.Request, out emit) error {
 		return h.FollowBackup(ctx, r, func(f backup.Followed) { _ = out(f) })

@@ -51,11 +51,13 @@ func Listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers on a listener until the context ends, which is no error, and closes it.
-func (m *Metrics) Serve(ctx context.Context, l net.Listener, log *slog.Logger) error {
+// Serve answers on a listener until the context ends, which is no error, and closes it. What it does not know itself is
+// answered by page; nil means that there is nothing else.
+func (m *Metrics) Serve(ctx context.Context, l net.Listener, page http.Handler, log *slog.Logger) error {
 	s := &http.Server{
-		Handler: m.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Handler: m.Handler(page), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return ctx }, // an answer that goes on for ever ends with the bot
 	}
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -76,9 +78,13 @@ func (m *Metrics) Serve(ctx context.Context, l net.Listener, log *slog.Logger) e
 	return err
 }
 
-// Handler answers /metrics, /livez, /healthz (which is the same) and /readyz.
-func (m *Metrics) Handler() http.Handler {
+// Handler answers /metrics, /livez, /healthz (which is the same) and /readyz, and lets page answer the rest; nil means that
+// there is nothing else.
+func (m *Metrics) Handler(page http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	if page != nil {
+		mux.Handle("/", page)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 	mux.HandleFunc("GET /livez", m.livez)
 	mux.HandleFunc("GET /healthz", m.livez)

@@ -79,7 +79,7 @@ func TestMetrics(t *testing.T) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v, %v", problems, err)
 	}
-	code, text := get(t, b.Handler(), "/metrics", "127.0.0.1:9617")
+	code, text := get(t, b.Handler(nil), "/metrics", "127.0.0.1:9617")
 	series := 0
 	for line := range strings.Lines(text) {
 		if !strings.HasPrefix(line, "#") {
@@ -122,7 +122,7 @@ func TestWaiting(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, text := get(t, b.Handler(), "/metrics", "localhost")
+		_, text := get(t, b.Handler(nil), "/metrics", "localhost")
 		if want := fmt.Sprintf("moot_outbox_waiting %d\n", min(n, MaxCount)); !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -154,11 +154,11 @@ func TestHealth(t *testing.T) {
 			b.networks = []bot.NetworkStatus{{Network: "matrix", Up: true, Since: time.Now()}}
 			c.change(b)
 			for _, path := range []string{"/livez", "/healthz"} {
-				if code, text := get(t, b.Handler(), path, "[::1]:9617"); code != c.livez {
+				if code, text := get(t, b.Handler(nil), path, "[::1]:9617"); code != c.livez {
 					t.Errorf("%s is %d: %s", path, code, text)
 				}
 			}
-			code, text := get(t, b.Handler(), "/readyz", "localhost:9617")
+			code, text := get(t, b.Handler(nil), "/readyz", "localhost:9617")
 			if code != c.ready || !strings.Contains(text, c.text) {
 				t.Errorf("/readyz is %d: %s", code, text)
 			}
@@ -180,11 +180,11 @@ func TestHosts(t *testing.T) {
 		"localhost:9617": 200, "127.0.0.1": 200, "127.0.0.2:1": 200, "[::1]:9617": 200, "[::1]": 200,
 		"example.org": 403, "example.org:9617": 403, "localhost.example.org": 403, "192.168.1.1:9617": 403, "": 403,
 	} {
-		if code, _ := get(t, b.Handler(), "/livez", host); code != want {
+		if code, _ := get(t, b.Handler(nil), "/livez", host); code != want {
 			t.Errorf("%q is %d", host, code)
 		}
 	}
-	if code, _ := get(t, b.Handler(), "/", "localhost"); code != 404 {
+	if code, _ := get(t, b.Handler(nil), "/", "localhost"); code != 404 {
 		t.Errorf("something is there: %d", code)
 	}
 	socket := filepath.Join(t.TempDir(), "http.sock")
@@ -198,7 +198,7 @@ func TestHosts(t *testing.T) {
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- b.Serve(ctx, l, slog.New(slog.DiscardHandler)) }()
+		go func() { ended <- b.Serve(ctx, l, nil, slog.New(slog.DiscardHandler)) }()
 		client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		}}}
@@ -233,7 +233,7 @@ func BenchmarkScrape(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	h := w.Handler()
+	h := w.Handler(nil)
 	var body bytes.Buffer
 	for b.Loop() {
 		r := httptest.NewRequest("GET", "/metrics", nil)

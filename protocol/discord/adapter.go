@@ -120,6 +120,17 @@ const (
 	maxDirects = 10_000
 )
 
+// Shards reports of each shard whether it is connected, in their order; nothing before it is known how many there are.
+func (a *Adapter) Shards() []bool {
+	all := make([]bool, a.count.Load())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range all {
+		all[i] = a.up[i]
+	}
+	return all
+}
+
 // New returns an adapter that is not connected.
 func New(cfg Config) *Adapter {
 	cfg.DeferAfter = cmp.Or(cfg.DeferAfter, deferAfter)
