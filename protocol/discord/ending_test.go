@@ -27,10 +27,10 @@ func TestTheEndSaysWhatToChange(t *testing.T) {
 		4013: {"intents", protocol.RetryNever},
 		4014: {"“Server Members Intent” or “Message Content Intent”", protocol.RetrySlowly},
 	} {
-		errAny := errors.New("the close")
-		err := a.ending(fmt.Errorf("in between: %w", &gateway.FatalError{Code: code, Err: errAny}))
+		errClosed := errors.New("the close")
+		err := a.ending(fmt.Errorf("in between: %w", &gateway.FatalError{Code: code, Err: errClosed}))
 		ends, ok := errors.AsType[*protocol.RunError](err)
-		if !ok || ends.Retry != want.retry || !strings.Contains(err.Error(), want.says) || !errors.Is(err, errAny) {
+		if !ok || ends.Retry != want.retry || !strings.Contains(err.Error(), want.says) || !errors.Is(err, errClosed) {
 			t.Errorf("%d: %#v: %v", code, ends, err)
 		}
 	}
