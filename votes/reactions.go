@@ -2,6 +2,7 @@ package votes
 
 import (
 	"slices"
+	"strings"
 
 	"moot/outbox"
 	"moot/protocol"
@@ -55,7 +56,7 @@ func (h *atHand) react(user protocol.UserID, reaction string, event protocol.Eve
 	if h.objects(tally.Ballot{choice}) {
 		return store.WasIgnored("a reaction that objects without a reason"), h.once(user, protocol.Join("Vote ", h.ID,
 			" goes by consent, and a no needs a reason; your reaction was not counted. Say it so: ",
-			inPrivate(info)("vote cast "+h.Number()+" no because REASON"), "."))
+			inPrivate(info)("vote "+h.Number()+" no because REASON"), "."))
 	}
 	if h.covered() {
 		return store.WasIgnored("a reaction to a vote that is cast in private"), h.once(user, protocol.Join("Vote ", h.ID,
@@ -102,10 +103,8 @@ func (h *atHand) mark(who, reaction string, event protocol.EventID) {
 		order = max(order, store.ParseNumber(string(data[:8])))
 	}
 	key := h.markKey(who, reaction)
-	if was := h.tx.Get(marks, key); len(was) > 8 {
-		// The same again: from here on the newer one is what stands.
-		h.tx.Delete(markEvents, store.Key(h.room, string(was[8:])))
-	}
+	// Where the same stands already the newer one counts from here on. The older one stays known: it is no reaction that
+	// was missed.
 	h.tx.Put(marks, key, []byte(store.Number(order+1)+string(event)))
 	if event != "" {
 		h.tx.Put(markEvents, store.Key(h.room, string(event)), []byte(key))
@@ -191,6 +190,9 @@ func (f *Feature) deleted(tx *store.Tx, ev protocol.Event, d protocol.Deletion) 
 		return store.Outcome{}, nil
 	case !v.takes():
 		return store.WasIgnored("the vote takes no more ballots"), nil
+	case string(tx.Get(marks, key)) != "" && string(tx.Get(marks, key)[8:]) != string(d.Target):
+		tx.Delete(markEvents, store.Key(ev.Room, string(d.Target)))
+		return store.WasHandled("one of two reactions that are the same was removed; the newer one stands"), nil
 	case !known || ev.Sender != user:
 		b := v.posting()
 		b.Removed++
@@ -227,7 +229,7 @@ func (h *atHand) merge(set protocol.ReactionSet) error {
 		}
 		n := h.bus.Lookup(h.tx, r.User)
 		key := h.markKey(voter(n), r.Reaction)
-		if r.Bot || n == 0 || h.tx.Has(marks, key) || h.tx.Has(lateMarks, key) {
+		if r.Bot || n == 0 || h.tx.Has(marks, key) || h.tx.Has(lateMarks, key) || h.knows(r.Event) {
 			continue
 		}
 		if _, err := h.react(r.User, r.Reaction, r.Event, viaRead); err != nil {
@@ -235,6 +237,11 @@ func (h *atHand) merge(set protocol.ReactionSet) error {
 		}
 	}
 	return nil
+}
+
+// knows reports whether a reaction was seen before that has an event of its own.
+func (h *atHand) knows(reaction protocol.EventID) bool {
+	return reaction != "" && h.tx.Has(markEvents, store.Key(h.room, string(reaction)))
 }
 
 // lateMarks are the reactions that were added when the vote took no more ballots.
@@ -269,11 +276,13 @@ func (h *atHand) unmarkAll() {
 
 func (h *atHand) unmark(more ...store.Bucket) {
 	prefix := h.voterKey("")
-	for k, data := range h.tx.Prefix(marks, prefix) {
-		if len(data) > 8 {
-			h.tx.Delete(markEvents, store.Key(h.room, string(data[8:])))
-		}
+	for k := range h.tx.Prefix(marks, prefix) {
 		h.tx.Delete(marks, k)
+	}
+	for k, mark := range h.tx.Prefix(markEvents, store.Key(h.room, "")) {
+		if strings.HasPrefix(string(mark), prefix) {
+			h.tx.Delete(markEvents, k)
+		}
 	}
 	for _, b := range more {
 		for k := range h.tx.Prefix(b, prefix) {

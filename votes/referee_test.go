@@ -1,6 +1,7 @@
 package votes_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -27,6 +28,7 @@ func TestReferee(t *testing.T) {
 		r := &referee{
 			town: newTown(t), rt: t, votes: map[uint64]*tallied{}, member: week, protected: map[string]time.Time{},
 			rests: map[string]time.Time{}, appealed: map[string]time.Time{}, challenged: map[string]bool{},
+			until: map[string]time.Time{},
 		}
 		r.mods[person("mal")] = true
 		r.settle(lobby, append(slices.Clone(honest), "mal", "olga")...)
@@ -67,6 +69,8 @@ type referee struct {
 	protected, rests, appealed map[string]time.Time
 	second                     time.Time // until when a challenge takes half of all
 	challenged                 map[string]bool
+	until                      map[string]time.Time // until when somebody is
+	leaving                    bool                 // whether mal is forgotten as soon as nothing holds them
 }
 
 // tallied is a vote as the referee keeps it.
@@ -189,26 +193,33 @@ var moves = map[string]func(*referee){
 	},
 	"forget": func(r *referee) {
 		r.wait(time.Minute) // what waits then is theirs no more
-		held := false
-		r.view(func(tx *store.Tx) { held = r.bus.Held(tx, r.bus.Lookup(tx, person("mal"))) })
+		r.judge()
 		r.tell("mal", "forget me yes")
-		for _, v := range r.votes {
-			for key := range v.marks {
-				if key == "mal" {
-					delete(v.marks, key) // what stands of it stands
-				}
-			}
-			if i := slices.Index(v.may, "mal"); i >= 0 && !held && !v.done { // from here on they are somebody new
-				v.may[i] = "mal as they were"
-				if b, ok := v.ballots["mal"]; ok {
-					delete(v.ballots, "mal")
-					v.ballots["mal as they were"] = b
-				}
-			}
-		}
+		r.leaving = true
+		r.forgets()
 	},
 	"wait": func(r *referee) { r.wait(40 * time.Minute) }, "wait long": func(r *referee) { r.wait(13 * time.Hour) },
 	"days": func(r *referee) { r.wait(5 * 24 * time.Hour) },
+}
+
+// forgets makes somebody new of mal, who wants to be forgotten, once nothing holds them any more.
+func (r *referee) forgets() {
+	held := false
+	r.view(func(tx *store.Tx) { held = r.bus.Held(tx, r.bus.Lookup(tx, person("mal"))) })
+	if !r.leaving || held {
+		return
+	}
+	r.leaving = false
+	for _, v := range r.votes {
+		delete(v.marks, "mal") // what stands of it stands
+		if i := slices.Index(v.may, "mal"); i >= 0 && !v.done {
+			v.may[i] = "mal as they were"
+			if b, ok := v.ballots["mal"]; ok {
+				delete(v.ballots, "mal")
+				v.ballots["mal as they were"] = b
+			}
+		}
+	}
 }
 
 // running returns one of the votes that take ballots.
@@ -457,11 +468,15 @@ func (r *referee) floods() {
 
 // judge decides the votes that have ended since, and holds the bot to it.
 func (r *referee) judge() {
-	for _, id := range slices.Sorted(maps.Keys(r.votes)) {
-		t, v := r.votes[id], r.town.vote(lobby, id)
-		if t.done || v.Open() {
-			continue
+	var ended []votes.Vote
+	for id, t := range r.votes {
+		if v := r.town.vote(lobby, id); !t.done && !v.Open() {
+			ended = append(ended, v)
 		}
+	}
+	slices.SortFunc(ended, func(a, b votes.Vote) int { return cmp.Or(a.Ended.Compare(b.Ended), cmp.Compare(a.ID, b.ID)) })
+	for _, v := range ended {
+		id, t := v.ID, r.votes[v.ID]
 		t.done = true
 		yes, no, all := 0, 0, 0
 		for _, choice := range t.ballots {
@@ -497,6 +512,15 @@ func (r *referee) judge() {
 		}
 		r.follows(t, v)
 	}
+	for who, is := range r.challenged {
+		if is && r.until[who].Before(r.now) {
+			is, r.challenged[who] = false, false
+		}
+		if got := r.isChallenged(lobby, who); got != is {
+			r.rt.Fatalf("%s is challenged: %v", who, got)
+		}
+	}
+	r.forgets()
 }
 
 func (t *tallied) outcome(all, yes, no int) string {
@@ -542,7 +566,7 @@ func (r *referee) follows(t *tallied, v votes.Vote) {
 			r.rests[t.opener] = later(r.rests[t.opener], v.Ended.Add(week))
 		}
 		if passed {
-			r.challenged[t.target] = true
+			r.challenged[t.target], r.until[t.target] = true, v.Ended.Add(90*24*time.Hour)
 			r.second = v.Ended.Add(30 * 24 * time.Hour)
 		}
 	case "restore", "appeal":
@@ -555,11 +579,6 @@ func (r *referee) follows(t *tallied, v votes.Vote) {
 	case "rule":
 		if passed {
 			r.member = t.value
-		}
-	}
-	for who, is := range r.challenged {
-		if got := r.isChallenged(lobby, who); got != is {
-			r.rt.Fatalf("after vote %d, a %s of %s: %s is challenged: %v", v.ID, t.kind, t.target, who, got)
 		}
 	}
 }
