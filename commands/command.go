@@ -37,6 +37,10 @@ type Command struct {
 	// Alone is the command of a group that runs where the group is given without one; zero means that the group then
 	// says what it holds. It requires no parameters.
 	Alone string
+	// Else is the command of a group that takes a word which is none of the group's and of which Takes says so, with all that
+	// follows: "vote 3 yes" is "vote cast 3 yes". Zero means that there is none.
+	Else  string
+	Takes func(word string) bool
 	// OnPerson is what the command is called in the menu of a person, on networks that have such menus: at most MaxName
 	// characters, in upper case at the beginning. The person becomes its first parameter of that kind, and what else it
 	// requires is asked for. Zero leaves it out.

@@ -63,6 +63,9 @@ func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) 
 	line, how := c.addressed(ev, m)
 	switch {
 	case how == notAddressed:
+		if a := c.replied(tx, ev, m, m.Text); a != nil {
+			return a.obey()
+		}
 		return ignored(notForTheBot)
 	case line == "" && ev.Private:
 		return ignored("it says nothing")
@@ -74,6 +77,12 @@ func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) 
 			if n, s, r := c.find(bare); n != node {
 				node, stray, rest = n, s, r
 			}
+		}
+	}
+	// In private an answer may well begin with a word that is a command: "why", "help".
+	if node == &c.root || ev.Private && len(node.Path) == 1 {
+		if a := c.replied(tx, ev, m, line); a != nil {
+			return a.obey()
 		}
 	}
 	if how == perhaps && node == &c.root {
@@ -95,6 +104,30 @@ func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) 
 		return a.parseLine(node, rest)
 	}
 	return a.obey()
+}
+
+// replied returns the command that a message stands for which answers one of the bot's; nil if it is none.
+func (c *Commands) replied(tx *store.Tx, ev protocol.Event, m protocol.Message, text string) *asked {
+	if m.ReplyTo == "" || c.config.Replied == nil {
+		return nil
+	}
+	tooLong := len(text) > c.maxBytes() || size(c.config.MaxLength, text) > c.config.MaxLength
+	text = strings.TrimSpace(protocol.Clean(head(text, c.maxBytes())))
+	path, what := c.config.Replied(tx, ev, m.ReplyTo, text)
+	node, ok := c.Find(path...)
+	if !ok {
+		return nil
+	}
+	m.Text = text
+	ev.Body = m
+	a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev, node: node}
+	a.parse = func() (given, *Mistake) {
+		if tooLong {
+			return nil, a.tooLong()
+		}
+		return what, nil
+	}
+	return a
 }
 
 func (c *Commands) invocation(tx *store.Tx, ev protocol.Event, i protocol.Invocation) (store.Outcome, error) {

@@ -33,6 +33,8 @@ func (c *Commands) find(line string) (n *Node, stray, rest string) {
 			return n, word, line[before:]
 		case next == nil && fold(word) == "--"+helpFlag:
 			return n, "", "" // a group says by itself how it works
+		case next == nil && n.Else != "" && n.Takes(word):
+			return n.byName[n.Else], "", line[before:]
 		case next == nil && n.alone() != nil && strings.HasPrefix(word, "--"):
 			return n.alone(), "", line[before:] // a flag of the command that runs alone
 		case next == nil:

@@ -57,6 +57,9 @@ type Config struct {
 	// Reaches returns the rooms that somebody is not in, and about which they can still give commands that are for those
 	// outside. Nil means that there are none.
 	Reaches func(tx *store.Tx, person protocol.UserID) []rooms.Info
+	// Replied returns the command that a message stands for which answers one of the bot's and is no command by itself, and what
+	// is given with it, by the names of its parameters. Nil means that there is no such.
+	Replied func(tx *store.Tx, ev protocol.Event, to protocol.EventID, text string) (path []string, given map[string][]string)
 	// Challenged tells whether somebody is challenged in a room, and why, in a sentence or two that also say what can be
 	// done. Nil means that nobody is.
 	Challenged func(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool)
@@ -215,6 +218,8 @@ func (n *Node) check() error {
 		return errors.New("it has neither Run nor commands of its own")
 	case n.Alone != "" && !slices.ContainsFunc(n.Sub, func(c *Command) bool { return c.Name == n.Alone && c.Run != nil && !c.requires() }):
 		return fmt.Errorf("%q cannot run where the group is given alone", n.Alone)
+	case n.Else != "" && (n.Takes == nil || !slices.ContainsFunc(n.Sub, func(c *Command) bool { return c.Name == n.Else && c.Run != nil })):
+		return fmt.Errorf("%q cannot take what is no command of the group", n.Else)
 	case n.Where < Anywhere || n.Where > PrivateOnly:
 		return errors.New("its place is unknown")
 	case n.Who < Member || n.Who > Operator:

@@ -32,7 +32,7 @@ func (f *Feature) choice(c *commands.Call, words []string) (chosen, error) {
 		words = strings.Fields(words[0]) // a number and a choice between quotes, or in one field
 	}
 	if len(words) == 0 {
-		return chosen{}, commands.Sorry(protocol.Join("What do you choose? For example ", c.Code("vote cast 3 yes"),
+		return chosen{}, commands.Sorry(protocol.Join("What do you choose? For example ", c.Code("vote 3 yes"),
 			"."))
 	}
 	var named *atHand
@@ -100,7 +100,7 @@ func (h *atHand) readAs(c *commands.Call, words []string, read []tally.Ballot) c
 	}
 	var ways []protocol.Text
 	for _, b := range read {
-		line := "vote cast " + h.Number()
+		line := "vote " + h.Number()
 		for _, o := range b {
 			line += " #" + strconv.Itoa(o+1)
 		}

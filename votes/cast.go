@@ -198,7 +198,7 @@ func (v Vote) cover() string {
 
 // secretly says how a ballot is cast that nobody else sees.
 func (h *atHand) secretly(info rooms.Info, verb string) protocol.Text {
-	line := "vote " + verb + " " + h.Number() + map[string]string{"cast": " CHOICE", "reason": " TEXT"}[verb]
+	line := commandOn(verb, h.Number(), map[string]string{"cast": "CHOICE", "reason": "TEXT"}[verb])
 	return protocol.Join("Write to me in private: ", protocol.Code(line+" --in "+info.Word()), ".")
 }
 
@@ -249,8 +249,17 @@ func (f *Feature) whichVote(c *commands.Call, verb string) error {
 		return commands.Sorry(protocol.Join("No vote is open in this room. ", c.Code("vote list"),
 			" shows those that were."))
 	}
-	example := map[string]string{"cast": " CHOICE", "reply": " TEXT", "cancel": " REASON"}[verb]
+	example := map[string]string{"cast": "CHOICE", "reply": "TEXT", "cancel": "REASON"}[verb]
 	return commands.Sorry(protocol.Join("Several votes are open: ", strings.Join(open, ", "),
 		". Which one? Put its number first: ",
-		c.Code("vote "+verb+" "+open[0]+example), "."))
+		c.Code(commandOn(verb, open[0], example)), "."))
+}
+
+// commandOn writes a command on a vote. To cast a ballot needs no verb.
+func commandOn(verb, vote, rest string) string {
+	line := "vote " + verb + " " + vote
+	if verb == "cast" {
+		line = "vote " + vote
+	}
+	return strings.TrimSpace(line + " " + rest)
 }

@@ -20,6 +20,7 @@ var update = flag.Bool("update", false, "write the conversations as they now are
 //	ann @lobby> !moot vote list    somebody says something in a room
 //	ann @moot> vote cast yes       and in private
 //	* wait 25h                     something happens
+//	* ben replies no               somebody answers the message of the last vote
 //
 // What stands between these lines is what the bot says, and is written by go test -update.
 func TestConversations(t *testing.T) {
@@ -100,6 +101,10 @@ func play(t *testing.T, script string) string {
 			w.admit(protocol.Event{Room: room, Sender: person("mia"), Body: protocol.Deletion{Target: id}})
 		case words[1] == "silence":
 			w.mute = true
+		case words[2] == "replies" && words[3] == "privately":
+			w.replyInPrivate(words[1], strings.Join(words[4:], " "))
+		case words[2] == "replies":
+			w.reply(room, words[1], strings.Join(words[3:], " "))
 		case words[2] == "deaf":
 			w.deaf[person(words[1])] = true
 		case words[2] == "idle":

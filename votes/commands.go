@@ -27,7 +27,7 @@ func (f *Feature) Commands() []*commands.Command {
 		Summary: "the number of the vote; can be left out where one is open", Optional: true}
 	return []*commands.Command{
 		{
-			Name: "vote", Summary: "decides together",
+			Name: "vote", Summary: "decides together", Else: "cast", Takes: isChoice,
 			Sub: []*commands.Command{
 				{
 					Name: "challenge", Summary: "opens a vote to challenge somebody, who then cannot use the bot here",
@@ -141,7 +141,7 @@ func (f *Feature) Commands() []*commands.Command {
 					Name: "cast", Summary: "casts your ballot, or changes it",
 					Detail: "The number of the vote can be left out where one is open. In a poll an option is " +
 						"chosen by its number.",
-					Examples: []string{"vote cast 3 yes", "vote cast no because it is too far away", "vote cast 4 2"},
+					Examples: []string{"vote 3 yes", "vote no because it is too far away", "vote 4 2"},
 					Where:    commands.NeedsRoom, Outside: true, Challenged: true, Ageless: true,
 					Visibility: commands.Discreet,
 					Params: []commands.Param{of, place, {

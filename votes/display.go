@@ -190,7 +190,7 @@ func (h *atHand) howTo(reactions bool) []protocol.Text {
 			press = "Press below, which nobody else sees. Or vote in our private conversation: "
 		}
 		return []protocol.Text{
-			protocol.Join(press, protocol.Code("vote cast "+h.Number()+" "+example+" --in "+info.Word()), "."),
+			protocol.Join(press, protocol.Code("vote "+h.Number()+" "+example+" --in "+info.Word()), "."),
 			protocol.Plain("Until it closes only the turnout is shown. " + hides),
 		}
 	}
@@ -217,7 +217,7 @@ func (h *atHand) howTo(reactions bool) []protocol.Text {
 	if !reactions || h.buttons() {
 		react = nil
 	}
-	return []protocol.Text{protocol.Join("To vote: ", press, h.code("vote cast "+h.Number()+" "+example), " (",
+	return []protocol.Text{protocol.Join("To vote: ", press, h.code("vote "+h.Number()+" "+example), " (",
 		choose, ").", react,
 		" You can change it until the end.")}
 }

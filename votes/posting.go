@@ -168,7 +168,7 @@ func (h *atHand) tellTarget() error {
 	b := h.posting()
 	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " a vote is open to ", what, ". It was opened by ",
 		h.name(h.Opener), ", for this reason: ", protocol.Quoted(h.text(h.Text), MaxReason), "\n",
-		"It ", h.closes(h.tx.Now()), ". You cannot vote on it, but you can answer, for all to read: ",
+		"It ", h.closes(h.tx.Now()), ". You cannot vote on it, but you can answer, for all to read: reply to this message, or say ",
 		protocol.Code("vote reply "+h.Number()+" TEXT --in "+info.Word()), ".")
 	if h.Type == Challenge {
 		text = protocol.Join(text, " If it passes you can appeal once a week: ",

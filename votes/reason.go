@@ -52,7 +52,7 @@ func (f *Feature) said(c *commands.Call) (said chosen, because string, err error
 	if len(words) == 1 {
 		flat = strings.Fields(words[0])
 	}
-	i := slices.IndexFunc(flat, func(w string) bool { return alike.Fold(w) == "because" })
+	i := slices.IndexFunc(flat, isBecause)
 	whole, err := f.choice(c, append(slices.Clone(words), strings.Fields(because)...))
 	if i < 1 || err == nil && whole.ballot != nil {
 		return whole, "", err
@@ -60,6 +60,9 @@ func (f *Feature) said(c *commands.Call) (said chosen, because string, err error
 	said, err = f.choice(c, flat[:i])
 	return said, strings.TrimSpace(strings.Join(flat[i+1:], " ") + " " + because), err
 }
+
+// isBecause reports whether a word parts a ballot from its reason.
+func isBecause(word string) bool { return alike.Fold(word) == "because" }
 
 // mayBecause tells somebody why they cannot give that reason with the ballot; nil if they can, or give none where none is
 // needed.
@@ -71,7 +74,7 @@ func (h *atHand) mayBecause(c *commands.Call, b tally.Ballot, because string) er
 		return commands.Sorryf("A reason has at most %d characters; that one has %d.", maxBecause, n)
 	case h.objects(b) && alike.Blank(because):
 		return commands.Sorry(protocol.Join("Vote ", h.ID, " goes by consent, and a no needs a reason, for all to read: ",
-			c.Code("vote cast "+h.Number()+" no because REASON"), "."))
+			c.Code("vote "+h.Number()+" no because REASON"), "."))
 	}
 	return nil
 }

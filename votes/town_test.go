@@ -64,8 +64,9 @@ type town struct {
 	fits     func(protocol.Text) bool // what the network takes as one message; nil means every text
 	mute     bool                     // nobody answers about reactions
 	said     []string
-	real     bool          // whether activity is what the real feature counts
-	longest  time.Duration // that a step took
+	whispers map[protocol.UserID]protocol.EventID // the last thing that each was told in private
+	real     bool                                 // whether activity is what the real feature counts
+	longest  time.Duration                        // that a step took
 	buttons  []protocol.Network
 	places   []protocol.Network
 	atOnce   int // see votes.Config; zero means the default
@@ -95,6 +96,7 @@ func newTown(t tester, with ...func(*town)) *town {
 		members: map[protocol.RoomID]map[protocol.UserID]time.Time{}, mods: map[protocol.UserID]bool{},
 		active: map[protocol.UserID]int{}, in: map[protocol.RoomID]bool{}, messages: map[protocol.EventID]*message{},
 		deaf: map[protocol.UserID]bool{}, shut: map[protocol.RoomID]bool{},
+		whispers: map[protocol.UserID]protocol.EventID{},
 	}
 	for _, f := range with {
 		f(w)
@@ -159,7 +161,7 @@ func (w *town) open() {
 		{Name: "ping", Summary: "answers", Run: func(c *commands.Call) error { return c.Answerf("pong") }},
 	}, w.forgetting())
 	w.commands, err = commands.New(commands.Config{
-		Prefixes: []string{"!moot"}, Operators: operators, Challenged: w.challenges.Challenged, Reaches: w.votes.Reaches, Burst: 1000, Every: time.Millisecond,
+		Prefixes: []string{"!moot"}, Operators: operators, Challenged: w.challenges.Challenged, Reaches: w.votes.Reaches, Replied: w.votes.Replied, Burst: 1000, Every: time.Millisecond,
 	}, tree...)
 	fail(err)
 	w.machine, err = bot.NewMachine(bot.MachineConfig{Store: w.store, Bus: w.bus, Features: []bot.Feature{w}})
@@ -278,6 +280,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: fmt.Errorf("no private messages")}}}
 		}
 		w.hear("to "+act.User.Local(), act.Text)
+		w.whispers[act.User] = id
 	case protocol.Revise:
 		m := w.messages[a.Try.Original.Event]
 		if m == nil || m.deleted {
@@ -421,6 +424,19 @@ func (w *town) say(room protocol.RoomID, who, text string) {
 func (w *town) tell(who, text string) {
 	w.t.Helper()
 	w.admit(protocol.Event{Room: protocol.RoomID("console:dm-" + who), Sender: person(who), Private: true, Body: protocol.Message{Text: text}})
+}
+
+// reply lets somebody answer the last message of the bot that shows a vote in a room.
+func (w *town) reply(room protocol.RoomID, who, text string) {
+	w.t.Helper()
+	w.admit(protocol.Event{Room: room, Sender: person(who), Body: protocol.Message{Text: text, ReplyTo: w.board(room)}})
+}
+
+// replyInPrivate lets somebody answer the last thing that the bot has told them alone.
+func (w *town) replyInPrivate(who, text string) {
+	w.t.Helper()
+	w.admit(protocol.Event{Room: protocol.RoomID("console:dm-" + who), Sender: person(who), Private: true,
+		Body: protocol.Message{Text: text, ReplyTo: w.whispers[person(who)]}})
 }
 
 // board returns the last message of the bot in a room that shows a vote.

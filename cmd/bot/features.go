@@ -113,7 +113,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	tree, err = commands.New(commands.Config{
 		Prefixes: cfg.Commands.Prefixes, Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge,
 		Burst: cfg.Commands.RateBurst, Every: cfg.Commands.RateEvery,
-		Challenged: sanctions.Challenged, Reaches: ballots.Reaches,
+		Challenged: sanctions.Challenged, Reaches: ballots.Reaches, Replied: ballots.Replied,
 	}, list...)
 	if err != nil {
 		return nil, err

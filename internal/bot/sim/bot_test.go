@@ -105,6 +105,7 @@ func (h *history) wire(st *store.Store, bus *events.Bus, l *life) ([]bot.Feature
 	list = append(list, guests.Commands()...)
 	tree, err := commands.New(commands.Config{
 		Prefixes: []string{"!m"}, Operators: operators, MaxAge: 15 * time.Minute, Burst: 1_000_000, Every: time.Microsecond, Challenged: sanctions.Challenged,
+		Reaches: ballots.Reaches, Replied: ballots.Replied,
 	}, list...)
 	if err != nil {
 		return nil, err
