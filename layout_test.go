@@ -56,6 +56,7 @@ var directions = map[string][]string{
 	"internal/record":       {"protocol", "protocol/matrix", "rooms", "sealed", "store"},
 	"cmd/bot":               {"*"},
 
+	"protocol/console/apart":  {"protocol", "protocol/console", "protocol/console/wire"},
 	"protocol/console/screen": {"protocol", "protocol/console"},
 
 	"protocol/discord":                    {"protocol", "protocol/discord/gateway", "protocol/discord/rest"},

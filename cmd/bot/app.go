@@ -16,6 +16,7 @@ import (
 	"moot/internal/config"
 	"moot/internal/page"
 	"moot/protocol/console"
+	"moot/protocol/console/apart"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 	"moot/store"
@@ -146,11 +147,15 @@ var errSilent = errors.New("it was said already")
 // report says why something could not be done, and returns the exit code.
 func (a *app) report(err error) int {
 	var usage *usageError
+	var apartEnded *apart.Ended
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errSilent):
 		return exitFailed
+	case errors.As(err, &apartEnded): // which has said why itself
+		fmt.Fprint(a.errs, apartEnded.Words)
+		return apartEnded.Code
 	case errors.As(err, &usage):
 		fmt.Fprintln(a.errs, usage.text)
 		return exitUsage

@@ -38,7 +38,6 @@ func (a *app) openLog(cfg config.Config, toFile bool) (*slog.Logger, func() erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the log: %w", err)
 	}
-	fmt.Fprintf(a.errs, "The log of this run is in %s.\n", path)
 	return slog.New(newHandler(a.logTo(file), cfg.Log, &a.level)), file.Close, nil
 }
 
@@ -48,6 +47,11 @@ func (a *app) logTo(w io.Writer) io.Writer {
 		return w
 	}
 	return io.MultiWriter(w, a.tail)
+}
+
+// sayLog says where the log is, for a person who does not see it.
+func (a *app) sayLog(cfg config.Config) {
+	fmt.Fprintf(a.errs, "The log of this run is in %s.\n", filepath.Join(cfg.Data, logFile))
 }
 
 // logLevel is how much a bot logs: what its configuration says, or something else for a while.

@@ -16,6 +16,7 @@ import (
 	"moot/internal/config"
 	"moot/protocol"
 	"moot/protocol/console"
+	"moot/protocol/console/apart"
 	"moot/protocol/discord"
 	"moot/protocol/matrix"
 	"moot/store"
@@ -27,6 +28,7 @@ type networks struct {
 	clock    bot.Clock      // nil means the real one
 	world    *console.World // nil means that there is no console
 	console  *console.Adapter
+	remote   *apart.Remote   // nil where the console is not in another process
 	matrix   *matrixAccount  // nil means that there is none
 	servers  []*clock.Server // what the networks say the time is
 }
@@ -53,6 +55,13 @@ func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, s
 	if f.pipe {
 		pipe := console.NewPipe(a.in, a.out)
 		n.adapters, n.clock = append(n.adapters, pipe), pipe.Clock()
+		return n, nil
+	}
+	if f.apart {
+		if n.remote, err = apart.Open(ctx, a.in, a.out); err != nil {
+			return nil, err
+		}
+		n.adapters, n.clock = append(n.adapters, n.remote), n.remote.Clock()
 		return n, nil
 	}
 	if cfg.Matrix.Enabled() {

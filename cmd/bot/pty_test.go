@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"moot/internal/ptytest"
+	"moot/protocol/console/apart"
 )
 
 // ptyBot is a command that runs the bot in a terminal, with a console of its own.
@@ -53,6 +55,8 @@ func TestFirstMinute(t *testing.T) {
 		tm.Shows("1 of 6", "ann votes: yes. Esc goes back to writing.")
 		tm.Type("\x1b")
 		tm.Shows("Enter sends")
+		tm.Type("/wait 3d\r")
+		tm.Shows("has closed")
 		tm.Type("/quit\r")
 		leaves(t, tm, exitOK)
 	}
@@ -195,4 +199,59 @@ func TestTerminalPlain(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTerminalRefused: a bot that does not start says why in the terminal, and a person reads nothing else.
+func TestTerminalRefused(t *testing.T) {
+	cmd := ptyBot(t)
+	data := filepath.Join(cmd.Dir, "data")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "moot.db"), []byte("something else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tm := ptytest.Start(t, cmd, 100, 20)
+	leaves(t, tm, exitPerson)
+	tm.Shows("is not a database of moot, and was not changed.")
+	if strings.Contains(tm.Raw(), "\x1b") {
+		t.Errorf("a screen was shown: %q", tm.Raw())
+	}
+}
+
+// TestCrashAtTheTerminal: a person kills the bot in the middle of each thing that it can be in the middle of, and sees it come
+// back: each of their messages has one answer, and is recorded once.
+func TestCrashAtTheTerminal(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		t.Run(fmt.Sprintf("plain=%v", plain), func(t *testing.T) {
+			var args []string
+			if plain {
+				args = []string{"--plain"}
+			}
+			cmd := ptyBot(t, args...)
+			tm := ptytest.Start(t, cmd, 110, 60)
+			tm.Shows("ann in lobby")
+			tm.Type("/crash\r")
+			tm.Shows("The bot is process", "arrival", "receipt")
+			tm.Type("/crash nowhere\r")
+			tm.Shows("there is no place «nowhere»")
+			tm.Type("/crash now\r")
+			tm.Shows("moot is dead (process", "signal: killed")
+			tm.Type("this is said while it is dead\r")
+			tm.Shows("moot is back after")
+			for i, place := range apart.Places()[1:] {
+				tm.Type("/crash " + place + "\r")
+				tm.Shows("moot is killed " + apart.Place(place).Says()[:16])
+				tm.Type("!moot ping\r")
+				tm.Until("the end of death "+place, func(screen string) bool {
+					return strings.Count(screen, "nothing was done twice.") == i+1
+				})
+				if got := strings.Count(tm.Screen(), "pong"); got != i+1 {
+					t.Errorf("after %s there are %d answers\n%s", place, got, tm.Screen())
+				}
+			}
+			tm.Type("/quit\r")
+			leaves(t, tm, exitOK)
+		})
+	}
 }

@@ -12,6 +12,7 @@ type runFlags struct {
 	script  string
 	pipe    bool
 	plain   bool
+	apart   bool // whether the console is in the parent process
 	clock   string
 
 	start time.Time // of a frozen clock; zero means the real time
@@ -58,8 +59,11 @@ configuration or to give the bot another token.`,
 		flags.StringVar(&f.clock, "clock", "", "let the console's clock stand still at this `TIME` (2026-11-21T08:00:00Z), one second on with each line; for scripts")
 		flags.BoolVar(&f.plain, "plain", false, "let the console write lines, and not use the whole screen; for screen readers")
 		flags.BoolVar(&f.pipe, "pipe", false, "speak with a network in the parent process over standard input and output; for tests")
-		if err := flags.MarkHidden("pipe"); err != nil {
-			panic(err) // it is there
+		flags.BoolVar(&f.apart, "apart", false, "be the bot of a console in the parent process")
+		for _, name := range []string{"pipe", "apart"} {
+			if err := flags.MarkHidden(name); err != nil {
+				panic(err) // it is there
+			}
 		}
 	}
 	bind(cmd)
@@ -67,6 +71,9 @@ configuration or to give the bot another token.`,
 }
 
 func (f *runFlags) check() error {
+	if f.apart && (f.pipe || f.console || f.script != "" || f.clock != "") {
+		return usageErrorf("--apart cannot be combined with --pipe, --console, --script or --clock.")
+	}
 	if f.pipe && (f.console || f.script != "" || f.clock != "") {
 		return usageErrorf("--pipe cannot be combined with --console, --script or --clock.")
 	}

@@ -21,29 +21,42 @@ import (
 	"moot/votes"
 )
 
-// openTerminal opens what a person or a script speaks through, if the console is open: the whole screen where there is
-// one, or else lines.
-func (a *app) openTerminal(n *networks, f *features, bus *events.Bus, runner *bot.Runner, cfg config.Config, fl runFlags, log *slog.Logger) (terminal, error) {
+// openTerminal opens what a person or a script speaks through, if the console is open in this process.
+func (a *app) openTerminal(n *networks, in *insight, runner *bot.Runner, cfg config.Config, fl runFlags, log *slog.Logger) (terminal, error) {
 	if n.world == nil {
 		return nil, nil
 	}
-	in := &insight{store: f.store, bus: bus, features: f}
-	term, err := console.NewTerminal(console.TerminalConfig{
-		World: n.world, Adapter: n.console, Settle: runner.Settle, In: a.in, Out: a.out, Complete: f.complete, Inside: in.lines,
-	})
+	return a.newTerminal(console.TerminalConfig{World: n.world, Adapter: n.console, Settle: runner.Settle}, localLook{in, log}, cfg, fl)
+}
+
+// look is what a terminal shows of the bot beside what the bot says.
+type look interface {
+	complete(console.Typing) []console.Suggestion
+	cards() []screen.Card
+	steps(protocol.Ref) []screen.Step
+	// dead reports whether the bot is dead at the moment.
+	dead() bool
+	// follow has f called after each commit, or less often, until the context ends.
+	follow(ctx context.Context, f func()) error
+}
+
+// newTerminal returns the whole screen where there is one, or else lines.
+func (a *app) newTerminal(t console.TerminalConfig, l look, cfg config.Config, fl runFlags) (terminal, error) {
+	t.In, t.Out, t.Complete = a.in, a.out, l.complete
+	t.Inside = func(ref protocol.Ref) []string { return stepLines(l.steps(ref)) }
+	term, err := console.NewTerminal(t)
 	if err != nil || !a.isTerminal() || fl.plain || !screen.Able(os.Getenv) {
 		return term, err
 	}
 	return &fullScreen{screen.Config{
-		Terminal: term, Votes: in.cards, Inside: in.steps, Dir: cfg.Data, In: a.in, Out: a.out,
-	}, f.store, log}, nil
+		Terminal: term, Votes: l.cards, Inside: l.steps, Notices: t.Notices, Dead: l.dead, Dir: cfg.Data, In: a.in, Out: a.out,
+	}, l}, nil
 }
 
 // fullScreen is a screen that is told of each commit.
 type fullScreen struct {
 	screen.Config
-	store *store.Store
-	log   *slog.Logger
+	look look
 }
 
 // Run shows the screen until the person leaves or the context ends.
@@ -54,18 +67,12 @@ func (s *fullScreen) Run(ctx context.Context) error {
 	followed := make(chan struct{})
 	go func() {
 		defer close(followed)
-		for _, err := range s.store.Follow(ctx, s.store.Change()) {
-			if err != nil {
-				if ctx.Err() == nil {
-					s.log.Warn("the screen no longer follows the commits", "err", err)
-				}
-				return
-			}
+		_ = s.look.follow(ctx, func() { // what ends it is logged
 			select {
 			case commits <- struct{}{}:
 			default: // one is on its way
 			}
-		}
+		})
 	}()
 	err := screen.New(s.Config).Run(ctx)
 	cancel()
@@ -74,8 +81,9 @@ func (s *fullScreen) Run(ctx context.Context) error {
 }
 
 // complete returns what a line to the bot may become, for the terminal.
-func (f *features) complete(t console.Typing) (found []console.Suggestion) {
-	err := f.store.View(func(tx *store.Tx) error {
+func (in *insight) complete(t console.Typing) (found []console.Suggestion) {
+	f := in.features
+	err := in.store.View(func(tx *store.Tx) error {
 		given := strings.Fields(t.Line)
 		if len(given) > 0 && !strings.HasSuffix(t.Line, " ") {
 			given = given[:len(given)-1] // the word that is being completed
@@ -180,10 +188,10 @@ func (in *insight) about(tx *store.Tx, room protocol.RoomID, v votes.Vote) strin
 // steps says what the bot did with a message, from its arrival to what was sent for it.
 func (in *insight) steps(ref protocol.Ref) []screen.Step {
 	i := &inspect.Inspector{Store: in.store, Bus: in.bus}
-	arrived := screen.Step{Name: "event", Detail: []string{string(ref.Event) + " in " + string(ref.Room) + ", in console.jsonl on disk"}}
+	arrived := unknownSteps(ref)[0]
 	why, err := i.Why(inspect.WhyQuery{Room: string(ref.Room), Event: string(ref.Event)})
 	if err != nil {
-		return []screen.Step{arrived, {Name: "seen before?"}, {Name: "facts"}, {Name: "outbox"}, {Name: "receipt"}, {Name: "disposition"}}
+		return unknownSteps(ref)
 	}
 	seen := screen.Step{Name: "seen before?", Detail: []string{"not then; recorded " + when(why.Time) + ". Delivered again, it is a duplicate"}}
 	facts := screen.Step{Name: "facts"}
@@ -202,9 +210,15 @@ func (in *insight) steps(ref protocol.Ref) []screen.Step {
 	return []screen.Step{arrived, seen, facts, sent, receipt, {Name: "disposition", Detail: []string{end}}}
 }
 
-// lines is steps for a terminal of lines.
-func (in *insight) lines(ref protocol.Ref) (out []string) {
-	for _, s := range in.steps(ref) {
+// unknownSteps are those of a message that the bot knows nothing of yet.
+func unknownSteps(ref protocol.Ref) []screen.Step {
+	arrived := screen.Step{Name: "event", Detail: []string{string(ref.Event) + " in " + string(ref.Room) + ", in console.jsonl on disk"}}
+	return []screen.Step{arrived, {Name: "seen before?"}, {Name: "facts"}, {Name: "outbox"}, {Name: "receipt"}, {Name: "disposition"}}
+}
+
+// stepLines is steps for a terminal of lines.
+func stepLines(steps []screen.Step) (out []string) {
+	for _, s := range steps {
 		if len(s.Detail) == 0 {
 			s.Detail = []string{"nothing"}
 		}

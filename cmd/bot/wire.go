@@ -38,8 +38,11 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if !f.start.IsZero() && len(cfg.Networks()) > 0 {
 		return usageErrorf("--clock is for the console alone, and %s, which is switched on, goes by the real clock.", cfg.Networks()[0])
 	}
-	if usesConsole(cfg, f) && len(cfg.Networks()) == 0 && f.script == "" && nobody(a.in) {
+	if usesConsole(cfg, f) && len(cfg.Networks()) == 0 && f.script == "" && !f.apart && nobody(a.in) {
 		return errors.New("no network is switched on, and nobody can type here, because the standard input is neither a terminal nor a script; configure [matrix] or [discord], or run the bot in a terminal")
+	}
+	if a.isApart(cfg, f) {
+		return a.runApart(ctx, cfg, f)
 	}
 	ran := false
 	defer func() {
@@ -77,9 +80,13 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if cfg.HTTP.Page {
 		a.tail = &page.Tail{}
 	}
-	log, closeLog, err := a.openLog(cfg, usesConsole(cfg, f) && a.isTerminal())
+	toFile := usesConsole(cfg, f) && a.isTerminal()
+	log, closeLog, err := a.openLog(cfg, toFile || f.apart)
 	if err != nil {
 		return err
+	}
+	if toFile {
+		a.sayLog(cfg)
 	}
 	defer closing(&err, "close the log", closeLog)
 	st.LogTo(log)
@@ -151,7 +158,15 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	sd := service{runner.Live, log}
 	beside := []func(context.Context) error{sd.run}
 	defer context.AfterFunc(ctx, sd.stopping)()
-	term, err := a.openTerminal(nets, features, bus, runner, cfg, f, log)
+	in := &insight{store: st, bus: bus, features: features}
+	if nets.remote != nil {
+		quit := make(chan struct{})
+		defer close(quit)
+		if err := serveLook(nets.remote, in, runner, quit); err != nil {
+			return err
+		}
+	}
+	term, err := a.openTerminal(nets, in, runner, cfg, f, log)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,29 @@ func newClock(cfg Config, moved time.Duration, least time.Time) *Clock {
 // realClock makes a clock that shows the real time until somebody lets it stand.
 func realClock() *Clock { return &Clock{jumped: make(chan struct{})} }
 
+// NewClock returns a clock that is ahead of the real one.
+func NewClock(by time.Duration) *Clock {
+	c := realClock()
+	c.offset = by
+	return c
+}
+
+// Offset returns by how much a clock that is not frozen is ahead of the real one.
+func (c *Clock) Offset() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.offset
+}
+
+// Ahead moves a clock that is not frozen, so that it is ahead of the real one by so much, or more where it is that already.
+func (c *Clock) Ahead(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if by > c.offset {
+		c.moveLocked(by - c.offset)
+	}
+}
+
 // stand lets the clock stand at a time, or further on if it stands there already.
 func (c *Clock) stand(at time.Time) {
 	c.mu.Lock()

@@ -49,13 +49,6 @@ func (t *Terminal) runScript(ctx context.Context) error {
 	lines := bufio.NewReaderSize(in, 64<<10)
 	var wrong *ScriptError
 	for n := 1; !t.quit; n++ {
-		for len(t.steps) > 0 {
-			if bad, err := t.scriptLine(ctx, t.step()); err != nil {
-				return ended(ctx, err)
-			} else if bad != nil {
-				t.steps = nil
-			}
-		}
 		text, err := readLine(lines)
 		if ctx.Err() != nil {
 			return nil
@@ -71,6 +64,12 @@ func (t *Terminal) runScript(ctx context.Context) error {
 		if err != nil {
 			return ended(ctx, fmt.Errorf("line %d of the script: %w", n, err))
 		}
+		for bad == nil && len(t.steps) > 0 {
+			if bad, err = t.scriptLine(ctx, t.step()); err != nil {
+				return ended(ctx, fmt.Errorf("the tour of line %d of the script: %w", n, err))
+			}
+		}
+		t.steps = nil
 		if bad != nil {
 			if wrong == nil {
 				wrong = &ScriptError{Line: n, Err: bad}

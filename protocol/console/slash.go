@@ -38,6 +38,7 @@ const (
 	aVoice    kind = "on|off|deaf|afk"
 	aDuration kind = "duration"
 	aCommand  kind = "command"
+	aCrash    kind = "place"
 	failWord  kind = "fail"
 	freeText  kind = "text"
 )
@@ -47,6 +48,7 @@ var words = map[kind][]string{
 	onOrOff:   {"on", "off"},
 	aVoice:    {"on", "off", "deaf", "afk"},
 	failWord:  {"fail"},
+	aCrash:    {"now", "arrival", "commit", "sending", "receipt"},
 	anEmoji:   {"👍", "👎", "✅", "❌", "🎉", "❤️"},
 	aDuration: {"10m", "25h", "3d"},
 }
@@ -96,6 +98,7 @@ func slashes() []slash {
 		{"id", []param{message}, "the event that message N is, for the bot's why", (*Terminal).id},
 		{"members", []param{{name: "fail", kind: failWord}, {name: "on|off", kind: onOrOff}}, "keep the bot from reading who is in a room", (*Terminal).members},
 		{"inside", []param{message}, "what the bot did with message N, step by step", (*Terminal).inside},
+		{"crash", []param{{name: "PLACE", kind: aCrash, optional: true}}, "kill the bot in the middle of what you choose, and watch it come back", (*Terminal).crash},
 		{"tour", nil, "see in a minute what this is about; any key stops it", (*Terminal).tour},
 		{"help", []param{{name: "COMMAND", kind: aCommand, optional: true}}, "this list, or one command", (*Terminal).help},
 		{"quit", nil, "leave", (*Terminal).leaveAll},

@@ -37,6 +37,12 @@ type TerminalConfig struct {
 	// Inside returns what the bot did with a message, in lines. Zero means that nobody knows.
 	Inside func(protocol.Ref) []string
 
+	// Crash kills the bot at a place, or says why it does not, and says what will happen; without a place it lists them.
+	// Zero means that the bot cannot be killed here.
+	Crash func(place string) (says []string, err error)
+	// Notices are sentences for the person that come by themselves. Run shows them; zero means that there are none.
+	Notices <-chan string
+
 	// As and Room are who speaks at first and where; zero means ann in the lobby.
 	As   string
 	Room string
@@ -232,14 +238,18 @@ func (t *Terminal) Welcome() (lines []string) {
 	}
 	lines = append(lines, fmt.Sprintf("You are %s in the %s, and the bot is there too. Say something, or try", me, where))
 	for _, l := range [][2]string{
-		{"/tour", "shows in a minute what this is about"},
+		{"/tour", "shows all of it in a minute"},
 		{"!moot vote motion tea", "opens a vote"},
-		{"/as ben", "speaks as ben, who can vote: !moot vote cast yes"},
-		{"/wait 3d", "lets three days pass, so that the vote ends"},
-		{"!moot help", "asks the bot, before everybody, what it can do"},
-		{"/dm", "talks with the bot alone; /dm again comes back"},
+		{"/as ben", "speaks as ben, who can vote too"},
+		{"/wait 3d", "lets three days pass: the vote ends"},
+		{"!moot help", "asks the bot what it can do"},
+		{"/dm", "talks with it alone, and comes back"},
+		{"/crash", "kills the bot; it loses nothing"},
 		{"/help", "lists all of this; /quit leaves"},
 	} {
+		if l[0] == "/crash" && t.cfg.Crash == nil {
+			continue
+		}
 		lines = append(lines, "  "+t.view.paint(codeStyle, pad(l[0], 22))+" "+l[1])
 	}
 	return lines
@@ -322,6 +332,12 @@ func (t *Terminal) runPlain(ctx context.Context) error {
 			return nil
 		case <-grown:
 			t.print("\n")
+		case notice := <-t.cfg.Notices:
+			t.print("\n")
+			if err := t.show(false); err != nil {
+				return err
+			}
+			t.tell("%s", notice)
 		case <-next:
 			t.print("\n")
 			t.plainLine(t.step())

@@ -41,6 +41,7 @@ var tourSteps = []string{
 	"/wait 25h",
 	"/as ann",
 	"# That was all done by lines that you can type: /as ben speaks as ben, /wait moves time, !moot help asks the bot.",
+	"# /inside shows what the bot did with a message. /crash kills the bot in the middle of one, and you watch it come back.",
 }
 
 func (t *Terminal) tour([]string) error {
@@ -49,6 +50,17 @@ func (t *Terminal) tour([]string) error {
 	}
 	t.steps = append([]string{}, tourSteps...)
 	return nil
+}
+
+func (t *Terminal) crash(args []string) error {
+	if t.cfg.Crash == nil {
+		return errors.New("the bot runs within this process here; in a terminal, without a network, it has one of its own that can be killed")
+	}
+	says, err := t.cfg.Crash(args[0])
+	for _, line := range says {
+		t.note(line)
+	}
+	return err
 }
 
 func (t *Terminal) inside(args []string) error {

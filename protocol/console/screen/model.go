@@ -53,6 +53,8 @@ type (
 	worldGrew struct{}
 	// botActed says that the bot has committed something.
 	botActed struct{}
+	// noticed brings a sentence that comes by itself.
+	noticed struct{ text string }
 	// minutePassed lets what shows the time show it.
 	minutePassed struct{}
 	// stepDue is the time for the next step of the tour, if it is still the one.
@@ -81,7 +83,22 @@ func (m *model) Init() tea.Cmd {
 	if m.cfg.Commits != nil {
 		cmds = append(cmds, m.waitCommit())
 	}
+	if m.cfg.Notices != nil {
+		cmds = append(cmds, m.waitNotice())
+	}
 	return tea.Batch(append(cmds, m.nextStep())...)
+}
+
+func (m *model) waitNotice() tea.Cmd {
+	notices, ctx := m.cfg.Notices, m.ctx
+	return func() tea.Msg {
+		select {
+		case text := <-notices:
+			return noticed{text}
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // gather is how long what happens is gathered before it is shown, so that a flood costs no frame for each message.
@@ -153,6 +170,11 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case botActed:
 		m.refresh()
 		cmd = m.waitCommit()
+	case noticed:
+		m.read()
+		m.remark(msg.text)
+		m.refresh()
+		cmd = m.waitNotice()
 	case minutePassed:
 		m.refresh()
 		cmd = minute()

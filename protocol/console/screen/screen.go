@@ -22,6 +22,10 @@ type Config struct {
 	// Commits has a value whenever the bot has committed something; it need not have one for each. Zero means that votes
 	// and Inside are asked for when the world changes, and once a minute.
 	Commits <-chan struct{}
+	// Notices are sentences for the person that come by themselves. Zero means that there are none.
+	Notices <-chan string
+	// Dead reports whether the bot is dead at the moment. Zero means that it never is.
+	Dead func() bool
 	// Notes are lines for the first screen.
 	Notes []string
 	// Dir is the folder of the history of what was typed; zero keeps none.

@@ -59,8 +59,20 @@ func (c cells) wrap(s string, width int) []string {
 	return strings.Split(b.String(), "\n")
 }
 
+// hang breaks a text behind what stands before it in its first line; further lines are indented.
+func (c cells) hang(before, text string, indent, width int) (out []string) {
+	filler := strings.Repeat("\u00a0", max(0, c.StringWidth(before)-indent))
+	for i, l := range c.wrap(filler+text, width-indent) {
+		if i > 0 {
+			before = strings.Repeat(" ", indent)
+		}
+		out = append(out, before+strings.TrimPrefix(l, filler))
+	}
+	return out
+}
+
 // columns is wrap for a line of two columns, as lists of commands have: what a command does is broken beside it, or
-// below it where there is no room for that.
+// follows it where there is no room for that.
 func (c cells) columns(s string, width int) []string {
 	at := strings.LastIndex(strings.TrimRight(s, " "), "  ")
 	body := strings.TrimLeft(s, " ")
@@ -68,17 +80,9 @@ func (c cells) columns(s string, width int) []string {
 		return c.wrap(s, width)
 	}
 	first, second := s[:at+2], s[at+2:]
-	indent := c.StringWidth(first)
-	var out []string
-	if width-indent < 20 {
-		out, indent = []string{strings.TrimRight(first, " ")}, len(s)-len(body)+4
-		first = strings.Repeat(" ", indent)
+	if indent := c.StringWidth(first); width-indent >= 20 {
+		return c.hang(first, second, indent, width)
 	}
-	for i, l := range c.wrap(second, width-indent) {
-		if i > 0 {
-			first = strings.Repeat(" ", indent)
-		}
-		out = append(out, first+l)
-	}
-	return out
+	lead := len(s) - len(body)
+	return c.hang(s[:lead], strings.TrimRight(first[lead:], " ")+"  "+second, lead+4, width)
 }

@@ -238,6 +238,9 @@ func (m *model) statusLine() string {
 	default:
 		left = th.name.Render(" "+h.Name) + " in " + th.bold.Render(h.Title) + " public: everybody reads it"
 	}
+	if m.cfg.Dead != nil && m.cfg.Dead() {
+		left = th.fault.Render(" "+console.Bot.Local()+" is dead") + left
+	}
 	room := m.width - m.cells.StringWidth(now) - 2
 	return th.status.Render(m.cells.fit(m.cells.fit(left, room)+" "+now+" ", m.width))
 }

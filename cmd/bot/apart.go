@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"moot/internal/bot"
+	"moot/internal/config"
+	"moot/protocol"
+	"moot/protocol/console"
+	"moot/protocol/console/apart"
+	"moot/protocol/console/screen"
+	"moot/store"
+)
+
+// A person at a terminal has a bot in a process of its own, so that they can kill it. A script has one within this process,
+// which makes what it shows the same each time.
+
+// isApart reports whether this process is to be that of the person, and the bot another one.
+func (a *app) isApart(cfg config.Config, f runFlags) bool {
+	return !f.apart && a.isTerminal() && usesConsole(cfg, f) && f.script == "" && f.start.IsZero() && len(cfg.Networks()) == 0
+}
+
+// runApart runs the console in this process and the bot in another one.
+func (a *app) runApart(ctx context.Context, cfg config.Config, f runFlags) (err error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program: %w", err)
+	}
+	args := []string{"run", "--apart", "--data", cfg.Data}
+	if a.configFile != "" {
+		args = append(args, "--config", a.configFile)
+	}
+	notices := make(chan string, 64)
+	k := apart.NewKeeper(apart.KeeperConfig{
+		Command: func() *exec.Cmd {
+			cmd := exec.Command(exe, args...)
+			cmd.Args[0] = os.Args[0]
+			return cmd
+		},
+		Tell: func(sentence string) {
+			select {
+			case notices <- sentence:
+			default: // nobody reads
+			}
+		},
+	})
+	if err := k.Start(ctx); err != nil {
+		return err
+	}
+	world, err := console.Open(console.Config{Dir: cfg.Data})
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the console: %w", err), k.Abandon())
+	}
+	defer closing(&err, "close the console", world.Close)
+	a.sayLog(cfg)
+	look := &remoteLook{keeper: k}
+	adapter := console.NewAdapter(world)
+	term, err := a.newTerminal(console.TerminalConfig{World: world, Adapter: adapter, Crash: look.crash, Notices: notices}, look, cfg, f)
+	if err != nil {
+		return errors.Join(err, k.Abandon())
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	var termErr error
+	wg.Go(func() {
+		defer stop()
+		termErr = term.Run(ctx)
+	})
+	err = k.Run(ctx, world, adapter)
+	stop()
+	wg.Wait()
+	return errors.Join(err, termErr)
+}
+
+// crash kills the bot at a place.
+func (l *remoteLook) crash(word string) (says []string, err error) {
+	if word == "" {
+		says = []string{fmt.Sprintf("The bot is process %d. /crash PLACE kills it, and it comes back by itself:", l.keeper.PID())}
+		for _, word := range apart.Places() {
+			says = append(says, fmt.Sprintf("  %-8s  %s", word, apart.Place(word).Says()))
+		}
+		return says, nil
+	}
+	place, ok := apart.ParsePlace(word)
+	if !ok {
+		return nil, fmt.Errorf("there is no place %s; /crash lists them", protocol.Quoted(word, 20))
+	}
+	if err := l.keeper.Crash(place); err != nil || place == apart.Now {
+		return nil, err
+	}
+	return []string{"moot is killed " + place.Says() + ". Say something to it, such as !moot ping."}, nil
+}
+
+// lookName is the name under which a bot answers what its console asks.
+const lookName = "Look"
+
+// lookService is what the console asks a bot in another process. Its methods are called by net/rpc in JSON, where no answer may
+// be null.
+type lookService struct {
+	in     *insight
+	runner *bot.Runner
+	quit   <-chan struct{} // closed when the bot stops
+}
+
+// Complete returns what a line may become.
+func (s *lookService) Complete(t console.Typing, found *[]console.Suggestion) error {
+	*found = append([]console.Suggestion{}, s.in.complete(t)...)
+	return nil
+}
+
+// Cards returns the open votes.
+func (s *lookService) Cards(_ struct{}, cards *[]screen.Card) error {
+	*cards = append([]screen.Card{}, s.in.cards()...)
+	return nil
+}
+
+// Inside returns what happened to a message.
+func (s *lookService) Inside(ref protocol.Ref, steps *[]screen.Step) error {
+	*steps = s.in.steps(ref)
+	return nil
+}
+
+// Settle returns when all that was admitted is handled and sent.
+func (s *lookService) Settle(struct{}, *struct{}) error { return s.runner.Settle(context.Background()) }
+
+// Committed returns the number of the last commit when there is one behind the given number.
+func (s *lookService) Committed(after uint64, last *uint64) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-s.quit:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if *last = s.in.store.Change(); *last > after {
+		return nil
+	}
+	for c, err := range s.in.store.Follow(ctx, after) {
+		*last = c.Number
+		return err
+	}
+	return nil
+}
+
+// remoteLook asks a bot in another process. What it shows while that one is dead, or busy, is what it last knew.
+type remoteLook struct {
+	keeper *apart.Keeper
+
+	mu    sync.Mutex
+	known []screen.Card
+}
+
+// lookPatience is how long a key waits for the bot.
+const lookPatience = 300 * time.Millisecond
+
+func ask[A, R any](l *remoteLook, method string, args A) (R, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookPatience)
+	defer cancel()
+	reply := new(R)
+	if err := l.keeper.Call(ctx, lookName+"."+method, args, reply); err != nil {
+		var none R // the reply may still be written to
+		return none, err
+	}
+	return *reply, nil
+}
+
+func (l *remoteLook) complete(t console.Typing) []console.Suggestion {
+	found, _ := ask[console.Typing, []console.Suggestion](l, "Complete", t) // a bot that is dead suggests nothing
+	return found
+}
+
+func (l *remoteLook) cards() []screen.Card {
+	cards, err := ask[struct{}, []screen.Card](l, "Cards", struct{}{})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		l.known = cards
+	}
+	return l.known
+}
+
+func (l *remoteLook) steps(ref protocol.Ref) []screen.Step {
+	steps, err := ask[protocol.Ref, []screen.Step](l, "Inside", ref)
+	if err != nil {
+		return unknownSteps(ref)
+	}
+	return steps
+}
+
+func (l *remoteLook) dead() bool { return l.keeper.Dead() }
+
+// follow has f called after each commit, or less often, until the context ends.
+func (l *remoteLook) follow(ctx context.Context, f func()) error {
+	for last := uint64(0); ctx.Err() == nil; {
+		var now uint64
+		switch err := l.keeper.Call(ctx, lookName+".Committed", last, &now); {
+		case err == nil:
+			last = now
+		default: // it is dead, or not there yet
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+		f()
+	}
+	return nil
+}
+
+// serveLook lets the console of a bot in a process of its own look into it.
+func serveLook(remote *apart.Remote, in *insight, runner *bot.Runner, quit <-chan struct{}) error {
+	return remote.Register(lookName, &lookService{in, runner, quit})
+}
+
+// localLook is an insight of the bot in this process.
+type localLook struct {
+	*insight
+	log *slog.Logger
+}
+
+func (l localLook) dead() bool { return false }
+
+// follow has f called after each commit, until the context ends.
+func (l localLook) follow(ctx context.Context, f func()) error {
+	for _, err := range l.store.Follow(ctx, l.store.Change()) {
+		if err != nil {
+			if ctx.Err() == nil && !errors.Is(err, store.ErrReadOnly) {
+				l.log.Warn("the screen no longer follows the commits", "err", err)
+			}
+			return err
+		}
+		f()
+	}
+	return nil
+}

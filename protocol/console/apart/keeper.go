@@ -1,0 +1,491 @@
+package apart
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/rpc"
+	"net/rpc/jsonrpc"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"moot/protocol"
+	"moot/protocol/console"
+	"moot/protocol/console/wire"
+)
+
+// Pause is how long a bot that was killed stays dead, so that one can see it.
+const Pause = time.Second
+
+// KeeperConfig says what a Keeper keeps. Command is required.
+type KeeperConfig struct {
+	// Command returns a command that runs the bot with a Remote. Its three files are the Keeper's.
+	Command func() *exec.Cmd
+	// Tell tells the person at the terminal about a death and what came of it, a sentence at a time. It must not block.
+	Tell func(sentence string)
+}
+
+// Keeper runs a bot in a process of its own and starts it again when a signal has ended it. Use NewKeeper, Start and Run, in
+// this order.
+type Keeper struct {
+	cfg   KeeperConfig
+	world *console.World
+
+	mu      sync.Mutex
+	life    *life // nil while the bot is dead
+	lives   int
+	armed   Place                                  // where it is to die; zero means nowhere
+	victim  protocol.Ref                           // the message in the middle of which it was killed last; zero means none
+	handed  map[protocol.Ref]int                   // how often a message was handed over, over all lives
+	tried   map[protocol.Ref]int                   // how often an answer to it was tried
+	answers map[protocol.Ref]map[protocol.Ref]bool // where its answers stand
+}
+
+// life is one process.
+type life struct {
+	cmd    *exec.Cmd
+	client *rpc.Client
+	errs   *tail
+	began  time.Time
+	hungUp bool // whether it was to end because its Keeper is gone; only Run writes it
+}
+
+// NewKeeper returns a Keeper that keeps nothing yet.
+func NewKeeper(cfg KeeperConfig) *Keeper {
+	return &Keeper{
+		cfg: cfg, handed: map[protocol.Ref]int{}, tried: map[protocol.Ref]int{}, answers: map[protocol.Ref]map[protocol.Ref]bool{},
+	}
+}
+
+// Ended is the error of a bot that has ended by itself.
+type Ended struct {
+	Code  int
+	Words string // what it wrote on its standard error
+}
+
+func (e *Ended) Error() string {
+	return fmt.Sprintf("the bot has ended with exit code %d: %s", e.Code, e.Words)
+}
+
+// Start starts the first life and returns when it holds the lock on its data folder. The error is an *Ended where it has
+// ended instead.
+func (k *Keeper) Start(ctx context.Context) error {
+	l, err := k.begin()
+	if err != nil {
+		return err
+	}
+	if err := k.call(ctx, l, service+".Ready", struct{}{}, &struct{}{}); err != nil {
+		if ctx.Err() != nil {
+			_ = l.cmd.Process.Kill() // it has not begun
+		}
+		return errors.Join(k.bury(l), ctx.Err())
+	}
+	return nil
+}
+
+// Abandon ends a life that was started and is not to be run.
+func (k *Keeper) Abandon() error {
+	k.mu.Lock()
+	l := k.life
+	k.mu.Unlock()
+	_ = l.cmd.Process.Kill() // it waits, and has begun nothing
+	return k.bury(l)
+}
+
+// begin starts a process.
+func (k *Keeper) begin() (*life, error) {
+	l := &life{cmd: k.cfg.Command(), errs: &tail{}, began: time.Now()}
+	l.cmd.Stderr = l.errs
+	in, err := l.cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the bot: %w", err)
+	}
+	out, err := l.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the bot: %w", err)
+	}
+	if err := l.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the bot: %w", err)
+	}
+	l.client = jsonrpc.NewClient(connection{out, in})
+	k.mu.Lock()
+	k.life = l
+	k.lives++
+	k.mu.Unlock()
+	return l, nil
+}
+
+// connection is what a client reads and writes.
+type connection struct {
+	io.Reader
+	io.WriteCloser
+}
+
+// bury waits until a process has ended and says how: nil where a signal has ended it.
+func (k *Keeper) bury(l *life) error {
+	err := l.cmd.Wait()
+	_ = l.client.Close()
+	k.mu.Lock()
+	k.life = nil
+	k.mu.Unlock()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return &Ended{0, l.errs.String()}
+	case errors.As(err, &exit) && exit.ExitCode() >= 0:
+		return &Ended{exit.ExitCode(), l.errs.String()}
+	case errors.As(err, &exit):
+		return nil
+	}
+	return fmt.Errorf("wait for the bot: %w", err)
+}
+
+// Run connects the bot with its world, through as many lives as it takes, until the context ends; then the bot ends in good
+// order.
+func (k *Keeper) Run(ctx context.Context, w *console.World, a *console.Adapter) error {
+	k.world = w
+	for {
+		k.mu.Lock()
+		l := k.life
+		k.mu.Unlock()
+		if l == nil {
+			var err error
+			if l, err = k.begin(); err != nil {
+				return err
+			}
+		}
+		cause := k.live(ctx, l, a)
+		err := k.bury(l)
+		var ended *Ended
+		switch {
+		case errors.Is(cause, console.ErrOtherWorld):
+			return cause
+		case errors.As(err, &ended) && (ended.Code == 0 || l.hungUp):
+			return nil
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return nil
+		}
+		k.cfg.Tell(fmt.Sprintf("moot is dead (process %d, %s). The rooms go on without it; it starts again in a moment.", l.cmd.Process.Pid, l.cmd.ProcessState))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(Pause):
+		}
+	}
+}
+
+// live is one life of the bot, from its start to the end of the connection. It returns why that ended.
+func (k *Keeper) live(ctx context.Context, l *life, a *console.Adapter) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	jumped := k.world.Clock().Jumped()
+	if err := k.call(ctx, l, service+".Ahead", k.world.Clock().Offset(), &struct{}{}); err != nil {
+		_ = l.cmd.Process.Kill() // if it is not dead
+		return err
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		for {
+			select {
+			case <-jumped:
+			case <-ctx.Done():
+				return
+			}
+			jumped = k.world.Clock().Jumped()
+			if k.call(ctx, l, service+".Ahead", k.world.Clock().Offset(), &struct{}{}) != nil {
+				return
+			}
+		}
+	})
+	ended := make(chan error, 2)
+	wg.Go(func() { ended <- a.Run(ctx, admitter{k, l}) })
+	// What the bot wants is served until its end, and not only to that of the context: it stops in good order.
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		k.serve(l, a)
+	}()
+	if k.lives > 1 {
+		wg.Go(func() { k.tellReturn(ctx, l, a) })
+	}
+	select {
+	case <-served:
+		_ = l.client.Close() // the process ends now, if it has not ended
+		return errGone
+	case err := <-ended:
+		if ctx.Err() != nil || errors.Is(err, console.ErrOtherWorld) {
+			return errors.Join(l.stop(served), err)
+		}
+		<-served // the bot ends for the reason for which it admits no more
+		return err
+	case <-ctx.Done():
+		return l.stop(served)
+	}
+}
+
+// stop lets the bot end in good order.
+func (l *life) stop(served <-chan struct{}) error {
+	if err := l.cmd.Process.Signal(os.Interrupt); err != nil {
+		l.hungUp = true
+		_ = l.client.Close()
+	}
+	<-served
+	return nil
+}
+
+// serve does what the bot wants until the connection ends. Each want has a goroutine: they belong to different lanes.
+func (k *Keeper) serve(l *life, a *console.Adapter) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		var req Request
+		if err := l.client.Call(service+".Next", struct{}{}, &req); err != nil {
+			return
+		}
+		wg.Go(func() {
+			answer := Answer{req.ID, k.do(l, a, req)}
+			if k.strike(l, Receipt, causeOf(req)) {
+				return
+			}
+			_ = l.client.Call(service+".Done", answer, &struct{}{})
+		})
+	}
+}
+
+// causeOf is the message that a request answers; zero where it answers none.
+func causeOf(req Request) protocol.Ref {
+	if req.Send == nil {
+		return protocol.Ref{}
+	}
+	if say, ok := req.Send.Act.(protocol.Say); ok && say.ReplyTo != "" {
+		return protocol.Ref{Room: req.Send.Room, Event: say.ReplyTo}
+	}
+	return protocol.Ref{}
+}
+
+func (k *Keeper) do(l *life, a *console.Adapter, req Request) wire.In {
+	ctx := context.Background() // a world answers at once
+	if req.Ask != nil {
+		body, err := a.Ask(ctx, *req.Ask, req.Attempt)
+		if err != nil {
+			return wire.Failure(req.Ask.Key, err)
+		}
+		return wire.In{Answer: req.Ask.Key, Body: &wire.Body{Body: body}}
+	}
+	cause := causeOf(req)
+	if cause.Event != "" {
+		k.mu.Lock()
+		k.tried[cause]++
+		k.mu.Unlock()
+	}
+	if k.strike(l, Sending, cause) {
+		return wire.Failure(req.Send.Key, errGone)
+	}
+	ref, err := a.Send(ctx, *req.Send, req.Attempt)
+	if err != nil {
+		return wire.Failure(req.Send.Key, err)
+	}
+	if cause.Event != "" {
+		k.mu.Lock()
+		if k.answers[cause] == nil {
+			k.answers[cause] = map[protocol.Ref]bool{}
+		}
+		k.answers[cause][ref] = true
+		k.mu.Unlock()
+	}
+	return wire.In{Sent: req.Send.Key, Ref: &ref}
+}
+
+// strike kills the bot where it was to die at a place, and reports whether it did. Only what concerns a message is struck.
+func (k *Keeper) strike(l *life, at Place, message protocol.Ref) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.armed != at || message.Event == "" {
+		return false
+	}
+	k.killLocked(l, message)
+	return true
+}
+
+func (k *Keeper) killLocked(l *life, message protocol.Ref) {
+	k.armed, k.victim = "", message
+	_ = l.cmd.Process.Kill()
+}
+
+// Crash kills the bot, now or at the place that the next message comes by.
+func (k *Keeper) Crash(at Place) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.life == nil:
+		return errors.New("moot is dead already; it comes back in a moment")
+	case at == Now:
+		k.killLocked(k.life, protocol.Ref{})
+	default:
+		k.armed = at
+	}
+	return nil
+}
+
+// Dead reports whether no bot runs at the moment.
+func (k *Keeper) Dead() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.life == nil
+}
+
+// PID is the process of the bot; 0 while it is dead.
+func (k *Keeper) PID() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.life == nil {
+		return 0
+	}
+	return k.life.cmd.Process.Pid
+}
+
+// errDead is the error of Call while no bot runs.
+var errDead = errors.New("the bot is dead")
+
+// Call calls a method that the bot has registered with its Remote. While the bot is dead it fails at once.
+func (k *Keeper) Call(ctx context.Context, method string, args, reply any) error {
+	k.mu.Lock()
+	l := k.life
+	k.mu.Unlock()
+	if l == nil {
+		return errDead
+	}
+	return k.call(ctx, l, method, args, reply)
+}
+
+func (k *Keeper) call(ctx context.Context, l *life, method string, args, reply any) error {
+	call := l.client.Go(method, args, reply, make(chan *rpc.Call, 1))
+	select {
+	case <-call.Done:
+		return call.Error
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// admitter hands over to a life.
+type admitter struct {
+	k *Keeper
+	l *life
+}
+
+// Cursor implements protocol.Admitter.
+func (a admitter) Cursor(name string) (value string, err error) {
+	err = a.k.call(context.Background(), a.l, service+".Cursor", name, &value)
+	return value, err
+}
+
+// Admit implements protocol.Admitter.
+func (a admitter) Admit(ctx context.Context, events []protocol.Event, cursor protocol.Cursor) error {
+	b := Batch{Cursor: cursor}
+	var message protocol.Ref
+	for _, ev := range events {
+		data, err := json.Marshal(ev)
+		if err != nil {
+			return fmt.Errorf("write event %s: %w", ev.ID, err)
+		}
+		b.Events = append(b.Events, data)
+		if _, ok := ev.Body.(protocol.Message); ok {
+			message = ev.Ref()
+		}
+	}
+	if a.k.strike(a.l, Arrival, message) {
+		return errDead
+	}
+	a.k.mu.Lock()
+	if message.Event != "" {
+		a.k.handed[message]++
+	}
+	a.k.mu.Unlock()
+	call := a.l.client.Go(service+".Admit", b, &struct{}{}, make(chan *rpc.Call, 1))
+	if a.k.strike(a.l, Commit, message) {
+		return errDead
+	}
+	select {
+	case <-call.Done:
+		return call.Error
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// tellReturn says that the bot is there again, and, when it has caught up, what came of the message in the middle of which
+// it was killed.
+func (k *Keeper) tellReturn(ctx context.Context, l *life, a *console.Adapter) {
+	var caught string
+	if k.call(ctx, l, service+".Cursor", console.CursorName, &caught) != nil {
+		return
+	}
+	took := time.Since(l.began).Round(time.Millisecond)
+	k.cfg.Tell(fmt.Sprintf("moot is back after %s, as process %d.", took, l.cmd.Process.Pid))
+	if a.Admitted(ctx) != nil || k.call(ctx, l, settled, struct{}{}, &struct{}{}) != nil {
+		return
+	}
+	k.mu.Lock()
+	victim := k.victim
+	k.victim = protocol.Ref{}
+	handed, tried, answers := k.handed[victim], k.tried[victim], len(k.answers[victim])
+	k.mu.Unlock()
+	if victim.Event == "" {
+		return
+	}
+	text := fmt.Sprintf("The message in the middle of which it died was handed over %s, its answer was tried %s, and stands %s.", times(handed), times(tried), times(answers))
+	if answers == 1 {
+		text += " Nothing was lost, and nothing was done twice."
+	}
+	k.cfg.Tell(text)
+}
+
+// settled is the method by which a bot says that all it has admitted is handled and sent.
+const settled = "Look.Settle"
+
+func times(n int) string {
+	switch n {
+	case 0:
+		return "never"
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// tail keeps the end of what was written to it.
+type tail struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+const maxTail = 16 << 10
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf.Write(p)
+	if over := t.buf.Len() - maxTail; over > 0 {
+		t.buf.Next(over)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buf.String()
+}
