@@ -51,7 +51,7 @@ type Page struct {
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-//go:embed static/style.css static/live.js
+//go:embed static
 var static embed.FS
 
 // places are the pages, in the order of the menu.
@@ -66,6 +66,7 @@ func New(c Config) *Page {
 	mux := http.NewServeMux()
 	open := map[string]http.HandlerFunc{
 		"GET /login": p.showLogin, "POST /login": p.login, "GET /style.css": asset("style.css", "text/css"), "GET /live.js": asset("live.js", "text/javascript"),
+		"GET /icon.svg": asset("icon.svg", "image/svg+xml"),
 	}
 	for pattern, f := range open {
 		mux.HandleFunc(pattern, f)
