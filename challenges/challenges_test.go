@@ -1,13 +1,15 @@
 package challenges
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"moot/events"
+	"moot/internal/bot"
+	"moot/internal/bot/bottest"
 	"moot/protocol"
+	"moot/rooms"
 	"moot/store"
 )
 
@@ -17,56 +19,48 @@ const (
 	ben   = protocol.UserID("console:ben")
 )
 
-// office is a store with challenges in it.
+// office is a bot with challenges and nothing else.
 type office struct {
+	*bottest.Rig
 	*Feature
-	t     *testing.T
-	store *store.Store
-	now   time.Time
+	t *testing.T
 }
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	s, err := store.Open(store.Config{Path: filepath.Join(t.TempDir(), "moot.db")})
-	if err != nil {
-		t.Fatal(err)
+	o := &office{t: t}
+	o.Rig = &bottest.Rig{
+		TB: t, Dir: t.TempDir(), Network: "console", Kinds: append(Kinds(), rooms.Kind),
+		Features: func(r *bottest.Rig) []bot.Feature {
+			var err error
+			if o.Feature, err = New(Config{Bus: r.Bus}); err != nil {
+				t.Fatal(err)
+			}
+			return []bot.Feature{o.Feature}
+		},
 	}
-	bus, err := events.Open(events.Config{Store: s, Kinds: Kinds()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { bus.Close(); s.Close() })
-	f, err := New(Config{Bus: bus})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &office{f, t, s, time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)}
+	o.Open()
+	t.Cleanup(o.Close)
+	return o
 }
 
+// run does something in a scope, with what it tells others, and lets timers go off that are due.
 func (o *office) run(scope protocol.Scope, do func(*store.Tx) error) {
 	o.t.Helper()
-	o.now = o.now.Add(time.Second)
-	err := o.store.Commit(o.now, func(c *store.Commit) error {
+	o.Now = o.Now.Add(time.Second)
+	err := o.Store.Commit(o.Now, func(c *store.Commit) error {
 		c.Deliver(func(tx *store.Tx, what protocol.Internal) error {
 			if ok, err := o.Told(tx, what); !ok || err != nil {
 				o.t.Errorf("told %s: %v %v", what.Kind, ok, err)
 			}
 			return nil
 		})
-		for _, t := range c.Due(10) {
-			c.EndTimer(t)
-			if err := c.Run(t.Scope, protocol.Ref{Room: protocol.RoomID(t.Scope), Event: "timer"}, func(tx *store.Tx) error {
-				_, err := o.Timed(tx, protocol.Timer{Name: t.Name})
-				return err
-			}); err != nil {
-				return err
-			}
-		}
 		return c.Run(scope, protocol.Ref{Room: protocol.RoomID(scope), Event: "$1"}, do)
 	})
 	if err != nil {
 		o.t.Fatal(err)
 	}
+	o.Step()
 	if err := o.bus.Verify(o.t.Context(), ""); err != nil {
 		o.t.Fatal(err)
 	}
@@ -74,16 +68,12 @@ func (o *office) run(scope protocol.Scope, do func(*store.Tx) error) {
 
 func (o *office) is(scope protocol.Scope, want bool, says string) {
 	o.t.Helper()
-	err := o.store.View(func(tx *store.Tx) error {
+	o.View(func(tx *store.Tx) {
 		why, is := o.Challenged(tx, protocol.RoomID(scope), ben)
 		if is != want || !strings.Contains(why.Plain(), says) {
 			o.t.Errorf("in %s: %v, %q", scope, is, why.Plain())
 		}
-		return nil
 	})
-	if err != nil {
-		o.t.Fatal(err)
-	}
 }
 
 func TestOneRoomAndOneCause(t *testing.T) {
@@ -114,10 +104,10 @@ func TestItEndsByItself(t *testing.T) {
 	o := newOffice(t)
 	o.run(lobby, func(tx *store.Tx) error { return o.Challenge(tx, o.bus.Number(tx, ben), 3, time.Hour) })
 	o.is(lobby, true, "That ends by itself on 2026-11-21 09:00 UTC")
-	o.now = o.now.Add(59 * time.Minute)
+	o.Now = o.Now.Add(59 * time.Minute)
 	o.run(lobby, func(*store.Tx) error { return nil })
 	o.is(lobby, true, "")
-	o.now = o.now.Add(time.Minute)
+	o.Now = o.Now.Add(time.Minute)
 	o.run(lobby, func(*store.Tx) error { return nil })
 	o.is(lobby, false, "")
 }
@@ -130,7 +120,7 @@ func TestForgottenItEndsToo(t *testing.T) {
 		return nil
 	})
 	o.is(lobby, true, "")
-	o.now = o.now.Add(2 * time.Hour)
+	o.Now = o.Now.Add(2 * time.Hour)
 	o.run(lobby, func(tx *store.Tx) error { return nil })
 	o.is(lobby, false, "")
 	o.run(lobby, func(tx *store.Tx) error {
@@ -148,7 +138,7 @@ func TestItGoesAlongIntoTheSuccessor(t *testing.T) {
 	o.run(lobby, func(tx *store.Tx) error { _, err := o.Handle(tx, up); return err })
 	o.is(hall, true, "as in the room that this one follows")
 	o.is(hall, true, "2026-11-22 08:00 UTC")
-	o.now = o.now.Add(25 * time.Hour)
+	o.Now = o.Now.Add(25 * time.Hour)
 	o.run(hall, func(*store.Tx) error { return nil })
 	o.is(hall, false, "")
 }
@@ -162,7 +152,7 @@ func TestForgottenInTwoRooms(t *testing.T) {
 		o.bus.Forget(tx, ben, false)
 		return nil
 	})
-	o.now = o.now.Add(2 * time.Hour)
+	o.Now = o.Now.Add(2 * time.Hour)
 	o.run(hall, func(*store.Tx) error { return nil }) // where it ends by itself
 	o.is(hall, false, "")
 	o.is(lobby, true, "by vote 3")

@@ -3,9 +3,7 @@ package enforce_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,8 +11,8 @@ import (
 
 	"moot/challenges"
 	"moot/enforce"
-	"moot/events"
 	"moot/internal/bot"
+	"moot/internal/bot/bottest"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -28,18 +26,13 @@ const (
 	self  protocol.UserID = "discord:moot"
 )
 
-// yard is a bot that knows of challenges and enforces them, with the real loop around it, and a network that does what
-// it is asked as the test says.
+// yard is a bot that knows of challenges and enforces them, and a network that does what it is asked as the test says.
 type yard struct {
+	*bottest.Rig
 	t          *testing.T
-	dir        string
 	networks   []protocol.Network
-	store      *store.Store
-	bus        *events.Bus
 	challenges *challenges.Feature
 	enforce    *enforce.Feature
-	machine    *bot.Machine
-	now        time.Time
 	next       int
 
 	held    map[protocol.UserID]bool // by the network
@@ -55,11 +48,12 @@ type yard struct {
 
 func newYard(t *testing.T, networks ...protocol.Network) *yard {
 	t.Helper()
-	y := &yard{
-		t: t, dir: t.TempDir(), networks: networks, now: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC),
-		held: map[protocol.UserID]bool{}, orders: map[string]func(*store.Tx) error{},
+	y := &yard{t: t, networks: networks, held: map[protocol.UserID]bool{}, orders: map[string]func(*store.Tx) error{}}
+	y.Rig = &bottest.Rig{
+		TB: t, Dir: t.TempDir(), Network: "discord", Pace: time.Millisecond, Answer: y.answer,
+		Kinds: append(challenges.Kinds(), rooms.Kind), Features: y.features,
 	}
-	y.open()
+	y.Open()
 	t.Cleanup(y.close)
 	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
 	y.join(ben)
@@ -68,103 +62,46 @@ func newYard(t *testing.T, networks ...protocol.Network) *yard {
 	return y
 }
 
-func (y *yard) open() {
+func (y *yard) features(r *bottest.Rig) []bot.Feature {
 	y.t.Helper()
-	must := func(err error) {
-		y.t.Helper()
-		if err != nil {
-			y.t.Fatal(err)
-		}
-	}
 	var err error
-	y.store, err = store.Open(store.Config{Path: filepath.Join(y.dir, "moot.db")})
-	must(err)
-	y.bus, err = events.Open(events.Config{Store: y.store, Kinds: append(challenges.Kinds(), rooms.Kind)})
-	must(err)
-	y.challenges, err = challenges.New(challenges.Config{
-		Bus: y.bus, Changed: func(tx *store.Tx, user protocol.UserID) { y.enforce.Changed(tx, user) },
-	})
-	must(err)
-	y.enforce, err = enforce.New(enforce.Config{Sanctions: y.challenges, Networks: y.networks})
-	must(err)
-	y.machine, err = bot.NewMachine(bot.MachineConfig{Store: y.store, Bus: y.bus, Features: []bot.Feature{y}})
-	must(err)
-	y.step(bot.Online{Network: "discord", Up: true})
-}
-
-func (y *yard) close() {
-	if err := y.bus.Verify(context.Background(), y.dir); err != nil {
-		y.t.Error(err)
-	}
-	if err := y.bus.Close(); err != nil {
-		y.t.Error(err)
-	}
-	if err := y.store.Close(); err != nil {
-		y.t.Error(err)
-	}
-}
-
-// Handle also obeys a message that names an order of the test.
-func (y *yard) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
-	if m, ok := ev.Body.(protocol.Message); ok {
-		return store.Outcome{}, y.orders[m.Text](tx)
-	}
-	if _, err := y.challenges.Handle(tx, ev); err != nil {
-		return store.Outcome{}, err
-	}
-	o, err := y.enforce.Handle(tx, ev)
-	return o, err
-}
-
-func (y *yard) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
-	if ok, err := y.challenges.Told(tx, what); ok || err != nil {
-		return ok, err
-	}
-	return y.enforce.Told(tx, what)
-}
-
-func (y *yard) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
-	if ok, err := y.challenges.Timed(tx, t); ok || err != nil {
-		return ok, err
-	}
-	return y.enforce.Timed(tx, t)
-}
-
-func (y *yard) Reach(tx *store.Tx, network protocol.Network, up bool, at time.Time) iter.Seq[store.Told] {
-	return y.enforce.Reach(tx, network, up, at)
-}
-
-func (y *yard) step(in ...bot.Input) {
-	y.t.Helper()
-	for n := 0; ; n++ {
-		y.now = y.now.Add(time.Millisecond)
-		fx, err := y.machine.Step(y.now, in)
-		if err != nil {
-			y.t.Fatal(err)
-		}
-		in = nil
-		for _, a := range fx.Attempts {
-			if y.silent && a.Ask != nil {
-				y.asked = append(y.asked, "nothing heard")
-				continue
-			}
-			in = append(in, y.attempt(a))
-		}
-		if !fx.More && len(in) == 0 {
-			break
-		}
-		if n > 10_000 {
-			y.t.Fatal("the machine never comes to rest")
-		}
-	}
-	if err := y.store.View(func(tx *store.Tx) error {
-		for l := range tx.Letters(0) {
-			y.t.Fatalf("dead letter: %s\n%s", l.Error, l.Stack)
-		}
-		return nil
+	if y.challenges, err = challenges.New(challenges.Config{
+		Bus: r.Bus, Changed: func(tx *store.Tx, user protocol.UserID) { y.enforce.Changed(tx, user) },
 	}); err != nil {
 		y.t.Fatal(err)
 	}
+	if y.enforce, err = enforce.New(enforce.Config{Sanctions: y.challenges, Networks: y.networks}); err != nil {
+		y.t.Fatal(err)
+	}
+	return []bot.Feature{obedient{y}, y.challenges, y.enforce}
+}
+
+func (y *yard) close() {
+	if err := y.Bus.Verify(context.Background(), y.Dir); err != nil {
+		y.t.Error(err)
+	}
+	y.Close()
+}
+
+// obedient is a feature that obeys a message which names an order of the test.
+type obedient struct{ *yard }
+
+func (o obedient) Handle(tx *store.Tx, ev protocol.Event) (out store.Outcome, err error) {
+	if m, ok := ev.Body.(protocol.Message); ok {
+		return store.Outcome{Final: true}, o.orders[m.Text](tx)
+	}
+	return out, nil
+}
+
+func (obedient) Told(*store.Tx, protocol.Internal) (bool, error) { return false, nil }
+func (obedient) Timed(*store.Tx, protocol.Timer) (bool, error)   { return false, nil }
+
+func (y *yard) answer(a outbox.Attempt) []bot.Input {
+	if y.silent && a.Ask != nil {
+		y.asked = append(y.asked, "nothing heard")
+		return nil
+	}
+	return []bot.Input{y.attempt(a)}
 }
 
 func (y *yard) attempt(a outbox.Attempt) bot.Input {
@@ -193,7 +130,7 @@ func (y *yard) attempt(a outbox.Attempt) bot.Input {
 			y.held[want.User] = want.On
 			r := protocol.Restrained{User: want.User, On: want.On}
 			if want.On && y.until > 0 {
-				r.Until = y.now.Add(y.until)
+				r.Until = y.Now.Add(y.until)
 			}
 			ans.Result = r
 		}
@@ -204,8 +141,8 @@ func (y *yard) attempt(a outbox.Attempt) bot.Input {
 func (y *yard) admit(body protocol.Body) {
 	y.t.Helper()
 	y.next++
-	y.step(bot.Admitted{Batch: &bot.Batch{Network: "discord", Events: []protocol.Event{{
-		Room: lobby, ID: protocol.EventID(fmt.Sprint("e", y.next)), Sender: cem, Time: y.now, Body: body,
+	y.Step(bot.Admitted{Batch: &bot.Batch{Network: "discord", Events: []protocol.Event{{
+		Room: lobby, ID: protocol.EventID(fmt.Sprint("e", y.next)), Sender: cem, Time: y.Now, Body: body,
 	}}}})
 }
 
@@ -223,19 +160,19 @@ func (y *yard) order(f func(*store.Tx) error) {
 
 func (y *yard) challenge(user protocol.UserID) {
 	y.t.Helper()
-	y.order(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.bus.Number(tx, user), 1, 0) })
+	y.order(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.Bus.Number(tx, user), 1, 0) })
 }
 
 func (y *yard) restore(user protocol.UserID) {
 	y.t.Helper()
-	y.order(func(tx *store.Tx) error { return y.challenges.Restore(tx, y.bus.Number(tx, user), 2) })
+	y.order(func(tx *store.Tx) error { return y.challenges.Restore(tx, y.Bus.Number(tx, user), 2) })
 }
 
 func (y *yard) wait(d time.Duration) {
 	y.t.Helper()
-	for end := y.now.Add(d); y.now.Before(end); {
-		y.now = y.now.Add(d / 200)
-		y.step()
+	for end := y.Now.Add(d); y.Now.Before(end); {
+		y.Now = y.Now.Add(d / 200)
+		y.Step()
 	}
 }
 
@@ -251,22 +188,19 @@ func (y *yard) expect(want ...string) {
 func (y *yard) crash() {
 	y.t.Helper()
 	y.close()
-	y.open()
+	y.Open()
 }
 
 // rows returns how many rows there are.
 func (y *yard) rows() (n int) {
-	if err := y.store.View(func(tx *store.Tx) error {
+	y.View(func(tx *store.Tx) {
 		for range tx.Range(store.ScopedBucket("enforce"), "", "") {
 			n++
 		}
 		for range tx.Range(store.ScopedBucket("enforce-asks"), "", "") {
 			n++
 		}
-		return nil
-	}); err != nil {
-		y.t.Fatal(err)
-	}
+	})
 	return n
 }
 
@@ -344,14 +278,14 @@ func TestAssertedAgain(t *testing.T) {
 		y.wait(90 * time.Minute)
 		y.expect("ben true")
 		for range 3 {
-			y.step(bot.Online{Network: "discord"})
-			y.step(bot.Online{Network: "discord", Up: true})
+			y.Step(bot.Online{Network: "discord"})
+			y.Step(bot.Online{Network: "discord", Up: true})
 			y.wait(time.Minute)
 		}
 		y.expect()
 		y.wait(time.Hour)
-		y.step(bot.Online{Network: "discord"})
-		y.step(bot.Online{Network: "discord", Up: true})
+		y.Step(bot.Online{Network: "discord"})
+		y.Step(bot.Online{Network: "discord", Up: true})
 		y.wait(time.Minute)
 		y.expect("ben true")
 		y.wait(2 * time.Hour)
@@ -488,8 +422,8 @@ func TestOutOfTheRoom(t *testing.T) {
 	y.challenge(ben)
 	y.expect("ben true")
 	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
-	y.order2(func(tx *store.Tx) error { return y.challenges.Restore(tx, y.bus.Number(tx, ben), 2) })
-	y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.bus.Number(tx, cem), 3, 0) })
+	y.order2(func(tx *store.Tx) error { return y.challenges.Restore(tx, y.Bus.Number(tx, ben), 2) })
+	y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.Bus.Number(tx, cem), 3, 0) })
 	y.wait(time.Hour)
 	y.expect()
 	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
@@ -500,14 +434,14 @@ func TestOutOfTheRoom(t *testing.T) {
 // order2 does something in the room of which the bot is out.
 func (y *yard) order2(f func(*store.Tx) error) {
 	y.t.Helper()
-	y.now = y.now.Add(time.Second)
-	err := y.store.Commit(y.now, func(c *store.Commit) error {
+	y.Now = y.Now.Add(time.Second)
+	err := y.Store.Commit(y.Now, func(c *store.Commit) error {
 		return c.Run(protocol.Scope(lobby), protocol.Ref{Room: lobby, Event: "vote"}, f)
 	})
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	y.step()
+	y.Step()
 }
 
 // TestManyInSlices: all in a room are looked at, however many they are.
@@ -515,7 +449,7 @@ func TestManyInSlices(t *testing.T) {
 	y := newYard(t)
 	for i := range 150 {
 		user := protocol.UserID(fmt.Sprintf("discord:p%03d", i))
-		y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.bus.Number(tx, user), 1, 0) })
+		y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.Bus.Number(tx, user), 1, 0) })
 	}
 	y.networks = []protocol.Network{"discord"}
 	y.crash()

@@ -28,7 +28,7 @@ func TestForgotten(t *testing.T) {
 		if len(lines) != 1 || !strings.Contains(lines[0], "to hold you back while you are challenged.") {
 			t.Errorf("exported %q", lines)
 		}
-		y.bus.Forget(tx, ben, false)
+		y.Bus.Forget(tx, ben, false)
 		return nil
 	})
 	y.refuses = ""
@@ -47,7 +47,7 @@ func TestForgottenIsNoWayOut(t *testing.T) {
 		if _, stays := y.enforce.Forget(tx, ben); stays == nil {
 			t.Error("they are not told that they go on to be held back")
 		}
-		y.bus.Forget(tx, ben, false)
+		y.Bus.Forget(tx, ben, false)
 		return nil
 	})
 	y.refuses = ""
@@ -60,13 +60,13 @@ func TestForgottenIsNoWayOut(t *testing.T) {
 func TestForgottenWhileTheBotIsOut(t *testing.T) {
 	y := newYard(t, "discord")
 	y.admit(protocol.MemberChange{User: self, Self: true, Membership: protocol.Kicked})
-	y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.bus.Number(tx, ben), 3, 0) })
+	y.order2(func(tx *store.Tx) error { return y.challenges.Challenge(tx, y.Bus.Number(tx, ben), 3, 0) })
 	y.wait(time.Hour)
 	y.order2(func(tx *store.Tx) error {
 		if _, stays := y.enforce.Forget(tx, ben); stays == nil {
 			t.Error("they are not told that they will be held back")
 		}
-		y.bus.Forget(tx, ben, false)
+		y.Bus.Forget(tx, ben, false)
 		return nil
 	})
 	y.expect()

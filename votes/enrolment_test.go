@@ -28,7 +28,7 @@ func (w *town) beginStep(who, text string) {
 	w.t.Helper()
 	w.next++
 	w.now = w.now.Add(time.Millisecond)
-	_, err := w.machine.Step(w.now, []bot.Input{bot.Admitted{Batch: &bot.Batch{Network: protocol.Console, Events: []protocol.Event{{
+	_, err := w.rig.Machine.Step(w.now, []bot.Input{bot.Admitted{Batch: &bot.Batch{Network: protocol.Console, Events: []protocol.Event{{
 		Room: lobby, ID: protocol.EventID(fmt.Sprintf("$%d", w.next)), Sender: person(who), Time: w.now, Body: protocol.Message{Text: text},
 	}}}}})
 	if err != nil {

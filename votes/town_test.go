@@ -2,9 +2,7 @@ package votes_test
 
 import (
 	"fmt"
-	"iter"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 	"moot/commands/standard"
 	"moot/events"
 	"moot/internal/bot"
+	"moot/internal/bot/bottest"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -24,12 +23,11 @@ import (
 )
 
 const (
-	lobby  protocol.RoomID = "console:lobby"
-	hall   protocol.RoomID = "console:hall"
-	self   protocol.UserID = "console:moot"
-	olga   protocol.UserID = "console:olga" // operates the bot
-	month                  = 30 * 24 * time.Hour
-	noFlow                 = 10_000
+	lobby protocol.RoomID = "console:lobby"
+	hall  protocol.RoomID = "console:hall"
+	self  protocol.UserID = "console:moot"
+	olga  protocol.UserID = "console:olga" // operates the bot
+	month                 = 30 * 24 * time.Hour
 )
 
 // tester is what testing.TB and rapid.T have in common.
@@ -41,13 +39,12 @@ type tester interface {
 	Cleanup(func())
 }
 
-// town is a bot with its votes, the real loop around them, and a network that answers at once.
+// town is a bot with its votes, and a network that answers at once.
 type town struct {
 	t          tester
-	dir        string
-	store      *store.Store
-	bus        *events.Bus
-	machine    *bot.Machine
+	rig        *bottest.Rig
+	store      *store.Store // that of the rig
+	bus        *events.Bus  // too
 	votes      *votes.Feature
 	challenges *challenges.Feature
 	commands   *commands.Commands
@@ -92,11 +89,19 @@ func newTown(t tester, with ...func(*town)) *town {
 		t.Fatal(err)
 	}
 	w := &town{
-		t: t, dir: dir, now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC),
+		t: t, now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC),
 		members: map[protocol.RoomID]map[protocol.UserID]time.Time{}, mods: map[protocol.UserID]bool{},
 		active: map[protocol.UserID]int{}, in: map[protocol.RoomID]bool{}, messages: map[protocol.EventID]*message{},
 		deaf: map[protocol.UserID]bool{}, shut: map[protocol.RoomID]bool{},
 		whispers: map[protocol.UserID]protocol.EventID{},
+	}
+	w.rig = &bottest.Rig{
+		TB: t, Dir: dir, Network: protocol.Console, Pace: time.Millisecond, Features: w.features,
+		Kinds: slices.Concat([]events.Kind{rooms.Kind, activity.Kind()}, votes.Kinds(), challenges.Kinds()),
+		Answer: func(a outbox.Attempt) []bot.Input {
+			w.now = w.rig.Now
+			return w.attempt(a)
+		},
 	}
 	for _, f := range with {
 		f(w)
@@ -106,7 +111,6 @@ func newTown(t tester, with ...func(*town)) *town {
 		os.RemoveAll(dir)
 	})
 	w.open()
-	w.step(bot.Online{Network: protocol.Console, Up: true})
 	return w
 }
 
@@ -121,18 +125,21 @@ func (w *town) Ever(_ *store.Tx, _ protocol.RoomID, user protocol.UserID) bool {
 }
 
 func (w *town) open() {
-	var err error
+	w.t.Helper()
+	w.rig.Now = w.now
+	w.rig.Open()
+	w.now = w.rig.Now
+}
+
+// features makes the features of a start.
+func (w *town) features(r *bottest.Rig) []bot.Feature {
+	w.store, w.bus = r.Store, r.Bus
 	fail := func(err error) {
 		w.t.Helper()
 		if err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	w.store, err = store.Open(store.Config{Path: filepath.Join(w.dir, "moot.db")})
-	fail(err)
-	kinds := slices.Concat([]events.Kind{rooms.Kind, activity.Kind()}, votes.Kinds(), challenges.Kinds())
-	w.bus, err = events.Open(events.Config{Store: w.store, Kinds: kinds})
-	fail(err)
 	settings, err := votes.NewSettings(votes.SettingsConfig{Bus: w.bus, Rules: w.rules})
 	fail(err)
 	operators := []protocol.UserID{olga}
@@ -164,8 +171,7 @@ func (w *town) open() {
 		Prefixes: []string{"!moot"}, Operators: operators, Challenged: w.challenges.Challenged, Reaches: w.votes.Reaches, Replied: w.votes.Replied, Burst: 1000, Every: time.Millisecond,
 	}, tree...)
 	fail(err)
-	w.machine, err = bot.NewMachine(bot.MachineConfig{Store: w.store, Bus: w.bus, Features: []bot.Feature{w}})
-	fail(err)
+	return []bot.Feature{w.commands, w.votes, w.challenges}
 }
 
 // forgetting is the command with which people are forgotten, as the bot has it.
@@ -180,83 +186,14 @@ func (w *town) forgetting() []*commands.Command {
 	return slices.DeleteFunc(all, func(c *commands.Command) bool { return c.Name != "forget" && c.Name != "mydata" && c.Name != "events" })
 }
 
-func (w *town) close() {
-	if err := w.bus.Close(); err != nil {
-		w.t.Errorf("close the bus: %v", err)
-	}
-	if err := w.store.Close(); err != nil {
-		w.t.Errorf("close the store: %v", err)
-	}
-}
-
-// Handle, Told and Timed hand everything to the features, as the bot does.
-func (w *town) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
-	c, err := w.commands.Handle(tx, ev)
-	if err != nil {
-		return store.Outcome{}, err
-	}
-	ch, err := w.challenges.Handle(tx, ev)
-	if err != nil {
-		return store.Outcome{}, err
-	}
-	v, err := w.votes.Handle(tx, ev)
-	for _, o := range []store.Outcome{v, ch} {
-		if o.Disposition != store.Unseen {
-			return o, err
-		}
-	}
-	return c, err
-}
-
-func (w *town) Told(tx *store.Tx, what protocol.Internal) (bool, error) {
-	for _, told := range []func(*store.Tx, protocol.Internal) (bool, error){w.commands.Told, w.votes.Told, w.challenges.Told} {
-		if ok, err := told(tx, what); ok || err != nil {
-			return ok, err
-		}
-	}
-	return false, nil
-}
-
-func (w *town) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
-	for _, timed := range []func(*store.Tx, protocol.Timer) (bool, error){w.commands.Timed, w.votes.Timed, w.challenges.Timed} {
-		if ok, err := timed(tx, t); ok || err != nil {
-			return ok, err
-		}
-	}
-	return false, nil
-}
+func (w *town) close() { w.rig.Close() }
 
 // step makes steps until there is nothing more to do, and lets the network do what it is told.
 func (w *town) step(in ...bot.Input) {
 	w.t.Helper()
-	for n := 0; ; n++ {
-		w.now = w.now.Add(time.Millisecond)
-		began := time.Now()
-		fx, err := w.machine.Step(w.now, in)
-		w.longest = max(w.longest, time.Since(began))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		in = nil
-		for _, a := range fx.Attempts {
-			in = append(in, w.attempt(a)...)
-		}
-		if !fx.More && len(in) == 0 {
-			break
-		}
-		if n > noFlow {
-			w.t.Fatal("the machine never comes to rest")
-		}
-	}
-	err := w.store.View(func(tx *store.Tx) error {
-		for l := range tx.Letters(0) {
-			w.t.Fatalf("dead letter: %s\n%s", l.Error, l.Stack)
-		}
-		return nil
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	w.rig.Now, w.rig.Longest = w.now, 0
+	w.rig.Step(in...)
+	w.now, w.longest = w.rig.Now, max(w.longest, w.rig.Longest)
 }
 
 // attempt does what the bot wants done, and says how it went.
@@ -514,11 +451,6 @@ func (w *town) crash(away time.Duration) {
 func (w *town) online(up bool) {
 	w.t.Helper()
 	w.step(bot.Online{Network: protocol.Console, Up: up})
-}
-
-// Reach makes the town a bot.Watcher, as the bot is one for its features.
-func (w *town) Reach(tx *store.Tx, network protocol.Network, up bool, at time.Time) iter.Seq[store.Told] {
-	return w.votes.Reach(tx, network, up, at)
 }
 
 // heard returns what the bot has said since the last call.

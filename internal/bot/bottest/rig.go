@@ -35,6 +35,10 @@ type Rig struct {
 	// Trust is whose words are acted on in encrypted rooms.
 	Trust sealed.Trust
 	Now   time.Time
+	// Pace is how much time each step takes; zero means none.
+	Pace time.Duration
+	// Answer is a network that answers at once: it says what comes of an attempt. Nil leaves attempts in Flying.
+	Answer func(outbox.Attempt) []bot.Input
 	// Buried is whether dead letters are expected; otherwise each step looks for them and fails the test.
 	Buried bool
 
@@ -43,6 +47,7 @@ type Rig struct {
 	Machine *bot.Machine
 	Wake    time.Time        // when the next step has something to do; zero means never
 	Flying  []outbox.Attempt // attempts that the test has not ended
+	Longest time.Duration    // that a step took
 	next    int
 }
 
@@ -92,15 +97,25 @@ func (r *Rig) Down(d time.Duration) {
 func (r *Rig) Step(in ...bot.Input) {
 	r.Helper()
 	for n := 0; ; n++ {
+		r.Now = r.Now.Add(r.Pace)
+		began := time.Now()
 		fx, err := r.Machine.Step(r.Now, in)
+		r.Longest = max(r.Longest, time.Since(began))
 		if err != nil {
 			r.Fatal(err)
 		}
-		r.Flying = append(r.Flying, fx.Attempts...)
-		if r.Wake, in = fx.Wake, nil; !fx.More {
+		r.Wake, in = fx.Wake, nil
+		if r.Answer == nil {
+			r.Flying = append(r.Flying, fx.Attempts...)
+		} else {
+			for _, a := range fx.Attempts {
+				in = append(in, r.Answer(a)...)
+			}
+		}
+		if !fx.More && len(in) == 0 {
 			break
 		}
-		if n > 1000 {
+		if n > 10_000 {
 			r.Fatal("the machine never comes to rest")
 		}
 	}
