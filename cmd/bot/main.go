@@ -7,11 +7,17 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 )
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		// The bot keeps little and throws away much: with a thousand servers of a hundred members it has 29 MB of memory of its
+		// own instead of 42 MB.
+		debug.SetGCPercent(50)
+	}
 	caught := make(chan os.Signal, 2)
 	signal.Notify(caught, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	signals := make(chan os.Signal)

@@ -1,8 +1,10 @@
 package discord_test
 
 import (
+	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -113,5 +115,21 @@ func TestControlsComeBackAsCommands(t *testing.T) {
 		protocol.Ref{Room: s.Room(), Event: protocol.EventID(board.Channel + "-" + board.ID)})
 	if now := board.Now(); len(now.Buttons) != 0 || now.Content != "closed" {
 		t.Errorf("the closed vote is %+v", now)
+	}
+}
+
+// TestAFormThatComesTooLateIsNotSent: Discord replays what was pressed while the bot was away, and has told the person that it
+// did not answer.
+func TestAFormThatComesTooLateIsNotSent(t *testing.T) {
+	s := newStage(t, nil)
+	i := s.ben.UsesOn(s.general, "Challenge this person", s.ann)
+	i.Form()
+	s.srv.Advance(10 * time.Second)
+	s.send(s.say("1", "from which the bot knows the time", s.general))
+	before := s.requests(http.MethodPost, "/callback")
+	i.Again()
+	s.said("barrier")
+	if n := s.requests(http.MethodPost, "/callback") - before; n != 0 {
+		t.Errorf("it was answered %d times", n)
 	}
 }

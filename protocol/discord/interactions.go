@@ -20,6 +20,9 @@ const (
 	callbackComplete = 8
 	callbackForm     = 9
 
+	// answerWithin is how long Discord waits for the first answer.
+	answerWithin = 3 * time.Second
+
 	flagEphemeral = 1 << 6
 	flagLoading   = 1 << 7
 )
@@ -45,7 +48,10 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, backlog boo
 	if !ok || !isSnowflake(i.ID) || !isSnowflake(i.Channel) || i.Token == "" || i.Guild != "" && !isSnowflake(i.Guild) {
 		return a.unreadable(ctx, "INTERACTION_CREATE", delivery)
 	}
-	if backlog {
+	// Discord takes a first answer for three seconds. It may also replay that it had resumed before, and so
+	// seem to have come to an end with it.
+	late := a.rest.Now().Sub(timeOf(i.ID)) > answerWithin+time.Second // in whole seconds Discord tells the time
+	if backlog = backlog || late; backlog {
 		if mark, err := a.to.Cursor(roomCursor(roomOf(i.Guild, i.Channel))); err == nil && placeIn(ctx).within(mark) {
 			return nil // an earlier run has dealt with it, and answers it by the outbox
 		}
@@ -54,6 +60,9 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, backlog boo
 		Arrived: time.Now().UTC(),
 		Quiet:   i.Type == interactionCommand && i.Data.Type == typeUser}
 	if i.Type == interactionComplete {
+		if late {
+			return nil // they have typed on
+		}
 		a.quickly(func(ctx context.Context) { a.complete(ctx, i, h) })
 		return nil
 	}
@@ -71,6 +80,9 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, backlog boo
 	case i.Type != interactionForm:
 		if c := a.tree.find(p.Path); c != nil {
 			if missing := c.missing(p.Args, p.Form); len(missing) > 0 {
+				if late {
+					return nil // Discord has told them that the bot did not answer
+				}
 				a.quickly(func(ctx context.Context) { a.askFor(ctx, h, c, p, missing) })
 				return nil
 			}

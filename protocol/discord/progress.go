@@ -64,6 +64,8 @@ type progress struct {
 	seen    string   // the snowflake up to which everything is done
 	brought string   // the newest snowflake that came
 	written string   // what was saved last
+	soon    int64    // once all up to it is done, caught is called; zero for no such
+	caught  func()
 }
 
 // mayAsk reports whether one more request may be made for what was missed before the session, and
@@ -133,6 +135,20 @@ func (l *place) done() {
 	if p.open = p.open[n:]; len(p.open) == 0 {
 		p.open = nil
 	}
+	if p.soon > 0 && p.seq >= p.soon {
+		p.soon = 0
+		p.caught()
+	}
+}
+
+// whenDone has a function called once the place and all before it is done. It does not block.
+func (l *place) whenDone(f func()) {
+	if l == nil {
+		return
+	}
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	l.of.soon, l.of.caught = l.seq, f
 }
 
 // mark is what stands in the cursor of a room.

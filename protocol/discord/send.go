@@ -190,7 +190,7 @@ func (a *Adapter) post(ctx context.Context, out protocol.Outgoing, attempt proto
 		if _, id, ok := messageOf(reply); ok && n == 0 {
 			c.Reference = &replyTo{Message: id}
 		}
-		m, err := a.stands(ctx, t, c, attempt)
+		m, err := a.stands(ctx, t, c, reply, attempt)
 		if err == nil && m.ID == "" {
 			err = a.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: "/channels/" + t.channel + "/messages",
 				Body: c, Into: &m, Repeat: true})
@@ -206,7 +206,7 @@ func (a *Adapter) post(ctx context.Context, out protocol.Outgoing, attempt proto
 // stands looks whether a message of an earlier attempt stands already, where its nonce may be
 // forgotten. It returns none where there is certainly none, and an ambiguous error where that
 // cannot be known.
-func (a *Adapter) stands(ctx context.Context, t target, c content, attempt protocol.Attempt) (message, error) {
+func (a *Adapter) stands(ctx context.Context, t target, c content, reply protocol.EventID, attempt protocol.Attempt) (message, error) {
 	age := time.Since(attempt.First)
 	if attempt.N <= 1 || !attempt.Earlier && age < nonceWindow {
 		return message{}, nil
@@ -220,7 +220,11 @@ func (a *Adapter) stands(ctx context.Context, t target, c content, attempt proto
 	if t.guild != "" && a.may(t, mayView|mayRead) != nil {
 		return message{}, unknown // Discord would show an empty channel
 	}
-	list, whole, err := a.messagesAfter(ctx, nil, t.channel, snowflakeAt(time.Now().Add(-back)))
+	from := snowflakeAt(time.Now().Add(-back))
+	if _, to, ok := messageOf(reply); ok && newer(to, from) {
+		from = to // an answer is younger than what it answers, whatever a clock said
+	}
+	list, whole, err := a.messagesAfter(ctx, nil, t.channel, from)
 	for _, m := range list {
 		if m.Author == nil || m.Author.ID != a.self() {
 			continue
@@ -230,6 +234,11 @@ func (a *Adapter) stands(ctx context.Context, t target, c content, attempt proto
 			m.answers() == c.answers() {
 			return m, nil
 		}
+	}
+	if n := len(list); err == nil && !whole && n > 0 {
+		// In a channel where much is said it is enough to have seen what came since the attempt. Only a clock that was
+		// set back besides could have hidden it behind that.
+		whole = timeOf(list[n-1].ID).Before(attempt.First.Add(-overlap))
 	}
 	switch {
 	case err != nil && rest.StatusOf(err) == http.StatusForbidden, err == nil && !whole:

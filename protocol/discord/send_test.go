@@ -212,6 +212,31 @@ func TestAnAttemptOfAnEarlierRun(t *testing.T) {
 	}
 }
 
+// TestAnAttemptOfAnEarlierRunInABusyChannel: a restart costs no answer where more is said in a day than the bot reads back. For
+// an answer no more is read than what came after what it answers.
+func TestAnAttemptOfAnEarlierRunInABusyChannel(t *testing.T) {
+	s := newStage(t, nil)
+	for i := range 1100 {
+		s.ann.Says(s.general, fmt.Sprint("chatter ", i))
+	}
+	s.srv.Advance(time.Hour)
+	asked := s.ben.Says(s.general, "!moot ping")
+	answer := s.say("1", "pong", s.general)
+	say := answer.Act.(protocol.Say)
+	say.ReplyTo = protocol.EventID(asked.Channel + "-" + asked.ID)
+	answer.Act = say
+	earlier := protocol.Attempt{N: 2, First: time.Now().Add(time.Hour), Earlier: true}
+	if _, err := s.try(answer, earlier); err != nil || s.stands(s.general, "pong") != 1 {
+		t.Errorf("the answer stands %d times: %v", s.stands(s.general, "pong"), err)
+	}
+	if n := s.requests(http.MethodGet, "/channels/"+s.general.ID+"/messages"); n != 1 {
+		t.Errorf("to look for it %d pages were read", n)
+	}
+	if _, err := s.try(s.say("2", "a vote has closed", s.general), earlier); err != nil || s.stands(s.general, "a vote has closed") != 1 {
+		t.Errorf("what answers nothing stands %d times: %v", s.stands(s.general, "a vote has closed"), err)
+	}
+}
+
 // TestWhatTheBotMayNotDoItDoesNotTry: refusals count towards a ban of the address.
 func TestWhatTheBotMayNotDoItDoesNotTry(t *testing.T) {
 	s := newStage(t, nil)

@@ -148,8 +148,8 @@ func (a *Adapter) progressOf(shard int) *progress {
 	return nil
 }
 
-// flushing saves how far the shards have come, again and again until the context ends, and once
-// more then.
+// flushing saves how far the shards have come, again and again until the context ends: at once where
+// all of a replay is admitted.
 func (a *Adapter) flushing(ctx context.Context) {
 	t := time.NewTicker(flushEvery)
 	defer t.Stop()
@@ -158,6 +158,7 @@ func (a *Adapter) flushing(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+		case <-a.caught:
 		}
 		if err := a.flush(ctx); err != nil && ctx.Err() == nil {
 			a.fail(err)

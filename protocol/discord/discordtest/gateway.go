@@ -418,6 +418,7 @@ func (c *gatewayConn) resumeLocked(data json.RawMessage) {
 			ss.conn.session = nil
 		}
 		ss.conn, c.session = c, ss
+		s.replayed += len(ss.frames[d.Seq:])
 		for _, f := range ss.frames[d.Seq:] {
 			c.sendLocked(frame{data: f, compress: ss.compress})
 		}

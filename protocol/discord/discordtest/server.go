@@ -99,6 +99,7 @@ type Server struct {
 	lastID       map[int]time.Time
 	identified   int
 	connected    int // gateway connections so far
+	replayed     int // events that were sent because a session was resumed
 	shows        string
 	memberAsks   int // op 8 so far
 	chunkAsked   map[string]time.Time
@@ -199,6 +200,11 @@ func (s *Server) HoldClock() {
 	if s.held.IsZero() {
 		s.held = time.Now()
 	}
+}
+
+// Replayed returns how many events were sent because a session was resumed.
+func (s *Server) Replayed() int {
+	return lockedValue(s, func() int { return s.replayed })
 }
 
 // Shows returns what people read below the name of the bot, as its last identify said it.
