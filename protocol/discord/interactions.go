@@ -324,7 +324,11 @@ func (a *Adapter) callBack(ctx context.Context, h handle, c callback, into any, 
 		r.Query = map[string][]string{"with_response": {"true"}}
 	}
 	err := a.rest.Do(ctx, r)
-	if err != nil && what != "" {
+	switch {
+	case err == nil || what == "":
+	case rest.CodeOf(err) == rest.CodeAlreadyAcknowledged: // by an earlier run, of which this one has the replay
+		a.log.Debug("discord: "+what+" is answered already", "user", userID(h.User))
+	default:
 		a.log.Warn("discord: "+what+" could not be answered", "user", userID(h.User), "err", err)
 	}
 	return err
