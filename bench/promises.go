@@ -294,7 +294,7 @@ func sweepAndSize(dir string, sz sizes) ([]target, error) {
 				faster, total.Seconds()*1000, commit.Seconds()*1000, byCursor.Seconds()*1000),
 		},
 		target{
-			what: "`bot compact` after it", want: "returns the space", ok: is < was/2,
+			what: "`moot compact` after it", want: "returns the space", ok: is < was/2,
 			got: fmt.Sprintf("%.0f MB, before %.0f MB", float64(is)/1e6, float64(was)/1e6),
 		},
 	), nil

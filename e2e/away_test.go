@@ -117,7 +117,7 @@ func (w *town) well() {
 	}
 	w.Bot.Stop()
 	if out, code := w.Bot.Do("check", "--full"); code != 0 {
-		w.Errorf("bot check: %s", out)
+		w.Errorf("moot check: %s", out)
 	}
 }
 

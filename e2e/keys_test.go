@@ -27,7 +27,7 @@ func TestLateKey(t *testing.T) {
 	w.ping(w.Ann, where) // behind them in the same room
 	why, _ := w.Bot.Do("why", string(sealed[0]))
 	if !strings.Contains(why, "waiting for key") {
-		w.Errorf("bot why says of a command without its key:\n%s", why)
+		w.Errorf("moot why says of a command without its key:\n%s", why)
 	}
 	w.again()
 	w.ping(w.Ann, where)
@@ -163,6 +163,6 @@ func TestForgottenIdentity(t *testing.T) {
 	}
 	check, _ := w.Bot.Do("check")
 	if !strings.Contains(check, "recovery") {
-		t.Errorf("bot check does not say what to do:\n%s", check)
+		t.Errorf("moot check does not say what to do:\n%s", check)
 	}
 }

@@ -56,7 +56,7 @@ func TestRestoredFolder(t *testing.T) {
 		}
 	}
 	if check, _ := w.Bot.Do("check"); !strings.Contains(check, "was put back from a backup") {
-		t.Errorf("bot check says\n%s", check)
+		t.Errorf("moot check says\n%s", check)
 	}
 }
 

@@ -101,8 +101,8 @@ func TestLoggedOut(t *testing.T) {
 		t.Errorf("it ended with code %d", code)
 	}
 	check, code := w.Bot.Do("check")
-	t.Logf("bot check then says:\n%s", check)
+	t.Logf("moot check then says:\n%s", check)
 	if code == 0 {
-		t.Error("bot check finds nothing wrong")
+		t.Error("moot check finds nothing wrong")
 	}
 }

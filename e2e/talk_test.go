@@ -43,7 +43,7 @@ func TestInvitedByAStranger(t *testing.T) {
 			return list, strings.Contains(list, line)
 		})
 		if check, _ := w.Bot.Do("check"); !strings.Contains(check, line) {
-			w.Errorf("bot check does not tell how to admit %s:\n%s", mal.UserID, check)
+			w.Errorf("moot check does not tell how to admit %s:\n%s", mal.UserID, check)
 		}
 		if m := mal.Membership(where, w.BotID); m != event.MembershipInvite {
 			w.Errorf("the bot is %q there", m)

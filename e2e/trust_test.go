@@ -11,7 +11,7 @@ import (
 	"moot/e2e/witness"
 )
 
-// refused waits until bot why says of an event that it was refused, and for what.
+// refused waits until moot why says of an event that it was refused, and for what.
 func (w *town) refused(event, why string) {
 	w.Helper()
 	said := ""
@@ -20,7 +20,7 @@ func (w *town) refused(event, why string) {
 			return
 		}
 	}
-	w.Errorf("bot why does not say %q of it:\n%s", why, said)
+	w.Errorf("moot why does not say %q of it:\n%s", why, said)
 }
 
 // TestInClearAndUnsigned: in an encrypted room a command in clear runs nothing, nor one of a device that nobody has signed.

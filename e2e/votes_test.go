@@ -90,7 +90,7 @@ func TestVote(t *testing.T) {
 			w.Errorf("it was said %d times that it has closed", n)
 		}
 		if out, code := w.Bot.Do("verify"); code != 0 {
-			w.Errorf("bot verify: %s", out)
+			w.Errorf("moot verify: %s", out)
 		}
 		w.sealed(w.Ann, where)
 		w.sealed(eve, dm)

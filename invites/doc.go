@@ -11,7 +11,7 @@
 //   - people and servers that are named ([Config.People], [Config.Servers]);
 //   - anybody, where the room is the one in which a room goes on that the bot is or was in.
 //
-// All others wait: they are recorded, neither accepted nor turned down. `bot check` and the command invites show them, with the
+// All others wait: they are recorded, neither accepted nor turned down. `moot check` and the command invites show them, with the
 // line of the configuration that would admit them. An operator accepts or declines one by a command; and one that
 // a changed configuration admits is accepted when the bot next reaches the network.
 //

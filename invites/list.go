@@ -90,7 +90,7 @@ func (f *Feature) list(c *commands.Call) error {
 		return c.Answerf("No invitation waits.")
 	}
 	if more > 0 {
-		lines = append(lines, protocol.Plainf("There are %d more, which `bot check` counts.", more))
+		lines = append(lines, protocol.Plainf("There are %d more, which `moot check` counts.", more))
 	}
 	head := protocol.Join("These invitations are open. ", c.Code("invites accept ROOM"), " and ", c.Code("invites decline ROOM"), " decide one:")
 	return c.Answer(protocol.Lines(append([]protocol.Text{head}, lines...)...))

@@ -50,7 +50,7 @@ func (a *app) execute(ctx context.Context, args []string) error {
 func (a *app) command() *cobra.Command {
 	runs, bind := a.runCommand()
 	root := &cobra.Command{
-		Use:   "bot",
+		Use:   "moot",
 		Short: "A bot with which communities govern themselves",
 		Long: `moot is one bot in Matrix rooms and Discord guilds that lets the people there
 govern themselves.
@@ -58,10 +58,10 @@ govern themselves.
 Without a command it runs. If no network is configured it opens the console: a
 small chat in the terminal, with rooms, people and private conversations, to try
 everything without an account.`,
-		Example: `  bot                      run, with config.toml or the built-in defaults
-  bot --data DIR           run with another data folder
-  bot why e12              what became of an event, and why
-  bot check                is all well?`,
+		Example: `  moot                     run, with config.toml or the built-in defaults
+  moot --data DIR          run with another data folder
+  moot why e12             what became of an event, and why
+  moot check               is all well?`,
 		Version:       versionLine(),
 		Args:          noArgs,
 		RunE:          runs.RunE,
@@ -117,7 +117,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	case cmd.HasParent() && !cmd.HasSubCommands():
 		return usageErrorf("%s takes no arguments, but got %q. `%s --help` says more.", cmd.CommandPath(), args[0], cmd.CommandPath())
 	}
-	text := fmt.Sprintf("There is no command %q.", strings.TrimPrefix(cmd.CommandPath()+" "+args[0], "bot "))
+	text := fmt.Sprintf("There is no command %q.", strings.TrimPrefix(cmd.CommandPath()+" "+args[0], "moot "))
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		text += fmt.Sprintf(" Did you mean %q?", near[0])

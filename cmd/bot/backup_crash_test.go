@@ -83,7 +83,7 @@ func TestBackupCommand(t *testing.T) {
 	b.start()
 	town.ready()
 	backups := filepath.Join(b.dir, "backups")
-	b.expect("what a backup says", b.run("backup", "--keep", "1", backups), backups, "of 20", "bot backup check")
+	b.expect("what a backup says", b.run("backup", "--keep", "1", backups), backups, "of 20", "moot backup check")
 	b.expect("what another says", b.run("backup", "--keep", "1", backups), "Removed 1 older backup.")
 	b.expect("what a check says", b.run("backup", "check", backups), "whole, every page read")
 	b.stop()
@@ -91,7 +91,7 @@ func TestBackupCommand(t *testing.T) {
 		b.Errorf("over the folder of the bot it says %q, %v", out, err)
 	}
 	said := b.run("restore", backups, "--data", filepath.Join(b.dir, "other"))
-	b.expect("what a restore says", said, "Restored", "looks whether they were", "What comes next", "bot check")
+	b.expect("what a restore says", said, "Restored", "looks whether they were", "What comes next", "moot check")
 	b.run("verify", "--data", filepath.Join(b.dir, "other"))
 }
 

@@ -30,17 +30,17 @@ appears under its name only when it is whole. A running bot writes it itself, so
 that DIR has to be writable for it.
 
 With --follow it goes on: what the bot writes from then on is added each second,
-so that a disk that dies costs one second, and bot restore --at goes back to any
+so that a disk that dies costs one second, and moot restore --at goes back to any
 time. It waits for a bot that does not run, and makes another backup each day.
 
 A backup holds secrets: the login and the keys of the bot, and what the bot
 knows of people. With --age it is encrypted for somebody whose identity is kept
 elsewhere; see https://age-encryption.org.`,
-		Example: `  bot backup /backups/moot
-  bot backup --keep 14 /backups/moot            from cron, once a day
-  bot backup --age age1ql3z7hj… /backups/moot
-  bot backup --follow --keep 7 /backups/moot    as a service
-  bot backup check /backups/moot`,
+		Example: `  moot backup /backups/moot
+  moot backup --keep 14 /backups/moot            from cron, once a day
+  moot backup --age age1ql3z7hj… /backups/moot
+  moot backup --follow --keep 7 /backups/moot    as a service
+  moot backup check /backups/moot`,
 		Args: exactly("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if r.Dir, err = filepath.Abs(args[0]); err != nil {
@@ -86,7 +86,7 @@ func (a *app) backUp(ctx context.Context, r backup.Request) error {
 		if n := len(last.Gone); n > 0 {
 			a.printf("Removed %s.\n", times(n, "older backup"))
 		}
-		a.printf("It took %s. `bot backup check %s` reads it, and `bot restore` puts it back.\n", time.Since(began).Round(time.Millisecond), clean(r.Dir))
+		a.printf("It took %s. `moot backup check %s` reads it, and `moot restore` puts it back.\n", time.Since(began).Round(time.Millisecond), clean(r.Dir))
 		return nil
 	})
 }
@@ -132,8 +132,8 @@ looks whether the parts belong together. It changes nothing. Of an encrypted
 backup only the sums are compared, unless --identity opens it.
 
 The exit code is 1 if a backup cannot be restored, and 0 otherwise.`,
-		Example: `  bot backup check /backups/moot
-  bot backup check --identity key.txt /backups/moot/2026-11-29T021500.123Z`,
+		Example: `  moot backup check /backups/moot
+  moot backup check --identity key.txt /backups/moot/2026-11-29T021500.123Z`,
 		Args: exactly("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			keys, err := identities(identity)
@@ -211,7 +211,7 @@ func (c checked) String() string {
 // noBackup says of a folder what is the matter with it.
 func noBackup(dir string, err error) error {
 	if errors.Is(err, backup.ErrNone) || errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w in %s: `bot backup %s` makes one", backup.ErrNone, dir, dir)
+		return fmt.Errorf("%w in %s: `moot backup %s` makes one", backup.ErrNone, dir, dir)
 	}
 	return err
 }

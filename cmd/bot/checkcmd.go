@@ -38,9 +38,9 @@ failed, what waits, and rooms whose members are not known. It changes nothing,
 and also works while the bot runs.
 
 The exit code is 1 if something keeps the bot from its work, and 0 otherwise.`,
-		Example: `  bot check
-  bot check --full       read the whole database, and replay the log of facts
-  bot check --config new.toml --json`,
+		Example: `  moot check
+  moot check --full       read the whole database, and replay the log of facts
+  moot check --config new.toml --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := a.check(cmd.Context(), q)
@@ -239,9 +239,9 @@ func clockFinding(v clock.Verdict) inspect.Finding {
 		}
 		return f
 	case clock.StoreAhead:
-		f.Text, f.Do = "the store is "+by+" ahead of the clock", "check the clock with `date`; if it is right, wait until it has caught up, or run `bot clock reset`"
+		f.Text, f.Do = "the store is "+by+" ahead of the clock", "check the clock with `date`; if it is right, wait until it has caught up, or run `moot clock reset`"
 		if v.Vouched {
-			f.Text, f.Do = f.Text+", which is right according to the network", "wait until the clock has caught up, or run `bot clock reset`"
+			f.Text, f.Do = f.Text+", which is right according to the network", "wait until the clock has caught up, or run `moot clock reset`"
 		}
 		if v.By > clock.Refused {
 			f.Text += "; the bot does not start like this"

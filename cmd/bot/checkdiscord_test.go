@@ -7,7 +7,7 @@ import (
 	"moot/protocol/discord/discordtest"
 )
 
-// TestDiscordCheck: bot check says of each thing that keeps the bot from its work on Discord what to do.
+// TestDiscordCheck: moot check says of each thing that keeps the bot from its work on Discord what to do.
 func TestDiscordCheck(t *testing.T) {
 	b := newDiscordBot(t)
 	b.srv.CheckAnswers = true

@@ -28,8 +28,8 @@ func (a *app) clockCommand() *cobra.Command {
 tell the time, and whether the database is ahead of it. The database is ahead
 after the clock was ahead for a while: until the clock has caught up, the times
 that the bot names are wrong.`,
-		Example: `  bot clock              which of the clocks is wrong?
-  bot clock reset --yes  turn the database back to the clock`,
+		Example: `  moot clock              which of the clocks is wrong?
+  moot clock reset --yes  turn the database back to the clock`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := a.load()
@@ -107,9 +107,9 @@ func (a *app) resetClock(ctx context.Context, yes bool) (err error) {
 	case v.State != clock.StoreAhead:
 		return errors.New(clockFinding(v).Text + ": set the clock first")
 	case !yes && !v.Vouched:
-		return usageErrorf("The database is %s ahead of the clock of this machine, and no network says which is right. Check the clock with `date` first. `bot clock reset --help` says what a reset gives up; --yes does it.", clock.Span(v.By))
+		return usageErrorf("The database is %s ahead of the clock of this machine, and no network says which is right. Check the clock with `date` first. `moot clock reset --help` says what a reset gives up; --yes does it.", clock.Span(v.By))
 	case !yes:
-		return usageErrorf("The database is %s ahead of the clock of this machine, which is right according to the network. `bot clock reset --help` says what a reset gives up; --yes does it.", clock.Span(v.By))
+		return usageErrorf("The database is %s ahead of the clock of this machine, which is right according to the network. `moot clock reset --help` says what a reset gives up; --yes does it.", clock.Span(v.By))
 	}
 	by, since, err := bot.TurnBack(st, time.Now())
 	if err != nil {

@@ -23,10 +23,10 @@ func (a *app) deadCommand() *cobra.Command {
 		Short: "Show, retry or drop events that could not be handled",
 		Long: `Lists the dead letters: events whose handler failed. Such an event has changed
 nothing, and the bot went on without it. Once the cause is gone, try it again.`,
-		Example: `  bot dead              list them
-  bot dead show 3       the event, the error and where it happened
-  bot dead retry 3      try it again
-bot dead drop 3       delete it`,
+		Example: `  moot dead              list them
+  moot dead show 3       the event, the error and where it happened
+  moot dead retry 3      try it again
+  moot dead drop 3       delete it`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.deadList(cmd.Context()) },
 	}
@@ -82,7 +82,7 @@ func letterCommand(do func(context.Context, uint64) error) func(*cobra.Command, 
 	return func(cmd *cobra.Command, args []string) error {
 		id, err := strconv.ParseUint(args[0], 10, 64)
 		if err != nil || id == 0 {
-			return usageErrorf("%q is not the number of a dead letter. `bot dead` lists them with their numbers.", args[0])
+			return usageErrorf("%q is not the number of a dead letter. `moot dead` lists them with their numbers.", args[0])
 		}
 		return do(cmd.Context(), id)
 	}

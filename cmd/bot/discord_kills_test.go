@@ -125,7 +125,7 @@ func TestDiscordKills(t *testing.T) {
 	}
 	b.stop()
 	if got := b.run("check"); strings.Contains(got, "missed") {
-		t.Errorf("bot check says:\n%s", got)
+		t.Errorf("moot check says:\n%s", got)
 	}
 	b.run("verify")
 	slices.Sort(took)

@@ -219,7 +219,7 @@ func TestDiscordInvite(t *testing.T) {
 	}
 	b.stop()
 	if got := b.run("check"); !strings.Contains(got, "1 room and 0 private conversations") {
-		t.Errorf("bot check says:\n%s", got)
+		t.Errorf("moot check says:\n%s", got)
 	}
 }
 

@@ -117,7 +117,7 @@ func TestDiscordKick(t *testing.T) {
 	b.settle("Attic").ready() // by then all of the greeting is in
 	b.stop()
 	if got := b.run("check"); !strings.Contains(got, "1 room ") {
-		t.Errorf("bot check says:\n%s", got)
+		t.Errorf("moot check says:\n%s", got)
 	}
 }
 
@@ -224,6 +224,6 @@ func killedInABurst(t *testing.T, forgotten bool) {
 	}
 	b.stop()
 	if got := b.run("check"); strings.Contains(got, "edits and deletions") != forgotten || b.srv.Identified() > 1 != forgotten {
-		t.Errorf("after %d identifies bot check says:\n%s", b.srv.Identified(), got)
+		t.Errorf("after %d identifies moot check says:\n%s", b.srv.Identified(), got)
 	}
 }

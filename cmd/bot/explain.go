@@ -66,7 +66,7 @@ func explain(err error) string {
 	case errors.Is(err, inspect.ErrNotFound), errors.Is(err, inspect.ErrAmbiguous):
 		return err.Error()
 	case errors.Is(err, control.ErrNoData):
-		return fmt.Sprintf("There is nothing in %s yet: no bot has run there. Start one with `bot run`, or name another folder with --data.", at.folder)
+		return fmt.Sprintf("There is nothing in %s yet: no bot has run there. Start one with `moot run`, or name another folder with --data.", at.folder)
 	case errors.Is(err, control.ErrUnreachable):
 		return fmt.Sprintf("Another process holds %s and does not answer. If it is a bot that is just starting or stopping, try again in a moment.", at.file)
 	case errors.Is(err, control.ErrCutShort):
@@ -84,7 +84,7 @@ func explain(err error) string {
 	case errors.Is(err, store.ErrOlder):
 		return fmt.Sprintf("%s was written by a build from before the first release, and was not changed. This version cannot read it: move it away, or name another folder with --data.", at.file)
 	case errors.Is(err, bot.ErrStoreAhead):
-		return fmt.Sprintf("The bot does not start with %s: %v. The clock was ahead before, and is right now. Wait until it has caught up, or run `bot clock reset`, which says what a reset gives up.", at.folder, err)
+		return fmt.Sprintf("The bot does not start with %s: %v. The clock was ahead before, and is right now. Wait until it has caught up, or run `moot clock reset`, which says what a reset gives up.", at.folder, err)
 	case errors.Is(err, bot.ErrClock):
 		return fmt.Sprintf("The bot was stopped while it waited for the clock to be right: %v. Set the clock of this machine, for example with NTP. Nothing is lost.", err)
 	case store.IsFull(err):
@@ -96,7 +96,7 @@ func explain(err error) string {
 	case errors.Is(err, store.ErrDamaged):
 		return fmt.Sprintf("%s is damaged, and was not changed: %v. Restore the data folder from the last backup.", at.file, err)
 	case errors.Is(err, crypto.ErrDamaged):
-		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %s. Restore the whole data folder from one backup, or run `bot matrix forget` to give the bot a new device.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
+		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %s. Restore the whole data folder from one backup, or run `moot matrix forget` to give the bot a new device.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
 	case errors.Is(err, crypto.ErrFull):
 		return fmt.Sprintf("The disk of %s is full: %s. Free some space and start the bot. Nothing is lost: what was not written will be delivered again.", at.folder, protocol.OneLine(err.Error()))
 	case errors.Is(err, matrix.ErrBroken):

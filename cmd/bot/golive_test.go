@@ -66,7 +66,7 @@ func TestTryThenGoLive(t *testing.T) {
 	check := b.command("check")
 	check.Env = append(check.Env, b.env...)
 	if out, err := check.Output(); err != nil || !strings.Contains(string(out), "right, according to the network") {
-		t.Errorf("bot check: %v\n%s", err, out)
+		t.Errorf("moot check: %v\n%s", err, out)
 	}
 	b.srv.Patience = 2 * time.Minute
 	b.shows(town.ben, town.general, "Vote 1", "has closed")
@@ -131,7 +131,7 @@ func TestClockReset(t *testing.T) {
 	}{
 		{nil, exitFailed, "The bot does not start with data: the store is ahead of the clock by 2 hours 59 minutes"},
 		{[]string{"check"}, exitFailed, "the store is 2 hours 59 minutes ahead of the clock, which is right according to the network"},
-		{[]string{"clock"}, exitFailed, "bot clock reset"},
+		{[]string{"clock"}, exitFailed, "moot clock reset"},
 		{[]string{"clock", "reset"}, exitUsage, "--yes does it"},
 		{[]string{"clock", "reset", "--yes"}, exitOK, "turned back by 2 hours 59 minutes"},
 		{[]string{"clock", "reset", "--yes"}, exitOK, "Nothing to do"},

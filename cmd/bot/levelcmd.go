@@ -20,8 +20,8 @@ func (a *app) logLevelCommand() *cobra.Command {
 		Short: "Let a running bot log more, or less, for a while",
 		Long: `Lets the bot that runs log with another level than that of its configuration:
 debug, info, warn or error. It returns to the usual one by itself.`,
-		Example: `  bot log-level debug
-  bot log-level debug --for 1h`,
+		Example: `  moot log-level debug
+  moot log-level debug --for 1h`,
 		Args: exactly("LEVEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l.Level = args[0]

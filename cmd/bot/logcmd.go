@@ -15,7 +15,7 @@ import (
 	"moot/votes"
 )
 
-// logFlags are the flags of `bot log`.
+// logFlags are the flags of `moot log`.
 type logFlags struct {
 	query  inspect.LogQuery
 	keys   []string
@@ -34,13 +34,13 @@ func (a *app) logCommand() *cobra.Command {
 		Long: `Shows facts from the log, oldest first: what happened in which room, who took
 part, and because of which event. Facts never change; all that the bot knows of
 votes and people follows from them. With --json each comes with all its data.`,
-		Example: `  bot log                                the last facts
-  bot log --kind room --since 2d         what happened to rooms in the last two days
-  bot log --room lobby --person ann      what ann did in the lobby
-  bot log --vote 3 --room lobby          what is known of a vote
-  bot log --outcome passed --person ann  the votes about or by ann that passed
-  bot log --key what=kicked --json       as JSON, one fact a line
-  bot log --follow                       and then those that come`,
+		Example: `  moot log                                the last facts
+  moot log --kind room --since 2d         what happened to rooms in the last two days
+  moot log --room lobby --person ann      what ann did in the lobby
+  moot log --vote 3 --room lobby          what is known of a vote
+  moot log --outcome passed --person ann  the votes about or by ann that passed
+  moot log --key what=kicked --json       as JSON, one fact a line
+  moot log --follow                       and then those that come`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.resolve(cmd.Flags().Changed("limit")); err != nil {

@@ -23,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "write what the scripts get into their files")
 
 func TestMain(m *testing.M) {
-	testscript.Main(testsThen{m}, map[string]func(){"bot": observed})
+	testscript.Main(testsThen{m}, map[string]func(){"moot": observed, "bot": observed})
 }
 
 // testsThen runs the tests, and then what they leave to be done.

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// The command `bot man DIR` is only in the program that .ci/release makes the manual pages with.
+// The command `moot man DIR` is only in the program that .ci/release makes the manual pages with.
 func init() {
 	special = append(special, func(*app) *cobra.Command {
 		return &cobra.Command{

@@ -180,7 +180,7 @@ func (r *netRun) compact() {
 		case err == nil:
 			return
 		case !mortal || !wasKilled(cmd):
-			r.t.Fatalf("bot compact: %v\n%s", err, out)
+			r.t.Fatalf("moot compact: %v\n%s", err, out)
 		}
 		r.deaths++
 		env, mortal = nil, false

@@ -13,7 +13,7 @@ import (
 )
 
 // TestANetworkThatDiesLeavesTheOthersAlone: the whole program on Discord, Matrix and the console. One network ends, in ways
-// that no patience mends; people on the two others are answered as before, `bot check` says which one is away and why, and
+// that no patience mends; people on the two others are answered as before, `moot check` says which one is away and why, and
 // the program stops well. With MOOT_LONG it is also seen to come back, for which the bot takes a minute.
 func TestANetworkThatDiesLeavesTheOthersAlone(t *testing.T) {
 	for _, row := range []struct {
@@ -71,9 +71,9 @@ func TestANetworkThatDiesLeavesTheOthersAlone(t *testing.T) {
 			check.Env = append(check.Env, w.env...)
 			said, err := check.Output()
 			if err == nil {
-				t.Error("bot check finds nothing wrong")
+				t.Error("moot check finds nothing wrong")
 			}
-			w.expect("bot check", string(said), append(row.says, "fail  "+row.network, "offline since", "tries again at")...)
+			w.expect("moot check", string(said), append(row.says, "fail  "+row.network, "offline since", "tries again at")...)
 			if row.heal != nil && os.Getenv("MOOT_LONG") != "" {
 				row.heal(w)
 				for end := time.Now().Add(2 * time.Minute); !all[row.network](); {

@@ -32,9 +32,9 @@ func (a *app) outboxCommand() *cobra.Command {
 The states: queued (waits), sent, failed (the network will never accept it),
 expired (too late to be of use), superseded (by a newer edit), ambiguous (nobody
 can know whether it was sent), ended (the bot left the room).`,
-		Example: `  bot outbox
-  bot outbox --state queued
-  bot outbox --state failed --state ambiguous --room lobby`,
+		Example: `  moot outbox
+  moot outbox --state queued
+  moot outbox --state failed --state ambiguous --room lobby`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, s := range wanted {
@@ -106,7 +106,7 @@ func more(w io.Writer, is bool) {
 	}
 }
 
-// refText writes an event so that it can be given to `bot why`.
+// refText writes an event so that it can be given to `moot why`.
 func refText(r *inspect.Ref) string {
 	if r == nil {
 		return "-"

@@ -35,9 +35,9 @@ and what it had said to that is not said twice: it looks first. On Matrix it get
 a new device.
 
 The bot of the backup must not run any more, anywhere.`,
-		Example: `  bot restore /backups/moot --data /var/lib/moot
-  bot restore /backups/moot --data new --at 2026-11-28
-  bot restore --moved /backups/moot       the bot did not run since: it moves to another machine`,
+		Example: `  moot restore /backups/moot --data /var/lib/moot
+  moot restore /backups/moot --data new --at 2026-11-28
+  moot restore --moved /backups/moot       the bot did not run since: it moves to another machine`,
 		Args: exactly("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			until := time.Time{}
@@ -140,6 +140,6 @@ func showRestored(w io.Writer, cfg config.Config, r backup.Restored, doubtful in
 		}
 		next("Log the old device out, in the settings of the account on Matrix.")
 	}
-	next("`bot check` looks whether all is well.")
-	next("`bot run` starts it. What people wrote since then is answered once, as far as the networks still have it.")
+	next("`moot check` looks whether all is well.")
+	next("`moot run` starts it. What people wrote since then is answered once, as far as the networks still have it.")
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// runFlags are the flags of `bot run`.
+// runFlags are the flags of `moot run`.
 type runFlags struct {
 	console bool
 	script  string
@@ -36,11 +36,11 @@ also runs on a network.
 
 The exit code is 78 where a person has to do something first, such as to mend the
 configuration or to give the bot another token.`,
-		Example: `  bot run
-  bot run --data /var/lib/moot --config /etc/moot/config.toml
-  bot run --console                    the console beside the networks
-  bot run --data /tmp/try --script talk.txt
-  echo '!moot help' | bot run --data /tmp/try`,
+		Example: `  moot run
+  moot run --data /var/lib/moot --config /etc/moot/config.toml
+  moot run --console                    the console beside the networks
+  moot run --data /tmp/try --script talk.txt
+  echo '!moot help' | moot run --data /tmp/try`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {

@@ -99,7 +99,7 @@ func TestSetupMatrix(t *testing.T) {
 	}
 	says(t, out, "That is no account on Matrix", "127.0.0.1:1: ", s.URL+" is a homeserver", "does not let "+bot+" in", "Logged in: the homeserver says that this is "+bot,
 		"That is the account of the bot", "knows nobody called @nobody:fake.test", ann+" will run the bot", "config.toml is written",
-		"logged in at "+s.URL, "Start the bot: bot run --config config.toml")
+		"logged in at "+s.URL, "Start the bot: moot run --config config.toml")
 	if strings.Contains(out, "secret-") || strings.Contains(out, "\x1b") {
 		t.Errorf("a secret, or what only a screen understands, is shown:\n%q", out)
 	}

@@ -27,8 +27,8 @@ in this folder), which names only what differs from the defaults, and checks it.
 
 Where the standard input is no terminal, or TERM is dumb, or with --plain, it
 asks line by line.`,
-		Example: `  bot setup
-  bot setup --config /etc/moot/config.toml --data /var/lib/moot`,
+		Example: `  moot setup
+  moot setup --config /etc/moot/config.toml --data /var/lib/moot`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.setup(cmd.Context(), c) },
 	}
@@ -53,7 +53,7 @@ func (a *app) setup(ctx context.Context, c setup.Config) error {
 	a.printf("\n")
 	found := a.check(ctx, inspect.CheckQuery{})
 	showFindings(a.out, found)
-	a.printf("\nStart the bot: bot run --config %s\n", c.File)
+	a.printf("\nStart the bot: moot run --config %s\n", c.File)
 	if done.Account != "" {
 		a.printf("Then say help to %s, or invite it to a room.\n", done.Account)
 	}

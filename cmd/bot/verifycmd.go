@@ -18,8 +18,8 @@ difference. It changes nothing, and also works while the bot runs.
 
 The exit code is 1 if there is a difference, or if the log cannot be read, and 0
 otherwise.`,
-		Example: `  bot verify
-  bot verify --json`,
+		Example: `  moot verify
+  moot verify --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.ask(func(c *control.Client, _ config.Config) error {

@@ -20,7 +20,7 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// versionLine is what `bot version` and `bot --version` print.
+// versionLine is what `moot version` and `moot --version` print.
 func versionLine() string {
 	return fmt.Sprintf("moot %s, %s %s/%s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

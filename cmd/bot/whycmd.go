@@ -28,11 +28,11 @@ that id, add the room, by its id or its name.
 
 With --room it lists the events of a room in the order in which the bot saw
 them, and what became of each: the last ones, or with --since all from then on.`,
-		Example: `  bot why e12
-  bot why lobby e12
-  bot why '!abc:example.org' '$Rqnc-F-dvnEYJTyHq_iKxU2bZ1CI92-kuZq3a5lr5Zg'
-  bot why --room lobby --since 1h                    what the lobby had in the last hour
-  bot why --room lobby --outcome failed --limit 10   the last ten events there that failed`,
+		Example: `  moot why e12
+  moot why lobby e12
+  moot why '!abc:example.org' '$Rqnc-F-dvnEYJTyHq_iKxU2bZ1CI92-kuZq3a5lr5Zg'
+  moot why --room lobby --since 1h                    what the lobby had in the last hour
+  moot why --room lobby --outcome failed --limit 10   the last ten events there that failed`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if f.query.Room == "" {
 				return exactly("[ROOM]", "EVENT")(cmd, args)
@@ -75,7 +75,7 @@ them, and what became of each: the last ones, or with --since all from then on.`
 // lastSeen is how many events of a room are listed where nobody says.
 const lastSeen = 50
 
-// whyFlags are the flags of `bot why`.
+// whyFlags are the flags of `moot why`.
 type whyFlags struct {
 	query inspect.SeenQuery
 	since string
@@ -186,7 +186,7 @@ func showWhy(w io.Writer, why inspect.Why) {
 		fmt.Fprintf(w, "  facts              %s\n", clean(why.Fault))
 	}
 	if why.Disposition == store.Failed.String() {
-		fmt.Fprint(w, "`bot dead` lists what failed; `bot dead retry ID` tries it again.\n")
+		fmt.Fprint(w, "`moot dead` lists what failed; `moot dead retry ID` tries it again.\n")
 	}
 }
 

@@ -253,7 +253,7 @@ func (b *Bot) Do(args ...string) (string, int) {
 	return strings.TrimRight(out.String(), "\n"), cmd.ProcessState.ExitCode()
 }
 
-// Follow follows the facts that the bot publishes, with the filters that are given to `bot log`, until one holds a text.
+// Follow follows the facts that the bot publishes, with the filters that are given to `moot log`, until one holds a text.
 func (b *Bot) Follow(holds string, args ...string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), 3*patience)

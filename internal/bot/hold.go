@@ -149,7 +149,7 @@ func (r *Runner) clockFault() error {
 func (r *Runner) sayAhead(v clock.Verdict) {
 	now := clock.Elapsed()
 	if r.saidAhead == 0 || now-r.saidAhead >= aheadRepeat {
-		r.Log.Error("the store is ahead of the clock: the times that the bot names are wrong until the clock has caught up", "ahead", clock.Span(v.By), "do", "run bot clock")
+		r.Log.Error("the store is ahead of the clock: the times that the bot names are wrong until the clock has caught up", "ahead", clock.Span(v.By), "do", "run moot clock")
 		r.saidAhead = now
 	}
 }

@@ -81,7 +81,7 @@ func (in *Inspector) integrity(q CheckQuery) Finding {
 	const what = "database"
 	size := in.Store.Size()
 	if size > quickFile && !q.Full {
-		return Finding{OK, what, fmt.Sprintf("%s; not read completely, because it is large", Bytes(size)), "bot check --full reads it; messages wait meanwhile"}
+		return Finding{OK, what, fmt.Sprintf("%s; not read completely, because it is large", Bytes(size)), "moot check --full reads it; messages wait meanwhile"}
 	}
 	if err := in.Store.Check(); err != nil {
 		return Finding{Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "stop the bot and restore the data folder from the last good backup"}
@@ -137,7 +137,7 @@ func gapLines(tx *store.Tx, bus *events.Bus) []Finding {
 	if len(lost) > 0 {
 		text += "; lost: " + strings.Join(lost, ", ")
 	}
-	return []Finding{{Warn, "missed", text, "bot log --kind room shows when; the network cannot deliver again what is lost"}}
+	return []Finding{{Warn, "missed", text, "moot log --kind room shows when; the network cannot deliver again what is lost"}}
 }
 
 func deadLine(tx *store.Tx) Finding {
@@ -161,7 +161,7 @@ func deadLine(tx *store.Tx) Finding {
 	if retry > 0 {
 		text += fmt.Sprintf("; %d will be tried again", retry)
 	}
-	return Finding{Warn, "dead letters", text, "bot dead lists them, bot dead retry ID tries one again, bot dead drop ID deletes one"}
+	return Finding{Warn, "dead letters", text, "moot dead lists them, moot dead retry ID tries one again, moot dead drop ID deletes one"}
 }
 
 func sealedLines(tx *store.Tx) []Finding {
@@ -200,7 +200,7 @@ func (in *Inspector) outboxLines(tx *store.Tx) []Finding {
 			line.Text += fmt.Sprintf("; %d failed at the last try, most recently because: %s", failing, protocol.Shorten(protocol.OneLine(fault), 100))
 		}
 		if failing > 0 || ago(tx, oldest) > patience {
-			line.Status, line.Do = Warn, "nothing: the bot sends them as soon as the network accepts them; bot outbox lists them"
+			line.Status, line.Do = Warn, "nothing: the bot sends them as soon as the network accepts them; moot outbox lists them"
 		}
 	}
 	found := []Finding{line}
@@ -227,7 +227,7 @@ func (in *Inspector) outboxLines(tx *store.Tx) []Finding {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	return append(found, Finding{Warn, "sent in the last day", strings.Join(parts, ", "), "bot outbox --state failed shows why; so do --state expired and --state ambiguous"})
+	return append(found, Finding{Warn, "sent in the last day", strings.Join(parts, ", "), "moot outbox --state failed shows why; so do --state expired and --state ambiguous"})
 }
 
 func roomLines(tx *store.Tx) []Finding {

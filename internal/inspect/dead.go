@@ -79,12 +79,12 @@ func Retryable(tx *store.Tx, id uint64) error {
 	case !ok:
 		return NoLetter(id)
 	case tx.Forgotten(l):
-		return notFound("The event of dead letter %d is so old that the bot no longer remembers it; handling it again could do something twice. `bot dead drop %d` deletes the letter.", id, id)
+		return notFound("The event of dead letter %d is so old that the bot no longer remembers it; handling it again could do something twice. `moot dead drop %d` deletes the letter.", id, id)
 	}
 	return nil
 }
 
 // NoLetter is the error of a dead letter that is not there.
 func NoLetter(id uint64) error {
-	return notFound("There is no dead letter %d. `bot dead` lists those that there are.", id)
+	return notFound("There is no dead letter %d. `moot dead` lists those that there are.", id)
 }

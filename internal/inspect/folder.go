@@ -24,7 +24,7 @@ func Folder(path string) []Finding {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return []Finding{{OK, what, path + " is not there yet", "bot run makes it"}}
+		return []Finding{{OK, what, path + " is not there yet", "moot run makes it"}}
 	case err != nil:
 		return []Finding{{Fail, what, err.Error(), "run the check as the user who runs the bot"}}
 	case !info.IsDir():

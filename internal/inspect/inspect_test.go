@@ -84,7 +84,7 @@ func TestWhyAsksBackWhereItIsNotClear(t *testing.T) {
 	w.say("console:attic", "e1", "console:ann", "hush")
 
 	_, err := w.inspector.Why(WhyQuery{Event: "e1"})
-	wantErr(t, err, ErrAmbiguous, "bot why console:attic e1", "bot why console:lobby e1")
+	wantErr(t, err, ErrAmbiguous, "moot why console:attic e1", "moot why console:lobby e1")
 	_, err = w.inspector.Why(WhyQuery{Room: "attic", Event: "e1"})
 	if err != nil {
 		t.Error(err)

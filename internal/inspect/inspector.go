@@ -90,7 +90,7 @@ func refOf(r protocol.Ref) *Ref {
 	return &Ref{r.Room, r.Event}
 }
 
-// String is the room and the event as `bot why` takes them.
+// String is the room and the event as `moot why` takes them.
 func (r Ref) String() string { return string(r.Room) + " " + string(r.Event) }
 
 // findRooms returns the rooms that somebody may mean by a text: the one with that id, else those that are called so by

@@ -140,7 +140,7 @@ func searchEvent(tx *store.Tx, event protocol.EventID) (protocol.Ref, error) {
 			ways.WriteString("\n  …")
 			break
 		}
-		ways.WriteString("\n  bot why " + string(info.ID) + " " + string(event))
+		ways.WriteString("\n  moot why " + string(info.ID) + " " + string(event))
 	}
 	return protocol.Ref{}, ambiguous("%d rooms have an event %s. Ask for one of them:%s", len(found), protocol.Quoted(string(event), 0), ways.String())
 }

@@ -198,7 +198,7 @@ func (p *Page) events(r *http.Request) (view, error) {
 func (p *Page) public(room protocol.RoomID) error {
 	return p.Inspector.Store.View(func(tx *store.Tx) error {
 		if private(tx, room) {
-			return question("This belongs to a private conversation, of which nothing is shown here. `bot why` tells what became of it.")
+			return question("This belongs to a private conversation, of which nothing is shown here. `moot why` tells what became of it.")
 		}
 		return nil
 	})

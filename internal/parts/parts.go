@@ -4,7 +4,7 @@
 //
 //   - It opens nothing for writing, makes nothing and changes nothing, but for one thing: where there is no database yet, it
 //     makes a folder and deletes it at once, as nothing else tells whether that can be done.
-//   - `bot run` starts only where [Examine] finds no fault, and before anything is made or cut; `bot check` shows the same
+//   - `moot run` starts only where [Examine] finds no fault, and before anything is made or cut; `moot check` shows the same
 //     findings. The two cannot disagree.
 //   - A fault says what is the matter with which part, and what to do.
 package parts

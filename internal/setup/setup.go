@@ -56,7 +56,7 @@ type setup struct {
 // Run asks, tries and writes. Its errors are for people.
 func Run(ctx context.Context, c Config) (Done, error) {
 	if _, err := os.Lstat(c.File); err == nil {
-		return Done{}, fmt.Errorf("%s is there already, and a setup replaces nothing; `bot check` looks at it, and --config names another one for a setup", c.File)
+		return Done{}, fmt.Errorf("%s is there already, and a setup replaces nothing; `moot check` looks at it, and --config names another one for a setup", c.File)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return Done{}, fmt.Errorf("the configuration cannot be written: %w", err)
 	}
@@ -119,7 +119,7 @@ func (s *setup) write() error {
 // text is the configuration: what differs from the defaults.
 func (s *setup) text() string {
 	var b strings.Builder
-	b.WriteString("# Written by `bot setup`. What is not named here has its default; config.toml in the documentation names every key.\n")
+	b.WriteString("# Written by `moot setup`. What is not named here has its default; config.toml in the documentation names every key.\n")
 	line := func(key, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "%s = %q\n", key, value)

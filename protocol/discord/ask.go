@@ -11,7 +11,7 @@ import (
 )
 
 var errCannotJoin = errors.New("a bot cannot join a server by itself: somebody who may manage the server has to " +
-	"invite it (bot check shows the link)")
+	"invite it (moot check shows the link)")
 
 // Ask implements protocol.Adapter.
 func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.Attempt) (protocol.Body, error) {

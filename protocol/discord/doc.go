@@ -8,7 +8,7 @@
 //   - Members, roles and voice are states. A reaction that is added is an event; that one is gone is
 //     none, because Discord does not tell who took it away. What Discord tells of them is compared
 //     with the store, and only a difference is an event; so to tell or fetch them again changes
-//     nothing. Session and sequence only give such an event its name, for bot why.
+//     nothing. Session and sequence only give such an event its name, for moot why.
 //   - Events of one guild, and of one private conversation, are admitted in the order of the
 //     gateway. Guilds do not wait for one another.
 //   - A session outlives the process: the next one takes it up where this one had admitted

@@ -156,7 +156,7 @@ func (t *tree) private(path []string) bool {
 }
 
 // Registration is what the bot registers with Discord. It is compared with what stands there when
-// the bot starts, and by bot check.
+// the bot starts, and by moot check.
 type Registration struct {
 	Commands json.RawMessage
 	Names    []string // of all commands, sorted; those in menus are their labels

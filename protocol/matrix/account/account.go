@@ -155,7 +155,7 @@ func (c Config) address(ctx context.Context, known *login) (string, error) {
 	case known.AccessToken != "" && c.AccessToken == nil && base != known.Homeserver && !c.sameServer(known):
 		return "", &Fault{
 			fmt.Sprintf("the login in %s is one on %s, and the configuration leads to %s", LoginFile, known.Homeserver, base),
-			"correct homeserver and user in [matrix], or run `bot matrix forget` to log in there anew", nil,
+			"correct homeserver and user in [matrix], or run `moot matrix forget` to log in there anew", nil,
 		}
 	}
 	return base, nil
@@ -180,7 +180,7 @@ func (c Config) own(known *login) error {
 	}
 	return &Fault{
 		fmt.Sprintf("the login in %s is that of %s, and the configuration names %s", LoginFile, known.User, c.User),
-		"correct user in [matrix], give the other account another data folder, or run `bot matrix forget`", nil,
+		"correct user in [matrix], give the other account another data folder, or run `moot matrix forget`", nil,
 	}
 }
 
@@ -225,7 +225,7 @@ func (a *Account) byLogin(ctx context.Context, known *login) error {
 		return a.refused(err)
 	}
 	if who.User != known.User || who.Device != known.Device {
-		return &Fault{fmt.Sprintf("the homeserver says that the login of %s is that of %s", known, who), "run `bot matrix forget`, and start the bot to log in anew", nil}
+		return &Fault{fmt.Sprintf("the homeserver says that the login of %s is that of %s", known, who), "run `moot matrix forget`, and start the bot to log in anew", nil}
 	}
 	return nil
 }
@@ -280,7 +280,7 @@ func (a *Account) refused(err error) error {
 	}
 	return &Fault{
 		fmt.Sprintf("the homeserver does not know the login in %s any more: somebody has logged %s on device %s out", LoginFile, a.Client.UserID, a.Client.DeviceID),
-		"run `bot matrix forget`, and start the bot to log in anew", f.Err,
+		"run `moot matrix forget`, and start the bot to log in anew", f.Err,
 	}
 }
 

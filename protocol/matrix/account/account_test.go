@@ -127,15 +127,15 @@ func TestFaults(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(c.Folder, LoginFile), []byte(`{"access_token": "`+secretToken), 0o600); err != nil {
 				f.t.Fatal(err)
 			}
-		}, "FOLDER/matrix-login.json does not hold a login: it is not JSON of the right form; put the file back from a backup of the data folder, or run `bot matrix forget` to log in anew"},
+		}, "FOLDER/matrix-login.json does not hold a login: it is not JSON of the right form; put the file back from a backup of the data folder, or run `moot matrix forget` to log in anew"},
 		{"login of another account", func(f *fake, c *Config) { keepLogin(f, c, "@eve:example.org", "https://example.org") },
-			"the login in matrix-login.json is that of @eve:example.org, and the configuration names @moot:example.org; correct user in [matrix], give the other account another data folder, or run `bot matrix forget`"},
+			"the login in matrix-login.json is that of @eve:example.org, and the configuration names @moot:example.org; correct user in [matrix], give the other account another data folder, or run `moot matrix forget`"},
 		{"login on another server", func(f *fake, c *Config) {
 			keepLogin(f, c, "@moot:example.org", "https://example.org")
 			c.Homeserver = "https://evil.example.net"
-		}, "the login in matrix-login.json is one on https://example.org, and the configuration leads to https://evil.example.net; correct homeserver and user in [matrix], or run `bot matrix forget` to log in there anew"},
+		}, "the login in matrix-login.json is one on https://example.org, and the configuration leads to https://evil.example.net; correct homeserver and user in [matrix], or run `moot matrix forget` to log in there anew"},
 		{"login that was ended", func(f *fake, c *Config) { keepLogin(f, c, "@moot:example.org", "https://example.org") },
-			"the homeserver does not know the login in matrix-login.json any more: somebody has logged @moot:example.org on device D out; run `bot matrix forget`, and start the bot to log in anew"},
+			"the homeserver does not know the login in matrix-login.json any more: somebody has logged @moot:example.org on device D out; run `moot matrix forget`, and start the bot to log in anew"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -350,7 +350,7 @@ func TestFaultOfAClient(t *testing.T) {
 	}
 	clear(f.tokens)
 	_, err = a.Client.Whoami(t.Context())
-	if got := a.Fault(err); got == nil || got.Error() != "the homeserver does not know the login in matrix-login.json any more: somebody has logged @moot:example.org on device DEVICE1 out; run `bot matrix forget`, and start the bot to log in anew" {
+	if got := a.Fault(err); got == nil || got.Error() != "the homeserver does not know the login in matrix-login.json any more: somebody has logged @moot:example.org on device DEVICE1 out; run `moot matrix forget`, and start the bot to log in anew" {
 		t.Errorf("a dead token is %v", got)
 	}
 	f.says("/_matrix/client/v3/account/whoami", 429, `{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 100}`)
@@ -401,7 +401,7 @@ func TestASoftLogoutIsFollowedByALogin(t *testing.T) {
 	}
 	c.Password = nil
 	keepLogin(f, &c, "@moot:example.org", "https://example.org")
-	if _, err := Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "run `bot matrix forget`") {
+	if _, err := Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "run `moot matrix forget`") {
 		t.Errorf("without a password: %v", err)
 	}
 }

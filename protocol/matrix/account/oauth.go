@@ -29,7 +29,7 @@ const (
 // byBrowser makes a login by the device authorization grant.
 func (a *Account) byBrowser(ctx context.Context) error {
 	if a.c.Show == nil {
-		return &Fault{"the homeserver lets the bot in by browser only, and there is nobody here to follow a link", "start `bot run` once in a terminal", nil}
+		return &Fault{"the homeserver lets the bot in by browser only, and there is nobody here to follow a link", "start `moot run` once in a terminal", nil}
 	}
 	base := a.Client.HomeserverURL.String()
 	registered, err := a.Client.OAuthRegisterClient(ctx, &oauth.ClientMetadata{

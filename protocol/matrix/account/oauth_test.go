@@ -132,7 +132,7 @@ func TestBrowserFaults(t *testing.T) {
 		{`{"error": "expired_token"}`, "nobody has followed the link in time; start the bot again for a new one", nil},
 		{`{"error": "authorization_pending"}`, "nobody has followed the link in time; start the bot again for a new one", nil},
 		{`{"access_token": "E", "expires_in": 300}`, "somebody has followed the link as @eve:example.org, and the configuration names @moot:example.org; start the bot again, and follow the link as the account of the bot", nil},
-		{``, "the homeserver lets the bot in by browser only, and there is nobody here to follow a link; start `bot run` once in a terminal", func(_ *fake, c *Config) { c.Show = nil }},
+		{``, "the homeserver lets the bot in by browser only, and there is nobody here to follow a link; start `moot run` once in a terminal", func(_ *fake, c *Config) { c.Show = nil }},
 		{``, "the homeserver does not let programs like this register; make a login with another program, and name in [matrix] where its access_token is", func(f *fake, _ *Config) { f.says("POST /register", 200, `{"client_uri": "x"}`) }},
 		{``, "the homeserver gives no link to log the bot in; make a login with another program, and name in [matrix] where its access_token is", func(f *fake, _ *Config) { f.says("POST /device", 200, `{"device_code": "DC"}`) }},
 	} {

@@ -47,7 +47,7 @@ const loginVersion = 1
 // load reads the login of a data folder; nil if there is none.
 func load(folder string) (*login, error) {
 	path := filepath.Join(folder, LoginFile)
-	const do = "put the file back from a backup of the data folder, or run `bot matrix forget` to log in anew"
+	const do = "put the file back from a backup of the data folder, or run `moot matrix forget` to log in anew"
 	data, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -67,11 +67,11 @@ func (m *Machine) putBack(ctx context.Context, ev *event.Event) {
 	m.restored = true
 	if err := m.anew(ctx); err != nil {
 		m.store.c.Log.Error("the data folder was put back from a backup that is older than the last run: some cannot read what the bot says",
-			"network", "matrix", "do", "stop the bot, run `bot matrix forget`, and start it", "err", err)
+			"network", "matrix", "do", "stop the bot, run `moot matrix forget`, and start it", "err", err)
 		return
 	}
 	m.store.c.Log.Warn("the data folder was put back from a backup that is older than the last run: the bot begins new sessions with all devices",
-		"network", "matrix", "do", "if somebody cannot read what it says, stop it, run `bot matrix forget`, and start it")
+		"network", "matrix", "do", "if somebody cannot read what it says, stop it, run `moot matrix forget`, and start it")
 }
 
 // anew drops all sessions by which the bot says something. Those of rooms and of devices are made again when they are needed.

@@ -23,14 +23,14 @@ func (m *Machine) enrol(ctx context.Context) error {
 	there, known := resp.DeviceKeys[user][device]
 	known = known && len(there.Keys) > 0
 	same := known && there.Keys.GetEd25519(device) == own.SigningKey && there.Keys.GetCurve25519(device) == own.IdentityKey
-	const anew = "run `bot matrix forget` and start the bot again: it then begins on a new device"
+	const anew = "run `moot matrix forget` and start the bot again: it then begins on a new device"
 	switch {
 	case !known && acct.Shared:
 		return &account.Fault{What: fmt.Sprintf("the homeserver has lost the keys of device %s, or somebody has deleted it", device), Do: anew}
 	case known && !same && !acct.Shared:
 		return &account.Fault{
 			What: fmt.Sprintf("device %s has keys on the homeserver that are not in %s", device, File),
-			Do:   "put the data folder back from a backup, or make a new login: with a password, run `bot matrix forget`; with an access_token, take that of a new login",
+			Do:   "put the data folder back from a backup, or make a new login: with a password, run `moot matrix forget`; with an access_token, take that of a new login",
 		}
 	case known && !same:
 		return &account.Fault{What: fmt.Sprintf("device %s has other keys on the homeserver than in %s", device, File), Do: "put the data folder back from its last backup, or " + anew}

@@ -141,7 +141,7 @@ func belongs(ctx context.Context, db *sql.DB, path string, pair *string, login O
 		return "", unusable(path, err)
 	}
 	if will, err = upgradeOf(path, version, max(int(compat.Int64), 0)); will == "" && restored {
-		will = fmt.Sprintf("%s was put back from a backup that was older than the run before; the bot noticed it at %s, and began new sessions with all devices. If somebody cannot read what it says, run `bot matrix forget`", path, at)
+		will = fmt.Sprintf("%s was put back from a backup that was older than the run before; the bot noticed it at %s, and began new sessions with all devices. If somebody cannot read what it says, run `moot matrix forget`", path, at)
 	}
 	return will, err
 }

@@ -71,7 +71,7 @@ func (m *Machine) vouchAgain(ctx context.Context) error {
 	return err
 }
 
-const noRecovery = "name its recovery_key in [matrix], or let `bot matrix reset-identity` make another identity"
+const noRecovery = "name its recovery_key in [matrix], or let `moot matrix reset-identity` make another identity"
 
 func isWrongKey(err error) bool {
 	for _, e := range []error{ssss.ErrInvalidRecoveryKey, ssss.ErrIncorrectSSSSKey, ssss.ErrNoDefaultKeyAccountDataEvent, ssss.ErrNoKeyFieldInAccountDataEvent, ssss.ErrNotEncryptedForKey, mautrix.MNotFound} {

@@ -47,7 +47,7 @@ const (
 	metaRestored = "restored"
 )
 
-const restore = "put both back from the same backup, or run `bot matrix forget` to give the bot a new device"
+const restore = "put both back from the same backup, or run `moot matrix forget` to give the bot a new device"
 
 // Open opens the database of keys, makes one where there is none, and gives it and the other database a new pair id. Where
 // they do not belong together, or it cannot be read, the error is an *account.Fault and nothing was changed.
@@ -248,6 +248,6 @@ func (o Owner) refuse(login Owner) error {
 	}
 	return &account.Fault{
 		What: fmt.Sprintf("the keys in %s are those of %s on device %s, and the bot is logged in as %s on device %s", File, o.User, o.Device, login.User, login.Device),
-		Do:   "log in as before, or run `bot matrix forget` to begin anew on the other device",
+		Do:   "log in as before, or run `moot matrix forget` to begin anew on the other device",
 	}
 }

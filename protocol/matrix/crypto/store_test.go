@@ -143,7 +143,7 @@ func TestKeysOfAnotherDevice(t *testing.T) {
 	if err := d.open(); err != nil {
 		t.Fatal(err)
 	}
-	wantFault(t, d.connect(), "the keys in matrix-keys.db are those of @moot:example.org on device BOT, and the bot is logged in as @moot:example.org on device OTHER; log in as before, or run `bot matrix forget` to begin anew on the other device")
+	wantFault(t, d.connect(), "the keys in matrix-keys.db are those of @moot:example.org on device BOT, and the bot is logged in as @moot:example.org on device OTHER; log in as before, or run `moot matrix forget` to begin anew on the other device")
 }
 
 func TestDeviceOnTheServer(t *testing.T) {
@@ -156,7 +156,7 @@ func TestDeviceOnTheServer(t *testing.T) {
 	if err := other.open(); err != nil {
 		t.Fatal(err)
 	}
-	wantFault(t, other.connect(), "device BOT has keys on the homeserver that are not in matrix-keys.db; put the data folder back from a backup, or make a new login: with a password, run `bot matrix forget`; with an access_token, take that of a new login")
+	wantFault(t, other.connect(), "device BOT has keys on the homeserver that are not in matrix-keys.db; put the data folder back from a backup, or make a new login: with a password, run `moot matrix forget`; with an access_token, take that of a new login")
 
 	// The process ended after the upload and before that was noted.
 	if err := d.open(); err != nil {
@@ -178,7 +178,7 @@ func TestDeviceOnTheServer(t *testing.T) {
 	if err := d.open(); err != nil {
 		t.Fatal(err)
 	}
-	wantFault(t, d.connect(), "the homeserver has lost the keys of device BOT, or somebody has deleted it; run `bot matrix forget` and start the bot again: it then begins on a new device")
+	wantFault(t, d.connect(), "the homeserver has lost the keys of device BOT, or somebody has deleted it; run `moot matrix forget` and start the bot again: it then begins on a new device")
 }
 
 // Examine finds nothing wrong with a file that is in use, or was closed, and says where one is damaged; it changes none.

@@ -390,7 +390,7 @@ func TestAFolderThatWasPutBackHealsItself(t *testing.T) {
 			t.Errorf("it is read: %v", err)
 		}
 	}
-	if n := strings.Count(b.log.String(), "put back from a backup"); n != 1 || !strings.Contains(b.log.String(), "bot matrix forget") {
+	if n := strings.Count(b.log.String(), "put back from a backup"); n != 1 || !strings.Contains(b.log.String(), "moot matrix forget") {
 		t.Errorf("it says so %d times:\n%s", n, b.log)
 	}
 	said("after the folder was put back")

@@ -94,7 +94,7 @@ func device(ctx context.Context, cli *mautrix.Client) ([]Finding, error) {
 	info, err := cli.GetDeviceInfo(ctx, cli.DeviceID)
 	switch {
 	case errors.Is(err, mautrix.MNotFound):
-		return []Finding{{Failure, "device", fmt.Sprintf("the homeserver does not know device %s", cli.DeviceID), "run `bot matrix forget` and start the bot again, or take the access_token of a new login"}}, nil
+		return []Finding{{Failure, "device", fmt.Sprintf("the homeserver does not know device %s", cli.DeviceID), "run `moot matrix forget` and start the bot again, or take the access_token of a new login"}}, nil
 	case err != nil:
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func identity(ctx context.Context, cli *mautrix.Client) ([]Finding, error) {
 	case !is.Keys:
 		return []Finding{{Fine, "identity", "the device has no keys, as this program cannot encrypt", ""}}, nil
 	case is.Exists:
-		return []Finding{{Flaw, "identity", "the account does not vouch for the device: " + shunned, "name recovery_key in [matrix] and start the bot again, or let `bot matrix reset-identity` make another identity"}}, nil
+		return []Finding{{Flaw, "identity", "the account does not vouch for the device: " + shunned, "name recovery_key in [matrix] and start the bot again, or let `moot matrix reset-identity` make another identity"}}, nil
 	}
 	return []Finding{{Flaw, "identity", "the account has no identity: " + shunned, "start the bot again, and see what it logs about it"}}, nil
 }

@@ -70,7 +70,7 @@ func TestAccount(t *testing.T) {
 		{"dead token", "v3/account/whoami", dead, []string{"2 matrix: the homeserver does not know the access token of the configuration -> make a new one"}},
 		{"no homeserver", "versions", "200 <html>", []string{"2 matrix: ", "is no Matrix homeserver"}},
 		{"down", "versions", "502 bad", []string{"2 matrix: the homeserver cannot be reached: ", "see whether it runs"}},
-		{"device is gone", "v3/devices/DEV", `404 {"errcode": "M_NOT_FOUND", "error": "no"}`, []string{"2 device: the homeserver does not know device DEV -> run `bot matrix forget`"}},
+		{"device is gone", "v3/devices/DEV", `404 {"errcode": "M_NOT_FOUND", "error": "no"}`, []string{"2 device: the homeserver does not know device DEV -> run `moot matrix forget`"}},
 		{"ends in the middle", "v3/joined_rooms", dead, []string{"0 device: ", "2 matrix: the homeserver does not know the access token of the configuration -> make a new one"}},
 		{"breaks in the middle", "v3/keys/query", "500 x", []string{"0 device: ", "2 matrix: the homeserver does not answer: "}},
 		{"an identity that does not vouch", "v3/keys/query", `200 {"device_keys": {"@moot:example.org": {"DEV": {"user_id": "@moot:example.org", "device_id": "DEV", "keys": {"ed25519:DEV": "a"}}}},
