@@ -68,7 +68,7 @@ func (s service) run(ctx context.Context) error {
 				state, ready = daemon.SdNotifyReady+"\n"+state, true
 			}
 			state += "\nSTATUS=" + serviceStatus(held)
-			if _, err := daemon.SdNotify(false, state); err != nil {
+			if err := notify(state); err != nil {
 				s.log.Debug("systemd does not hear how the bot is", "err", err)
 			}
 		}
@@ -87,5 +87,24 @@ func serviceStatus(held error) string {
 
 // stopping tells systemd that the bot stops.
 func (s service) stopping() {
-	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) // it does without
+	_ = notify(daemon.SdNotifyStopping) // it does without
+}
+
+// notify writes to the socket of systemd (sd_notify(3)). It waits a second at most: a datagram for a reader that has
+// stopped reading would otherwise hold up the stop of the bot for ever.
+func notify(state string) error {
+	name := os.Getenv("NOTIFY_SOCKET")
+	if name == "" {
+		return nil
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte(state))
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"moot/protocol/discord/discordtest"
 )
@@ -108,9 +109,23 @@ func (b *discordBot) socket() string { return filepath.Join(b.dir, "observe") }
 // stop ends it as an operator does.
 func (b *discordBot) stop() {
 	b.Helper()
+	b.terminate()
+	b.ends()
+}
+
+// terminate tells it to stop.
+func (b *discordBot) terminate() {
+	b.Helper()
 	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// ends waits until it has stopped. One that hangs says where.
+func (b *discordBot) ends() {
+	b.Helper()
+	hangs := time.AfterFunc(time.Minute, func() { _ = b.cmd.Process.Signal(syscall.SIGQUIT) })
+	defer hangs.Stop()
 	if err := b.cmd.Wait(); err != nil {
 		b.Errorf("the bot did not end well: %v", err)
 	}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -72,11 +74,43 @@ func TestWatched(t *testing.T) {
 	if out, err := b.command("log-level", "loud").CombinedOutput(); err == nil || !strings.Contains(string(out), "the levels are") {
 		t.Errorf("a level that is none: %s, %v", out, err)
 	}
-	b.stop()
+	b.terminate()
 	hears("STOPPING=1")
+	b.ends()
 	if out, err := b.command("log-level", "debug").CombinedOutput(); err == nil || !strings.Contains(string(out), "No bot runs here") {
 		t.Errorf("without a bot: %s, %v", out, err)
 	}
+}
+
+// TestNobodyReadsTheSocketOfTheService: where systemd hangs, the bot stops all the same.
+func TestNobodyReadsTheSocketOfTheService(t *testing.T) {
+	b := newDiscordBot(t, "")
+	heard, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(b.dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer heard.Close()
+	b.env = []string{"NOTIFY_SOCKET=" + heard.LocalAddr().String(), "WATCHDOG_USEC=20000"}
+	b.settle("Lab")
+	b.start()
+	full := func() bool { // a datagram more than the socket holds would wait
+		conn, err := net.DialUnix("unixgram", nil, heard.LocalAddr().(*net.UnixAddr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = conn.Write(nil)
+		return errors.Is(err, os.ErrDeadlineExceeded)
+	}
+	for until := time.Now().Add(time.Minute); !full(); {
+		if time.Now().After(until) {
+			t.Fatal("the socket never becomes full")
+		}
+	}
+	b.stop()
 }
 
 // TestLevelReturns: another level holds for a while, and the last one that was wanted counts.
