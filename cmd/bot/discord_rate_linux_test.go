@@ -117,6 +117,7 @@ func share(t *testing.T, profile, focus, ignore string) float64 {
 // less of all, at a rate of which nothing is expected but that everything is answered. What is measured is worth nothing while
 // the machine does something else, such as other tests: -parallel 1.
 func TestDiscordRate(t *testing.T) {
+	unhurried(t)
 	guilds, each, rate, n := 10, 30, 1000, 2000
 	long := os.Getenv("MOOT_LONG") != ""
 	if long {

@@ -23,6 +23,7 @@ func answered(t *testing.T, all []*discordtest.Interaction) (took []time.Duratio
 // TestDiscordASlowChannelHoldsUpNothingElse: Discord refuses messages in one channel for 40 seconds, where ten votes are to be
 // shown. Commands elsewhere are answered as before: within 50 ms more.
 func TestDiscordASlowChannelHoldsUpNothingElse(t *testing.T) {
+	unhurried(t)
 	b := newDiscordBot(t, "[commands]\nrate_burst = 1000")
 	town := b.settle("Lab")
 	other := town.NewChannel("other")
@@ -63,6 +64,7 @@ func patience() time.Duration {
 // TestDiscordPublicAnswersAtALatency: each request takes 120 ms, as it does across an ocean. One server has a hundred public
 // answers a second all the same.
 func TestDiscordPublicAnswersAtALatency(t *testing.T) {
+	unhurried(t)
 	b := newDiscordBot(t, "[commands]\nrate_burst = 1000")
 	b.srv.AnswerWithin = time.Minute
 	town := b.settle("Lab")
@@ -87,6 +89,7 @@ func TestDiscordPublicAnswersAtALatency(t *testing.T) {
 // TestDiscordManyInteractionsAtOnce: two thousand commands within two seconds, of a bot that has one processor. All are
 // acknowledged before Discord gives up on them, and answered within ten seconds. A tenth of that without MOOT_LONG.
 func TestDiscordManyInteractionsAtOnce(t *testing.T) {
+	unhurried(t)
 	n := 200
 	if os.Getenv("MOOT_LONG") != "" {
 		n = 2000

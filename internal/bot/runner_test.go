@@ -404,6 +404,7 @@ func TestAHundredThousandMembersDoNotHoldUpOthers(t *testing.T) {
 	}
 	<-asked
 	var slowest time.Duration
+	asking := time.Now()
 	for range 20 {
 		began := time.Now()
 		if err := run.to.Admit(t.Context(), []protocol.Event{r.say(lobby, "hi")}, protocol.Cursor{}); err != nil {
@@ -411,12 +412,12 @@ func TestAHundredThousandMembersDoNotHoldUpOthers(t *testing.T) {
 		}
 		slowest = max(slowest, time.Since(began))
 	}
-	began := time.Now()
 	if err := run.Settle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("the slowest of 20 messages took %v while 100,000 members were read; the rest took %v", slowest, time.Since(began))
-	if slowest > 2*time.Second {
+	whole := time.Since(asking)
+	t.Logf("the slowest of 20 messages took %v while 100,000 members were read in %v", slowest, whole)
+	if slowest > max(2*time.Second, whole/2) { // a slow machine reads slowly too
 		t.Errorf("a message waited %v", slowest)
 	}
 	if err := run.end(t); err != nil {

@@ -134,17 +134,17 @@ func (b *bot) hears(want ...string) {
 	defer timer.Stop()
 	for {
 		b.mu.Lock()
-		got, more := words(b.heard), b.more
+		heard, more := b.heard, b.more
 		b.mu.Unlock()
-		if len(got) >= len(want) && slices.Equal(got[len(got)-len(want):], want) {
+		if len(heard) >= len(want) && slices.Equal(words(heard[len(heard)-len(want):]), want) {
 			return
 		}
 		select {
 		case <-more:
 		case <-b.done:
-			b.t.Fatalf("Run ended: %v\nheard %q\nwant %q", b.err, got, want)
+			b.t.Fatalf("Run ended: %v\nheard %q\nwant %q", b.err, words(heard), want)
 		case <-timer.C:
-			b.t.Fatalf("heard %q\nwant it to end in %q", got, want)
+			b.t.Fatalf("heard %q\nwant it to end in %q", words(heard), want)
 		}
 	}
 }

@@ -73,11 +73,13 @@ func TestAServerThatHangsIsSaidToHang(t *testing.T) {
 		}
 		get("/_matrix/client/v3/sync?since=s1&timeout=30000", 34*time.Second)
 		get("/_matrix/client/versions", 4*time.Second)
+		synctest.Wait()
 		if said.Len() > 0 {
 			t.Errorf("too early it says %s", said.String())
 		}
 		get("/_matrix/client/versions", 6*time.Second)
 		get("/_matrix/client/v3/sync?since=s1&timeout=30000", 36*time.Second)
+		synctest.Wait()
 		if n := strings.Count(said.String(), "does not answer"); n != 1 {
 			t.Errorf("it says so %d times: %s", n, said.String())
 		}
