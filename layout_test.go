@@ -53,7 +53,7 @@ var directions = map[string][]string{
 	"internal/watch":        {"internal/bot", "internal/files", "protocol", "sealed", "store"},
 	"internal/setup":        {"internal/config", "internal/files", "protocol", "protocol/discord", "protocol/matrix/account"},
 	"internal/page":         {"backup", "events", "internal/bot", "internal/files", "internal/inspect", "outbox", "protocol", "rooms", "sealed", "store", "votes", "votes/tally"},
-	"internal/record":       {"protocol", "protocol/matrix", "rooms", "sealed", "store"},
+	"internal/record":       {"activity", "protocol", "protocol/discord", "protocol/matrix", "rooms", "sealed", "store"},
 	"cmd/bot":               {"*"},
 
 	"protocol/console/apart":  {"protocol", "protocol/console", "protocol/console/wire"},

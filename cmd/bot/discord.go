@@ -5,12 +5,11 @@ import (
 	"log/slog"
 	"net/http"
 
-	"moot/activity"
 	"moot/commands"
 	"moot/internal/config"
+	"moot/internal/record"
 	"moot/protocol"
 	"moot/protocol/discord"
-	"moot/rooms"
 	"moot/store"
 )
 
@@ -21,7 +20,7 @@ func (a *app) openDiscord(cfg config.Config, st *store.Store, f *features, over 
 		return nil, fmt.Errorf("token in [discord]: %w", err)
 	}
 	c := discordConfig(cfg, token)
-	c.Commands, c.State, c.Completer, c.Transport, c.Log = discordCommands(f.commands), discordState{st, f}, discordCompleter{st, f.commands}, over, log
+	c.Commands, c.State, c.Completer, c.Transport, c.Log = discordCommands(f.commands), record.Discord{Store: st}, discordCompleter{st, f.commands}, over, log
 	return discord.New(c), nil
 }
 
@@ -106,63 +105,4 @@ func (c discordCompleter) Complete(where discord.Where, path []string, param, ty
 		return nil
 	})
 	return values
-}
-
-// discordState shows the adapter what the bot knows. What cannot be read is not known, and then every change counts.
-type discordState struct {
-	store *store.Store
-	*features
-}
-
-func (s discordState) view(f func(tx *store.Tx)) {
-	_ = s.store.View(func(tx *store.Tx) error {
-		f(tx)
-		return nil
-	})
-}
-
-// Room implements discord.State.
-func (s discordState) Room(room protocol.RoomID) (out discord.Room) {
-	s.view(func(tx *store.Tx) {
-		info, _ := rooms.Get(tx, room)
-		out = discord.Room{
-			Joined: info.Joined(), Private: info.Private, Name: info.Name, Join: info.Floor, Outage: info.Outage,
-			Settled: info.Members == rooms.Known && info.Reading == nil,
-		}
-	})
-	return out
-}
-
-// Rooms implements discord.State.
-func (s discordState) Rooms() (ids []protocol.RoomID) {
-	s.view(func(tx *store.Tx) {
-		for info := range rooms.All(tx) {
-			if info.ID.Network() == discord.Network && info.Joined() {
-				ids = append(ids, info.ID)
-			}
-		}
-	})
-	return ids
-}
-
-// Member implements discord.State.
-func (s discordState) Member(room protocol.RoomID, user protocol.UserID) (out discord.Member, in bool) {
-	s.view(func(tx *store.Tx) {
-		var m rooms.Member
-		m, in = rooms.Lookup(tx, room, user)
-		out = discord.Member{Name: m.Name, Moderator: m.Moderator}
-	})
-	return out, in
-}
-
-// Voice implements discord.State.
-func (s discordState) Voice(room protocol.RoomID, user protocol.UserID) (out protocol.VoicePresence, in bool) {
-	s.view(func(tx *store.Tx) { out, in = activity.InCall(tx, room, user) })
-	return out, in
-}
-
-// InVoice implements discord.State.
-func (s discordState) InVoice(room protocol.RoomID) (users []protocol.UserID) {
-	s.view(func(tx *store.Tx) { users = activity.InCalls(tx, room) })
-	return users
 }

@@ -5,5 +5,6 @@
 //
 //   - Each call reads the state of the last commit in a transaction of its own, and may be made concurrently with others.
 //   - Nothing of what is returned belongs to the store.
-//   - An error is one of the store; what is not recorded is none.
+//   - An error is one of the store; what is not recorded is none. Where an adapter's interface has no errors, what
+//     cannot be read is not recorded.
 package record
