@@ -70,7 +70,7 @@ type referee struct {
 	second                     time.Time // until when a challenge takes half of all
 	challenged                 map[string]bool
 	until                      map[string]time.Time // until when somebody is
-	leaving                    bool                 // whether mal is forgotten as soon as nothing holds them
+	leaving                    events.Number        // of mal, who is forgotten as soon as nothing holds them
 }
 
 // tallied is a vote as the referee keeps it.
@@ -194,22 +194,23 @@ var moves = map[string]func(*referee){
 	"forget": func(r *referee) {
 		r.wait(time.Minute) // what waits then is theirs no more
 		r.judge()
+		r.view(func(tx *store.Tx) { r.leaving = r.bus.Lookup(tx, person("mal")) })
 		r.tell("mal", "forget me yes")
-		r.leaving = true
 		r.forgets()
 	},
 	"wait": func(r *referee) { r.wait(40 * time.Minute) }, "wait long": func(r *referee) { r.wait(13 * time.Hour) },
 	"days": func(r *referee) { r.wait(5 * 24 * time.Hour) },
 }
 
-// forgets makes somebody new of mal, who wants to be forgotten, once nothing holds them any more.
+// forgets makes somebody new of mal, who wants to be forgotten, once they have lost their number: nothing holds them any more,
+// and they have not come back before.
 func (r *referee) forgets() {
-	held := false
-	r.view(func(tx *store.Tx) { held = r.bus.Held(tx, r.bus.Lookup(tx, person("mal"))) })
-	if !r.leaving || held {
+	var now events.Number
+	r.view(func(tx *store.Tx) { now = r.bus.Lookup(tx, person("mal")) })
+	if r.leaving == 0 || r.leaving == now {
 		return
 	}
-	r.leaving = false
+	r.leaving = 0
 	for _, v := range r.votes {
 		delete(v.marks, "mal") // what stands of it stands
 		if i := slices.Index(v.may, "mal"); i >= 0 && !v.done {
