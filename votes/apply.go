@@ -68,6 +68,10 @@ func applyVote(tx *store.Tx, f events.Fact) (err error) {
 		var p replied
 		err = f.Decode(&p)
 		v.Reply = p.Text
+	case whatCorrected:
+		var p corrected
+		err = f.Decode(&p)
+		v.Text, v.Corrected = p.Text, true
 	case whatExtended:
 		var p extended
 		err = f.Decode(&p)

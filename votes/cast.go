@@ -249,7 +249,7 @@ func (f *Feature) whichVote(c *commands.Call, verb string) error {
 		return commands.Sorry(protocol.Join("No vote is open in this room. ", c.Code("vote list"),
 			" shows those that were."))
 	}
-	example := map[string]string{"cast": "CHOICE", "reply": "TEXT", "cancel": "REASON"}[verb]
+	example := map[string]string{"cast": "CHOICE", "reply": "TEXT", "edit": "TEXT", "cancel": "REASON"}[verb]
 	return commands.Sorry(protocol.Join("Several votes are open: ", strings.Join(open, ", "),
 		". Which one? Put its number first: ",
 		c.Code(commandOn(verb, open[0], example)), "."))

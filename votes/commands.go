@@ -183,6 +183,19 @@ func (f *Feature) Commands() []*commands.Command {
 					Run:        f.cancel,
 				},
 				{
+					Name: "edit", Summary: "corrects the text of a vote that you have opened, before the first ballot",
+					Detail: "It is for slips: the room is told what it said and what it says now. Once somebody has " +
+						"voted the text stays as it is.",
+					Examples: []string{"vote edit 3 we meet on Wednesdays"},
+					Where:    commands.NeedsRoom,
+					Params: []commands.Param{
+						{Name: "vote", Kind: commands.Word, Summary: "the number of the vote; can be left out where one is open"},
+						{Name: "text", Kind: commands.Text, Summary: "what it is to say", Optional: true, Max: MaxReason},
+					},
+					Visibility: commands.Discreet,
+					Run:        f.correct,
+				},
+				{
 					Name: "reply", Summary: "answers a vote that is about you, in its message",
 					Examples: []string{"vote reply 3 I have paid it back"},
 					Where:    commands.NeedsRoom, Outside: true, Challenged: true, Ageless: true,

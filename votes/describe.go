@@ -25,6 +25,8 @@ func describeVote(f events.Fact) string {
 		return "a ballot in " + vote + " was withdrawn"
 	case whatReplied:
 		return vote + " was answered by the one whom it is about"
+	case whatCorrected:
+		return "the text of " + vote + " was corrected by its opener"
 	case whatExtended:
 		return vote + " ends later, by the time in which nobody could vote"
 	case whatClosing:
@@ -68,6 +70,8 @@ func ownVote(tx *store.Tx, f events.Fact, n events.Number) string {
 		return "you withdrew your ballot in " + vote
 	case what == whatReplied:
 		return "you answered " + vote
+	case what == whatCorrected:
+		return "you corrected the text of " + vote
 	case what == whatClosed && f.People[roleBy] == n:
 		return "you ended " + vote + ": " + ended(Vote{Status: Closed, Outcome: tally.Outcome(f.Keys[keyOutcome])})
 	case what == whatClosed && f.People[roleTarget] == n:

@@ -52,6 +52,9 @@ func (h *atHand) messageOf(names *rooms.Names, first, reactions bool, words int)
 		lines = append(lines, protocol.Join(h.named(names, h.Target), " answers: ",
 			h.words(h.Reply, words)))
 	}
+	if h.Corrected {
+		lines = append(lines, protocol.Plain("Its opener has corrected this text before anybody voted."))
+	}
 	b := h.posting()
 	if b.Removed > 0 && h.Open() {
 		lines = append(lines, protocol.Join("Reactions that were removed by somebody else than who gave them: ",

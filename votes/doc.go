@@ -91,7 +91,7 @@
 // # Facts
 //
 // A fact of the kind vote has the keys "vote" (its number), "what" (electing, opened, ballot, ballots, withdrawn,
-// replied, extended, closing, reopened, closed, moved, carried, carrying, limits), "type", and for one that says
+// replied, corrected, extended, closing, reopened, closed, moved, carried, carrying, limits), "type", and for one that says
 // closed "outcome" (passed, rejected, no-quorum, chosen, tied, unvoted, withdrawn, cancelled, void); people stand
 // under the roles opener, target, voter and by. One of the kind setting has the key "setting" and the role by. The
 // reason and the answer of the target are texts of their authors, which can be forgotten. What a vote decides on (the

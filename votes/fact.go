@@ -30,6 +30,7 @@ const (
 	whatBallots   = "ballots"   // all of a secret vote, when it closes
 	whatWithdrawn = "withdrawn" // a ballot
 	whatReplied   = "replied"
+	whatCorrected = "corrected" // its text, by its opener, before the first ballot
 	whatExtended  = "extended"
 	whatClosing   = "closing"
 	whatClosed    = "closed"
@@ -77,6 +78,10 @@ type unboxed struct {
 }
 
 type replied struct {
+	Text events.TextID `json:"text"`
+}
+
+type corrected struct {
 	Text events.TextID `json:"text"`
 }
 

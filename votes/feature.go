@@ -70,6 +70,9 @@ type Config struct {
 	Edits map[protocol.Network]time.Duration
 	// Buttons are the networks that show controls below a message. Nil means Discord.
 	Buttons []protocol.Network
+	// Reacts are the networks on which the bot puts the reactions that are ballots under the message of a vote, so that they need
+	// only be pressed. Its own never count. Nil means Matrix.
+	Reacts []protocol.Network
 	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be
 	// told where. Nil means Discord.
 	Places []protocol.Network
@@ -107,6 +110,9 @@ func New(c Config) (*Feature, error) {
 	}
 	if c.Places == nil {
 		c.Places = []protocol.Network{"discord"}
+	}
+	if c.Reacts == nil {
+		c.Reacts = []protocol.Network{"matrix"}
 	}
 	if c.Buttons == nil {
 		c.Buttons = []protocol.Network{"discord"}

@@ -59,6 +59,14 @@ func (m majority) apply(t *tally.Rules, objections int) {
 // asked reports whether a vote is a motion, be it one that changes a rule.
 func (t Type) asked() bool { return t == Motion || t == Rule }
 
+// author returns whose the text of a vote is. What the room decides on is nobody's, and not taken away from under it.
+func (t Type) author(opener protocol.UserID) protocol.UserID {
+	if t.asked() || t == Poll {
+		return ""
+	}
+	return opener
+}
+
 // rulesFor returns the rules by which a vote is held that opens now. A rule of the room is changed by those whom the
 // operator's rules let vote, so that no rule locks a room up, or hands it to a few.
 func (f *Feature) rulesFor(tx *store.Tx, room protocol.RoomID, w proposal) Rules {
@@ -200,11 +208,7 @@ func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w proposal, e electo
 		Electorate: voters, Tally: f.decidedBy(tx, room, w, e, size, rules),
 	}
 	if w.Text != "" {
-		author := w.Opener
-		if w.Type.asked() || w.Type == Poll {
-			author = "" // what the room decides on is not taken away from under it
-		}
-		p.Text = f.bus.KeepText(tx, author, w.Text)
+		p.Text = f.bus.KeepText(tx, w.Type.author(w.Opener), w.Text)
 	}
 	v := f.at(tx, room, Vote{ID: last(tx, room) + 1, Type: w.Type})
 	who := map[string]protocol.UserID{roleOpener: w.Opener}

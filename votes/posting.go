@@ -45,7 +45,35 @@ func (h *atHand) post() error {
 	}
 	b.Key, b.Posted, b.Edited = key, h.tx.Now().Round(0), h.tx.Now().Round(0)
 	h.putPosting(b)
+	return h.offerReactions(key)
+}
+
+// offerReactions puts the reactions that are ballots under the message of a vote, where that helps people to press them. They
+// are the bot's own, which is in no electorate.
+func (h *atHand) offerReactions(message protocol.Key) error {
+	if h.covered() || !slices.Contains(h.Reacts, h.room.Network()) {
+		return nil
+	}
+	for _, reaction := range h.pressable() {
+		_, err := outbox.Send(h.tx, protocol.Outgoing{Room: h.room, Place: h.Place, Expires: h.Deadline,
+			Act: protocol.React{Original: message, Reaction: reaction}})
+		if err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// pressable returns the reactions that are ballots, one for each choice.
+func (v Vote) pressable() []string {
+	switch {
+	case v.Type != Poll && v.objects(tally.Ballot{tally.No}): // an objection needs a reason
+		return []string{"👍", "🤷"}
+	case v.Type != Poll:
+		return []string{"👍", "👎", "🤷"}
+	}
+	digits := []string{"1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣", "🔟"}
+	return digits[:min(len(v.Options), len(digits))]
 }
 
 // touch has the message of a vote brought up to date, not sooner than its network bears it.

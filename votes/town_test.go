@@ -65,6 +65,7 @@ type town struct {
 	real     bool                                 // whether activity is what the real feature counts
 	longest  time.Duration                        // that a step took
 	buttons  []protocol.Network
+	reacts   []protocol.Network
 	places   []protocol.Network
 	atOnce   int // see votes.Config; zero means the default
 	rules    votes.Rules
@@ -153,7 +154,7 @@ func (w *town) features(r *bottest.Rig) []bot.Feature {
 	random := byte(0)
 	w.votes, err = votes.New(votes.Config{
 		Bus: w.bus, Settings: settings, Activity: judge, Sanctions: w.challenges, Operators: operators,
-		AtOnce: w.atOnce, Buttons: w.buttons, Places: w.places,
+		AtOnce: w.atOnce, Buttons: w.buttons, Reacts: w.reacts, Places: w.places,
 		Fits: func(_ protocol.Network, t protocol.Text) bool { return w.fits == nil || w.fits(t) },
 		Random: func(b []byte) {
 			for i := range b {
@@ -218,6 +219,12 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 		}
 		w.hear("to "+act.User.Local(), act.Text)
 		w.whispers[act.User] = id
+	case protocol.React:
+		m := w.messages[a.Try.Original.Event]
+		m.reactions = append(m.reactions, protocol.Reaction{User: self, Reaction: act.Reaction, Event: id, Bot: true})
+		return append([]bot.Input{sent}, bot.Admitted{Batch: &bot.Batch{Network: protocol.Console, Events: []protocol.Event{{
+			Room: o.Room, ID: id, Sender: self, Time: w.now, Body: protocol.ReactionAdded{Target: a.Try.Original.Event, Reaction: act.Reaction, Bot: true},
+		}}}})
 	case protocol.Revise:
 		m := w.messages[a.Try.Original.Event]
 		if m == nil || m.deleted {

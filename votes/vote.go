@@ -72,7 +72,9 @@ type Vote struct {
 	Options []string      `json:"options,omitempty"`
 	Reply   events.TextID `json:"reply,omitempty"`   // of the target
 	Setting string        `json:"setting,omitempty"` // that a rule changes
-	Value   string        `json:"value,omitempty"`   // to what; empty takes it back
+	// Corrected is whether its opener has written the text anew, before the first ballot.
+	Corrected bool   `json:"corrected,omitempty"`
+	Value     string `json:"value,omitempty"` // to what; empty takes it back
 
 	Rules  Rules       `json:"rules"`
 	Tally  tally.Rules `json:"tally"`
