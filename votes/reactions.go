@@ -184,7 +184,7 @@ func (f *Feature) deleted(tx *store.Tx, ev protocol.Event, d protocol.Deletion) 
 	rest := key[len(ev.Room)+len(store.Sep):]
 	id, who, reaction := store.ParseNumber(rest[:8]), rest[9:17], rest[18:]
 	v := f.find(tx, ev.Room, id)
-	user, known := f.bus.Who(tx, parseVoter(who))
+	by := f.bus.Lookup(tx, ev.Sender) // which knows somebody again who was forgotten and is held
 	switch {
 	case v == nil:
 		return store.Outcome{}, nil
@@ -193,14 +193,14 @@ func (f *Feature) deleted(tx *store.Tx, ev protocol.Event, d protocol.Deletion) 
 	case string(tx.Get(marks, key)) != "" && string(tx.Get(marks, key)[8:]) != string(d.Target):
 		tx.Delete(markEvents, store.Key(ev.Room, string(d.Target)))
 		return store.WasHandled("one of two reactions that are the same was removed; the newer one stands"), nil
-	case !known || ev.Sender != user:
+	case by == 0 || by != parseVoter(who):
 		b := v.posting()
 		b.Removed++
 		v.putPosting(b)
 		v.touch()
 		return store.WasHandled("a reaction was removed by somebody else; its ballot stands"), nil
 	}
-	return store.WasHandled("a reaction was taken back"), v.takeBack(user, who, reaction)
+	return store.WasHandled("a reaction was taken back"), v.takeBack(ev.Sender, who, reaction)
 }
 
 // takes reports whether ballots can be cast and withdrawn.

@@ -132,6 +132,20 @@ func TestSameReactionTwice(t *testing.T) {
 	})
 }
 
+// TestForgottenTakesBack: who was forgotten while something holds them takes their reaction back as before.
+func TestForgottenTakesBack(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.say(lobby, "ann", "!moot vote motion tea") // which holds her
+	event := w.react(lobby, "ann", "👍")
+	w.wait(time.Minute)
+	w.tell("ann", "forget me yes")
+	w.counts(1, 1, 0, 0)
+	w.unreact(lobby, "ann", event, false)
+	w.wait(time.Minute)
+	w.counts(1, 0, 0, 0)
+}
+
 // TestSecretFactsTellNothing: while a secret vote is open no ballot of it is in the log. Then all are, in one fact, sorted by
 // what they say, and nothing in the store leads from one to a person.
 func TestSecretFactsTellNothing(t *testing.T) {
