@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +29,9 @@ type app struct {
 	out, errs io.Writer
 	hurry     chan struct{} // closed when nobody wants to wait any more
 	level     logLevel
-	tail      *page.Tail // of the log, for the page; nil where there is none
+	tail      *page.Tail             // of the log, for the page; nil where there is none
+	logged    *logOutput             // where the log goes, once it is open
+	reload    atomic.Pointer[func()] // what SIGHUP has done; nil where it ends the program, as where a terminal is closed
 
 	// flags of all commands
 	configFile string

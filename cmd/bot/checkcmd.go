@@ -29,6 +29,7 @@ import (
 
 func (a *app) checkCommand() *cobra.Command {
 	var q inspect.CheckQuery
+	var fix bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and the data folder",
@@ -37,13 +38,22 @@ configuration, the data folder, the account on each network, the database, what
 failed, what waits, and rooms whose members are not known. It changes nothing,
 and also works while the bot runs.
 
+With --fix it first puts right what can be put right without harm: who may read
+the data folder and the secrets, what killed runs have left, sockets that nobody
+listens on, and commands that stand with Discord as another version had them.
+
 The exit code is 1 if something keeps the bot from its work, and 0 otherwise.`,
 		Example: `  moot check
   moot check --full       read the whole database, and replay the log of facts
+  moot check --fix        put right what is safe, such as who may read the files
   moot check --config new.toml --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found := a.check(cmd.Context(), q)
+			var found []inspect.Finding
+			if fix {
+				found = a.fix(cmd.Context())
+			}
+			found = append(found, a.check(cmd.Context(), q)...)
 			if a.json {
 				if err := a.printJSON(found); err != nil {
 					return err
@@ -55,6 +65,7 @@ The exit code is 1 if something keeps the bot from its work, and 0 otherwise.`,
 		},
 	}
 	cmd.Flags().BoolVar(&q.Full, "full", false, "read all data, however long it takes; messages may have to wait meanwhile")
+	cmd.Flags().BoolVar(&fix, "fix", false, "put right what can be put right without harm, and then check")
 	a.jsonFlag(cmd)
 	return cmd
 }

@@ -51,6 +51,6 @@ func (a *app) changeLevel(l control.LogLevel) (string, error) {
 		return "", err
 	}
 	during := min(l.For, longestLevel)
-	a.level.change(level, during)
-	return fmt.Sprintf("The bot logs at the level %s for %s, and then at %s again.", level, during, a.level.usual), nil
+	usual := a.level.change(level, during)
+	return fmt.Sprintf("The bot logs at the level %s for %s, and then at %s again.", level, during, usual), nil
 }

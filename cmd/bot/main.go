@@ -22,8 +22,11 @@ func main() {
 	signal.Notify(caught, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	signals := make(chan os.Signal)
 	go func() { // until the process ends
-		for range 2 {
-			signals <- <-caught
+		for stops := 0; stops < 2; {
+			s := <-caught
+			if signals <- s; s != syscall.SIGHUP {
+				stops++
+			}
 		}
 		signal.Stop(caught) // the third one kills
 	}()
@@ -40,7 +43,7 @@ const (
 )
 
 // run does what the arguments say and returns the exit code. The first signal is the wish that it ends in good order, the
-// second that it does not wait any more. Nothing of it runs when it returns.
+// second that it does not wait any more; SIGHUP is none to a bot without a terminal, which then reads [log] again. Nothing of it runs when it returns.
 func run(ctx context.Context, signals <-chan os.Signal, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -48,10 +51,15 @@ func run(ctx context.Context, signals <-chan os.Signal, args []string, stdin io.
 	done := make(chan struct{})
 	var watch sync.WaitGroup
 	watch.Go(func() {
-		for _, obey := range []func(){stop, func() { close(a.hurry) }} {
+		for orders := []func(){stop, func() { close(a.hurry) }}; len(orders) > 0; {
 			select {
-			case <-signals:
-				obey()
+			case s := <-signals:
+				if reload := a.reload.Load(); s == syscall.SIGHUP && reload != nil {
+					(*reload)()
+					continue
+				}
+				orders[0]()
+				orders = orders[1:]
 			case <-done:
 				return
 			}

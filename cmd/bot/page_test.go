@@ -124,7 +124,7 @@ func startPage(t *testing.T, f *setupFolder) (*http.Client, string) {
 	link := strings.TrimSpace(string(out))
 	at, perr := url.Parse(link)
 	if err != nil || perr != nil || !strings.HasPrefix(link, "http://127.0.0.1:") {
-		t.Fatalf("bot web says %s, %v", out, err)
+		t.Fatalf("moot web says %s, %v", out, err)
 	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -199,7 +199,7 @@ func TestPage(t *testing.T) {
 	}
 	says(t, tagged(get("/backups")), "The last one was made, or added to", filepath.Join(f.dir, "backups"))
 	says(t, tagged(get("/log")), "the bot can be watched", "a dead letter was seen to on the page")
-	says(t, read((&http.Client{}).Get(base+"/votes")), "bot web")
+	says(t, read((&http.Client{}).Get(base+"/votes")), "moot web")
 	if resp, err := client.Get(base + "/livez"); err != nil || resp.StatusCode != 200 {
 		t.Errorf("beside the page /livez is %v, %v", resp, err)
 	} else {
@@ -207,7 +207,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestNoPage: without a page, and without a bot, bot web says what to do.
+// TestNoPage: without a page, and without a bot, moot web says what to do.
 func TestNoPage(t *testing.T) {
 	t.Parallel()
 	f := newSetupFolder(t)

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,10 +18,11 @@ import (
 // setupFolder is a folder of its own in which the program is called.
 type setupFolder struct {
 	*testing.T
-	dir string
+	dir  string
+	stop func() // ends the bot that runs in it
 }
 
-func newSetupFolder(t *testing.T) *setupFolder { return &setupFolder{t, t.TempDir()} }
+func newSetupFolder(t *testing.T) *setupFolder { return &setupFolder{T: t, dir: t.TempDir()} }
 
 func (f *setupFolder) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("bot", args...)
@@ -55,7 +57,7 @@ func (f *setupFolder) private(name string) string {
 	return string(text)
 }
 
-// run runs the bot until the test ends.
+// run runs the bot until it is stopped, or the test ends.
 func (f *setupFolder) run() {
 	f.Helper()
 	cmd := f.command("run")
@@ -64,9 +66,12 @@ func (f *setupFolder) run() {
 	if err := cmd.Start(); err != nil {
 		f.Fatal(err)
 	}
-	f.Cleanup(func() {
+	f.stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
+	})
+	f.Cleanup(func() {
+		f.stop()
 		if f.Failed() {
 			f.Logf("the log of the bot:\n%s", log.String())
 		}

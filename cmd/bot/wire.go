@@ -90,6 +90,11 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	}
 	defer closing(&err, "close the log", closeLog)
 	st.LogTo(log)
+	if !a.isTerminal() && !f.apart {
+		reload := func() { a.reloadLog(log) }
+		a.reload.Store(&reload)
+		defer a.reload.Store(nil)
+	}
 	log.Info("the bot starts", "version", version(), "config", src.String(), "data", cfg.Data, "pid", os.Getpid())
 	if err := parts.Clear(cfg.Data, log); err != nil {
 		return err

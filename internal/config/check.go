@@ -36,6 +36,9 @@ func (d *decoder) check(c *Config) {
 	if c.Matrix.Avatar, err = home(c.Matrix.Avatar); err != nil {
 		d.complain([]string{"matrix", "avatar"}, "avatar in [matrix]: %v", err)
 	}
+	if c.Log.File, err = home(c.Log.File); err != nil {
+		d.complain([]string{"log", "file"}, "file in [log]: %v", err)
+	}
 	if c.Name == "" || protocol.OneLine(c.Name) != c.Name || protocol.Shorten(c.Name, maxName) != c.Name {
 		d.complain([]string{"name"}, `name: expected 1 to %d characters on one line, such as "moot"`, maxName)
 	}

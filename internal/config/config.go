@@ -55,6 +55,9 @@ type Config struct {
 type Log struct {
 	Level  string `toml:"level" oneof:"debug info warn error"`
 	Format string `toml:"format" oneof:"text json"`
+	// File is where the log is written; zero means the standard error, or a file in the data folder where somebody chats in the
+	// terminal.
+	File string `toml:"file" like:"moot.log"`
 }
 
 // HTTP says where the bot can be watched.
@@ -217,6 +220,9 @@ func (c Config) from(folder string) Config { // c is a copy
 	}
 	if c.Matrix.Avatar != "" && !filepath.IsAbs(c.Matrix.Avatar) {
 		c.Matrix.Avatar = filepath.Join(folder, c.Matrix.Avatar)
+	}
+	if c.Log.File != "" && !filepath.IsAbs(c.Log.File) {
+		c.Log.File = filepath.Join(folder, c.Log.File)
 	}
 	if path, ok := strings.CutPrefix(c.HTTP.Listen, "unix:"); ok && !filepath.IsAbs(path) {
 		c.HTTP.Listen = "unix:" + filepath.Join(folder, path)

@@ -104,7 +104,7 @@ func TestProblems(t *testing.T) {
 		{"unknown key at the top", "nmae = \"x\"", `c.toml:1: there is no key nmae; did you mean name?`},
 		{"key of another section", "\nlevel = \"info\"", `c.toml:2: there is no key level; it belongs to [log]`},
 		{"key of the top", "[log]\noperators = []", `c.toml:2: there is no key operators in [log]; it belongs at the top, before all sections`},
-		{"nothing like it", "[log]\nzzzzzzzz = 1", `c.toml:2: there is no key zzzzzzzz in [log]; there are level, format`},
+		{"nothing like it", "[log]\nzzzzzzzz = 1", `c.toml:2: there is no key zzzzzzzz in [log]; there are level, format, file`},
 		{"case counts", "[log]\nLevel = \"info\"", `c.toml:2: there is no key Level in [log]; did you mean level?`},
 		{"unknown section", "\n\n[comands]\nmax_age = \"1m\"", `c.toml:3: there is no section [comands]; did you mean [commands]?`},
 		{"unknown section by dots", "comands.max_age = \"1m\"", `c.toml:1: there is no section [comands]; did you mean [commands]?`},

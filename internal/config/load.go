@@ -106,6 +106,16 @@ func (c Config) Warnings() []string {
 	return out
 }
 
+// OpenSecrets returns the files with secrets that others can read.
+func (c Config) OpenSecrets() (paths []string) {
+	for _, n := range c.named() {
+		if n.secret.Warning() != "" {
+			paths = append(paths, n.secret.file)
+		}
+	}
+	return paths
+}
+
 // Secrets returns what is wrong with the secrets that the bot cannot do without, as far as that can be seen without asking a
 // network. The error is Problems.
 func (c Config) Secrets() error {

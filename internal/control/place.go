@@ -3,10 +3,14 @@ package control
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 )
 
 // SocketName is the name of the socket in the data folder.
@@ -42,6 +46,34 @@ func places(folder string) ([]string, error) {
 		return nil, fmt.Errorf("there is no place for a socket: the paths of %s and of %s are both longer than %d bytes", abs, os.TempDir(), maxPath)
 	}
 	return short, nil
+}
+
+// Clear removes the sockets of a data folder that nobody listens on any more, and returns their paths. It is for the holder of the lock
+// on the store alone.
+func Clear(folder string) (gone []string, err error) {
+	paths, err := places(folder)
+	if err != nil {
+		return nil, nil // then there is none
+	}
+	for _, path := range paths {
+		info, err := os.Lstat(path)
+		if err != nil || info.Mode()&fs.ModeSocket == 0 || !owned(info) {
+			continue
+		}
+		conn, err := net.Dial("unix", path)
+		if err == nil {
+			conn.Close()
+			continue
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return gone, err
+		}
+		gone = append(gone, path)
+	}
+	return gone, nil
 }
 
 // ownFolder reports whether a folder belongs to this user and to nobody else, so that no other can have put a socket there.

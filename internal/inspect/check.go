@@ -24,6 +24,8 @@ const (
 	OK   Status = "ok"
 	Warn Status = "warn"
 	Fail Status = "fail"
+	// Mended is what was wrong and has been put right.
+	Mended Status = "fixed"
 )
 
 // Finding is one line of a check.

@@ -31,8 +31,38 @@ func Folder(path string) []Finding {
 		return []Finding{{Fail, what, path + " is a file", "move it away, or name another folder as data in config.toml"}}
 	}
 	found := []Finding{{OK, what, path, ""}}
-	var total int64
-	var open []string
+	total, open, err := walk(path)
+	if err != nil {
+		return []Finding{{Fail, what, err.Error(), "run the check as the user who runs the bot"}}
+	}
+	found[0].Text += ", " + Bytes(total)
+	if hasModes {
+		found = append(found, permissions(path, info.Mode().Perm(), open)...)
+	}
+	if free, ok := files.Free(path); ok {
+		found = append(found, freeLine(free))
+	}
+	return found
+}
+
+// hasModes is whether modes say who can read a file.
+const hasModes = runtime.GOOS != "windows"
+
+// Exposed returns the data folder and the files in it, as far as others may read them.
+func Exposed(path string) (names []string, err error) {
+	info, err := os.Stat(path)
+	if err != nil || !hasModes {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		names = append(names, path)
+	}
+	_, open, err := walk(path)
+	return append(names, open...), err
+}
+
+// walk returns how long the files in a folder are together, and those of them that others could read.
+func walk(path string) (total int64, open []string, err error) {
 	err = filepath.WalkDir(path, func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case name == path:
@@ -50,17 +80,7 @@ func Folder(path string) []Finding {
 		}
 		return nil
 	})
-	if err != nil {
-		return []Finding{{Fail, what, err.Error(), "run the check as the user who runs the bot"}}
-	}
-	found[0].Text += ", " + Bytes(total)
-	if runtime.GOOS != "windows" { // whose modes say nothing about who can read
-		found = append(found, permissions(path, info.Mode().Perm(), open)...)
-	}
-	if free, ok := files.Free(path); ok {
-		found = append(found, freeLine(free))
-	}
-	return found
+	return total, open, err
 }
 
 func permissions(path string, mode fs.FileMode, open []string) []Finding {

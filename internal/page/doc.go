@@ -3,7 +3,7 @@
 // # Promises
 //
 //   - Nobody sees anything but the way in without a session. A session begins with a link that only the socket of the bot gives
-//     (`bot web`), holds for one use and five minutes; the page behind it begins the session when somebody presses its button, so that
+//     (`moot web`), holds for one use and five minutes; the page behind it begins the session when somebody presses its button, so that
 //     a program that only looks at links uses none up.
 //   - A session is a cookie that no script can read and no other site can send, for twelve hours; what the bot keeps of it is a
 //     hash, in memory.

@@ -120,7 +120,7 @@ func TestClosed(t *testing.T) {
 	inside := b.enter()
 	for _, cookie := range []string{"", cookieName + "=", cookieName + "=ABCDEFGHIJKLMNOPQRSTUVWXYZ", "other" + inside} {
 		for _, path := range paths {
-			if w := b.request("GET", path, nil, "Cookie", cookie); w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "bot web") || strings.Contains(w.Body.String(), "Networks") {
+			if w := b.request("GET", path, nil, "Cookie", cookie); w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "moot web") || strings.Contains(w.Body.String(), "Networks") {
 				t.Errorf("with the cookie %q, %s is %d: %s", cookie, path, w.Code, w.Body)
 			}
 		}

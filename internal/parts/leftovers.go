@@ -49,6 +49,9 @@ func (f *Found) leftovers(folder string) {
 	}
 }
 
+// Leftovers returns the names of what runs have left in a data folder that were killed.
+func Leftovers(folder string) []string { return leftovers(folder) }
+
 // Clear clears away what killed runs have left. The caller holds the lock on the folder.
 func Clear(folder string, log *slog.Logger) error {
 	var errs []error

@@ -112,6 +112,25 @@ func Who(ctx context.Context, cfg Config, id string) (name string, err error) {
 	return cmp.Or(user.Global, user.Username), err
 }
 
+// Repair registers the commands of the bot where others stand with Discord, and says how many; 0 where they stood already, or none do
+// yet, which the first start sees to.
+func Repair(ctx context.Context, cfg Config) (registered int, err error) {
+	s := newSurvey(ctx, cfg)
+	defer s.rest.Close()
+	if err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/applications/@me", Into: &s.app}); err != nil {
+		return 0, err
+	}
+	path, r := "/applications/"+s.app.ID+"/commands", Register(cfg.Commands)
+	var have []standing
+	if err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Into: &have}); err != nil {
+		return 0, err
+	}
+	if len(have) == 0 || r.stands(have) {
+		return 0, nil
+	}
+	return len(r.Names), s.rest.Do(ctx, rest.Request{Method: http.MethodPut, Path: path, Body: r.Commands})
+}
+
 func newSurvey(ctx context.Context, cfg Config) *survey {
 	return &survey{ctx: ctx, cfg: cfg, rest: rest.New(rest.Config{
 		Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Transport: cfg.Transport, MaxWait: 5 * time.Second,
