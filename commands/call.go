@@ -40,6 +40,9 @@ func (c *Call) Answerf(format string, args ...any) error {
 	return c.Answer(protocol.Plainf(format, args...))
 }
 
+// Later says that the answer comes in a later transaction, and not from here. Until then nothing is said.
+func (c *Call) Later() { c.run.said = true }
+
 // Whisper is Answer to the person alone, whatever the Visibility of the command.
 func (c *Call) Whisper(text protocol.Text) error { return c.run.answer(Private, text) }
 

@@ -186,7 +186,7 @@ func (d *Dispatcher) head(c *store.Commit, l *lane, ends *int) (a Attempt, answe
 			}
 			q = c.Begin(q)
 			n, first := q.Attempts, q.First
-			if e.Out != nil && !q.Doubt.IsZero() { // as if an attempt had begun then; asking again does no harm
+			if !q.Doubt.IsZero() && (e.Out != nil || onlyOnce(e.Ask)) { // as if an attempt had begun then; most can be asked again
 				n, first = n+1, q.Doubt
 			}
 			try := protocol.Attempt{N: n, Original: original.Ref, Earlier: !first.After(d.loaded)}
@@ -201,6 +201,15 @@ func (d *Dispatcher) head(c *store.Commit, l *lane, ends *int) (a Attempt, answe
 	}
 	delete(d.lanes, l.name)
 	return a, answers, false
+}
+
+// onlyOnce reports whether it does harm to ask twice.
+func onlyOnce(a *protocol.Ask) bool {
+	if a == nil {
+		return false
+	}
+	want, ok := a.Want.(protocol.AskTask)
+	return ok && want.Once
 }
 
 // wait puts a lane back whose head waits until a message has ended, or until it expires itself.

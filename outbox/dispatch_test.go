@@ -395,3 +395,44 @@ func TestANetworkThatIsOfflineIsNotTriedAndASlowOneNotFlooded(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// A task that may run only once may have been begun by a life that was lost: its first attempt here is no first one. One that may
+// be repeated is begun as ever.
+func TestDoubtfulTask(t *testing.T) {
+	for once, want := range map[bool]int{true: 2, false: 1} {
+		r := newRig(t)
+		r.ask(protocol.Ask{Room: lobby, Want: protocol.AskTask{Task: "pay", Input: []byte(`{}`), Once: once}})
+		r.commit(func(c *store.Commit) { c.DoubtQueued() })
+		if a := r.only(); a.Try.N != want {
+			t.Errorf("once %v: it is attempt %d", once, a.Try.N)
+		}
+	}
+}
+
+// What is withdrawn is not tried, and what comes of an attempt that runs changes nothing; what is behind it goes on.
+func TestWithdrawn(t *testing.T) {
+	r := newRig(t)
+	var keys []protocol.Key
+	for range 3 {
+		keys = append(keys, r.ask(protocol.Ask{Room: lobby, Want: protocol.AskTask{Task: "pay", Input: []byte(`{}`)}}))
+	}
+	first := r.only()
+	r.commit(func(c *store.Commit) {
+		err := c.Run(protocol.Scope(lobby), protocol.Ref{}, func(tx *store.Tx) error {
+			for _, key := range []protocol.Key{keys[0], keys[1], "unknown"} {
+				tx.Withdraw(key)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	r.none()
+	if answers := r.done(first.Key, errors.New("too late")); len(answers) != 0 {
+		t.Errorf("it was answered with %+v", answers)
+	}
+	if a := r.only(); a.Key != keys[2] {
+		t.Errorf("%s is tried, and not %s", a.Key, keys[2])
+	}
+}

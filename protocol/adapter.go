@@ -51,3 +51,9 @@ type Adapter interface {
 	// Ask asks once and returns what it learned; otherwise as Send.
 	Ask(ctx context.Context, ask Ask, attempt Attempt) (Body, error)
 }
+
+// Auxiliary is what an Adapter may have that is no chat network, as a service is none: the bot ends when all others have.
+type Auxiliary interface {
+	// Paused reports whether the network begins out of reach, until the adapter says by Connectivity that it is connected.
+	Paused() bool
+}

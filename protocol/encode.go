@@ -11,11 +11,11 @@ import (
 var kinds = map[reflect.Type]map[string]reflect.Type{
 	reflect.TypeFor[Body](): byName(Message{}, Edit{}, Deletion{}, ReactionAdded{}, ReactionRemoved{}, ReactionSet{},
 		MemberChange{}, MemberList{}, RoomChange{}, VoicePresence{}, Invocation{}, Receipt{}, Answer{}, DirectRoom{},
-		Restrained{}, Gap{}, Timer{}, Internal{}, Sealed{}, Malformed{}, Other{}),
+		Restrained{}, TaskDone{}, Order{}, Gap{}, Timer{}, Internal{}, Sealed{}, Malformed{}, Other{}),
 	reflect.TypeFor[Change](): byName(Renamed{}, Realiased{}, TopicChanged{}, EncryptionEnabled{}, Upgraded{},
 		PowersChanged{}, OwnPowersChanged{}, Available{}, Outdated{}),
 	reflect.TypeFor[Act]():  byName(Say{}, Whisper{}, Revise{}, React{}, Redact{}),
-	reflect.TypeFor[Want](): byName(AskMembers{}, AskReactions{}, AskDirectRoom{}, AskJoin{}, AskLeave{}, AskRestrain{}),
+	reflect.TypeFor[Want](): byName(AskMembers{}, AskReactions{}, AskDirectRoom{}, AskJoin{}, AskLeave{}, AskRestrain{}, AskTask{}),
 }
 
 func byName(members ...any) map[string]reflect.Type {

@@ -291,8 +291,8 @@ type Receipt struct {
 type Answer struct {
 	Ask   Key
 	Fault string // why it failed; zero means that it worked
-	// Result is what was asked for: a MemberList, a ReactionSet, a DirectRoom, a Restrained, or nil where there is nothing
-	// to tell.
+	// Result is what was asked for: a MemberList, a ReactionSet, a DirectRoom, a Restrained, a TaskDone, or nil where
+	// there is nothing to tell.
 	Result Body
 }
 
@@ -422,6 +422,12 @@ func (e Event) Check(network Network) error {
 			return fmt.Errorf("sender: %w", err)
 		}
 	}
+	switch e.Body.(type) {
+	case Order, TaskDone:
+		if _, is := e.Room.Network().Service(); !is {
+			return ErrNotService
+		}
+	}
 	return checkBody(e.Body, network)
 }
 
@@ -441,7 +447,7 @@ func checkBody(b Body, network Network) error {
 	switch b := b.(type) {
 	case nil:
 		return ErrNoBody
-	case Message, VoicePresence, Invocation, Receipt, Gap, Other:
+	case Message, VoicePresence, Invocation, Receipt, TaskDone, Order, Gap, Other:
 		return nil
 	case Sealed:
 		if len(b.Content) == 0 || len(b.Content) > MaxSealed {

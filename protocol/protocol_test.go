@@ -30,6 +30,7 @@ func TestEventsSurviveJSON(t *testing.T) {
 		Gap{From: at, Until: at, Lost: []string{"edits"}}, Timer{Name: "n", Data: []byte{0, 1}}, Internal{Kind: "k", Data: []byte("d")},
 		Malformed{Kind: "m.room.message", Reason: "no text"}, Other{Kind: "m.sticker"},
 		Sealed{Session: "s", Content: []byte(`{"a": 1}`), Reason: "withheld"},
+		TaskDone{Output: []byte(`{"answer":"yes"}`)}, Order{What: OrderRetry, Job: "k", Text: "t"},
 	} {
 		want := Event{Room: "console:lobby", Place: "p", ID: "e", Sender: "console:ann", Time: at, Private: true, Backlog: true, Late: true, Handle: "h", Body: body}
 		data, err := json.Marshal(want)
@@ -44,8 +45,8 @@ func TestEventsSurviveJSON(t *testing.T) {
 			t.Errorf("%s: %s", data, d)
 		}
 	}
-	if len(kinds[reflect.TypeFor[Body]()]) != 21 {
-		t.Errorf("%d kinds of body, of which this test knows 21", len(kinds[reflect.TypeFor[Body]()]))
+	if len(kinds[reflect.TypeFor[Body]()]) != 23 {
+		t.Errorf("%d kinds of body, of which this test knows 23", len(kinds[reflect.TypeFor[Body]()]))
 	}
 }
 
@@ -73,7 +74,7 @@ func TestOutgoingsAndAsksSurviveJSON(t *testing.T) {
 		}
 	}
 	for _, w := range []Want{AskMembers{}, AskReactions{Target: "e"}, AskDirectRoom{User: "console:ann"}, AskJoin{}, AskLeave{Reason: "r"},
-		AskRestrain{User: "console:ann", On: true, Reason: "r"}} {
+		AskRestrain{User: "console:ann", On: true, Reason: "r"}, AskTask{Task: "t", Input: []byte(`{"a":1}`), Once: true}} {
 		want := Ask{Key: "k", Room: "console:lobby", Expires: at, Want: w}
 		data, err := json.Marshal(want)
 		if err != nil {
@@ -150,6 +151,7 @@ func TestCheck(t *testing.T) {
 		"long":             {func(e *Event) { e.ID = EventID(strings.Repeat("a", MaxID+1)) }, ErrLongID},
 		"place":            {func(e *Event) { e.Place = "\n" }, ErrBadID},
 		"sender":           {func(e *Event) { e.Sender = "ann" }, ErrNoNetwork},
+		"order in a room":  {func(e *Event) { e.Body = Order{What: OrderRun} }, ErrNotService},
 		"no body":          {func(e *Event) { e.Body = nil }, ErrNoBody},
 		"malformed":        {func(e *Event) { e.Body = Malformed{"m.room.message", "no body"} }, ErrMalformed},
 		"timer":            {func(e *Event) { e.Body = Timer{Name: "x"} }, ErrInternal},

@@ -47,7 +47,7 @@ const (
 	StateExpired    State = "expired"
 	StateSuperseded State = "superseded" // by a newer edit of the same message
 	StateAmbiguous  State = "ambiguous"  // it cannot be known whether it was sent
-	StateEnded      State = "ended"      // the bot left the room
+	StateEnded      State = "ended"      // the bot left the room, or nobody wants it any more
 )
 
 // Delivery is what is kept of an entry for as long as events are: where it stands, or why it does

@@ -5,6 +5,8 @@ package store
 type Outcome struct {
 	Disposition Disposition
 	Reason      string // for people; may be empty
+	// Fault makes a dead letter of the event, so that somebody sees to it, although what was written stays. Zero makes none.
+	Fault string
 	// Final ends the way of the event here: the features behind this one do not see it.
 	Final bool
 }

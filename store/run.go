@@ -40,6 +40,11 @@ func (c *Commit) Run(scope protocol.Scope, cause protocol.Ref, f func(*Tx) error
 	l.mergeInto(c.layer)
 	c.appendFacts(tx.facts)
 	c.enqueue(tx.sends)
+	for _, key := range tx.taken {
+		if q, waits := c.Queued(key); waits {
+			c.Finish(q, StateEnded, protocol.Ref{}, "withdrawn")
+		}
+	}
 	for _, e := range tx.ended {
 		c.Record(e.Room, e.Event, e.Disposition, e.reason)
 	}

@@ -41,7 +41,8 @@ type shared struct {
 	sends  []Entry
 	told   []Told
 	ended  []concluded
-	keys   int // given out by NewKey
+	taken  []protocol.Key // by Withdraw
+	keys   int            // given out by NewKey
 	err    error
 }
 
@@ -94,6 +95,14 @@ func (tx *Tx) Tell(to protocol.Scope, what protocol.Internal) {
 func (tx *Tx) Conclude(ref protocol.Ref, d Disposition, reason string) {
 	if tx.writable() {
 		tx.ended = append(tx.ended, concluded{ref, d, reason})
+	}
+}
+
+// Withdraw takes what waits under a key out of the outbox: it ends, and nobody hears of that. An
+// attempt that runs is not stopped; what comes of it changes nothing. A key that does not wait is left alone.
+func (tx *Tx) Withdraw(key protocol.Key) {
+	if tx.writable() {
+		tx.taken = append(tx.taken, key)
 	}
 }
 

@@ -47,6 +47,8 @@ func checkAnswer(ask protocol.Ask, ev protocol.Event) error {
 		_, fits = result.(protocol.DirectRoom)
 	case protocol.AskRestrain:
 		_, fits = result.(protocol.Restrained)
+	case protocol.AskTask:
+		_, fits = result.(protocol.TaskDone)
 	}
 	err := ev.Check(ask.Network())
 	if err == nil && !fits {

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
@@ -78,6 +79,8 @@ func (s *step) handle(ev protocol.Event, letter *store.Letter) {
 	switch {
 	case err != nil:
 		out = store.Outcome{Disposition: store.Failed, Reason: s.bury(ev, ev.Scope(), core, letter, err)}
+	case out.Fault != "":
+		out = store.Outcome{Disposition: store.Failed, Reason: s.bury(ev, ev.Scope(), core, letter, errors.New(out.Fault))}
 	case letter != nil:
 		s.c.DropLetter(letter.ID)
 	}
@@ -111,7 +114,7 @@ func (s *step) stage(ev protocol.Event, scope protocol.Scope, name string, featu
 
 // weightier returns the outcome that says more: that the way ends, that something was done, that it was not.
 func weightier(a, b store.Outcome) store.Outcome {
-	if b.Final || a.Disposition == store.Unseen || a.Disposition == store.Ignored && b.Disposition == store.Handled {
+	if b.Final || b.Fault != "" || a.Disposition == store.Unseen || a.Disposition == store.Ignored && b.Disposition == store.Handled {
 		return b
 	}
 	return a

@@ -57,13 +57,17 @@ func (r *Runner) supervise(work, stop context.Context, n *network) {
 // runNetwork makes one Run and returns when all attempts within it have ended too.
 func (r *Runner) runNetwork(work context.Context, n *network) error {
 	name := n.adapter.Network()
+	up := true
+	if aux, ok := n.adapter.(protocol.Auxiliary); ok {
+		up = !aux.Paused()
+	}
 	run, end := context.WithCancel(work)
 	over := r.begin(underWay{what: "adapter", network: name})
 	n.mu.Lock()
 	n.run, n.end, n.over = run, nil, false
-	n.status = NetworkStatus{Network: name, Up: true, Since: time.Now()}
+	n.status = NetworkStatus{Network: name, Up: up, Since: time.Now()}
 	n.mu.Unlock()
-	r.put(Online{name, true})
+	r.put(Online{name, up})
 
 	err := protocol.Guard(func() error { return n.adapter.Run(run, admitter{r, n, run}) })
 
@@ -97,6 +101,9 @@ func (r *Runner) ended(n *network, err error, wait time.Duration) {
 	var ends NetworkEnds
 	for _, a := range r.Adapters {
 		n := r.networks[a.Network()]
+		if _, aux := a.(protocol.Auxiliary); aux {
+			continue // nobody talks there: it is not what the bot runs for
+		}
 		n.mu.Lock()
 		over, end := n.over, n.end
 		n.mu.Unlock()

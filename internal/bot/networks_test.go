@@ -174,3 +174,64 @@ func TestTheBotWaitsForANetworkThatMayComeBack(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// aside is a network that is no chat network.
+type aside struct {
+	*wire
+	paused bool
+}
+
+func (a aside) Paused() bool { return a.paused }
+
+// A service keeps no bot alive whose networks have ended, and begins out of reach where it is paused.
+func TestAServiceIsBesideTheNetworks(t *testing.T) {
+	defer noLeaks(t)
+	r := newRig(t)
+	up, paused := newWire(), newWire()
+	up.name, paused.name = "service.up", "service.paused"
+	run := play(t, r, newWire(), func(c *RunnerConfig) {
+		c.Adapters = append(c.Adapters, aside{up, false}, aside{paused, true})
+	})
+	<-up.to
+	to := <-paused.to
+	if u, p := run.fares("service.up"), run.fares("service.paused"); !u.Up || p.Up {
+		t.Errorf("they begin as %+v and %+v", u, p)
+	}
+	to.(protocol.Connectivity).Connected(true)
+	until(t, "the pause ends", func() bool { return run.fares("service.paused").Up })
+	run.wire.fail <- protocol.Ends(protocol.RetryNever, errors.New("the wrong folder"))
+	var ends NetworkEnds
+	if err := <-run.ended; !errors.As(err, &ends) || len(ends) != 1 {
+		t.Errorf("the bot ended with %v", err)
+	}
+}
+
+// A feature may want somebody to see to an event, and what it has written stays.
+func TestAFaultOfAFeatureThatHasHandledTheEvent(t *testing.T) {
+	r := newRig(t)
+	r.answering()
+	r.joined(lobby)
+	answer, fault := r.feature.handle, "the dice are lost"
+	r.feature.handle = func(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
+		out, err := answer(tx, ev)
+		out.Fault = fault
+		return out, err
+	}
+	ev := r.say(lobby, "roll")
+	if sent := r.admit(ev); len(sent) != 1 {
+		t.Errorf("what it wrote is gone: %+v", sent)
+	}
+	r.view(func(tx *store.Tx) {
+		l, ok := tx.Letter(1)
+		if seen := tx.Seen(ev.Room, ev.ID); !ok || l.Error != "the dice are lost" || seen.Disposition != store.Failed {
+			t.Errorf("it is %+v, and the dead letter %+v", seen, l)
+		}
+	})
+	fault = ""
+	r.step(RetryDead{ID: 1})
+	r.view(func(tx *store.Tx) {
+		if _, ok := tx.Letter(1); ok {
+			t.Error("the dead letter is there when all went well")
+		}
+	})
+}
