@@ -1,0 +1,77 @@
+package exec
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A process has to have its limits before the program in it does anything, and Go cannot set them between fork and exec. So the
+// bot starts itself anew under a name of its own, which sets the limits and becomes the program.
+
+// launcherName is the name, as argv[0], under which the program is a launcher.
+const launcherName = "moot-task"
+
+// launcherPath is the program that runs, also when its file was replaced or removed meanwhile.
+const launcherPath = "/proc/self/exe"
+
+// launcherFailed is the exit code of a launcher that could not become the program.
+const launcherFailed = 126
+
+const (
+	maxFiles    = 256       // open files of a process
+	maxFileSize = 256 << 20 // bytes of a file that it writes
+)
+
+func init() {
+	if len(os.Args) > 2 && os.Args[0] == launcherName {
+		err := becomeTask(os.Args[1], os.Args[2:])
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(launcherFailed)
+	}
+}
+
+// launch returns the arguments of a launcher for a program: its limits, as NUMBER=VALUE with commas between, and then those of
+// the program.
+func launch(c Config) []string {
+	limits := []string{limit(syscall.RLIMIT_CORE, 0), limit(syscall.RLIMIT_NOFILE, maxFiles), limit(syscall.RLIMIT_FSIZE, maxFileSize)}
+	if !c.Warm {
+		limits = append(limits, limit(syscall.RLIMIT_CPU, int64(c.Timeout/time.Second)+2))
+	}
+	if c.Memory > 0 {
+		// What it can write to, and not what it has only reserved: some languages reserve gigabytes (since Linux 4.7). It is the
+		// last, since the launcher needs some itself.
+		limits = append(limits, limit(syscall.RLIMIT_DATA, c.Memory))
+	}
+	return append([]string{launcherName, strings.Join(limits, ",")}, c.Argv...)
+}
+
+func limit(what int, most int64) string { return fmt.Sprintf("%d=%d", what, most) }
+
+// becomeTask sets limits and becomes a program. It returns only where that fails.
+func becomeTask(limits string, argv []string) error {
+	env := os.Environ()
+	for one := range strings.SplitSeq(limits, ",") {
+		name, value, _ := strings.Cut(one, "=")
+		what, err := strconv.Atoi(name)
+		if err != nil {
+			return err
+		}
+		most, err := strconv.ParseUint(value, 10, 64)
+		if err != nil {
+			return err
+		}
+		// One that is lower already stays.
+		var now syscall.Rlimit
+		if err := syscall.Getrlimit(what, &now); err == nil && now.Max < most {
+			most = now.Max
+		}
+		if err := syscall.Setrlimit(what, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
+			return fmt.Errorf("a limit of the task cannot be set (%w); where systemd runs the bot, let it call setrlimit and prlimit64, as docs/services.md says", err)
+		}
+	}
+	return fmt.Errorf("run %s: %w", argv[0], syscall.Exec(argv[0], argv, env))
+}

@@ -1,0 +1,26 @@
+//go:build !linux
+
+package exec
+
+import (
+	"errors"
+	"time"
+)
+
+var errLinux = errors.New("programs of services are run on Linux only")
+
+type spawner struct{}
+
+func newSpawner() (*spawner, error) { return nil, errLinux }
+
+func (*spawner) close() {}
+
+func (*spawner) start(Config, []string) (*process, error) { return nil, errLinux }
+
+type process struct{ since time.Time }
+
+func (*process) finish()                         {}
+func (*process) end()                            {}
+func (*process) alive() bool                     { return false }
+func (*process) once([]byte) ([]byte, error)     { return nil, errLinux }
+func (*process) exchange([]byte) ([]byte, error) { return nil, errLinux }

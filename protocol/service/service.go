@@ -1,0 +1,207 @@
+// Package service is the adapter of a service: a network whose rooms are the conversations that the service works for. What it
+// brings are the orders of its operators, what it is asked are tasks, and what it answers are their results. It knows no
+// chat; package services makes tasks of what happens there.
+//
+// # Promises
+//
+//   - A task that may be tried again is, with the pauses of the outbox between, until it has failed as often as its configuration
+//     says. Then it has failed for good.
+//   - One that may run only once is started by a first attempt alone. A second one, after a crash, ends as ambiguous, and so
+//     does a first one of which nobody can tell how far it came.
+//   - A task is told its key: MOOT_KEY in its environment where the process is its own, and "key" in its input in any case. The key
+//     is the same at every attempt.
+//   - While the service is paused no task begins, and those under way go on. That is durable.
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"moot/protocol"
+	"moot/protocol/service/exec"
+)
+
+// Runner does a task.
+type Runner interface {
+	// Do hands over the input, a line with a JSON object, and returns a JSON object. The variables are for whoever has an
+	// environment for this job. It may be called concurrently, and returns soon after the context has ended.
+	Do(ctx context.Context, line []byte, env ...string) (json.RawMessage, error)
+	// Warm prepares it for jobs to come.
+	Warm()
+	// Close lets go of everything. It is called last.
+	Close()
+}
+
+// Task is one of the tasks of a service.
+type Task struct {
+	Name string
+	Run  Runner
+	// Tries is how often it is tried at most.
+	Tries int
+}
+
+// Config says what a service is.
+type Config struct {
+	Name  string
+	Tasks []Task
+	// Paused is whether it begins paused, and Cursor the name of the cursor that says so, which is PausedYes then.
+	Paused    bool
+	Cursor    string
+	PausedYes string
+}
+
+// Adapter is a service.
+type Adapter struct {
+	cfg Config
+
+	mu     sync.Mutex
+	to     protocol.Admitter // while it runs; guarded by mu
+	paused bool              // guarded by mu
+}
+
+// ErrNotRunning is the error of an order to a service that does not run.
+var ErrNotRunning = errors.New("the service does not run")
+
+// New returns a service.
+func New(c Config) *Adapter { return &Adapter{cfg: c, paused: c.Paused} }
+
+// Network implements protocol.Adapter.
+func (a *Adapter) Network() protocol.Network { return protocol.ServiceNetwork(a.cfg.Name) }
+
+// Paused implements protocol.Auxiliary.
+func (a *Adapter) Paused() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.paused
+}
+
+// Run implements protocol.Adapter.
+func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
+	a.set(to)
+	defer a.set(nil)
+	for _, t := range a.cfg.Tasks {
+		t.Run.Warm()
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (a *Adapter) set(to protocol.Admitter) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.to = to
+}
+
+// Close lets go of its tasks. It is called when it runs no more.
+func (a *Adapter) Close() {
+	for _, t := range a.cfg.Tasks {
+		t.Run.Close()
+	}
+}
+
+// Pause pauses the service or has it go on. When it returns nil that is durable.
+func (a *Adapter) Pause(ctx context.Context, pause bool) error {
+	a.mu.Lock()
+	to := a.to
+	a.mu.Unlock()
+	if to == nil {
+		return ErrNotRunning
+	}
+	value := "no"
+	if pause {
+		value = a.cfg.PausedYes
+		connected(to, false) // nothing begins from here on
+	}
+	if err := to.Admit(ctx, nil, protocol.Cursor{Name: a.cfg.Cursor, Value: value}); err != nil {
+		connected(to, !a.Paused())
+		return fmt.Errorf("pause %s: %w", a.cfg.Name, err)
+	}
+	a.mu.Lock()
+	a.paused = pause
+	a.mu.Unlock()
+	connected(to, !pause)
+	return nil
+}
+
+func connected(to protocol.Admitter, up bool) {
+	if c, ok := to.(protocol.Connectivity); ok {
+		c.Connected(up)
+	}
+}
+
+// Order has the service do what an operator wants, in one of its conversations. When it returns nil that is durable.
+func (a *Adapter) Order(ctx context.Context, room protocol.RoomID, o protocol.Order) error {
+	a.mu.Lock()
+	to := a.to
+	a.mu.Unlock()
+	if to == nil {
+		return ErrNotRunning
+	}
+	id := protocol.EventID("order/" + rand.Text())
+	return to.Admit(ctx, []protocol.Event{{Room: room, ID: id, Private: true, Body: o}}, protocol.Cursor{})
+}
+
+// Room returns the room of the name in the network of the service.
+func (a *Adapter) Room(name string) protocol.RoomID {
+	return protocol.RoomID(string(a.Network()) + ":" + name)
+}
+
+// Send implements protocol.Adapter. Nobody listens in a service.
+func (a *Adapter) Send(context.Context, protocol.Outgoing, protocol.Attempt) (protocol.Ref, error) {
+	return protocol.Ref{}, final(errors.New("nobody listens in a service"))
+}
+
+// Ask implements protocol.Adapter.
+func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.Attempt) (protocol.Body, error) {
+	want, ok := ask.Want.(protocol.AskTask)
+	if !ok {
+		return nil, final(fmt.Errorf("a service does not know how to %s", protocol.KindOf(ask.Want)))
+	}
+	task, ok := a.task(want.Task)
+	switch {
+	case !ok:
+		return nil, final(fmt.Errorf("%s has no task %s any more", a.cfg.Name, want.Task))
+	case want.Once && attempt.N > 1:
+		return nil, &protocol.SendError{Ambiguous: true, Err: errors.New("the bot ended while it ran, or before")}
+	}
+	var in struct{ Key, Job protocol.Key }
+	if err := json.Unmarshal(want.Input, &in); err != nil {
+		return nil, final(fmt.Errorf("its input cannot be read: %w", err))
+	}
+	out, err := task.Run.Do(ctx, want.Input,
+		"MOOT_KEY="+string(in.Key), "MOOT_JOB="+string(in.Job), "MOOT_TRY="+strconv.Itoa(attempt.N))
+	switch {
+	case err == nil:
+		return protocol.TaskDone{Output: out}, nil
+	case want.Once && openEnded(ctx, err):
+		return nil, &protocol.SendError{Ambiguous: true, Err: err}
+	case want.Once:
+		return nil, final(err)
+	case ctx.Err() == nil && attempt.N >= task.Tries && attempt.N > 1:
+		return nil, final(fmt.Errorf("after %d tries: %w", attempt.N, err))
+	case ctx.Err() == nil && attempt.N >= task.Tries:
+		return nil, final(err)
+	}
+	return nil, err
+}
+
+// openEnded reports whether an error leaves open what the task has done.
+func openEnded(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, exec.ErrTimeout) || errors.Is(err, exec.ErrDied) || errors.Is(err, exec.ErrOutput)
+}
+
+func (a *Adapter) task(name string) (Task, bool) {
+	for _, t := range a.cfg.Tasks {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Task{}, false
+}
+
+func final(err error) error { return &protocol.SendError{Final: true, Err: err} }

@@ -1,0 +1,144 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"moot/protocol"
+	"moot/protocol/service/exec"
+)
+
+// played is a task that a test plays.
+type played struct {
+	do   func(ctx context.Context) error
+	env  []string
+	runs int
+}
+
+func (p *played) Do(ctx context.Context, _ []byte, env ...string) (json.RawMessage, error) {
+	p.env, p.runs = env, p.runs+1
+	return json.RawMessage(`{"answer":"yes"}`), p.do(ctx)
+}
+
+func (*played) Warm()  {}
+func (*played) Close() {}
+
+func ask(once bool) protocol.Ask {
+	return protocol.Ask{Key: "k", Room: "service.dice:console:lobby", Want: protocol.AskTask{Task: "roll", Input: []byte(`{"key":"K","job":"J"}`), Once: once}}
+}
+
+// What becomes of an attempt, by what the task did, which attempt it was, and whether it may be repeated.
+func TestWhatBecomesOfAnAttempt(t *testing.T) {
+	failed := fmt.Errorf("%w with the exit code 1", exec.ErrFailed)
+	for _, tc := range []struct {
+		name             string
+		once             bool
+		n                int
+		err              error
+		stop             bool // the bot stops meanwhile
+		runs             bool
+		final, ambiguous bool
+	}{
+		{"works", false, 1, nil, false, true, false, false},
+		{"works at last", false, 5, nil, false, true, false, false},
+		{"fails", false, 1, failed, false, true, false, false},
+		{"fails for the last time", false, 5, failed, false, true, true, false},
+		{"takes too long", false, 2, exec.ErrTimeout, false, true, false, false},
+		{"is stopped", false, 5, context.Canceled, true, true, false, false},
+		{"once works", true, 1, nil, false, true, false, false},
+		{"once fails", true, 1, failed, false, true, true, false},
+		{"once takes too long", true, 1, exec.ErrTimeout, false, true, false, true},
+		{"once dies", true, 1, exec.ErrDied, false, true, false, true},
+		{"once floods", true, 1, exec.ErrOutput, false, true, false, true},
+		{"once is stopped", true, 1, context.Canceled, true, true, false, true},
+		{"once may have run", true, 2, nil, false, false, false, true},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := &played{do: func(context.Context) error {
+			if tc.stop {
+				cancel()
+			}
+			return tc.err
+		}}
+		a := New(Config{Name: "dice", Tasks: []Task{{Name: "roll", Run: p, Tries: 5}}})
+		body, err := a.Ask(ctx, ask(tc.once), protocol.Attempt{N: tc.n})
+		cancel()
+		var se *protocol.SendError
+		errors.As(err, &se)
+		if (p.runs > 0) != tc.runs || (err == nil) != (tc.err == nil && tc.runs) ||
+			(se != nil && se.Final) != tc.final || (se != nil && se.Ambiguous) != tc.ambiguous {
+			t.Errorf("%s: it ran %d times and gave %v, %+v", tc.name, p.runs, body, err)
+		}
+		if want := []string{"MOOT_KEY=K", "MOOT_JOB=J", fmt.Sprint("MOOT_TRY=", tc.n)}; tc.runs && !slices.Equal(p.env, want) {
+			t.Errorf("%s: the task has %q", tc.name, p.env)
+		}
+	}
+	a := New(Config{Name: "dice"})
+	var se *protocol.SendError
+	if _, err := a.Ask(t.Context(), ask(false), protocol.Attempt{N: 1}); !errors.As(err, &se) || !se.Final {
+		t.Errorf("a task that is no longer there: %v", err)
+	}
+	if _, err := a.Send(t.Context(), protocol.Outgoing{}, protocol.Attempt{N: 1}); !errors.As(err, &se) || !se.Final {
+		t.Errorf("a message to a service: %v", err)
+	}
+}
+
+// admitter takes what a service brings.
+type admitter struct {
+	err    error
+	events []protocol.Event
+	cursor protocol.Cursor
+	up     []bool
+}
+
+func (a *admitter) Admit(_ context.Context, evs []protocol.Event, c protocol.Cursor) error {
+	if a.err == nil {
+		a.events, a.cursor = append(a.events, evs...), c
+	}
+	return a.err
+}
+func (*admitter) Cursor(string) (string, error) { return "", nil }
+func (a *admitter) Connected(up bool)           { a.up = append(a.up, up) }
+
+func TestPauseIsDurable(t *testing.T) {
+	to := &admitter{}
+	a := New(Config{Name: "dice", Cursor: "c", PausedYes: "yes"})
+	if err := a.Pause(t.Context(), true); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("one that does not run: %v", err)
+	}
+	a.set(to)
+	for _, step := range []struct {
+		pause, fails bool
+		up, paused   bool
+		cursor       string
+	}{
+		{true, false, false, true, "yes"}, {true, true, false, true, "yes"}, {false, true, false, true, "yes"}, {false, false, true, false, "no"}, {true, true, true, false, "no"},
+	} {
+		to.err = nil
+		if step.fails {
+			to.err = errors.New("the disk is full")
+		}
+		err := a.Pause(t.Context(), step.pause)
+		if (err != nil) != step.fails || to.up[len(to.up)-1] != step.up || a.Paused() != step.paused || to.cursor.Value != step.cursor {
+			t.Errorf("%+v: %v, up %v, paused %v, cursor %v", step, err, to.up, a.Paused(), to.cursor)
+		}
+	}
+}
+
+func TestOrdersAreEvents(t *testing.T) {
+	to := &admitter{}
+	a := New(Config{Name: "dice"})
+	a.set(to)
+	for range 2 {
+		if err := a.Order(t.Context(), a.Room("run"), protocol.Order{What: protocol.OrderRun, Text: "hi"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(to.events) != 2 || to.events[0].ID == to.events[1].ID || to.events[0].Check(a.Network()) != nil {
+		t.Errorf("they are %+v", to.events)
+	}
+}
