@@ -1,0 +1,222 @@
+package services
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"moot/outbox"
+	"moot/protocol"
+	"moot/store"
+)
+
+const (
+	// answerExpiry is after what time an answer is of no use any more. Jobs may wait long, and their answers with them.
+	answerExpiry = 24 * time.Hour
+	// maxAnswer is how many characters an answer has.
+	maxAnswer = 3500
+	// maxResults is how many bytes the results of the tasks of a job may have together.
+	maxResults = 1 << 20
+	// shownInput is how many characters of an input a dead letter shows.
+	shownInput = 2000
+)
+
+// errResults is the fault of a task whose output is of no use.
+var errResults = errors.New("the results of its tasks are too long")
+
+// answered goes on with the job whose task has ended.
+func (f *Feature) answered(tx *store.Tx, a protocol.Answer) (store.Outcome, error) {
+	key := protocol.Key(tx.Get(asks, store.Key(tx.Scope(), string(a.Ask))))
+	j, ok := getJob(tx, tx.Scope(), key)
+	switch {
+	case key == "" || !ok || j.Ask != a.Ask:
+		return store.WasIgnored("the job is no longer there"), nil
+	case j.State == Failed || j.State == Ambiguous: // a dead letter that is tried again
+		s := f.service(tx)
+		if s == nil {
+			return store.Outcome{}, fmt.Errorf("the configuration has no service %s any more", j.Service)
+		}
+		return store.WasHandled("a job is tried again"), f.again(tx, s, j)
+	case j.State != Waiting:
+		return store.WasIgnored("the job has ended"), nil
+	}
+	s := f.service(tx)
+	if s == nil || j.Task >= len(s.Tasks) {
+		return f.fails(tx, &Spec{}, j, "", "the configuration has no such task any more")
+	}
+	task := s.Tasks[j.Task]
+	if a.Fault != "" {
+		if tx.Delivery(a.Ask).State == store.StateAmbiguous {
+			return f.isAmbiguous(tx, s, j, task, a.Fault)
+		}
+		return f.fails(tx, s, j, task.Name, a.Fault)
+	}
+	done, _ := a.Result.(protocol.TaskDone)
+	if err := merge(&j, done.Output); err != nil {
+		return f.fails(tx, s, j, task.Name, err.Error())
+	}
+	if j.Task++; j.Task < len(s.Tasks) {
+		return store.WasHandled(task.Name + " is done"), f.next(tx, s, j)
+	}
+	return store.WasHandled(fmt.Sprintf("a job of %s is done", s.Name)), f.done(tx, s, j)
+}
+
+// merge adds the output of a task to the results of the job. What is there under the same name is overwritten.
+func merge(j *Job, output json.RawMessage) error {
+	var fresh map[string]json.RawMessage
+	if err := json.Unmarshal(output, &fresh); err != nil {
+		return fmt.Errorf("its output is no JSON object: %w", err)
+	}
+	if j.Results == nil {
+		j.Results = map[string]json.RawMessage{}
+	}
+	size := 0
+	for k, v := range fresh {
+		j.Results[k] = v
+	}
+	for k, v := range j.Results {
+		size += len(k) + len(v)
+	}
+	if size > maxResults {
+		return errResults
+	}
+	return nil
+}
+
+// Answer returns what the results of the tasks of a job want said.
+func Answer(results map[string]json.RawMessage) protocol.Text {
+	raw, ok := results["answer"]
+	if !ok {
+		return nil
+	}
+	var words string
+	if err := json.Unmarshal(raw, &words); err != nil {
+		words = string(raw) // a number, say: it is meant to be read
+	}
+	return markup(protocol.Shorten(strings.TrimSpace(words), maxAnswer))
+}
+
+// done ends a job that went well, and says what its tasks want said.
+func (f *Feature) done(tx *store.Tx, s *Spec, j Job) error {
+	text := Answer(j.Results)
+	j.State, j.Changed = Done, tx.Now()
+	origin := j.Origin
+	j.Origin.Handle, j.Input, j.Results = "", Input{Kind: j.Input.Kind, Command: j.Input.Command, Time: j.Input.Time}, nil // no longer needed
+	tx.Delete(asks, store.Key(tx.Scope(), string(j.Ask)))
+	if err := putJob(tx, j); err != nil {
+		return err
+	}
+	f.clearLater(tx, s.Keep)
+	j.Origin = origin
+	return f.say(tx, s, j, text)
+}
+
+// say says the answer of a job where it belongs. Who has given a command hears something in any case.
+func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text) error {
+	back := text
+	if len(s.To) > 0 {
+		for _, room := range s.To {
+			if len(text) == 0 {
+				break
+			}
+			o := protocol.Outgoing{Room: room, Act: protocol.Say{Text: text}}
+			if err := f.send(tx, j, o, "to "+string(room)); err != nil {
+				return err
+			}
+		}
+		if j.Origin.Room != "" && !(len(s.To) == 1 && s.To[0] == j.Origin.Room) {
+			back = nil // it is said elsewhere
+		} else {
+			return nil
+		}
+	}
+	if len(back) == 0 {
+		if j.Input.Kind != "command" {
+			return nil
+		}
+		back = protocol.Plain("Done.")
+	}
+	return f.tell(tx, j, back, "answer")
+}
+
+// fails ends a job of which a task has failed for good.
+func (f *Feature) fails(tx *store.Tx, s *Spec, j Job, task, fault string) (store.Outcome, error) {
+	input, fault := shown(j, s.Redact, fault)
+	j.State, j.Fault, j.Changed = Failed, protocol.Shorten(protocol.OneLine(fault), 500), tx.Now()
+	out := store.WasHandled("a job of " + j.Service + " has failed")
+	out.Fault = fmt.Sprintf("task %s of %s has failed: %s; job %s, input: %s", task, j.Service, j.Fault, j.Key,
+		protocol.Shorten(input, shownInput))
+	text := protocol.Join("That did not work: ", j.Service, " has failed. Those who operate me can see why.")
+	return out, errors.Join(putJob(tx, j), f.tell(tx, j, text, fmt.Sprint("failed ", j.Round)))
+}
+
+// isAmbiguous ends a job of which a task may have run, and may not run again.
+func (f *Feature) isAmbiguous(tx *store.Tx, _ *Spec, j Job, task Task, fault string) (store.Outcome, error) {
+	j.State, j.Fault, j.Changed = Ambiguous, protocol.Shorten(protocol.OneLine(fault), 500), tx.Now()
+	text := protocol.Join("I was interrupted while ", j.Service, " worked on that, and it cannot be known whether it was done. Look before you ask again.")
+	return store.WasHandled("nobody can know whether " + task.Name + " was done"),
+		errors.Join(putJob(tx, j), f.tell(tx, j, text, fmt.Sprint("ambiguous ", j.Round)))
+}
+
+// tell says something about a job to whom it came from.
+func (f *Feature) tell(tx *store.Tx, j Job, text protocol.Text, what string) error {
+	o := j.Origin
+	if o.Room == "" {
+		return nil // nobody waits for it
+	}
+	out := protocol.Outgoing{Handle: o.Handle, Cause: protocol.Ref{Room: o.Room, Event: o.Event}}
+	if o.Whisper && !o.Private {
+		out.Act = protocol.Whisper{User: o.Sender, Text: text, Asked: true}
+		return f.send(tx, j, out, what)
+	}
+	say := protocol.Say{Text: text}
+	if o.Typed {
+		say.ReplyTo = o.Event
+	}
+	out.Room, out.Place, out.Act = o.Room, o.Place, say
+	return f.send(tx, j, out, what)
+}
+
+// send puts something into the outbox, under a key of the job, so that the same is never said twice.
+func (f *Feature) send(tx *store.Tx, j Job, o protocol.Outgoing, what string) error {
+	o.Key, o.Expires = protocol.DeriveKey("service", string(j.Key), what), tx.Now().Add(answerExpiry)
+	_, err := outbox.Send(tx, o)
+	return err
+}
+
+// markup reads the light markup of an answer: **strong** and `code`. Everything else is shown as it stands, and mentions
+// nobody.
+func markup(s string) protocol.Text {
+	var text protocol.Text
+	for s != "" {
+		strong, code := strings.Index(s, "**"), strings.Index(s, "`")
+		mark, at := "**", strong
+		if strong < 0 || code >= 0 && code < strong {
+			mark, at = "`", code
+		}
+		if at < 0 {
+			break
+		}
+		inner, rest, ok := strings.Cut(s[at+len(mark):], mark)
+		if !ok || inner == "" || strings.Contains(inner, "\n") {
+			text = append(text, protocol.Plain(s[:at+len(mark)])...)
+			s = s[at+len(mark):]
+			continue
+		}
+		if at > 0 {
+			text = append(text, protocol.Plain(s[:at])...)
+		}
+		if mark == "`" {
+			text = append(text, protocol.Code(inner)...)
+		} else {
+			text = append(text, protocol.Strong(inner)...)
+		}
+		s = rest
+	}
+	if s != "" {
+		text = append(text, protocol.Plain(s)...)
+	}
+	return text
+}

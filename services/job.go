@@ -1,0 +1,226 @@
+package services
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"moot/protocol"
+	"moot/store"
+)
+
+// State is how far a job is.
+type State string
+
+// The states. Running is told from Waiting only when somebody asks: the outbox knows.
+const (
+	Waiting   State = "pending"   // its next task has not begun
+	Running   State = "running"   // a task works on it
+	Done      State = "done"      // all tasks have
+	Failed    State = "failed"    // a task has failed for good
+	Ambiguous State = "ambiguous" // a task that may run only once may have, or not
+)
+
+// States are all states, in the order in which people think of them.
+func States() []State { return []State{Waiting, Running, Done, Failed, Ambiguous} }
+
+// Job is what a service does because of one message, tick or order.
+type Job struct {
+	Key     protocol.Key
+	Service string
+	Origin  Origin
+	Input   Input
+	// Results are those of the tasks that are done, merged in their order.
+	Results map[string]json.RawMessage `json:",omitempty"`
+	Task    int                        // the one that is next, or has failed
+	Ask     protocol.Key               // the ask of it
+	State   State
+	Fault   string `json:",omitempty"` // why it is Failed or Ambiguous
+	Round   int    `json:",omitempty"` // how often it was retried by hand
+	Created time.Time
+	Changed time.Time
+}
+
+// Origin is where a job came from, and where its answer belongs.
+type Origin struct {
+	Room    protocol.RoomID  `json:",omitempty"` // zero where it is no room
+	Place   protocol.PlaceID `json:",omitempty"`
+	Event   protocol.EventID `json:",omitempty"`
+	Sender  protocol.UserID  `json:",omitempty"`
+	Handle  string           `json:",omitempty"`
+	Private bool             `json:",omitempty"` // whether Room is a private conversation
+	Typed   bool             `json:",omitempty"` // whether it was a message, to which one can reply
+	Whisper bool             `json:",omitempty"` // whether only the sender is to see the answer
+}
+
+// Input is what the first task is given, and every later one beside the results of those before it.
+type Input struct {
+	Kind     string         `json:"kind"` // command, pattern, schedule or run
+	Command  string         `json:"command,omitempty"`
+	Args     map[string]any `json:"args,omitempty"`
+	Text     string         `json:"text,omitempty"`
+	Groups   []string       `json:"groups,omitempty"` // what the pattern has found: all of it, and then its groups
+	Room     string         `json:"room,omitempty"`
+	RoomName string         `json:"room_name,omitempty"`
+	Place    string         `json:"place,omitempty"`
+	Person   string         `json:"person,omitempty"`
+	Name     string         `json:"name,omitempty"` // of the person
+	Time     time.Time      `json:"time"`           // when it was said, or was due
+}
+
+// handed is the line that a task reads.
+type handed struct {
+	Key     protocol.Key `json:"key"`
+	Job     protocol.Key `json:"job"`
+	Service string       `json:"service"`
+	Task    string       `json:"task"`
+	Input
+	Results map[string]json.RawMessage `json:"results"`
+}
+
+// Line returns the line that a task reads, for whoever tries it without a bot.
+func Line(key protocol.Key, service, task string, in Input, results map[string]json.RawMessage) ([]byte, error) {
+	return line(handed{key, key, service, task, in, results})
+}
+
+func line(h handed) ([]byte, error) {
+	if h.Results == nil {
+		h.Results = map[string]json.RawMessage{}
+	}
+	data, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("encode the input of %s: %w", h.Task, err)
+	}
+	return data, nil
+}
+
+var (
+	jobs = store.ScopedBucket("service-jobs")
+	asks = store.ScopedBucket("service-asks")
+	load = store.ScopedBucket("service-load")
+)
+
+func getJob(tx *store.Tx, scope protocol.Scope, key protocol.Key) (j Job, ok bool) {
+	v := tx.Get(jobs, store.Key(scope, string(key)))
+	return j, v != nil && json.Unmarshal(v, &j) == nil
+}
+
+// putJob writes a job under the scope of the transaction, and counts whether it waits.
+func putJob(tx *store.Tx, j Job) error {
+	was, had := getJob(tx, tx.Scope(), j.Key)
+	data, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("encode job %s: %w", j.Key, err)
+	}
+	tx.Put(jobs, store.Key(tx.Scope(), string(j.Key)), data)
+	count(tx, j.State == Waiting, had && was.State == Waiting)
+	return nil
+}
+
+func dropJob(tx *store.Tx, j Job) {
+	tx.Delete(jobs, store.Key(tx.Scope(), string(j.Key)))
+	tx.Delete(asks, store.Key(tx.Scope(), string(j.Ask)))
+	count(tx, false, j.State == Waiting)
+}
+
+// count keeps how many jobs of the scope wait.
+func count(tx *store.Tx, waits, waited bool) {
+	n := waitingJobs(tx)
+	switch {
+	case waits && !waited:
+		n++
+	case !waits && waited:
+		n--
+	default:
+		return
+	}
+	if n == 0 {
+		tx.Delete(load, string(tx.Scope()))
+		return
+	}
+	tx.Put(load, string(tx.Scope()), []byte(store.Number(n)))
+}
+
+func waitingJobs(tx *store.Tx) uint64 {
+	return store.ParseNumber(string(tx.Get(load, string(tx.Scope()))))
+}
+
+// scopeOf returns the scope of a conversation of a service.
+func scopeOf(service string, o Origin, otherwise string) protocol.Scope {
+	conversation := otherwise
+	if o.Room != "" {
+		conversation = string(o.Room)
+		if o.Place != "" {
+			conversation += "/" + string(o.Place)
+		}
+	}
+	scope := string(protocol.ServiceNetwork(service)) + ":" + conversation
+	if len(scope) > protocol.MaxID-64 {
+		scope = string(protocol.ServiceNetwork(service)) + ":" + string(protocol.DeriveKey(conversation))
+	}
+	return protocol.Scope(scope)
+}
+
+// shown returns the input of a job as JSON, and a text about it, without what the named values are, wherever they stand.
+func shown(j Job, names []string, about string) (input, text string) {
+	all := map[string]any{}
+	data, err := json.Marshal(handed{Job: j.Key, Service: j.Service, Input: j.Input, Results: j.Results})
+	if err == nil {
+		err = json.Unmarshal(data, &all)
+	}
+	if err != nil {
+		return "(cannot be shown: " + err.Error() + ")", about
+	}
+	maps.DeleteFunc(all, func(k string, v any) bool { return k == "key" || k == "task" || k == "job" || k == "service" })
+	h := hider{names: map[string]bool{}}
+	for _, n := range names {
+		h.names[strings.ToLower(n)] = true
+	}
+	h.look(all)
+	if h.found {
+		// The line that was typed has it too, and a pattern may have found it.
+		for _, k := range []string{"text", "groups"} {
+			if _, ok := all[k]; ok {
+				all[k] = hidden
+			}
+		}
+	}
+	if data, err = json.Marshal(all); err != nil {
+		return "(cannot be shown: " + err.Error() + ")", about
+	}
+	clean := strings.NewReplacer(h.values...)
+	return clean.Replace(string(data)), clean.Replace(about)
+}
+
+// hidden stands for what nobody is to see.
+const hidden = "(hidden)"
+
+// hider hides the values of names.
+type hider struct {
+	names  map[string]bool
+	found  bool
+	values []string // those that are texts, each with what stands for it
+}
+
+func (h *hider) look(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, inner := range v {
+			if !h.names[strings.ToLower(k)] {
+				h.look(inner)
+				continue
+			}
+			h.found = true
+			if s, ok := inner.(string); ok && len(s) > 3 { // shorter ones are in many words
+				h.values = append(h.values, s, hidden)
+			}
+			v[k] = hidden
+		}
+	case []any:
+		for _, inner := range v {
+			h.look(inner)
+		}
+	}
+}

@@ -1,0 +1,365 @@
+package services_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"moot/commands"
+	"moot/internal/bot"
+	"moot/protocol"
+	"moot/services"
+	"moot/store"
+)
+
+func TestCommandIsAnswered(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member}))
+	r.says(lobby, "ben", "!moot roll 2d6 3")
+	r.said()
+	got := r.work(answers("ben rolls **9**, `4 + 5`"))
+	if len(got) != 1 || got[0].Kind != "command" || got[0].Args["dice"] != "2d6" || got[0].Args["times"] != 3.0 || got[0].Person != "console:ben" ||
+		got[0].Name != "ben" || got[0].Room != string(lobby) || got[0].Text != "roll 2d6 3" || got[0].Key == "" {
+		t.Errorf("the task was given %+v", got)
+	}
+	r.said("ben rolls 9, 4 + 5")
+	r.states("1 done")
+	r.restart(time.Minute)
+	r.work(answers("again"))
+	r.said()
+	r.Later(time.Hour + time.Minute)
+	r.states("")
+}
+
+// Whoever has not what it takes is told so, and no job comes of it.
+func TestWhoMayUseIt(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Operator, Rooms: []protocol.RoomID{lobby}}),
+		services.Spec{Name: "greet", Who: commands.Operator, Pattern: pattern("(?i)^hello (.*)"), Rooms: []protocol.RoomID{lobby}})
+	for _, say := range []struct {
+		room     protocol.RoomID
+		by, text string
+	}{
+		{lobby, "ben", "!moot roll"}, {hall, "ann", "!moot roll"}, {lobby, "ben", "hello bot"}, {hall, "ann", "hello bot"}, {lobby, "ann", "say hello"},
+	} {
+		r.says(say.room, say.by, say.text)
+	}
+	r.said("!moot roll is for those who operate me.", "roll is not for this room.")
+	r.states("")
+	r.challenged = "console:ann"
+	r.says(lobby, "ann", "hello bot")
+	r.states("")
+	r.challenged = ""
+	r.says(lobby, "ann", "Hello bot")
+	got := r.work(answers("hello ann"))
+	if len(got) != 1 || !slices.Equal(got[0].Groups, []string{"Hello bot", "bot"}) || got[0].Kind != "pattern" {
+		t.Errorf("the task was given %+v", got)
+	}
+	r.said("hello ann")
+}
+
+// What a message does not say, an edit, a bot or an old one does not say either.
+func TestPatternLooksAtFreshWordsOfPeople(t *testing.T) {
+	r := open(t, services.Spec{Name: "greet", Pattern: pattern("hello"), Rooms: []protocol.RoomID{lobby}})
+	old := r.Event(lobby, "console:ann", protocol.Message{Text: "hello"})
+	old.Backlog, old.Age = true, time.Hour
+	before := r.Event(lobby, "console:ann", protocol.Message{Text: "hello"})
+	before.History = true
+	r.Admit(old, before,
+		r.Event(lobby, "console:ann", protocol.Message{Text: "hello", Bot: true}),
+		r.Event(lobby, "console:ann", protocol.Edit{Target: "$1", Text: "hello"}),
+		r.Event(lobby, "console:ann", protocol.Message{Text: "!moot hello"}))
+	r.Said()
+	r.states("")
+}
+
+// Each task gets what those before it have found out, and a later one overwrites.
+func TestTasksGoOneAfterAnother(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member, Tasks: []services.Task{{Name: "a"}, {Name: "b"}, {Name: "c"}}}))
+	r.says(lobby, "ben", "!moot roll")
+	var keys []string
+	for i, g := range r.work(func(g given) (map[string]any, error) {
+		return map[string]any{"answer": g.Task, g.Task: len(g.Results)}, nil
+	}) {
+		if want := string("abc"[i]); g.Task != want || len(g.Results) != []int{0, 2, 3}[i] {
+			t.Errorf("task %d was given %+v", i, g)
+		}
+		keys = append(keys, g.Key)
+	}
+	if slices.Sort(keys); len(slices.Compact(keys)) != 3 {
+		t.Errorf("the keys are %q", keys)
+	}
+	r.said("c")
+}
+
+func TestCommandWithoutAnAnswer(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member}))
+	r.says(lobby, "ben", "!moot roll")
+	r.work(func(given) (map[string]any, error) { return nil, nil })
+	r.said("Done.")
+}
+
+func TestAnswerGoesElsewhere(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member, To: []protocol.RoomID{hall}}))
+	r.says(lobby, "ben", "!moot roll")
+	r.work(answers("a four"))
+	r.said("a four", "Done.")
+}
+
+func TestPrivateAnswer(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member, Private: true}))
+	r.says(lobby, "ben", "!moot roll")
+	r.work(answers("a four"))
+	if len(r.Flying) != 1 || r.Flying[0].Out.Act.(protocol.Whisper).User != "console:ben" {
+		t.Errorf("it flies %+v", r.Flying)
+	}
+}
+
+// Jobs of one conversation go one after another, those of several beside each other, and only so many may wait.
+func TestOrderAndQueue(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member, Queue: 3}))
+	for n := range 4 {
+		r.says(lobby, "ben", fmt.Sprintf("!moot roll %d", n))
+	}
+	r.says(hall, "ben", "!moot roll 9")
+	if len(r.Flying) != 3 { // one in each room, and the refusal
+		t.Errorf("%d attempts fly", len(r.Flying))
+	}
+	r.said("dice has too much to do here. Try again later.")
+	var order []string
+	for _, g := range r.work(func(g given) (map[string]any, error) { return map[string]any{"answer": g.Args["dice"]}, nil }) {
+		if g.Room == string(lobby) {
+			order = append(order, g.Args["dice"].(string))
+		}
+	}
+	if strings.Join(order, "") != "012" {
+		t.Errorf("the jobs were done in the order %q", order)
+	}
+	r.states("4 done")
+}
+
+// What has failed for good is told, kept, and a dead letter without secrets; it can be tried again, either way.
+func TestFailedJob(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member, Redact: []string{"Dice"}}))
+	r.Buried = true
+	fails := func(given) (map[string]any, error) {
+		return nil, &protocol.SendError{Final: true, Err: errTask}
+	}
+	r.says(lobby, "ben", "!moot roll hunter2")
+	first := r.work(fails)
+	r.said("That did not work: dice has failed. Those who operate me can see why.")
+	r.states("1 failed")
+	letter := r.letter()
+	if !strings.Contains(letter.Error, errTask.Error()) || !strings.Contains(letter.Error, `"dice":"(hidden)"`) || strings.Contains(letter.Error, `"hunter2"`) {
+		t.Errorf("the dead letter says %s", letter.Error)
+	}
+	r.Step(bot.RetryDead{ID: letter.ID})
+	second := r.work(fails)
+	if len(second) != 1 || first[0].Key != second[0].Key {
+		t.Errorf("%+v was tried again as %+v", first, second)
+	}
+	r.said("That did not work: dice has failed. Those who operate me can see why.")
+	letter = r.letter()
+	job := r.jobs()[0]
+	order := protocol.Event{Room: protocol.RoomID(job.Scope), ID: "o1", Private: true, Body: protocol.Order{What: protocol.OrderRetry, Job: job.Job}}
+	r.Step(bot.Admitted{Batch: &bot.Batch{Events: []protocol.Event{order}}})
+	r.work(answers("a four"))
+	r.said("a four")
+	r.states("1 done")
+	r.noLetter()
+}
+
+func (r *rig) letter() (found store.Letter) {
+	r.Helper()
+	n := 0
+	r.View(func(tx *store.Tx) {
+		for l := range tx.Letters(0) {
+			found, n = l, n+1
+		}
+	})
+	if n != 1 {
+		r.Fatalf("there are %d dead letters", n)
+	}
+	return found
+}
+
+func (r *rig) noLetter() {
+	r.Helper()
+	r.View(func(tx *store.Tx) {
+		for l := range tx.Letters(0) {
+			r.Errorf("there is the dead letter %+v", l)
+		}
+	})
+}
+
+func (r *rig) jobs() (lines []services.JobLine) {
+	r.View(func(tx *store.Tx) { lines = r.feature.Jobs(tx, services.JobQuery{}).Jobs })
+	return lines
+}
+
+// A task that may run only once is ambiguous where it may have run; only somebody who looks can say that it is to run again.
+func TestAmbiguousJob(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member, Tasks: []services.Task{{Name: "pay", Once: true}}}))
+	r.says(lobby, "ben", "!moot roll")
+	ask, _ := askTask(r.Flying[0].Ask)
+	if !ask.Once {
+		t.Error("the network was not told that it may run only once")
+	}
+	first := r.work(func(given) (map[string]any, error) {
+		return nil, &protocol.SendError{Ambiguous: true, Err: errTask}
+	})
+	r.said("I was interrupted while dice worked on that, and it cannot be known whether it was done. Look before you ask again.")
+	r.states("1 ambiguous")
+	job := r.jobs()[0]
+	order := protocol.Event{Room: protocol.RoomID(job.Scope), ID: "o1", Private: true, Body: protocol.Order{What: protocol.OrderRetry, Job: job.Job}}
+	r.Step(bot.Admitted{Batch: &bot.Batch{Events: []protocol.Event{order}}})
+	second := r.work(answers("paid"))
+	if len(second) != 1 || first[0].Key == second[0].Key {
+		t.Errorf("what an operator orders again has the same key %+v", second)
+	}
+	r.said("paid")
+}
+
+// A job that is dropped says nothing any more, also where its task is under way.
+func TestDropped(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member}))
+	r.says(lobby, "ben", "!moot roll 1")
+	r.says(lobby, "ben", "!moot roll 2")
+	r.states("1 pending, 1 running")
+	for i, job := range r.jobs() {
+		order := protocol.Event{Room: protocol.RoomID(job.Scope), ID: protocol.EventID(fmt.Sprint("o", i)), Private: true, Body: protocol.Order{What: protocol.OrderDrop, Job: job.Job}}
+		r.Step(bot.Admitted{Batch: &bot.Batch{Events: []protocol.Event{order}}})
+	}
+	r.states("")
+	r.work(answers("too late"))
+	r.said()
+	r.says(lobby, "ben", "!moot roll 3")
+	r.work(answers("three"))
+	r.said("three")
+}
+
+func TestRunByHand(t *testing.T) {
+	r := open(t, services.Spec{Name: "say", To: []protocol.RoomID{hall}})
+	order := protocol.Event{Room: "service.say:run", ID: "o1", Private: true, Body: protocol.Order{What: protocol.OrderRun, Text: "hi"}}
+	for range 2 { // it is delivered twice
+		r.Step(bot.Admitted{Batch: &bot.Batch{Events: []protocol.Event{order}}})
+	}
+	if got := r.work(answers("hi all")); len(got) != 1 || got[0].Text != "hi" || got[0].Kind != "run" {
+		t.Errorf("the task was given %+v", got)
+	}
+	r.said("hi all")
+	r.says(lobby, "ann", "an order that is none")
+	if s := r.Admit(r.Event(lobby, "console:ann", protocol.Order{What: protocol.OrderRun})); s.Disposition != store.Refused {
+		t.Errorf("an order of a chat network is %s", s.Disposition)
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	for name, tc := range map[string]struct {
+		late       bool
+		afterAways int
+	}{"skipped": {false, 0}, "made up for once": {true, 1}} {
+		t.Run(name, func(t *testing.T) {
+			spec := services.Spec{Name: "daily", To: []protocol.RoomID{lobby}, Schedule: sched(t, "0 9 * * *", "Europe/Berlin"), Text: "morning", Late: tc.late}
+			r := open(t, spec) // at 8:00 UTC, which is 9:00 there: the next is tomorrow's
+			r.Later(23*time.Hour + 59*time.Minute)
+			if got := r.work(answers("too early")); len(got) != 0 {
+				t.Errorf("it was early: %+v", got)
+			}
+			r.Later(time.Minute)
+			got := r.work(answers("good morning"))
+			if len(got) != 1 || got[0].Text != "morning" || !got[0].Time.Equal(time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)) {
+				t.Errorf("the task was given %+v", got)
+			}
+			r.said("good morning")
+			r.restart(72*time.Hour + 30*time.Minute) // three are missed
+			if got := r.work(answers("late")); len(got) != tc.afterAways {
+				t.Errorf("after it was away the bot did %+v", got)
+			}
+			r.Said()
+			r.restart(0)
+			if got := r.work(answers("twice")); len(got) != 0 {
+				t.Errorf("after a start it did %+v", got)
+			}
+			r.Later(24 * time.Hour)
+			if got := r.work(answers("next")); len(got) != 1 {
+				t.Errorf("the next day it did %+v", got)
+			}
+		})
+	}
+}
+
+// Another schedule in the configuration holds from the next start on, and none ends it.
+func TestScheduleChanges(t *testing.T) {
+	spec := services.Spec{Name: "daily", To: []protocol.RoomID{lobby}, Schedule: sched(t, "0 9 * * *", "UTC")}
+	r := open(t, spec)
+	other := spec
+	other.Schedule = sched(t, "30 8 * * *", "UTC")
+	r.restart(time.Minute, other)
+	r.Later(30 * time.Minute)
+	if got := r.work(answers("half past")); len(got) != 1 {
+		t.Errorf("at half past eight it did %+v", got)
+	}
+	r.restart(time.Minute, services.Spec{Name: "daily"})
+	r.Later(48 * time.Hour)
+	if got := r.work(answers("gone")); len(got) != 0 {
+		t.Errorf("without a schedule it did %+v", got)
+	}
+}
+
+// While a service is paused no command is taken, no tick makes a job, and nothing is missed.
+func TestPaused(t *testing.T) {
+	dice := roll(services.Spec{Who: commands.Member, Schedule: sched(t, "0 * * * *", "UTC"), To: []protocol.RoomID{lobby}, Late: true})
+	r := open(t, dice)
+	pause := func(value string) {
+		r.Step(bot.Admitted{Batch: &bot.Batch{Cursor: protocol.Cursor{Name: services.PausedCursor("dice"), Value: value}}})
+		r.up(value != services.PausedYes)
+	}
+	pause(services.PausedYes)
+	r.says(lobby, "ben", "!moot roll")
+	r.said("dice is paused by those who operate me. Try again later.")
+	r.Later(3 * time.Hour)
+	r.states("")
+	pause("no")
+	r.states("")
+	r.Later(time.Hour)
+	if got := r.work(answers("one")); len(got) != 1 {
+		t.Errorf("it did %+v", got)
+	}
+}
+
+// A service that the configuration has no more leaves nothing that nobody answers.
+func TestServiceIsGone(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member}))
+	r.Buried = true
+	r.says(lobby, "ben", "!moot roll")
+	flying := r.Flying
+	r.restart(time.Minute, services.Spec{Name: "other"})
+	r.Step(bot.Answered{Ask: *flying[0].Ask, Attempt: 1, Result: protocol.TaskDone{Output: []byte(`{}`)}})
+	r.said("That did not work: dice has failed. Those who operate me can see why.")
+}
+
+func TestForget(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member}))
+	r.says(lobby, "ben", "!moot roll 1")
+	r.work(answers("one"))
+	r.says(lobby, "ben", "!moot roll 2")
+	r.says(hall, "ann", "!moot roll 3")
+	exported := 0
+	r.View(func(tx *store.Tx) {
+		for range r.feature.Export(tx, "console:ben") {
+			exported++
+		}
+	})
+	var removed, stays protocol.Text
+	err := r.Store.Commit(r.Now, func(c *store.Commit) error {
+		return c.Run("console:ben", protocol.Ref{}, func(tx *store.Tx) error {
+			removed, stays = r.feature.Forget(tx, "console:ben")
+			return nil
+		})
+	})
+	if err != nil || exported != 2 || removed == nil || stays == nil {
+		t.Errorf("it shows %d, forgets %q and keeps %q, %v", exported, removed.Plain(), stays.Plain(), err)
+	}
+	r.states("2 running")
+}

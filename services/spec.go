@@ -1,0 +1,114 @@
+package services
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"moot/commands"
+	"moot/protocol"
+	"moot/store"
+)
+
+// Spec is one service, as the configuration has it.
+type Spec struct {
+	// Name is one word of a-z, 0-9 and -.
+	Name string
+	// Who may use it: operators, moderators, or everybody.
+	Who commands.Role
+	// Rooms are those in which it may be used; none means all. A Pattern needs some.
+	Rooms []protocol.RoomID
+	// To are the rooms in which its answers are said; none means where the job came from.
+	To []protocol.RoomID
+	// Private is whether the person alone sees the answer.
+	Private bool
+
+	Commands []Command
+	Pattern  *regexp.Regexp // nil means none
+	Schedule Schedule       // nil means none
+	// Late is whether what the schedule has missed is made up for, by one job.
+	Late bool
+	// Text is what a job of the schedule works on.
+	Text string
+
+	Tasks []Task
+	// Queue is how many jobs of a conversation may wait.
+	Queue int
+	// Keep is how long jobs are remembered that are done.
+	Keep time.Duration
+	// Redact names the keys whose values are shown to nobody.
+	Redact []string
+}
+
+// Task is one of the tasks of a service.
+type Task struct {
+	Name string
+	// Once is whether it runs at most once for a job.
+	Once bool
+}
+
+// Command is a command that a service declares.
+type Command struct {
+	Name, Summary, Detail string
+	Examples              []string
+	Params                []commands.Param
+}
+
+// Schedule says when something is due.
+type Schedule interface {
+	// Next returns the first time after the given one; zero if there is none.
+	Next(after time.Time) time.Time
+	// String is the same for the same schedule.
+	String() string
+}
+
+// Config says what a Feature is made of.
+type Config struct {
+	Services  []Spec
+	Operators []protocol.UserID
+	// Meant reports whether a message is a command, so that no pattern is looked for in it.
+	Meant func(protocol.Event, protocol.Message) bool
+	// Challenged reports whether the person is challenged in the room.
+	Challenged func(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool)
+}
+
+// Feature makes jobs and follows them. It keeps nothing but what is in the store.
+type Feature struct {
+	Config
+	byName map[string]*Spec
+}
+
+// New returns the feature.
+func New(c Config) (*Feature, error) {
+	f := &Feature{Config: c, byName: map[string]*Spec{}}
+	for i := range c.Services {
+		s := &c.Services[i]
+		switch {
+		case s.Name == "" || protocol.CheckID(s.Name) != nil:
+			return nil, fmt.Errorf("services: %q is no name", s.Name)
+		case f.byName[s.Name] != nil:
+			return nil, fmt.Errorf("services: two are called %q", s.Name)
+		case len(s.Tasks) == 0:
+			return nil, fmt.Errorf("services: %s has no task", s.Name)
+		case s.Pattern != nil && len(s.Rooms) == 0:
+			return nil, fmt.Errorf("services: the pattern of %s needs rooms", s.Name)
+		case s.Queue < 1 || s.Keep <= 0:
+			return nil, fmt.Errorf("services: %s needs a Queue and a Keep", s.Name)
+		}
+		f.byName[s.Name] = s
+	}
+	if c.Meant == nil || c.Challenged == nil {
+		return nil, errors.New("services: Meant or Challenged is missing")
+	}
+	return f, nil
+}
+
+// PausedCursor is the name of the cursor that says whether a service is paused, and PausedYes the value with which it is.
+func PausedCursor(service string) string { return string(protocol.ServiceNetwork(service)) + "/paused" }
+
+// PausedYes is the value of the cursor of a service that is paused.
+const PausedYes = "yes"
+
+// Paused reports whether a service is paused.
+func Paused(tx *store.Tx, service string) bool { return tx.Cursor(PausedCursor(service)) == PausedYes }
