@@ -46,10 +46,10 @@ var directions = map[string][]string{
 	"internal/bot/sim":      {},
 	"internal/clock":        {},
 	"internal/parts":        {"events", "protocol/console", "protocol/matrix/account", "protocol/matrix/crypto", "store"},
-	"internal/config":       {".", "internal/near", "internal/span", "protocol"},
+	"internal/config":       {".", "internal/near", "internal/span", "protocol", "protocol/service/schedule"},
 	"internal/inspect":      {"events", "internal/alike", "internal/files", "outbox", "protocol", "rooms", "sealed", "store"},
 	"backup":                {"events", "internal/failpoint", "internal/files", "internal/parts", "protocol", "protocol/console", "protocol/matrix/account", "protocol/matrix/crypto", "store", "store/disk"},
-	"internal/control":      {"backup", "events", "internal/bot", "internal/inspect", "internal/pause", "protocol", "store"},
+	"internal/control":      {"backup", "events", "internal/bot", "internal/inspect", "internal/pause", "protocol", "services", "store"},
 	"internal/watch":        {"internal/bot", "internal/files", "protocol", "sealed", "store"},
 	"internal/setup":        {"internal/config", "internal/files", "protocol", "protocol/discord", "protocol/matrix/account"},
 	"internal/page":         {"backup", "events", "internal/bot", "internal/files", "internal/inspect", "outbox", "protocol", "rooms", "sealed", "store", "votes", "votes/tally"},
@@ -72,6 +72,11 @@ var directions = map[string][]string{
 	"sealed":                     {"outbox", "protocol", "rooms", "store"},
 	"protocol/matrix/matrixtest": {},
 
+	"protocol/service":          {"protocol", "protocol/service/exec"},
+	"protocol/service/exec":     {"protocol"},
+	"protocol/service/schedule": {},
+	"services":                  {"commands", "outbox", "protocol", "rooms", "store"},
+
 	"votes":       {"commands", "events", "internal/alike", "internal/span", "outbox", "protocol", "rooms", "store", "votes/tally"},
 	"votes/tally": {},
 	"invites":     {"commands", "events", "outbox", "protocol", "rooms", "store"},
@@ -89,6 +94,8 @@ var outside = map[string][]string{
 
 	"github.com/prometheus/client_golang": {"internal/watch"},
 	"github.com/coreos/go-systemd":        {"cmd/bot"},
+
+	"github.com/robfig/cron/v3": {"protocol/service/schedule"},
 
 	"filippo.io/age":                {"backup", "cmd/bot"},
 	"github.com/klauspost/compress": {"backup"},

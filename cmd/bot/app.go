@@ -78,7 +78,7 @@ everything without an account.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageErrorf("%s: %v. `%s --help` lists the flags.", cmd.CommandPath(), err, cmd.CommandPath())
 	})
-	root.AddCommand(runs, a.setupCommand(), a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.webCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), versionCommand())
+	root.AddCommand(runs, a.setupCommand(), a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.webCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), a.serviceCommand(), versionCommand())
 	for _, f := range special {
 		root.AddCommand(f(a))
 	}

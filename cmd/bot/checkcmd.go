@@ -226,6 +226,9 @@ func networkFindings(all []bot.NetworkStatus) (found []inspect.Finding) {
 		switch {
 		case n.Up:
 			continue
+		case isService(n.Network):
+			name, _ := n.Network.Service()
+			line = inspect.Finding{Status: inspect.Warn, What: "service " + name, Text: "paused since " + when(n.Since), Do: "moot service up " + name + " lets it go on"}
 		case n.Fault == "":
 			line.Status, line.Text = inspect.Warn, "cannot be reached since "+when(n.Since)
 			line.Do = "the bot goes on trying; its log says why"
@@ -237,6 +240,11 @@ func networkFindings(all []bot.NetworkStatus) (found []inspect.Finding) {
 		found = append(found, line)
 	}
 	return found
+}
+
+func isService(n protocol.Network) bool {
+	_, is := n.Service()
+	return is
 }
 
 // clockFinding says which clock is wrong.

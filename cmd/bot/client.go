@@ -59,7 +59,7 @@ func openFiles(cfg config.Config, write bool) (*control.Handler, func() error, e
 	if err != nil {
 		return nil, nil, err
 	}
-	inspector := &inspect.Inspector{Store: s, Networks: append(cfg.Networks(), protocol.Console)}
+	inspector := &inspect.Inspector{Store: s, Networks: allNetworks(cfg)}
 	inspector.Bus, inspector.BusErr = events.Open(events.Config{Store: s, Kinds: kinds(), ReadOnly: true})
 	if inspector.Bus != nil {
 		guests, err := newInvites(cfg, inspector.Bus, nil)
@@ -67,6 +67,10 @@ func openFiles(cfg config.Config, write bool) (*control.Handler, func() error, e
 			return nil, nil, errors.Join(err, inspector.Bus.Close(), s.Close())
 		}
 		inspector.Features = invitationFindings(guests)
+	}
+	helpers, err := newServices(cfg, nobodyChallenged, func(protocol.Event, protocol.Message) bool { return false })
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
 	}
 	release := func() error {
 		if inspector.Bus != nil {
@@ -80,6 +84,7 @@ func openFiles(cfg config.Config, write bool) (*control.Handler, func() error, e
 			return fmt.Sprintf("Dead letter %d is marked. The bot will try it again at its next start.", id), markRetry(s, id)
 		},
 		Drop:   func(_ context.Context, id uint64) error { return dropLetter(s, id) },
+		Jobs:   jobsOf(s, helpers),
 		Status: func() control.Status { return control.Status{Folder: cfg.Data, Reached: reached(s)} },
 		Backup: makeBackup(newMaker(cfg, s)),
 	}, release, nil

@@ -20,6 +20,7 @@ import (
 	"moot/protocol/matrix"
 	"moot/rooms"
 	"moot/sealed"
+	"moot/services"
 	"moot/store"
 	"moot/votes"
 )
@@ -38,6 +39,7 @@ type features struct {
 	challenges *challenges.Feature
 	enforce    *enforce.Feature
 	invites    *invites.Feature
+	services   *services.Feature
 	prefix     string // that stands before a command in a room
 }
 
@@ -88,6 +90,10 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
+	helpers, err := newServices(cfg, sanctions.Challenged, func(ev protocol.Event, m protocol.Message) bool { return tree.Meant(ev, m) })
+	if err != nil {
+		return nil, err
+	}
 	list := standard.Commands(standard.Config{
 		Bus:      bus,
 		Version:  ownVersion(cfg.Name),
@@ -104,12 +110,14 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 			{Name: "What networks do for me", Export: enforcer.Export, Forget: enforcer.Forget},
 			{Name: "What I cannot read yet", Export: sealed.Feature{}.Export},
 			{Name: "Your invitations", Export: guests.Export, Forget: guests.Forget},
+			{Name: "What services do for you", Export: helpers.Export, Forget: helpers.Forget},
 		},
 		RoomCommands: ballots.RoomCommands(),
 	})
 	list = append(list, ballots.Commands()...)
 	list = append(list, sanctions.Commands()...)
 	list = append(list, guests.Commands()...)
+	list = append(list, helpers.Commands()...)
 	tree, err = commands.New(commands.Config{
 		Prefixes: cfg.Commands.Prefixes, Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge,
 		Burst: cfg.Commands.RateBurst, Every: cfg.Commands.RateEvery,
@@ -118,7 +126,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
-	return &features{st, tree, active, ballots, sanctions, enforcer, guests, cfg.Commands.Prefixes[0]}, nil
+	return &features{st, tree, active, ballots, sanctions, enforcer, guests, helpers, cfg.Commands.Prefixes[0]}, nil
 }
 
 // newInvites returns what takes care of invitations. On Discord the bot is added to a guild rather than invited.
@@ -183,7 +191,7 @@ func ownVersion(name string) string {
 // list returns the features in the order in which they see an event.
 func (f *features) list() []bot.Feature {
 	return []bot.Feature{
-		f.commands, f.activity, f.votes, f.challenges, f.enforce, f.invites,
+		f.commands, f.activity, f.votes, f.challenges, f.enforce, f.invites, f.services,
 	}
 }
 

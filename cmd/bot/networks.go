@@ -19,6 +19,7 @@ import (
 	"moot/protocol/console/apart"
 	"moot/protocol/discord"
 	"moot/protocol/matrix"
+	servicenet "moot/protocol/service"
 	"moot/store"
 )
 
@@ -31,6 +32,7 @@ type networks struct {
 	remote   *apart.Remote   // nil where the console is not in another process
 	matrix   *matrixAccount  // nil means that there is none
 	servers  []*clock.Server // what the networks say the time is
+	services []*servicenet.Adapter
 }
 
 // server returns a transport for a network, by whose answers the bot knows what the time is there.
@@ -52,6 +54,12 @@ func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, s
 			err = errors.Join(err, n.close())
 		}
 	}()
+	if n.services, err = openServices(cfg, st, log); err != nil {
+		return nil, err
+	}
+	for _, s := range n.services {
+		n.adapters = append(n.adapters, s)
+	}
 	if f.pipe {
 		pipe := console.NewPipe(a.in, a.out)
 		n.adapters, n.clock = append(n.adapters, pipe), pipe.Clock()
@@ -96,6 +104,9 @@ func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, s
 }
 
 func (n *networks) close() error {
+	for _, s := range n.services {
+		s.Close()
+	}
 	err := n.matrix.close()
 	if n.world != nil {
 		err = errors.Join(err, n.world.Close())

@@ -177,11 +177,12 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	}
 	handler := &control.Handler{
 		Inspector: &inspect.Inspector{
-			Store: st, Networks: append(cfg.Networks(), protocol.Console), Bus: bus,
+			Store: st, Networks: allNetworks(cfg), Bus: bus,
 			Features: invitationFindings(features.invites), Running: true,
 		},
-		Retry:  func(ctx context.Context, id uint64) (string, error) { return retryNow(ctx, runner, st, id) },
-		Drop:   func(ctx context.Context, id uint64) error { return dropNow(ctx, runner, st, id) },
+		Retry: func(ctx context.Context, id uint64) (string, error) { return retryNow(ctx, runner, st, id) },
+		Drop:  func(ctx context.Context, id uint64) error { return dropNow(ctx, runner, st, id) },
+		Jobs:  jobsOf(st, features.services), Service: nets.order(st, features.services),
 		Backup: makeBackup(maker), FollowBackup: maker.Follow, LogLevel: a.changeLevel,
 		Status: func() control.Status {
 			return control.Status{

@@ -49,6 +49,7 @@ func (d *decoder) check(c *Config) {
 	d.matrix(c.Matrix)
 	d.discord(c.Discord)
 	d.http(&c.HTTP)
+	d.services(c)
 	if c.Commands.MaxAge > c.Store.Retention && !d.faulty("store") {
 		d.complain([]string{"commands", "max_age"}, "max_age in [commands]: it is longer than retention in [store] (%q), after which the bot cannot tell whether it has seen a command before",
 			span.Format(c.Store.Retention))

@@ -47,6 +47,8 @@ type Config struct {
 	Invites  Invites  `toml:"invites"`
 	Matrix   Matrix   `toml:"matrix"`
 	Discord  Discord  `toml:"discord"`
+	// Services are what the bot does by programs of the operator.
+	Services []Service `toml:"service"`
 
 	odd Problems // what was read other than it stands there
 }
@@ -229,6 +231,13 @@ func (c Config) from(folder string) Config { // c is a copy
 	}
 	for _, n := range c.named() {
 		*n.secret = n.secret.from(folder)
+	}
+	for i := range c.Services {
+		for n := range c.Services[i].Tasks {
+			if t := &c.Services[i].Tasks[n]; !filepath.IsAbs(t.Folder) {
+				t.Folder = filepath.Join(folder, t.Folder)
+			}
+		}
 	}
 	return c
 }

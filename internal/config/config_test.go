@@ -2,11 +2,13 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,8 +40,8 @@ func TestShippedFileIsTheDefault(t *testing.T) {
 // The manual: each key stands under a comment that ends by naming its default, secrets as a comment themselves.
 func TestShippedFileExplainsEveryKey(t *testing.T) {
 	text := string(moot.DefaultConfig)
-	var look func(typ reflect.Type)
-	look = func(typ reflect.Type) {
+	var look func(typ reflect.Type, example bool)
+	look = func(typ reflect.Type, example bool) {
 		for name, f := range fields(typ) {
 			if name == "" {
 				t.Errorf("field %s has no key", f.Name)
@@ -49,11 +51,18 @@ func TestShippedFileExplainsEveryKey(t *testing.T) {
 				if !strings.Contains(text, "\n["+name+"]\n") {
 					t.Errorf("section [%s] is missing", name)
 				}
-				look(f.Type)
+				look(f.Type, example)
+				continue
+			}
+			if isTables(f) { // none is the default, and so they are an example
+				if !regexp.MustCompile(`(?m)^# \[\[(service\.)?` + name + `\]\]$`).MatchString(text) {
+					t.Errorf("there is no example of [[%s]]", name)
+				}
+				look(f.Type.Elem(), true)
 				continue
 			}
 			commented := ""
-			if f.Type == secretType {
+			if f.Type == secretType || example {
 				commented = "# "
 			}
 			found := regexp.MustCompile(`(?m)((?:^# .*\n)+)^` + commented + name + ` = `).FindStringSubmatch(text)
@@ -71,7 +80,70 @@ func TestShippedFileExplainsEveryKey(t *testing.T) {
 			}
 		}
 	}
-	look(configType)
+	look(configType, false)
+}
+
+// The example of a service in the manual is one, and says the defaults where it says that it does.
+func TestShippedExampleOfAService(t *testing.T) {
+	_, text, ok := strings.Cut(string(moot.DefaultConfig), "# [[service]]\n")
+	if !ok {
+		t.Fatal("there is none")
+	}
+	text = "[[service]]\n" + regexp.MustCompile(`(?m)^# ((?:[a-z_]+ = |\[\[).*)$`).ReplaceAllString(text, "$1")
+	c, err := Decode(text, "config.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Services) != 1 || len(c.Services[0].Commands) != 1 || len(c.Services[0].Tasks) != 1 {
+		t.Fatalf("it is read as %+v", c.Services)
+	}
+	for key, want := range map[string]any{
+		"who": c.Services[0].Who, "missed": c.Services[0].Missed, "queue": c.Services[0].Queue, "keep": span.Format(c.Services[0].Keep),
+		"output": c.Services[0].Tasks[0].Output, "retry": c.Services[0].Tasks[0].Retry, "tries": c.Services[0].Tasks[0].Tries,
+		"timeout": span.Format(c.Services[0].Tasks[0].Timeout), "max": c.Services[0].Tasks[0].Max, "memory": c.Services[0].Tasks[0].Memory,
+	} {
+		if is := reflect.ValueOf(want); is.Kind() == reflect.String {
+			want = strconv.Quote(is.String())
+		}
+		if say := fmt.Sprintf("# Default: %v\n# %s = %v\n", want, key, want); !strings.Contains(string(moot.DefaultConfig), say) {
+			t.Errorf("the manual does not say %q", say)
+		}
+	}
+}
+
+func TestServices(t *testing.T) {
+	const task = "[[service.task]]\nrun = [\"true\"]\n"
+	for name, tc := range map[string]struct{ text, want string }{
+		"no task":        {"[[service]]\nname = \"a\"", "c.toml:1: [[service]] a: it has no [[service.task]], and so does nothing"},
+		"no name":        {"[[service]]\n" + task, `name in [[service]]: expected a word of a-z, 0-9 and -, such as "dice", and not ""`},
+		"twice":          {"[[service]]\nname = \"a\"\n" + task + "[[service]]\nname = \"a\"\n" + task, `c.toml:6: name in [[service]]: two services are called "a"`},
+		"unknown":        {"[[service]]\nname = \"a\"\nroms = []\n" + task, `c.toml:3: there is no key roms in [[service]]; did you mean rooms?`},
+		"unknown within": {"[[service]]\nname = \"a\"\n" + task + "timeot = \"1s\"", `c.toml:5: there is no key timeot in [[service.task]]; did you mean timeout?`},
+		"a section":      {"[service]\nname = \"a\"", "c.toml:1: service is a list of sections: write [[service]], and the keys of each below it"},
+		"pattern":        {"[[service]]\nname = \"a\"\nrooms = [\"console:lobby\"]\npattern = \"(\"\n" + task, "c.toml:4: pattern in [[service]]: \"(\" is not a regular expression"},
+		"where":          {"[[service]]\nname = \"a\"\npattern = \"x\"\n" + task, `c.toml:3: pattern in [[service]]: in which rooms? Write them, as in rooms = ["console:lobby"]`},
+		"schedule":       {"[[service]]\nname = \"a\"\nto = [\"console:lobby\"]\nschedule = \"9 o'clock\"\n" + task, `c.toml:4: schedule in [[service]]: "9 o'clock"`},
+		"zone":           {"[[service]]\nname = \"a\"\nto = [\"console:lobby\"]\nschedule = \"0 9 * * *\"\ntimezone = \"Mars\"\n" + task, `there is no time zone "Mars"`},
+		"room":           {"[[service]]\nname = \"a\"\nto = [\"lobby\"]\n" + task, `c.toml:3: to in [[service]]: "lobby" is not a room`},
+		"warm text":      {"[[service]]\nname = \"a\"\n" + task + "warm = true\noutput = \"text\"", "c.toml:5: warm in [[service.task]]"},
+		"param":          {"[[service]]\nname = \"a\"\n" + task + "[[service.command]]\nname = \"x\"\nsummary = \"y\"\nparams = [\"dice:weight\"]", `c.toml:8: params in [[service.command]]: "dice:weight": the kind is one of`},
+		"too many":       {"[[service]]\nname = \"a\"\n" + task + "max = 1000", `c.toml:5: max in [[service.task]]: 1000 is too much`},
+		"variable":       {"[[service]]\nname = \"a\"\n" + task + "env = [\"MOOT_KEY\"]", `env in [[service.task]]: expected names of variables`},
+	} {
+		_, err := Decode(tc.text, "c.toml")
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for in, want := range map[string]Param{
+		"dice":                 {Name: "dice", Kind: "word", Summary: "dice"},
+		"dice:word? how many":  {Name: "dice", Kind: "word", Optional: true, Summary: "how many"},
+		"c:red|green? colours": {Name: "c", Kind: "choice", Choices: []string{"red", "green"}, Optional: true, Summary: "colours"},
+	} {
+		if got, err := ParseParam(in); err != nil || cmp.Diff(want, got) != "" {
+			t.Errorf("%q was read as %+v, %v", in, got, err)
+		}
+	}
 }
 
 func TestDecodeOverDefaults(t *testing.T) {

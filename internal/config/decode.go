@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -101,7 +102,11 @@ func key(path []string) string {
 	if len(path) == 1 {
 		return name
 	}
-	return name + " in [" + protocol.Shorten(protocol.OneLine(strings.Join(path[:len(path)-1], ".")), 60) + "]"
+	section := protocol.Shorten(protocol.OneLine(strings.Join(names(path[:len(path)-1]), ".")), 60)
+	if strings.HasPrefix(path[len(path)-2], numberMark) {
+		return name + " in [[" + section + "]]"
+	}
+	return name + " in [" + section + "]"
 }
 
 // fields returns the fields of a table by their keys.
@@ -140,6 +145,8 @@ var secretKeys = func() map[string]bool {
 				names[name] = true
 			case f.Type.Kind() == reflect.Struct:
 				look(f.Type)
+			case isTables(f):
+				look(f.Type.Elem())
 			}
 		}
 	}
@@ -159,7 +166,15 @@ func (d *decoder) table(into reflect.Value, path []string, values map[string]any
 		f, ok := known[name]
 		if !ok {
 			_, isTable := values[name].(map[string]any)
+			if len(names(path)) < len(path) {
+				d.complain(at, "%s", unknownIn(at, known))
+				continue
+			}
 			d.complain(at, "%s", unknown(at, isTable))
+			continue
+		}
+		if isTables(f) {
+			d.tables(into.FieldByIndex(f.Index), at, values[name])
 			continue
 		}
 		if isSection(f) {
@@ -198,6 +213,16 @@ func unknown(path []string, isTable bool) string {
 		return text + fmt.Sprintf("; it belongs to [%s]", at)
 	}
 	return text + "; there are " + strings.Join(here, ", ")
+}
+
+// unknownIn says the same of a key of one of several tables.
+func unknownIn(path []string, known map[string]reflect.StructField) string {
+	keys := slices.Sorted(maps.Keys(known))
+	text := "there is no key " + key(path)
+	if near := nearest(path[len(path)-1], keys); near != "" {
+		return text + fmt.Sprintf("; did you mean %s?", near)
+	}
+	return text + "; there are " + strings.Join(keys, ", ")
 }
 
 // places returns the keys of one section, the section of each key, and all sections. The top is the section "".

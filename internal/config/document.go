@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -46,8 +47,8 @@ func (d *document) line(path ...string) int {
 // lineOf asks the decoder, which tells lines only in errors: it is made to fail at the key.
 func (d *document) lineOf(path []string) int {
 	table := d.first
-	for i, name := range path {
-		value, ok := table[name]
+	for i := 0; i < len(path); i++ {
+		value, ok := table[path[i]]
 		if !ok {
 			return 0
 		}
@@ -59,6 +60,16 @@ func (d *document) lineOf(path []string) int {
 			return 0
 		}
 		table = nil
+		if n, ok := strings.CutPrefix(path[i+1], numberMark); ok { // one of a list of tables
+			var list []map[string]toml.Primitive
+			at, err := strconv.Atoi(n)
+			if err != nil || d.meta.PrimitiveDecode(value, &list) != nil || at >= len(list) {
+				return 0
+			}
+			table = list[at]
+			i++
+			continue
+		}
 		if d.meta.PrimitiveDecode(value, &table) != nil {
 			return 0
 		}

@@ -17,6 +17,7 @@ import (
 	"moot/backup"
 	"moot/internal/inspect"
 	"moot/internal/pause"
+	"moot/services"
 )
 
 // Errors of a Client.
@@ -113,6 +114,17 @@ func (c *Client) LogLevel(ctx context.Context, l LogLevel) (string, error) {
 // Web returns a link to the page of the bot, which lets somebody in once.
 func (c *Client) Web(ctx context.Context) (string, error) {
 	done, err := ask[Done](ctx, c, doWeb, struct{}{})
+	return done.Text, err
+}
+
+// Jobs returns jobs of services.
+func (c *Client) Jobs(ctx context.Context, q services.JobQuery) (services.JobPage, error) {
+	return ask[services.JobPage](ctx, c, doJobs, q)
+}
+
+// Service has something done with a service, and says what came of it.
+func (c *Client) Service(ctx context.Context, o ServiceOrder) (string, error) {
+	done, err := ask[Done](ctx, c, doService, o)
 	return done.Text, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/inspect"
+	"moot/services"
 )
 
 // Handler answers requests: of a bot that runs, or from the files of one that does not.
@@ -28,6 +29,10 @@ type Handler struct {
 	LogLevel func(LogLevel) (string, error)
 	// Web returns a link to the page that lets somebody in once, or why there is none.
 	Web func() (string, error)
+	// Jobs returns jobs of services.
+	Jobs func(q services.JobQuery) (services.JobPage, error)
+	// Service does something with a service or a job of one, and says what came of it. Nil where no bot runs.
+	Service func(ctx context.Context, o ServiceOrder) (string, error)
 	// FollowBackup makes one and what follows, until the context ends. Nil where no bot runs.
 	FollowBackup func(ctx context.Context, r backup.Request, say func(backup.Followed)) error
 }
@@ -55,6 +60,17 @@ type LogLevel struct {
 	For   time.Duration `json:"for"`
 }
 
+// ServiceOrder is what an operator wants of a service.
+type ServiceOrder struct {
+	What    string `json:"what"` // pause, up, run, retry or drop
+	Service string `json:"service,omitempty"`
+	Job     string `json:"job,omitempty"` // the beginning of its name
+	Text    string `json:"text,omitempty"`
+}
+
+// ErrNoBot is the error of an order that only a running bot can follow.
+var ErrNoBot = errors.New("the bot does not run; only one that runs can do that")
+
 // Done says what came of an order.
 type Done struct {
 	Text string `json:"text"`
@@ -77,6 +93,9 @@ const (
 	doBackup = "backup"
 	doLevel  = "log-level"
 	doWeb    = "web"
+
+	doJobs    = "jobs"
+	doService = "service"
 
 	doFollowBackup = "follow-backup"
 )
@@ -143,6 +162,14 @@ var methods = map[string]method{
 		return Done{fmt.Sprintf("Dead letter %d is gone. Its event stays recorded as failed.", q.ID)}, h.Drop(ctx, q.ID)
 	}),
 	doFollow: many(follow),
+	doJobs:   one(func(_ context.Context, h *Handler, q services.JobQuery) (services.JobPage, error) { return h.Jobs(q) }),
+	doService: one(func(ctx context.Context, h *Handler, o ServiceOrder) (Done, error) {
+		if h.Service == nil {
+			return Done{}, ErrNoBot
+		}
+		text, err := h.Service(ctx, o)
+		return Done{text}, err
+	}),
 	doLevel: one(func(_ context.Context, h *Handler, l LogLevel) (Done, error) {
 		if h.LogLevel == nil {
 			return Done{}, errors.New("no bot runs here that could log anything")

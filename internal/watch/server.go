@@ -148,6 +148,9 @@ func (m *Metrics) Ready(ctx context.Context) (all []Check) {
 	}
 	all = append(all, loop)
 	for _, n := range m.sources.Networks() {
+		if _, is := n.Network.Service(); is {
+			continue // nobody talks there, and one that an operator has paused keeps the bot from nothing
+		}
 		c := Check{"network " + string(n.Network), n.Up || n.Fault == "" && time.Since(n.Since) < newcomer, "can be reached"}
 		switch {
 		case n.Fault != "":

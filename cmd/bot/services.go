@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+
+	"moot/commands"
+	"moot/internal/config"
+	"moot/internal/control"
+	"moot/protocol"
+	servicenet "moot/protocol/service"
+	"moot/protocol/service/exec"
+	"moot/protocol/service/schedule"
+	"moot/services"
+	"moot/store"
+)
+
+// newServices returns the feature that makes jobs.
+func newServices(
+	cfg config.Config, challenged func(*store.Tx, protocol.RoomID, protocol.UserID) (protocol.Text, bool),
+	meant func(protocol.Event, protocol.Message) bool,
+) (*services.Feature, error) {
+	c := services.Config{Operators: cfg.Operators, Meant: meant, Challenged: challenged}
+	for _, s := range cfg.Services {
+		spec, err := specOf(s)
+		if err != nil {
+			return nil, fmt.Errorf("service %s: %w", s.Name, err)
+		}
+		c.Services = append(c.Services, spec)
+	}
+	return services.New(c)
+}
+
+func nobodyChallenged(*store.Tx, protocol.RoomID, protocol.UserID) (protocol.Text, bool) {
+	return nil, false
+}
+
+// specOf is a service as the feature wants it. The configuration has seen to it that it can be.
+func specOf(s config.Service) (services.Spec, error) {
+	spec := services.Spec{
+		Name: s.Name, Who: roles[s.Who], Rooms: s.Rooms, To: s.To, Private: s.Private, Late: s.Missed == "once", Text: s.Text,
+		Queue: s.Queue, Keep: s.Keep, Redact: s.Redact,
+	}
+	var err error
+	if s.Pattern != "" {
+		if spec.Pattern, err = regexp.Compile(s.Pattern); err != nil {
+			return spec, err
+		}
+	}
+	if s.Schedule != "" {
+		if spec.Schedule, err = schedule.Parse(s.Schedule, s.Timezone); err != nil {
+			return spec, err
+		}
+	}
+	for _, t := range s.Tasks {
+		spec.Tasks = append(spec.Tasks, services.Task{Name: t.Name, Once: t.Retry == "never"})
+	}
+	for _, c := range s.Commands {
+		cmd := services.Command{Name: c.Name, Summary: c.Summary, Detail: c.Help, Examples: c.Examples}
+		for _, text := range c.Params {
+			p, err := config.ParseParam(text)
+			if err != nil {
+				return spec, err
+			}
+			cmd.Params = append(cmd.Params, commands.Param{
+				Name: p.Name, Kind: paramKinds[p.Kind], Summary: p.Summary, Choices: p.Choices, Optional: p.Optional,
+			})
+		}
+		spec.Commands = append(spec.Commands, cmd)
+	}
+	return spec, nil
+}
+
+var (
+	roles      = map[string]commands.Role{"operators": commands.Operator, "moderators": commands.Moderator, "everybody": commands.Member}
+	paramKinds = map[string]commands.Kind{
+		"word": commands.Word, "text": commands.Text, "integer": commands.Integer, "duration": commands.Duration,
+		"person": commands.Person, "choice": commands.Choice, "switch": commands.Switch,
+	}
+)
+
+// openServices returns the adapters of the services that are configured.
+func openServices(cfg config.Config, st *store.Store, log *slog.Logger) (all []*servicenet.Adapter, err error) {
+	defer func() {
+		if err != nil {
+			for _, s := range all {
+				s.Close()
+			}
+		}
+	}()
+	for _, s := range cfg.Services {
+		paused := false
+		err := st.View(func(tx *store.Tx) error {
+			paused = services.Paused(tx, s.Name)
+			return nil
+		})
+		if err != nil {
+			return all, err
+		}
+		tasks, err := openTasks(s, log)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, servicenet.New(servicenet.Config{
+			Name: s.Name, Tasks: tasks, Paused: paused, Cursor: services.PausedCursor(s.Name), PausedYes: services.PausedYes,
+		}))
+	}
+	return all, nil
+}
+
+// openTasks returns what does the tasks of a service.
+func openTasks(s config.Service, log *slog.Logger) (tasks []servicenet.Task, err error) {
+	for _, t := range s.Tasks {
+		c := exec.Config{
+			Argv: t.Run, Folder: t.Folder, Timeout: t.Timeout, Text: t.Output == "text", Warm: t.Warm, Min: t.Min, Max: t.Max,
+			Memory: int64(t.Memory) << 20, Log: log.With("service", s.Name, "task", t.Name),
+		}
+		for _, name := range t.Env {
+			value, ok := os.LookupEnv(name)
+			if !ok {
+				err = fmt.Errorf("the environment variable %s is not set", name)
+			}
+			c.Env = append(c.Env, name+"="+value)
+		}
+		var pool *exec.Pool
+		if err == nil {
+			pool, err = exec.New(c)
+		}
+		if err != nil {
+			for _, t := range tasks {
+				t.Run.Close()
+			}
+			return nil, fmt.Errorf("task %s of the service %s: %w", t.Name, s.Name, err)
+		}
+		tasks = append(tasks, servicenet.Task{Name: t.Name, Run: pool, Tries: t.Tries})
+	}
+	return tasks, nil
+}
+
+// allNetworks are the networks that are configured, the console, and the services.
+func allNetworks(cfg config.Config) []protocol.Network {
+	all := append(cfg.Networks(), protocol.Console)
+	for _, s := range cfg.Services {
+		all = append(all, protocol.ServiceNetwork(s.Name))
+	}
+	return all
+}
+
+func jobsOf(st *store.Store, f *services.Feature) func(services.JobQuery) (services.JobPage, error) {
+	return func(q services.JobQuery) (page services.JobPage, err error) {
+		err = st.View(func(tx *store.Tx) error {
+			page = f.Jobs(tx, q)
+			return nil
+		})
+		return page, err
+	}
+}
+
+// order returns what follows the orders of operators to services.
+func (n *networks) order(st *store.Store, f *services.Feature) func(context.Context, control.ServiceOrder) (string, error) {
+	find := func(name string) (*servicenet.Adapter, error) {
+		for _, s := range n.services {
+			if is, _ := s.Network().Service(); is == name {
+				return s, nil
+			}
+		}
+		return nil, fmt.Errorf("there is no service %s; `moot service` lists those that there are", protocol.Quoted(name, 40))
+	}
+	return func(ctx context.Context, o control.ServiceOrder) (string, error) {
+		if o.What == string(protocol.OrderRetry) || o.What == string(protocol.OrderDrop) {
+			return orderJob(ctx, st, f, find, o)
+		}
+		s, err := find(o.Service)
+		if err != nil {
+			return "", err
+		}
+		switch o.What {
+		case "pause":
+			return fmt.Sprintf("%s is paused: no task begins until `moot service up %s`. Those under way go on.", o.Service, o.Service), s.Pause(ctx, true)
+		case "up":
+			return fmt.Sprintf("%s is up.", o.Service), s.Pause(ctx, false)
+		case string(protocol.OrderRun):
+			err := s.Order(ctx, s.Room("run"), protocol.Order{What: protocol.OrderRun, Text: o.Text})
+			return fmt.Sprintf("%s has a job. `moot service jobs --service %s` shows how far it is.", o.Service, o.Service), err
+		}
+		return "", fmt.Errorf("there is no order %q", o.What)
+	}
+}
+
+// orderJob follows an order about one job.
+func orderJob(
+	ctx context.Context, st *store.Store, f *services.Feature, find func(string) (*servicenet.Adapter, error), o control.ServiceOrder,
+) (string, error) {
+	var job services.JobLine
+	err := st.View(func(tx *store.Tx) (err error) {
+		job, err = f.Find(tx, o.Job)
+		return err
+	})
+	if errors.Is(err, services.ErrNoJob) || errors.Is(err, services.ErrManyJobs) {
+		return "", fmt.Errorf("%w; `moot service jobs` lists them", err)
+	}
+	if err != nil {
+		return "", err
+	}
+	if o.What == string(protocol.OrderRetry) && job.State != services.Failed && job.State != services.Ambiguous {
+		return "", fmt.Errorf("job %s is %s; only one that has failed, or is ambiguous, can be retried", job.Job, job.State)
+	}
+	s, err := find(job.Service)
+	if err != nil {
+		return "", err
+	}
+	err = s.Order(ctx, protocol.RoomID(job.Scope), protocol.Order{What: protocol.OrderKind(o.What), Job: job.Job})
+	if err != nil {
+		return "", err
+	}
+	if o.What == string(protocol.OrderDrop) {
+		return fmt.Sprintf("Job %s is gone. A task that runs is not stopped.", job.Job), nil
+	}
+	return fmt.Sprintf("Job %s is tried again.", job.Job), nil
+}
