@@ -74,6 +74,8 @@ func play(t *testing.T, script string) string {
 			continue
 		case words[0] != "*":
 			continue
+		case words[1] == "reminders":
+			w.votes.Reminders = true
 		case words[1] == "wait":
 			d, ok := commands.ParseDuration(words[2])
 			if !ok {

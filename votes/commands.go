@@ -211,6 +211,16 @@ func (f *Feature) Commands() []*commands.Command {
 			},
 		},
 		{
+			Name: "reminders", Summary: "says whether I remind you of votes, or switches that off or on",
+			Detail: "You are reminded in private, at half of the time, of a challenge, a restore or a vote on a rule in which you " +
+				"may vote and have not.",
+			Examples: []string{"reminders off"},
+			Where:    commands.Personal, Visibility: commands.Private, Challenged: true,
+			Params: []commands.Param{{Name: "what", Kind: commands.Choice, Choices: []string{"on", "off"}, Optional: true,
+				Summary: "whether you want reminders"}},
+			Run: f.reminders,
+		},
+		{
 			Name: "history", Summary: "shows the votes about somebody, and when they were challenged and restored",
 			OnPerson: "Votes about this person",
 			Where:    commands.NeedsRoom, Params: []commands.Param{somebody("whom it is about")}, Run: f.history,

@@ -82,6 +82,7 @@
 //	votes-box         room ␟ vote ␟ hash                   secret ballots, until it closes; empty where withdrawn
 //	votes-turnout     room ␟ vote                          how many of them there are
 //	votes-origins     room                                 the room that it goes on from, if that is believed
+//	votes-unreminded  user ␟                               ∅     wants no reminders
 //	votes-tenures     room ␟ user                          since when they had been in the room before
 //	votes-enrolments  room                                 enrolment (JSON): a vote that is about to open in a large room
 //	votes-electing    room ␟ person                        1 or 0: were they active? while that is found out

@@ -73,6 +73,8 @@ type Config struct {
 	// Reacts are the networks on which the bot puts the reactions that are ballots under the message of a vote, so that they need
 	// only be pressed. Its own never count. Nil means Matrix.
 	Reacts []protocol.Network
+	// Reminders is whether those who may vote and have not are told so in private at half of the time.
+	Reminders bool
 	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be
 	// told where. Nil means Discord.
 	Places []protocol.Network

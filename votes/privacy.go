@@ -21,6 +21,7 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 				}
 			}
 		}
+		exportReminders(tx, user, yield)
 		f.exportMoved(tx, user, yield)
 	}
 }
@@ -140,6 +141,7 @@ func (f *Feature) exportMoved(tx *store.Tx, user protocol.UserID, yield func(pro
 // they are under a number that then leads to nobody.
 func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays protocol.Text) {
 	left := false
+	forgetReminders(tx, user)
 	n := f.bus.Lookup(tx, user)
 	for info := range rooms.All(tx) {
 		in := tx.In(protocol.Scope(info.ID))

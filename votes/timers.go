@@ -11,13 +11,14 @@ import (
 
 // The timers of a room. Those of a vote have its number behind them.
 const (
-	timerDeadline   = "votes.deadline/" // the vote ends
-	timerEarly      = "votes.early/"    // from here on it may end before
-	timerClose      = "votes.close/"    // it closes, though nobody has answered about the reactions
-	timerRecast     = "votes.recast/"   // a ballot by reactions that has waited is cast
-	timerEdit       = "votes.edit/"     // its message is brought up to date
-	timerNotice     = "votes.notice/"   // was the target told in private?
-	timerRemind     = "votes.remind/"
+	timerDeadline   = "votes.deadline/"  // the vote ends
+	timerEarly      = "votes.early/"     // from here on it may end before
+	timerClose      = "votes.close/"     // it closes, though nobody has answered about the reactions
+	timerRecast     = "votes.recast/"    // a ballot by reactions that has waited is cast
+	timerEdit       = "votes.edit/"      // its message is brought up to date
+	timerNotice     = "votes.notice/"    // was the target told in private?
+	timerRemind     = "votes.remind/"    // says in the room that it soon ends
+	timerHalf       = "votes.half/"      // reminds the next in private who have not voted; data: from whom on
 	timerUnsaid     = "votes.unsaid"     // says which votes have ended while the bot was away
 	timerVoid       = "votes.void"       // nobody could vote for too long
 	timerPulse      = "votes.pulse"      // makes a commit, so that the store knows when the bot was last alive
@@ -58,10 +59,11 @@ func (f *Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
 		return true, nil
 	}
 	name, number, ok := strings.Cut(t.Name, "/")
+	half := func(h *atHand) error { return h.remindVoters(t.Data) }
 	do := map[string]func(*atHand) error{
 		timerDeadline: (*atHand).deadline, timerEarly: (*atHand).early, timerClose: (*atHand).unanswered,
 		timerEdit: (*atHand).edit, timerNotice: (*atHand).notice, timerRemind: (*atHand).remind,
-		timerRecast: (*atHand).recastDue,
+		timerRecast: (*atHand).recastDue, timerHalf: half,
 	}[name+"/"]
 	if !ok || do == nil {
 		return false, nil
@@ -89,6 +91,7 @@ func (h *atHand) start() {
 			h.tx.SetTimer(timerRemind+n, at, nil)
 		}
 	}
+	h.remindsAt()
 	if h.tx.Timer(timerPulse).IsZero() {
 		h.beat(h.tx, protocol.RoomID(h.tx.Scope()))
 	}
@@ -96,7 +99,7 @@ func (h *atHand) start() {
 
 // stop takes away the timers of a vote that has ended. What its message shows is still brought up to date.
 func (h *atHand) stop() {
-	for _, name := range []string{timerDeadline, timerEarly, timerClose, timerRemind, timerNotice, timerRecast} {
+	for _, name := range []string{timerDeadline, timerEarly, timerClose, timerRemind, timerHalf, timerNotice, timerRecast} {
 		h.tx.StopTimer(name + h.Number())
 	}
 }

@@ -66,6 +66,7 @@ type town struct {
 	longest  time.Duration                        // that a step took
 	buttons  []protocol.Network
 	reacts   []protocol.Network
+	reminded bool // whether people are reminded in private
 	places   []protocol.Network
 	atOnce   int // see votes.Config; zero means the default
 	rules    votes.Rules
@@ -154,7 +155,7 @@ func (w *town) features(r *bottest.Rig) []bot.Feature {
 	random := byte(0)
 	w.votes, err = votes.New(votes.Config{
 		Bus: w.bus, Settings: settings, Activity: judge, Sanctions: w.challenges, Operators: operators,
-		AtOnce: w.atOnce, Buttons: w.buttons, Reacts: w.reacts, Places: w.places,
+		AtOnce: w.atOnce, Buttons: w.buttons, Reacts: w.reacts, Reminders: w.reminded, Places: w.places,
 		Fits: func(_ protocol.Network, t protocol.Text) bool { return w.fits == nil || w.fits(t) },
 		Random: func(b []byte) {
 			for i := range b {

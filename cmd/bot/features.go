@@ -81,7 +81,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 			"matrix": cfg.Votes.Edits, "discord": cfg.Votes.EditsDiscord, protocol.Console: consoleEdits,
 		},
 		Shortest: cfg.Votes.PollShortest, Longest: cfg.Votes.PollLongest, Runs: cfg.Votes.PollDuration,
-		Reading: cfg.Votes.Reading, Outage: cfg.Votes.Outage, Void: cfg.Votes.Void,
+		Reminders: cfg.Votes.Reminders, Reading: cfg.Votes.Reading, Outage: cfg.Votes.Outage, Void: cfg.Votes.Void,
 	})
 	if err != nil {
 		return nil, err

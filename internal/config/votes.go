@@ -48,6 +48,7 @@ type Votes struct {
 	// ChallengeMax is how long a challenge stands at most; zero means until it is lifted.
 	ChallengeMax time.Duration `toml:"challenge_max" min:"0s" max:"3650d"`
 	Reminder     bool          `toml:"reminder"`
+	Reminders    bool          `toml:"reminders"` // in private
 
 	// How long polls and motions run: if nobody says, and at the least and the most.
 	PollDuration time.Duration `toml:"poll_duration" min:"10m" max:"14d"`
@@ -68,7 +69,7 @@ func defaultVotes() Votes {
 		Member: 7 * day, ActiveDays: 2, ActiveWindow: 10 * day, Voters: 3,
 		Quorum: 3, QuorumMost: 50, QuorumShare: 4, YesPart: 2, YesOf: 3, LeastYes: 3, Early: time.Hour,
 		Polls: 5, Motions: 5, Restores: 5, Challenges: 2, PerPerson: 2, PollMember: day,
-		Protected: 7 * day, Rest: 7 * day, RestoreRest: 3 * day, Appeal: 7 * day, Gone: 10 * day, ChallengeMax: 90 * day,
+		Protected: 7 * day, Rest: 7 * day, RestoreRest: 3 * day, Appeal: 7 * day, Gone: 10 * day, ChallengeMax: 90 * day, Reminders: true,
 		PollDuration: 2 * day, PollShortest: 10 * time.Minute, PollLongest: 14 * day,
 		Reading: 5 * time.Minute, Outage: time.Minute, Void: 30 * day,
 		Edits: 30 * time.Second, EditsDiscord: 5 * time.Second,

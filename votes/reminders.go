@@ -1,0 +1,106 @@
+package votes
+
+import (
+	"strconv"
+
+	"moot/commands"
+	"moot/outbox"
+	"moot/protocol"
+	"moot/store"
+)
+
+// Reminders in private. At half of the time of what binds the people of a room, those who may vote and have not are told so,
+// once. In a secret vote nothing shows who has, and so all are told.
+
+const (
+	// reminderSlice is how many of those who may vote one step looks at.
+	reminderSlice = 50
+	// mostReminded is how many people are reminded of one vote at most: in a large room the message in the room has to do.
+	mostReminded = 200
+)
+
+// unreminded holds who wants no reminders: person ␟ → ∅.
+var unreminded = store.ScopedBucket("votes-unreminded")
+
+func unremindedKey(user protocol.UserID) string { return store.Key(user, "") }
+
+// reminds reports whether people are reminded of a vote in private.
+func (h *atHand) reminds() bool {
+	return h.Reminders && (h.Type == Challenge || h.Type == Restore || h.Type == Rule) && h.Size <= mostReminded
+}
+
+// remindVoters reminds the next of those who may vote, from that place in the electorate on.
+func (h *atHand) remindVoters(data []byte) error {
+	from, _ := strconv.Atoi(string(data))
+	if h.Status != Running || h.away() {
+		return nil
+	}
+	all := h.tx.Get(electorate, h.key())
+	end := min(from+reminderSlice, len(all)/8)
+	for i := from; i < end; i++ {
+		n := electorAt(all, i)
+		user := h.userOf(n)
+		if user == "" || !h.Secret && h.ballotOf(n) != nil || h.tx.Has(unreminded, unremindedKey(user)) {
+			continue
+		}
+		_, err := outbox.Send(h.tx, protocol.Outgoing{Expires: h.Deadline, Act: protocol.Whisper{User: user, Text: h.reminder(user)}})
+		if err != nil {
+			return err
+		}
+	}
+	if end < len(all)/8 {
+		h.tx.SetTimer(timerHalf+h.Number(), h.tx.Now().Add(pulse), []byte(strconv.Itoa(end)))
+	}
+	return nil
+}
+
+// reminder is what somebody is told who has not voted.
+func (h *atHand) reminder(user protocol.UserID) protocol.Text {
+	info := seenBy(h.tx, h.info(), user)
+	not := " is open, and you have not voted"
+	if h.Secret {
+		not = " is open. It is secret, so all who may vote are told this, also those who have"
+	}
+	return protocol.Join("In ", titled(h.tx, h.info(), user), ": ", h.titleOf(), not, ". It ", h.closes(h.tx.Now()),
+		".\nTo vote: ", protocol.Code("vote "+h.Number()+" yes --in "+info.Word()), " (yes, no, abstain). If you want no such reminders: ",
+		protocol.Code("reminders off"), ".")
+}
+
+// reminders is the command that switches reminders off and on for somebody, wherever they may vote.
+func (f *Feature) reminders(c *commands.Call) error {
+	key := unremindedKey(c.Person)
+	off := c.Tx.Has(unreminded, key)
+	switch c.Word("what") {
+	case "off":
+		c.Tx.Put(unreminded, key, nil)
+		return c.Answerf("I will not remind you of votes any more.")
+	case "on":
+		c.Tx.Delete(unreminded, key)
+		return c.Answerf("I will remind you of votes in which you may vote and have not, once, at half of their time.")
+	}
+	if off {
+		return c.Answer(protocol.Join("You get no reminders of votes: ", c.Code("reminders on"), "."))
+	}
+	return c.Answer(protocol.Join("You are reminded of challenges, restores and votes on rules in which you may vote and have not, once, ",
+		"at half of their time: ", c.Code("reminders off"), "."))
+}
+
+// exportReminders tells somebody whether they want no reminders.
+func exportReminders(tx *store.Tx, user protocol.UserID, yield func(protocol.Text) bool) {
+	if tx.Has(unreminded, unremindedKey(user)) {
+		yield(protocol.Plain("You want no reminders of votes."))
+	}
+}
+
+func forgetReminders(tx *store.Tx, user protocol.UserID) {
+	if in := tx.In(protocol.Scope(user)); in.Has(unreminded, unremindedKey(user)) {
+		in.Delete(unreminded, unremindedKey(user))
+	}
+}
+
+// remindsAt sets the timer of the reminders.
+func (h *atHand) remindsAt() {
+	if at := h.Opened.Add(h.Deadline.Sub(h.Opened) / 2); h.reminds() && at.After(h.tx.Now()) {
+		h.tx.SetTimer(timerHalf+h.Number(), at, nil)
+	}
+}
