@@ -205,6 +205,9 @@ func (h *atHand) finish(outcome tally.Outcome, by protocol.UserID, p closed, fol
 	if err := h.sayOutcome(text); err != nil {
 		return err
 	}
+	if err := h.minute(text); err != nil {
+		return err
+	}
 	return h.tellOutcome()
 }
 
@@ -224,6 +227,9 @@ func (f *Feature) sayUnsaid(tx *store.Tx, room protocol.RoomID) error {
 			continue
 		}
 		if err := v.sayOutcome(v.closing()); err != nil {
+			return err
+		}
+		if err := v.minute(v.closing()); err != nil {
 			return err
 		}
 		v.touch()

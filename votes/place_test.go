@@ -61,3 +61,40 @@ func TestNobodyWritesTheCountOffTheMessage(t *testing.T) {
 		t.Errorf("the longest message has %d bytes: less of what people wrote is shown than there is room for", longest)
 	}
 }
+
+// TestMinutes: where a room keeps its minutes each outcome is said there, too, whatever it is, and once where votes are held
+// there.
+func TestMinutes(t *testing.T) {
+	w := newTown(t, func(w *town) { w.places = []protocol.Network{protocol.Console} })
+	w.mods[person("mia")] = true
+	w.settle(lobby, "ann", "ben", "cem", "mia")
+	said := func(who, text string, place protocol.PlaceID) {
+		w.admit(protocol.Event{Room: lobby, Place: place, Sender: person(who), Body: protocol.Message{Text: text}})
+	}
+	said("ann", "!moot room set votes.minutes here", "minutes")
+	w.expect("is for the moderators")
+	said("mia", "!moot room set votes.minutes here", "minutes")
+	w.expect("has set votes.minutes from nowhere to minutes")
+	said("ann", "!moot vote motion we sing", "plaza")
+	said("ann", "!moot vote motion we dance", "minutes")
+	said("ann", `!moot vote poll "Which?" one two`, "plaza")
+	said("mia", "!moot vote cancel 3 a mistake", "plaza")
+	w.wait(3 * 24 * time.Hour)
+	out := w.heard()
+	for line, times := range map[string]int{
+		"@lobby/plaza: Vote 1: motion «we sing» has closed.": 1, "@lobby/minutes: Vote 1: motion «we sing» has closed.": 1,
+		"@lobby/minutes: Vote 2: motion «we dance» has closed.":                1,
+		"@lobby/minutes: Vote 3: poll «Which?» has closed.\nCancelled by Mia.": 1,
+	} {
+		if got := strings.Count(out, line); got != times {
+			t.Errorf("%q is said %d times:\n%s", line, got, out)
+		}
+	}
+	said("mia", "!moot room set votes.minutes -", "plaza")
+	said("ann", "!moot vote motion we cook", "plaza")
+	w.heard()
+	w.wait(3 * 24 * time.Hour)
+	if out := w.heard(); strings.Contains(out, "/minutes") {
+		t.Errorf("the room keeps no minutes any more:\n%s", out)
+	}
+}

@@ -169,6 +169,15 @@ func (h *atHand) sayOutcome(text protocol.Text) error {
 	return err
 }
 
+// minute says what became of a vote where the room keeps that, unless it is said there already.
+func (h *atHand) minute(text protocol.Text) error {
+	place := h.settings.minutes(h.tx, h.room)
+	if place == "" || place == h.Place {
+		return nil
+	}
+	return h.Feature.announce(h.tx, h.room, place, text)
+}
+
 // announce says something in a room.
 func (f *Feature) announce(tx *store.Tx, room protocol.RoomID, place protocol.PlaceID, text protocol.Text) error {
 	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Place: place, Expires: outbox.Never,

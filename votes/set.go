@@ -81,9 +81,9 @@ func (f *Feature) set(c *commands.Call) error {
 	case w == "-" && !was:
 		return c.Answer(protocol.Join(protocol.Code(one.name), " is not set here. It is ", before, "."))
 	case w == "-":
-	case one.name == channel && w == "here" && (c.Event.Private || c.Event.Place == ""):
+	case one.placed && w == "here" && (c.Event.Private || c.Event.Place == ""):
 		return commands.Sorryf("«here» is for a channel or thread. Say it there, or name it by its id.")
-	case one.name == channel && w == "here":
+	case one.placed && w == "here":
 		value = string(c.Event.Place)
 	default:
 		if value, ok = one.read(w); !ok {
@@ -91,16 +91,16 @@ func (f *Feature) set(c *commands.Call) error {
 				protocol.Code(one.name), ". It can be ", one.bounds, "."))
 		}
 	}
-	if one.name == channel && value != "" {
+	if one.placed && value != "" {
 		notePlace(tx, c.Event)
 		switch hidden, mute, known := placeOf(tx, room, protocol.PlaceID(value)); {
 		case hidden:
-			return commands.Sorryf("Not everybody in this room can see that channel, so no votes are held in it.")
+			return commands.Sorryf("Not everybody in this room can see that channel, so it is no place for votes, nor for what came of them.")
 		case mute:
-			return commands.Sorryf("I may not write in that channel, so no votes can be shown there. Allow me View Channel and Send Messages.")
+			return commands.Sorryf("I may not write in that channel, so nothing can be shown there. Allow me View Channel and Send Messages.")
 		case !known:
 			return commands.Sorry(protocol.Join("I do not know yet who can see that channel. Say it in that channel (of a forum, in one of its posts): ",
-				f.code(room, "room set "+channel+" here"), "."))
+				f.code(room, "room set "+one.name+" here"), "."))
 		}
 	}
 	if err := s.publish(tx, one.name, setTo{Value: value}, c.Person); err != nil {

@@ -26,6 +26,10 @@ func (f *Feature) listSettings(c *commands.Call) error {
 		reminder = protocol.Join("There is a reminder at three quarters of the time (",
 			protocol.Code("votes.reminder"), ").")
 	}
+	kept := protocol.Join("Outcomes are said where the vote was (", protocol.Code(minutes), ")")
+	if at := s.minutes(tx, room); at != "" {
+		kept = protocol.Join("Each outcome is said in ", protocol.Place(at), ", too (", protocol.Code(minutes), ")")
+	}
 	stands := protocol.Join("it stands for at most ", value("challenge.max"))
 	if r.ChallengeMax == 0 {
 		stands = protocol.Join("it stands until it is lifted (", protocol.Code("challenge.max"), ")")
@@ -40,7 +44,7 @@ func (f *Feature) listSettings(c *commands.Call) error {
 		protocol.Join(protocol.Strong("Moderators set this"), ", for example with ",
 			c.Code("room set votes.duration 48h"), ":"),
 		protocol.Join("• Votes are held ", where, " (", protocol.Code(channel), "). A challenge or a restore runs for ",
-			value("votes.duration"), ". ", reminder),
+			value("votes.duration"), ". ", reminder, " ", kept, "."),
 		protocol.Join(whose, ":"),
 		protocol.Join("• ", protocol.Strong("Who votes"), " on what binds: who has been a member for ",
 			value("votes.member"), " and was active on ",

@@ -65,6 +65,8 @@ const (
 	keySetting = "setting"
 	// Channel is the name of the setting that says where votes are held.
 	channel = "votes.channel"
+	// minutes is the name of the setting that says where each outcome is said, too.
+	minutes = "votes.minutes"
 )
 
 // setTo is the payload of the fact that something was set; an empty value takes the setting back.
@@ -92,6 +94,7 @@ func applySetting(tx *store.Tx, f events.Fact) error {
 type setting struct {
 	name, summary string
 	moderators    bool                        // whether moderators set it; everything else is a rule, which the room decides
+	placed        bool                        // whether it names a channel or thread
 	read          func(string) (string, bool) // makes of what was typed what is kept
 	bounds        string                      // says what it may be
 	apply         func(*Rules, string)        // puts what is kept into the rules; nil where it is none of them
@@ -156,11 +159,8 @@ func table(d Rules, shortest time.Duration) []setting {
 		func(r *Rules) *time.Duration { return &r.Duration }, shortest, 14*day)
 	runs.moderators = true
 	return []setting{
-		{
-			name: channel, moderators: true, summary: "the channel or thread in which votes are held: its id, or here",
-			bounds: "the id of a channel or thread, or here",
-			read:   func(w string) (string, bool) { return w, protocol.CheckID(w) == nil && protocol.OneLine(w) == w },
-		},
+		placed(channel, "the channel or thread in which votes are held: its id, or here"),
+		placed(minutes, "the channel or thread in which each outcome is said, too: its id, or here"),
 		runs,
 		duration("votes.member", "how long one has to be a member to vote on what binds",
 			func(r *Rules) *time.Duration { return &r.Member }, d.Member, 365*day),
@@ -215,6 +215,14 @@ func table(d Rules, shortest time.Duration) []setting {
 	}
 }
 
+// placed is a setting that names a channel or thread.
+func placed(name, summary string) setting {
+	return setting{
+		name: name, summary: summary, moderators: true, placed: true, bounds: "the id of a channel or thread, or here",
+		read: func(w string) (string, bool) { return w, protocol.CheckID(w) == nil && protocol.OneLine(w) == w },
+	}
+}
+
 // share is the share of yes among yes and no that a challenge takes.
 func share(d Rules) setting {
 	parse := func(w string) (part, of int, ok bool) {
@@ -255,6 +263,11 @@ func (s *Settings) Channel(tx *store.Tx, room protocol.RoomID) protocol.PlaceID 
 	return protocol.PlaceID(tx.Get(settings, store.Key(room, channel)))
 }
 
+// minutes returns where the outcomes of the room are said, too; zero means nowhere.
+func (s *Settings) minutes(tx *store.Tx, room protocol.RoomID) protocol.PlaceID {
+	return protocol.PlaceID(tx.Get(settings, store.Key(room, minutes)))
+}
+
 // ChallengeMax returns how long a challenge that begins now stands at most; zero means until it is lifted.
 func (s *Settings) ChallengeMax(tx *store.Tx, room protocol.RoomID) time.Duration {
 	return s.Rules(tx, room).ChallengeMax
@@ -283,10 +296,13 @@ func (s *Settings) value(tx *store.Tx, room protocol.RoomID, one setting) (value
 	if one.show != nil {
 		return one.show(s.Rules(tx, room)), v != nil
 	}
-	if v == nil {
-		return "where a vote is opened", false
+	switch {
+	case v != nil:
+		return string(v), true
+	case one.name == minutes:
+		return "nowhere", false
 	}
-	return string(v), true
+	return "where a vote is opened", false
 }
 
 // valueOf returns what a value that is kept stands for, in words; an empty one is what no room has set.
@@ -304,7 +320,7 @@ func (s *Settings) valueOf(one setting, kept string) (string, bool) {
 // shown is value for people to read, in the room itself or in private.
 func (s *Settings) shown(tx *store.Tx, room protocol.RoomID, one setting) (value protocol.Text, set bool) {
 	v, set := s.value(tx, room, one)
-	if one.name == channel && set {
+	if one.placed && set {
 		return protocol.Place(protocol.PlaceID(v)), true
 	}
 	return protocol.Plain(v), set
@@ -314,7 +330,7 @@ func (s *Settings) shown(tx *store.Tx, room protocol.RoomID, one setting) (value
 func (s *Settings) carry(tx *store.Tx, room protocol.RoomID) map[string]string {
 	out := map[string]string{}
 	for k, v := range tx.Prefix(settings, store.Key(room, "")) {
-		if name := strings.TrimPrefix(k, store.Key(room, "")); name != channel { // it has channels of its own
+		if name := strings.TrimPrefix(k, store.Key(room, "")); name != channel && name != minutes { // it has channels of its own
 			out[name] = string(v)
 		}
 	}

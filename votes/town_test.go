@@ -213,7 +213,11 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
 		}
 		w.messages[id] = &message{room: o.Room, text: act.Text.Plain(), controls: act.Controls}
-		w.hear("@"+o.Room.Local(), act.Text)
+		where := "@" + o.Room.Local()
+		if o.Place != "" {
+			where += "/" + string(o.Place)
+		}
+		w.hear(where, act.Text)
 	case protocol.Whisper:
 		if w.deaf[act.User] {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: fmt.Errorf("no private messages")}}}
