@@ -144,11 +144,15 @@ func (d *decoder) matrix(m Matrix) {
 		switch {
 		case protocol.CheckID(m.User) != nil || len(m.User) > 255 || name == "" || strings.ContainsAny(m.User, " /") || whole && !isServerName(server):
 			d.complain(at("user"), `user in [matrix]: %s is no account: write "@moot:example.org"`, describe(m.User))
+		case whole && m.User[0] != '@':
+			d.complain(at("user"), `user in [matrix]: the sign @ is missing: write "@%s"`, protocol.Shorten(m.User, 60))
 		case !whole && m.Homeserver == "":
 			d.complain(at("user"), `user in [matrix]: the server is missing: write "@%s:example.org", or name it as homeserver`, protocol.Shorten(name, 60))
 		}
 	}
-	if m.Homeserver != "" && !isServerName(m.Homeserver) && !isWebAddress(m.Homeserver) {
+	if base, _, api := strings.Cut(m.Homeserver, "/_matrix"); api && isWebAddress(base) {
+		d.complain(at("homeserver"), `homeserver in [matrix]: the bot adds /_matrix by itself: write "%s"`, base)
+	} else if m.Homeserver != "" && !isServerName(m.Homeserver) && !isWebAddress(m.Homeserver) {
 		d.complain(at("homeserver"), `homeserver in [matrix]: %s is neither the name of a server, such as "example.org", nor an address, such as "https://matrix.example.org"`, describe(m.Homeserver))
 	}
 	if !m.Password.IsZero() && m.User == "" {

@@ -216,6 +216,8 @@ func TestProblems(t *testing.T) {
 		{"empty folder", "data = \" \"", `c.toml:1: data: expected the name of a folder, such as "data"`},
 		{"account without a server", "[matrix]\nuser = \"moot\"", `c.toml:2: user in [matrix]: the server is missing: write "@moot:example.org", or name it as homeserver`},
 		{"no account", "[matrix]\nuser = \"@moot:ex ample\"", `c.toml:2: user in [matrix]: "@moot:ex ample" is no account: write "@moot:example.org"`},
+		{"account without its sign", "[matrix]\nuser = \"moot:example.org\"", `c.toml:2: user in [matrix]: the sign @ is missing: write "@moot:example.org"`},
+		{"address of the API", "[matrix]\nhomeserver = \"https://example.org/_matrix/client\"", `c.toml:2: homeserver in [matrix]: the bot adds /_matrix by itself: write "https://example.org"`},
 		{"number for an account", "[matrix]\nuser = 7", `c.toml:2: user in [matrix]: expected a text in quotes, such as "@moot:example.org", and not the number 7`},
 		{"no homeserver", "[matrix]\nhomeserver = \"ftp://example.org\"", `c.toml:2: homeserver in [matrix]: "ftp://example.org" is neither the name of a server, such as "example.org", nor an address, such as "https://matrix.example.org"`},
 		{"address with a query", "[matrix]\nhomeserver = \"https://example.org/?a=b\"", `c.toml:2: homeserver in [matrix]: "https://example.org/?a=b" is neither the name of a server, such as "example.org", nor an address, such as "https://matrix.example.org"`},

@@ -92,6 +92,11 @@ func TestFaults(t *testing.T) {
 		{"wrong password", func(f *fake, c *Config) {
 			c.Password = func() (string, error) { return "another", nil }
 		}, "the homeserver does not let @moot:example.org in: there is no such account, or its password is another; correct user in [matrix], or the password where password says that it is"},
+		{"another name", func(f *fake, c *Config) {
+			f.says("POST /_matrix/client/v3/login", 200, `{"user_id": "@moot:example.org", "device_id": "D", "access_token": "t"}`)
+			f.says("POST /_matrix/client/v3/logout", 200, `{}`)
+			c.User = "@Moot:example.org"
+		}, `the homeserver has let @Moot:example.org in as @moot:example.org; write user = "@moot:example.org" in [matrix] if that is the bot`},
 		{"no password there", func(f *fake, c *Config) {
 			c.Password = func() (string, error) { return "", errors.New("the environment variable P is not set") }
 		}, "password in [matrix]: the environment variable P is not set; put it where password says that it is"},
@@ -114,9 +119,9 @@ func TestFaults(t *testing.T) {
 			f.tokens["Bearer "+secretToken] = [2]string{"@moot:example.org", ""}
 		}, "the access token of @moot:example.org belongs to no device; take one from an ordinary login"},
 		{"not a Matrix server", func(f *fake, c *Config) { f.says("/_matrix/client/versions", 200, `<html>`) },
-			"https://example.org is no Matrix homeserver: it does not say which versions of the protocol it speaks; correct homeserver in [matrix]"},
+			"https://example.org is no Matrix homeserver: it does not say which versions of the protocol it speaks, and example.org names no other; name the address of the homeserver itself, as in homeserver = \"https://matrix.example.org\" in [matrix]"},
 		{"another server", func(f *fake, c *Config) { f.says("/_matrix/client/versions", 404, `not found`) },
-			"https://example.org is no Matrix homeserver: it answers 404 Not Found; correct homeserver in [matrix]"},
+			"https://example.org is no Matrix homeserver: it answers 404 Not Found, and example.org names no other; name the address of the homeserver itself, as in homeserver = \"https://matrix.example.org\" in [matrix]"},
 		{"well-known without JSON", func(f *fake, c *Config) { f.says("/.well-known/matrix/client", 200, `<html>`) },
 			`example.org does not tell its homeserver: in https://example.org/.well-known/matrix/client there is no JSON; name the address of the homeserver itself, as in homeserver = "https://matrix.example.org" in [matrix]`},
 		{"well-known without an address", func(f *fake, c *Config) { f.says("/.well-known/matrix/client", 200, `{"m.homeserver": {}}`) },

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,7 +19,7 @@ const maxWellKnown = 64 << 10
 // discover finds the address of the homeserver: the given one, or the one that the server of that name tells (spec,
 // Client-Server API, "Server Discovery"). It makes sure that a Matrix server answers there.
 func discover(ctx context.Context, hc *http.Client, homeserver string) (string, error) {
-	base := homeserver
+	base, guessed := homeserver, false
 	if !strings.Contains(homeserver, "://") {
 		told, err := wellKnown(ctx, hc, homeserver)
 		if err != nil {
@@ -26,12 +27,19 @@ func discover(ctx context.Context, hc *http.Client, homeserver string) (string, 
 		}
 		if base = told; base == "" {
 			// The server has nothing to say: "use the default", which is the server itself.
-			base = "https://" + homeserver
+			base, guessed = "https://"+homeserver, true
 		}
 	}
 	base = strings.TrimRight(base, "/")
-	return base, isHomeserver(ctx, hc, base)
+	err := isHomeserver(ctx, hc, base)
+	if f, ok := errors.AsType[*Fault](err); ok && guessed && strings.Contains(f.What, "is no Matrix homeserver") {
+		err = &Fault{f.What + ", and " + homeserver + " names no other", nameIt, f.Err}
+	}
+	return base, err
 }
+
+// nameIt is what to do where the name of a server does not lead to its homeserver.
+const nameIt = "name the address of the homeserver itself, as in homeserver = \"https://matrix.example.org\" in [matrix]"
 
 // wellKnown asks a server by name for the address of its homeserver; zero means that it does not say.
 func wellKnown(ctx context.Context, hc *http.Client, name string) (string, error) {
@@ -49,14 +57,13 @@ func wellKnown(ctx context.Context, hc *http.Client, name string) (string, error
 		return "", diagnose("https://"+host, err)
 	}
 	defer resp.Body.Close()
-	const do = "name the address of the homeserver itself, as in homeserver = \"https://matrix.example.org\" in [matrix]"
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
 		return "", nil
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
 		return "", busy{fmt.Errorf("%w: %s answers %s", ErrUnreachable, at, resp.Status)}
 	case resp.StatusCode != http.StatusOK:
-		return "", &Fault{fmt.Sprintf("%s does not tell its homeserver: %s answers %s", name, at, resp.Status), do, nil}
+		return "", &Fault{fmt.Sprintf("%s does not tell its homeserver: %s answers %s", name, at, resp.Status), nameIt, nil}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxWellKnown+1))
 	if err != nil {
@@ -64,7 +71,7 @@ func wellKnown(ctx context.Context, hc *http.Client, name string) (string, error
 	}
 	base, err := parseWellKnown(body)
 	if err != nil {
-		return "", &Fault{fmt.Sprintf("%s does not tell its homeserver: in %s %v", name, at, err), do, nil}
+		return "", &Fault{fmt.Sprintf("%s does not tell its homeserver: in %s %v", name, at, err), nameIt, nil}
 	}
 	return base, nil
 }

@@ -78,8 +78,13 @@ func (a *Account) byPassword(ctx context.Context) error {
 		}
 	case err != nil:
 		return diagnose(a.Client.HomeserverURL.String(), err)
-	case resp.AccessToken == "" || resp.DeviceID == "" || !a.c.is(resp.UserID):
-		return &Fault{fmt.Sprintf("the homeserver has made a login of %q on device %q", resp.UserID, resp.DeviceID), "correct user in [matrix]", nil}
+	case resp.AccessToken == "" || resp.DeviceID == "":
+		return &Fault{fmt.Sprintf("the homeserver has let %s in and says neither its device nor its token", a.c.User), "ask those who run the homeserver", nil}
+	case !a.c.is(resp.UserID):
+		a.Client.AccessToken = resp.AccessToken
+		_, _ = a.Client.Logout(ctx) // where that fails, a device more stands in the list of the account
+		a.Client.AccessToken = ""
+		return &Fault{fmt.Sprintf("the homeserver has let %s in as %s", a.c.User, resp.UserID), fmt.Sprintf("write user = %q in [matrix] if that is the bot", resp.UserID), nil}
 	}
 	l := &login{Homeserver: a.Client.HomeserverURL.String(), User: resp.UserID, Device: resp.DeviceID, AccessToken: resp.AccessToken}
 	if err := l.save(a.c.Folder); err != nil {
