@@ -139,10 +139,11 @@ func New(cfg Config) *Adapter {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	log := cfg.Log.With("network", string(Network))
 	return &Adapter{
-		cfg: cfg, log: cfg.Log.With("network", string(Network)), tree: newTree(cfg.Commands),
+		cfg: cfg, log: log, tree: newTree(cfg.Commands),
 		rest: rest.New(rest.Config{
-			Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Transport: cfg.Transport, Log: cfg.Log,
+			Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Transport: cfg.Transport, Log: log,
 		}),
 		guilds: newGuilds(), chunks: newChunks(), replies: newReplies(),
 		changed: make(chan struct{}), fetching: make(chan struct{}, maxFetching), quick: make(chan struct{}, maxQuick),
@@ -169,7 +170,7 @@ func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 		Token: a.cfg.Token, REST: a.rest, URL: a.cfg.GatewayURL, Intents: int(Intents(a.cfg.MessageContent)),
 		Shards:  a.cfg.Shards,
 		AtLeast: shards, Resume: a.resume, Status: a.cfg.Status,
-		Budget: budget{to}, IdentifyEvery: a.cfg.IdentifyEvery, Backoff: a.cfg.Backoff, Log: a.cfg.Log,
+		Budget: budget{to}, IdentifyEvery: a.cfg.IdentifyEvery, Backoff: a.cfg.Backoff, Log: a.log,
 	})
 	a.connected(false)
 	a.jobs.Go(func() { a.flushing(work) })

@@ -219,9 +219,6 @@ func (a *Adapter) online(shard int) {
 }
 
 func (a *Adapter) offline(e gateway.Event) {
-	if e.Lost != nil {
-		a.log.Info("discord: a shard is offline", "shard", e.Shard, "err", e.Lost.Err, "resumable", e.Lost.Resumable)
-	}
 	a.mu.Lock()
 	delete(a.up, e.Shard)
 	up := len(a.up) > 0

@@ -234,6 +234,13 @@ func (s *Server) Fail(n int, method, part string, f Fault) {
 	s.faults = append(s.faults, &fault{method: method, part: part, left: n, Fault: f})
 }
 
+// Heal ends all faults of the REST API.
+func (s *Server) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 // Set changes exported fields of the server after something has connected to it.
 func (s *Server) Set(f func(*Server)) {
 	s.mu.Lock()

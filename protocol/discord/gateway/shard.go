@@ -60,7 +60,7 @@ func (s *shard) run(ctx context.Context) error {
 			// "Wait a random amount of time between 1 and 5 seconds", says the documentation of op 9.
 			wait = max(wait, s.g.cfg.Backoff+rand.N(4*s.g.cfg.Backoff+1))
 		}
-		s.g.cfg.Log.Info("discord: disconnected", "shard", s.id, "err", err, "again_in", wait)
+		s.g.cfg.Log.Info("discord: disconnected", "shard", s.id, "err", err, "resumable", s.session.ID != "", "again_in", wait)
 		if ended != nil {
 			if err := s.call(ctx, *ended); err != nil {
 				return err
