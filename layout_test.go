@@ -106,6 +106,7 @@ var outside = map[string][]string{
 	"charm.land/lipgloss/v2":                {"protocol/console/screen"},
 	"github.com/charmbracelet/colorprofile": {"internal/setup"},
 	"github.com/charmbracelet/x":            {"internal/ptytest", "internal/setup", "protocol/console/screen"},
+	"github.com/charmbracelet/ultraviolet":  {"internal/ptytest"},
 	"github.com/creack/pty":                 {"internal/ptytest"},
 
 	"github.com/mtibben/confusables": {"internal/alike"},

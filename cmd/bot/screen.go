@@ -200,7 +200,7 @@ func (in *insight) steps(ref protocol.Ref) []screen.Step {
 	}
 	sent, receipt := screen.Step{Name: "outbox"}, screen.Step{Name: "receipt"}
 	for _, s := range why.Sent {
-		sent.Detail = append(sent.Detail, fmt.Sprintf("%s for %s", s.Kind, clean(inspect.LaneName(s.Lane))))
+		sent.Detail = append(sent.Detail, strings.TrimSpace(fmt.Sprintf("%s for %s", s.Kind, clean(inspect.LaneName(s.Lane)))))
 		receipt.Detail = append(receipt.Detail, sendingLine(s))
 	}
 	end := why.Disposition

@@ -77,7 +77,7 @@ func (c Card) turnout() string {
 	s := fmt.Sprintf("%d of %d voted", c.Turnout, c.Size)
 	switch {
 	case c.Quorum > 0 && c.Turnout >= c.Quorum:
-		s += ", quorum reached"
+		s += ", quorum met"
 	case c.Quorum > 0:
 		s += fmt.Sprintf(", quorum %d", c.Quorum)
 	}
