@@ -128,9 +128,9 @@ func (w *town) Ever(_ *store.Tx, _ protocol.RoomID, user protocol.UserID) bool {
 
 func (w *town) open() {
 	w.t.Helper()
-	w.rig.Now = w.now
+	w.rig.Now, w.rig.Longest = w.now, 0
 	w.rig.Open()
-	w.now = w.rig.Now
+	w.now, w.longest = w.rig.Now, max(w.longest, w.rig.Longest)
 }
 
 // features makes the features of a start.

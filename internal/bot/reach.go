@@ -127,6 +127,7 @@ func (s *step) start() bool {
 		}
 		if len(s.absent) > reachTurn {
 			s.noteAway([]byte(store.Time(s.away)))
+			return false // to list so many was enough for one commit
 		}
 	}
 	n := min(len(s.absent), reachTurn)
