@@ -126,6 +126,7 @@ func (w *town) well() {
 func TestLost(t *testing.T) {
 	each(t, "", func(w *town) {
 		where := w.room("hall")
+		w.Ann.Message(where, w.BotID, "Hello, I am") // a room is greeted when it has come to rest
 		first := w.Ann.Say(where, "!moot ping")
 		w.Ann.Answer(where, first)
 		w.Bot.Stop()

@@ -27,6 +27,7 @@ func TestKicked(t *testing.T) {
 			each(t, "", func(w *town) {
 				ben, dan := w.person("ben"), w.person("dan")
 				where := w.room("hall", ben)
+				w.Ann.Message(where, w.BotID, "Hello, I am") // a room is greeted when it has come to rest
 				first := w.Ann.Say(where, "!moot ping")
 				w.Ann.Answer(where, first)
 				if offline {
