@@ -74,6 +74,7 @@ var directions = map[string][]string{
 
 	"protocol/service":          {"protocol", "protocol/service/exec"},
 	"protocol/service/exec":     {"protocol"},
+	"protocol/service/hook":     {"protocol"},
 	"protocol/service/schedule": {},
 	"services":                  {"commands", "outbox", "protocol", "rooms", "store"},
 

@@ -11,7 +11,7 @@ import (
 var kinds = map[reflect.Type]map[string]reflect.Type{
 	reflect.TypeFor[Body](): byName(Message{}, Edit{}, Deletion{}, ReactionAdded{}, ReactionRemoved{}, ReactionSet{},
 		MemberChange{}, MemberList{}, RoomChange{}, VoicePresence{}, Invocation{}, Receipt{}, Answer{}, DirectRoom{},
-		Restrained{}, TaskDone{}, Order{}, Gap{}, Timer{}, Internal{}, Sealed{}, Malformed{}, Other{}),
+		Restrained{}, TaskDone{}, Order{}, Collected{}, Gap{}, Timer{}, Internal{}, Sealed{}, Malformed{}, Other{}),
 	reflect.TypeFor[Change](): byName(Renamed{}, Realiased{}, TopicChanged{}, EncryptionEnabled{}, Upgraded{},
 		PowersChanged{}, OwnPowersChanged{}, Available{}, Outdated{}),
 	reflect.TypeFor[Act]():  byName(Say{}, Whisper{}, Revise{}, React{}, Redact{}),

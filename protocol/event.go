@@ -423,7 +423,7 @@ func (e Event) Check(network Network) error {
 		}
 	}
 	switch e.Body.(type) {
-	case Order, TaskDone:
+	case Order, TaskDone, Collected:
 		if _, is := e.Room.Network().Service(); !is {
 			return ErrNotService
 		}
@@ -447,7 +447,7 @@ func checkBody(b Body, network Network) error {
 	switch b := b.(type) {
 	case nil:
 		return ErrNoBody
-	case Message, VoicePresence, Invocation, Receipt, TaskDone, Order, Gap, Other:
+	case Message, VoicePresence, Invocation, Receipt, TaskDone, Order, Collected, Gap, Other:
 		return nil
 	case Sealed:
 		if len(b.Content) == 0 || len(b.Content) > MaxSealed {

@@ -31,6 +31,7 @@ func TestEventsSurviveJSON(t *testing.T) {
 		Malformed{Kind: "m.room.message", Reason: "no text"}, Other{Kind: "m.sticker"},
 		Sealed{Session: "s", Content: []byte(`{"a": 1}`), Reason: "withheld"},
 		TaskDone{Output: []byte(`{"answer":"yes"}`)}, Order{What: OrderRetry, Job: "k", Text: "t"},
+		Collected{Kind: "webhook", Name: "push", Data: []byte(`{"a":1}`)},
 	} {
 		want := Event{Room: "console:lobby", Place: "p", ID: "e", Sender: "console:ann", Time: at, Private: true, Backlog: true, Late: true, Handle: "h", Body: body}
 		data, err := json.Marshal(want)
@@ -45,8 +46,8 @@ func TestEventsSurviveJSON(t *testing.T) {
 			t.Errorf("%s: %s", data, d)
 		}
 	}
-	if len(kinds[reflect.TypeFor[Body]()]) != 23 {
-		t.Errorf("%d kinds of body, of which this test knows 23", len(kinds[reflect.TypeFor[Body]()]))
+	if len(kinds[reflect.TypeFor[Body]()]) != 24 {
+		t.Errorf("%d kinds of body, of which this test knows 24", len(kinds[reflect.TypeFor[Body]()]))
 	}
 }
 
@@ -152,6 +153,7 @@ func TestCheck(t *testing.T) {
 		"place":            {func(e *Event) { e.Place = "\n" }, ErrBadID},
 		"sender":           {func(e *Event) { e.Sender = "ann" }, ErrNoNetwork},
 		"order in a room":  {func(e *Event) { e.Body = Order{What: OrderRun} }, ErrNotService},
+		"hook in a room":   {func(e *Event) { e.Body = Collected{Kind: "webhook"} }, ErrNotService},
 		"no body":          {func(e *Event) { e.Body = nil }, ErrNoBody},
 		"malformed":        {func(e *Event) { e.Body = Malformed{"m.room.message", "no body"} }, ErrMalformed},
 		"timer":            {func(e *Event) { e.Body = Timer{Name: "x"} }, ErrInternal},

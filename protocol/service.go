@@ -40,6 +40,13 @@ type Order struct {
 	Text string // what OrderRun works on
 }
 
+// Collected is something that a collector of a service has brought. Only services bring it.
+type Collected struct {
+	Kind string          // of the collector, as "webhook"
+	Name string          // what its source calls it; zero where it does not
+	Data json.RawMessage // what it is
+}
+
 // OrderKind is what an Order wants.
 type OrderKind string
 
@@ -56,3 +63,5 @@ var ErrNotService = errors.New("only services bring that")
 func (AskTask) want()  {}
 func (TaskDone) body() {}
 func (Order) body()    {}
+
+func (Collected) body() {}

@@ -2,6 +2,7 @@ package services
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -167,4 +168,23 @@ func earthly(at, now time.Time) time.Time {
 		return now.UTC()
 	}
 	return at
+}
+
+// errBusy is why what a collector has brought becomes a dead letter: it was taken, and nobody could be told that it is too much.
+var errBusy = errors.New("as many jobs wait as may")
+
+// collected makes a job of what a collector has brought.
+func (f *Feature) collected(tx *store.Tx, ev protocol.Event, c protocol.Collected) (store.Outcome, error) {
+	s := f.service(tx)
+	if s == nil {
+		return store.WasIgnored("there is no such service"), nil
+	}
+	if waitingJobs(tx) >= uint64(s.Queue) {
+		return store.Outcome{}, errBusy
+	}
+	j := Job{
+		Key: protocol.DeriveKey("job", s.Name, string(ev.Room), string(ev.ID)), Service: s.Name,
+		Input: Input{Kind: c.Kind, Event: c.Name, Data: c.Data, Time: tx.Now()},
+	}
+	return store.WasHandled("a job of " + s.Name), f.admit(tx, j)
 }

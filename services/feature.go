@@ -29,6 +29,8 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error)
 		return f.patterns(tx, ev, b)
 	case protocol.Order:
 		return f.ordered(tx, ev, b)
+	case protocol.Collected:
+		return f.collected(tx, ev, b)
 	case protocol.Answer:
 		if _, is := ev.Room.Network().Service(); is {
 			return f.answered(tx, b)

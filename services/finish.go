@@ -103,7 +103,7 @@ func (f *Feature) done(tx *store.Tx, s *Spec, j Job) error {
 	text := Answer(j.Results)
 	j.State, j.Changed = Done, tx.Now()
 	origin := j.Origin
-	j.Origin.Handle, j.Input, j.Results = "", Input{Kind: j.Input.Kind, Command: j.Input.Command, Time: j.Input.Time}, nil // no longer needed
+	j.Origin.Handle, j.Input, j.Results = "", Input{Kind: j.Input.Kind, Command: j.Input.Command, Event: j.Input.Event, Time: j.Input.Time}, nil // no longer needed
 	tx.Delete(asks, store.Key(tx.Scope(), string(j.Ask)))
 	if err := putJob(tx, j); err != nil {
 		return err

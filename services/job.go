@@ -57,17 +57,21 @@ type Origin struct {
 
 // Input is what the first task is given, and every later one beside the results of those before it.
 type Input struct {
-	Kind     string         `json:"kind"` // command, pattern, schedule or run
-	Command  string         `json:"command,omitempty"`
-	Args     map[string]any `json:"args,omitempty"`
-	Text     string         `json:"text,omitempty"`
-	Groups   []string       `json:"groups,omitempty"` // what the pattern has found: all of it, and then its groups
-	Room     string         `json:"room,omitempty"`
-	RoomName string         `json:"room_name,omitempty"`
-	Place    string         `json:"place,omitempty"`
-	Person   string         `json:"person,omitempty"`
-	Name     string         `json:"name,omitempty"` // of the person
-	Time     time.Time      `json:"time"`           // when it was said, or was due
+	Kind    string         `json:"kind"` // command, pattern, schedule, webhook or run
+	Command string         `json:"command,omitempty"`
+	Args    map[string]any `json:"args,omitempty"`
+	Text    string         `json:"text,omitempty"`
+	Groups  []string       `json:"groups,omitempty"` // what the pattern has found: all of it, and then its groups
+	// Event and Data are what a webhook brought: what its sender calls it, and what it is.
+	Event string          `json:"event,omitempty"`
+	Data  json.RawMessage `json:"data,omitempty"`
+
+	Room     string    `json:"room,omitempty"`
+	RoomName string    `json:"room_name,omitempty"`
+	Place    string    `json:"place,omitempty"`
+	Person   string    `json:"person,omitempty"`
+	Name     string    `json:"name,omitempty"` // of the person
+	Time     time.Time `json:"time"`           // when it was said, or was due
 }
 
 // handed is the line that a task reads.

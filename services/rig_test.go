@@ -127,6 +127,8 @@ type given struct {
 	Name    string
 	Room    string
 	Time    time.Time
+	Event   string
+	Data    map[string]any
 	Results map[string]any
 }
 

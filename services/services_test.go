@@ -363,3 +363,28 @@ func TestForget(t *testing.T) {
 	}
 	r.states("2 running")
 }
+
+// What a webhook brings is one job however often it comes, and where too many wait it is kept as a dead letter.
+func TestWebhook(t *testing.T) {
+	r := open(t, services.Spec{Name: "news", To: []protocol.RoomID{hall}, Queue: 1})
+	r.Buried = true
+	post := func(id protocol.EventID, data string) {
+		ev := protocol.Event{Room: "service.news:webhook", ID: id, Private: true, Body: protocol.Collected{Kind: "webhook", Name: "push", Data: []byte(data)}}
+		r.Step(bot.Admitted{Batch: &bot.Batch{Network: "service.news", Events: []protocol.Event{ev}}})
+	}
+	post("h1", `{"n":1}`)
+	post("h1", `{"n":1}`)
+	post("h2", `{"n":2}`)
+	if l := r.letter(); l.Event.ID != "h2" || !strings.Contains(l.Error, "as many jobs wait as may") {
+		t.Errorf("the dead letter is %+v", l)
+	}
+	got := r.work(answers("one"))
+	if len(got) != 1 || got[0].Kind != "webhook" || got[0].Event != "push" || got[0].Data["n"] != 1.0 {
+		t.Errorf("the task was given %+v", got)
+	}
+	r.said("one")
+	r.Step(bot.RetryDead{ID: r.letter().ID})
+	r.work(answers("two"))
+	r.said("two")
+	r.noLetter()
+}

@@ -16,6 +16,7 @@ import (
 
 	"moot/internal/config"
 	"moot/internal/control"
+	"moot/internal/watch"
 	"moot/protocol"
 	"moot/services"
 )
@@ -184,6 +185,9 @@ func beginsOf(s config.Service) (begins []string) {
 			zone = "UTC"
 		}
 		begins = append(begins, "the time "+s.Schedule+" ("+zone+")")
+	}
+	if s.Webhook != "off" {
+		begins = append(begins, "what is posted to "+watch.HookPath+s.Name+" ("+s.Webhook+")")
 	}
 	if begins == nil {
 		begins = []string{"`moot service run` alone"}

@@ -5,15 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"regexp"
+	"time"
 
 	"moot/commands"
 	"moot/internal/config"
 	"moot/internal/control"
+	"moot/internal/watch"
 	"moot/protocol"
 	servicenet "moot/protocol/service"
 	"moot/protocol/service/exec"
+	"moot/protocol/service/hook"
 	"moot/protocol/service/schedule"
 	"moot/services"
 	"moot/store"
@@ -221,4 +225,36 @@ func orderJob(
 		return fmt.Sprintf("Job %s is gone. A task that runs is not stopped.", job.Job), nil
 	}
 	return fmt.Sprintf("Job %s is tried again.", job.Job), nil
+}
+
+// hooks returns what answers the webhooks of the services; nil where none has one.
+func (n *networks) hooks(cfg config.Config, log *slog.Logger) (http.Handler, error) {
+	var mux *http.ServeMux
+	for i, s := range cfg.Services {
+		if s.Webhook == "off" {
+			continue
+		}
+		secret, err := s.WebhookSecret.Reveal()
+		if err != nil {
+			return nil, fmt.Errorf("webhook_secret in [[service]] %s: %w", s.Name, err)
+		}
+		adapter := n.services[i]
+		h, err := hook.New(hook.Config{
+			Form: hook.Form(s.Webhook), Secret: []byte(secret), PerMinute: s.WebhookRate, Now: time.Now, Log: log.With("service", s.Name),
+			Deliver: func(ctx context.Context, d hook.Delivery) error {
+				return adapter.Collect(ctx, d.ID, protocol.Collected{Kind: "webhook", Name: d.Event, Data: d.Data})
+			},
+		})
+		if err != nil {
+			return nil, err
+		}
+		if mux == nil {
+			mux = http.NewServeMux()
+		}
+		mux.Handle(watch.HookPath+s.Name, h)
+	}
+	if mux == nil {
+		return nil, nil
+	}
+	return mux, nil
 }

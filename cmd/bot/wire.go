@@ -199,6 +199,11 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 			p := a.newPage(cfg, handler, maker, nets, began, log)
 			web, handler.Web = p, func() (string, error) { return "http://" + listener.Addr().String() + p.Link(), nil }
 		}
+		hooks, err := nets.hooks(cfg, log)
+		if err != nil {
+			return err
+		}
+		metrics.Hooks(hooks)
 		beside = append(beside, func(ctx context.Context) error { return metrics.Serve(ctx, listener, web, log) })
 	}
 	ran = true

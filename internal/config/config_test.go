@@ -89,6 +89,7 @@ func TestShippedExampleOfAService(t *testing.T) {
 	if !ok {
 		t.Fatal("there is none")
 	}
+	text = strings.Replace(text, "# webhook_secret = ", "# none: ", 1)
 	text = "[[service]]\n" + regexp.MustCompile(`(?m)^# ((?:[a-z_]+ = |\[\[).*)$`).ReplaceAllString(text, "$1")
 	c, err := Decode(text, "config.toml")
 	if err != nil {
@@ -98,7 +99,7 @@ func TestShippedExampleOfAService(t *testing.T) {
 		t.Fatalf("it is read as %+v", c.Services)
 	}
 	for key, want := range map[string]any{
-		"who": c.Services[0].Who, "missed": c.Services[0].Missed, "queue": c.Services[0].Queue, "keep": span.Format(c.Services[0].Keep),
+		"who": c.Services[0].Who, "missed": c.Services[0].Missed, "webhook": c.Services[0].Webhook, "webhook_rate": c.Services[0].WebhookRate, "queue": c.Services[0].Queue, "keep": span.Format(c.Services[0].Keep),
 		"output": c.Services[0].Tasks[0].Output, "retry": c.Services[0].Tasks[0].Retry, "tries": c.Services[0].Tasks[0].Tries,
 		"timeout": span.Format(c.Services[0].Tasks[0].Timeout), "max": c.Services[0].Tasks[0].Max, "memory": c.Services[0].Tasks[0].Memory,
 	} {
@@ -125,6 +126,9 @@ func TestServices(t *testing.T) {
 		"schedule":       {"[[service]]\nname = \"a\"\nto = [\"console:lobby\"]\nschedule = \"9 o'clock\"\n" + task, `c.toml:4: schedule in [[service]]: "9 o'clock"`},
 		"zone":           {"[[service]]\nname = \"a\"\nto = [\"console:lobby\"]\nschedule = \"0 9 * * *\"\ntimezone = \"Mars\"\n" + task, `there is no time zone "Mars"`},
 		"room":           {"[[service]]\nname = \"a\"\nto = [\"lobby\"]\n" + task, `c.toml:3: to in [[service]]: "lobby" is not a room`},
+		"no secret":      {"[[service]]\nname = \"a\"\nwebhook = \"github\"\n" + task, "c.toml:3: webhook in [[service]]: which secret do both sides know?"},
+		"no address":     {"[[service]]\nname = \"a\"\nwebhook = \"github\"\nwebhook_secret = { env = \"X\" }\n" + task, "c.toml:3: webhook in [[service]]: the bot listens nowhere"},
+		"no webhook":     {"[[service]]\nname = \"a\"\nwebhook_secret = { env = \"X\" }\n" + task, "c.toml:3: webhook_secret in [[service]]: for which form?"},
 		"warm text":      {"[[service]]\nname = \"a\"\n" + task + "warm = true\noutput = \"text\"", "c.toml:5: warm in [[service.task]]"},
 		"param":          {"[[service]]\nname = \"a\"\n" + task + "[[service.command]]\nname = \"x\"\nsummary = \"y\"\nparams = [\"dice:weight\"]", `c.toml:8: params in [[service.command]]: "dice:weight": the kind is one of`},
 		"too many":       {"[[service]]\nname = \"a\"\n" + task + "max = 1000", `c.toml:5: max in [[service.task]]: 1000 is too much`},

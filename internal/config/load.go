@@ -146,11 +146,15 @@ type named struct {
 
 // named returns all secrets, set or not, in the order of their keys.
 func (c *Config) named() []named {
-	return []named{
+	all := []named{
 		{"access_token in [matrix]", &c.Matrix.AccessToken, formToken, 0, false},
 		{"hash_key in [privacy]", &c.Privacy.HashKey, formWords, 16, false},
 		{"password in [matrix]", &c.Matrix.Password, formWords, 0, true},
 		{"recovery_key in [matrix]", &c.Matrix.RecoveryKey, formKey, 0, true},
 		{"token in [discord]", &c.Discord.Token, formBot, 0, false},
 	}
+	for i := range c.Services {
+		all = append(all, named{"webhook_secret in [[service]] " + c.Services[i].Name, &c.Services[i].WebhookSecret, formWords, 16, false})
+	}
+	return all
 }

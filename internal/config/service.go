@@ -34,6 +34,10 @@ type Service struct {
 	Timezone string `toml:"timezone" like:"Europe/Berlin"`
 	Missed   string `toml:"missed" oneof:"skip once"`
 	Text     string `toml:"text" like:"Good morning!"`
+	// Webhook is how those sign with WebhookSecret who post what begins a job, and WebhookRate how many a minute are taken.
+	Webhook       string `toml:"webhook" oneof:"off github gitea plain"`
+	WebhookSecret Secret `toml:"webhook_secret"`
+	WebhookRate   int    `toml:"webhook_rate" min:"1" max:"6000"`
 	// Queue is how many jobs of one conversation may wait, and Keep how long jobs are listed that are done.
 	Queue int           `toml:"queue" min:"1" max:"100000"`
 	Keep  time.Duration `toml:"keep" min:"1m" max:"365d"`
@@ -81,7 +85,7 @@ type ServiceTask struct {
 
 // elements are what the elements of lists of tables hold before they are read.
 var elements = map[reflect.Type]any{
-	reflect.TypeFor[Service]():        Service{Who: "operators", Missed: "skip", Queue: 100, Keep: 7 * day},
+	reflect.TypeFor[Service]():        Service{Who: "operators", Missed: "skip", Webhook: "off", WebhookRate: 60, Queue: 100, Keep: 7 * day},
 	reflect.TypeFor[ServiceCommand](): ServiceCommand{},
 	reflect.TypeFor[ServiceTask]():    ServiceTask{Output: "json", Retry: "safe", Tries: 5, Timeout: 30 * time.Second, Max: 4, Memory: 512},
 }
@@ -135,6 +139,7 @@ func (d *decoder) services(c *Config) {
 		d.places(at("rooms"), s.Rooms)
 		d.places(at("to"), s.To)
 		d.beginnings(at, s)
+		d.webhook(at, c, s)
 		if len(s.Tasks) == 0 {
 			d.complain(at("task"), "[[service]] %s: it has no [[service.task]], and so does nothing", s.Name)
 		}
@@ -178,6 +183,21 @@ func (d *decoder) beginnings(at func(string) []string, s *Service) {
 	}
 	if s.Private && len(s.To) > 0 {
 		d.complain(at("private"), "private in [[service]]: an answer that goes to rooms (to) is not private")
+	}
+}
+
+// webhook finds what is wrong with the webhook of a service.
+func (d *decoder) webhook(at func(string) []string, c *Config, s *Service) {
+	switch {
+	case s.Webhook == "off" && s.WebhookSecret.IsZero():
+	case s.Webhook == "off":
+		d.complain(at("webhook_secret"), `webhook_secret in [[service]]: for which form? Write it, as in webhook = "github"`)
+	case s.WebhookSecret.IsZero():
+		d.complain(at("webhook"), `webhook in [[service]]: which secret do both sides know? Write where it is, as in webhook_secret = { env = "DICE_SECRET" }`)
+	case c.HTTP.Listen == "":
+		d.complain(at("webhook"), `webhook in [[service]]: the bot listens nowhere; write [http] and listen = "127.0.0.1:9617"`)
+	case len(s.To) == 0:
+		d.complain(at("webhook"), `webhook in [[service]]: where is its answer to be said? Write it, as in to = ["console:lobby"]`)
 	}
 }
 

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"net/http"
 	"runtime"
 	"sync"
 	"time"
@@ -45,6 +46,7 @@ type Sources struct {
 type Metrics struct {
 	sources  Sources
 	registry *prometheus.Registry
+	hooks    http.Handler // nil means that there are none
 
 	events   *prometheus.CounterVec
 	attempts *prometheus.CounterVec

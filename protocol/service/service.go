@@ -1,5 +1,5 @@
 // Package service is the adapter of a service: a network whose rooms are the conversations that the service works for. What it
-// brings are the orders of its operators, what it is asked are tasks, and what it answers are their results. It knows no
+// brings are the orders of its operators and what its collectors take in, what it is asked are tasks, and what it answers are their results. It knows no
 // chat; package services makes tasks of what happens there.
 //
 // # Promises
@@ -144,6 +144,18 @@ func (a *Adapter) Order(ctx context.Context, room protocol.RoomID, o protocol.Or
 	}
 	id := protocol.EventID("order/" + rand.Text())
 	return to.Admit(ctx, []protocol.Event{{Room: room, ID: id, Private: true, Body: o}}, protocol.Cursor{})
+}
+
+// Collect hands over what a collector has brought, by the id by which it is known when it comes again. When it returns nil that
+// is durable.
+func (a *Adapter) Collect(ctx context.Context, id protocol.EventID, c protocol.Collected) error {
+	a.mu.Lock()
+	to := a.to
+	a.mu.Unlock()
+	if to == nil {
+		return ErrNotRunning
+	}
+	return to.Admit(ctx, []protocol.Event{{Room: a.Room(c.Kind), ID: id, Private: true, Body: c}}, protocol.Cursor{})
 }
 
 // Room returns the room of the name in the network of the service.
