@@ -55,6 +55,7 @@ var directions = map[string][]string{
 	"internal/page":         {"backup", "events", "internal/bot", "internal/files", "internal/inspect", "outbox", "protocol", "rooms", "sealed", "store", "votes", "votes/tally"},
 	"internal/record":       {"activity", "protocol", "protocol/discord", "protocol/matrix", "rooms", "sealed", "store"},
 	"cmd/bot":               {"*"},
+	"docs/extending":        {"commands", "events", "outbox", "protocol", "store"},
 
 	"protocol/console/apart":  {"protocol", "protocol/console", "protocol/console/wire"},
 	"protocol/console/screen": {"protocol", "protocol/console"},

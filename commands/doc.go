@@ -17,7 +17,8 @@
 //   - A mistake of a person is no error: it is answered, kindly, and the event is handled. Only a fault is an error.
 //   - One person cannot keep the bot busy: beyond the rate there is one answer, then silence until there is time again.
 //     Others do not notice.
-//   - Everything is decided by the transaction and the event. There is no clock, no chance and no state beside the store.
+//   - Everything is decided by the transaction and the event. There is no clock, no chance but
+//     [Call.Chance], and no state beside the store.
 //
 // # From the event to the answer
 //

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"moot/protocol"
@@ -65,7 +66,8 @@ type run struct {
 	values map[string][]value
 	room   rooms.Info // that it is about, or in which it was given; zero where there is none
 	role   Role
-	said   bool // whether anything was answered
+	said   bool       // whether anything was answered
+	chance *rand.Rand // see Call.Chance; nil until it is asked for
 }
 
 // perform runs a command in the scope of the transaction and answers. The reason that it returns is for the record.
