@@ -98,7 +98,6 @@ type Adapter struct {
 
 	fetching chan struct{}  // one for each server or conversation of which missed messages are fetched
 	quick    chan struct{}  // one for each completion and form under way
-	caught   chan struct{}  // holds one when all that a session replayed is admitted
 	jobs     sync.WaitGroup // goroutines of Run
 
 	mu          sync.Mutex
@@ -147,7 +146,6 @@ func New(cfg Config) *Adapter {
 		}),
 		guilds: newGuilds(), chunks: newChunks(), replies: newReplies(),
 		changed: make(chan struct{}), fetching: make(chan struct{}, maxFetching), quick: make(chan struct{}, maxQuick),
-		caught: make(chan struct{}, 1),
 		shards: map[int]*shardState{}, up: map[int]bool{}, left: map[string]bool{}, directs: map[string]string{},
 	}
 }

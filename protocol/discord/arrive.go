@@ -92,13 +92,6 @@ func (a *Adapter) arriveRaw(ctx context.Context, e gateway.Event, delivery strin
 	switch e.Type {
 	case "RESUMED":
 		a.online(e.Shard)
-		// A bot that dies again and again must not have more replayed each time.
-		placeIn(ctx).whenDone(func() {
-			select {
-			case a.caught <- struct{}{}:
-			default: // it is about to be saved
-			}
-		})
 		return nil
 	case "RATE_LIMITED":
 		a.chunks.limited(e.Raw)

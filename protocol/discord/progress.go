@@ -16,7 +16,7 @@ import (
 // How a session is taken up again. Two cursors say how far the adapter has come:
 //
 //	discord/shard/COUNT/K   the session of shard K of COUNT, and the sequence up to which all of it is admitted. It is
-//	                        saved when the session begins, before anything of it is admitted, and then every other
+//	                        saved when the session begins, before anything of it is admitted, and then four times a
 //	                        second, and so may lag behind
 //	discord/room/ROOM       SESSION.SEQUENCE.SNOWFLAKE of the last event of which something was admitted in that room,
 //	                        saved with just that; of a private conversation it says how recent it is
@@ -64,8 +64,6 @@ type progress struct {
 	seen    string   // the snowflake up to which everything is done
 	brought string   // the newest snowflake that came
 	written string   // what was saved last
-	soon    int64    // once all up to it is done, caught is called; zero for no such
-	caught  func()
 }
 
 // mayAsk reports whether one more request may be made for what was missed before the session, and
@@ -135,20 +133,6 @@ func (l *place) done() {
 	if p.open = p.open[n:]; len(p.open) == 0 {
 		p.open = nil
 	}
-	if p.soon > 0 && p.seq >= p.soon {
-		p.soon = 0
-		p.caught()
-	}
-}
-
-// whenDone has a function called once the place and all before it is done. It does not block.
-func (l *place) whenDone(f func()) {
-	if l == nil {
-		return
-	}
-	l.of.mu.Lock()
-	defer l.of.mu.Unlock()
-	l.of.soon, l.of.caught = l.seq, f
 }
 
 // mark is what stands in the cursor of a room.

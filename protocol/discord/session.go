@@ -24,8 +24,9 @@ const (
 	cursorSeen = "discord/seen"
 )
 
-// flushEvery is how often it is saved how far the shards have come, where that has changed.
-const flushEvery = 2 * time.Second
+// flushEvery is how often it is saved how far the shards have come, where that has changed. A bot that dies
+// again and again, however soon, must not have more replayed each time.
+const flushEvery = 250 * time.Millisecond
 
 // shardState is what is remembered of a shard while the process lives. Guarded by the mutex of the
 // Adapter.
@@ -148,8 +149,7 @@ func (a *Adapter) progressOf(shard int) *progress {
 	return nil
 }
 
-// flushing saves how far the shards have come, again and again until the context ends: at once where
-// all of a replay is admitted.
+// flushing saves how far the shards have come, again and again until the context ends.
 func (a *Adapter) flushing(ctx context.Context) {
 	t := time.NewTicker(flushEvery)
 	defer t.Stop()
@@ -158,7 +158,6 @@ func (a *Adapter) flushing(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-		case <-a.caught:
 		}
 		if err := a.flush(ctx); err != nil && ctx.Err() == nil {
 			a.fail(err)
