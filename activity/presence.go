@@ -23,7 +23,12 @@ type presence struct {
 	Gen    uint64 `json:"g"` // of the bot's membership
 	// Since is from when on the time counts; zero while it does not.
 	Since time.Time `json:"s,omitzero"`
+	// Until is when it is over unless it is said anew; zero where the network notices that.
+	Until time.Time `json:"u,omitzero"`
 }
+
+// over reports whether nothing was said of it for too long.
+func (p presence) over(now time.Time) bool { return !p.Until.IsZero() && now.After(p.Until) }
 
 // callName returns what stands for a call in keys: itself, where it can.
 func callName(call protocol.PlaceID) string {
@@ -71,11 +76,15 @@ func (c *calls) drop(user protocol.UserID) {
 	c.tx.Delete(byCall, c.callKey(p, user))
 }
 
-// in returns at most limit of those who are in a call.
+// in returns at most limit of those who are in a call, without those of whom nothing was heard for too long.
 func (c *calls) in(call string, limit int) (users []protocol.UserID) {
 	prefix := c.callKey(presence{Call: call, Gen: c.info.Generation}, "")
 	for k := range c.tx.Prefix(byCall, prefix) {
-		if users = append(users, protocol.UserID(k[len(prefix):])); len(users) == limit {
+		user := protocol.UserID(k[len(prefix):])
+		if p, ok := getPresence(c.tx, c.room, user); ok && p.over(c.tx.Now()) {
+			continue
+		}
+		if users = append(users, user); len(users) == limit {
 			break
 		}
 	}

@@ -45,15 +45,17 @@ func (f *Feature) voice(tx *store.Tx, ev protocol.Event, b protocol.VoicePresenc
 	}
 	c := f.look(tx, ev.Room, f.momentOf(tx, ev))
 	was, in := c.presence(ev.Sender)
-	if b.Call == "" {
+	p := presence{Call: callName(b.Call), Deaf: b.Deafened, AFK: b.AFK, Gen: c.info.Generation, Until: b.Until}
+	if b.Call == "" || p.over(c.tx.Now()) {
 		if !in {
 			return store.WasIgnored("not in a call that is known of"), nil
 		}
 		return store.WasHandled("left the call"), c.leave(ev.Sender)
 	}
-	p := presence{Call: callName(b.Call), Deaf: b.Deafened, AFK: b.AFK, Gen: c.info.Generation}
 	switch {
 	case in && was.Call == p.Call && was.Deaf == p.Deaf && was.AFK == p.AFK:
+		was.Until = p.Until
+		c.put(ev.Sender, was)
 		return store.WasIgnored("is in the call that way already"), nil
 	case in && was.Call != p.Call:
 		if err := c.leave(ev.Sender); err != nil {
@@ -193,7 +195,7 @@ func (c *calls) due(p presence) time.Time { return later(p.Since, c.state.Back).
 // when they did.
 func (c *calls) settle(user protocol.UserID, p presence) error {
 	due := c.due(p)
-	if p.Since.IsZero() || c.state.Out || c.now.at.Before(due) || !c.now.caught && c.now.at.After(due.Add(grace)) {
+	if p.Since.IsZero() || p.over(c.now.at) || c.state.Out || c.now.at.Before(due) || !c.now.caught && c.now.at.After(due.Add(grace)) {
 		return nil
 	}
 	return c.publish(c.tx, user, c.now.at, byVoice)
@@ -209,6 +211,8 @@ func (c *calls) timeUp(user protocol.UserID, at time.Time) error {
 		return nil
 	case p.Since.IsZero():
 		return nil
+	case p.over(now):
+		return c.gone(user, p)
 	case c.state.Out:
 		c.arm(user, p, now.Add(c.Call+1))
 		return nil

@@ -26,6 +26,28 @@ func TestACallOfMoreThanTenMinutes(t *testing.T) {
 	}
 }
 
+// TestACallOfWhichNothingIsHeardEnds: where a program dies without a word, its person is in the call until what it said last is
+// over, and not for ever.
+func TestACallOfWhichNothingIsHeardEnds(t *testing.T) {
+	r := newRig(t)
+	in := func(last time.Duration, users ...protocol.UserID) {
+		for _, user := range users {
+			r.does(lobby, user, protocol.VoicePresence{Call: "c", Until: r.Now.Add(last)})
+		}
+	}
+	in(25*minute, ann, bob)
+	r.Later(10 * time.Hour)
+	r.expect(2, ann, bob)
+	in(15*minute, ann, bob)
+	r.Later(10 * minute)
+	in(30*minute, ann, bob) // said anew
+	r.Later(10 * time.Hour)
+	r.expect(2+3, ann, bob)
+	if in := r.does(lobby, ann, protocol.VoicePresence{Call: "c", Until: r.Now.Add(-minute)}); in.Reason == "entered the call" {
+		t.Errorf("a call that is over is taken for one: %+v", in)
+	}
+}
+
 func TestWhatIsNoTimeInACall(t *testing.T) {
 	for name, f := range map[string]func(r *rig){
 		"leaves earlier": func(r *rig) {

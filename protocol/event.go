@@ -270,6 +270,9 @@ type VoicePresence struct {
 	Deafened bool
 	AFK      bool // in a channel for those who are away
 	Bot      bool
+	// Until is when they count as gone unless the network says so anew: their program may die without a word. Zero on networks
+	// that notice that themselves.
+	Until time.Time `json:",omitzero"`
 }
 
 // Invocation is a command given through the network's own interface, already taken apart by it.

@@ -101,6 +101,25 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+// TestACallEndsWhereItsProgramIsSilent: by what the membership says of itself, and after four hours where it says nothing.
+func TestACallEndsWhereItsProgramIsSilent(t *testing.T) {
+	at := time.UnixMilli(1_700_000_000_000).UTC()
+	for content, want := range map[string]time.Time{
+		`{"application":"m.call"}`:                                              at.Add(4 * time.Hour),
+		`{"application":"m.call","expires":60000}`:                              at.Add(time.Minute),
+		`{"application":"m.call","expires":7200000,"created_ts":1699996400000}`: at.Add(time.Hour),
+		`{"application":"m.call","expires":60000,"created_ts":1800000000000}`:   at.Add(time.Minute),
+		`{"application":"m.call","expires":"soon","created_ts":"x"}`:            at.Add(4 * time.Hour),
+		`{"memberships":[{"call_id":"x","device_id":"A","expires":60000}]}`:     at.Add(time.Minute),
+		`{"application":"m.call","expires":9000000000000000}`:                   at.Add(365 * 24 * time.Hour),
+	} {
+		ev := readEvent(object(`{"event_id":"$e","sender":"@ann:fake.test","type":"m.call.member","state_key":"_@ann:fake.test_A","origin_server_ts":1700000000000,"content":` + content + `}`))
+		if got, ok := (reader{}).call(ev).(protocol.VoicePresence); !ok || !got.Until.Equal(want) {
+			t.Errorf("%s: until %s", content, got.Until)
+		}
+	}
+}
+
 // Who is meant, by what people and their programs write. The account of the bot is @moot:fake.test, called "Moot Bot".
 func TestWhoIsAddressed(t *testing.T) {
 	const mentioned = `,"m.mentions":{"user_ids":["@moot:fake.test"]}`
