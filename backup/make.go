@@ -382,11 +382,10 @@ func (r reader) Read(p []byte) (int, error) {
 
 // sums returns what the files of a folder are, in the order of their names, and makes their names durable.
 func sums(ctx context.Context, folder string) (all []File, err error) {
-	names, err := filesIn(folder)
+	names, err := settle(folder)
 	if err != nil {
 		return nil, err
 	}
-	folders := []string{folder}
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -396,6 +395,17 @@ func sums(ctx context.Context, folder string) (all []File, err error) {
 			return nil, err
 		}
 		all = append(all, f)
+	}
+	return all, nil
+}
+
+// settle returns the names of the files in a folder, in their order, and makes them durable.
+func settle(folder string) (names []string, err error) {
+	if names, err = filesIn(folder); err != nil {
+		return nil, err
+	}
+	folders := []string{folder}
+	for _, name := range names {
 		folders = append(folders, filepath.Dir(filepath.Join(folder, filepath.FromSlash(name))))
 	}
 	for _, f := range slices.Compact(slices.Sorted(slices.Values(folders))) {
@@ -403,5 +413,5 @@ func sums(ctx context.Context, folder string) (all []File, err error) {
 			return nil, err
 		}
 	}
-	return all, nil
+	return names, nil
 }

@@ -162,8 +162,7 @@ func (b Backup) restore(ctx context.Context, c RestoreConfig) (r Restored, err e
 		return r, err
 	}
 	failpoint.Hit(failpoint.RestoreMarked)
-	all, err := sums(ctx, aside) // which makes the names durable
-	if err != nil {
+	if r.Files, err = settle(aside); err != nil {
 		return r, err
 	}
 	if err := os.Rename(aside, to); err != nil {
@@ -171,9 +170,6 @@ func (b Backup) restore(ctx context.Context, c RestoreConfig) (r Restored, err e
 	}
 	failpoint.Hit(failpoint.RestoreMade)
 	r.Backup, r.To = b, to
-	for _, f := range all {
-		r.Files = append(r.Files, f.Name)
-	}
 	return r, disk.SyncFolder(filepath.Dir(to))
 }
 
