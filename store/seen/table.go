@@ -41,7 +41,7 @@ type version struct {
 
 // shape is all that a reader of a table needs. It does not change, but for the slots.
 type shape struct {
-	// slots are a hash table with linear probing: the number of an version plus one, and the upper
+	// slots are a hash table with linear probing: the number of a version plus one, and the upper
 	// half of its hash above that; 0 is free. Their number is a power of two, of which at most two
 	// thirds are used.
 	slots   []atomic.Uint64
@@ -71,7 +71,7 @@ func (t *table) size() int { return t.shape.Load().used }
 
 func (s *shape) version(i int) *version { return &s.parts[i/partSize][i%partSize] }
 
-// name returns the packed id of an version.
+// name returns the packed id of a version.
 func (s *shape) name(e *version) (idKind, []byte) {
 	if e.size == longID {
 		return idText, []byte(s.longID(e))
@@ -94,7 +94,7 @@ func (s *shape) is(e *version, k *Key) bool {
 	return e.id == k.id.bytes
 }
 
-// record returns the record of an version.
+// record returns the record of a version.
 func (s *shape) record(e *version, k Key) Record {
 	return Record{k, e.at, e.disposition, s.reasons[e.reason]}
 }
