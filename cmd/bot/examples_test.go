@@ -16,6 +16,7 @@ var exampleCalls = map[string]struct {
 }{
 	"dice":     {[]string{"dice", "roll", "3d6"}, `(?s)The answer is\n  ann rolls 3d6: \d+ \(\d \+ \d \+ \d\)`},
 	"webhook":  {[]string{"announce"}, `There is no answer`},
+	"disk":     {[]string{"disk"}, `There is no answer|The disk of / is \d+ % full\.`},
 	"reminder": {[]string{"reminder", "Tea", "is", "ready."}, `(?s)The answer is\n  [A-Z][a-z]+day\. Tea is ready\.`},
 }
 
