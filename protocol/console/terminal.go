@@ -325,7 +325,7 @@ func (t *Terminal) runPlain(ctx context.Context) error {
 		}
 		var next <-chan time.Time
 		if len(t.steps) > 0 {
-			next = time.After(StepPause)
+			next = time.After(t.StepPause())
 		}
 		select {
 		case <-ctx.Done():

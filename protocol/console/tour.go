@@ -27,7 +27,7 @@ var tourSteps = []string{
 	"!moot vote cast no",
 	"# A challenge runs for a day. Here time can be moved.",
 	"/wait 25h",
-	"# It has passed. What does the bot say to finn now?",
+	"# It has passed. What does the bot say to finn now? It tells him alone: see what is private.",
 	"/as finn",
 	"!moot vote motion screws for everybody",
 	"# Finn is refused, and can appeal: the same people decide again.",

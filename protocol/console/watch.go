@@ -1,6 +1,7 @@
 package console
 
 import (
+	"strings"
 	"time"
 
 	"moot/protocol"
@@ -187,8 +188,19 @@ func (t *Terminal) Say(in protocol.RoomID, private bool, text string) (err error
 	return err
 }
 
-// StepPause is how long a reader has for each step of the tour.
-const StepPause = 2500 * time.Millisecond
+// The tour takes a minute. One step needs no reading: who speaks, and where.
+const (
+	readingPause  = 2100 * time.Millisecond
+	speakingPause = 700 * time.Millisecond
+)
+
+// StepPause is how long a reader has before the next step of the tour.
+func (t *Terminal) StepPause() time.Duration {
+	if len(t.steps) > 0 && (strings.HasPrefix(t.steps[0], "/as ") || strings.HasPrefix(t.steps[0], "/in ")) {
+		return speakingPause
+	}
+	return readingPause
+}
 
 // Steps returns how many lines are still to be done by themselves, one after another.
 func (t *Terminal) Steps() int { return len(t.steps) }

@@ -146,7 +146,7 @@ func (m *model) nextStep() tea.Cmd {
 	if left == 0 {
 		return nil
 	}
-	return tea.Tick(console.StepPause, func(time.Time) tea.Msg { return stepDue{left} })
+	return tea.Tick(m.term.StepPause(), func(time.Time) tea.Msg { return stepDue{left} })
 }
 
 // Update implements tea.Model.
@@ -266,6 +266,10 @@ func (m *model) do(line string) tea.Cmd {
 		return nil
 	case strings.EqualFold(cmd, "/exit"):
 		trimmed = "/quit"
+	}
+	if told, ok := strings.CutPrefix(trimmed, "# "); ok { // of the tour
+		m.remark(told)
+		return nil
 	}
 	steps := m.term.Steps()
 	answer, quit, err := m.term.Do(trimmed)
