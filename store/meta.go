@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -75,3 +76,7 @@ func lastCommit(r reader) time.Time {
 	}
 	return time.Unix(0, 0).UTC()
 }
+
+// Secret returns the key of the store, which nobody outside knows and which stays the same: what is
+// derived from it can be derived again, and not foreseen.
+func (tx *Tx) Secret() []byte { return bytes.Clone(tx.reader.get(meta.name, metaSecret)) }

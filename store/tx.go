@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -119,10 +118,6 @@ type concluded struct {
 	Disposition
 	reason string
 }
-
-// Secret returns the key of the store, which nobody outside knows and which stays the same: what is derived from it can be
-// derived again, and not foreseen.
-func (tx *Tx) Secret() []byte { return bytes.Clone(tx.reader.get(meta.name, metaSecret)) }
 
 // TakeTold returns what was told since the last call.
 func (tx *Tx) TakeTold() []Told {
