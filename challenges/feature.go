@@ -73,7 +73,7 @@ func describe(f events.Fact) string {
 	if f.Kind == KindRestore {
 		return "somebody was restored " + because
 	}
-	return "somebody was challenged " + because
+	return "somebody was suspended " + because
 }
 
 // own says to a person what a fact holds about them.
@@ -141,7 +141,7 @@ type Config struct {
 	Max func(tx *store.Tx, room protocol.RoomID) time.Duration
 	// Channel returns where something is announced in a room; nil means in the room itself.
 	Channel func(tx *store.Tx, room protocol.RoomID) protocol.PlaceID
-	// Changed is called when somebody was challenged or restored, in the transaction in which they were, whose scope
+	// Changed is called when somebody was suspended or restored, in the transaction in which they were, whose scope
 	// is the room; with zero for somebody who was forgotten. It only notes it. Nil means that nobody wants to know.
 	Changed func(tx *store.Tx, user protocol.UserID)
 	// Line shows a command as it is given in a room of a network; nil means that "!moot " stands before it on all.
@@ -196,7 +196,7 @@ func (f *Feature) Challenged(tx *store.Tx, room protocol.RoomID, user protocol.U
 	}
 	code := func(line string) protocol.Text { return protocol.Code(f.Line(room.Network(), line)) }
 	info := seenBy(tx, room, user)
-	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are challenged in ",
+	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are suspended in ",
 		protocol.Quoted(info.Title(), 0), ", ",
 		f.reason(tx, s, code), ", and most of what I do there is not open to you.")
 	if !s.Until.IsZero() {
@@ -393,7 +393,7 @@ func (f *Feature) expire(tx *store.Tx, n events.Number) error {
 		return err
 	}
 	return f.announce(tx, room, protocol.Join(f.name(tx, room, user),
-		" is no longer challenged: the time of the challenge is over."))
+		" is no longer suspended: the time of the challenge is over."))
 }
 
 // Export goes through what is stored of a person beside the facts that name them.
@@ -404,7 +404,7 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 			if !is {
 				continue
 			}
-			text := protocol.Join("You are challenged in ", rooms.Titled(tx, info, user), " since ",
+			text := protocol.Join("You are suspended in ", rooms.Titled(tx, info, user), " since ",
 				protocol.Moment(s.Since), ", ", f.reason(tx, s, privately(info)))
 			if !s.Until.IsZero() {
 				text = protocol.Join(text, ", until ", protocol.Moment(s.Until))
@@ -423,7 +423,7 @@ func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays pro
 		func(r string) bool { return strings.HasPrefix(r, hold("")) }) {
 		return nil, nil
 	}
-	return nil, protocol.Plain("That you are challenged, under a hash by which you are recognised until you are " +
+	return nil, protocol.Plain("That you are suspended, under a hash by which you are recognised until you are " +
 		"restored.")
 }
 

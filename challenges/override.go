@@ -17,11 +17,11 @@ func (f *Feature) Commands() []*commands.Command {
 		}
 	}
 	return []*commands.Command{{
-		Name: "override", Summary: "challenges or restores somebody without a vote; it is announced",
+		Name: "override", Summary: "suspends or restores somebody without a vote; it is announced",
 		Sub: []*commands.Command{
 			{
-				Name: "challenge", Summary: "challenges somebody in this room without a vote; it is announced",
-				Where: commands.NeedsRoom, Who: commands.Operator, Params: params("whom to challenge"),
+				Name: "challenge", Summary: "suspends somebody in this room without a vote; it is announced",
+				Where: commands.NeedsRoom, Who: commands.Operator, Params: params("whom to suspend"),
 				Run: f.overrideChallenge,
 			},
 			{
@@ -39,11 +39,11 @@ func (f *Feature) overrideChallenge(c *commands.Call) error {
 	_, _, is := f.lookup(c.Tx, c.Room.ID, who.User)
 	switch {
 	case who.Bot || who.Self:
-		return commands.Sorry(protocol.Join(name, " is a bot. People are challenged."))
+		return commands.Sorry(protocol.Join(name, " is a bot. People are suspended."))
 	case f.operators[who.User]:
-		return commands.Sorry(protocol.Join(name, " operates me and cannot be challenged."))
+		return commands.Sorry(protocol.Join(name, " operates me and cannot be suspended."))
 	case is:
-		return commands.Sorry(protocol.Join(name, " is challenged here already."))
+		return commands.Sorry(protocol.Join(name, " is suspended here already."))
 	}
 	text := protocol.OneLine(c.Word("reason"))
 	p := payload{Text: f.bus.KeepText(c.Tx, c.Person, text)}
@@ -52,7 +52,7 @@ func (f *Feature) overrideChallenge(c *commands.Call) error {
 	if err != nil {
 		return err
 	}
-	return f.say(c, protocol.Join(name, " is now challenged by decision of ", f.name(c.Tx, c.Room.ID, c.Person),
+	return f.say(c, protocol.Join(name, " is now suspended by decision of ", f.name(c.Tx, c.Room.ID, c.Person),
 		", who operates me, and not by a vote. Reason: ", text))
 }
 
@@ -60,7 +60,7 @@ func (f *Feature) overrideRestore(c *commands.Call) error {
 	who, _ := c.Somebody("person")
 	name := f.name(c.Tx, c.Room.ID, who.User)
 	if _, _, is := f.lookup(c.Tx, c.Room.ID, who.User); !is {
-		return commands.Sorry(protocol.Join(name, " is not challenged here."))
+		return commands.Sorry(protocol.Join(name, " is not suspended here."))
 	}
 	text := protocol.OneLine(c.Word("reason"))
 	p := payload{Text: f.bus.KeepText(c.Tx, c.Person, text)}

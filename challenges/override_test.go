@@ -131,7 +131,7 @@ func (r *rig) stand(want ...protocol.UserID) {
 	})
 }
 
-const toBen = "to ben: In «lobby» you are now challenged, by somebody who operates me, for this reason: «he spams». " +
+const toBen = "to ben: In «lobby» you are now suspended, by somebody who operates me, for this reason: «he spams». " +
 	"You cannot use my features there. That ends by itself on 2026-11-23 08:00 UTC. You can ask to be restored, once a " +
 	"week: vote appeal REASON --in lobby."
 
@@ -140,12 +140,12 @@ func TestOverride(t *testing.T) {
 	r := newRig(t)
 	r.says(lobby, ann, "!moot override challenge ben he spams", "lobby: !moot override challenge is for those who operate me.")
 	r.stand()
-	r.says(lobby, olga, "!moot override challenge robot it spams", "lobby: robot is a bot. People are challenged.")
-	r.says(lobby, olga, "!moot override challenge paul he spams", "lobby: paul operates me and cannot be challenged.")
-	r.says(lobby, olga, "!moot override restore ben why not", "lobby: ben is not challenged here.")
+	r.says(lobby, olga, "!moot override challenge robot it spams", "lobby: robot is a bot. People are suspended.")
+	r.says(lobby, olga, "!moot override challenge paul he spams", "lobby: paul operates me and cannot be suspended.")
+	r.says(lobby, olga, "!moot override restore ben why not", "lobby: ben is not suspended here.")
 	r.says(lobby, olga, "!moot override challenge ben he spams", toBen,
-		"lobby: ben is now challenged by decision of olga, who operates me, and not by a vote. Reason: he spams")
-	r.says(lobby, olga, "!moot override challenge ben again", "lobby: ben is challenged here already.")
+		"lobby: ben is now suspended by decision of olga, who operates me, and not by a vote. Reason: he spams")
+	r.says(lobby, olga, "!moot override challenge ben again", "lobby: ben is suspended here already.")
 	r.stand(ben)
 	r.says("console:dm-olga", olga, "override restore ben that was too much",
 		"to ben: In «lobby» you are restored, by somebody who operates me, for this reason: «that was too much». "+
@@ -159,12 +159,12 @@ func TestOverride(t *testing.T) {
 func TestItsEndIsAnnounced(t *testing.T) {
 	r := newRig(t)
 	r.says(lobby, olga, "!moot override challenge ben he spams", toBen,
-		"lobby: ben is now challenged by decision of olga, who operates me, and not by a vote. Reason: he spams")
+		"lobby: ben is now suspended by decision of olga, who operates me, and not by a vote. Reason: he spams")
 	r.Later(47 * time.Hour)
 	r.hears("47 hours")
 	r.stand(ben)
 	r.Later(time.Hour + time.Second)
-	r.hears("48 hours", "lobby: ben is no longer challenged: the time of the challenge is over.",
+	r.hears("48 hours", "lobby: ben is no longer suspended: the time of the challenge is over.",
 		"to ben: In «lobby» you are restored, because the time of the challenge is over. You can use all my features "+
 			"there again.")
 	r.stand()
@@ -174,7 +174,7 @@ func TestItsEndIsAnnounced(t *testing.T) {
 func TestOfTheForgotten(t *testing.T) {
 	r := newRig(t)
 	r.says(lobby, olga, "!moot override challenge ben he spams", toBen,
-		"lobby: ben is now challenged by decision of olga, who operates me, and not by a vote. Reason: he spams")
+		"lobby: ben is now suspended by decision of olga, who operates me, and not by a vote. Reason: he spams")
 	r.forget(ben)
 	r.stand()
 	r.upgrade(lobby, hall)
@@ -203,7 +203,7 @@ func TestNotIntoAnothersRoom(t *testing.T) {
 	r := newRig(t)
 	r.arrives(hall, ben)
 	r.says(lobby, olga, "!moot override challenge ben he spams", toBen,
-		"lobby: ben is now challenged by decision of olga, who operates me, and not by a vote. Reason: he spams")
+		"lobby: ben is now suspended by decision of olga, who operates me, and not by a vote. Reason: he spams")
 	r.upgrade(lobby, hall)
 	r.View(func(tx *store.Tx) {
 		if _, is := r.feature.Challenged(tx, hall, ben); is {
@@ -216,13 +216,13 @@ func TestNotIntoAnothersRoom(t *testing.T) {
 func TestExport(t *testing.T) {
 	r := newRig(t)
 	r.says(lobby, olga, "!moot override challenge ben he spams", toBen,
-		"lobby: ben is now challenged by decision of olga, who operates me, and not by a vote. Reason: he spams")
+		"lobby: ben is now suspended by decision of olga, who operates me, and not by a vote. Reason: he spams")
 	r.View(func(tx *store.Tx) {
 		var all []string
 		for line := range r.feature.Export(tx, ben) {
 			all = append(all, line.Plain())
 		}
-		want := "You are challenged in «lobby» since 2026-11-21 08:00 UTC, by somebody who operates me, for " +
+		want := "You are suspended in «lobby» since 2026-11-21 08:00 UTC, by somebody who operates me, for " +
 			"this reason: «he spams», until 2026-11-23 08:00 UTC."
 		if strings.Join(all, "\n") != want {
 			t.Errorf("it says:\n%s\nand not:\n%s", strings.Join(all, "\n"), want)

@@ -14,7 +14,7 @@ func (f *Feature) tellChallenged(tx *store.Tx, room protocol.RoomID, target prot
 		return nil
 	}
 	info := seenBy(tx, room, target)
-	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are now challenged, ",
+	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are now suspended, ",
 		f.reason(tx, s, privately(info)),
 		". You cannot use my features there.")
 	if !s.Until.IsZero() {

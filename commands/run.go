@@ -145,7 +145,7 @@ func (c *Commands) outside(tx *store.Tx, n *Node, person protocol.UserID) []room
 // allowed tells why the person may not give the command, nil if they may.
 func (r *run) allowed() *Mistake {
 	if why, is := r.challenged(); is && !r.node.Challenged {
-		return r.mistake("the person is challenged", why).aside()
+		return r.mistake("the person is suspended", why).aside()
 	}
 	if r.role >= r.node.Who {
 		return nil

@@ -89,7 +89,7 @@ func (f *Feature) note(tx *store.Tx, room protocol.RoomID, user protocol.UserID,
 	}
 	name := f.name(tx, room, user)
 	if r.Want {
-		return protocol.Join(name, " is challenged and still cannot use my features here. But I cannot hold them back in this room in any other way: ", why)
+		return protocol.Join(name, " is suspended and still cannot use my features here. But I cannot hold them back in this room in any other way: ", why)
 	}
 	return protocol.Join(name, " is restored. But I cannot lift what holds them back in this room: ", why)
 }
@@ -102,7 +102,7 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 			if !ok {
 				continue
 			}
-			text := protocol.Join("In ", rooms.Titled(tx, info, user), " I have asked the network to hold you back while you are challenged")
+			text := protocol.Join("In ", rooms.Titled(tx, info, user), " I have asked the network to hold you back while you are suspended")
 			if !r.On {
 				text = protocol.Join(text, ", which it does not")
 			}

@@ -298,7 +298,7 @@ func TestAssertedAgain(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for refusal, says := range map[protocol.Refusal]string{
-		protocol.RefusedPower:     "Ben is challenged and still cannot use my features here. But I cannot hold them back in this room in any other way: I lack the permission",
+		protocol.RefusedPower:     "Ben is suspended and still cannot use my features here. But I cannot hold them back in this room in any other way: I lack the permission",
 		protocol.RefusedOutranked: "they rank as high in it as I do",
 		protocol.RefusedMeans:     "the role that I use for that ranks as high as mine",
 		protocol.RefusedSetting:   "my configuration names something for that which does not exist here",

@@ -248,7 +248,7 @@ func (f *Feature) bringAbout(tx *store.Tx, room protocol.RoomID, user protocol.U
 	}
 	reason := "restored"
 	if want {
-		reason = "challenged"
+		reason = "suspended from using the bot"
 	}
 	key, err := outbox.Ask(tx, protocol.Ask{
 		Room: room, Expires: tx.Now().Add(askExpiry), Want: protocol.AskRestrain{User: user, On: want, Reason: reason + " by the room", Before: r.Before},

@@ -25,7 +25,7 @@ func TestForgotten(t *testing.T) {
 		for line := range y.enforce.Export(tx, ben) {
 			lines = append(lines, line.Plain())
 		}
-		if len(lines) != 1 || !strings.Contains(lines[0], "to hold you back while you are challenged.") {
+		if len(lines) != 1 || !strings.Contains(lines[0], "to hold you back while you are suspended.") {
 			t.Errorf("exported %q", lines)
 		}
 		y.Bus.Forget(tx, ben, false)

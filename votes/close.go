@@ -248,7 +248,7 @@ func (h *atHand) follows(o tally.Outcome) (protocol.Text, error) {
 	name, is := h.name(h.Target), h.Sanctions.Standing(h.tx, h.room, h.Target)
 	switch {
 	case h.Type == Challenge && is:
-		return protocol.Join(name, " was challenged already."), nil
+		return protocol.Join(name, " was suspended already."), nil
 	case h.Type == Restore && !is:
 		return protocol.Join(name, " was restored already."), nil
 	case h.Type == Restore:
@@ -260,14 +260,14 @@ func (h *atHand) follows(o tally.Outcome) (protocol.Text, error) {
 	if err := h.Sanctions.Challenge(h.tx, h.Target, h.ID, h.Rules.ChallengeMax); err != nil {
 		return nil, err
 	}
-	text := protocol.Join(name, " is now challenged and cannot use my features here, but for reading votes and "+
+	text := protocol.Join(name, " is now suspended from using my features here, but for reading votes and "+
 		"one appeal a week.")
 	if h.Rules.ChallengeMax > 0 {
 		text = protocol.Join(text, " That ends on ", protocol.Moment(h.tx.Now().Add(h.Rules.ChallengeMax)),
 			" at the latest.")
 	}
 	if user := h.userOf(h.Target); user != "" {
-		text = protocol.Join(text, " Anybody who is not challenged can ask for a restore: ",
+		text = protocol.Join(text, " Anybody who is not suspended can ask for a restore: ",
 			h.code("vote restore "+commands.PersonWord(h.tx, h.info(), user)+" REASON"), ".")
 	}
 	return text, nil

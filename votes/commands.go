@@ -30,7 +30,7 @@ func (f *Feature) Commands() []*commands.Command {
 			Name: "vote", Summary: "decides together", Else: "cast", Takes: isChoice,
 			Sub: []*commands.Command{
 				{
-					Name: "challenge", Summary: "opens a vote to challenge somebody, who then cannot use the bot here",
+					Name: "challenge", Summary: "opens a vote to challenge somebody: to suspend them from using the bot here",
 					OnPerson: "Challenge this person",
 					Detail: "Who has been a member long enough and took part lately can vote. It takes a " +
 						"quorum, and two thirds of yes and no. The person is told, and can answer.",
@@ -44,7 +44,7 @@ func (f *Feature) Commands() []*commands.Command {
 					Run:        f.openChallenge,
 				},
 				{
-					Name: "restore", Summary: "opens a vote to restore somebody who is challenged",
+					Name: "restore", Summary: "opens a vote to restore somebody who is suspended",
 					OnPerson: "Restore this person",
 					Detail:   "It takes a quorum, and more yes than no.",
 					Examples: []string{"vote restore @bob has apologised"},
@@ -57,7 +57,7 @@ func (f *Feature) Commands() []*commands.Command {
 					Run:        f.openRestore,
 				},
 				{
-					Name: "appeal", Summary: "opens a vote to restore yourself, if you are challenged; once a week",
+					Name: "appeal", Summary: "opens a vote to restore yourself, if you are suspended; once a week",
 					Detail: "It takes a quorum, and more yes than no. You do not vote on it yourself, but can " +
 						"answer what is said: vote reply.",
 					Examples: []string{"vote appeal I have taken it back and will not do it again"},
@@ -221,7 +221,7 @@ func (f *Feature) Commands() []*commands.Command {
 			Run: f.reminders,
 		},
 		{
-			Name: "history", Summary: "shows the votes about somebody, and when they were challenged and restored",
+			Name: "history", Summary: "shows the votes about somebody, and when they were suspended and restored",
 			OnPerson: "Votes about this person",
 			Where:    commands.NeedsRoom, Params: []commands.Param{somebody("whom it is about")}, Run: f.history,
 		},

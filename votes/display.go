@@ -105,7 +105,7 @@ func (h *atHand) headline(names *rooms.Names, first bool, words int) protocol.Te
 	switch {
 	case h.Type == Challenge:
 		return protocol.Join(head, ": ", opener, " wants to challenge ", target,
-			". Who is challenged cannot use my features here.")
+			". If it passes, they are suspended from using me here.")
 	case h.Type == Restore && h.Appeal:
 		return protocol.Join(head, ": ", target, " appeals and wants to be restored.")
 	case h.Type == Restore:

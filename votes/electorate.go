@@ -216,7 +216,7 @@ func (h *atHand) whyNot(info rooms.Info, user protocol.UserID, show func(line st
 	}
 	return protocol.Join(head, "among members of at least ", span.Words(h.Rules.Member), " who had been active on ",
 		h.Rules.ActiveDays, " different days of the last ", span.Words(h.Rules.ActiveWindow),
-		" and were not challenged. You were not among them. Take part, and you will be next time.")
+		" and were not suspended. You were not among them. Take part, and you will be next time.")
 }
 
 // inPrivate shows a command about a room as it is typed in a private conversation.
@@ -230,7 +230,7 @@ func (e electors) tooFew(t Type, n int, waived bool, r Rules) protocol.Text {
 	if t == Restore {
 		text = "Nobody here could vote on that."
 	}
-	text += fmt.Sprintf(" Who has been a member for %s may vote, but for bots, the challenged and the one whom it "+
+	text += fmt.Sprintf(" Who has been a member for %s may vote, but for bots, the suspended and the one whom it "+
 		"is about", span.Words(r.Member))
 	switch e.Fresh {
 	case 0:

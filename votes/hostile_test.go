@@ -303,7 +303,7 @@ func TestTheTargetIsToldWhatCameOfIt(t *testing.T) {
 	}
 	w.heard()
 	w.wait(25 * time.Hour)
-	told("In «lobby» you are now challenged, by vote 1")
+	told("In «lobby» you are now suspended, by vote 1")
 	w.say(lobby, "ann", "!moot vote restore ben because")
 	for _, who := range []string{"ann", "cem", "dan"} {
 		w.say(lobby, who, "!moot vote cast yes")
@@ -313,7 +313,7 @@ func TestTheTargetIsToldWhatCameOfIt(t *testing.T) {
 	told("In «lobby» you are restored, by vote 2")
 	w.say(lobby, "mia", "!moot room set challenge.max 2d")
 	w.say(lobby, "olga", "!moot override challenge ben enough")
-	told("In «lobby» you are now challenged, by somebody who operates me")
+	told("In «lobby» you are now suspended, by somebody who operates me")
 	w.wait(49 * time.Hour)
 	told("In «lobby» you are restored, because the time of the challenge is over")
 	w.say(lobby, "olga", "!moot override challenge ben enough")

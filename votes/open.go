@@ -336,12 +336,12 @@ func (f *Feature) mayBeTarget(c *commands.Call, w proposal, r Rules) error {
 		return commands.Sorry(protocol.Join(name, " is not in this room, and has not left it within the last ",
 			span.Words(r.Gone), "."))
 	case w.Type == Challenge && challenged:
-		return commands.Sorry(protocol.Join(name, " is challenged already. They can be restored: ",
+		return commands.Sorry(protocol.Join(name, " is suspended already. They can be restored: ",
 			c.Code("vote restore "+commands.PersonWord(c.Tx, c.Room, w.Target.User)+" REASON"), "."))
 	case w.Type == Restore && !challenged && w.appeal():
-		return commands.Sorryf("You are not challenged here, so there is nothing to restore.")
+		return commands.Sorryf("You are not suspended here, so there is nothing to restore.")
 	case w.Type == Restore && !challenged:
-		return commands.Sorry(protocol.Join(name, " is not challenged here, so there is nothing to restore."))
+		return commands.Sorry(protocol.Join(name, " is not suspended here, so there is nothing to restore."))
 	}
 	return nil
 }

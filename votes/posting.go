@@ -198,7 +198,7 @@ func (h *atHand) tellTarget() error {
 		return nil
 	}
 	info := seenBy(h.tx, h.info(), user)
-	what := "challenge you: if it passes, you cannot use my features there until you are restored"
+	what := "challenge you: if it passes, you are suspended from using my features there until you are restored"
 	if h.Type == Restore {
 		what = "restore you"
 	}

@@ -313,7 +313,7 @@ func TestChallengedKeepTheirBallot(t *testing.T) {
 	w.say(lobby, "ben", "!moot vote cast 2 1")
 	w.expect("You cannot vote in vote 2")
 	w.say(lobby, "ben", "!moot vote motion we dance")
-	w.expect("you are challenged in «lobby»")
+	w.expect("you are suspended in «lobby»")
 }
 
 // TestActivityIsWaivedVisibly where fewer than three would remain.
@@ -342,7 +342,7 @@ func TestChallengeMax(t *testing.T) {
 	}
 	w.heard()
 	w.wait(2 * time.Hour)
-	w.expect("Ben is no longer challenged")
+	w.expect("Ben is no longer suspended")
 	if w.isChallenged(lobby, "ben") {
 		t.Error("it stands")
 	}

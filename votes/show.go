@@ -103,7 +103,7 @@ func (f *Feature) history(c *commands.Call) error {
 		return c.Answer(protocol.Join(name, " is not in this room, and I know of no vote here about ", protocol.Code(string(who.User)), "."))
 	}
 	if len(lines) == 0 {
-		return c.Answer(protocol.Join("No vote was ever about ", name, " here, and they were never challenged."))
+		return c.Answer(protocol.Join("No vote was ever about ", name, " here, and they were never suspended."))
 	}
 	head := protocol.Join("About ", name, ", the last first:")
 	if len(lines) > shownFacts {
@@ -149,7 +149,11 @@ func (f *Feature) factLine(c *commands.Call, room protocol.RoomID, fact events.F
 			"expiry":  "because its time was over",
 			"upgrade": "as in the room that this one follows",
 		}[fact.Keys[roleBy]]
-		return protocol.Join(fact.Kind, "d ", because, ".")
+		did := "restored "
+		if fact.Kind == "challenge" {
+			did = "suspended "
+		}
+		return protocol.Join(did, because, ".")
 	}
 	id, err := strconv.ParseUint(fact.Keys[keyVote], 10, 64)
 	if err != nil {

@@ -114,6 +114,6 @@ func TestDiscordOperators(t *testing.T) {
 		}
 	}
 	b.expect("an operator", town.ben.Slash(town.ben.DM(), "override challenge", over).Reply().Content, "announced in the room")
-	b.shows(town.ann, town.general, "challenged")
+	b.shows(town.ann, town.general, "suspended")
 	b.stop()
 }

@@ -146,9 +146,9 @@ func (w *voteWorld) stages() []killStage {
 	do("ben answers: it was once", w.passes(time.Minute))
 	do("", nil, w.own(voteRoom, protocol.Kicked))
 	do("Votes 1, 2 end that much later", w.passes(2*hour), w.own(voteRoom, protocol.Joined), w.says(voteRoom, "eve", "welcome back"))
-	do("ben is now challenged", w.passes(26*hour))
+	do("ben is now suspended", w.passes(26*hour))
 	do("Vote 2: motion «we sing» has closed", w.passes(3*hour))
-	do("you are challenged in «lobby»", nil, w.says(voteRoom, "ben", "!moot ping"))
+	do("you are suspended in «lobby»", nil, w.says(voteRoom, "ben", "!moot ping"))
 	do("Vote 3: ben appeals", nil, w.says(voteRoom, "ben", "!moot vote appeal I have learned"))
 	do("ballot in vote 3 is no", nil, everybody(voteRoom, "!moot vote cast 3 no", "ann", "cem", "dan")...)
 	do("appeal of ben has closed", w.passes(25*hour))
@@ -281,7 +281,7 @@ func TestKilledInTheMiddleOfAVote(t *testing.T) {
 	began := time.Now()
 	want, lines := voteRun(t, bin, filepath.Join(dir, "0"), 0)
 	t.Logf("%d lines without a kill, in %s; in the end:\n%s", lines, time.Since(began), want)
-	for _, words := range []string{"ben is now challenged", "ben is restored", "Vote 2: motion «we sing» has closed", "pong", "They give exactly what the bot knows"} {
+	for _, words := range []string{"ben is now suspended", "ben is restored", "Vote 2: motion «we sing» has closed", "pong", "They give exactly what the bot knows"} {
 		if !strings.Contains(want, words) {
 			t.Fatalf("nobody hears %q", words)
 		}
