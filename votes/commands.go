@@ -138,6 +138,21 @@ func (f *Feature) Commands() []*commands.Command {
 					Run: f.whoVotes,
 				},
 				{
+					Name: "export", Summary: "shows you alone the votes of the room as programs read them",
+					Detail: "A vote a line, the last first: CSV, or JSON. What the room does not see of a vote stands in none: " +
+						"no count of one that is open and secret or hidden, and never who voted how.",
+					Examples: []string{"vote export", "vote export 3 --json", "vote export --since 2026-11-01"},
+					Where:    commands.NeedsRoom, Visibility: commands.Private,
+					Params: []commands.Param{
+						{Name: "vote", Kind: commands.Word, Summary: "the number of one vote", Optional: true},
+						{Name: "since", Kind: commands.Word, Flag: true, Summary: "only votes opened since that day, or so long ago"},
+						{Name: "csv", Kind: commands.Switch, Summary: "as CSV, which is so if nothing is said"},
+						{Name: "json", Kind: commands.Switch, Summary: "as JSON, an object a line"},
+						{Name: "page", Kind: commands.Integer, Flag: true, Min: 1, Max: 100_000, Summary: "which page of a long list"},
+					},
+					Run: f.export,
+				},
+				{
 					Name: "cast", Summary: "casts your ballot, or changes it",
 					Detail: "The number of the vote can be left out where one is open. In a poll an option is " +
 						"chosen by its number.",

@@ -1,0 +1,185 @@
+package votes
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"moot/commands"
+	"moot/protocol"
+)
+
+const (
+	// exportPage is how many characters one page of an export has at most, unless its first vote has more.
+	exportPage = 3000
+	// exportText is how many characters of a text stand in an export. All of it is shown by vote show.
+	exportText = 300
+)
+
+// exported is a vote as it is exported. What the room does not see of a vote stands in none.
+type exported struct {
+	Vote    uint64        `json:"vote"`
+	Type    string        `json:"type"`
+	State   string        `json:"state"` // open, or what came of it
+	Opened  string        `json:"opened"`
+	Ended   string        `json:"ended,omitempty"`
+	Opener  string        `json:"opener,omitempty"`
+	Target  string        `json:"target,omitempty"`
+	Text    string        `json:"text"`
+	Could   int           `json:"could_vote"`
+	Voted   int           `json:"voted"`
+	Quorum  int           `json:"quorum,omitempty"`
+	Secret  bool          `json:"secret,omitempty"`
+	Choices []exportedFor `json:"choices,omitempty"`
+	Why     string        `json:"why,omitempty"` // it was cancelled
+}
+
+type exportedFor struct {
+	Choice string `json:"choice"`
+	Votes  int    `json:"votes"`
+}
+
+var exportHead = []string{"vote", "type", "state", "opened", "ended", "opener", "target", "text", "could_vote", "voted", "quorum", "secret", "choices", "why"}
+
+// exported returns the vote as it is exported.
+func (h *atHand) exported() exported {
+	e := exported{
+		Vote: h.ID, Type: string(h.Type), State: string(h.Outcome), Opened: h.Opened.UTC().Format(time.RFC3339),
+		Opener: string(h.userOf(h.Opener)), Target: string(h.userOf(h.Target)), Text: protocol.Shorten(h.text(h.Text), exportText),
+		Could: h.Size, Voted: h.Turnout, Quorum: h.Tally.Quorum, Secret: h.Secret, Why: protocol.Shorten(h.text(h.Why), exportText),
+	}
+	if h.Appeal {
+		e.Type = "appeal"
+	}
+	switch {
+	case h.Open():
+		e.State = "open"
+	case h.Status == Moved:
+		e.State = "moved"
+	}
+	if !h.Ended.IsZero() {
+		e.Ended = h.Ended.UTC().Format(time.RFC3339)
+	}
+	if !h.counts() {
+		return e
+	}
+	for i, choice := range h.choices() {
+		if i < len(h.Count.For) {
+			e.Choices = append(e.Choices, exportedFor{choice, h.Count.For[i]})
+		}
+	}
+	return e
+}
+
+// csv writes the vote as one line. A cell that a spreadsheet would take for a formula has an apostrophe before it.
+func (e exported) csv() string {
+	var choices []string
+	for _, c := range e.Choices {
+		choices = append(choices, c.Choice+": "+strconv.Itoa(c.Votes))
+	}
+	return csvLine([]string{
+		fmt.Sprint(e.Vote), e.Type, e.State, e.Opened, e.Ended, e.Opener, e.Target, e.Text, fmt.Sprint(e.Could), fmt.Sprint(e.Voted),
+		fmt.Sprint(e.Quorum), fmt.Sprint(e.Secret), strings.Join(choices, "; "), e.Why,
+	})
+}
+
+func csvLine(cells []string) string {
+	for i, c := range cells {
+		if c != "" && strings.ContainsRune("=+-@", rune(c[0])) {
+			cells[i] = "'" + c
+		}
+	}
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	_ = w.Write(cells) // a Builder takes everything
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func (e exported) json() string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // it is read as text
+	_ = enc.Encode(e)        // words and numbers can be encoded
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// export is the command that writes votes in a form which programs read, for one person alone.
+func (f *Feature) export(c *commands.Call) error {
+	line, lines := exported.csv, []string{csvLine(exportHead)}
+	flags := "--csv "
+	switch {
+	case c.Switch("csv") && c.Switch("json"):
+		return commands.Sorry(protocol.Join(protocol.Code("--csv"), " and ", protocol.Code("--json"), " do not go together."))
+	case c.Switch("json"):
+		line, lines, flags = exported.json, nil, "--json "
+	}
+	if c.Has("vote") {
+		v, err := f.theVote(c, "export")
+		if err != nil {
+			return err
+		}
+		return c.Whisper(codeLines(append(lines, line(v.exported()))))
+	}
+	since, err := sinceOf(c)
+	if err != nil {
+		return err
+	}
+	if c.Has("since") {
+		flags += "--since " + c.Word("since") + " "
+	}
+	page, at, size, found := max(1, c.Integer("page")), int64(1), 0, false
+	head := lines
+	for one := range All(c.Tx, c.Room.ID) {
+		if one.Opened.Before(since) {
+			break // they stand in the order in which they were opened
+		}
+		written := line(f.at(c.Tx, c.Room.ID, one).exported())
+		n := utf8.RuneCountInString(written)
+		if size > 0 && size+n > exportPage {
+			if at == page {
+				return c.Whisper(protocol.Lines(codeLines(lines), protocol.Join("There is more: ",
+					c.Again(flags+"--page "+strconv.FormatInt(page+1, 10)), ".")))
+			}
+			at, size, lines = at+1, 0, head
+		}
+		size += n
+		lines, found = append(lines[:len(lines):len(lines)], written), true
+	}
+	switch {
+	case !found:
+		return c.Whisper(protocol.Plain("There is no such vote."))
+	case at < page:
+		return commands.Sorryf("There is no page %d.", page)
+	}
+	return c.Whisper(codeLines(lines))
+}
+
+// sinceOf returns from when on votes are exported: a day, or so long ago; zero means from the first on.
+func sinceOf(c *commands.Call) (time.Time, error) {
+	w := c.Word("since")
+	if w == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.DateOnly, w); err == nil {
+		return at, nil
+	}
+	if d, ok := commands.ParseDuration(w); ok && d >= 0 {
+		return c.Tx.Now().Add(-d), nil
+	}
+	return time.Time{}, commands.Sorry(protocol.Join(protocol.Quoted(w, 40), " is no day, as ", protocol.Code("2026-11-21"),
+		", nor a length of time, as ", protocol.Code("30d"), "."))
+}
+
+// codeLines writes lines that are copied as they stand.
+func codeLines(lines []string) protocol.Text {
+	texts := make([]protocol.Text, len(lines))
+	for i, l := range lines {
+		texts[i] = protocol.Code(l)
+	}
+	return protocol.Lines(texts...)
+}
