@@ -315,11 +315,27 @@ func (f *Feature) lifted(tx *store.Tx, n events.Number) {
 	f.bus.LetGo(tx, n, hold(tx.Scope()))
 }
 
-// In goes through those who are challenged in a room, but for those who were forgotten, by their numbers.
+// mostRecognised is in how large a room those who were forgotten are looked for among the members.
+const mostRecognised = 2000
+
+// In goes through those who are challenged in a room, by their numbers, and then through those of its members who were forgotten
+// and are recognised; but not in a room so large that this would take long.
 func (f *Feature) In(tx *store.Tx, room protocol.RoomID) iter.Seq[protocol.UserID] {
 	return func(yield func(protocol.UserID) bool) {
+		forgotten := map[events.Number]bool{}
 		for k := range tx.Prefix(challenged, store.Key(room, "")) {
-			if user, ok := f.bus.Who(tx, events.Number(store.ParseNumber(k))); ok && !yield(user) {
+			n := events.Number(store.ParseNumber(k))
+			if user, ok := f.bus.Who(tx, n); !ok {
+				forgotten[n] = true
+			} else if !yield(user) {
+				return
+			}
+		}
+		if info, _ := rooms.Get(tx, room); len(forgotten) == 0 || info.Count > mostRecognised {
+			return
+		}
+		for m := range rooms.Members(tx, room) {
+			if forgotten[f.bus.Lookup(tx, m.User)] && !yield(m.User) {
 				return
 			}
 		}

@@ -176,7 +176,7 @@ func TestOfTheForgotten(t *testing.T) {
 	r.says(lobby, olga, "!moot override challenge ben he spams", toBen,
 		"lobby: ben is now suspended by decision of olga, who operates me, and not by a vote. Reason: he spams")
 	r.forget(ben)
-	r.stand()
+	r.stand(ben) // who is a member, and is recognised
 	r.upgrade(lobby, hall)
 	r.arrives(hall, ben)
 	r.View(func(tx *store.Tx) {

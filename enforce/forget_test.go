@@ -74,3 +74,16 @@ func TestForgottenWhileTheBotIsOut(t *testing.T) {
 	y.wait(time.Minute)
 	y.expect("ben true")
 }
+
+// TestForgottenBeforeItPasses: who has themselves forgotten while a challenge of them is open is held back when it passes.
+func TestForgottenBeforeItPasses(t *testing.T) {
+	y := newYard(t, "discord")
+	y.order2(func(tx *store.Tx) error {
+		n := y.Bus.Number(tx, ben)
+		y.Bus.Hold(tx, n, "vote", time.Time{})
+		y.Bus.Forget(tx, ben, false)
+		return y.challenges.Challenge(tx, n, 3, 0)
+	})
+	y.wait(time.Minute)
+	y.expect("ben true")
+}
