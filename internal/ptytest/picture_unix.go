@@ -64,7 +64,7 @@ func Picture(title string, frames []Frame) string {
 	var began time.Duration
 	for i, f := range frames {
 		body.WriteString(`<g>`)
-		from, to := began.Seconds()/all.Seconds(), (began + f.hold).Seconds()/all.Seconds()
+		from, to := began.Seconds()/all.Seconds(), (began+f.hold).Seconds()/all.Seconds()
 		switch {
 		case i == 0:
 			fmt.Fprintf(&body, `<animate attributeName="display" calcMode="discrete" values="inline;none" keyTimes="0;%.4f" dur="%.1fs" repeatCount="indefinite"/>`, to, all.Seconds())
