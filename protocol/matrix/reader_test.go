@@ -33,6 +33,7 @@ func readJSON(t testing.TB, fields string) protocol.Event {
 func message(content string) string { return `"type":"m.room.message","content":` + content }
 
 func TestMessages(t *testing.T) {
+	ends := time.UnixMilli(1795000000000).UTC().Add(4 * time.Hour) // of a call that says nothing of it
 	for fields, want := range map[string]protocol.Body{
 		message(`{"msgtype":"m.text","body":"hello"}`):                                                                            protocol.Message{Text: "hello"},
 		message(`{"msgtype":"m.emote","body":"waves"}`):                                                                           protocol.Message{Text: "waves", Emote: true},
@@ -71,10 +72,10 @@ func TestMessages(t *testing.T) {
 		// The key of somebody else's message is no key.
 		message(`{"msgtype":"m.text","body":"x","org.moot.key":"` + key + `"}`): protocol.Message{Text: "x"},
 
-		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{"application":"m.call","call_id":"","device_id":"A"}`:                             protocol.VoicePresence{Call: "call"},
-		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{"call_id":"stage"}`:                                                               protocol.VoicePresence{Call: "stage"},
+		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{"application":"m.call","call_id":"","device_id":"A"}`:                             protocol.VoicePresence{Call: "call", Until: ends},
+		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{"call_id":"stage"}`:                                                               protocol.VoicePresence{Call: "stage", Until: ends},
 		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{}`:                                                                                protocol.VoicePresence{},
-		`"type":"org.matrix.msc3401.call.member","state_key":"@ann:fake.test","content":{"memberships":[{"call_id":"x","device_id":"A"}]}`:                   protocol.VoicePresence{Call: "x"},
+		`"type":"org.matrix.msc3401.call.member","state_key":"@ann:fake.test","content":{"memberships":[{"call_id":"x","device_id":"A"}]}`:                   protocol.VoicePresence{Call: "x", Until: ends},
 		`"type":"org.matrix.msc3401.call.member","state_key":"@ann:fake.test","content":{"memberships":[]}`:                                                  protocol.VoicePresence{},
 		`"type":"m.call.member","content":{"call_id":"stage"}`:                                                                                               protocol.Other{Kind: "m.call.member"},
 		`"type":"m.room.name","content":{"name":"not a state"}`:                                                                                              protocol.Other{Kind: "m.room.name"},
