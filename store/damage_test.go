@@ -261,7 +261,8 @@ func TestFlippedBytes(t *testing.T) {
 		}
 	}
 	t.Logf("%d bytes flipped in %d pages: %v", len(flips(size, testing.Short())), size/pageSize, counts)
-	if counts["works"] == 0 || counts["refused"] == 0 || counts["damaged"] == 0 {
+	// The few bytes of a short run need not hit a page that is read late.
+	if counts["works"] == 0 || counts["refused"] == 0 || counts["damaged"] == 0 && !testing.Short() {
 		t.Error("the sweep does not cover all outcomes")
 	}
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"moot/commands"
 	"moot/events"
@@ -26,7 +28,26 @@ func (a *app) openTerminal(n *networks, in *insight, runner *bot.Runner, cfg con
 	if n.world == nil {
 		return nil, nil
 	}
-	return a.newTerminal(console.TerminalConfig{World: n.world, Adapter: n.console, Settle: runner.Settle}, localLook{in, log}, cfg, fl)
+	settle := runner.Settle
+	if len(n.adapters) > 1 {
+		settle = briefly(settle)
+	}
+	return a.newTerminal(console.TerminalConfig{World: n.world, Adapter: n.console, Settle: settle}, localLook{in, log}, cfg, fl)
+}
+
+// besides is how long a line of a script waits for the networks beside the console to be at rest.
+const besides = 200 * time.Millisecond
+
+// briefly gives up, without an error, what another network that hangs would hold up.
+func briefly(settle func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		brief, cancel := context.WithTimeout(ctx, besides)
+		defer cancel()
+		if err := settle(brief); ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return nil
+	}
 }
 
 // look is what a terminal shows of the bot beside what the bot says.

@@ -153,6 +153,9 @@ type call struct {
 
 // parseCall returns the call that a line speaks of; nil if it failed.
 func parseCall(text string) (*call, error) {
+	if strings.HasSuffix(text, "<detached ...>") { // strace ended in the middle of it
+		return nil, nil
+	}
 	name, rest, ok := strings.Cut(text, "(")
 	end := strings.LastIndex(rest, ") ")
 	if !ok || end < 0 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/util/exsync"
@@ -28,7 +29,7 @@ type Machine struct {
 	// either order: the two would wait for each other.
 	olmMu     sync.Mutex
 	rooms     *exsync.KeyedMutex[id.RoomID] // one session is made and shared at a time in a room
-	keys      int                           // new ones of this Receive; owned by its goroutine
+	keys      atomic.Int64                  // that came since the last Receive; what is sealed has its own come too
 	counted   time.Time                     // when the one-time keys on the server were last asked for; owned as keys is
 	fallAfter time.Time                     // when a fallback key may be made again; owned as keys is
 	fallPause time.Duration                 // after the next
@@ -60,7 +61,7 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 	m.olm.DisableRatchetTracking = true                        // nothing here deletes keys once they are used
 	m.olm.DisableDecryptKeyFetching = true                     // it would ask the server within a transaction; see sender
 	m.olm.SendKeysMinTrust = id.TrustStateCrossSignedUntrusted // see guarded.GetDevices
-	m.olm.SessionReceived = func(context.Context, id.RoomID, id.SessionID, uint32) { m.keys++ }
+	m.olm.SessionReceived = func(context.Context, id.RoomID, id.SessionID, uint32) { m.keys.Add(1) }
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.background, m.stop = background, stop
 	m.olm.SetBackgroundCtx(background)

@@ -177,7 +177,7 @@ func TestAStopInTheMiddle(t *testing.T) {
 	resp, _ := f.sync(bot, "BOT")
 	ctx, cancel := context.WithCancel(t.Context())
 	b.machine.olm.SessionReceived = func(context.Context, id.RoomID, id.SessionID, uint32) {
-		if b.machine.keys++; b.machine.keys == 7 {
+		if b.machine.keys.Add(1) == 7 {
 			cancel()
 		}
 	}

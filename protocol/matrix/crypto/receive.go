@@ -21,13 +21,12 @@ func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string)
 	if err := m.store.space(); err != nil {
 		return 0, err
 	}
-	m.keys = 0
 	if err := m.changed(ctx, resp.DeviceLists.Changed); err != nil {
 		return 0, err
 	}
 	for _, ev := range resp.ToDevice.Events {
 		if err := m.toDevice(ctx, ev); err != nil {
-			return m.keys, err
+			return int(m.keys.Swap(0)), err
 		}
 	}
 	m.oneTime(ctx, &resp.DeviceOTKCount)
@@ -36,9 +35,9 @@ func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string)
 	}
 	m.olm.MarkOlmHashSavePoint(ctx)
 	if ctx.Err() != nil {
-		return m.keys, ctx.Err()
+		return int(m.keys.Swap(0)), ctx.Err()
 	}
-	return m.keys, m.store.watch.check(nil)
+	return int(m.keys.Swap(0)), m.store.watch.check(nil)
 }
 
 // oneTime uploads one-time keys where the server runs out of them. A count of none may mean that the server did not
