@@ -29,7 +29,7 @@ type Machine struct {
 	// either order: the two would wait for each other.
 	olmMu     sync.Mutex
 	rooms     *exsync.KeyedMutex[id.RoomID] // one session is made and shared at a time in a room
-	keys      atomic.Int64                  // that came since the last Receive; what is sealed has its own come too
+	keys      atomic.Int64                  // new ones of this Receive, and of what is sealed meanwhile
 	counted   time.Time                     // when the one-time keys on the server were last asked for; owned as keys is
 	fallAfter time.Time                     // when a fallback key may be made again; owned as keys is
 	fallPause time.Duration                 // after the next

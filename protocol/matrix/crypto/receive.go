@@ -21,12 +21,13 @@ func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string)
 	if err := m.store.space(); err != nil {
 		return 0, err
 	}
+	m.keys.Store(0)
 	if err := m.changed(ctx, resp.DeviceLists.Changed); err != nil {
 		return 0, err
 	}
 	for _, ev := range resp.ToDevice.Events {
 		if err := m.toDevice(ctx, ev); err != nil {
-			return int(m.keys.Swap(0)), err
+			return int(m.keys.Load()), err
 		}
 	}
 	m.oneTime(ctx, &resp.DeviceOTKCount)
@@ -35,9 +36,9 @@ func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string)
 	}
 	m.olm.MarkOlmHashSavePoint(ctx)
 	if ctx.Err() != nil {
-		return int(m.keys.Swap(0)), ctx.Err()
+		return int(m.keys.Load()), ctx.Err()
 	}
-	return int(m.keys.Swap(0)), m.store.watch.check(nil)
+	return int(m.keys.Load()), m.store.watch.check(nil)
 }
 
 // oneTime uploads one-time keys where the server runs out of them. A count of none may mean that the server did not
