@@ -31,6 +31,8 @@ func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.E
 		}
 	}
 	err = protect(func() error {
+		m.ownMu.Lock()
+		defer m.ownMu.Unlock()
 		opened, err = m.olm.DecryptMegolmEvent(ctx, ev)
 		return err
 	})

@@ -140,8 +140,13 @@ func (m *Machine) fetchNow(ctx context.Context, f *flight, users []id.UserID) {
 	if slices.Contains(users, m.client.UserID) {
 		m.olmMu.Lock() // the library keeps what it knows of the own devices without a lock
 		defer m.olmMu.Unlock()
+		m.ownMu.Lock()
+		defer m.ownMu.Unlock()
 	}
 	said, err := m.olm.FetchKeys(ctx, users, true)
+	if _, own := said[m.client.UserID]; own && err == nil {
+		_, err = m.olm.GetOwnCrossSigningPublicKeys(ctx) // which it has forgotten, and would look up anywhere
+	}
 	if err != nil {
 		m.store.c.Log.Debug("device lists could not be fetched", "network", "matrix", "err", err)
 	}

@@ -28,6 +28,7 @@ type Machine struct {
 	// olmMu is held by whoever may need both a transaction and the lock that the library has on olm sessions, in
 	// either order: the two would wait for each other.
 	olmMu     sync.Mutex
+	ownMu     sync.Mutex                    // guards what the library keeps of the own identity, after olmMu
 	rooms     *exsync.KeyedMutex[id.RoomID] // one session is made and shared at a time in a room
 	keys      atomic.Int64                  // new ones of this Receive, and of what is sealed meanwhile
 	counted   time.Time                     // when the one-time keys on the server were last asked for; owned as keys is
@@ -83,7 +84,7 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 		}
 	}
 	// The library keeps the own identity without a lock, and looks it up when it is first needed: now, while nobody else is
-	// about.
+	// about, and again when it was fetched. See ownMu.
 	if _, err := m.olm.GetOwnCrossSigningPublicKeys(ctx); err != nil {
 		return nil, s.watch.check(fmt.Errorf("look up the own identity: %w", err))
 	}
