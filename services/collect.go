@@ -85,7 +85,7 @@ func words(ev protocol.Event) string {
 
 // patterns makes a job of a message for each service whose pattern fits.
 func (f *Feature) patterns(tx *store.Tx, ev protocol.Event, m protocol.Message) (store.Outcome, error) {
-	if m.Bot || ev.History || ev.Private || ev.Sender == "" || f.Meant(ev, m) {
+	if m.Bot || ev.History || ev.Private || ev.Sender == "" {
 		return store.Outcome{}, nil
 	}
 	out := store.Outcome{}
@@ -93,6 +93,9 @@ func (f *Feature) patterns(tx *store.Tx, ev protocol.Event, m protocol.Message) 
 		s := &f.Services[i]
 		if s.Pattern == nil || !slices.Contains(s.Rooms, ev.Room) {
 			continue
+		}
+		if f.Meant(ev, m) {
+			return out, nil
 		}
 		text := protocol.Clean(m.Text)
 		found := s.Pattern.FindStringSubmatch(text)

@@ -14,6 +14,10 @@ import (
 // CutPrefix returns what follows a word at the beginning of s, in whichever form the word is written there. Folded is what
 // [Fold] makes of the word. It ends where a character ends as readers see it: "é" does not begin with "e".
 func CutPrefix(s, folded string) (rest string, ok bool) {
+	// Nearly always it is written as it is, in ASCII; nothing in ASCII belongs to the character before it but a line feed.
+	if rest, ok := strings.CutPrefix(s, folded); ok && isASCII(folded) && (rest == "" || rest[0] < utf8.RuneSelf && rest[0] != '\n') {
+		return rest, true
+	}
 	rest, space := s, true // whether white space here is none of the word
 	for folded != "" {
 		var cluster string
@@ -34,6 +38,10 @@ func CutPrefix(s, folded string) (rest string, ok bool) {
 		}
 	}
 	return rest, true
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // Called reports whether a text begins by calling somebody by one of the names, as in "Moot: ping" or "@Moot, ping", and
