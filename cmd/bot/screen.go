@@ -36,7 +36,7 @@ func (a *app) openTerminal(n *networks, in *insight, runner *bot.Runner, cfg con
 }
 
 // besides is how long a line of a script waits for the networks beside the console to be at rest.
-const besides = 200 * time.Millisecond
+const besides = 100 * time.Millisecond
 
 // briefly gives up, without an error, what another network that hangs would hold up.
 func briefly(settle func(context.Context) error) func(context.Context) error {
