@@ -37,6 +37,16 @@ func newTheme(dark bool) theme {
 // cells knows how wide text is on the terminal.
 type cells struct{ ansi.Method }
 
+// Truncate cuts a styled line to a width. The library cuts between characters as readers see them, and where the terminal does not
+// join these it counts a joined one as narrower than it is: what is still too wide is cut again.
+func (c cells) Truncate(s string, width int, tail string) string {
+	out := c.Method.Truncate(s, width, tail)
+	for n := width - 1; n >= 0 && c.StringWidth(out) > width; n-- {
+		out = c.Method.Truncate(s, n, tail)
+	}
+	return out
+}
+
 // fit cuts or fills a styled line to a width.
 func (c cells) fit(s string, width int) string {
 	if width <= 0 {
