@@ -135,7 +135,9 @@ func (ch Change) decode() (d decoded, err error) {
 		return d, err
 	}
 	r := bodyReader{rest: string(b)}
-	d.at, d.horizon = ParseTime(r.take(8)), ParseNumber(r.take(8))
+	at := r.take(8)
+	d.at, d.horizon = ParseTime(at), ParseNumber(r.take(8))
+	r.failed = r.failed || Time(d.at) != at // no commit is from before 1970
 	d.rows = rows{}
 	for range r.count() {
 		name := r.text()
