@@ -297,7 +297,7 @@ func (a *Adapter) register(ctx context.Context) {
 	r := Register(a.cfg.Commands)
 	path := "/applications/" + a.application() + "/commands"
 	for pause := time.Second; ; pause = min(2*pause, 10*time.Minute) {
-		var have []standing
+		var have []registered
 		err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Into: &have})
 		if err == nil && r.stands(have) {
 			return

@@ -114,14 +114,14 @@ func Who(ctx context.Context, cfg Config, id string) (name string, err error) {
 
 // Repair registers the commands of the bot where others stand with Discord, and says how many; 0 where they stood already, or none do
 // yet, which the first start sees to.
-func Repair(ctx context.Context, cfg Config) (registered int, err error) {
+func Repair(ctx context.Context, cfg Config) (count int, err error) {
 	s := newSurvey(ctx, cfg)
 	defer s.rest.Close()
 	if err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/applications/@me", Into: &s.app}); err != nil {
 		return 0, err
 	}
 	path, r := "/applications/"+s.app.ID+"/commands", Register(cfg.Commands)
-	var have []standing
+	var have []registered
 	if err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Into: &have}); err != nil {
 		return 0, err
 	}

@@ -84,7 +84,7 @@ const (
 	contextBotDM = 1
 )
 
-// registered is a command as it is registered. discordgo's own types write fields that Discord's
+// registered is a command as it is registered, and as Discord tells it: it adds fields. discordgo's own types write fields that Discord's
 // schema refuses.
 type registered struct {
 	Type        int      `json:"type"`
@@ -99,6 +99,7 @@ type registered struct {
 	Permissions *string `json:"default_member_permissions"`
 }
 
+// option is a parameter of a command. Discord writes its numbers as floating point.
 type option struct {
 	Type        int      `json:"type"`
 	Name        string   `json:"name"`
@@ -106,10 +107,10 @@ type option struct {
 	Required    bool     `json:"required,omitempty"`
 	Complete    bool     `json:"autocomplete,omitempty"`
 	Choices     []choice `json:"choices,omitempty"`
-	MinValue    *int64   `json:"min_value,omitempty"`
-	MaxValue    *int64   `json:"max_value,omitempty"`
-	MinLength   *int64   `json:"min_length,omitempty"`
-	MaxLength   *int64   `json:"max_length,omitempty"`
+	MinValue    *float64 `json:"min_value,omitempty"`
+	MaxValue    *float64 `json:"max_value,omitempty"`
+	MinLength   *float64 `json:"min_length,omitempty"`
+	MaxLength   *float64 `json:"max_length,omitempty"`
 	Options     []option `json:"options,omitempty"`
 }
 
@@ -209,35 +210,9 @@ func shownTo(c *Command) *string {
 	return &none
 }
 
-// standing is a command as Discord tells it, as far as it can differ from how it was registered.
-// Discord adds fields, and writes numbers in its own way.
-type standing struct {
-	Type        int              `json:"type"`
-	Name        string           `json:"name"`
-	Description string           `json:"description,omitempty"`
-	Options     []standingOption `json:"options,omitempty"`
-	Contexts    []int            `json:"contexts,omitempty"`
-	Integration []int            `json:"integration_types,omitempty"`
-	Permissions *string          `json:"default_member_permissions,omitempty"`
-}
-
-type standingOption struct {
-	Type        int              `json:"type"`
-	Name        string           `json:"name"`
-	Description string           `json:"description"`
-	Required    bool             `json:"required,omitempty"`
-	Complete    bool             `json:"autocomplete,omitempty"`
-	Choices     []choice         `json:"choices,omitempty"`
-	MinValue    *float64         `json:"min_value,omitempty"`
-	MaxValue    *float64         `json:"max_value,omitempty"`
-	MinLength   *float64         `json:"min_length,omitempty"`
-	MaxLength   *float64         `json:"max_length,omitempty"`
-	Options     []standingOption `json:"options,omitempty"`
-}
-
 // stands reports whether just these commands are registered, in whatever order.
-func (r Registration) stands(have []standing) bool {
-	var want []standing
+func (r Registration) stands(have []registered) bool {
+	var want []registered
 	if err := json.Unmarshal(r.Commands, &want); err != nil {
 		panic(err) // it is ours
 	}
@@ -245,11 +220,11 @@ func (r Registration) stands(have []standing) bool {
 }
 
 // normal writes commands so that those that are the same read the same.
-func normal(list []standing) string {
+func normal(list []registered) string {
 	for _, c := range list {
 		slices.Sort(c.Contexts)
 	}
-	slices.SortFunc(list, func(a, b standing) int {
+	slices.SortFunc(list, func(a, b registered) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
 	})
 	data, err := json.Marshal(list)
@@ -336,8 +311,7 @@ func (p *Param) option(slot string, n int) option {
 	case Integer:
 		o.Type = optionInteger
 		if p.Min != 0 || p.Max != 0 {
-			// Discord keeps such numbers as floating point.
-			least, most := max(p.Min, -1<<53), min(p.Max, 1<<53)
+			least, most := float64(max(p.Min, -1<<53)), float64(min(p.Max, 1<<53)) // which a float64 has exactly
 			o.MinValue, o.MaxValue = &least, &most
 		}
 	case Switch:
@@ -346,7 +320,7 @@ func (p *Param) option(slot string, n int) option {
 		o.Type, o.Complete = optionUser, false
 	default:
 		if p.Min != 0 || p.Max != 0 {
-			least, most := min(max(p.Min, 0), 6000), min(max(p.Max, 1), 6000)
+			least, most := float64(min(max(p.Min, 0), 6000)), float64(min(max(p.Max, 1), 6000))
 			o.MinLength, o.MaxLength = &least, &most
 		}
 		if len(p.Choices) > 0 && len(p.Choices) <= maxOptions {
