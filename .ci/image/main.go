@@ -1,5 +1,5 @@
-// Command image makes an OCI image of the program without a daemon: a layout with one image for each architecture, of which each has one
-// layer with the program, on nothing. The same files give the same bytes.
+// Command image makes an OCI image of the program without a daemon: a layout with one image for each architecture, of
+// which each has one layer with the program, on nothing. The same files give the same bytes.
 //
 //	go run . VERSION LAYOUT linux/amd64=PROGRAM linux/arm64=PROGRAM
 package main
@@ -89,13 +89,16 @@ func image(version, system, arch, path string, made time.Time) (v1.Image, error)
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files.Bytes())), nil },
-		tarball.WithMediaType(types.OCILayer))
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(files.Bytes())), nil
+	}, tarball.WithMediaType(types.OCILayer))
 	if err != nil {
 		return nil, err
 	}
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	img, err = mutate.Append(img, mutate.Addendum{Layer: layer, History: v1.History{Created: v1.Time{Time: made}, CreatedBy: "moot " + version}})
+	img, err = mutate.Append(img, mutate.Addendum{
+		Layer: layer, History: v1.History{Created: v1.Time{Time: made}, CreatedBy: "moot " + version},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +110,12 @@ func image(version, system, arch, path string, made time.Time) (v1.Image, error)
 	file.OS, file.Architecture, file.Created = system, arch, v1.Time{Time: made}
 	file.Config = v1.Config{
 		Entrypoint: []string{"/moot"}, Cmd: []string{"run", "--config", "/config/config.toml", "--data", "/data"},
-		User: fmt.Sprintf("%d:%d", user, user), WorkingDir: "/data", Volumes: map[string]struct{}{"/data": {}}, StopSignal: "SIGTERM",
-		Labels: map[string]string{"org.opencontainers.image.title": "moot", "org.opencontainers.image.version": version, "org.opencontainers.image.licenses": "MIT"},
+		User: fmt.Sprintf("%d:%d", user, user), WorkingDir: "/data",
+		Volumes: map[string]struct{}{"/data": {}}, StopSignal: "SIGTERM",
+		Labels: map[string]string{
+			"org.opencontainers.image.title": "moot", "org.opencontainers.image.version": version,
+			"org.opencontainers.image.licenses": "MIT",
+		},
 	}
 	return mutate.ConfigFile(img, file)
 }

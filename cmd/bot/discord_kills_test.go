@@ -69,7 +69,7 @@ func TestDiscordKills(t *testing.T) {
 		}
 		if time.Now().After(end) {
 			for _, id := range missing[:min(len(missing), 5)] {
-				t.Errorf("%s is not answered; bot why says of it:\n%s", id, b.run("why", id))
+				t.Errorf("%s is not answered; moot why says of it:\n%s", id, b.run("why", id))
 			}
 			t.Fatalf("%d of %d are not answered; what waits:\n%s", len(missing), len(w.asked)+len(w.private), b.run("outbox"))
 		}

@@ -35,13 +35,13 @@ func (a *app) openTerminal(n *networks, in *insight, runner *bot.Runner, cfg con
 	return a.newTerminal(console.TerminalConfig{World: n.world, Adapter: n.console, Settle: settle}, localLook{in, log}, cfg, fl)
 }
 
-// besides is how long a line of a script waits for the networks beside the console to be at rest.
-const besides = 100 * time.Millisecond
+// settleBeside is how long a line of a script waits for the networks beside the console to be at rest.
+const settleBeside = 100 * time.Millisecond
 
 // briefly gives up, without an error, what another network that hangs would hold up.
 func briefly(settle func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		brief, cancel := context.WithTimeout(ctx, besides)
+		brief, cancel := context.WithTimeout(ctx, settleBeside)
 		defer cancel()
 		if err := settle(brief); ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 			return err
