@@ -92,7 +92,9 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []inspect.Finding
 		found = append(found, configFaults(err)...)
 	}
 	found = append(found, inspect.Folder(cfg.Data)...)
-	whole := parts.Examine(ctx, partsOf(cfg, cfg.UseConsole()))
+	examined := partsOf(cfg, cfg.UseConsole())
+	examined.LockTimeout = 0 // a bot that runs keeps its database
+	whole := parts.Examine(ctx, examined)
 	faults := partFindings(cfg, whole, found)
 	found = append(found, faults...)
 	nets := &networks{} // nothing of them is opened

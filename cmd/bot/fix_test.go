@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"moot/internal/inspect"
 	"moot/protocol/discord/discordtest"
@@ -39,7 +40,7 @@ func TestFix(t *testing.T) {
 		l.SetUnlinkOnClose(false)
 		l.Close()
 	}
-	write("config.toml", fmt.Sprintf("[http]\nlisten = \"unix:http.sock\"\n[discord]\ntoken = { file = \"token.txt\" }\napi_url = %q\ngateway_url = %q\n", srv.APIURL(), srv.GatewayURL()), 0o644)
+	write("config.toml", fmt.Sprintf("[store]\nlock_timeout = \"1m\"\n[http]\nlisten = \"unix:http.sock\"\n[discord]\ntoken = { file = \"token.txt\" }\napi_url = %q\ngateway_url = %q\n", srv.APIURL(), srv.GatewayURL()), 0o644)
 	write("token.txt", srv.Token, 0o644)
 	f.run()
 	srv.Until("the commands are registered", func() bool { return len(srv.Commands()) > 0 })
@@ -59,8 +60,12 @@ func TestFix(t *testing.T) {
 		return fixed, all
 	}
 	data := filepath.Join(f.dir, "data")
+	began := time.Now()
 	if fixed, _ := check(); len(fixed) != 1 || fixed[0] != "nobody else can read token.txt any more" {
 		t.Errorf("while the bot runs it mends %q", fixed)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("a check waits %s for the database of a bot that runs", took)
 	}
 	f.stop()
 	if fixed, _ := check(); len(fixed) > 0 {
