@@ -60,6 +60,16 @@ func (c cells) fit(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-w))
 }
 
+// pane cuts or fills styled lines to a width and a height.
+func (c cells) pane(lines []string, width, height int) []string {
+	out := make([]string, height)
+	copy(out, lines)
+	for i := range out {
+		out[i] = c.fit(out[i], width)
+	}
+	return out
+}
+
 // wrap breaks a styled text into lines no wider than a width, between words where it can.
 func (c cells) wrap(s string, width int) []string {
 	var b strings.Builder

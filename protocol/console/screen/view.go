@@ -165,14 +165,7 @@ func (m *model) aside(width, height int) []string {
 			out = append(out, c...)
 		}
 	}
-	for len(out) < height {
-		out = append(out, "")
-	}
-	out = out[:height]
-	for i := range out {
-		out[i] = m.cells.fit(out[i], width)
-	}
-	return out
+	return m.cells.pane(out, width, height)
 }
 
 // sidebar lists the places. Who is not in a place sees it in grey.
@@ -213,14 +206,7 @@ func (m *model) sidebar(width, height int) []string {
 		out = append(out, line)
 	}
 	out = out[min(max(0, at-height+2), max(0, len(out)-height)):]
-	for len(out) < height {
-		out = append(out, "")
-	}
-	out = out[:height]
-	for i := range out {
-		out[i] = m.cells.fit(out[i], width)
-	}
-	return out
+	return m.cells.pane(out, width, height)
 }
 
 // statusLine says who speaks where, who reads it, and what time it is there.
