@@ -75,12 +75,12 @@ func reached(names map[string]int, name string) bool {
 // that skip names are taken for nothing.
 func (t *Trace) disk(at int, skip func(*Op) bool) *disk {
 	d := &disk{files: map[int]*file{}, names: map[string]int{}, synced: map[*Op]bool{}}
-	for i, name := range slices.Sorted(maps.Keys(t.Before)) {
+	for _, dir := range t.Before.Dirs {
+		d.names[dir] = -1
+	}
+	for i, name := range slices.Sorted(maps.Keys(t.Before.Files)) {
 		d.names[name] = i + 1
-		d.files[i+1] = &file{base: slices.Clone(t.Before[name])}
-		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-			d.names[dir] = -1
-		}
+		d.files[i+1] = &file{base: slices.Clone(t.Before.Files[name])}
 	}
 	for i := range t.Ops {
 		o := &t.Ops[i]
@@ -171,10 +171,10 @@ func rename(names map[string]int, o *Op) {
 	}
 }
 
-// State is what is found on the disk after a power failure.
+// State is what is in a folder, such as after a power failure.
 type State struct {
 	Files map[string][]byte
-	Dirs  []string // outer ones first
+	Dirs  []string // sorted, and so outer ones first; also those with nothing in them
 }
 
 // Write puts the state into a folder that exists.

@@ -71,9 +71,10 @@ func (r Recording) prove(root string) error {
 	if err != nil {
 		return err
 	}
-	if seen := t.Whole(t.Length()).Files; !maps.EqualFunc(there, seen, bytes.Equal) {
-		return fmt.Errorf("%w: it does not give what is in the folder: %v, but %v", ErrTrace,
-			slices.Sorted(maps.Keys(seen)), slices.Sorted(maps.Keys(there)))
+	seen := t.Whole(t.Length())
+	if !maps.EqualFunc(there.Files, seen.Files, bytes.Equal) || !slices.Equal(there.Dirs, seen.Dirs) {
+		return fmt.Errorf("%w: it does not give what is in the folder: %v %v, but %v %v", ErrTrace,
+			seen.Dirs, slices.Sorted(maps.Keys(seen.Files)), there.Dirs, slices.Sorted(maps.Keys(there.Files)))
 	}
 	return nil
 }

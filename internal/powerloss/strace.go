@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -51,35 +50,41 @@ type begun struct {
 	line int
 }
 
-// folder returns the files of a folder by their relative names.
-func folder(root string) (map[string][]byte, error) {
-	files := map[string][]byte{}
+// folder returns what is in a folder, by relative names.
+func folder(root string) (State, error) {
+	s := State{Files: map[string][]byte{}}
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+		if err != nil || name == root || !d.IsDir() && !d.Type().IsRegular() {
 			return err
 		}
 		rel, err := filepath.Rel(root, name)
 		if err != nil {
 			return err
 		}
-		files[filepath.ToSlash(rel)], err = os.ReadFile(name)
+		if rel = filepath.ToSlash(rel); d.IsDir() {
+			s.Dirs = append(s.Dirs, rel)
+			return nil
+		}
+		s.Files[rel], err = os.ReadFile(name)
 		return err
 	})
-	return files, err
+	slices.Sort(s.Dirs)
+	return s, err
 }
 
-// Parse reads what strace has written with -f -y -xx about one process and its threads. Root is the absolute path of the folder that counts, without symbolic links, and before what was in it.
-func Parse(r io.Reader, root string, before map[string][]byte) (*Trace, error) {
+// Parse reads what strace has written with -f -y -xx about one process and its threads. Root is the absolute path of the
+// folder that counts, without symbolic links, and before what was in it.
+func Parse(r io.Reader, root string, before State) (*Trace, error) {
 	p := &parser{
 		root: root, names: map[string]int{".": -1}, sizes: map[int]int64{}, open: map[int]*descriptor{},
 		waiting: map[string]begun{},
 	}
-	for _, name := range slices.Sorted(maps.Keys(before)) {
+	for _, dir := range before.Dirs {
+		p.names[dir] = -1
+	}
+	for _, name := range slices.Sorted(maps.Keys(before.Files)) {
 		p.files++
-		p.names[name], p.sizes[p.files] = p.files, int64(len(before[name]))
-		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-			p.names[dir] = -1
-		}
+		p.names[name], p.sizes[p.files] = p.files, int64(len(before.Files[name]))
 	}
 	in := bufio.NewReaderSize(r, 1<<20)
 	for {

@@ -77,8 +77,8 @@ func (o *Op) dir() string {
 
 // Trace is what a program did to a folder.
 type Trace struct {
-	// Before are the files that were there, all durable: File n is the n-th of them in the order of their names.
-	Before map[string][]byte
+	// Before is what was there, all durable: File n is the n-th of its files in the order of their names.
+	Before State
 	Ops    []Op // in the order in which they ended
 }
 
@@ -135,7 +135,7 @@ func (t *Trace) Covers(i int) (covered []*Op) {
 // NameOf returns the name that the file has at an instant: the last that it was given.
 func (t *Trace) NameOf(file, at int) string {
 	name := ""
-	for i, was := range slices.Sorted(maps.Keys(t.Before)) {
+	for i, was := range slices.Sorted(maps.Keys(t.Before.Files)) {
 		if i+1 == file {
 			name = was
 		}

@@ -26,7 +26,25 @@ func spoken(text string) string {
 
 func parsed(t *testing.T, text string, before map[string][]byte) (*Trace, error) {
 	t.Helper()
-	return Parse(strings.NewReader(spoken(strings.TrimLeft(text, "\n"))), "/data", before)
+	return Parse(strings.NewReader(spoken(strings.TrimLeft(text, "\n"))), "/data", State{Files: before})
+}
+
+// A power failure may leave a folder with nothing in it, and the next life opens that.
+func TestParseAnEmptyFolder(t *testing.T) {
+	const text = `1 openat(AT_FDCWD</data>, "log", O_RDONLY|O_DIRECTORY) = 3</data/log>
+1 openat(AT_FDCWD</data>, "log/1", O_RDWR|O_CREAT, 0600) = 4</data/log/1>
+`
+	before := State{Dirs: []string{"log"}}
+	trace, err := Parse(strings.NewReader(spoken(text)), "/data", before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := trace.Whole(0); !reflect.DeepEqual(s.Dirs, before.Dirs) || len(s.Files) > 0 {
+		t.Errorf("in the beginning there is %q", s)
+	}
+	if s := trace.Whole(trace.Length()); len(s.Files) != 1 || s.Files["log/1"] != nil {
+		t.Errorf("in the end there is %q", s)
+	}
 }
 
 func TestParse(t *testing.T) {
