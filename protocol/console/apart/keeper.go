@@ -36,14 +36,21 @@ type Keeper struct {
 	cfg   KeeperConfig
 	world *console.World
 
-	mu      sync.Mutex
-	life    *life // nil while the bot is dead
-	lives   int
-	armed   Place                                  // where it is to die; zero means nowhere
-	victim  protocol.Ref                           // the message in the middle of which it was killed last; zero means none
-	handed  map[protocol.Ref]int                   // how often a message was handed over, over all lives
-	tried   map[protocol.Ref]int                   // how often an answer to it was tried
-	answers map[protocol.Ref]map[protocol.Ref]bool // where its answers stand
+	mu     sync.Mutex
+	life   *life // nil while the bot is dead
+	lives  int
+	armed  Place        // where it is to die; zero means nowhere
+	since  time.Time    // since when, by the clock of the world: what was said before is not struck
+	victim protocol.Ref // the message in the middle of which it was killed last; zero means none
+	met    map[protocol.Ref]*course
+}
+
+// course is what became of a message, over all lives.
+type course struct {
+	said    time.Time             // by the clock of the world
+	handed  int                   // how often it was handed over
+	tried   int                   // how often an answer to it was tried
+	answers map[protocol.Ref]bool // where its answers stand
 }
 
 // life is one process.
@@ -57,9 +64,7 @@ type life struct {
 
 // NewKeeper returns a Keeper that keeps nothing yet.
 func NewKeeper(cfg KeeperConfig) *Keeper {
-	return &Keeper{
-		cfg: cfg, handed: map[protocol.Ref]int{}, tried: map[protocol.Ref]int{}, answers: map[protocol.Ref]map[protocol.Ref]bool{},
-	}
+	return &Keeper{cfg: cfg, met: map[protocol.Ref]*course{}}
 }
 
 // Ended is the error of a bot that has ended by itself.
@@ -282,11 +287,11 @@ func (k *Keeper) do(l *life, a *console.Adapter, req Request) wire.In {
 		return wire.In{Answer: req.Ask.Key, Body: &wire.Body{Body: body}}
 	}
 	cause := causeOf(req)
-	if cause.Event != "" {
-		k.mu.Lock()
-		k.tried[cause]++
-		k.mu.Unlock()
+	k.mu.Lock()
+	if c := k.met[cause]; c != nil {
+		c.tried++
 	}
+	k.mu.Unlock()
 	if k.strike(l, Sending, cause) {
 		return wire.Failure(req.Send.Key, errGone)
 	}
@@ -294,22 +299,39 @@ func (k *Keeper) do(l *life, a *console.Adapter, req Request) wire.In {
 	if err != nil {
 		return wire.Failure(req.Send.Key, err)
 	}
-	if cause.Event != "" {
-		k.mu.Lock()
-		if k.answers[cause] == nil {
-			k.answers[cause] = map[protocol.Ref]bool{}
-		}
-		k.answers[cause][ref] = true
-		k.mu.Unlock()
+	k.mu.Lock()
+	if c := k.met[cause]; c != nil {
+		c.answers[ref] = true
 	}
+	k.mu.Unlock()
 	return wire.In{Sent: req.Send.Key, Ref: &ref}
 }
 
-// strike kills the bot where it was to die at a place, and reports whether it did. Only what concerns a message is struck.
+// meet notes the messages of a batch and returns the last one that was said since the bot was to die somewhere; zero where
+// there is none.
+func (k *Keeper) meet(events []protocol.Event) (next protocol.Ref) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, ev := range events {
+		if _, ok := ev.Body.(protocol.Message); !ok {
+			continue
+		}
+		if k.met[ev.Ref()] == nil {
+			k.met[ev.Ref()] = &course{said: ev.Time, answers: map[protocol.Ref]bool{}}
+		}
+		if !ev.Time.Before(k.since) {
+			next = ev.Ref()
+		}
+	}
+	return next
+}
+
+// strike kills the bot where it was to die at a place, and reports whether it did. Only what concerns a message is struck, and
+// only one that was said since the bot was to die: what it catches up with after a death is not the next message.
 func (k *Keeper) strike(l *life, at Place, message protocol.Ref) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.armed != at || message.Event == "" {
+	if c := k.met[message]; k.armed != at || c == nil || c.said.Before(k.since) {
 		return false
 	}
 	k.killLocked(l, message)
@@ -331,7 +353,7 @@ func (k *Keeper) Crash(at Place) error {
 	case at == Now:
 		k.killLocked(k.life, protocol.Ref{})
 	default:
-		k.armed = at
+		k.armed, k.since = at, k.world.Clock().Now().Truncate(time.Millisecond) // so exactly is told when something was said
 	}
 	return nil
 }
@@ -392,25 +414,18 @@ func (a admitter) Cursor(name string) (value string, err error) {
 // Admit implements protocol.Admitter.
 func (a admitter) Admit(ctx context.Context, events []protocol.Event, cursor protocol.Cursor) error {
 	b := Batch{Cursor: cursor}
-	var message protocol.Ref
 	for _, ev := range events {
 		data, err := json.Marshal(ev)
 		if err != nil {
 			return fmt.Errorf("write event %s: %w", ev.ID, err)
 		}
 		b.Events = append(b.Events, data)
-		if _, ok := ev.Body.(protocol.Message); ok {
-			message = ev.Ref()
-		}
 	}
+	message := a.k.meet(events)
 	if a.k.strike(a.l, Arrival, message) {
 		return errDead
 	}
-	a.k.mu.Lock()
-	if message.Event != "" {
-		a.k.handed[message]++
-	}
-	a.k.mu.Unlock()
+	a.k.handOver(events)
 	call := a.l.client.Go(service+".Admit", b, &struct{}{}, make(chan *rpc.Call, 1))
 	if a.k.strike(a.l, Commit, message) {
 		return errDead
@@ -420,6 +435,17 @@ func (a admitter) Admit(ctx context.Context, events []protocol.Event, cursor pro
 		return call.Error
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// handOver counts the messages of a batch.
+func (k *Keeper) handOver(events []protocol.Event) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, ev := range events {
+		if c := k.met[ev.Ref()]; c != nil {
+			c.handed++
+		}
 	}
 }
 
@@ -436,18 +462,29 @@ func (k *Keeper) tellReturn(ctx context.Context, l *life, a *console.Adapter) {
 		return
 	}
 	k.mu.Lock()
-	victim := k.victim
+	c := k.met[k.victim]
 	k.victim = protocol.Ref{}
-	handed, tried, answers := k.handed[victim], k.tried[victim], len(k.answers[victim])
-	k.mu.Unlock()
-	if victim.Event == "" {
-		return
+	var text string
+	if c != nil {
+		text = c.tell()
 	}
-	text := fmt.Sprintf("The message in the middle of which it died was handed over %s, its answer was tried %s, and stands %s.", times(handed), times(tried), times(answers))
-	if answers == 1 {
+	k.mu.Unlock()
+	if text != "" {
+		k.cfg.Tell(text)
+	}
+}
+
+// tell says what became of a message in the middle of which the bot was killed.
+func (c *course) tell() string {
+	text := "The message in the middle of which it died was handed over " + times(c.handed)
+	if c.tried == 0 {
+		return text + ", and had no answer." // whether it wanted one is for the person to say
+	}
+	text += fmt.Sprintf(", its answer was tried %s, and stands %s.", times(c.tried), times(len(c.answers)))
+	if len(c.answers) == 1 {
 		text += " Nothing was lost, and nothing was done twice."
 	}
-	k.cfg.Tell(text)
+	return text
 }
 
 // settled is the method by which a bot says that all it has admitted is handled and sent.
