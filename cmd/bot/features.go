@@ -146,8 +146,9 @@ func newInvites(
 // otherwise not read the greeting.
 const matrixSettles = 3 * time.Second
 
-// consoleEdits is how far apart the edits of a message are in the terminal, where nothing but a line comes of one.
-const consoleEdits = 2 * time.Second
+// consoleEdits is how far apart the edits of a message are in the terminal, where nothing but a line comes of one. It is no
+// whole number of ticks of a frozen clock, so that no edit becomes due at the moment at which somebody does something.
+const consoleEdits = 1500 * time.Millisecond
 
 // enforced are the networks that hold back, by their own means, who is challenged.
 func enforced(cfg config.Config) (networks []protocol.Network) {

@@ -42,6 +42,7 @@ func (t *Terminal) runScript(ctx context.Context) error {
 	unhook := context.AfterFunc(ctx, stop)
 	defer unhook()
 
+	t.w.tickLater()
 	// What the bot says of its own accord when it starts belongs to the transcript.
 	if err := t.settle(ctx); err != nil {
 		return ended(ctx, err)
@@ -120,7 +121,10 @@ func (t *Terminal) scriptLine(ctx context.Context, typed string) (bad, err error
 			bad = nil
 		}
 	}
-	return bad, t.settle(ctx)
+	if err := t.settle(ctx); err != nil || !t.w.tick() {
+		return bad, err
+	}
+	return bad, t.settle(ctx) // what is due by now
 }
 
 // settle waits until nothing more comes of what was done, and shows it.

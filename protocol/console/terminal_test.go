@@ -211,6 +211,33 @@ func TestConversations(t *testing.T) {
 	}
 }
 
+// TestAScriptTicksAfterwards: what a line says is handled before the frozen clock goes on, and what is due then before the next
+// line. Both at once came in the one or the other order, so that a script did not come out the same each time.
+func TestAScriptTicksAfterwards(t *testing.T) {
+	w, err := console.Open(console.Config{Frozen: true, Start: start})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	var settled []string
+	term, err := console.NewTerminal(console.TerminalConfig{
+		World: w, In: strings.NewReader("hello\n/rooms\nhow are you\n"), Out: io.Discard,
+		Settle: func(context.Context) error {
+			settled = append(settled, w.Clock().Now().Sub(start).String())
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := term.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"0s", "0s", "1s", "1s", "1s", "2s"}, settled); d != "" {
+		t.Errorf("the bot settled at other times (-want +got):\n%s", d)
+	}
+}
+
 func TestScriptErrors(t *testing.T) {
 	_, err := converse(t, console.Config{}, "hello\n/nonsense\n! /nonsense\n! hello\n")
 	var se *console.ScriptError

@@ -37,6 +37,8 @@ type World struct {
 	fresh  bool
 
 	mu      sync.Mutex
+	later   bool // see tickLater
+	acted   bool // whether somebody has done something since the clock went on last; only with later
 	state   *state
 	journal journal
 	broken  error         // why nothing is accepted any more
@@ -140,7 +142,11 @@ func (w *World) act(by protocol.UserID, do func(c *change) error) error {
 // add adds a record, by the one who acts.
 func (c *change) add(in protocol.RoomID, d deed) (protocol.EventID, error) {
 	if len(c.recs) == 0 && c.by != Bot {
-		c.w.clock.step()
+		if c.w.later {
+			c.w.acted = true
+		} else {
+			c.w.clock.step()
+		}
 	}
 	r := record{Pos: c.last() + 1, At: c.w.clock.Now(), Room: in, By: c.by, Deed: d}
 	if err := c.apply(r); err != nil {
@@ -148,6 +154,27 @@ func (c *change) add(in protocol.RoomID, d deed) (protocol.EventID, error) {
 	}
 	c.recs = append(c.recs, r)
 	return r.id(), nil
+}
+
+// tickLater has a frozen clock stand while people do something, and go on by tick afterwards. A bot that hears of something
+// and at the same moment of the time at which something else is due does the one or the other first, and a script is to come
+// out the same each time.
+func (w *World) tickLater() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.later = true
+}
+
+// tick lets a frozen clock go on if somebody has done something, and reports whether it did.
+func (w *World) tick() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.acted || !w.clock.frozen {
+		return false
+	}
+	w.acted = false
+	w.clock.step()
+	return true
 }
 
 // look hands the state to a function that keeps and changes nothing of it.
