@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"moot/events"
 	"moot/internal/bot"
@@ -76,14 +77,22 @@ everything without an account.`,
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "the configuration `FILE` (otherwise $MOOT_CONFIG, ./config.toml, or the built-in defaults)")
 	root.PersistentFlags().StringVar(&a.data, "data", "", "the data `FOLDER`, in place of the configured one")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageErrorf("%s: %v. `%s --help` lists the flags.", cmd.CommandPath(), err, cmd.CommandPath())
+		text := err.Error()
+		if bad := (*pflag.InvalidValueError)(nil); errors.As(err, &bad) {
+			text = fmt.Sprintf("--%s %q: write %s", bad.GetFlag().Name, bad.GetValue(), valueKinds[bad.GetFlag().Value.Type()])
+		}
+		return usageErrorf("%s: %s. `%s --help` lists the flags.", cmd.CommandPath(), text, cmd.CommandPath())
 	})
 	root.AddCommand(runs, a.setupCommand(), a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.webCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), a.serviceCommand(), versionCommand())
 	for _, f := range special {
 		root.AddCommand(f(a))
 	}
+	withoutFiles(root)
 	return root
 }
+
+// valueKinds says in words what a flag wants that does not take every text.
+var valueKinds = map[string]string{"int": "a whole number", "duration": "a time such as 15m or 2h", "bool": "true or false"}
 
 // special are commands of special builds.
 var special []func(*app) *cobra.Command
@@ -121,9 +130,11 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return usageErrorf("%s takes no arguments, but got %q. `%s --help` says more.", cmd.CommandPath(), args[0], cmd.CommandPath())
 	}
 	text := fmt.Sprintf("There is no command %q.", strings.TrimPrefix(cmd.CommandPath()+" "+args[0], "moot "))
-	cmd.SuggestionsMinimumDistance = 2
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		text += fmt.Sprintf(" Did you mean %q?", near[0])
+	for cmd.SuggestionsMinimumDistance = 1; cmd.SuggestionsMinimumDistance <= 2; cmd.SuggestionsMinimumDistance++ {
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 { // cobra does not put the nearest first
+			text += fmt.Sprintf(" Did you mean %q?", near[0])
+			break
+		}
 	}
 	return usageErrorf("%s `%s --help` lists all.", text, cmd.CommandPath())
 }

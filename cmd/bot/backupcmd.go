@@ -55,6 +55,7 @@ elsewhere; see https://age-encryption.org.`,
 			return a.backUp(cmd.Context(), r)
 		},
 	}
+	cmd.ValidArgsFunction = folders
 	cmd.Flags().StringArrayVar(&r.Recipients, "age", nil, "encrypt the backup for this `RECIPIENT` (age1…); may be repeated")
 	cmd.Flags().BoolVar(&follow, "follow", false, "go on: add what changes, each second, until a signal comes")
 	cmd.Flags().IntVar(&r.Keep, "keep", 0, "remove older backups, so that this many `NUMBER` stay; 0 means all")
@@ -143,6 +144,7 @@ The exit code is 1 if a backup cannot be restored, and 0 otherwise.`,
 			return a.checkBackups(cmd.Context(), args[0], keys)
 		},
 	}
+	cmd.ValidArgsFunction = folders
 	cmd.Flags().StringVar(&identity, "identity", "", "the `FILE` with the identity that opens an encrypted backup")
 	a.jsonFlag(cmd)
 	return cmd

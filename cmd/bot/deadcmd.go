@@ -61,6 +61,11 @@ nothing, and the bot went on without it. Once the cause is gone, try it again.`,
 			Use: "drop ID", Short: "Delete a dead letter; its event stays failed", Args: exactly("ID"),
 			RunE: a.order((*control.Client).Drop),
 		})
+	for _, sub := range cmd.Commands() {
+		if sub != list {
+			sub.ValidArgsFunction = a.known(letterNumbers)
+		}
+	}
 	return cmd
 }
 

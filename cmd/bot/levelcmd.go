@@ -40,6 +40,7 @@ debug, info, warn or error. It returns to the usual one by itself.`,
 			})
 		},
 	}
+	cmd.ValidArgsFunction = words([]string{"debug", "info", "warn", "error"})
 	cmd.Flags().DurationVar(&l.For, "for", l.For, "return to the usual level after this `TIME`")
 	return cmd
 }

@@ -60,6 +60,9 @@ votes and people follows from them. With --json each comes with all its data.`,
 	flags.IntVar(&f.limit, "limit", 0, "the last `N` facts (otherwise history in [events], or all with --since)")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the facts that come")
 	a.jsonFlag(cmd)
+	completes(cmd, "kind", words(kindNames()))
+	completes(cmd, "room", a.known(roomIDs))
+	completes(cmd, "outcome", words(votes.Outcomes()))
 	return cmd
 }
 

@@ -62,6 +62,8 @@ can know whether it was sent), ended (the bot left the room).`,
 	cmd.Flags().StringArrayVar(&wanted, "state", nil, "only what is in this `STATE`; may be given several times")
 	cmd.Flags().IntVar(&q.Limit, "limit", 50, "at most `N` of what waits, and of what has ended")
 	a.jsonFlag(cmd)
+	completes(cmd, "room", a.known(roomIDs))
+	completes(cmd, "state", words(states))
 	return cmd
 }
 

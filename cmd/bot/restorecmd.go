@@ -54,6 +54,7 @@ The bot of the backup must not run any more, anywhere.`,
 			return a.restore(cmd.Context(), args[0], until, keys, moved)
 		},
 	}
+	cmd.ValidArgsFunction = folders
 	cmd.Flags().StringVar(&at, "at", "", "as of this `TIME`, as far as the backup goes: 2026-11-28, or 2026-11-28T18:30:00Z")
 	cmd.Flags().StringVar(&identity, "identity", "", "the `FILE` with the identity that opens an encrypted backup")
 	cmd.Flags().BoolVar(&moved, "moved", false, "the bot did not run since the backup was made: it keeps its login and its keys")

@@ -46,7 +46,7 @@ run, or not: look, and then retry or drop it).`,
 	}
 	a.jsonFlag(list)
 	show := &cobra.Command{
-		Use: "show NAME", Short: "Show what a service does, and for whom", Args: exactly("NAME"),
+		Use: "show NAME", Short: "Show what a service does, and for whom", Args: exactly("NAME"), ValidArgsFunction: a.known(serviceNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := a.serviceNamed(args[0])
 			if err != nil {
@@ -80,8 +80,12 @@ func (a *app) serviceOrder(use, short string, args cobra.PositionalArgs, order f
 		_, what, _ := strings.Cut(use, " ")
 		args = exactly(what)
 	}
+	complete := a.known(serviceNames)
+	if strings.HasSuffix(use, " JOB") {
+		complete = a.known(jobNames)
+	}
 	return &cobra.Command{
-		Use: use, Short: short, Args: args,
+		Use: use, Short: short, Args: args, ValidArgsFunction: complete,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.ask(func(c *control.Client, _ config.Config) error {
 				text, err := c.Service(cmd.Context(), order(args))
@@ -260,6 +264,9 @@ func (a *app) jobsCommand() *cobra.Command {
 	cmd.Flags().StringArrayVar(&wanted, "state", nil, "only what is in this `STATE`; may be given several times")
 	cmd.Flags().IntVar(&q.Limit, "limit", 50, "at most `N`")
 	a.jsonFlag(cmd)
+	completes(cmd, "service", a.known(serviceNames))
+	completes(cmd, "job", a.known(jobNames))
+	completes(cmd, "state", words(services.States()))
 	return cmd
 }
 
@@ -297,7 +304,7 @@ writes. No bot needs to run, and none notices. With a command of the service the
 rest are its parameters, in their order; otherwise all of it is the text.`,
 		Example: `  moot service test dice roll 2d6
   moot service test reminder`,
-		Args: cobra.MinimumNArgs(1),
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.known(serviceNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.serviceNamed(args[0])
 			if err != nil {

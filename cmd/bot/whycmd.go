@@ -69,6 +69,8 @@ them, and what became of each: the last ones, or with --since all from then on.`
 	flags.IntVar(&f.limit, "limit", 0, fmt.Sprintf("the last `N` events (otherwise %d, or all with --since)", lastSeen))
 	flags.StringVar(&f.query.Outcome, "outcome", "", "only events with this `OUTCOME`: handled, ignored, refused, failed, waiting")
 	a.jsonFlag(cmd)
+	completes(cmd, "room", a.known(roomIDs))
+	completes(cmd, "outcome", words(inspect.Outcomes()))
 	return cmd
 }
 

@@ -55,6 +55,14 @@ type SeenPage struct {
 // seenScan is how many events one page looks at.
 const seenScan = 20_000
 
+// Outcomes returns what can become of an event, in words.
+func Outcomes() (words []string) {
+	for _, d := range outcomes {
+		words = append(words, outcomeName(d))
+	}
+	return words
+}
+
 // outcomes are the dispositions that an event can be recorded with.
 var outcomes = []store.Disposition{store.Handled, store.Ignored, store.Refused, store.Failed, store.Waiting}
 
@@ -73,11 +81,7 @@ func (in *Inspector) Seen(q SeenQuery) (page SeenPage, err error) {
 	if q.Outcome != "" {
 		i := slices.IndexFunc(outcomes, func(d store.Disposition) bool { return strings.EqualFold(outcomeName(d), q.Outcome) })
 		if i < 0 {
-			var names []string
-			for _, d := range outcomes {
-				names = append(names, outcomeName(d))
-			}
-			return page, notFound("No event ends as %s. The outcomes are %s.", protocol.Quoted(q.Outcome, 0), strings.Join(names, ", "))
+			return page, notFound("No event ends as %s. The outcomes are %s.", protocol.Quoted(q.Outcome, 0), strings.Join(Outcomes(), ", "))
 		}
 		wanted = outcomes[i : i+1]
 	}
