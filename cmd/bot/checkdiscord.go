@@ -14,7 +14,7 @@ import (
 func checkDiscord(ctx context.Context, cfg config.Config, token string, over http.RoundTripper) (found []inspect.Finding) {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
-	features, err := newFeatures(cfg, nil, new(events.Bus)) // for the names of the commands only: nothing is run
+	features, err := newFeatures(cfg, new(events.Bus)) // for the names of the commands only: nothing is run
 	if err != nil {
 		return []inspect.Finding{{Status: inspect.Fail, What: "discord", Text: explain(err)}}
 	}

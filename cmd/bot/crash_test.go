@@ -228,7 +228,7 @@ func agedFolder(t *testing.T, network protocol.Network) string {
 		t.Fatal(err)
 	}
 	defer bus.Close()
-	features, err := newFeatures(cfg, st, bus)
+	features, err := newFeatures(cfg, bus)
 	if err != nil {
 		t.Fatal(err)
 	}

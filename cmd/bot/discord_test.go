@@ -144,8 +144,11 @@ func (b *discordBot) kill() {
 // run runs another command of the program and returns what it says.
 func (b *discordBot) run(args ...string) string {
 	b.Helper()
-	out, err := b.command(args...).CombinedOutput()
-	if err != nil {
+	cmd := b.command(args...)
+	out, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState.ExitCode() == 2 {
+		b.Fatalf("bot %s: %v\n%s", strings.Join(args, " "), err, out) // it crashed: whoever calls it again and again need not
+	} else if err != nil {
 		b.Errorf("bot %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)

@@ -32,7 +32,6 @@ func kinds() []events.Kind {
 
 // features are what the bot does.
 type features struct {
-	store      *store.Store
 	commands   *commands.Commands
 	activity   *activity.Feature
 	votes      *votes.Feature
@@ -43,7 +42,9 @@ type features struct {
 	prefix     string // that stands before a command in a room
 }
 
-func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features, error) {
+// newFeatures returns what the bot does, and has read and written nothing: whoever only wants the tree of commands, as the
+// check of Discord does, gives it an empty bus.
+func newFeatures(cfg config.Config, bus *events.Bus) (*features, error) {
 	var ballots *votes.Feature
 	active, err := activity.New(activity.Config{
 		Bus: bus, Window: cfg.Events.Window,
@@ -126,7 +127,7 @@ func newFeatures(cfg config.Config, st *store.Store, bus *events.Bus) (*features
 	if err != nil {
 		return nil, err
 	}
-	return &features{st, tree, active, ballots, sanctions, enforcer, guests, helpers, cfg.Commands.Prefixes[0]}, nil
+	return &features{tree, active, ballots, sanctions, enforcer, guests, helpers, cfg.Commands.Prefixes[0]}, nil
 }
 
 // newInvites returns what takes care of invitations. On Discord the bot is added to a guild rather than invited.

@@ -120,7 +120,7 @@ func isStale(path string) bool {
 func fixCommands(ctx context.Context, cfg config.Config, token string, mended mender, failed failer) {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
-	features, err := newFeatures(cfg, nil, new(events.Bus)) // for the names of the commands only: nothing is run
+	features, err := newFeatures(cfg, new(events.Bus)) // for the names of the commands only: nothing is run
 	if err != nil {
 		return // the check says so
 	}

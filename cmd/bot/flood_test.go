@@ -72,7 +72,7 @@ func TestAFloodDelaysNobodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer bus.Close()
-	features, err := newFeatures(cfg, st, bus)
+	features, err := newFeatures(cfg, bus)
 	if err != nil {
 		t.Fatal(err)
 	}

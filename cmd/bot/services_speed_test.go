@@ -65,7 +65,7 @@ func speedBot(t *testing.T, s config.Service, tasks []servicenet.Task, rooms int
 	if err != nil {
 		t.Fatal(err)
 	}
-	features, err := newFeatures(cfg, st, bus)
+	features, err := newFeatures(cfg, bus)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,7 +135,7 @@ func newWay(b *testing.B, rooms int) *way {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { bus.Close() })
-	f, err := newFeatures(cfg, st, bus)
+	f, err := newFeatures(cfg, bus)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		return err
 	}
 	defer closing(&err, "close the log of facts", bus.Close)
-	features, err := newFeatures(cfg, st, bus)
+	features, err := newFeatures(cfg, bus)
 	if err != nil {
 		return err
 	}

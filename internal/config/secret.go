@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"moot/internal/files"
 )
 
 // Secret says where a secret is: in an environment variable, in a file, or a credential of systemd. It never holds the secret itself, so that
@@ -188,7 +190,14 @@ func (s Secret) Warning() string {
 		return ""
 	}
 	info, err := os.Stat(s.file)
-	if err != nil || info.Mode().Perm()&0o077 == 0 {
+	if err != nil {
+		return ""
+	}
+	open := info.Mode().Perm() & 0o077
+	if _, own := files.Owned(info); open == 0o040 && !own {
+		return "" // it was given to the bot by way of its group, as packages and Kubernetes do it
+	}
+	if open == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%s holds a secret and can be read by others (its mode is %04o); run: chmod 600 %s", s, info.Mode().Perm(), s.file)

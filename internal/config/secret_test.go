@@ -83,6 +83,21 @@ func TestSecretThatOthersCanRead(t *testing.T) {
 	if len(w) != 1 || !strings.Contains(w[0], "chmod 600 "+file) {
 		t.Errorf("warnings: %q", w)
 	}
+	if os.Geteuid() != 0 {
+		return // only root can give a file away
+	}
+	// Another user's, readable by a group of the bot: so packages and Kubernetes hand a secret over.
+	if err := os.Chown(file, 65534, -1); err != nil {
+		t.Fatal(err)
+	}
+	for mode, warned := range map[os.FileMode]bool{0o640: false, 0o440: false, 0o644: true, 0o660: true} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(c.Warnings()) > 0; got != warned {
+			t.Errorf("mode %04o: warned: %v", mode, got)
+		}
+	}
 }
 
 // Whatever is done with a Config, only where the secret is comes out.

@@ -2,13 +2,7 @@
 
 package parts
 
-import (
-	"io/fs"
-	"os"
-)
-
-// owned reports that a file belongs to the user: this system does not say who it belongs to.
-func owned(fs.FileInfo) (owner int, own bool) { return 0, true }
+import "os"
 
 // writable reports whether the program may write to a file or a folder, without trying to.
 func writable(path string) bool {

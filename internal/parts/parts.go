@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/files"
 	"moot/protocol/console"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
@@ -207,7 +208,7 @@ func (f *Found) access(folder string) bool {
 			f.fault(path, err, err.Error(), "run the bot as the user who owns the data folder")
 			continue
 		}
-		if owner, own := owned(info); !own {
+		if owner, own := files.Owned(info); !own {
 			f.fault(path, nil, fmt.Sprintf("%s belongs to another user (%d), and this program runs as user %d", path, owner, os.Getuid()), "run the bot as that user, or change the owner with chown")
 			continue
 		}
