@@ -46,6 +46,7 @@ type gatewayConn struct {
 	session *session
 	out     []frame
 	filled  chan struct{} // a token: something is in out
+	silent  chan struct{} // closed when nothing more is read
 	zombie  bool
 	ended   bool
 	sends   []time.Time
@@ -96,7 +97,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	c := &gatewayConn{srv: s, ws: ws, script: script, filled: make(chan struct{}, 1)}
+	c := &gatewayConn{srv: s, ws: ws, script: script, filled: make(chan struct{}, 1), silent: make(chan struct{})}
 	s.mu.Lock()
 	if q.Get("compress") != "" && !s.NoCompression {
 		c.zip = new(zipper)
@@ -109,6 +110,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	done := make(chan struct{})
 	go func() { defer close(done); c.write() }()
 	c.read()
+	close(c.silent)
 	c.end()
 	<-done
 }
@@ -170,6 +172,8 @@ func (c *gatewayConn) write() {
 			_ = c.ws.SetWriteDeadline(time.Now().Add(time.Minute))
 			if f.op == -1 {
 				_ = c.ws.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(f.code, f.text))
+				_ = c.ws.SetReadDeadline(time.Now().Add(time.Second)) // for the close code of the other side
+				<-c.silent
 				return
 			}
 			kind, data := websocket.TextMessage, f.data

@@ -17,8 +17,8 @@ import (
 type Budget interface {
 	// Load returns what was saved last, zero if nothing was.
 	Load() (string, error)
-	// Save keeps the value; it is durable when it returns. It is called before each identify, by one
-	// goroutine at a time. The value is opaque; each identify of the last 24 hours takes 20 bytes.
+	// Save keeps the value, durably unless that has to wait for a person. It is called before each
+	// identify, by one goroutine at a time. The value is opaque; an identify of 24 hours takes 20 bytes.
 	Save(ctx context.Context, value string) error
 }
 

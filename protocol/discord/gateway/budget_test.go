@@ -227,7 +227,7 @@ func TestShardsIdentifyInTurn(t *testing.T) {
 		ann.Says(channels[i], "hello from "+g.ID)
 	}
 	for _, g := range guilds {
-		b.hearsOnce("hello from " + g.ID)
+		b.hearsTimes(1, "hello from "+g.ID)
 	}
 	for _, e := range b.all() {
 		for _, w := range words([]gateway.Event{e}) {

@@ -111,6 +111,8 @@ func (g *Gateway) dial(ctx context.Context, address string) (socket, error) {
 		return nil, context.Cause(ctx)
 	case err == nil:
 		ws.SetReadLimit(maxPayload)
+		// The library would send Discord's close code back, and 1000 or 1001 end the session.
+		ws.SetCloseHandler(func(int, string) error { return nil })
 		return ws, nil
 	case resp != nil:
 		return nil, fmt.Errorf("the gateway answers %q: %w", resp.Status, err)
@@ -241,8 +243,7 @@ type payload struct {
 	Type string          `json:"t"`
 }
 
-// flushed is what a payload in a zlib stream ends with, which is where a message ends too, or the
-// last of several.
+// flushed ends a payload in a zlib stream, and with it a message, or the last of several.
 // https://discord.com/developers/docs/events/gateway#transport-compression
 var flushed = []byte{0, 0, 0xff, 0xff}
 

@@ -149,22 +149,22 @@ func (b *bot) hears(want ...string) {
 	}
 }
 
-// hearsOnce waits until the word was heard, wherever.
-func (b *bot) hearsOnce(word string) {
+// hearsTimes waits until the word was heard that often, wherever.
+func (b *bot) hearsTimes(n int, word string) {
 	b.t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
 		b.mu.Lock()
-		got, more := words(b.heard), b.more
+		heard, more := b.heard, b.more
 		b.mu.Unlock()
-		if slices.Contains(got, word) {
+		if b.count(word) >= n {
 			return
 		}
 		select {
 		case <-more:
 		case <-timer.C:
-			b.t.Fatalf("heard %q\nwant %q among it", got, word)
+			b.t.Fatalf("heard %q\nwant %q among it, %d times", words(heard), word, n)
 		}
 	}
 }
@@ -187,6 +187,20 @@ func (b *bot) logs(line string) {
 			b.t.Fatalf("the log has no %q", line)
 		}
 	}
+}
+
+// pauses returns how long it decided to wait each time that a connection had ended.
+func (b *bot) pauses() (all []time.Duration) {
+	for line := range strings.Lines(b.log.String()) {
+		if _, in, ok := strings.Cut(line, "again_in="); ok && strings.Contains(line, "disconnected") {
+			d, err := time.ParseDuration(strings.TrimSpace(in))
+			if err != nil {
+				b.t.Error(err)
+			}
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 func (b *bot) all() []gateway.Event {
