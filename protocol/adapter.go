@@ -34,6 +34,9 @@ type Connectivity interface {
 type Loaded interface {
 	// Backlog returns how many events and answers of the network wait at this moment. It does not block.
 	Backlog() int
+	// Held reports whether nothing is admitted until somebody has put the machine right: its clock is wrong, or its disk
+	// full. Admit waits meanwhile. It does not block.
+	Held() bool
 }
 
 // Adapter connects one network.

@@ -154,6 +154,14 @@ func (b *discordBot) run(args ...string) string {
 	return string(out)
 }
 
+// trivial is how long a start of the program takes that does nothing: what the machine leaves it at this moment.
+func (b *discordBot) trivial() time.Duration {
+	b.Helper()
+	began := time.Now()
+	b.run("version")
+	return time.Since(began)
+}
+
 // town is a guild with people.
 type town struct {
 	*discordBot

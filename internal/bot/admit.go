@@ -101,6 +101,9 @@ func weigh(events []protocol.Event) (weight int64) {
 // Backlog implements protocol.Loaded.
 func (a admitter) Backlog() int { return int(a.events.Load() + a.answers.Load()) }
 
+// Held implements protocol.Loaded.
+func (a admitter) Held() bool { return a.holds.Load() }
+
 // Cursor implements protocol.Admitter.
 func (a admitter) Cursor(name string) (string, error) { return a.Machine.Store.Cursor(name) }
 

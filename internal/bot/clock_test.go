@@ -326,6 +326,9 @@ func TestAClockThatIsAheadTakesNothingWithIt(t *testing.T) {
 	say("at the start") // which waits for the first word of the network
 	ask()
 	log.await(t, "by the time of the network it is 10 years")
+	if !run.to.(protocol.Loaded).Held() {
+		t.Error("the network is not told that the bot holds still")
+	}
 	wall.set(right)
 	if err := <-admitted; err != nil {
 		t.Fatal(err)

@@ -116,6 +116,9 @@ func TestAFullDiskHoldsEverythingUp(t *testing.T) {
 			t.Fatalf("%s is %s", ev.ID, s.Disposition)
 		}
 	}
+	if !run.to.(protocol.Loaded).Held() {
+		t.Error("the network is not told that the bot holds still")
+	}
 
 	d.set(false)
 	for range evs {
@@ -125,6 +128,9 @@ func TestAFullDiskHoldsEverythingUp(t *testing.T) {
 	}
 	if err := run.Settle(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if run.to.(protocol.Loaded).Held() {
+		t.Error("the network is told that the bot holds still, and it does not")
 	}
 	sent := map[protocol.Key]int{}
 	for len(w.sent) > 0 {

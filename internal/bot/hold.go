@@ -41,6 +41,7 @@ func (r *Runner) step(inputs []Input) (Effects, error) {
 
 // holdStill notes that a step could not be made with what it was to take.
 func (r *Runner) holdStill(err error, inputs []Input) {
+	r.holds.Store(!errors.Is(err, errAsking))
 	now := time.Now()
 	if r.hold.err == nil {
 		r.hold.since = now
@@ -72,6 +73,7 @@ func (r *Runner) goOn() {
 		}
 	}
 	r.hold = hold{}
+	r.holds.Store(false)
 }
 
 // waitHeld is wait while the loop holds still.

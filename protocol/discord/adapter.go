@@ -168,7 +168,7 @@ func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 		Token: a.cfg.Token, REST: a.rest, URL: a.cfg.GatewayURL, Intents: int(Intents(a.cfg.MessageContent)),
 		Shards:  a.cfg.Shards,
 		AtLeast: shards, Resume: a.resume, Status: a.cfg.Status,
-		Budget: budget{to}, IdentifyEvery: a.cfg.IdentifyEvery, Backoff: a.cfg.Backoff, Log: a.log,
+		Budget: budget{a}, IdentifyEvery: a.cfg.IdentifyEvery, Backoff: a.cfg.Backoff, Log: a.log,
 	})
 	a.connected(false)
 	a.jobs.Go(func() { a.flushing(work) })

@@ -21,10 +21,7 @@ func (a *Adapter) arrive(ctx context.Context, e gateway.Event) (err error) {
 	if e.Type == "READY" {
 		if r := read[discordgo.Ready](e); r.User != nil && isSnowflake(r.User.ID) {
 			a.begin(e, r)
-			// Whenever the process dies from here on, the next one goes on with this session.
-			if err := a.save(ctx); err != nil {
-				return err
-			}
+			a.jobs.Go(a.beginning(a.progressOf(e.Shard)))
 		}
 	}
 	if p := a.progressOf(e.Shard); p != nil {

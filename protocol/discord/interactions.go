@@ -94,7 +94,7 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, backlog boo
 		a.chunks.hurry(i.Guild)
 	}
 	after := a.cfg.DeferAfter
-	if l, ok := a.to.(protocol.Loaded); ok && l.Backlog() > busy {
+	if l, ok := a.to.(protocol.Loaded); ok && (l.Backlog() > busy || l.Held()) {
 		after = 0 // it would be late
 	}
 	if !a.replies.open(h, private, after, a.acknowledge) {
@@ -341,7 +341,8 @@ func (a *Adapter) callBack(ctx context.Context, h handle, c callback, into any, 
 }
 
 // acknowledge tells Discord that an answer is on its way, if none is out yet. It waits for nothing
-// that the bot does: an acknowledgement promises an answer and changes nothing.
+// that the bot does: an acknowledgement promises an answer and changes nothing. While the bot holds
+// still it says so instead.
 func (a *Adapter) acknowledge(r *reply) {
 	if !r.mu.TryLock() {
 		return // its answer is being sent at this moment
@@ -355,6 +356,10 @@ func (a *Adapter) acknowledge(r *reply) {
 	c := callback{Type: callbackDefer}
 	if r.private {
 		c.Data = map[string]any{"flags": flagEphemeral}
+	}
+	held := a.held()
+	if held {
+		c = callback{callbackMessage, a.content(render(unwell)[0], nil, r.private)}
 	}
 	err := a.callBack(ctx, r.handle, c, nil, "")
 	switch rest.CodeOf(err) {
@@ -376,11 +381,19 @@ func (a *Adapter) acknowledge(r *reply) {
 			interactionID(r.ID), "err", err)
 		return
 	}
+	if held {
+		r.stage = stageAnswered // the answer follows up
+		return
+	}
 	a.replies.later(r, a.cfg.ForgetAfter, a.apologize)
 }
 
+// unwell is what somebody is told who gives a command while the bot holds still.
+var unwell = protocol.Plain("I cannot do this yet: the clock of the machine that I run on is wrong, or its disk is full. " +
+	"I come to it once that is put right; please tell the person who runs me.")
+
 // apologize puts a sentence where the acknowledgement stands to which there was no answer in time:
-// as when the bot does not take in anything, for a wrong clock or a full disk. An answer that comes
+// as when the bot has come to hold still since. An answer that comes
 // all the same follows up.
 func (a *Adapter) apologize(r *reply) {
 	r.mu.Lock()

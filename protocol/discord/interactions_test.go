@@ -418,6 +418,7 @@ type loaded struct {
 }
 
 func (l *loaded) Backlog() int { return int(l.waits.Load()) }
+func (l *loaded) Held() bool   { return false }
 
 // TestAfterFifteenMinutes: an answer that late goes by private message, or is undeliverable.
 func TestAfterFifteenMinutes(t *testing.T) {

@@ -135,6 +135,7 @@ func (l *lanes) handle(room protocol.RoomID, batch []queued, mark string) (strin
 		}
 		cursor := protocol.Cursor{}
 		if last != nil {
+			last.of.await(l.ctx)
 			cursor = protocol.Cursor{Name: roomCursor(room), Value: last.mark()}
 			mark = cursor.Value
 		}

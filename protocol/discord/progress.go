@@ -55,6 +55,8 @@ type progress struct {
 	first        int64     // the sequence of READY
 	guilds       []string  // those that READY tells
 	former       *progress // the session before it in this process; nil for none
+	// begun is closed when it was saved that the session has begun; nil where an earlier run has.
+	begun chan struct{}
 
 	asked atomic.Int64 // how many requests were made for what was missed before it
 
@@ -75,6 +77,16 @@ func (a *Adapter) mayAsk(p *progress) bool {
 			"requests", maxRequests)
 	}
 	return n <= maxRequests
+}
+
+// await waits until it was saved that the session has begun.
+func (p *progress) await(ctx context.Context) {
+	if p.begun != nil {
+		select {
+		case <-p.begun:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // place is one event in the order of its session. It is done when all that became of it is durable.

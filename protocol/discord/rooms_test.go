@@ -42,7 +42,7 @@ func about(u *discordtest.User) func(protocol.Event) bool {
 	return of(func(_ protocol.Event, c protocol.MemberChange) bool { return c.User == user(u) })
 }
 
-// TestAnOutageIsNoLeave: the guild is out of reach, and then it is not; who is in it stays known.
+// TestAnOutageIsNoLeave, and no gap: the guild is out of reach, and then it is not; who is in it stays known.
 func TestAnOutageIsNoLeave(t *testing.T) {
 	s := newStage(t, nil)
 	s.said("barrier")
@@ -54,8 +54,22 @@ func TestAnOutageIsNoLeave(t *testing.T) {
 	s.next("its end", of(func(_ protocol.Event, c protocol.RoomChange) bool {
 		return slices.Contains(c.Changes, protocol.Change(protocol.Available{Reachable: true}))
 	}))
+	s.lab.Outage(true)
+	s.next("another outage", of(func(_ protocol.Event, c protocol.RoomChange) bool {
+		return slices.Contains(c.Changes, protocol.Change(protocol.Available{Reachable: false}))
+	}))
+	s.stop() // the next run knows of it too
+	s.start(nil)
+	s.lab.Outage(false)
+	s.next("its end", of(func(_ protocol.Event, c protocol.RoomChange) bool {
+		return slices.Contains(c.Changes, protocol.Change(protocol.Available{Reachable: true}))
+	}))
+	s.said("barrier 2")
 	if n := s.count(of(func(_ protocol.Event, c protocol.MemberChange) bool { return c.Self })); n != 1 {
 		t.Errorf("the bot came or left %d times", n)
+	}
+	if n := s.count(of[protocol.Gap](nil)); n != 0 {
+		t.Errorf("%d gaps are told of, where nobody could do anything", n)
 	}
 }
 

@@ -98,7 +98,7 @@ func (a *Adapter) begin(e gateway.Event, r *discordgo.Ready) {
 		a.app = r.Application.ID
 	}
 	p := &progress{shard: e.Shard, session: e.Session, url: e.ResumeURL, since: a.before, first: e.Seq,
-		guilds: []string{}}
+		guilds: []string{}, begun: make(chan struct{})}
 	for _, g := range r.Guilds {
 		if g != nil {
 			p.guilds = append(p.guilds, g.ID)
@@ -162,6 +162,18 @@ func (a *Adapter) flushing(ctx context.Context) {
 		if err := a.flush(ctx); err != nil && ctx.Err() == nil {
 			a.fail(err)
 			return
+		}
+	}
+}
+
+// beginning returns what saves a session that has just begun. Lanes wait for it: whenever the process
+// dies after something of the session was admitted, the next one goes on with it. The gateway does
+// not wait, since the bot may hold still for long.
+func (a *Adapter) beginning(p *progress) func() {
+	return func() {
+		defer close(p.begun)
+		if err := a.save(a.ctx); err != nil && a.ctx.Err() == nil {
+			a.fail(err)
 		}
 	}
 }
@@ -326,12 +338,36 @@ func (a *Adapter) register(ctx context.Context) {
 }
 
 // budget keeps how many sessions were begun where it outlives the process.
-type budget struct{ to protocol.Admitter }
+type budget struct{ *Adapter }
 
 func (b budget) Load() (string, error) { return b.to.Cursor(cursorBudget) }
 
+// Save implements gateway.Budget. While the bot holds still it does not wait: without a connection
+// nobody would be told why their commands are not answered. Discord counts the identify too, and is
+// asked before each how many are left.
 func (b budget) Save(ctx context.Context, value string) error {
-	return b.to.Admit(ctx, nil, protocol.Cursor{Name: cursorBudget, Value: value})
+	kept := make(chan error, 1)
+	b.jobs.Go(func() {
+		kept <- b.to.Admit(ctx, nil, protocol.Cursor{Name: cursorBudget, Value: value})
+	})
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-kept:
+			return err
+		case <-look.C:
+			if b.held() {
+				return nil
+			}
+		}
+	}
+}
+
+// held reports whether the bot admits nothing until somebody has put its machine right.
+func (a *Adapter) held() bool {
+	l, ok := a.to.(protocol.Loaded)
+	return ok && l.Held()
 }
 
 // errNotReady is why nothing can be done before Discord has said who the bot is.
