@@ -26,7 +26,7 @@ var reading = map[string][]string{
 	},
 	"store/disk": {"disk", "folder", "space_linux"},
 	"store/wal":  {"segment", "log", "prepare", "append", "reader", "trim", "open"},
-	"store/bolt": {"mapped_64", "verify", "tx", "file", "view", "space", "update", "compact"},
+	"store/bolt": {"mapped_64", "verify", "tx", "file", "release_64", "view", "space", "update", "compact"},
 	"store/seen": {
 		"codec", "id", "record", "batch", "block", "filter", "run", "table", "state", "between",
 		"limits", "build", "index", "records", "work", "check",

@@ -176,6 +176,7 @@ func (s *Store) checkpointSlice(st *state) error {
 		return nil
 	}
 	s.at = place{}
+	s.file.Release()
 	failpoint.Hit(failpoint.LogTrim)
 	if s.log == nil {
 		return nil

@@ -53,6 +53,7 @@ func open(c Config) (*Store, error) {
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
+	file.Release() // bbolt has read all of it
 	if !c.ReadOnly {
 		s.stopped.Go(s.checkpoints)
 		s.kick()
