@@ -26,7 +26,9 @@ type model struct {
 	places    []console.Place
 	here      console.Where
 	timelines map[protocol.RoomID]*timeline
-	after     uint64 // up to where the world was read
+	after     uint64          // up to where the world was read
+	grown     <-chan struct{} // closed when there is more
+	jumped    <-chan struct{} // closed when the clock was moved since
 
 	cards   []Card
 	card    int // the card that takes keys, counted from 1; zero means the editor does
@@ -104,13 +106,9 @@ func (m *model) waitNotice() tea.Cmd {
 // gather is how long what happens is gathered before it is shown, so that a flood costs no frame for each message.
 const gather = 15 * time.Millisecond
 
+// waitWorld waits for what has come since the last reading.
 func (m *model) waitWorld() tea.Cmd {
-	_, _, grown, err := m.term.Entries(m.after)
-	if err != nil {
-		m.err = err
-		return tea.Quit
-	}
-	jumped, ctx := m.term.Jumped(), m.ctx
+	grown, jumped, ctx := m.grown, m.jumped, m.ctx
 	return func() tea.Msg {
 		select {
 		case <-grown:
@@ -198,13 +196,14 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // read takes in what has happened in the world.
 func (m *model) read() {
+	m.jumped = m.term.Jumped()
 	m.places = m.term.Places()
-	entries, upTo, _, err := m.term.Entries(m.after)
+	entries, upTo, grown, err := m.term.Entries(m.after)
 	if err != nil {
 		m.err = err
 		return
 	}
-	m.after = upTo
+	m.after, m.grown = upTo, grown
 	for _, p := range m.places {
 		m.timeline(p.ID)
 	}

@@ -153,6 +153,36 @@ func inside(cfg *Config) {
 }
 
 // The screens, wide and narrow: the first, a talk, votes, the menu, a long answer, a private conversation, the inside.
+// TestNothingIsMissed: what is said while the screen is made anew is shown, and not only once more is said.
+func TestNothingIsMissed(t *testing.T) {
+	var world *console.World
+	late := true
+	s := newStage(t, 80, 24, func(cfg *Config) {
+		cfg.Votes = func() []Card { // which are asked for after the world was read
+			if late && world != nil {
+				late = false
+				if _, err := world.Say("console:lobby", "console:ben", "said at the wrong moment", ""); err != nil {
+					t.Error(err)
+				}
+			}
+			return nil
+		}
+	})
+	world = s.world
+	_, cmd := s.Update(worldGrew{})
+	came := make(chan tea.Msg, 1)
+	go func() { came <- cmd() }()
+	select {
+	case msg := <-came:
+		s.Update(msg)
+	case <-time.After(time.Minute):
+		t.Fatal("the screen waits for something else to be said")
+	}
+	if shown := s.shown(); !strings.Contains(shown, "said at the wrong moment") {
+		t.Errorf("it is not shown:\n%s", shown)
+	}
+}
+
 func TestScreens(t *testing.T) {
 	for _, size := range [][2]int{{100, 40}, {60, 20}} {
 		golden := func(name string, change func(*Config), do func(s *stage)) {
