@@ -78,6 +78,8 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error)
 		return f.act(tx, ev, byMessage, b.Bot)
 	case protocol.ReactionAdded:
 		return f.act(tx, ev, byReaction, b.Bot)
+	case protocol.PollResponse:
+		return f.act(tx, ev, byReaction, false)
 	case protocol.Invocation:
 		if f.Quiet != nil && f.Quiet(tx, ev) {
 			return store.Outcome{}, nil

@@ -16,7 +16,7 @@ const inFlight = 32
 const (
 	messageWay = ""
 	answerWay  = "!" // answers in the network's own manner, which have limits of their own
-	editWay    = "~" // what is done to a message that stands: edits, reactions, removals
+	editWay    = "~" // what is done to what stands: edits, reactions, removals, the ends of polls
 	askWay     = "?"
 	ways       = answerWay + editWay + askWay
 )
@@ -38,6 +38,8 @@ func sendLane(o protocol.Outgoing) string {
 		way, message = editWay, cmp.Or(string(act.Original), string(act.Target))
 	case protocol.Redact:
 		way, message = editWay, cmp.Or(string(act.Original), string(act.Target))
+	case protocol.EndPoll:
+		way, message = editWay, string(act.Original)
 	}
 	switch {
 	case to == "":

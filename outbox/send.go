@@ -43,6 +43,8 @@ func Send(tx *store.Tx, o protocol.Outgoing) (protocol.Key, error) {
 		e.Message = act.Original
 	case protocol.Redact:
 		e.Message = act.Original
+	case protocol.EndPoll:
+		e.Message = act.Original
 	}
 	tx.Enqueue(e)
 	return o.Key, tx.Err()

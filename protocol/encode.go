@@ -9,12 +9,12 @@ import (
 // kinds are the closed sets: the types of each by their names. A member is written as {"kind": {…}}: a JSON object with one
 // key that names the type.
 var kinds = map[reflect.Type]map[string]reflect.Type{
-	reflect.TypeFor[Body](): byName(Message{}, Edit{}, Deletion{}, ReactionAdded{}, ReactionRemoved{}, ReactionSet{},
+	reflect.TypeFor[Body](): byName(Message{}, Edit{}, Deletion{}, ReactionAdded{}, ReactionRemoved{}, ReactionSet{}, PollResponse{},
 		MemberChange{}, MemberList{}, RoomChange{}, VoicePresence{}, Invocation{}, Receipt{}, Answer{}, DirectRoom{},
 		Restrained{}, TaskDone{}, Order{}, Collected{}, Gap{}, Timer{}, Internal{}, Sealed{}, Malformed{}, Other{}),
 	reflect.TypeFor[Change](): byName(Renamed{}, Realiased{}, TopicChanged{}, EncryptionEnabled{}, Upgraded{},
 		PowersChanged{}, OwnPowersChanged{}, Available{}, Outdated{}),
-	reflect.TypeFor[Act]():  byName(Say{}, Whisper{}, Revise{}, React{}, Redact{}),
+	reflect.TypeFor[Act]():  byName(Say{}, Whisper{}, Revise{}, React{}, Redact{}, StartPoll{}, EndPoll{}),
 	reflect.TypeFor[Want](): byName(AskMembers{}, AskReactions{}, AskDirectRoom{}, AskJoin{}, AskLeave{}, AskRestrain{}, AskTask{}),
 }
 

@@ -476,6 +476,8 @@ func checkBody(b Body, network Network) error {
 			}
 		}
 		return target(b.Target)
+	case PollResponse:
+		return target(b.Target)
 	case MemberChange:
 		switch b.Membership {
 		case Joined, Left, Kicked, Banned, Invited, Knocking:

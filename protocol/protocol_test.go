@@ -21,6 +21,7 @@ func TestEventsSurviveJSON(t *testing.T) {
 	for _, body := range []Body{
 		Message{Text: "hi", Addressed: true, ReplyTo: "e0"}, Edit{Target: "e1", Text: "ho"}, Deletion{Target: "e1", Reason: "spam"},
 		ReactionAdded{Target: "e1", Reaction: "👍"}, ReactionRemoved{Target: "e1", Reaction: "👍"},
+		PollResponse{Target: "e1", Answers: []string{"3-1", "3-2"}}, PollResponse{Target: "e1"},
 		ReactionSet{Target: "e1", Reactions: []Reaction{{User: "console:ann", Reaction: "👍", Event: "e2"}}},
 		MemberChange{User: "console:ann", Membership: Banned, Reason: "why"}, list,
 		RoomChange{Changes: []Change{Renamed{"Lobby"}, Realiased{"a"}, TopicChanged{"t"}, EncryptionEnabled{}, Outdated{}, Upgraded{"console:new"}, PowersChanged{Moderators: []UserID{"console:ann"}}, Available{true}}},
@@ -46,8 +47,8 @@ func TestEventsSurviveJSON(t *testing.T) {
 			t.Errorf("%s: %s", data, d)
 		}
 	}
-	if len(kinds[reflect.TypeFor[Body]()]) != 24 {
-		t.Errorf("%d kinds of body, of which this test knows 24", len(kinds[reflect.TypeFor[Body]()]))
+	if len(kinds[reflect.TypeFor[Body]()]) != 25 {
+		t.Errorf("%d kinds of body, of which this test knows 25", len(kinds[reflect.TypeFor[Body]()]))
 	}
 }
 
@@ -60,7 +61,9 @@ func TestOutgoingsAndAsksSurviveJSON(t *testing.T) {
 	}}
 	for _, act := range []Act{Say{Text: text, ReplyTo: "e", Controls: controls}, Whisper{User: "console:ann", Text: text, Controls: controls},
 		Revise{Original: "k0", Text: text, Controls: controls}, Revise{Original: "k0", Text: text},
-		React{Target: "e", Reaction: "👍"}, Redact{Original: "k0", Reason: "r"}} {
+		React{Target: "e", Reaction: "👍"}, Redact{Original: "k0", Reason: "r"},
+		StartPoll{Question: "q", Options: []Option{{Label: "One", Value: "1"}, {Label: "Two", Value: "2"}}, Most: 2, Disclosed: true},
+		EndPoll{Original: "k0", Text: text}} {
 		want := Outgoing{Key: "k", Room: "console:lobby", Place: "p", Expires: at, Cause: Ref{Room: "console:lobby", Event: "e"}, Act: act}
 		data, err := json.Marshal(want)
 		if err != nil {
@@ -87,6 +90,38 @@ func TestOutgoingsAndAsksSurviveJSON(t *testing.T) {
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
+		}
+	}
+}
+
+func TestPollsThatNobodyCouldShow(t *testing.T) {
+	good := func() StartPoll {
+		return StartPoll{Question: "Which?", Options: []Option{{Label: "One", Value: "1"}, {Label: "Two", Value: "2"}}, Most: 2}
+	}
+	if err := good().Check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*StartPoll){
+		"no question":      func(p *StartPoll) { p.Question = "" },
+		"two lines":        func(p *StartPoll) { p.Question = "a\nb" },
+		"a long question":  func(p *StartPoll) { p.Question = strings.Repeat("é", MaxPollText+1) },
+		"one option":       func(p *StartPoll) { p.Options = p.Options[:1] },
+		"too many at once": func(p *StartPoll) { p.Most = 3 },
+		"fewer than none":  func(p *StartPoll) { p.Most = -1 },
+		"an empty option":  func(p *StartPoll) { p.Options[0].Label = "" },
+		"no value":         func(p *StartPoll) { p.Options[1].Value = "" },
+		"one value twice":  func(p *StartPoll) { p.Options[1].Value = "1" },
+		"twenty-one options": func(p *StartPoll) {
+			p.Options = nil
+			for i := range MaxPollOptions + 1 {
+				p.Options = append(p.Options, Option{Label: "o", Value: string(rune('a' + i))})
+			}
+		},
+	} {
+		p := good()
+		spoil(&p)
+		if err := p.Check(); !errors.Is(err, ErrPoll) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -17,6 +17,9 @@ type Trust struct {
 	// Meant reports whether a message is meant for the bot; nil means that all are. Only those who meant the bot are told
 	// that it refuses them.
 	Meant func(ev protocol.Event, m protocol.Message) bool
+	// Polled reports whether a response is to a poll of the bot; nil means that none is. Only those who answered such a poll
+	// are told that it refuses them.
+	Polled func(tx *store.Tx, ev protocol.Event, r protocol.PollResponse) bool
 }
 
 // warned has when a person was told that what they say in a room is refused: room ␟ user → time.
@@ -34,7 +37,7 @@ func (t Trust) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 				tx.Delete(warned, k)
 			}
 		}
-	case protocol.Message, protocol.Edit:
+	case protocol.Message, protocol.Edit, protocol.PollResponse:
 		switch {
 		case ev.Trust == protocol.TrustClear:
 			return t.refuse(tx, ev, "in clear in an encrypted room", protocol.Plain(
@@ -60,16 +63,15 @@ func (t Trust) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 // refuse refuses a message, and tells its sender so: in private, and once while the bot is in the room.
 func (t Trust) refuse(tx *store.Tx, ev protocol.Event, why string, say protocol.Text) (store.Outcome, error) {
 	out := store.WasRefused(why)
-	m, ok := ev.Body.(protocol.Message)
 	key := store.Key(ev.Room, string(ev.Sender))
-	switch {
-	case !ok || m.Bot || ev.Sender == "" || tx.Has(warned, key):
-		return out, nil
-	case t.Meant != nil && !t.Meant(ev, m):
+	if ev.Sender == "" || tx.Has(warned, key) || !t.meant(tx, ev) {
 		return out, nil
 	}
 	tx.Put(warned, key, []byte(store.Time(tx.Now())))
-	const you = "You wrote to me, or somebody did in your name"
+	you := "You wrote to me, or somebody did in your name"
+	if _, is := ev.Body.(protocol.PollResponse); is {
+		you = "You answered a poll of mine, or somebody did in your name"
+	}
 	answer := protocol.Outgoing{Room: ev.Room, Act: protocol.Say{Text: protocol.Join(you, ". ", say), ReplyTo: ev.ID}}
 	if !ev.Private {
 		info, _ := rooms.Get(tx, ev.Room)
@@ -78,6 +80,17 @@ func (t Trust) refuse(tx *store.Tx, ev protocol.Event, why string, say protocol.
 	}
 	_, err := outbox.Send(tx, answer)
 	return out, err
+}
+
+// meant reports whether the sender of an event that is refused waits for the bot.
+func (t Trust) meant(tx *store.Tx, ev protocol.Event) bool {
+	switch b := ev.Body.(type) {
+	case protocol.Message:
+		return !b.Bot && (t.Meant == nil || t.Meant(ev, b))
+	case protocol.PollResponse:
+		return t.Polled != nil && t.Polled(tx, ev, b)
+	}
+	return false
 }
 
 // Told returns false: nobody tells this feature anything.

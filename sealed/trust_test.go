@@ -19,7 +19,7 @@ type acts struct{ seen []protocol.Event }
 
 func (a *acts) Handle(_ *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	switch ev.Body.(type) {
-	case protocol.Message, protocol.ReactionAdded, protocol.Edit:
+	case protocol.Message, protocol.ReactionAdded, protocol.Edit, protocol.PollResponse:
 		a.seen = append(a.seen, ev)
 		return store.WasHandled("done"), nil
 	}
@@ -44,6 +44,7 @@ func newGuarded(t *testing.T, trust sealed.Trust) (*bottest.Rig, *acts) {
 
 // TestWhatNobodyVouchesForIsRefused: the rule, for each kind of event and each degree of trust.
 func TestWhatNobodyVouchesForIsRefused(t *testing.T) {
+	response := protocol.PollResponse{Target: "$1", Answers: []string{"1"}}
 	message, edit, reaction := protocol.Message{Text: "!moot ping"}, protocol.Edit{Target: "$1", Text: "x"}, protocol.ReactionAdded{Target: "$1", Reaction: "👍"}
 	for _, c := range []struct {
 		name  string
@@ -59,6 +60,10 @@ func TestWhatNobodyVouchesForIsRefused(t *testing.T) {
 		{"an edit in clear", sealed.Trust{}, edit, protocol.TrustClear, "in clear in an encrypted room"},
 		{"an unsigned device", sealed.Trust{}, message, protocol.TrustUnsigned, "from a device that its owner has not signed"},
 		{"an unsigned device, where those count", sealed.Trust{Unsigned: true}, message, protocol.TrustUnsigned, ""},
+		{"a response to a poll", sealed.Trust{NoReactions: true}, response, protocol.TrustSigned, ""},
+		{"a response in a room without encryption", sealed.Trust{NoReactions: true}, response, "", ""},
+		{"a response in clear", sealed.Trust{}, response, protocol.TrustClear, "in clear in an encrypted room"},
+		{"a response of an unsigned device", sealed.Trust{}, response, protocol.TrustUnsigned, "from a device that its owner has not signed"},
 		{"a reaction in clear", sealed.Trust{}, reaction, protocol.TrustClear, ""},
 		{"a reaction where none count", sealed.Trust{NoReactions: true}, reaction, protocol.TrustClear, "a reaction in an encrypted room"},
 		{"a sealed reaction where none in clear count", sealed.Trust{NoReactions: true}, reaction, protocol.TrustSigned, ""},
@@ -111,5 +116,27 @@ func TestWhoIsRefusedIsToldOnce(t *testing.T) {
 	say("!moot ping", false, false)
 	if len(r.Flying) != flying {
 		t.Errorf("it says so again")
+	}
+}
+
+// TestWhoAnswersAPollWithoutProofIsTold, in private, if it was a poll of the bot.
+func TestWhoAnswersAPollWithoutProofIsTold(t *testing.T) {
+	polled := func(_ *store.Tx, _ protocol.Event, r protocol.PollResponse) bool { return r.Target == "$own" }
+	r, _ := newGuarded(t, sealed.Trust{Polled: polled})
+	for target, told := range map[protocol.EventID]int{"$other": 0, "$own": 1} {
+		before := len(r.Flying)
+		ev := r.Event(hall, ann, protocol.PollResponse{Target: target, Answers: []string{"1"}})
+		ev.Trust = protocol.TrustUnsigned
+		r.Admit(ev)
+		if got := len(r.Flying) - before; got != told {
+			t.Errorf("to who answers the poll %s it says %d things", target, got)
+		}
+		if told == 0 {
+			continue
+		}
+		w, ok := r.Flying[before].Out.Act.(protocol.Whisper)
+		if !ok || w.User != ann || !strings.Contains(w.Text.Plain(), "a poll of mine") || !strings.Contains(w.Text.Plain(), "not verified") {
+			t.Errorf("they are told %+v", r.Flying[before].Out.Act)
+		}
 	}
 }

@@ -122,7 +122,7 @@ func theirs(l store.Letter, user protocol.UserID) bool {
 	}
 	switch l.Event.Body.(type) {
 	case protocol.Message, protocol.Edit, protocol.Invocation, protocol.ReactionAdded, protocol.ReactionRemoved,
-		protocol.Deletion, protocol.VoicePresence, nil:
+		protocol.PollResponse, protocol.Deletion, protocol.VoicePresence, nil:
 		return true
 	}
 	return false
@@ -163,6 +163,8 @@ func words(b protocol.Body) string {
 		return b.Reaction
 	case protocol.ReactionRemoved:
 		return b.Reaction
+	case protocol.PollResponse:
+		return strings.Join(b.Answers, " ")
 	}
 	return ""
 }

@@ -131,6 +131,8 @@ func (b *Postbox) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 		if out.Room != PostRoom || p.out {
 			return protocol.Ref{}, &protocol.SendError{Final: true, Err: fmt.Errorf("%s: %w", out.Room, protocol.ErrGone)}
 		}
+	default: // it has no polls
+		return protocol.Ref{}, &protocol.SendError{Final: true, Err: fmt.Errorf("the post knows no %s", protocol.KindOf(act))}
 	}
 	ref := p.addLocked(ev)
 	p.sent[out.Key] = ref

@@ -111,10 +111,27 @@ func seal(kind string, content any) []byte {
 
 // sealed is a message of a person in an encrypted room.
 func sealed(session, text string) map[string]any {
+	return sealedEvent(session, "m.room.message", map[string]any{"msgtype": "m.text", "body": text})
+}
+
+func sealedEvent(session, kind string, content map[string]any) map[string]any {
 	return map[string]any{
 		"algorithm": string(id.AlgorithmMegolmV1), "session_id": session, "sender_key": "k", "device_id": "D",
-		"ciphertext": string(seal("m.room.message", map[string]any{"msgtype": "m.text", "body": text})),
+		"ciphertext": string(seal(kind, content)),
 	}
+}
+
+// sealedKinds returns what the sealed events of the bot in a room are.
+func (w *town) sealedKinds(room string) (kinds []string) {
+	for _, ev := range w.Timeline(room) {
+		if ev.Sender == w.bot && ev.Type == "m.room.encrypted" {
+			data, _ := base64.StdEncoding.DecodeString(ev.Content["ciphertext"].(string))
+			var c struct{ Type string }
+			_ = json.Unmarshal(data, &c)
+			kinds = append(kinds, c.Type)
+		}
+	}
+	return kinds
 }
 
 func (w *town) encrypt(e *toy) {

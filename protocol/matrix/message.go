@@ -54,6 +54,9 @@ func readMessage(content object) (c messageContent, ok bool) {
 func (r reader) message(ev *rawEvent) (body protocol.Body, at protocol.PlaceID) {
 	switch string(ev.Type) {
 	case event.EventMessage.Type, event.EventReaction.Type, event.EventSticker.Type:
+	case event.EventUnstablePollStart.Type, event.EventUnstablePollResponse.Type, event.EventUnstablePollEnd.Type,
+		stablePollStart.Type, stablePollResponse.Type, stablePollEnd.Type:
+		return r.pollEvent(ev), ""
 	case event.EventEncrypted.Type:
 		// It was not opened because it is history.
 		return protocol.Other{Kind: event.EventEncrypted.Type}, ""

@@ -92,6 +92,10 @@ func (r *run) send(ctx context.Context, out protocol.Outgoing, attempt protocol.
 			return protocol.Ref{}, final("%w: the message to be removed", protocol.ErrGone)
 		}
 		return r.redact(ctx, room, target, string(out.Key), act.Reason)
+	case protocol.StartPoll:
+		return r.startPoll(ctx, room, out.Key, out.Place, act)
+	case protocol.EndPoll:
+		return r.endPoll(ctx, room, out.Key, act.Text, attempt.Original.Event)
 	}
 	return protocol.Ref{}, final("Matrix does not know the act %s", protocol.KindOf(out.Act))
 }

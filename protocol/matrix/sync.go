@@ -242,7 +242,8 @@ var (
 		event.StateEncryption, event.StatePowerLevels, event.StateTombstone, callMember, unstableCallMember,
 	}
 	timelineTypes = append(slices.Clone(stateTypes), event.EventMessage, event.EventEncrypted, event.EventReaction,
-		event.EventRedaction, event.EventSticker)
+		event.EventRedaction, event.EventSticker, event.EventUnstablePollStart, event.EventUnstablePollResponse,
+		event.EventUnstablePollEnd, stablePollStart, stablePollResponse, stablePollEnd)
 	callMember         = event.Type{Type: "m.call.member", Class: event.StateEventType}
 	unstableCallMember = event.Type{Type: "org.matrix.msc3401.call.member", Class: event.StateEventType}
 )

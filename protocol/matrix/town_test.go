@@ -198,7 +198,7 @@ func (w *town) info(room string) (info rooms.Info) {
 	return info
 }
 
-// parrot is a feature that answers "ping", also as a reaction, and "whisper" and, unasked, "nudge" in private.
+// parrot is a feature that answers "ping", also as a reaction, and "whisper" and, unasked, "nudge" in private. "poll" starts one.
 type parrot struct {
 	mu    sync.Mutex
 	shown []protocol.Event
@@ -228,6 +228,8 @@ func (p *parrot) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) 
 			lines = append(lines, protocol.Plainf("line %d %s", i, strings.Repeat("x", 90)))
 		}
 		act = protocol.Say{Text: protocol.Lines(lines...)}
+	case "poll":
+		act = lunch
 	default:
 		return store.Outcome{}, nil
 	}

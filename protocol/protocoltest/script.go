@@ -229,6 +229,10 @@ func actText(act protocol.Act) string {
 		return fmt.Sprintf("reacts with %s", a.Reaction)
 	case protocol.Redact:
 		return fmt.Sprintf("redacts, because %q", a.Reason)
+	case protocol.StartPoll:
+		return fmt.Sprintf("starts the poll %q", a.Question)
+	case protocol.EndPoll:
+		return fmt.Sprintf("ends a poll with %q", a.Text.Plain())
 	}
 	return protocol.KindOf(act)
 }
