@@ -19,7 +19,7 @@ const (
 	rateLimit    = "rate limit"
 )
 
-// Handle handles a message, an edit or an invocation in the scope of the event: it finds out whether it is a command, runs
+// Handle handles a message, an edit, an invocation or a response to a poll in the scope of the event: it finds out whether it is a command, runs
 // it or hands it to the scope in which it runs, and answers. An error is a fault, never that of the person.
 func (c *Commands) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	switch body := ev.Body.(type) {
@@ -43,6 +43,18 @@ func (c *Commands) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error
 			return ignored("written by a bot")
 		}
 		return c.invocation(tx, ev, body)
+	case protocol.PollResponse:
+		if !ev.Private || ev.History || c.config.Pressed == nil {
+			return store.Outcome{}, nil
+		}
+		path, what := c.config.Pressed(tx, ev, body)
+		node, ok := c.Find(path...)
+		if !ok {
+			return store.Outcome{}, nil
+		}
+		a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev, node: node}
+		a.parse = func() (given, *Mistake) { return what, nil }
+		return a.obey()
 	}
 	return store.Outcome{}, nil
 }

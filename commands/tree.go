@@ -60,6 +60,9 @@ type Config struct {
 	// Replied returns the command that a message stands for which answers one of the bot's and is no command by itself, and what
 	// is given with it, by the names of its parameters. Nil means that there is no such.
 	Replied func(tx *store.Tx, ev protocol.Event, to protocol.EventID, text string) (path []string, given map[string][]string)
+	// Pressed returns the command that a response stands for to a poll which the bot has put to one person in private, and what is
+	// given with it, by the names of its parameters. Nil means that there is no such.
+	Pressed func(tx *store.Tx, ev protocol.Event, r protocol.PollResponse) (path []string, given map[string][]string)
 	// Challenged tells whether somebody is challenged in a room, and why, in a sentence or two that also say what can be
 	// done. Nil means that nobody is.
 	Challenged func(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool)

@@ -19,6 +19,7 @@ const (
 	viaPrivate  = "private"
 	viaReaction = "reaction"
 	viaRead     = "read"
+	viaPoll     = "poll"
 )
 
 // mayCast tells somebody why they cannot cast, change or withdraw a ballot in the vote; nil if they can. Show shows

@@ -21,6 +21,7 @@ var update = flag.Bool("update", false, "write the conversations as they now are
 //	ann @moot> vote cast yes       and in private
 //	* wait 25h                     something happens
 //	* ben replies no               somebody answers the message of the last vote
+//	* ben answers Yes              somebody presses in its poll, after the line "* polls"
 //
 // What stands between these lines is what the bot says, and is written by go test -update.
 func TestConversations(t *testing.T) {
@@ -74,6 +75,8 @@ func play(t *testing.T, script string) string {
 			continue
 		case words[0] != "*":
 			continue
+		case words[1] == "polls":
+			w.votes.Polls = []protocol.Network{protocol.Console}
 		case words[1] == "reminders":
 			w.votes.Reminders = true
 		case words[1] == "wait":
@@ -126,6 +129,16 @@ func play(t *testing.T, script string) string {
 			w.member(room, person(words[1]), protocol.Joined)
 		case words[2] == "reacts":
 			events[words[1]] = w.react(room, words[1], words[3])
+		case words[2] == "answers": // options apart by commas; none takes back what was chosen
+			in, rest := room, strings.Join(words[3:], " ")
+			if alone, is := strings.CutPrefix(rest+" ", "privately "); is {
+				in, rest = protocol.RoomID("console:dm-"+words[1]), strings.TrimSpace(alone)
+			}
+			var labels []string
+			if rest != "" {
+				labels = strings.Split(rest, ", ")
+			}
+			events[words[1]] = w.answers(in, words[1], labels...)
 		case words[2] == "removes":
 			w.removes(room, words[1], events[words[len(words)-1]])
 		case words[2] == "unreacts":

@@ -194,6 +194,9 @@ func (h *atHand) finish(outcome tally.Outcome, by protocol.UserID, p closed, fol
 	}
 	h.tx.StopTimer(timerEdit + h.Number()) // of what it was before
 	h.touch()
+	if err := h.endPrivatePolls(h.closing()); err != nil {
+		return err
+	}
 	if !h.info().Joined() {
 		h.tx.Put(unsaid, h.key(), nil)
 		return nil
@@ -203,6 +206,9 @@ func (h *atHand) finish(outcome tally.Outcome, by protocol.UserID, p closed, fol
 		text = protocol.Lines(text, follows)
 	}
 	if err := h.sayOutcome(text); err != nil {
+		return err
+	}
+	if err := h.endPoll(text); err != nil {
 		return err
 	}
 	if err := h.minute(text); err != nil {
@@ -227,6 +233,9 @@ func (f *Feature) sayUnsaid(tx *store.Tx, room protocol.RoomID) error {
 			continue
 		}
 		if err := v.sayOutcome(v.closing()); err != nil {
+			return err
+		}
+		if err := v.endPoll(v.closing()); err != nil {
 			return err
 		}
 		if err := v.minute(v.closing()); err != nil {

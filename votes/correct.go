@@ -43,6 +43,9 @@ func (f *Feature) correct(c *commands.Call) error {
 		return err
 	}
 	v.touch()
+	if err := v.askAnew(); err != nil {
+		return err
+	}
 	if err := v.tellCorrected(text); err != nil {
 		return err
 	}

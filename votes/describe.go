@@ -85,5 +85,6 @@ func ownVote(tx *store.Tx, f events.Fact, n events.Number) string {
 // how says how a ballot came.
 var how = map[string]string{
 	viaCommand: ", by a command", viaPrivate: ", in private", viaReaction: ", by a reaction",
+	viaPoll: ", in a poll",
 	viaRead: ", by a reaction that I read later",
 }

@@ -57,8 +57,11 @@ func (h *atHand) messageOf(names *rooms.Names, first, reactions bool, words int)
 	}
 	b := h.posting()
 	if b.Removed > 0 && h.Open() {
-		lines = append(lines, protocol.Join("Reactions that were removed by somebody else than who gave them: ",
-			b.Removed, ". Their ballots still count."))
+		what := "Reactions"
+		if b.Poll != "" {
+			what = "Reactions, or responses in the poll,"
+		}
+		lines = append(lines, protocol.Join(what, " that were removed by somebody else than who gave them: ", b.Removed, ". Their ballots still count."))
 	}
 	if b.Untold && h.Open() {
 		lines = append(lines, protocol.Join("I could not reach ", h.named(names, h.Target),
@@ -189,19 +192,30 @@ func (h *atHand) howTo(reactions bool) []protocol.Text {
 			hides = "Who voted is no secret."
 		}
 		press := "Vote in our private conversation only: "
-		if h.buttons() {
+		switch {
+		case h.buttons():
 			press = "Press below, which nobody else sees. Or vote in our private conversation: "
+		case h.pollStands():
+			press = "Vote in the poll below, of which programs show no count before its end. Or vote in our private conversation: "
+		}
+		var poll protocol.Text
+		if reactions && h.Secret && !h.buttons() && slices.Contains(h.Polls, h.room.Network()) {
+			poll = protocol.Join(" Or say there ", protocol.Code("vote show "+h.Number()+" --in "+info.Word()), " for a poll to press.")
 		}
 		return []protocol.Text{
-			protocol.Join(press, protocol.Code("vote "+h.Number()+" "+example+" --in "+info.Word()), "."),
+			protocol.Join(press, protocol.Code("vote "+h.Number()+" "+example+" --in "+info.Word()), ".", poll),
 			protocol.Plain("Until it closes only the turnout is shown. " + hides),
 		}
 	}
 	choose := strings.Join(h.choices(), ", ")
 	var react protocol.Text
 	press := ""
-	if reactions && h.buttons() {
+	polled := reactions && h.pollStands()
+	switch {
+	case reactions && h.buttons():
 		press = "press below, or "
+	case polled:
+		press = "press in the poll below, or "
 	}
 	switch {
 	case h.Type == Poll && h.Tally.Multiple:
@@ -220,9 +234,13 @@ func (h *atHand) howTo(reactions bool) []protocol.Text {
 	if !reactions || h.buttons() {
 		react = nil
 	}
-	return []protocol.Text{protocol.Join("To vote: ", press, h.code("vote "+h.Number()+" "+example), " (",
+	lines := []protocol.Text{protocol.Join("To vote: ", press, h.code("vote "+h.Number()+" "+example), " (",
 		choose, ").", react,
 		" You can change it until the end.")}
+	if polled {
+		lines = append(lines, protocol.Plain("The poll shows what was pressed in it; this message counts all ballots."))
+	}
+	return lines
 }
 
 // code shows a command as it is given in a room.

@@ -51,6 +51,13 @@
 // When it closes all of them are read once more: one that is new there was missed and becomes a ballot; one that is
 // gone changes nothing. Those that came after the deadline are left out as far as the bot has seen them.
 //
+// # Polls
+//
+// Where the network has polls, one stands below the message of a vote, and is ended with it. A response to it is a ballot as
+// a reaction is: the last that came counts, whoever takes theirs back falls back on what was before, and nobody else's
+// removal changes a ballot. A poll is never edited; a vote that is corrected gets another one. A secret vote has none in the room, where all hold who
+// responds what: it is put to who asks for it in private, alone, and what they press there is a command.
+//
 // # Data
 //
 // Numbers are eight bytes, big-endian. The projection, which [applyVote] and the log give:
@@ -70,12 +77,13 @@
 //
 //	votes-postings    room ␟ vote                          posting (JSON): where it is shown
 //	votes-outages     room                                 outage (JSON): why its votes stand still, and since when
-//	votes-marks       room ␟ vote ␟ person ␟ reaction      order, event
+//	votes-marks       room ␟ vote ␟ person ␟ reaction      order, event; or the name of a response, see responseMark
 //	votes-mark-events room ␟ event                         key of the mark
-//	votes-made-by     room ␟ vote ␟ person                 the reaction that made the ballot
-//	votes-recasts     room ␟ vote ␟ person                 time of the last fact by a reaction; 1, ballot   if one waits
+//	votes-made-by     room ␟ vote ␟ person                 the mark that made the ballot
+//	votes-recasts     room ␟ vote ␟ person                 time of the last fact by one; 1 or 2, ballot   if one waits
 //	votes-partial     room ␟ vote ␟ person                 ∅     a moderator who has cast a ballot in this challenge
 //	votes-late        room ␟ vote ␟ person ␟ reaction      ∅     came when no more ballots were taken
+//	votes-private-polls room ␟ vote ␟ user                 key of a poll, its room: what was put to them alone
 //	votes-told        room ␟ vote ␟ user                   ∅     was told why they cannot vote
 //	votes-departures  room ␟ user                          time at which they left, what it was called; for 10 days
 //	votes-keys        room ␟ vote                          key of a secret vote, until it closes

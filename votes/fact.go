@@ -66,7 +66,7 @@ type opened struct {
 // cast is the payload of the fact that a ballot was cast or withdrawn.
 type cast struct {
 	Choices tally.Ballot `json:"choices,omitempty"`
-	// Via is how: "command", "private", "reaction" or "read" (a reaction that was found when the vote closed).
+	// Via is how: "command", "private", "reaction", "read" (a reaction that was found when the vote closed) or "poll".
 	Via string `json:"via,omitempty"`
 	// Why is the reason that its voter gives with it.
 	Why events.TextID `json:"why,omitempty"`

@@ -73,6 +73,8 @@ type Config struct {
 	// Reacts are the networks on which the bot puts the reactions that are ballots under the message of a vote, so that they need
 	// only be pressed. Its own never count. Nil means Matrix.
 	Reacts []protocol.Network
+	// Polls are the networks on which a vote is put to the room as a poll of their own, too. Nil means Matrix.
+	Polls []protocol.Network
 	// Reminders is whether those who may vote and have not are told so in private at half of the time.
 	Reminders bool
 	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be
@@ -115,6 +117,9 @@ func New(c Config) (*Feature, error) {
 	}
 	if c.Reacts == nil {
 		c.Reacts = []protocol.Network{"matrix"}
+	}
+	if c.Polls == nil {
+		c.Polls = []protocol.Network{"matrix"}
 	}
 	if c.Buttons == nil {
 		c.Buttons = []protocol.Network{"discord"}
@@ -162,6 +167,8 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error)
 		return f.reacted(tx, ev, b)
 	case protocol.ReactionRemoved:
 		return f.unreacted(tx, ev, b)
+	case protocol.PollResponse:
+		return f.responded(tx, ev, b)
 	case protocol.Deletion:
 		return f.deleted(tx, ev, b)
 	case protocol.ReactionSet:

@@ -23,6 +23,9 @@ type posting struct {
 	Removed   int          `json:",omitempty"` // reactions that were removed by others than who gave them
 	Ask       protocol.Key `json:",omitempty"` // about the reactions, when it closes
 	Missed    protocol.Key `json:",omitempty"` // about those that the bot may have missed
+	Poll      protocol.Key `json:",omitempty"` // the poll of the network's own
+	// PollDeleted is whether somebody has removed one.
+	PollDeleted bool `json:",omitempty"`
 }
 
 var postings = store.ScopedBucket("votes-postings")
@@ -45,6 +48,11 @@ func (h *atHand) post() error {
 	}
 	b.Key, b.Posted, b.Edited = key, h.tx.Now().Round(0), h.tx.Now().Round(0)
 	h.putPosting(b)
+	if !b.PollDeleted {
+		if err := h.offerPoll(); err != nil {
+			return err
+		}
+	}
 	return h.offerReactions(key)
 }
 
@@ -137,10 +145,10 @@ func (h *atHand) repost() error {
 	return h.edit()
 }
 
-// voteOn returns the open vote that a message of the room shows, nil if it shows none.
+// voteOn returns the open vote that a message of the room shows, or a poll; nil if it shows none.
 func (f *Feature) voteOn(tx *store.Tx, room protocol.RoomID, message protocol.EventID) *atHand {
 	for v := range f.openIn(tx, room) {
-		if key := v.posting().Key; key != "" && tx.Delivery(key).Ref.Has(message) {
+		if key := v.posting().Key; key != "" && tx.Delivery(key).Ref.Has(message) || v.isPoll(message) {
 			return v
 		}
 	}

@@ -71,6 +71,9 @@ func (h *atHand) exportVote(title protocol.Text, user protocol.UserID, n events.
 	if h.tx.Has(told, store.Key(h.room, store.Number(h.ID), string(user))) {
 		lines = append(lines, protocol.Join("I have told you that your reaction to ", of, " is no ballot."))
 	}
+	if h.tx.Has(privatePolls, h.voterKey(string(user))) {
+		lines = append(lines, protocol.Join("You have asked me in private for a poll of ", of, "."))
+	}
 	if n == 0 {
 		return lines
 	}
@@ -88,6 +91,9 @@ func (h *atHand) exportVote(title protocol.Text, user protocol.UserID, n events.
 	prefix := h.markKey(voter(n), "")
 	for k, data := range h.tx.Prefix(marks, prefix) {
 		text := protocol.Join("Your reaction ", protocol.OneLine(k[len(prefix):]), " to ", of, " stands")
+		if isResponse(k[len(prefix):]) {
+			text = protocol.Join("Your response to the poll of ", of, " stands")
+		}
 		if k[len(prefix):] == made {
 			text = protocol.Join(text, " and makes your ballot")
 		}
@@ -158,6 +164,7 @@ func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays pro
 					"opened and votes about you: without your name.")
 			}
 			in.Delete(told, store.Key(info.ID, store.Number(v.ID), string(user)))
+			in.Delete(privatePolls, voterKey(info.ID, v.ID, string(user)))
 		}
 	}
 	if left {

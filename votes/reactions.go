@@ -11,8 +11,8 @@ import (
 	"moot/votes/tally"
 )
 
-// Reactions as ballots. For each person and vote the marks are the reactions that are known to stand on its message,
-// in the order in which they came in: with them it can be told which reaction made a ballot, and, when the whole set
+// Reactions as ballots. For each person and vote the marks are the reactions that are known to stand on its message, and the
+// responses to its poll, in the order in which they came in: with them it can be told which reaction made a ballot, and, when the whole set
 // is read, which of them are new or gone. They are no projection: ballots are what is in the log.
 var (
 	marks      = store.ScopedBucket("votes-marks")       // room ␟ vote ␟ person ␟ reaction → order, event
@@ -89,9 +89,11 @@ const maxMarks = 4 * MaxOptions
 
 // markedTooOften reports whether somebody has reacted so often that one more is not remembered.
 func (h *atHand) markedTooOften(who, reaction string) bool {
-	n := 0
-	for range h.tx.Prefix(marks, h.markKey(who, "")) {
-		n++
+	n, prefix := 0, h.markKey(who, "")
+	for k := range h.tx.Prefix(marks, prefix) {
+		if !isResponse(k[len(prefix):]) {
+			n++
+		}
 	}
 	return n >= maxMarks && !h.tx.Has(marks, h.markKey(who, reaction))
 }
@@ -112,12 +114,13 @@ func (h *atHand) mark(who, reaction string, event protocol.EventID) {
 }
 
 // marked returns the ballot that the marks of a person make, and the last of them: in a poll in which several can be
-// chosen all of them count, else the last one.
+// chosen all reactions count, else the last one. A response to a poll is a ballot by itself.
 func (h *atHand) marked(who string) (b tally.Ballot, last string) {
 	prefix, latest := h.markKey(who, ""), uint64(0)
 	for k, data := range h.tx.Prefix(marks, prefix) {
 		o, order := h.place(k[len(prefix):]), store.ParseNumber(string(data[:8]))
 		switch {
+		case isResponse(k[len(prefix):]):
 		case o < 0:
 			continue
 		case h.Tally.Multiple && !slices.Contains(b, o):
@@ -128,6 +131,9 @@ func (h *atHand) marked(who string) (b tally.Ballot, last string) {
 		if order > latest {
 			last, latest = k[len(prefix):], order
 		}
+	}
+	if isResponse(last) {
+		return ballotOfMark(last), last
 	}
 	slices.Sort(b)
 	return b, last
@@ -155,6 +161,9 @@ func (h *atHand) takeBack(user protocol.UserID, who, reaction string) error {
 	} else {
 		h.tx.Put(madeBy, h.voterKey(who), []byte(last))
 	}
+	if isResponse(last) {
+		return h.castByReaction(user, b, viaPoll)
+	}
 	return h.castByReaction(user, b, viaReaction)
 }
 
@@ -175,6 +184,9 @@ func (f *Feature) unreacted(tx *store.Tx, ev protocol.Event, r protocol.Reaction
 // the ballot back: a moderator who removes it changes nothing but what the message of the vote says.
 func (f *Feature) deleted(tx *store.Tx, ev protocol.Event, d protocol.Deletion) (store.Outcome, error) {
 	if v := f.voteOn(tx, ev.Room, d.Target); v != nil {
+		if v.isPoll(d.Target) {
+			return store.WasHandled("the poll of a vote was deleted"), v.pollDeleted()
+		}
 		return store.WasHandled("the message of a vote was deleted"), v.repost()
 	}
 	key := string(tx.Get(markEvents, store.Key(ev.Room, string(d.Target))))
@@ -199,6 +211,8 @@ func (f *Feature) deleted(tx *store.Tx, ev protocol.Event, d protocol.Deletion) 
 		v.putPosting(b)
 		v.touch()
 		return store.WasHandled("a reaction was removed by somebody else; its ballot stands"), nil
+	case isResponse(reaction):
+		return store.WasHandled("a response to a poll was taken back"), v.takeBack(ev.Sender, who, reaction)
 	}
 	return store.WasHandled("a reaction was taken back"), v.takeBack(ev.Sender, who, reaction)
 }
@@ -266,22 +280,31 @@ const maxReaction = 64
 
 // unmarkMessage forgets the reactions to the message of a vote.
 func (h *atHand) unmarkMessage() {
-	h.unmark(madeBy, lateMarks)
+	h.unmark(func(name string) bool { return !isResponse(name) }, lateMarks)
 }
 
 // unmarkAll forgets the reactions to a vote that has ended, and who was told about them.
 func (h *atHand) unmarkAll() {
-	h.unmark(madeBy, lateMarks, told, recasts)
+	h.unmark(func(string) bool { return true }, lateMarks, told, recasts)
 }
 
-func (h *atHand) unmark(more ...store.Bucket) {
+// unmark forgets the marks with such names and which ballots they made, and all that is kept of the vote in more.
+func (h *atHand) unmark(such func(name string) bool, more ...store.Bucket) {
 	prefix := h.voterKey("")
+	person := len(prefix) + len(store.Number(0)) + len(store.Sep)
 	for k := range h.tx.Prefix(marks, prefix) {
-		h.tx.Delete(marks, k)
+		if such(k[person:]) {
+			h.tx.Delete(marks, k)
+		}
 	}
 	for k, mark := range h.tx.Prefix(markEvents, store.Key(h.room, "")) {
-		if strings.HasPrefix(string(mark), prefix) {
+		if m := string(mark); strings.HasPrefix(m, prefix) && such(m[person:]) {
 			h.tx.Delete(markEvents, k)
+		}
+	}
+	for k, name := range h.tx.Prefix(madeBy, prefix) {
+		if such(string(name)) {
+			h.tx.Delete(madeBy, k)
 		}
 	}
 	for _, b := range more {

@@ -13,13 +13,14 @@ import (
 // edits of its message. What comes sooner than that waits, and only the last of it is cast: when the time is over, or
 // the vote ends.
 //
-// Room ␟ vote ␟ person → time of the last fact; 1 and the ballot if one waits.
+// Room ␟ vote ␟ person → time of the last fact; 1, or 2 for a response to a poll, and the ballot if one waits.
 var recasts = store.ScopedBucket("votes-recasts")
 
 // recast is a row of recasts.
 type recast struct {
 	last   time.Time
 	waits  bool
+	poll   bool         // whether it is a response to a poll
 	ballot tally.Ballot // empty withdraws
 }
 
@@ -27,7 +28,11 @@ func (r recast) encode() []byte {
 	if !r.waits {
 		return []byte(store.Time(r.last))
 	}
-	return append(append([]byte(store.Time(r.last)), 1), encodeBallot(r.ballot)...)
+	from := byte(1)
+	if r.poll {
+		from = 2
+	}
+	return append(append([]byte(store.Time(r.last)), from), encodeBallot(r.ballot)...)
 }
 
 func decodeRecast(data []byte) (r recast) {
@@ -35,17 +40,18 @@ func decodeRecast(data []byte) (r recast) {
 		r.last = store.ParseTime(string(data))
 	}
 	if r.waits = len(data) > 8; r.waits {
+		r.poll = data[8] == 2
 		r.ballot = decodeBallot(data[9:])
 	}
 	return r
 }
 
-// castByReaction casts the ballot that the reactions of somebody make, at once or when it may become a fact.
+// castByReaction casts the ballot that the reactions of somebody make, or their response to a poll, at once or when it may become a fact.
 func (h *atHand) castByReaction(user protocol.UserID, b tally.Ballot, via string) error {
 	key := h.voterKey(voter(h.bus.Number(h.tx, user)))
 	r := decodeRecast(h.tx.Get(recasts, key))
 	if due := r.last.Add(h.edits()); via != viaRead && due.After(h.tx.Now()) {
-		r.waits, r.ballot = true, b
+		r.waits, r.poll, r.ballot = true, via == viaPoll, b
 		h.tx.Put(recasts, key, r.encode())
 		if h.tx.Timer(timerRecast + h.Number()).IsZero() {
 			h.tx.SetTimer(timerRecast+h.Number(), due, nil)
@@ -90,7 +96,11 @@ func (h *atHand) castWaiting(ends bool) (changed bool, err error) {
 		if !known {
 			continue // their last ballot that is a fact stands
 		}
-		did, err := h.record(user, r.ballot, viaReaction, "")
+		via := viaReaction
+		if r.poll {
+			via = viaPoll
+		}
+		did, err := h.record(user, r.ballot, via, "")
 		if err != nil {
 			return changed, err
 		}

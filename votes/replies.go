@@ -9,6 +9,7 @@ import (
 	"moot/internal/alike"
 	"moot/protocol"
 	"moot/store"
+	"moot/votes/tally"
 )
 
 // isChoice reports whether a word behind "vote" can only be meant as a ballot: the number of a vote or of an option, or yes, no
@@ -46,13 +47,19 @@ func (f *Feature) Replied(tx *store.Tx, ev protocol.Event, to protocol.EventID, 
 	case 0: // people talk about it
 		return nil, nil
 	case 1:
-		for _, o := range read[0] {
-			given[placeParam] = append(given[placeParam], strconv.Itoa(o+1))
-		}
+		given[placeParam] = placesOf(read[0])
 	default: // they are asked which one they mean
 		given["ballot"] = append(given["ballot"], words...)
 	}
 	return []string{"vote", "cast"}, given
+}
+
+// placesOf returns the places of what a ballot chooses, as a control says them.
+func placesOf(b tally.Ballot) (places []string) {
+	for _, o := range b {
+		places = append(places, strconv.Itoa(o+1))
+	}
+	return places
 }
 
 // toldOf returns the open vote of which somebody was told by that message, as the one whom it is about; nil if there is none.

@@ -70,7 +70,10 @@ func (f *Feature) show(c *commands.Call) error {
 	if err != nil {
 		return err
 	}
-	return c.Answer(v.message(false, false))
+	if err := c.Answer(v.message(false, false)); err != nil {
+		return err
+	}
+	return v.pollPrivately(c)
 }
 
 // shownFacts is how many facts the history of a person shows.

@@ -66,6 +66,7 @@ type town struct {
 	longest  time.Duration                        // that a step took
 	buttons  []protocol.Network
 	reacts   []protocol.Network
+	polls    []protocol.Network
 	reminded bool // whether people are reminded in private
 	places   []protocol.Network
 	atOnce   int // see votes.Config; zero means the default
@@ -78,7 +79,9 @@ type message struct {
 	text      string
 	reactions []protocol.Reaction
 	controls  []protocol.Control
+	poll      *protocol.StartPoll // nil for a message
 	deleted   bool
+	ended     bool // of a poll
 }
 
 func newTown(t tester, with ...func(*town)) *town {
@@ -155,7 +158,7 @@ func (w *town) features(r *bottest.Rig) []bot.Feature {
 	random := byte(0)
 	w.votes, err = votes.New(votes.Config{
 		Bus: w.bus, Settings: settings, Activity: judge, Sanctions: w.challenges, Operators: operators,
-		AtOnce: w.atOnce, Buttons: w.buttons, Reacts: w.reacts, Reminders: w.reminded, Places: w.places,
+		AtOnce: w.atOnce, Buttons: w.buttons, Reacts: w.reacts, Polls: w.polls, Reminders: w.reminded, Places: w.places,
 		Fits: func(_ protocol.Network, t protocol.Text) bool { return w.fits == nil || w.fits(t) },
 		Random: func(b []byte) {
 			for i := range b {
@@ -170,7 +173,7 @@ func (w *town) features(r *bottest.Rig) []bot.Feature {
 		{Name: "ping", Summary: "answers", Run: func(c *commands.Call) error { return c.Answerf("pong") }},
 	}, w.forgetting())
 	w.commands, err = commands.New(commands.Config{
-		Prefixes: []string{"!moot"}, Operators: operators, Challenged: w.challenges.Challenged, Reaches: w.votes.Reaches, Replied: w.votes.Replied, Burst: 1000, Every: time.Millisecond,
+		Prefixes: []string{"!moot"}, Operators: operators, Challenged: w.challenges.Challenged, Reaches: w.votes.Reaches, Replied: w.votes.Replied, Pressed: w.votes.Pressed, Burst: 1000, Every: time.Millisecond,
 	}, tree...)
 	fail(err)
 	return []bot.Feature{w.commands, w.votes, w.challenges}
@@ -230,6 +233,21 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 		return append([]bot.Input{sent}, bot.Admitted{Batch: &bot.Batch{Network: protocol.Console, Events: []protocol.Event{{
 			Room: o.Room, ID: id, Sender: self, Time: w.now, Body: protocol.ReactionAdded{Target: a.Try.Original.Event, Reaction: act.Reaction, Bot: true},
 		}}}})
+	case protocol.StartPoll:
+		w.messages[id] = &message{room: o.Room, text: act.Question, poll: &act}
+		line, kind := "polls @"+o.Room.Local(), "undisclosed"
+		if act.Disclosed {
+			kind = "disclosed"
+		}
+		options := make([]string, len(act.Options))
+		for i, o := range act.Options {
+			options[i] = o.Label
+		}
+		w.hear(line, protocol.Plainf("%s (%s, %s, at most %d)", act.Question, strings.Join(options, "; "), kind, act.Most))
+	case protocol.EndPoll:
+		m := w.messages[a.Try.Original.Event]
+		m.ended = true
+		w.hear("ends poll @"+m.room.Local(), act.Text)
 	case protocol.Revise:
 		m := w.messages[a.Try.Original.Event]
 		if m == nil || m.deleted {
@@ -401,6 +419,39 @@ func (w *town) board(room protocol.RoomID) protocol.EventID {
 		}
 	}
 	return best
+}
+
+// poll returns the last poll of the bot in a room.
+func (w *town) poll(room protocol.RoomID) (best protocol.EventID) {
+	n := 0
+	for id, m := range w.messages {
+		var i int
+		fmt.Sscanf(string(id), "$m%d", &i)
+		if m.room == room && m.poll != nil && i > n {
+			best, n = id, i
+		}
+	}
+	return best
+}
+
+// answers lets somebody choose in the last poll of a room: options by their labels.
+func (w *town) answers(room protocol.RoomID, who string, labels ...string) protocol.EventID {
+	w.t.Helper()
+	id := w.poll(room)
+	if id == "" {
+		w.t.Fatal("there is no poll")
+	}
+	r := protocol.PollResponse{Target: id}
+	for _, label := range labels {
+		value := label // what the poll does not offer
+		for _, o := range w.messages[id].poll.Options {
+			if o.Label == label {
+				value = o.Value
+			}
+		}
+		r.Answers = append(r.Answers, value)
+	}
+	return w.admit(protocol.Event{Room: room, Sender: person(who), Private: private(room), Body: r})
 }
 
 func (w *town) react(room protocol.RoomID, who, reaction string) protocol.EventID {

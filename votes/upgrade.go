@@ -2,6 +2,7 @@ package votes
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -70,6 +71,10 @@ func (f *Feature) move(tx *store.Tx, room, successor protocol.RoomID) error {
 		}
 		l.Votes = append(l.Votes, v.pack())
 		if err := v.publish(whatMoved, nil, moved{To: successor}); err != nil {
+			return err
+		}
+		over := protocol.Join("Vote ", v.ID, " goes on in the room that follows this one.")
+		if err := errors.Join(v.endPoll(over), v.endPrivatePolls(over)); err != nil {
 			return err
 		}
 		v.stop()
