@@ -81,7 +81,7 @@ func newFeatures(cfg config.Config, bus *events.Bus) (*features, error) {
 		Edits: map[protocol.Network]time.Duration{
 			"matrix": cfg.Votes.Edits, "discord": cfg.Votes.EditsDiscord, protocol.Console: consoleEdits,
 		},
-		Shortest: cfg.Votes.PollShortest, Longest: cfg.Votes.PollLongest, Runs: cfg.Votes.PollDuration,
+		Polls: polled(cfg), Shortest: cfg.Votes.PollShortest, Longest: cfg.Votes.PollLongest, Runs: cfg.Votes.PollDuration,
 		Reminders: cfg.Votes.Reminders, Reading: cfg.Votes.Reading, Outage: cfg.Votes.Outage, Void: cfg.Votes.Void,
 	})
 	if err != nil {
@@ -122,7 +122,7 @@ func newFeatures(cfg config.Config, bus *events.Bus) (*features, error) {
 	tree, err = commands.New(commands.Config{
 		Prefixes: cfg.Commands.Prefixes, Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge,
 		Burst: cfg.Commands.RateBurst, Every: cfg.Commands.RateEvery,
-		Challenged: sanctions.Challenged, Reaches: ballots.Reaches, Replied: ballots.Replied,
+		Challenged: sanctions.Challenged, Reaches: ballots.Reaches, Replied: ballots.Replied, Pressed: ballots.Pressed,
 	}, list...)
 	if err != nil {
 		return nil, err
@@ -160,6 +160,14 @@ func enforced(cfg config.Config) (networks []protocol.Network) {
 		networks = append(networks, "discord")
 	}
 	return networks
+}
+
+// polled are the networks on which votes are polls too.
+func polled(cfg config.Config) []protocol.Network {
+	if cfg.Matrix.NativePolls {
+		return []protocol.Network{matrix.Network}
+	}
+	return []protocol.Network{}
 }
 
 // voteRules are the rules of a room that has set nothing.

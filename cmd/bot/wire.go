@@ -125,7 +125,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	machine, err := bot.NewMachine(bot.MachineConfig{
 		Store: st, Bus: bus, Features: features.list(), Retention: cfg.Store.Retention, Log: log,
 		Trust: sealed.Trust{
-			Unsigned: cfg.Matrix.Trust == "sealed", NoReactions: !cfg.Matrix.ReactionBallots, Meant: features.commands.Meant,
+			Unsigned: cfg.Matrix.Trust == "sealed", NoReactions: !cfg.Matrix.ReactionBallots, Meant: features.commands.Meant, Polled: features.votes.Polled,
 		},
 	})
 	if err != nil {

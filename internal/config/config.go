@@ -148,6 +148,8 @@ type Matrix struct {
 	Trust string `toml:"trust" oneof:"signed sealed"`
 	// ReactionBallots is whether reactions, which are in clear, count in encrypted rooms.
 	ReactionBallots bool `toml:"reaction_ballots"`
+	// NativePolls is whether votes are put to rooms as polls of Matrix too.
+	NativePolls bool `toml:"native_polls"`
 }
 
 // Enabled tells whether the network is switched on.
@@ -190,7 +192,7 @@ func Default() Config {
 		Events: Events{Window: 10 * day, History: 256},
 		Store:  Store{Retention: 60 * day, LockTimeout: 5 * time.Second},
 		Votes:  defaultVotes(),
-		Matrix: Matrix{Enforcement: "off", Trust: "signed", ReactionBallots: true},
+		Matrix: Matrix{Enforcement: "off", Trust: "signed", ReactionBallots: true, NativePolls: true},
 		Invites: Invites{
 			OwnServer: true, Servers: []string{}, People: []protocol.UserID{}, PerHour: 10, Greet: true, LeaveAlone: day,
 		},

@@ -259,7 +259,7 @@ func TestMatrix(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		want.Enforcement, want.Trust, want.ReactionBallots = "off", "signed", true
+		want.Enforcement, want.Trust, want.ReactionBallots, want.NativePolls = "off", "signed", true, true
 		if diff := cmp.Diff(want, c.Matrix, compareSecrets); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", text, diff)
 		}
