@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"moot/internal/bot"
@@ -117,7 +118,7 @@ func (h *history) happens(n *network, p *place, who protocol.UserID, body protoc
 func (h *history) whisper(n *network) {
 	who := n.users[h.IntN(len(n.users))]
 	text := pick(h, []string{
-		"ping", "rooms", "whoami", "mydata", "use r0", "use r1", "use r2", "vote list --in r0", "vote cast 1 yes --in r0", "vote cast 1 no --in r1",
+		"ping", "rooms", "whoami", "mydata", "use r0", "use r1", "use r2", "vote list --in r0", "vote show 1 --in r0", "vote show 2 --in r1", "vote cast 1 yes --in r0", "vote cast 1 no --in r1",
 		"invites", "invites accept " + n.id("", "r1"), "invites decline " + n.id("", "r0"), "vote motion from afar --in r0", "members --in r2", "events --in r1", "forget me", "forget me yes", "nonsense",
 	})
 	ev := protocol.Event{
@@ -135,6 +136,10 @@ func (h *history) react(n *network) {
 	m := n.keys[n.order[h.IntN(len(n.order))]]
 	p := n.place(m.ref.Room)
 	who := n.users[h.IntN(len(n.users))]
+	if poll, is := m.out.Act.(protocol.StartPoll); is {
+		h.respond(n, p, m, who, poll)
+		return
+	}
 	if p == nil || !p.members[who] {
 		return
 	}
@@ -153,6 +158,34 @@ func (h *history) react(n *network) {
 	}
 }
 
+// respond lets somebody choose in a poll of the bot, or take back what they have chosen, in a room or alone.
+func (h *history) respond(n *network, p *place, m *shown, who protocol.UserID, poll protocol.StartPoll) {
+	if i := slices.IndexFunc(m.likes, func(r protocol.Reaction) bool { return r.User == who }); p != nil && i >= 0 && h.IntN(3) == 0 {
+		h.happens(n, p, who, protocol.Deletion{Target: m.likes[i].Event})
+		m.likes = slices.Delete(m.likes, i, i+1)
+		return
+	}
+	r := protocol.PollResponse{Target: m.ref.Event}
+	switch o := poll.Options[h.IntN(len(poll.Options))]; h.IntN(8) {
+	case 0: // none
+	case 1:
+		r.Answers = []string{o.Value + "0"}
+	default:
+		r.Answers = []string{o.Value}
+	}
+	if p == nil { // it was put to one person
+		who = protocol.UserID(n.id("", strings.TrimPrefix(m.ref.Room.Local(), "dm-")))
+		ev := protocol.Event{Room: m.ref.Room, ID: n.newID(), Sender: who, Time: h.now, Private: true, Body: r}
+		n.tell(ev)
+		h.note("%s %s %s: %v", ev.Room, ev.ID, who.Local(), r)
+		return
+	}
+	if p.members[who] {
+		h.happens(n, p, who, r)
+		m.likes = append(m.likes, protocol.Reaction{User: who, Event: p.timeline[len(p.timeline)-1].ID})
+	}
+}
+
 // rally lets most people of a room vote on the same thing, most of them alike.
 func (h *history) rally(n *network, p *place) {
 	vote, most := fmt.Sprint(1+h.IntN(3)), pick(h, []string{"yes", "yes", "no", "1"})
@@ -162,9 +195,23 @@ func (h *history) rally(n *network, p *place) {
 			if h.IntN(4) == 0 {
 				choice = pick(h, []string{"yes", "no", "abstain", "2"})
 			}
+			if m := n.polls(p); m != nil && h.IntN(3) == 0 {
+				h.respond(n, p, m, who, m.out.Act.(protocol.StartPoll))
+				continue
+			}
 			h.happens(n, p, who, protocol.Message{Text: "!m vote cast " + vote + " " + choice})
 		}
 	}
+}
+
+// polls returns the last poll in a room; nil if there is none.
+func (n *network) polls(p *place) *shown {
+	for _, key := range slices.Backward(n.order) {
+		if _, is := n.keys[key].out.Act.(protocol.StartPoll); is && n.keys[key].ref.Room == p.id {
+			return n.keys[key]
+		}
+	}
+	return nil
 }
 
 // meddle lets somebody do what steers a vote where the bot allows it: react many times, remove the reaction of somebody else,

@@ -76,6 +76,8 @@ func (h *history) shows(n *network, m *shown) {
 		text = act.Text.Plain()
 	case protocol.Whisper:
 		text = act.Text.Plain()
+	case protocol.StartPoll:
+		text = act.Question
 	}
 	private := isDM(m.ref.Room)
 	if isDM(m.out.Cause.Room) && !private && !strings.Contains(text, "ote") { // a vote may be opened in private and stand in a room

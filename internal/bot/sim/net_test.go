@@ -184,7 +184,7 @@ func (n *network) perform(a outbox.Attempt) (protocol.Ref, error) {
 		}
 		m.edits++
 		return m.ref, nil
-	case protocol.React, protocol.Redact:
+	case protocol.React, protocol.Redact, protocol.EndPoll:
 		_ = act
 		return protocol.Ref{Room: room, Event: n.newID()}, nil
 	}

@@ -124,6 +124,9 @@ func (h *history) ballot(tx *store.Tx, f events.Fact, v *called) error {
 		h.sender(f.Cause) != user:
 		return fmt.Errorf("a ballot of %s by %s, which is of %q", user, f.Cause.Event, h.sender(f.Cause))
 	}
+	if p.Via == "poll" {
+		h.tally.polled++
+	}
 	if v.ballots[who] = p.Choices; len(p.Choices) == 0 {
 		delete(v.ballots, who)
 	}
