@@ -79,6 +79,12 @@ var directions = map[string][]string{
 	"protocol/service/schedule": {},
 	"services":                  {"commands", "outbox", "protocol", "rooms", "store"},
 
+	"cluster/channel":   {},
+	"cluster/fleet":     {},
+	"cluster/process":   {},
+	"cluster/redistest": {},
+	"cluster/settings":  {"internal/near"},
+
 	"votes":       {"commands", "events", "internal/alike", "internal/span", "outbox", "protocol", "rooms", "store", "votes/tally"},
 	"votes/tally": {},
 	"invites":     {"commands", "events", "outbox", "protocol", "rooms", "store"},
@@ -98,6 +104,9 @@ var outside = map[string][]string{
 	"github.com/coreos/go-systemd":        {"cmd/bot"},
 
 	"github.com/robfig/cron/v3": {"protocol/service/schedule"},
+
+	"github.com/redis/go-redis/v9": {"cluster/channel", "cluster/redistest"},
+	"go.yaml.in/yaml/v3":           {"cluster/settings"},
 
 	"filippo.io/age":                {"backup", "cmd/bot"},
 	"github.com/klauspost/compress": {"backup"},
