@@ -79,6 +79,7 @@ var directions = map[string][]string{
 	"protocol/service/schedule": {},
 	"services":                  {"commands", "outbox", "protocol", "rooms", "store"},
 
+	"cluster":           {"cluster/channel", "cluster/fleet", "cluster/process", "cluster/settings", "internal/clock"},
 	"cluster/channel":   {},
 	"cluster/fleet":     {},
 	"cluster/process":   {},
@@ -107,6 +108,7 @@ var outside = map[string][]string{
 
 	"github.com/redis/go-redis/v9": {"cluster/channel", "cluster/redistest"},
 	"go.yaml.in/yaml/v3":           {"cluster/settings"},
+	"github.com/joho/godotenv":     {"cluster"},
 
 	"filippo.io/age":                {"backup", "cmd/bot"},
 	"github.com/klauspost/compress": {"backup"},

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"moot/cluster"
+	"moot/cluster/settings"
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/config"
@@ -83,7 +85,7 @@ everything without an account.`,
 		}
 		return usageErrorf("%s: %s. `%s --help` lists the flags.", cmd.CommandPath(), text, cmd.CommandPath())
 	})
-	root.AddCommand(runs, a.setupCommand(), a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.webCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), a.serviceCommand(), versionCommand())
+	root.AddCommand(runs, a.setupCommand(), a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.webCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), a.serviceCommand(), a.clusterCommand(), versionCommand())
 	for _, f := range special {
 		root.AddCommand(f(a))
 	}
@@ -190,12 +192,13 @@ func (e *runError) Unwrap() error { return e.error }
 // the configuration, given it another token, or put its data right.
 func needsPerson(err error) bool {
 	var problems config.Problems
+	var clusterProblems *settings.Problems
 	var fault *account.Fault
 	var ends bot.NetworkEnds // for reasons that do not pass by themselves
 	switch {
 	case errors.Is(err, store.ErrWrite), errors.Is(err, store.ErrBroken), store.IsFull(err): // the disk may be better by then
 		return false
-	case errors.As(err, &problems), errors.As(err, &fault), errors.As(err, &ends):
+	case errors.As(err, &problems), errors.As(err, &clusterProblems), errors.As(err, &fault), errors.As(err, &ends), errors.Is(err, cluster.ErrToken):
 		return true
 	}
 	for _, kind := range []error{
