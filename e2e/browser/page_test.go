@@ -188,14 +188,7 @@ func TestPage(t *testing.T) {
 	do(chromedp.Navigate(link), visible("button"))
 	check := func(what string) {
 		t.Helper()
-		evaluate[int](t, ctx, barriers+"; 0")
-		found := evaluate[[]barrier](t, ctx, `axe.run().then(r => r.violations.map(v => ({id: v.id, help: v.help, nodes: v.nodes.map(n => n.html)})))`, chromedp.EvalAwaitPromise)
-		for _, f := range found {
-			t.Errorf("%s: %s: %s: %q", what, f.ID, f.Help, f.Nodes)
-		}
-		if evaluate[bool](t, ctx, `document.documentElement.scrollWidth > window.innerWidth`) {
-			t.Errorf("%s is wider than the screen", what)
-		}
+		lookForBarriers(t, ctx, barriers, what)
 	}
 	check("the way in")
 	do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("\r"), visible(".cards"))
@@ -212,15 +205,7 @@ func TestPage(t *testing.T) {
 		for _, page := range pages {
 			do(chromedp.Navigate(base+page), visible("h1"))
 			check(fmt.Sprintf("%s, %d wide, %s", page, screen.width, screen.scheme))
-			if picture := pictures[fmt.Sprint(page, screen.width, screen.scheme)]; picture != "" && *update {
-				data, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join("../../docs", picture), data, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			takePicture(t, ctx, pictures[fmt.Sprint(page, screen.width, screen.scheme)])
 		}
 	}
 
@@ -274,6 +259,34 @@ func TestPage(t *testing.T) {
 		if !strings.Contains(e, "404") || !strings.Contains(e, "/nowhere") {
 			t.Errorf("the browser complains: %s", e)
 		}
+	}
+}
+
+// lookForBarriers looks at the page that is open.
+func lookForBarriers(t *testing.T, ctx context.Context, barriers, what string) {
+	t.Helper()
+	evaluate[int](t, ctx, barriers+"; 0")
+	found := evaluate[[]barrier](t, ctx, `axe.run().then(r => r.violations.map(v => ({id: v.id, help: v.help, nodes: v.nodes.map(n => n.html)})))`, chromedp.EvalAwaitPromise)
+	for _, f := range found {
+		t.Errorf("%s: %s: %s: %q", what, f.ID, f.Help, f.Nodes)
+	}
+	if evaluate[bool](t, ctx, `document.documentElement.scrollWidth > window.innerWidth`) {
+		t.Errorf("%s is wider than the screen", what)
+	}
+}
+
+// takePicture makes a picture of the documentation anew, where that is wanted.
+func takePicture(t *testing.T, ctx context.Context, picture string) {
+	t.Helper()
+	if picture == "" || !*update {
+		return
+	}
+	data, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join("../../docs", picture), data, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,11 +1,11 @@
 package page
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,6 +13,7 @@ import (
 	"moot/backup"
 	"moot/internal/bot"
 	"moot/internal/inspect"
+	"moot/internal/site"
 )
 
 // Config says what is shown.
@@ -44,9 +45,14 @@ type Shard struct {
 // Page is the page. It is an http.Handler for everything that nobody else answers.
 type Page struct {
 	Config
-	sessions *sessions
-	handler  http.Handler
+	*site.Site
 }
+
+// The words of a site, which all pages here use.
+type (
+	session = site.Session
+	view    = site.View
+)
 
 //go:embed templates/*.html
 var templateFiles embed.FS
@@ -54,77 +60,39 @@ var templateFiles embed.FS
 //go:embed static
 var static embed.FS
 
+// cookieName is the name of the cookie of a session.
+const cookieName = "moot-session"
+
+// liveScript is the path of the script of the live log.
+const liveScript = "/live.js"
+
 // places are the pages, in the order of the menu.
-var places = []struct{ Path, Name string }{
-	{"/", "Overview"}, {"/rooms", "Rooms"}, {"/votes", "Votes"}, {"/outbox", "Outbox"}, {"/dead", "Dead letters"},
-	{"/events", "Events"}, {"/networks", "Networks"}, {"/backups", "Backups"}, {"/log", "Log"},
+var places = []site.Place{
+	{Path: "/", Name: "Overview"}, {Path: "/rooms", Name: "Rooms"}, {Path: "/votes", Name: "Votes"}, {Path: "/outbox", Name: "Outbox"},
+	{Path: "/dead", Name: "Dead letters"}, {Path: "/events", Name: "Events"}, {Path: "/networks", Name: "Networks"}, {Path: "/backups", Name: "Backups"},
+	{Path: "/log", Name: "Log"},
 }
 
 // New returns a page to which nobody has a way in yet.
 func New(c Config) *Page {
-	p := &Page{Config: c, sessions: newSessions(time.Now)}
-	mux := http.NewServeMux()
-	open := map[string]http.HandlerFunc{
-		"GET /login": p.showLogin, "POST /login": p.login, "GET /style.css": asset("style.css", "text/css"), "GET /live.js": asset("live.js", "text/javascript"),
-		"GET /icon.svg": asset("icon.svg", "image/svg+xml"),
+	templates, err := fs.Sub(templateFiles, "templates")
+	if err != nil {
+		panic(err) // they were embedded
 	}
-	for pattern, f := range open {
-		mux.HandleFunc(pattern, f)
-	}
+	p := &Page{Config: c, Site: site.New(site.Config{
+		Places: places, Version: c.Version, Command: "moot web", Cookie: cookieName, Templates: templates, Functions: functions, Log: c.Log,
+	})}
+	p.Open("GET "+liveScript, site.Asset(static, "static/live.js", "text/javascript"))
 	views := map[string]func(*http.Request) (view, error){
 		"/{$}": p.overview, "/rooms": p.rooms, "/room": p.room, "/votes": p.votes, "/vote": p.vote, "/outbox": p.outbox,
 		"/dead": p.dead, "/events": p.events, "/networks": p.networks, "/backups": p.backups, "/log": p.logPage,
 	}
 	for path, f := range views {
-		mux.HandleFunc("GET "+path, p.inside(func(w http.ResponseWriter, r *http.Request, s *session) { p.show(w, r, s, f) }))
+		p.Handle("GET "+path, func(w http.ResponseWriter, r *http.Request, s *session) { p.show(w, r, s, f) })
 	}
-	mux.HandleFunc("GET /log/stream", p.inside(p.stream))
-	mux.HandleFunc("POST /dead", p.inside(p.changeDead))
-	mux.HandleFunc("POST /logout", p.inside(p.logout))
-	mux.HandleFunc("/", p.inside(func(w http.ResponseWriter, r *http.Request, s *session) {
-		p.write(w, http.StatusNotFound, s, view{Title: "Not here", Template: "refused.html", Data: "There is no such page."})
-	}))
-	p.handler = http.NewCrossOriginProtection().Handler(mux)
+	p.Handle("GET /log/stream", p.stream)
+	p.Handle("POST /dead", p.changeDead)
 	return p
-}
-
-// policy is what browsers are held to. The page of the live log may run scripts of the bot besides.
-const (
-	policy     = "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-	livePolicy = policy + "; script-src 'self'"
-)
-
-// ServeHTTP implements http.Handler.
-func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Security-Policy", policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "same-origin") // with less, a browser would call the origin of its own forms "null"
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Cache-Control", "no-store")
-	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
-	p.handler.ServeHTTP(w, r)
-}
-
-func asset(name, kind string) http.HandlerFunc {
-	data, err := static.ReadFile("static/" + name)
-	if err != nil {
-		panic(err) // it was embedded
-	}
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", kind+"; charset=utf-8")
-		_, _ = w.Write(data) // whoever is gone needs it no more
-	}
-}
-
-// view is what one page shows.
-type view struct {
-	Title    string
-	Template string
-	Data     any
-	Live     bool // whether it runs the script of the live log
 }
 
 // show shows what a function finds.
@@ -134,7 +102,7 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request, s *session, find fun
 		p.refuse(w, s, err)
 		return
 	}
-	p.write(w, http.StatusOK, s, v)
+	p.Write(w, http.StatusOK, s, v)
 }
 
 // refuse says why something cannot be shown or done.
@@ -146,61 +114,10 @@ func (p *Page) refuse(w http.ResponseWriter, s *session, err error) {
 	default:
 		p.Log.Error("the page could not be shown", "err", err)
 	}
-	p.write(w, status, s, view{Title: "Not here", Template: "refused.html", Data: text})
+	p.Write(w, status, s, view{Title: "Not here", Template: "refused.html", Data: text})
 }
-
-// shell is what stands around each page.
-type shell struct {
-	view
-	Places  []struct{ Path, Name string }
-	Inside  bool
-	Said    string // what came of what was just done
-	Version string
-}
-
-// write writes a page. It is made as a whole first: what fails is no half page.
-func (p *Page) write(w http.ResponseWriter, status int, s *session, v view) {
-	around := shell{view: v, Places: places, Inside: s != nil, Version: p.Version}
-	if s != nil {
-		around.Said = s.takeSaid()
-	}
-	var out bytes.Buffer
-	if err := templates[v.Template].ExecuteTemplate(&out, "shell.html", around); err != nil {
-		p.Log.Error("the page could not be shown", "err", err)
-		http.Error(w, "This could not be shown. The log of the bot says why.", http.StatusInternalServerError)
-		return
-	}
-	if v.Live {
-		w.Header().Set("Content-Security-Policy", livePolicy)
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = out.WriteTo(w) // whoever is gone needs it no more
-}
-
-// templates are those of the pages by their files, each with the shell around it.
-var templates = func() map[string]*template.Template {
-	shell := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/shell.html", "templates/parts.html"))
-	all := map[string]*template.Template{}
-	entries, err := templateFiles.ReadDir("templates")
-	if err != nil {
-		panic(err) // they were embedded
-	}
-	for _, e := range entries {
-		if name := e.Name(); name != "shell.html" && name != "parts.html" {
-			all[name] = template.Must(template.Must(shell.Clone()).ParseFS(templateFiles, "templates/"+name))
-		}
-	}
-	return all
-}()
 
 var functions = template.FuncMap{
-	"moment": func(t time.Time) string {
-		if t.IsZero() {
-			return "–"
-		}
-		return t.UTC().Format("2006-01-02 15:04:05")
-	},
 	"ago":   func(t time.Time) string { return span(time.Since(t)) },
 	"bytes": inspect.Bytes,
 	"list":  func(caption, when string, rows any) list { return list{caption, when, rows} },

@@ -86,7 +86,7 @@ func (t *Tail) look() (done func(), ok bool) {
 
 func (p *Page) logPage(*http.Request) (view, error) {
 	lines, _, _, _ := p.Tail.since(0)
-	return view{Title: "Log", Template: "log.html", Data: lines, Live: true}, nil
+	return view{Title: "Log", Template: "log.html", Data: lines, Script: liveScript}, nil
 }
 
 // stream sends the lines of the log as they come (server-sent events), until the browser goes or the session or the bot ends.
@@ -130,7 +130,7 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request, s *session) {
 			return
 		case <-more:
 		case <-alive.C:
-			if p.sessions.of(r) != s || say(": alive\n\n") != nil {
+			if p.Session(r) != s || say(": alive\n\n") != nil {
 				return
 			}
 		}

@@ -97,7 +97,7 @@ func (p *Page) changeDead(w http.ResponseWriter, r *http.Request, s *session) {
 	said := ""
 	switch do := r.PostFormValue("do"); {
 	case err != nil || do != "retry" && do != "drop":
-		p.write(w, http.StatusBadRequest, s, view{Title: "Not understood", Template: "refused.html", Data: "This was no question of this page."})
+		p.Write(w, http.StatusBadRequest, s, view{Title: "Not understood", Template: "refused.html", Data: "This was no question of this page."})
 		return
 	case do == "retry":
 		said, err = p.retry(r, id)
@@ -111,7 +111,7 @@ func (p *Page) changeDead(w http.ResponseWriter, r *http.Request, s *session) {
 		return
 	}
 	p.Log.Info("a dead letter was seen to on the page", "letter", id, "do", r.PostFormValue("do"))
-	s.say(said)
+	s.Say(said)
 	http.Redirect(w, r, "/dead", http.StatusSeeOther)
 }
 

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"moot/internal/bot"
 	"moot/internal/files"
+	"moot/internal/site"
 )
 
 const (
@@ -100,7 +100,7 @@ func (m *Metrics) Handler(page http.Handler) http.Handler {
 			m.hooks.ServeHTTP(w, r) // those who post know a secret, and come by whatever name a web server has
 			return
 		}
-		if !ownName(r) {
+		if !site.OwnName(r) {
 			http.Error(w, "This is for programs on this machine.", http.StatusForbidden)
 			return
 		}
@@ -108,20 +108,6 @@ func (m *Metrics) Handler(page http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		mux.ServeHTTP(w, r)
 	})
-}
-
-// ownName reports whether a request names this machine, or came by a socket. A page of another name that has
-// been made to lead here (DNS rebinding) names that.
-func ownName(r *http.Request) bool {
-	if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && at.Network() == "unix" {
-		return true
-	}
-	host, _, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		host = strings.Trim(r.Host, "[]")
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func (m *Metrics) livez(w http.ResponseWriter, r *http.Request) {
