@@ -80,12 +80,13 @@ var directions = map[string][]string{
 	"protocol/service/schedule": {},
 	"services":                  {"commands", "outbox", "protocol", "rooms", "store"},
 
-	"cluster":           {"cluster/channel", "cluster/fleet", "cluster/process", "cluster/settings", "internal/clock"},
+	"cluster":           {"cluster/channel", "cluster/fleet", "cluster/process", "cluster/settings", "cluster/web", "internal/clock", "internal/site"},
 	"cluster/channel":   {},
 	"cluster/fleet":     {},
 	"cluster/process":   {},
 	"cluster/redistest": {},
 	"cluster/settings":  {"internal/near"},
+	"cluster/web":       {"cluster/fleet", "internal/site"},
 
 	"votes":       {"commands", "events", "internal/alike", "internal/span", "outbox", "protocol", "rooms", "store", "votes/tally"},
 	"votes/tally": {},

@@ -43,19 +43,27 @@ type launcher struct {
 
 	fleet     *fleet.Fleet                // owned by loop
 	processes map[uint64]*process.Process // by their runs; owned by loop
+	order     order                       // of the page, that is being done; owned by loop
 	code      int                         // owned by loop
 	view      atomic.Pointer[fleet.View]  // what it is like after the last event
 	events    chan fleet.Event            // for loop
+	orders    chan order                  // for loop
 	done      chan struct{}               // closed when nobody takes events any more
 	asking    context.Context             // of the questions to Discord; ends with loop
 	asks      sync.WaitGroup              // for those questions
+}
+
+// order is a command of the page, and where its answer goes.
+type order struct {
+	fleet.Command
+	answer chan any
 }
 
 // Run launches the clusters, and returns an exit code when none is left: after the context has ended, or when somebody has said so on the
 // channel. What has not ended when hurry is closed is killed.
 func Run(ctx context.Context, hurry <-chan struct{}, c Config) (code int, err error) {
 	l := &launcher{
-		Config: c, processes: map[uint64]*process.Process{}, events: make(chan fleet.Event, 256), done: make(chan struct{}), gateway: newGateway(c),
+		Config: c, processes: map[uint64]*process.Process{}, events: make(chan fleet.Event, 256), orders: make(chan order), done: make(chan struct{}), gateway: newGateway(c),
 	}
 	flow := clock.NewFlow(time.Now, clock.Elapsed, time.Now())
 	l.now = func() time.Time { // it never goes back, whatever becomes of the clock
@@ -100,6 +108,11 @@ func Run(ctx context.Context, hurry <-chan struct{}, c Config) (code int, err er
 		return 0, err
 	}
 	l.fleet = fleet.New(l.fleetConfig(), first, l.now())
+	view := l.fleet.View()
+	l.view.Store(&view)
+	if err := l.serve(around, &work); err != nil {
+		return 0, err
+	}
 	c.Log.Info("the clusters are launched", "channel", c.Settings.Channel, "shards", l.fleet.View().Shards, "clusters", len(l.fleet.View().Clusters), "identifies", first.Remaining)
 	var ask context.CancelFunc
 	l.asking, ask = context.WithCancel(around)
@@ -161,6 +174,9 @@ func (l *launcher) loop(ctx context.Context, hurry <-chan struct{}) {
 		var e fleet.Event
 		select {
 		case e = <-l.events:
+		case o := <-l.orders:
+			l.order = o
+			e = o.Command
 		case <-timer:
 			e = fleet.Tick{}
 		case <-stop:
@@ -205,6 +221,11 @@ func (l *launcher) do(eff fleet.Effect) {
 	case fleet.Ping:
 		l.channel.Ping(eff.ID, eff.Nonce)
 	case fleet.Reply:
+		if l.order.answer != nil && eff.CommandID == l.order.CommandID {
+			l.order.answer <- eff.Output // it has room for it
+			l.order = order{}
+			return
+		}
 		l.channel.Reply(eff.CommandID, eff.Output, "")
 	case fleet.AllLaunched:
 		l.channel.Reply("", "", "all_clusters_launched")

@@ -2,8 +2,13 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
@@ -38,7 +43,7 @@ func TestMain(m *testing.M) {
 }
 
 // fast are settings that need no waiting.
-const fast = "cluster_start_next_delay: 0\nping_interval: 1\nping_timeout: 10\nexperimental_features: [reshard]\nmoot: {grace: 2}\n"
+const fast = "cluster_start_next_delay: 0\nping_interval: 1\nping_timeout: 10\nexperimental_features: [reshard]\nmoot: {grace: 2, listen: \"127.0.0.1:0\"}\n"
 
 // TestBots: bots in three languages are launched, found healthy, told that all are, and stopped.
 func TestBots(t *testing.T) {
@@ -293,6 +298,66 @@ func TestReshard(t *testing.T) {
 	}
 }
 
+// TestPage: a link lets in once, and what is ordered there is done.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "go", 4, 16, fast)
+	s, err := settings.Load(b.file, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Link(t.Context(), s); !errors.Is(err, ErrNoPage) {
+		t.Errorf("without a launcher a link is %v", err)
+	}
+	b.run()
+	b.states(fleet.Up, fleet.Up)
+	link, err := Link(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, secret, _ := strings.Cut(link, "/login?link=")
+	keys, err := b.redis.Keys(t.Context(), "*").Result()
+	if err != nil || strings.Contains(strings.Join(keys, " "), secret) {
+		t.Errorf("Redis has the secret, or %v", err)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Jar: jar}
+	post := func(path string, form url.Values) string {
+		t.Helper()
+		resp, err := client.PostForm(base+path, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if text := post("/login", url.Values{"link": {secret}}); !strings.Contains(text, "2 of 2") {
+		t.Errorf("inside it says %s", text)
+	}
+	if text := post("/login", url.Values{"link": {secret}}); !strings.Contains(text, "no way in any more") {
+		t.Errorf("the link lets in twice: %s", text)
+	}
+	before := b.pids()
+	if text := post("/do", url.Values{"do": {"restart"}, "id": {"1"}}); !strings.Contains(text, "restarted when its turn comes") {
+		t.Errorf("the order says %s", text)
+	}
+	b.until("the restart", func(map[string]fleet.Status) bool { return b.pids()["1"] != before["1"] })
+	b.states(fleet.Up, fleet.Up)
+	if text := post("/do", url.Values{"do": {"start"}, "id": {"0"}}); !strings.Contains(text, "Cluster 0 runs already.") {
+		t.Errorf("the order says %s", text)
+	}
+	if text := post("/redis/pub", url.Values{}); !strings.Contains(text, "no JSON") {
+		t.Errorf("nothing can be published as %s", text)
+	}
+}
+
 // TestStubborn: what does not hear that it is to end is killed after its grace.
 func TestStubborn(t *testing.T) {
 	t.Parallel()
@@ -310,7 +375,7 @@ func TestStubborn(t *testing.T) {
 // TestOtherArguments: the other form of six arguments ends with the number of clusters and the channel.
 func TestOtherArguments(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "go", 3, 16, strings.Replace(fast, "grace: 2", "grace: 2, args: channel", 1))
+	b := newBench(t, "go", 3, 16, strings.Replace(fast, "grace: 2,", "grace: 2, args: channel,", 1))
 	b.run()
 	b.states(fleet.Up, fleet.Up)
 	if got := b.starts()[1].Argv; !slices.Equal(got, []string{"[2]", "3", "1", "Eevee", "2", "bots"}) {

@@ -329,6 +329,45 @@ func (c *Channel) Actions(ctx context.Context) ([]map[string]any, error) {
 	return all, nil
 }
 
+// The keys of the page: where it is, and the links that let in.
+func (c *Channel) pageKey() string            { return c.name + "/launcher/page" }
+func (c *Channel) linkKey(hash string) string { return c.name + "/launcher/link/" + hash }
+
+// SetPage says where the page is, "" for nowhere.
+func (c *Channel) SetPage(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if address == "" {
+		return c.client.Del(ctx, c.pageKey()).Err()
+	}
+	return c.client.Set(ctx, c.pageKey(), address, 0).Err()
+}
+
+// Page returns where the page of the launcher is that runs; "" where none runs, or it has none.
+func (c *Channel) Page(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	texts, err := c.client.MGet(ctx, c.name+"/launcher", c.pageKey()).Result()
+	if err != nil || texts[0] == nil || texts[1] == nil {
+		return "", err
+	}
+	return fmt.Sprint(texts[1]), nil
+}
+
+// PutLink leaves a link for the launcher, by the hash of its secret, and TakeLink takes one once.
+func (c *Channel) PutLink(ctx context.Context, hash string, lasts time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return c.client.Set(ctx, c.linkKey(hash), "1", lasts).Err()
+}
+
+// TakeLink takes a link, and reports whether there was one.
+func (c *Channel) TakeLink(ctx context.Context, hash string) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return c.client.GetDel(ctx, c.linkKey(hash)).Err() == nil
+}
+
 // Hold takes the channel for one launcher, and keeps it until the context ends; then it lets go of it. A launcher that was killed keeps
 // it for some seconds, which Hold waits. Taken is called once it has the channel.
 func (c *Channel) Hold(ctx context.Context, owner string, taken func()) error {

@@ -31,6 +31,8 @@ func TestClusterRefuses(t *testing.T) {
 		{"", nil, 1, "config.yaml"}, // there is none yet
 		{"nmaes: [a]\nping_interval: 0\n", nil, exitPerson, "config.yaml:1: there is no key nmaes; did you mean names?\nconfig.yaml:2: ping_interval is to be"},
 		{whole, nil, exitFailed, "Reach Redis at " + nobody},
+		{whole, []string{"web"}, exitFailed, "Reach Redis at " + nobody},
+		{whole, []string{"wbe"}, exitUsage, `Did you mean "web"?`},
 		{whole, []string{"--help"}, exitOK, "speaks with the clusters as mewld does"},
 	} {
 		if c.text != "" {

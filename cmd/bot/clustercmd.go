@@ -42,8 +42,36 @@ Where the launcher itself is killed, no cluster lives on. It needs Linux.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&file, "cfg-file", "c", file, "the `FILE` of mewld with the configuration")
+	cmd.PersistentFlags().StringVarP(&file, "cfg-file", "c", file, "the `FILE` of mewld with the configuration")
+	completes(cmd, "cfg-file", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+	})
+	cmd.AddCommand(a.clusterWebCommand(&file))
 	return cmd
+}
+
+func (a *app) clusterWebCommand(file *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "web",
+		Short: "Give a link to the page of the clusters, which lets you in once",
+		Long: `Gives a link to the page of the launcher that runs: clusters with their shards, the
+action log, and what can be started, stopped and restarted. The link lets one
+browser on this machine in, within five minutes; it then stays in for 12 hours.
+
+From another machine, an SSH tunnel leads there: ssh -L 1293:127.0.0.1:1293 HOST.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := settings.Load(*file, func(string) string { return "none is needed here" }) // of MTOKEN
+			if err != nil {
+				return err
+			}
+			link, err := cluster.Link(cmd.Context(), s)
+			if err == nil {
+				a.printf("%s\n", link)
+			}
+			return err
+		},
+	}
 }
 
 // clusterLog is the log of the launcher. Its level is that of mewld's variable.
