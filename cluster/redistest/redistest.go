@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -19,9 +20,10 @@ type Server struct {
 	Address string // host:port
 	*redis.Client
 
-	t   testing.TB
-	dir string
-	cmd *exec.Cmd
+	t     testing.TB
+	dir   string
+	cmd   *exec.Cmd     // nil while it does not run
+	ended chan struct{} // closed when it has ended
 }
 
 // Start starts a Redis. Where there is none, the test is left out; .ci/run installs one.
@@ -58,7 +60,21 @@ func (s *Server) Run() {
 	}
 	log := filepath.Join(s.dir, "log")
 	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", log)
-	if err := s.cmd.Start(); err != nil {
+	s.ended = make(chan struct{})
+	started := make(chan error)
+	go func() {
+		defer close(s.ended)
+		// A test that is killed takes it along: the kernel kills it with the thread that has started it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		bind(s.cmd)
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = s.cmd.Wait() // it is killed
+		}
+	}()
+	if err := <-started; err != nil {
 		s.t.Fatal(err)
 	}
 	for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
@@ -76,8 +92,8 @@ func (s *Server) Run() {
 // Kill ends the server at once.
 func (s *Server) Kill() {
 	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait() // it was killed
+		_ = s.cmd.Process.Kill() // it may have ended
+		<-s.ended
 		s.cmd = nil
 	}
 }

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package redistest
+
+import "os/exec"
+
+// bind does nothing here.
+func bind(*exec.Cmd) {}
