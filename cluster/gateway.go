@@ -14,7 +14,7 @@ import (
 )
 
 // ErrToken is the error of a token that Discord does not take.
-var ErrToken = errors.New("Discord does not take the token")
+var ErrToken = errors.New("the token is none that Discord takes")
 
 // gateway asks Discord, or the proxy before it, how many shards there are to be and how many identifies are left.
 type gateway struct {

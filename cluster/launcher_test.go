@@ -398,7 +398,7 @@ func TestTwoLaunchers(t *testing.T) {
 		t.Errorf("the second one says %v", err)
 	}
 	c.Settings.Token, c.Settings.Channel = "wrong", "other"
-	if _, err := Run(t.Context(), nil, c); err == nil || !strings.Contains(err.Error(), "does not take the token") {
+	if _, err := Run(t.Context(), nil, c); err == nil || !strings.Contains(err.Error(), "the token is none that Discord takes") {
 		t.Errorf("with a wrong token it says %v", err)
 	}
 	if got := len(b.starts()); got != 1 {

@@ -52,8 +52,7 @@ type freed struct {
 
 type proc struct {
 	Spawn
-	at   time.Time
-	real bool // whether it has identified
+	at time.Time
 }
 
 func newWorld(t rapid.TB, cfg Config, shards, total, parallel int) *world {
