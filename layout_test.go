@@ -41,7 +41,7 @@ var directions = map[string][]string{
 	"internal/failpoint":    {},
 	"internal/powerloss":    {},
 	"internal/ptytest":      {},
-	"internal/bot/bottest":  {"events", "internal/bot", "outbox", "protocol", "sealed", "store"},
+	"internal/bot/bottest":  {"events", "internal/bot", "internal/files", "outbox", "protocol", "sealed", "store"},
 	"internal/alike":        {"protocol"},
 	"internal/bot/sim":      {},
 	"internal/clock":        {},

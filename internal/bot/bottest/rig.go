@@ -4,11 +4,13 @@ package bottest
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"moot/events"
 	"moot/internal/bot"
+	"moot/internal/files"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/sealed"
@@ -49,6 +51,22 @@ type Rig struct {
 	Flying  []outbox.Attempt // attempts that the test has not ended
 	Longest time.Duration    // that a step took
 	next    int
+}
+
+// scratchRoom is how much has to be free in memory for stores to be made there: a container has 64 MiB of it if nobody asks for
+// more, which a few stores at once would fill.
+const scratchRoom = 1 << 30
+
+// Scratch makes a folder for stores that are made by the thousand: in memory, where there is room, since a crash in such a test is
+// no power failure. Nothing else is another store there than on a disk. Whoever made it removes it.
+func Scratch() (string, error) {
+	const memory = "/dev/shm"
+	if free, known := files.Free(memory); known && free >= scratchRoom {
+		if dir, err := os.MkdirTemp(memory, "moot-test-"); err == nil {
+			return dir, nil
+		}
+	}
+	return os.MkdirTemp("", "moot-test-")
 }
 
 // Start is when a test begins that says nothing else.

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"moot/internal/bot/bottest"
 )
 
 var (
@@ -20,15 +22,14 @@ var (
 	length    = flag.Int("steps", 250, "how much happens in a history before it comes to rest")
 )
 
-// scratch is where stores are made: in memory, where there is such a place, since a crash here is no power failure.
+// scratch is where stores are made.
 func scratch(t testing.TB) string {
-	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
-		if dir, err := os.MkdirTemp("/dev/shm", "moot-sim-*"); err == nil {
-			t.Cleanup(func() { os.RemoveAll(dir) })
-			return dir
-		}
+	dir, err := bottest.Scratch()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return t.TempDir()
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // TestSimulation plays histories.
