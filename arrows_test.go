@@ -41,7 +41,7 @@ var reading = map[string][]string{
 	"events/docbuf": {"codec", "errors", "frame", "buffer", "store", "open", "stack", "scan", "memory"},
 	"events/people": {"people", "texts", "hold", "forget"},
 	"outbox":        {"lanes", "send", "dispatch"},
-	"rooms":         {"info", "member", "name", "applier", "fact", "direct", "list", "apply", "follow", "feature"},
+	"rooms":         {"info", "member", "name", "applier", "putout", "fact", "direct", "list", "apply", "follow", "feature"},
 	"sealed":        {"sealed", "tell", "feature", "export", "trust"},
 	"internal/bot": {
 		// a step: what it is made of, what it goes through, itself

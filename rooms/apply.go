@@ -63,7 +63,7 @@ func (a *applier) memberChange(c protocol.MemberChange) {
 	case c.Membership == protocol.Invited || c.Membership == protocol.Knocking:
 		a.result.Ignored = "not a member yet"
 	default:
-		a.leave(c.User)
+		a.leave(c.User, c.Membership)
 	}
 	if a.result.Ignored == "" && !c.Self {
 		a.power(c.User, c.Power)
@@ -145,15 +145,18 @@ func (a *applier) join(c protocol.MemberChange) {
 		}
 	case c.Profile && a.info.Members != Known:
 		r.Since = time.Time{} // they were here before the list is
+	default:
+		a.returns(c.User, &r)
 	}
 	a.place(c.User, r, stayed, was)
 }
 
-func (a *applier) leave(user protocol.UserID) {
+func (a *applier) leave(user protocol.UserID, how protocol.Membership) {
 	was, ok := getRow(a.tx, a.ev.Room, user)
 	stood := ok && a.info.counts(was)
 	if stood {
 		a.info.Count--
+		a.leaves(user, how, was)
 	}
 	if ok { // also where it stood for an earlier generation and was not swept yet
 		a.tell(user, false)

@@ -7,6 +7,7 @@
 //   - Membership has generations. The bot's own join starts one, in which nobody is known until the network's list of
 //     members is in. A list that could not be read makes the members unknown, never none.
 //   - What lies before the own join (history) never changes who is a member.
+//   - Somebody who is put out by others and is back within 10 days has been a member all the while.
 //   - A join or leave that comes after a list was asked for ([Await]), or while it is being read, wins over the list.
 //   - Dropping or replacing the members of a room, however many, takes effect at once; the rows are cleared away
 //     later, in slices.
@@ -18,6 +19,7 @@
 //	room-users   room ␟ user    row (JSON): name, mark, since, …
 //	user-rooms   user ␟ room    ∅
 //	moderators   room ␟ user    ∅
+//	room-put-out room ␟ user    since when they had been a member, and when they were put out (JSON); for 10 days
 //	conversations user ␟ room   Conversation (JSON): to which the bot has invited them, and what has become of it
 //
 // Each row carries a mark, a number that grows with each own join and with each list that is read. A row whose mark

@@ -121,6 +121,9 @@ func (Feature) Timed(tx *store.Tx, t protocol.Timer) (bool, error) {
 	case timerSweep:
 		sweep(tx, room, string(t.Data))
 		return true, nil
+	case timerPutOut:
+		forgetPutOut(tx, room)
+		return true, nil
 	case timerTalk:
 		forgetTalks(tx)
 		return true, nil

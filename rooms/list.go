@@ -130,6 +130,9 @@ func (a *applier) listed(m protocol.Member) {
 		// They were not there when the list was last whole, whatever their server says of when they came.
 		r.Since = known
 	}
+	if !stayed {
+		a.returns(m.User, &r)
+	}
 	a.place(m.User, r, stayed, was)
 }
 

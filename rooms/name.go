@@ -47,12 +47,13 @@ func Person(tx *store.Tx, room protocol.RoomID, user protocol.UserID) protocol.T
 
 func (n *Names) shown(user protocol.UserID) string {
 	m, in := Lookup(n.tx, n.room, user)
-	if !in {
+	blank := in && alike.Blank(m.Name)
+	if !in || blank {
 		m.Name = protocol.OneLine(user.Local())
 	}
 	n.look()
 	same := n.looks[alike.Look(m.Name)]
-	if in {
+	if in && !blank {
 		same--
 	}
 	name := protocol.Shorten(m.Name, MaxName)

@@ -74,15 +74,23 @@ func exportMembership(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text
 				return
 			}
 		}
+		for room, at := range rooms.PutOut(tx, user) {
+			if !yield(protocol.Join("put out of ", placeName(tx, room, user), " on ", protocol.Moment(at), ", and since when you had been there")) {
+				return
+			}
+		}
 	}
 }
 
 func stayMembership(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Text) {
+	if rooms.ForgetPutOut(tx, user) {
+		gone = protocol.Plain("Out of which rooms you were put.")
+	}
 	for range rooms.Of(tx, user) {
-		return nil, protocol.Plain("In which rooms you are and what you are called there: the network tells me so, and without it " +
+		return gone, protocol.Plain("In which rooms you are and what you are called there: the network tells me so, and without it " +
 			"I could not tell who may do what. It goes when you leave them.")
 	}
-	return nil, nil
+	return gone, nil
 }
 
 func exportChosen(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
