@@ -103,12 +103,12 @@ func (p prefix) cut(text string) (rest string, ok bool) {
 // mannerOf returns how to speak where the event was said.
 func (c *Commands) mannerOf(ev protocol.Event) *manner {
 	if _, ok := ev.Body.(protocol.Invocation); ok {
-		return &manner{"/", ev.Private, c}
+		return &manner{lead: "/", private: ev.Private, tree: c}
 	}
 	if ev.Private {
-		return &manner{"", true, nil}
+		return &manner{private: true}
 	}
-	return &manner{c.shownPrefix(), false, nil}
+	return &manner{lead: c.shownPrefix()}
 }
 
 // shownPrefix is what stands before a command that is typed in a room.

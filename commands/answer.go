@@ -42,6 +42,8 @@ type manner struct {
 	lead    string    // what stands before a command that is typed: "!moot ", or nothing
 	private bool      // whether it is a private conversation
 	tree    *Commands // the commands, where it is through the network's own interface; otherwise nil
+	// offered reports whether a command is for whom this is shown to; nil where that is not known.
+	offered func(*Node) bool
 }
 
 func (s *manner) mistake(why string, parts ...any) *Mistake {

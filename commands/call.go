@@ -3,6 +3,7 @@ package commands
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"moot/protocol"
@@ -47,8 +48,15 @@ func (c *Call) Later() { c.run.said = true }
 func (c *Call) Whisper(text protocol.Text) error { return c.run.answer(Private, text) }
 
 // Code shows a line as it is given where the command was: with a prefix in a room, without one in private, with the fields
-// of the network's own interface where it came through that.
-func (c *Call) Code(line string) protocol.Text { return c.run.code(line) }
+// of the network's own interface where it came through that. It is about the same room, if that was named behind --in.
+func (c *Call) Code(line string) protocol.Text {
+	if in := c.run.given[inFlag]; len(in) > 0 && !strings.Contains(line+" ", " --"+inFlag+" ") {
+		if n, _, _ := c.run.find(line); n.Where == NeedsRoom {
+			line += " --" + inFlag + " " + quoted(in[0])
+		}
+	}
+	return c.run.code(line)
+}
 
 // NamedIn says how a command in private names the room that it is about, behind "name it".
 func (c *Call) NamedIn() protocol.Text { return c.run.naming() }
@@ -56,14 +64,8 @@ func (c *Call) NamedIn() protocol.Text { return c.run.naming() }
 // Native tells whether the command came through the network's own interface, which nobody else has seen.
 func (c *Call) Native() bool { return c.run.native() }
 
-// Again shows how to give the command again, with the given flags: about the same room, if it was named behind --in.
-func (c *Call) Again(flags string) protocol.Text {
-	line := c.Command.Title() + " " + flags
-	if in := c.run.given[inFlag]; len(in) > 0 {
-		line += " --" + inFlag + " " + quoted(in[0])
-	}
-	return c.Code(line)
-}
+// Again shows how to give the command again, with the given flags.
+func (c *Call) Again(flags string) protocol.Text { return c.Code(c.Command.Title() + " " + flags) }
 
 // Tree returns the commands of which this is one.
 func (c *Call) Tree() *Commands { return c.run.Commands }

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,10 +15,8 @@ func (s *manner) usage(n *Node) string {
 	parts := []string{n.Title()}
 	if len(n.subs) > 0 {
 		var names []string
-		for _, sub := range n.subs {
-			if !sub.Hidden {
-				names = append(names, sub.Name)
-			}
+		for _, sub := range s.shownSubs(n) {
+			names = append(names, sub.Name)
 		}
 		return n.Title() + " " + strings.Join(names, "|")
 	}
@@ -34,6 +33,11 @@ func (s *manner) usage(n *Node) string {
 		parts = append(parts, "[--"+inFlag+" ROOM]")
 	}
 	return strings.Join(parts, " ")
+}
+
+// shownSubs returns the commands of a group that are shown: where it is known to whom, those that they may use.
+func (s *manner) shownSubs(n *Node) []*Node {
+	return slices.DeleteFunc(slices.Clone(n.subs), func(sub *Node) bool { return sub.Hidden || s.offered != nil && !s.offered(sub) })
 }
 
 func (s *manner) usageParam(p *Param) string {
@@ -96,11 +100,11 @@ func (p *Param) usage() string {
 // hint says what is expected of the value of a parameter; zero where that needs no saying.
 func (s *manner) hint(p *Param) string {
 	switch {
+	case p.Repeat > 1 && p.Joined:
+		return "" // so many words, not so many things
 	case !s.native():
 	case p.Kind == Text, p.Kind == Person, p.Kind == Room:
 		return "" // the interface shows it
-	case p.Repeat > 1 && p.Joined:
-		return ""
 	}
 	switch p.Kind {
 	case Word:
@@ -154,10 +158,9 @@ func (s *manner) helpAbout(n *Node) protocol.Text {
 	if n.Detail != "" {
 		add(n.Detail)
 	}
-	for _, sub := range n.subs {
-		if !sub.Hidden {
-			add("• ", s.shown(s.usage(sub)), " — "+sub.Summary)
-		}
+	subs := s.shownSubs(n)
+	for _, sub := range subs {
+		add("• ", s.shown(s.usage(sub)), " — "+sub.Summary)
 	}
 	for i := range n.Params {
 		p := &n.Params[i]
@@ -177,7 +180,9 @@ func (s *manner) helpAbout(n *Node) protocol.Text {
 		}
 	}
 	if len(n.subs) > 0 {
-		add("More about one of them: ", s.code("help "+n.Title()+" "+n.subs[0].Name))
+		if len(subs) > 0 {
+			add("More about one of them: ", s.code("help "+n.Title()+" "+subs[0].Name))
+		}
 		return protocol.Lines(lines...)
 	}
 	if rules := s.rules(n); rules != nil {
@@ -211,13 +216,14 @@ func (s *manner) rules(n *Node) protocol.Text {
 		add("Only you see the answer.")
 	}
 	if n.Ageless {
-		add("It counts however late it reaches me.")
+		add("It counts however late it reaches me, unless what it is about has ended.")
 	}
 	return rules
 }
 
 // help explains what the path leads to, or lists what the person can use where they are.
 func (r *run) help(path []string) (protocol.Text, error) {
+	r.offered = r.seatOf(r.tx, r.ev.Sender, r.ev.Room, r.ev.Private).offered
 	if len(path) == 0 {
 		return r.overview(), nil
 	}
@@ -231,10 +237,9 @@ func (r *run) help(path []string) (protocol.Text, error) {
 
 // overview lists the commands that the person can use where they are.
 func (r *run) overview() protocol.Text {
-	seat := r.seatOf(r.tx, r.ev.Sender, r.ev.Room, r.ev.Private)
 	var here, room, own []protocol.Text
 	for _, n := range r.root.subs {
-		if !seat.offered(n) || n.Where == PrivateOnly && !r.ev.Private {
+		if !r.offered(n) || n.Where == PrivateOnly && !r.ev.Private {
 			continue
 		}
 		line := protocol.Join("• ", r.shown(r.brief(n)), " — "+n.Summary)

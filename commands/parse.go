@@ -192,6 +192,10 @@ func (s *manner) unclosed(n *Node) *Mistake {
 
 func (s *manner) tooMuch(n *Node, word string) *Mistake {
 	m := s.mistake("too many words", "I do not know what to do with ", words(word), ".")
+	if i := slices.IndexFunc(n.Params, func(p Param) bool { return p.Repeat > 1 && !p.ByName() && !p.Joined }); i >= 0 {
+		p := &n.Params[i]
+		m = s.mistake("too many words", "There can be at most ", p.Repeat, " of ", s.label(p), "; ", words(word), " is one too many.")
+	}
 	if len(n.Params) == 0 {
 		m = s.mistake("too many words", s.code(n.Title()), " stands by itself; I do not know what to do with ", words(word), ".")
 	}
