@@ -3,7 +3,7 @@ package protocol
 import (
 	"errors"
 	"fmt"
-	"unicode/utf8"
+	"unicode/utf16"
 )
 
 // Control is something on a message that can be pressed, or chosen from. It stands for a command: whoever acts on it has
@@ -50,9 +50,9 @@ const (
 // Limits of a control. They are those of Discord (developer documentation, "Component Reference"), less what
 // the adapter adds to a custom id.
 const (
-	MaxControlLabel = 80 // characters
+	MaxControlLabel = 80 // characters, in UTF-16 units as everything here: an emoji is two
 	MaxOptions      = 25
-	MaxOptionText   = 100 // characters of a label, a detail or a value
+	MaxOptionText   = 100 // of a label, a detail or a value
 	MaxControlBytes = 90  // of Path, Args, Param and Form, with one more for each name and value in them
 )
 
@@ -99,5 +99,22 @@ func (c Control) Check() error {
 
 // fits reports whether s is one clean line of 1 to most characters.
 func fits(s string, most int) bool {
-	return s != "" && s == OneLine(s) && utf8.RuneCountInString(s) <= most
+	return s != "" && s == OneLine(s) && units(s) <= most
+}
+
+// units is the length of a string in UTF-16 units.
+func units(s string) (n int) {
+	for _, r := range s {
+		n += max(utf16.RuneLen(r), 1)
+	}
+	return n
+}
+
+// OptionText cuts s to what a menu can show of an option, as [Shorten] does.
+func OptionText(s string) string {
+	short := s
+	for most := MaxOptionText; units(short) > MaxOptionText; most-- {
+		short = Shorten(s, most)
+	}
+	return short
 }

@@ -33,8 +33,11 @@ type Act interface{ act() }
 
 // Say posts a message.
 type Say struct {
-	Text     Text
-	ReplyTo  EventID   // zero means no reply
+	Text    Text
+	ReplyTo EventID // zero means no reply
+	// Notify is whether people are to notice it though it answers nobody and mentions nobody, as far as it is up to the network
+	// which messages of a bot they notice.
+	Notify   bool      `json:",omitempty"`
 	Controls []Control `json:",omitempty"`
 }
 

@@ -65,9 +65,9 @@ func (r *run) send(ctx context.Context, out protocol.Outgoing, attempt protocol.
 	}
 	switch act := out.Act.(type) {
 	case protocol.Say:
-		return r.sayParts(ctx, room, out.Key, out.Place, act.Text, act.ReplyTo)
+		return r.sayParts(ctx, room, out.Key, out.Place, act.Text, act.ReplyTo, act.Notify || len(act.Text.Mentions()) > 0)
 	case protocol.Whisper:
-		return r.sayParts(ctx, room, out.Key, "", act.Text, "") // the place is one in another room
+		return r.sayParts(ctx, room, out.Key, "", act.Text, "", !act.Asked) // the place is one in another room
 	case protocol.Revise:
 		if attempt.Original.Event == "" {
 			return protocol.Ref{}, final("%w: the message to be edited", protocol.ErrGone)
@@ -124,8 +124,9 @@ func shortened(t protocol.Text, most int) protocol.Text {
 	return append(head, protocol.Span{Text: "…"})
 }
 
-// sayParts posts a text, in as many messages as it takes.
-func (r *run) sayParts(ctx context.Context, room protocol.RoomID, key protocol.Key, place protocol.PlaceID, text protocol.Text, replyTo protocol.EventID) (protocol.Ref, error) {
+// sayParts posts a text, in as many messages as it takes. It is a notice, and so nobody is notified of it, not even who is mentioned
+// (Client-Server API, "Predefined Rules", .m.rule.suppress_notices), unless people are to notice it: then its first part is none.
+func (r *run) sayParts(ctx context.Context, room protocol.RoomID, key protocol.Key, place protocol.PlaceID, text protocol.Text, replyTo protocol.EventID, notify bool) (protocol.Ref, error) {
 	if text.Plain() == "" {
 		return protocol.Ref{}, final("an empty message")
 	}
@@ -134,6 +135,9 @@ func (r *run) sayParts(ctx context.Context, room protocol.RoomID, key protocol.K
 	var stand []protocol.EventID
 	for i, part := range parts {
 		content := textContent(part)
+		if notify && i == 0 {
+			content["msgtype"] = "m.text"
+		}
 		relate(content, place, replyTo)
 		if i > 0 && i == len(parts)-1 {
 			content[partsField] = stand

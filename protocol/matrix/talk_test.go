@@ -308,7 +308,7 @@ func TestThreadsRepliesAndMentionsAsTheyStand(t *testing.T) {
 	}
 	text := protocol.Join(protocol.Mention(mx(h.ben), "Ben <b>"), " & ", protocol.Person(mx(h.ann), "Ann"), ": ", protocol.Strong("<script>"), "\n", protocol.Code("!moot"))
 	c := send("1", protocol.Outgoing{Place: protocol.PlaceID(root), Act: protocol.Say{Text: text, ReplyTo: "$42"}})
-	want := `{"body":"Ben <b> & Ann: <script>\n!moot","format":"org.matrix.custom.html","formatted_body":"<a href=\"https://matrix.to/#/@ben:fake.test\">Ben &lt;b&gt;</a> &amp; <a href=\"https://matrix.to/#/@ann:fake.test\">Ann</a>: <strong>&lt;script&gt;</strong><br><code>!moot</code>","m.mentions":{"user_ids":["@ben:fake.test"]},"m.relates_to":{"event_id":"` + root + `","is_falling_back":false,"m.in_reply_to":{"event_id":"$42"},"rel_type":"m.thread"},"msgtype":"m.notice","org.moot.key":"` + string(protocol.DeriveKey(t.Name(), "1")) + `"}`
+	want := `{"body":"Ben <b> & Ann: <script>\n!moot","format":"org.matrix.custom.html","formatted_body":"<a href=\"https://matrix.to/#/@ben:fake.test\">Ben &lt;b&gt;</a> &amp; <a href=\"https://matrix.to/#/@ann:fake.test\">Ann</a>: <strong>&lt;script&gt;</strong><br><code>!moot</code>","m.mentions":{"user_ids":["@ben:fake.test"]},"m.relates_to":{"event_id":"` + root + `","is_falling_back":false,"m.in_reply_to":{"event_id":"$42"},"rel_type":"m.thread"},"msgtype":"m.text","org.moot.key":"` + string(protocol.DeriveKey(t.Name(), "1")) + `"}`
 	if got := encode(c); got != want {
 		t.Errorf("it stands as\n%s\nand not as\n%s", got, want)
 	}
@@ -316,6 +316,11 @@ func TestThreadsRepliesAndMentionsAsTheyStand(t *testing.T) {
 	want = `{"body":"hello","m.mentions":{},"msgtype":"m.notice","org.moot.key":"` + string(protocol.DeriveKey(t.Name(), "2")) + `"}`
 	if got := encode(c); got != want {
 		t.Errorf("it stands as\n%s\nand not as\n%s", got, want)
+	}
+	// Nobody is notified of a notice: what people are to notice is none.
+	c = send("3", protocol.Outgoing{Act: protocol.Say{Text: protocol.Plain("a vote is open"), Notify: true}})
+	if c["msgtype"] != "m.text" {
+		t.Errorf("what people are to notice stands as %v", c["msgtype"])
 	}
 	rec.stop()
 }
