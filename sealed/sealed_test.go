@@ -194,3 +194,28 @@ func TestTheWaitAfterTheClockWasTurnedBack(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 }
+
+// TestExport shows somebody how many messages of theirs wait for their key, and that the room was told; and nobody else's.
+func TestExport(t *testing.T) {
+	r := newRig(t)
+	const ben protocol.UserID = "matrix:@ben:a"
+	export := func(of protocol.UserID) (lines string) {
+		r.View(func(tx *store.Tx) {
+			for line := range (sealed.Feature{}).Export(tx, of) {
+				lines += line.Plain() + "\n"
+			}
+		})
+		return lines
+	}
+	r.Admit(secret(r, ann), secret(r, ann), secret(r, ben))
+	if got := export(ann); !strings.Contains(got, "that I cannot read yet, as I got them: 2.") {
+		t.Errorf("ann is shown %q", got)
+	}
+	r.Later(sealed.Wait + time.Minute)
+	if got := export(ann); strings.Contains(got, "as I got them") || !strings.Contains(got, "that I could not read what you wrote, at 2026-11-") {
+		t.Errorf("when the wait is over ann is shown %q", got)
+	}
+	if got := export("matrix:@cem:a"); got != "" {
+		t.Errorf("who has sent nothing is shown %q", got)
+	}
+}
