@@ -96,7 +96,21 @@ func applyVote(tx *store.Tx, f events.Fact) (err error) {
 	return a.put(v)
 }
 
-func (a *fold) put(v Vote) error { return putVote(a.tx, a.room, v) }
+func (a *fold) put(v Vote) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	key := voteKey(a.room, v.ID)
+	a.tx.Put(votes, key, data)
+	switch has := a.tx.Has(openVotes, key); {
+	case v.Open() && !has:
+		a.tx.Put(openVotes, key, nil)
+	case !v.Open() && has:
+		a.tx.Delete(openVotes, key)
+	}
+	return nil
+}
 
 func (a *fold) key() string { return voteKey(a.room, a.id) }
 

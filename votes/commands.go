@@ -25,6 +25,7 @@ func (f *Feature) Commands() []*commands.Command {
 	}
 	vote := commands.Param{Name: "vote", Kind: commands.Word,
 		Summary: "the number of the vote; can be left out where one is open", Optional: true}
+	page := commands.Param{Name: "page", Kind: commands.Integer, Flag: true, Min: 1, Max: 100_000, Summary: "which page of a long list"}
 	return []*commands.Command{
 		{
 			Name: "vote", Summary: "decides together", Else: "cast", Takes: isChoice,
@@ -121,7 +122,7 @@ func (f *Feature) Commands() []*commands.Command {
 				},
 				{
 					Name: "list", Summary: "shows the votes of the room", Where: commands.NeedsRoom, Challenged: true,
-					Run: f.list,
+					Params: []commands.Param{page}, Run: f.list,
 				},
 				{
 					Name: "show", Summary: "shows one vote", Where: commands.NeedsRoom, Challenged: true,
@@ -133,9 +134,8 @@ func (f *Feature) Commands() []*commands.Command {
 						"unless the vote is secret; how they voted is not.",
 					Examples: []string{"vote voters 3"},
 					Where:    commands.NeedsRoom, Outside: true, Challenged: true, Visibility: commands.Private,
-					Params: []commands.Param{vote, {Name: "page", Kind: commands.Integer, Flag: true, Min: 1, Max: 100_000,
-						Summary: "which page of a long list"}},
-					Run: f.whoVotes,
+					Params: []commands.Param{vote, page},
+					Run:    f.whoVotes,
 				},
 				{
 					Name: "export", Summary: "shows you alone the votes of the room as programs read them",
@@ -148,7 +148,7 @@ func (f *Feature) Commands() []*commands.Command {
 						{Name: "since", Kind: commands.Word, Flag: true, Summary: "only votes opened since that day, or so long ago"},
 						{Name: "csv", Kind: commands.Switch, Summary: "as CSV, which is so if nothing is said"},
 						{Name: "json", Kind: commands.Switch, Summary: "as JSON, an object a line"},
-						{Name: "page", Kind: commands.Integer, Flag: true, Min: 1, Max: 100_000, Summary: "which page of a long list"},
+						page,
 					},
 					Run: f.export,
 				},
@@ -238,7 +238,7 @@ func (f *Feature) Commands() []*commands.Command {
 		{
 			Name: "history", Summary: "shows the votes about somebody, and when they were suspended and restored",
 			OnPerson: "Votes about this person",
-			Where:    commands.NeedsRoom, Params: []commands.Param{somebody("whom it is about")}, Run: f.history,
+			Where:    commands.NeedsRoom, Params: []commands.Param{somebody("whom it is about"), page}, Run: f.history,
 		},
 	}
 }

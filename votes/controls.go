@@ -49,8 +49,7 @@ func (h *atHand) controls() []protocol.Control {
 			menu.Label, menu.Most = "Choose one or more", len(h.Options)
 		}
 		for i, o := range h.Options {
-			menu.Options = append(menu.Options, protocol.Option{Label: protocol.Shorten(fmt.Sprintf("%d: %s", i+1, o),
-				protocol.MaxOptionText), Value: strconv.Itoa(i + 1)})
+			menu.Options = append(menu.Options, protocol.Option{Label: protocol.OptionText(fmt.Sprintf("%d: %s", i+1, o)), Value: strconv.Itoa(i + 1)})
 		}
 		return append([]protocol.Control{menu, withdraw}, h.sayWhy()...)
 	}

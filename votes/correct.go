@@ -6,6 +6,7 @@ import (
 	"moot/internal/alike"
 	"moot/outbox"
 	"moot/protocol"
+	"moot/votes/tally"
 )
 
 // correct is the command with which who opened a vote writes its text anew, as long as nobody has voted on the old one.
@@ -27,6 +28,9 @@ func (f *Feature) correct(c *commands.Call) error {
 	case v.Type == Rule:
 		return commands.Sorry(protocol.Join("What vote ", v.ID, " changes is not changed any more. Withdraw it, and open another: ",
 			c.Code("vote cancel "+v.Number()), "."))
+	case v.Tally.Method == tally.Consent: // else a text would pass to which nobody has consented
+		return commands.Sorry(protocol.Join("Vote ", v.ID, " goes by consent: who has said nothing has consented to what it says. "+
+			"Withdraw it, and open another: ", c.Code("vote cancel "+v.Number()), "."))
 	case v.everCast() || v.Status != Running:
 		return commands.Sorry(protocol.Join("Somebody has voted in vote ", v.ID, " already, so its text stays as it is."))
 	case alike.Blank(text):

@@ -162,6 +162,7 @@ func Kinds() []events.Kind {
 
 // Handle handles an event in its scope.
 func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
+	seePlace(tx, ev)
 	switch b := ev.Body.(type) {
 	case protocol.ReactionAdded:
 		return f.reacted(tx, ev, b)

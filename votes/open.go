@@ -3,6 +3,7 @@ package votes
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"moot/commands"
@@ -92,7 +93,7 @@ func (f *Feature) open(c *commands.Call, w proposal) error {
 	if err := f.mayOpen(c.Tx, c.Room); err != nil {
 		return err
 	}
-	place, err := f.placeFor(c)
+	place, err := f.placeFor(c, w)
 	if err != nil {
 		return err
 	}
@@ -156,6 +157,10 @@ func (f *Feature) enough(tx *store.Tx, room protocol.RoomID, w proposal, e elect
 			why = protocol.Join(why, " You can ask everybody with ", f.code(room, "vote poll"), ".")
 		}
 		return commands.Sorry(why)
+	}
+	if most := half(n); w.Majority == consent && w.Objections > most {
+		return commands.Sorry(protocol.Join("Nobody could defeat that: here ", n, " can vote, so at most ", protocol.Code(
+			"--objections "+strconv.Itoa(most)), " makes sense, which is half of them."))
 	}
 	if t := f.decidedBy(tx, room, w, e, n, r); !tally.Possible(t, n) {
 		return commands.Sorry(protocol.Join("That cannot pass here: it takes ", count(t.Quorum, "ballot"), " and ",
@@ -246,27 +251,50 @@ func (f *Feature) mayOpen(tx *store.Tx, info rooms.Info) error {
 	return nil
 }
 
-// placeFor returns where a vote is held that is opened by this call.
-func (f *Feature) placeFor(c *commands.Call) (protocol.PlaceID, error) {
+// placeFor returns where a vote is held that is opened by this call: in the channel for votes, else where it is opened, else, for
+// an appeal, where it was decided that they are suspended. A channel that not all can see, or in which the bot may not write, is
+// passed over, also that for votes: else whoever may close channels could keep a room from voting.
+func (f *Feature) placeFor(c *commands.Call, w proposal) (protocol.PlaceID, error) {
 	notePlace(c.Tx, c.Event)
-	place := f.settings.Channel(c.Tx, c.Room.ID)
+	channels := slices.Contains(f.Places, c.Room.ID.Network())
+	var places []protocol.PlaceID
+	if chosen := f.settings.Channel(c.Tx, c.Room.ID); chosen != "" {
+		places = append(places, chosen)
+	}
 	switch {
-	case place != "":
 	case !c.Event.Private:
-		place = c.Event.Place
-	case slices.Contains(f.Places, c.Room.ID.Network()):
+		places = append(places, c.Event.Place)
+	case channels && w.appeal():
+		places = append(places, f.suspendedAt(c.Tx, c.Room.ID, w.Opener)...)
+	case !channels:
+		places = append(places, "")
+	}
+	for _, place := range places {
+		if hidden, mute, _ := placeOf(c.Tx, c.Room.ID, place); !hidden && !mute {
+			return place, nil
+		}
+	}
+	if len(places) == 0 {
 		return "", commands.Sorry(protocol.Join("In which channel shall the vote be held? Open it there, or ask a "+
 			"moderator to choose one for all votes: ",
 			f.code(c.Room.ID, "room set "+channel+" here"), ", in that channel."))
 	}
-	switch hidden, mute, _ := placeOf(c.Tx, c.Room.ID, place); {
-	case hidden:
+	if hidden, _, _ := placeOf(c.Tx, c.Room.ID, places[len(places)-1]); hidden {
 		return "", commands.Sorryf("Not everybody who may vote can see that channel, so no vote is held in it. Open it in one that all can see.")
-	case mute:
-		return "", commands.Sorryf("I may not write in that channel, so nobody would see the vote. Open it in another one, or have somebody allow me " +
-			"View Channel and Send Messages there.")
 	}
-	return place, nil
+	return "", commands.Sorryf("I may not write in that channel, so nobody would see the vote. Open it in another one, or have somebody allow me " +
+		"View Channel and Send Messages there.")
+}
+
+// suspendedAt returns where the votes were held about somebody, the last one first: an appeal is heard where the challenge was.
+func (f *Feature) suspendedAt(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (places []protocol.PlaceID) {
+	n := f.bus.Lookup(tx, user)
+	for v := range All(tx, room) {
+		if n != 0 && v.Target == n && v.Place != "" && !slices.Contains(places, v.Place) {
+			places = append(places, v.Place)
+		}
+	}
+	return places
 }
 
 // withinLimits reports whether one more vote of that kind may be open.

@@ -41,7 +41,7 @@ func (h *atHand) post() error {
 	b.Mentioned = true
 	key, err := outbox.Send(h.tx, protocol.Outgoing{
 		Room: h.room, Place: h.Place, Expires: outbox.Never,
-		Act: protocol.Say{Text: h.message(first, true), Controls: h.controls()},
+		Act: protocol.Say{Text: h.message(first, true), Controls: h.controls(), Notify: true},
 	})
 	if err != nil {
 		return err

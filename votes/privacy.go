@@ -81,11 +81,14 @@ func (h *atHand) exportVote(title protocol.Text, user protocol.UserID, n events.
 		text := protocol.Join("You may vote in ", of)
 		switch b := h.ballotOf(n); {
 		case h.Secret:
-			text = protocol.Join(text, "; it is secret, and nothing shows whether you did")
+			text = protocol.Join(text, "; it is secret: if you have, your ballot is in its box until it closes, and I show it to nobody")
 		case b != nil:
 			text = protocol.Join(text, "; your ballot is ", h.shown(b))
 		}
 		lines = append(lines, protocol.Join(text, "."))
+	}
+	if h.tx.Has(partial, h.voterKey(voter(n))) {
+		lines = append(lines, protocol.Join("You have cast a ballot in ", of, ", and moderate, so you cannot cancel it."))
 	}
 	made := string(h.tx.Get(madeBy, h.voterKey(voter(n))))
 	prefix := h.markKey(voter(n), "")

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"moot/commands"
+	"moot/internal/span"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -27,6 +28,9 @@ func (f *Feature) openRule(c *commands.Call) error {
 	if !ok {
 		return commands.Sorry(protocol.Join(protocol.Quoted(c.Word("value"), 40), " cannot be set for ",
 			protocol.Code(one.name), ". It can be ", one.bounds, "."))
+	}
+	if least := f.settings.rules.Duration; c.Has("for") && c.Duration("for") < least {
+		return commands.Sorry(protocol.Join("A vote on a rule runs for at least ", span.Words(least), ", so that those who sleep or work hear of it too."))
 	}
 	now, set := f.settings.value(c.Tx, c.Room.ID, one)
 	if to, _ := f.settings.valueOf(one, value); to == now && (set || value != "") {

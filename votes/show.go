@@ -11,13 +11,18 @@ import (
 	"moot/rooms"
 )
 
-// shownVotes is how many votes that have closed are listed.
+// shownVotes is how many votes that have closed one page lists.
 const shownVotes = 10
 
-// list is the command that shows the votes of a room.
+// list is the command that shows the votes of a room: those that are open, and the last that have closed; on further pages those
+// before them.
 func (f *Feature) list(c *commands.Call) error {
+	page := int(max(1, c.Integer("page")))
 	var lines, old []protocol.Text
 	for v := range f.openIn(c.Tx, c.Room.ID) {
+		if page > 1 {
+			break
+		}
 		line := protocol.Join(v.titleOf(), ", open; ", v.closes(c.Tx.Now()), "; ",
 			count(v.Turnout, "ballot"), " of ", v.Size, " so far")
 		if me := f.bus.Lookup(c.Tx, c.Person); c.Event.Private && !v.Secret && v.mayVote(me) && v.ballotOf(me) == nil {
@@ -26,23 +31,40 @@ func (f *Feature) list(c *commands.Call) error {
 		lines = append(lines, protocol.Join(line, "."))
 	}
 	slices.Reverse(lines) // the last one first, as with those that have ended
+	closed, more := 0, false
 	for one := range All(c.Tx, c.Room.ID) {
-		v := f.at(c.Tx, c.Room.ID, one)
-		if !v.Open() {
-			old = append(old, protocol.Join(v.titleOf(), ": ", ended(v.Vote), "; ended ",
-				protocol.Moment(v.Ended), "."))
+		if one.Open() {
+			continue
 		}
-		if len(old) == shownVotes {
+		if closed++; closed <= (page-1)*shownVotes {
+			continue
+		}
+		if more = len(old) == shownVotes; more {
 			break // there may be thousands
 		}
+		v := f.at(c.Tx, c.Room.ID, one)
+		old = append(old, protocol.Join(v.titleOf(), ": ", ended(v.Vote), "; ended ", protocol.Moment(v.Ended), "."))
 	}
-	if len(lines) == 0 {
+	switch {
+	case page > 1 && len(old) == 0:
+		return commands.Sorryf("There is no page %d.", page)
+	case page > 1:
+		lines = []protocol.Text{protocol.Plain("Those that have closed before:")}
+	case len(lines) == 0:
 		lines = []protocol.Text{protocol.Plain("No vote is open in this room.")}
 	}
-	if len(old) > 0 {
-		lines = append(append(lines, protocol.Plain("The last that have closed:")), old...)
+	if len(old) > 0 && page == 1 {
+		lines = append(lines, protocol.Plain("The last that have closed:"))
 	}
-	return c.Answer(protocol.Lines(lines...))
+	return c.Answer(protocol.Lines(append(append(lines, old...), further(c, "", page, more)...)...))
+}
+
+// further says how the next page of a list is asked for, if there is one. Words are those behind the command.
+func further(c *commands.Call, words string, page int, more bool) []protocol.Text {
+	if !more {
+		return nil
+	}
+	return []protocol.Text{protocol.Join("There is more: ", c.Again(words+"--page "+strconv.Itoa(page+1)), ".")}
 }
 
 // ended says in a word or two what came of a vote.
@@ -76,7 +98,7 @@ func (f *Feature) show(c *commands.Call) error {
 	return v.pollPrivately(c)
 }
 
-// shownFacts is how many facts the history of a person shows.
+// shownFacts is how many facts one page of the history of a person shows.
 const shownFacts = 20
 
 // Kinds of facts that belong to the history of a person beside those about votes.
@@ -108,11 +130,14 @@ func (f *Feature) history(c *commands.Call) error {
 	if len(lines) == 0 {
 		return c.Answer(protocol.Join("No vote was ever about ", name, " here, and they were never suspended."))
 	}
-	head := protocol.Join("About ", name, ", the last first:")
-	if len(lines) > shownFacts {
-		lines = append(lines[:shownFacts], protocol.Plainf("… and %d more before.", len(lines)-shownFacts))
+	page := int(max(1, c.Integer("page")))
+	if (page-1)*shownFacts >= len(lines) {
+		return commands.Sorryf("There is no page %d.", page)
 	}
-	return c.Answer(protocol.Lines(append([]protocol.Text{head}, lines...)...))
+	head := protocol.Join("About ", name, ", the last first:")
+	rest := lines[(page-1)*shownFacts:]
+	foot := further(c, commands.PersonWord(c.Tx, c.Room, who.User)+" ", page, len(rest) > shownFacts)
+	return c.Answer(protocol.Lines(slices.Concat([]protocol.Text{head}, rest[:min(len(rest), shownFacts)], foot)...))
 }
 
 // factsAbout returns a line for each fact about a person in a room, the last first.
@@ -124,7 +149,7 @@ func (f *Feature) factsAbout(c *commands.Call, room protocol.RoomID, n events.Nu
 	var all []line
 	for _, kind := range historyKinds {
 		q := events.Query{
-			Kind: kind, Backward: true, Limit: 2 * shownFacts,
+			Kind: kind, Backward: true,
 			Filters: map[string]string{roleTarget: n.String(), events.KeyScope: string(room)},
 		}
 		for fact, err := range f.bus.Matching(c.Tx, q) {

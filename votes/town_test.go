@@ -56,11 +56,13 @@ type town struct {
 	active   map[protocol.UserID]int // on how many days
 	in       map[protocol.RoomID]bool
 	messages map[protocol.EventID]*message
-	deaf     map[protocol.UserID]bool // cannot be reached in private
-	shut     map[protocol.RoomID]bool // rooms in which the bot may not write any more
-	fits     func(protocol.Text) bool // what the network takes as one message; nil means every text
-	mute     bool                     // nobody answers about reactions
+	putOut   map[string]struct{ since, at time.Time } // by room and person
+	deaf     map[protocol.UserID]bool                 // cannot be reached in private
+	shut     map[protocol.RoomID]bool                 // rooms in which the bot may not write any more
+	fits     func(protocol.Text) bool                 // what the network takes as one message; nil means every text
+	mute     bool                                     // nobody answers about reactions
 	said     []string
+	shown    []shownCode                          // the commands in what it has said
 	whispers map[protocol.UserID]protocol.EventID // the last thing that each was told in private
 	real     bool                                 // whether activity is what the real feature counts
 	longest  time.Duration                        // that a step took
@@ -89,13 +91,18 @@ func newTown(t tester, with ...func(*town)) *town {
 	if alone, ok := t.(*testing.T); ok {
 		alone.Parallel()
 	}
-	dir, err := os.MkdirTemp("", "moot-votes")
+	scratch := bottest.Scratch
+	if _, measured := t.(*testing.B); measured { // on a disk, where commits take what they take
+		scratch = func() (string, error) { return os.MkdirTemp("", "moot-votes-") }
+	}
+	dir, err := scratch()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &town{
 		t: t, now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC),
 		members: map[protocol.RoomID]map[protocol.UserID]time.Time{}, mods: map[protocol.UserID]bool{},
+		putOut: map[string]struct{ since, at time.Time }{},
 		active: map[protocol.UserID]int{}, in: map[protocol.RoomID]bool{}, messages: map[protocol.EventID]*message{},
 		deaf: map[protocol.UserID]bool{}, shut: map[protocol.RoomID]bool{},
 		whispers: map[protocol.UserID]protocol.EventID{},
@@ -264,7 +271,15 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 
 func private(room protocol.RoomID) bool { return strings.Contains(string(room), "dm-") }
 
+// shownCode is something that can be typed, in what the bot has said.
+type shownCode struct{ where, code string }
+
 func (w *town) hear(where string, text protocol.Text) {
+	for _, span := range text {
+		if span.Style == protocol.CodeStyle {
+			w.shown = append(w.shown, shownCode{where, span.Text})
+		}
+	}
 	line := text.Plain()
 	for _, who := range text.Mentions() {
 		line += " [mentions " + who.Local() + "]"
@@ -365,10 +380,18 @@ func (w *town) botKicked(room protocol.RoomID) {
 }
 
 func (w *town) member(room protocol.RoomID, who protocol.UserID, m protocol.Membership) {
-	if m == protocol.Joined {
+	key := string(room) + " " + string(who)
+	since, was := w.members[room][who]
+	switch out, ok := w.putOut[key]; {
+	case m == protocol.Joined && ok && w.now.Sub(out.at) < rooms.PutOutFor: // they have been a member all the while
+		w.members[room][who] = out.since
+	case m == protocol.Joined:
 		w.members[room][who] = w.now
-	} else {
+	default:
 		delete(w.members[room], who)
+	}
+	if delete(w.putOut, key); was && (m == protocol.Kicked || m == protocol.Banned) {
+		w.putOut[key] = struct{ since, at time.Time }{since, w.now}
 	}
 	w.admit(protocol.Event{Room: room, Sender: who, Body: protocol.MemberChange{User: who, Name: name(who), Membership: m}})
 }

@@ -26,6 +26,14 @@ func notePlace(tx *store.Tx, ev protocol.Event) {
 	}
 }
 
+// seePlace notes with each event in a place in which somebody has wanted to vote whether that has become another one: a channel that
+// is closed to some after it was chosen for all votes holds none.
+func seePlace(tx *store.Tx, ev protocol.Event) {
+	if ev.Place != "" && tx.Has(visibility, store.Key(ev.Room, string(ev.Place))) {
+		notePlace(tx, ev)
+	}
+}
+
 // placeOf reports whether a place is hidden from some members, whether the bot may not write there, and whether that is known.
 func placeOf(tx *store.Tx, room protocol.RoomID, place protocol.PlaceID) (hidden, mute, known bool) {
 	if place == "" {

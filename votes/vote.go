@@ -187,22 +187,6 @@ func decodeVote(tx *store.Tx, key string, data []byte) (v Vote, ok bool) {
 	return v, true
 }
 
-func putVote(tx *store.Tx, room protocol.RoomID, v Vote) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	tx.Put(votes, voteKey(room, v.ID), data)
-	key := voteKey(room, v.ID)
-	switch has := tx.Has(openVotes, key); {
-	case v.Open() && !has:
-		tx.Put(openVotes, key, nil)
-	case !v.Open() && has:
-		tx.Delete(openVotes, key)
-	}
-	return nil
-}
-
 // OpenIn goes through the open votes of a room by their numbers.
 func OpenIn(tx *store.Tx, room protocol.RoomID) iter.Seq[Vote] {
 	return func(yield func(Vote) bool) {
