@@ -15,9 +15,9 @@ const (
 	Passed   Outcome = "passed"
 	Rejected Outcome = "rejected"  // the quorum was reached
 	NoQuorum Outcome = "no-quorum" // it was not
-	Chosen   Outcome = "chosen"    // of a poll: one option has the most votes
-	Tied     Outcome = "tied"      // of a poll: several have
-	Unvoted  Outcome = "unvoted"   // of a poll: nobody voted
+	Chosen   Outcome = "chosen"    // of a poll: one option has the most votes; of an election: every seat is filled
+	Tied     Outcome = "tied"      // of a poll: several have; of an election: several stand equally for a seat
+	Unvoted  Outcome = "unvoted"   // of a poll and an election: nobody voted
 )
 
 // Result is an outcome and what it rests on.
@@ -26,7 +26,9 @@ type Result struct {
 	Rules   Rules
 	Size    int // how many could vote
 	Tally   Tally
-	Winners []int // of a poll: the options with the most votes
+	Winners []int // of a poll: the options with the most votes; of an election: who has a seat
+	// Election is how the seats of an election were filled; nil where too few voted.
+	Election *Election
 }
 
 // Decide returns the outcome of a vote in which size people may vote, or Open.
@@ -47,16 +49,44 @@ func Decide(r Rules, size int, t Tally, c Clock) Result {
 // Final returns the outcome of a vote in which no more ballots will be cast.
 func Final(r Rules, size int, t Tally) Result {
 	res := Result{Rules: r, Size: size, Tally: t}
-	if r.Method == Plurality {
+	switch {
+	case r.Method == Plurality:
 		res.Outcome, res.Winners = plurality(t)
 		return res
+	case r.Method.Ranked():
+		return res.elect()
 	}
 	res.Outcome = outcome(r, t.Cast, t.For[Yes], t.For[No])
 	return res
 }
 
-// Possible reports whether a vote in which size people may vote can pass at all. A poll has nothing to pass.
+// elect is Final where options are ranked.
+func (res Result) elect() Result {
+	switch {
+	case res.Tally.Cast < res.Rules.Quorum:
+		res.Outcome = NoQuorum
+		return res
+	case res.Tally.Cast == 0:
+		res.Outcome = Unvoted
+		return res
+	case res.Rules.Method == STV:
+		res.Election = transfer(res.Rules, res.Tally.Ballots)
+	default:
+		res.Election = schulze(res.Rules, res.Tally.Ballots)
+	}
+	res.Outcome, res.Winners = Chosen, res.Election.Elected
+	if len(res.Election.Tied) > 0 {
+		res.Outcome = Tied
+	}
+	return res
+}
+
+// Possible reports whether a vote in which size people may vote can pass at all. A poll has nothing to pass; an election
+// has a quorum to reach.
 func Possible(r Rules, size int) bool {
+	if r.Method.Ranked() {
+		return size >= r.Quorum
+	}
 	return r.Method == Plurality || outcome(r, size, size, 0) == Passed
 }
 
@@ -113,7 +143,8 @@ func plurality(t Tally) (Outcome, []int) {
 var done = map[bool]string{true: "passed", false: "failed"}
 
 // Explain says the arithmetic in a sentence: "7 yes, 2 no, 1 abstained of 12 who could vote; quorum 3 reached; needed
-// 6 of 9: passed". It is for all methods but Plurality.
+// 6 of 9: passed". It is for all methods but Plurality and those
+// that rank.
 func (r Result) Explain() string {
 	yes, no := r.Tally.For[Yes], r.Tally.For[No]
 	var b strings.Builder

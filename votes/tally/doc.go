@@ -11,5 +11,8 @@
 //   - An abstention counts towards the quorum and towards nothing else.
 //   - A tie passes nothing.
 //   - A [Consent] passes unless as many as the rules say object; silence and abstention are no objection.
+//   - A ranked vote needs its ballots, not only their count. One seat is filled by Schulze's method (winning votes), several
+//     by the single transferable vote with the rules of Scottish councils, but in exact fractions where those cut after five
+//     digits. No lot is drawn: an option has a seat only if it would have one however the lots fall.
 //   - [Result.Explain] names every number that the outcome rests on.
 package tally

@@ -141,16 +141,16 @@ func TestExplain(t *testing.T) {
 		t    Tally
 		want string
 	}{
-		{challenge, Tally{10, []int{7, 2, 1}}, "7 yes, 2 no, 1 abstained of 12 who could vote; quorum 3 reached; needed 6 of 9: passed"},
-		{challenge, Tally{3, []int{2, 1, 0}}, "2 yes, 1 no, 0 abstained of 12 who could vote; quorum 3 reached; needed 3 of 3: failed"},
-		{challenge, Tally{3, []int{2, 0, 1}}, "2 yes, 0 no, 1 abstained of 12 who could vote; quorum 3 reached; needed 3 yes: failed"},
-		{motion, Tally{4, []int{2, 2, 0}}, "2 yes, 2 no, 0 abstained of 12 who could vote; quorum 3 reached; needed 3 of 4: failed"},
-		{motion, Tally{2, []int{2, 0, 0}}, "2 yes, 0 no, 0 abstained of 12 who could vote; quorum 3 not reached: failed"},
-		{motion, Tally{3, []int{0, 0, 3}}, "0 yes, 0 no, 3 abstained of 12 who could vote; quorum 3 reached; needed 1 yes: failed"},
-		{consent, Tally{2, []int{0, 1, 1}}, "0 yes, 1 no, 1 abstained of 12 who could vote; 2 no would defeat it: passed"},
-		{consent, Tally{7, []int{5, 2, 0}}, "5 yes, 2 no, 0 abstained of 12 who could vote; 2 no would defeat it: failed"},
-		{all, Tally{4, []int{3, 0, 1}}, "3 yes, 0 no, 1 abstained of 12 who could vote; quorum 3 reached; needed 3 of 3: passed"},
-		{all, Tally{4, []int{3, 1, 0}}, "3 yes, 1 no, 0 abstained of 12 who could vote; quorum 3 reached; needed 4 of 4: failed"},
+		{challenge, Tally{Cast: 10, For: []int{7, 2, 1}}, "7 yes, 2 no, 1 abstained of 12 who could vote; quorum 3 reached; needed 6 of 9: passed"},
+		{challenge, Tally{Cast: 3, For: []int{2, 1, 0}}, "2 yes, 1 no, 0 abstained of 12 who could vote; quorum 3 reached; needed 3 of 3: failed"},
+		{challenge, Tally{Cast: 3, For: []int{2, 0, 1}}, "2 yes, 0 no, 1 abstained of 12 who could vote; quorum 3 reached; needed 3 yes: failed"},
+		{motion, Tally{Cast: 4, For: []int{2, 2, 0}}, "2 yes, 2 no, 0 abstained of 12 who could vote; quorum 3 reached; needed 3 of 4: failed"},
+		{motion, Tally{Cast: 2, For: []int{2, 0, 0}}, "2 yes, 0 no, 0 abstained of 12 who could vote; quorum 3 not reached: failed"},
+		{motion, Tally{Cast: 3, For: []int{0, 0, 3}}, "0 yes, 0 no, 3 abstained of 12 who could vote; quorum 3 reached; needed 1 yes: failed"},
+		{consent, Tally{Cast: 2, For: []int{0, 1, 1}}, "0 yes, 1 no, 1 abstained of 12 who could vote; 2 no would defeat it: passed"},
+		{consent, Tally{Cast: 7, For: []int{5, 2, 0}}, "5 yes, 2 no, 0 abstained of 12 who could vote; 2 no would defeat it: failed"},
+		{all, Tally{Cast: 4, For: []int{3, 0, 1}}, "3 yes, 0 no, 1 abstained of 12 who could vote; quorum 3 reached; needed 3 of 3: passed"},
+		{all, Tally{Cast: 4, For: []int{3, 1, 0}}, "3 yes, 1 no, 0 abstained of 12 who could vote; quorum 3 reached; needed 4 of 4: failed"},
 	} {
 		if got := Final(tc.r, 12, tc.t).Explain(); got != tc.want {
 			t.Errorf("got  %s\nwant %s", got, tc.want)
@@ -160,7 +160,7 @@ func TestExplain(t *testing.T) {
 
 func TestNoEarlyEnd(t *testing.T) {
 	r := Rules{Method: Majority, Options: 3, Quorum: 3, Early: time.Hour}
-	all := Tally{3, []int{3, 0, 0}}
+	all := Tally{Cast: 3, For: []int{3, 0, 0}}
 	at := func(after, runs, paused time.Duration) Clock {
 		return Clock{Opened: opening, Deadline: opening.Add(runs), Paused: paused, Now: opening.Add(after)}
 	}
@@ -219,7 +219,7 @@ func TestValid(t *testing.T) {
 func BenchmarkDecide(b *testing.B) {
 	r := Rules{Method: Supermajority, Options: 3, Quorum: 50, Part: 2, Of: 3, LeastYes: 3, Early: time.Hour}
 	c := Clock{Opened: opening, Deadline: opening.Add(24 * time.Hour), Now: opening.Add(2 * time.Hour)}
-	t := Tally{4000, []int{2500, 1400, 100}}
+	t := Tally{Cast: 4000, For: []int{2500, 1400, 100}}
 	for b.Loop() {
 		Decide(r, 10_000, t, c)
 	}

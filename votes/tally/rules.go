@@ -15,9 +15,17 @@ const (
 	Consent Method = "consent"
 	// Plurality names the options with the most votes. It knows no quorum and never ends early.
 	Plurality Method = "plurality"
+	// Schulze fills one seat from ranked ballots, by comparing each two options. It never ends early.
+	Schulze Method = "schulze"
+	// STV fills several seats from ranked ballots, by the single transferable vote as Scottish councils count it. It
+	// never ends early.
+	STV Method = "stv"
 )
 
-// The options of every vote but a poll, by their numbers.
+// Ranked reports whether a ballot ranks the options.
+func (m Method) Ranked() bool { return m == Schulze || m == STV }
+
+// The options of every vote but a poll and an election, by their numbers.
 const (
 	Yes = iota
 	No
@@ -27,7 +35,7 @@ const (
 // Rules are those of one vote. They do not change while it is open.
 type Rules struct {
 	Method Method `json:"method"`
-	// Options is how many there are to choose from; 3 for all methods but Plurality.
+	// Options is how many there are to choose from; 3 for all methods but Plurality and those that rank.
 	Options int `json:"options"`
 	// Multiple is whether a ballot of a poll may name several.
 	Multiple bool `json:"multiple,omitempty"`
@@ -40,6 +48,8 @@ type Rules struct {
 	LeastYes int `json:"least_yes,omitempty"`
 	// Objections is how many no it takes that a Consent does not pass; at least 1.
 	Objections int `json:"objections,omitempty"`
+	// Seats is how many an STV fills; fewer than there are options.
+	Seats int `json:"seats,omitempty"`
 	// Early is how long after the opening the vote may end before its deadline at the soonest.
 	Early time.Duration `json:"early,omitempty"`
 }
@@ -72,7 +82,7 @@ func (c Clock) Due() bool { return !c.Now.Before(c.Deadline) }
 // Soonest returns when a vote with these rules may end before its deadline at the soonest; zero if it never does.
 func (r Rules) Soonest(c Clock) time.Time {
 	at := c.Opened.Add(r.Early + c.Paused)
-	if r.Method == Plurality || !at.Before(c.Deadline) {
+	if r.Method == Plurality || r.Method.Ranked() || !at.Before(c.Deadline) {
 		return time.Time{}
 	}
 	return at
