@@ -15,6 +15,7 @@
 //	dendrite     the module that pins the homeserver, and the script that builds it once
 //	js           the lock file that pins the witness's library, the script that installs it once, and the witness
 //	browser      the page of operators in a real browser, with a program that looks for barriers
+//	elect        elections, counted once more by others (@node-core/caritat)
 //	discord      the bot at a foreign Discord (discord-digital-twin), as a witness of its interactions
 //
 // Everything that encrypts needs the build tag goolm; where it is missing, the tests start themselves again with it.

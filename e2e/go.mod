@@ -1,6 +1,6 @@
 module moot/e2e
 
-go 1.26.0
+go 1.26.7
 
 require (
 	github.com/chromedp/cdproto v0.159.0
@@ -9,6 +9,7 @@ require (
 	go.mau.fi/util v0.10.1
 	maunium.net/go/mautrix v0.31.0
 	modernc.org/sqlite v1.60.1
+	moot v0.0.0
 )
 
 require (
@@ -35,3 +36,5 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+replace moot => ..
