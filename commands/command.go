@@ -190,10 +190,15 @@ func (p Param) Required() bool { return !p.Optional && !p.ByName() }
 func (p Param) ByName() bool { return p.Flag || p.Kind == Switch }
 
 // Slots returns the names under which an Invocation brings the values: that of the parameter, and for one that may be
-// given several times "name-2", "name-3" and so on beside it.
+// given several times "name-2", "name-3" and so on beside it. Where all values may stand in one, there is no more than a few
+// of them.
 func (p Param) Slots() []string {
-	slots := []string{p.Name}
-	for i := 2; i <= p.Repeat; i++ {
+	const joined = 11
+	slots, most := []string{p.Name}, p.Repeat
+	if p.Joined {
+		most = min(most, joined)
+	}
+	for i := 2; i <= most; i++ {
 		slots = append(slots, p.Name+"-"+strconv.Itoa(i))
 	}
 	return slots

@@ -169,16 +169,17 @@ func (a *fold) ballot() error {
 	if !a.tx.Has(openVotes, of) || who == 0 {
 		return fmt.Errorf("vote %d: ballot: %w", a.id, errNoVote)
 	}
-	if r := (tally.Rules{Options: len(count.For), Multiple: true}); len(p.Choices) > 0 && !r.Valid(p.Choices) {
+	r := a.anyBallot(count)
+	if len(p.Choices) > 0 && !r.Valid(p.Choices) {
 		return fmt.Errorf("vote %d: ballot: %w", a.id, errNoVote)
 	}
 	key := voterKey(a.room, a.id, voter(who))
 	if before := decodeBallot(a.tx.Get(ballots, key)); before != nil {
-		count = count.Remove(before)
+		count = count.Remove(r.Chosen(before))
 		a.tx.Delete(ballots, key)
 	}
 	if len(p.Choices) > 0 {
-		count = count.Add(p.Choices)
+		count = count.Add(r.Chosen(p.Choices))
 		a.tx.Put(ballots, key, encodeBallot(p.Choices))
 	}
 	a.tx.Put(counts, of, encodeCount(count))
@@ -191,6 +192,15 @@ func (a *fold) ballot() error {
 	return nil
 }
 
+// anyBallot returns rules by which every ballot is valid that the vote can have.
+func (a *fold) anyBallot(count tally.Tally) tally.Rules {
+	r := tally.Rules{Options: len(count.For), Multiple: true}
+	if Type(a.Keys[keyType]) == Election {
+		r.Method = tally.Schulze // which takes all that another takes
+	}
+	return r
+}
+
 // unboxed counts the ballots of a secret vote. It keeps none of them: the vote closes with them.
 func (a *fold) unboxed() error {
 	var p unboxed
@@ -199,12 +209,12 @@ func (a *fold) unboxed() error {
 	}
 	of := a.key()
 	count := decodeCount(a.tx.Get(counts, of))
-	r := tally.Rules{Options: len(count.For), Multiple: true}
+	r := a.anyBallot(count)
 	for _, b := range p.Ballots {
 		if !r.Valid(b) {
 			return fmt.Errorf("vote %d: ballots: %w", a.id, errNoVote)
 		}
-		count = count.Add(b)
+		count = count.Add(r.Chosen(b))
 	}
 	a.tx.Put(counts, of, encodeCount(count))
 	return nil
@@ -216,7 +226,7 @@ func (a *fold) closed(v Vote) error {
 		return err
 	}
 	v.Status, v.Ended, v.Outcome, v.Unread = Closed, a.Time, tally.Outcome(a.Keys[keyOutcome]), p.Unread
-	v.By, v.Why = a.People[roleBy], p.Why
+	v.By, v.Why, v.Election = a.People[roleBy], p.Why, p.Election
 	a.forgetBallots()
 	l := v.costs(v.Outcome, p.Voted)
 	if l.protects {

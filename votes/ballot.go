@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"moot/commands"
 	"moot/internal/alike"
@@ -83,6 +84,9 @@ func (f *Feature) pressed(c *commands.Call, words []string) (chosen, error) {
 		n, _ := strconv.Atoi(w)
 		b = append(b, n-1)
 	}
+	if v.Tally.Method.Ranked() {
+		return v.rankNext(c, c.Words(placeParam)), nil
+	}
 	slices.Sort(b)
 	if !v.Tally.Valid(b) {
 		return chosen{v, nil, commands.Sorryf("What you pressed is no choice in vote %d.", v.ID)}, nil
@@ -100,11 +104,7 @@ func (h *atHand) readAs(c *commands.Call, words []string, read []tally.Ballot) c
 	}
 	var ways []protocol.Text
 	for _, b := range read {
-		line := "vote " + h.Number()
-		for _, o := range b {
-			line += " #" + strconv.Itoa(o+1)
-		}
-		ways = append(ways, protocol.Join("for ", h.shown(b), " say ", c.Code(line)))
+		ways = append(ways, protocol.Join("for ", h.shown(b), " say ", c.Code("vote "+h.Number()+" "+h.typed(b))))
 	}
 	text := protocol.Plainf("In vote %d that can mean more than one thing, so it was not counted: ", h.ID)
 	for i, w := range ways {
@@ -117,8 +117,11 @@ func (h *atHand) readAs(c *commands.Call, words []string, read []tally.Ballot) c
 }
 
 // ballots returns all ballots that the words can be read as: the text of one option, or options one after another,
-// each by its text or by its place.
+// each by its text or by its place; in an election a ranking.
 func (v Vote) ballots(words []string) (read []tally.Ballot) {
+	if v.Tally.Method.Ranked() {
+		return v.rankings(words)
+	}
 	add := func(b tally.Ballot) {
 		slices.Sort(b)
 		if b = slices.Compact(b); v.Tally.Valid(b) {
@@ -162,6 +165,9 @@ func union(a, b []tally.Ballot) []tally.Ballot {
 
 // unread says why words are no ballot.
 func (v Vote) unread(words []string) error {
+	if v.Tally.Method.Ranked() {
+		return v.unranked(words)
+	}
 	for _, w := range words {
 		if v.named(w) < 0 && v.place(strings.TrimRight(w, ",;")) < 0 {
 			return commands.Sorry(protocol.Join(protocol.Quoted(w, 40), " cannot be chosen in vote ", v.ID, ". ",
@@ -180,11 +186,11 @@ func (v Vote) named(text string) int {
 // isPlace reports whether a word can only be the place of an option.
 func isPlace(w string) bool { return strings.HasPrefix(w, "#") }
 
-// place returns the option of a poll whose place a word or a reaction names, and in any other vote the choice that it
+// place returns the option of a poll or an election whose place a word or a reaction names, and in any other vote the choice that it
 // stands for; -1 if none.
 func (v Vote) place(w string) int {
 	w = alike.Fold(bare(w))
-	if v.Type == Poll {
+	if v.listed() {
 		if w == "🔟" {
 			w = "10"
 		}
@@ -222,7 +228,7 @@ func (v Vote) how() protocol.Text {
 		if i > 0 {
 			t = protocol.Join(t, ", ")
 		}
-		if v.Type == Poll {
+		if v.listed() {
 			o = fmt.Sprintf("%d (%s)", i+1, o)
 		}
 		t = protocol.Join(t, o)
@@ -232,6 +238,9 @@ func (v Vote) how() protocol.Text {
 
 // shown writes a ballot in words.
 func (v Vote) shown(b tally.Ballot) string {
+	if v.Tally.Method.Ranked() {
+		return v.shownRanking(b)
+	}
 	choices := v.choices()
 	words := make([]string, len(b))
 	for i, o := range b {
@@ -269,6 +278,12 @@ func (f *Feature) completeBallot(tx *store.Tx, where commands.CompletionContext,
 			offer(v.Number())
 			continue
 		}
+		if v.Type == Election && where.Native() { // the whole ranking is in one field
+			if i := strings.LastIndexAny(typed, betweenRanks); i >= 0 {
+				_, size := utf8.DecodeRuneInString(typed[i:])
+				before = typed[:i+size] + " "
+			}
+		}
 		for i, choice := range v.choices() {
 			if len(v.ballots([]string{choice})) > 1 {
 				choice = "#" + strconv.Itoa(i+1)
@@ -279,7 +294,7 @@ func (f *Feature) completeBallot(tx *store.Tx, where commands.CompletionContext,
 	return values
 }
 
-// options makes the options of a poll of what was typed.
+// options makes the options of a poll or an election of what was typed.
 func options(words []string) ([]string, error) {
 	var out []string
 	for _, w := range words {
@@ -298,7 +313,7 @@ func options(words []string) ([]string, error) {
 		out = append(out, w)
 	}
 	if len(out) < 2 || len(out) > MaxOptions {
-		return nil, commands.Sorryf("A poll has 2 to %d options, not %d.", MaxOptions, len(out))
+		return nil, commands.Sorryf("There can be 2 to %d options, not %d.", MaxOptions, len(out))
 	}
 	for i, o := range out {
 		w := alike.Fold(o)

@@ -46,6 +46,9 @@ func isOut(tx *store.Tx, info rooms.Info, user protocol.UserID) protocol.Text {
 	return protocol.Join("You have left the room. You can vote in our private conversation.")
 }
 
+// reactable reports whether a reaction can be a ballot: others may see it, there is nothing else to press, and it says all.
+func (h *atHand) reactable() bool { return !h.covered() && !h.buttons() && h.Type != Election }
+
 // castBy casts the ballot of somebody who may, with the reason that they give, or withdraws it where the ballot is empty,
 // and ends the vote if that settles it. It reports whether that changed anything.
 func (h *atHand) castBy(user protocol.UserID, b tally.Ballot, via, because string) (bool, error) {
@@ -120,10 +123,10 @@ func (f *Feature) cast(c *commands.Call) error {
 	if because != "" {
 		with = ", with your reason"
 	}
-	text := protocol.Join("Your ballot in vote ", v.ID, " is ", v.shown(b), with,
-		". You can change or withdraw it until the vote closes.")
+	text := protocol.Join("Your ballot in vote ", v.ID, " is ", v.shown(b), with, ".", v.notRanked(b),
+		" You can change or withdraw it until the vote closes.")
 	if !changed {
-		text = protocol.Join("Your ballot in vote ", v.ID, " is already ", v.shown(b), ".")
+		text = protocol.Join("Your ballot in vote ", v.ID, " is already ", v.shown(b), ".", v.notRanked(b))
 	}
 	return c.Answer(text)
 }

@@ -62,10 +62,10 @@ const countingShown = time.Minute
 // read asks for the reactions of a vote that is closing, and closes it where there are none to ask for.
 func (h *atHand) read() error {
 	b := h.posting()
-	if b.Key == "" && !b.Deleted.IsZero() && !h.covered() && !h.buttons() {
+	if b.Key == "" && !b.Deleted.IsZero() && h.reactable() {
 		return h.close(true) // what stood on a message that was deleted, and was missed, nobody can read
 	}
-	if h.covered() || h.buttons() || b.Key == "" || h.tx.Delivery(b.Key).State != store.StateSent {
+	if !h.reactable() || b.Key == "" || h.tx.Delivery(b.Key).State != store.StateSent {
 		return h.close(false)
 	}
 	key, err := outbox.Ask(h.tx, protocol.Ask{
@@ -87,7 +87,7 @@ func (h *atHand) read() error {
 func (f *Feature) missed(tx *store.Tx, room protocol.RoomID) error {
 	for v := range f.openIn(tx, room) {
 		b := v.posting()
-		if v.covered() || v.buttons() || v.Status != Running || b.Key == "" || tx.Delivery(b.Key).State != store.StateSent {
+		if !v.reactable() || v.Status != Running || b.Key == "" || tx.Delivery(b.Key).State != store.StateSent {
 			continue
 		}
 		key, err := outbox.Ask(tx, protocol.Ask{Room: room, Want: protocol.AskReactions{Original: b.Key}})
@@ -152,9 +152,13 @@ func (h *atHand) close(unread bool) error {
 	if err := h.unbox(); err != nil {
 		return err
 	}
-	res := tally.Final(h.Tally, h.Size, h.Count)
-	p := closed{Count: h.Count, Size: h.Size, Winners: res.Winners, Unread: unread}
-	if h.Type != Poll {
+	count := h.Count
+	if h.Type == Election {
+		count.Ballots = h.ballotsCast()
+	}
+	res := tally.Final(h.Tally, h.Size, count)
+	p := closed{Count: h.Count, Size: h.Size, Winners: res.Winners, Unread: unread, Election: res.Election}
+	if !h.listed() {
 		p.Explain = res.Explain()
 	}
 	follows, err := h.follows(res.Outcome)
@@ -346,7 +350,7 @@ func (f *Feature) cancel(c *commands.Call) error {
 // undecided is what is published of a vote that ends without being decided. That is no count where it was not shown.
 func (h *atHand) undecided() closed {
 	p := closed{Count: h.Count, Size: h.Size, Voted: h.Turnout > 0}
-	if h.covered() {
+	if !h.counts() {
 		p.Count = h.Tally.NewTally()
 	}
 	return p

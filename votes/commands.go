@@ -121,6 +121,24 @@ func (f *Feature) Commands() []*commands.Command {
 					Run:        f.openPoll,
 				},
 				{
+					Name: "elect", Summary: "opens an election: 2 to 10 options are ranked, for one seat or several",
+					Detail: "One seat is filled by comparing each two options (Schulze's method), several by the single transferable " +
+						"vote. It takes a quorum. The options can also stand one a line below the question, without quotes.",
+					Examples: []string{`vote elect "Who speaks for us?" Anna Bob Cleo`,
+						`vote elect --seats 2 "Who keeps the garden?" Anna Bob Cleo Dan`},
+					Where: commands.NeedsRoom,
+					Params: []commands.Param{
+						secret, hidden, runs,
+						{Name: "seats", Kind: commands.Integer, Flag: true, Min: 1, Max: MaxOptions - 1,
+							Summary: "how many seats are filled; 1 if left out"},
+						{Name: "question", Kind: commands.Word, Summary: "the question", Min: 1, Max: MaxQuery},
+						{Name: "option", Kind: commands.Word, Summary: "an option", Repeat: MaxOptions, Min: 1,
+							Max: MaxOption, Listed: true},
+					},
+					Visibility: commands.Discreet,
+					Run:        f.openElection,
+				},
+				{
 					Name: "list", Summary: "shows the votes of the room", Where: commands.NeedsRoom, Challenged: true,
 					Params: []commands.Param{page}, Run: f.list,
 				},
@@ -155,13 +173,13 @@ func (f *Feature) Commands() []*commands.Command {
 				{
 					Name: "cast", Summary: "casts your ballot, or changes it",
 					Detail: "The number of the vote can be left out where one is open. In a poll an option is " +
-						"chosen by its number.",
-					Examples: []string{"vote 3 yes", "vote no because it is too far away", "vote 4 2"},
+						"chosen by its number. In an election options are ranked, the most wanted first, as many as you like.",
+					Examples: []string{"vote 3 yes", "vote no because it is too far away", "vote 4 2", "vote 5 Bob > Anna"},
 					Where:    commands.NeedsRoom, Outside: true, Challenged: true, Ageless: true,
 					Visibility: commands.Discreet,
 					Params: []commands.Param{of, place, {
 						Name: "ballot", Kind: commands.Word, Summary: "the number of the vote, and what you choose",
-						Repeat: 1 + MaxOptions, Joined: true,
+						Repeat: maxBallotWords, Joined: true,
 						Complete: f.completeBallot,
 					}, {Name: "because", Kind: commands.Text, Optional: true, Max: maxBecause,
 						Summary: "your reason, for all to read; typed, the word because stands before it"}},
@@ -302,12 +320,8 @@ func (f *Feature) openPoll(c *commands.Call) error {
 		return err
 	}
 	list, err := options(c.Words("option"))
-	switch {
-	case err != nil && len(c.Words("option")) < 2 && !c.Native():
-		return commands.Sorryf("A poll has 2 to %d options. Write one a line below the question, or behind it, and each of several "+
-			"words between quotes.", MaxOptions)
-	case err != nil:
-		return err
+	if err != nil {
+		return f.tooFewOptions(c, "A poll", err)
 	}
 	return f.open(c, proposal{
 		Type: Poll, Text: protocol.OneLine(c.Word("question")), Options: list, Multiple: c.Switch("multiple"),

@@ -40,13 +40,16 @@ func (h *atHand) controls() []protocol.Control {
 		return m
 	}
 	withdraw := protocol.Control{Label: "Withdraw", Path: []string{"vote", "withdraw"}, Args: args("vote", h.Number())}
-	if h.Type == Poll {
+	if h.listed() {
 		menu := protocol.Control{
 			Label: "Choose one", Path: []string{"vote", "cast"}, Args: args("ballot",
 				h.Number()), Param: placeParam, Least: 1, Most: 1,
 		}
 		if h.Tally.Multiple {
 			menu.Label, menu.Most = "Choose one or more", len(h.Options)
+		}
+		if h.Type == Election {
+			menu.Label = "Rank the next one" // behind those that somebody has ranked by now
 		}
 		for i, o := range h.Options {
 			menu.Options = append(menu.Options, protocol.Option{Label: protocol.OptionText(fmt.Sprintf("%d: %s", i+1, o)), Value: strconv.Itoa(i + 1)})

@@ -217,3 +217,30 @@ func TestABallotInOneField(t *testing.T) {
 		}
 	})
 }
+
+// TestRankingMenu: each press of the menu of an election ranks one option more, behind those that the ballot has.
+func TestRankingMenu(t *testing.T) {
+	w := pressTown(t)
+	for _, flags := range []string{"", "--secret "} {
+		w.say(lobby, "ann", `!moot vote elect `+flags+`"Who?" Anna Bob Cleo`)
+		m := w.messages[w.board(lobby)]
+		w.heard()
+		w.press("ben", m, "Rank the next one", "2")
+		w.expect("is first «Bob». Not ranked, and so behind these: «Anna» and «Cleo».")
+		w.press("ben", m, "Rank the next one", "1")
+		w.expect("is first «Bob», then «Anna». Not ranked, and so behind these: «Cleo».")
+		w.press("ben", m, "Rank the next one", "2")
+		w.expect("«Bob» is in your ballot already: first «Bob», then «Anna». To begin anew, withdraw it")
+		w.press("ben", m, "Rank the next one", "4")
+		w.expect("is no choice in vote")
+		w.press("ben", m, "Withdraw")
+		w.heard()
+		w.press("ben", m, "Rank the next one", "3")
+		w.expect("is first «Cleo». Not ranked")
+		w.press("cem", m, "Rank the next one", "3")
+		w.press("dan", m, "Rank the next one", "1")
+		w.heard()
+	}
+	w.wait(49 * time.Hour)
+	w.expect("Vote 1: election «Who?» has closed.\nElected: «Cleo». 3 of 5 who could vote did")
+}

@@ -17,7 +17,7 @@ func (f *Feature) correct(c *commands.Call) error {
 	}
 	me := f.bus.Lookup(c.Tx, c.Person)
 	most := MaxReason
-	if v.Type == Poll {
+	if v.Type.shared() {
 		most = MaxQuery
 	}
 	switch n := len([]rune(text)); {

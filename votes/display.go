@@ -43,7 +43,7 @@ func (h *atHand) messageOf(names *rooms.Names, first, reactions bool, words int)
 	}
 	for i, o := range h.Options {
 		line := protocol.Join(i+1, ": ", protocol.Shorten(o, max(words, shownOption)))
-		if h.counts() {
+		if h.counts() && h.Type == Poll {
 			line = protocol.Join(line, ": ", count(h.Count.For[i], "vote"))
 		}
 		lines = append(lines, line)
@@ -71,7 +71,11 @@ func (h *atHand) messageOf(names *rooms.Names, first, reactions bool, words int)
 		lines = append(lines, h.reasons(listedReasons, maxBecause)...)
 	}
 	if !h.Open() {
-		return protocol.Lines(append(lines, h.outcome(true)...)...)
+		lines = append(lines, h.outcome(true)...)
+		if !reactions {
+			lines = append(lines, h.counting()...)
+		}
+		return protocol.Lines(lines...)
 	}
 	lines = append(lines, h.standing()...)
 	if h.Status == Closing {
@@ -120,6 +124,9 @@ func (h *atHand) headline(names *rooms.Names, first bool, words int) protocol.Te
 	case h.Type == Motion:
 		return protocol.Join(head, ": ", opener, " moves: ", h.words(h.Text, words))
 	}
+	if h.Type == Election {
+		return protocol.Join(head, ", an election for ", h.seats(), ": ", opener, " asks: ", h.words(h.Text, words))
+	}
 	return protocol.Join(head, ", a poll: ", opener, " asks: ", h.words(h.Text, words))
 }
 
@@ -143,6 +150,8 @@ func (h *atHand) standing() []protocol.Text {
 	}
 	needs := "It passes with more yes than no."
 	switch {
+	case h.Type == Election:
+		needs = h.ranking()
 	case h.Tally.Method != tally.Supermajority:
 	case h.Tally.Part == h.Tally.Of:
 		needs = "It passes if nobody says no and somebody says yes."
@@ -183,6 +192,8 @@ func (h *atHand) howTo(reactions bool) []protocol.Text {
 		example = "#1" // "cast 1 2" might mean two options
 	case h.Type == Poll:
 		example = "1"
+	case h.Type == Election:
+		example = h.example()
 	}
 	if h.covered() {
 		info := h.info()
@@ -199,7 +210,7 @@ func (h *atHand) howTo(reactions bool) []protocol.Text {
 			press = "Vote in the poll below, of which programs show no count before its end. Or vote in our private conversation: "
 		}
 		var poll protocol.Text
-		if reactions && h.Secret && !h.buttons() && slices.Contains(h.Polls, h.room.Network()) {
+		if reactions && h.Secret && h.Type != Election && !h.buttons() && slices.Contains(h.Polls, h.room.Network()) {
 			poll = protocol.Join(" Or say there ", protocol.Code("vote show "+h.Number()+" --in "+info.Word()), " for a poll to press.")
 		}
 		return []protocol.Text{
@@ -224,6 +235,14 @@ func (h *atHand) howTo(reactions bool) []protocol.Text {
 	case h.Type == Poll:
 		choose = fmt.Sprintf("the number of an option, from 1 to %d", len(h.Options))
 		react = protocol.Plain(" Or react to this message with the emoji of the number.")
+	case h.Type == Election:
+		choose = "as many options as you like, in your order"
+		if h.Tally.Method == tally.Schulze {
+			choose += "; = stands between two that you want equally"
+		}
+		if reactions && h.buttons() {
+			press = "choose one after another below, or "
+		}
 	case h.objects(tally.Ballot{tally.No}):
 		example = "no because REASON"
 		react = protocol.Plain(" Or react to this message: 👍 (thumbs up) is yes, 🤷 (shrug) is abstain.")
@@ -271,8 +290,16 @@ func (h *atHand) outcome(brief bool) []protocol.Text {
 			lines = append(lines, protocol.Plain("It goes on in the room that follows this one."))
 		}
 	case tally.Chosen, tally.Tied, tally.Unvoted:
+		if h.Type == Election {
+			lines = append(lines, h.electionOutcome(brief)...)
+			break
+		}
 		lines = append(lines, pollOutcome(h.Vote, brief))
 	default:
+		if h.Type == Election {
+			lines = append(lines, protocol.Plain(h.Elects()))
+			break
+		}
 		lines = append(lines, protocol.Plain(upper(tally.Final(h.Tally, h.Size, h.Count).Explain())+"."))
 	}
 	if h.Why != "" {

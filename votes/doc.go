@@ -1,4 +1,4 @@
-// Package votes lets the people of a room decide together: challenge, restore, motion and poll. It owns the facts of
+// Package votes lets the people of a room decide together: challenge, restore, motion, election and poll. It owns the facts of
 // the kinds vote and setting and what they add up to; how a vote is decided is arithmetic and stands in votes/tally.
 //
 // # Promises
@@ -11,7 +11,7 @@
 //     waived, and the vote says so. Where too few remain even so, no challenge and no motion opens.
 //   - No vote opens while it is not known who is in the room, and none where not all can see it.
 //   - A vote ends once: at its deadline, or before it when no ballot that is out could change the outcome, but never
-//     in its first hour, a challenge never in its first half, a poll never early. Deadlines are durable timers.
+//     in its first hour, a challenge never in its first half, a poll and an election never early. Deadlines are durable timers.
 //   - The time in which nobody could vote, because the bot was not connected, not running or not in the room, is
 //     given back, as a fact and announced. After 30 days of it a vote is void.
 //   - The ballots of a secret vote go into the log when it closes, all in one fact, sorted by what they say, with
@@ -19,6 +19,7 @@
 //     key and box are deleted when the vote ends. One that ends undecided tells no count. A secret vote never ends
 //     early, and a press on one is no sign of activity. That hides ballots from the room and its moderators, not from
 //     who operates the bot or reads a backup made meanwhile.
+//   - How an election stands is told when it closes; with it the fact that it closed has every number of the count.
 //   - What is shown can be read aloud: words and numbers, no bars, nothing by colour or by an emoji alone.
 //   - The message of a vote is edited no more often than its network bears. If it is deleted, the ballots stand, and
 //     it is posted once more: at once the first time, then an hour after it was posted last.
@@ -64,11 +65,11 @@
 //
 //	bucket            key                            value
 //	votes             room ␟ vote                    Vote (JSON)
-//	votes-counts      room ␟ vote                    how many ballots, and how many for each option
+//	votes-counts      room ␟ vote                    how many ballots, and how many for each option (of an election: that rank it first)
 //	votes-open        room ␟ vote                    ∅
 //	votes-last        room                           number of the last vote
 //	votes-electorate  room ␟ vote                    the people, in order    until it closes
-//	votes-ballots     room ␟ vote ␟ person or hash   options, a byte each   until it closes
+//	votes-ballots     room ␟ vote ␟ person or hash   options, a byte each; of an election the rank of each option; until it closes
 //	votes-reasons     room ␟ vote ␟ person           how many options, the options, id of the reason in their words
 //	votes-limits      room ␟ what ␟ person           time until when
 //	settings          room ␟ name                    value

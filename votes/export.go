@@ -34,8 +34,11 @@ type exported struct {
 	Voted   int           `json:"voted"`
 	Quorum  int           `json:"quorum,omitempty"`
 	Secret  bool          `json:"secret,omitempty"`
-	Choices []exportedFor `json:"choices,omitempty"`
-	Why     string        `json:"why,omitempty"` // it was cancelled
+	Choices []exportedFor `json:"choices,omitempty"` // of an election: how many ranked it first
+	Why     string        `json:"why,omitempty"`     // it was cancelled
+	Seats   int           `json:"seats,omitempty"`
+	Elected []string      `json:"elected,omitempty"`
+	Tied    []string      `json:"tied,omitempty"` // for seats that are left
 }
 
 type exportedFor struct {
@@ -43,7 +46,7 @@ type exportedFor struct {
 	Votes  int    `json:"votes"`
 }
 
-var exportHead = []string{"vote", "type", "state", "opened", "ended", "opener", "target", "text", "could_vote", "voted", "quorum", "secret", "choices", "why"}
+var exportHead = []string{"vote", "type", "state", "opened", "ended", "opener", "target", "text", "could_vote", "voted", "quorum", "secret", "choices", "why", "seats", "elected", "tied"}
 
 // exported returns the vote as it is exported.
 func (h *atHand) exported() exported {
@@ -64,8 +67,15 @@ func (h *atHand) exported() exported {
 	if !h.Ended.IsZero() {
 		e.Ended = h.Ended.UTC().Format(time.RFC3339)
 	}
+	if h.Type == Election {
+		e.Seats = max(1, h.Tally.Seats)
+	}
 	if !h.counts() {
 		return e
+	}
+	if h.Election != nil {
+		name := func(o int) string { return h.Options[o] }
+		e.Elected, e.Tied = each(h.Election.Elected, name), each(h.Election.Tied, name)
 	}
 	for i, choice := range h.choices() {
 		if i < len(h.Count.For) {
@@ -81,9 +91,14 @@ func (e exported) csv() string {
 	for _, c := range e.Choices {
 		choices = append(choices, c.Choice+": "+strconv.Itoa(c.Votes))
 	}
+	seats := ""
+	if e.Seats > 0 {
+		seats = strconv.Itoa(e.Seats)
+	}
 	return csvLine([]string{
 		fmt.Sprint(e.Vote), e.Type, e.State, e.Opened, e.Ended, e.Opener, e.Target, e.Text, fmt.Sprint(e.Could), fmt.Sprint(e.Voted),
 		fmt.Sprint(e.Quorum), fmt.Sprint(e.Secret), strings.Join(choices, "; "), e.Why,
+		seats, strings.Join(e.Elected, "; "), strings.Join(e.Tied, "; "),
 	})
 }
 

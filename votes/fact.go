@@ -65,7 +65,7 @@ type opened struct {
 
 // cast is the payload of the fact that a ballot was cast or withdrawn.
 type cast struct {
-	Choices tally.Ballot `json:"choices,omitempty"`
+	Choices tally.Ballot `json:"choices,omitempty"` // where options are ranked, the rank of each
 	// Via is how: "command", "private", "reaction", "read" (a reaction that was found when the vote closed) or "poll".
 	Via string `json:"via,omitempty"`
 	// Why is the reason that its voter gives with it.
@@ -96,8 +96,10 @@ type closed struct {
 	Size    int         `json:"size"`
 	Winners []int       `json:"winners,omitempty"`
 	Explain string      `json:"explain,omitempty"`
-	Unread  bool        `json:"unread,omitempty"`
-	Voted   bool        `json:"voted,omitempty"` // somebody had, where it was not decided
+	// Election is how the seats of an election were filled.
+	Election *tally.Election `json:"election,omitempty"`
+	Unread   bool            `json:"unread,omitempty"`
+	Voted    bool            `json:"voted,omitempty"` // somebody had, where it was not decided
 	// Voters are those whose ballots stood, unless it was secret.
 	Voters people        `json:"voters,omitempty"`
 	Why    events.TextID `json:"why,omitempty"`

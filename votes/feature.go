@@ -50,6 +50,8 @@ const (
 	MaxQuery   = 300 // the question of a poll
 	MaxReason  = 1000
 	MaxOptions = 10
+	// maxBallotWords is how many words a ballot has that is typed: a ranking has names of several words, and marks between them.
+	maxBallotWords = 80
 )
 
 // Config says how votes are held.

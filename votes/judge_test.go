@@ -73,6 +73,8 @@ func (t *tallied) outcome(all, yes, no int) string {
 	switch {
 	case all < t.quorum:
 		return string(tally.NoQuorum)
+	case t.kind == "election":
+		return elected(yes, no, all-yes-no)
 	case t.kind == "challenge" || t.kind == "rule":
 		if yes >= t.least && 3*yes >= 2*(yes+no) && yes > 0 {
 			return string(tally.Passed)
@@ -81,6 +83,34 @@ func (t *tallied) outcome(all, yes, no int) string {
 		return string(tally.Passed)
 	}
 	return string(tally.Rejected)
+}
+
+// elected decides an election in which so many have said «a, then b», «b», and «c, then a, then b».
+func elected(first, second, third int) string {
+	// How many have the one before the other.
+	ab, ba, ac, ca, bc, cb := first+third, second, first, third, first+second, third
+	path := func(direct, back, to, toBack, on, onBack int) int { // directly, or by the way of the one that is left
+		strength := func(n, against int) int {
+			if n > against {
+				return n
+			}
+			return 0
+		}
+		return max(strength(direct, back), min(strength(to, toBack), strength(on, onBack)))
+	}
+	pab, pba := path(ab, ba, ac, ca, cb, bc), path(ba, ab, bc, cb, ca, ac)
+	pac, pca := path(ac, ca, ab, ba, bc, cb), path(ca, ac, cb, bc, ba, ab)
+	pbc, pcb := path(bc, cb, ba, ab, ac, ca), path(cb, bc, ca, ac, ab, ba)
+	winners := 0
+	for _, wins := range []bool{pab >= pba && pac >= pca, pba >= pab && pbc >= pcb, pca >= pac && pcb >= pbc} {
+		if wins {
+			winners++
+		}
+	}
+	if winners > 1 {
+		return string(tally.Tied)
+	}
+	return string(tally.Chosen)
 }
 
 // endedEarly holds a vote that ended before its time to the rule that nobody could change its outcome any more.

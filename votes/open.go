@@ -26,6 +26,7 @@ type proposal struct {
 	Setting    string // of a rule
 	Value      string
 	Multiple   bool
+	Seats      int // of an election
 	Secret     bool
 	Hidden     bool
 	Majority   majority      // of a motion
@@ -60,9 +61,15 @@ func (m majority) apply(t *tally.Rules, objections int) {
 // asked reports whether a vote is a motion, be it one that changes a rule.
 func (t Type) asked() bool { return t == Motion || t == Rule }
 
+// timed reports whether who opens a vote says how long it runs.
+func (t Type) timed() bool { return t.asked() || t.shared() }
+
+// shared reports whether a vote has a question and options.
+func (t Type) shared() bool { return t == Poll || t == Election }
+
 // author returns whose the text of a vote is. What the room decides on is nobody's, and not taken away from under it.
 func (t Type) author(opener protocol.UserID) protocol.UserID {
-	if t.asked() || t == Poll {
+	if t.timed() {
 		return ""
 	}
 	return opener
@@ -153,7 +160,7 @@ func (f *Feature) enough(tx *store.Tx, room protocol.RoomID, w proposal, e elect
 	n := e.size(w.Type, least)
 	if w.Type != Poll && (n == 0 || n < r.Voters && w.Type != Restore) {
 		why := e.tooFew(w.Type, n, e.waived(w.Type, least), r)
-		if w.Type == Motion {
+		if w.Type == Motion || w.Type == Election {
 			why = protocol.Join(why, " You can ask everybody with ", f.code(room, "vote poll"), ".")
 		}
 		return commands.Sorry(why)
@@ -163,9 +170,11 @@ func (f *Feature) enough(tx *store.Tx, room protocol.RoomID, w proposal, e elect
 			"--objections "+strconv.Itoa(most)), " makes sense, which is half of them."))
 	}
 	if t := f.decidedBy(tx, room, w, e, n, r); !tally.Possible(t, n) {
-		return commands.Sorry(protocol.Join("That cannot pass here: it takes ", count(t.Quorum, "ballot"), " and ",
-			max(t.LeastYes, 1),
-			" yes, and ", n, " can vote. The rules of the room say so: ", f.code(room, "room set"), "."))
+		yes := fmt.Sprintf(" and %d yes", max(t.LeastYes, 1))
+		if t.Method.Ranked() {
+			yes = ""
+		}
+		return commands.Sorry(protocol.Join("That cannot pass here: it takes ", count(t.Quorum, "ballot"), yes, ", and ", n, " can vote. The rules of the room say so: ", f.code(room, "room set"), "."))
 	}
 	return nil
 }
@@ -177,6 +186,9 @@ func (f *Feature) decidedBy(tx *store.Tx, room protocol.RoomID, w proposal, e el
 	}
 	runs := f.runs(w, r)
 	t := r.tally(w.Type, e, size, runs)
+	if w.Type == Election {
+		return w.ranked(t.Quorum)
+	}
 	if w.Type == Challenge && limited(tx, room, limitSecond, 0).After(tx.Now()) {
 		t.LeastYes = max(t.LeastYes, half(size+e.Apart))
 	}
@@ -191,7 +203,7 @@ func (f *Feature) decidedBy(tx *store.Tx, room protocol.RoomID, w proposal, e el
 // runs returns how long a vote runs.
 func (f *Feature) runs(w proposal, r Rules) time.Duration {
 	switch {
-	case !w.Type.asked() && w.Type != Poll:
+	case !w.Type.timed():
 		return r.Duration
 	case w.Runs == 0:
 		return f.Runs

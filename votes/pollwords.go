@@ -1,6 +1,7 @@
 package votes
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -85,10 +86,14 @@ func meantOtherwise(c *commands.Call) error {
 // line writes what stands behind the command of a poll, with the flags that were given.
 func (p pollWords) line(c *commands.Call) string {
 	var line []string
-	for _, name := range []string{"secret", "multiple"} {
-		if c.Switch(name) {
+	elects := c.Command.Name == "elect"
+	for _, name := range []string{"secret", "hidden", "multiple"} {
+		if (name != "multiple" || !elects) && c.Switch(name) {
 			line = append(line, "--"+name)
 		}
+	}
+	if elects && c.Has("seats") {
+		line = append(line, fmt.Sprintf("--seats %d", c.Integer("seats")))
 	}
 	if runs := c.Duration("for"); runs > 0 {
 		line = append(line, "--for "+span.Format(runs))

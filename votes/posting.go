@@ -59,7 +59,7 @@ func (h *atHand) post() error {
 // offerReactions puts the reactions that are ballots under the message of a vote, where that helps people to press them. They
 // are the bot's own, which is in no electorate.
 func (h *atHand) offerReactions(message protocol.Key) error {
-	if h.covered() || !slices.Contains(h.Reacts, h.room.Network()) {
+	if !h.reactable() || !slices.Contains(h.Reacts, h.room.Network()) {
 		return nil
 	}
 	for _, reaction := range h.pressable() {

@@ -138,7 +138,7 @@ func (f *Feature) exportMoved(tx *store.Tx, user protocol.UserID, yield func(pro
 		}
 		info, _ := rooms.Get(tx, protocol.RoomID(fact.Scope))
 		v, ok := Get(tx, info.ID, id)
-		if ok && (v.Type.asked() || v.Type == Poll) && !yield(protocol.Join("Your words in vote ", v.ID, " in ",
+		if ok && v.Type.timed() && !yield(protocol.Join("Your words in vote ", v.ID, " in ",
 			titled(tx, info, user),
 			", which belong to the room: ", protocol.Quoted(f.text(tx, v.Text), MaxReason), ".")) {
 			return

@@ -45,6 +45,10 @@ func (h *atHand) react(user protocol.UserID, reaction string, event protocol.Eve
 	if choice < 0 {
 		return store.WasIgnored("a reaction that is no ballot"), nil
 	}
+	if h.Type == Election {
+		return store.WasIgnored("a reaction to an election"), h.once(user, protocol.Join("vote ", h.ID,
+			" is an election, and a reaction cannot rank its options; yours was not counted. ", h.howToRank(seenBy(h.tx, h.info(), user))))
+	}
 	info := seenBy(h.tx, h.info(), user)
 	if m, ok := rooms.Lookup(h.tx, h.room, user); ok && (m.Bot || m.Self) {
 		return store.WasIgnored("a reaction by a bot"), nil
@@ -234,7 +238,7 @@ func (f *Feature) reactionSet(tx *store.Tx, ev protocol.Event, set protocol.Reac
 // merge takes what stands in the set and is not known for reactions that were added. What is known and does not stand
 // there was removed by nobody knows whom; the ballot that it made stands.
 func (h *atHand) merge(set protocol.ReactionSet) error {
-	if h.covered() {
+	if !h.reactable() {
 		return nil
 	}
 	for _, r := range set.Reactions {

@@ -117,9 +117,10 @@ var moves = map[string]func(*referee){
 		}
 		r.opens(who, "restore", target, "vote restore console:"+target+" because")
 	},
-	"appeal": func(r *referee) { who := r.anybody(); r.opens(who, "appeal", who, "vote appeal because --in lobby") },
-	"motion": func(r *referee) { r.opens(r.anybody(), "motion", "", "vote motion we sing") },
-	"secret": func(r *referee) { r.opens(r.anybody(), "secret", "", "vote motion --for 1d we whisper --secret") },
+	"appeal":   func(r *referee) { who := r.anybody(); r.opens(who, "appeal", who, "vote appeal because --in lobby") },
+	"motion":   func(r *referee) { r.opens(r.anybody(), "motion", "", "vote motion we sing") },
+	"election": func(r *referee) { r.opens(r.anybody(), "election", "", `vote elect --for 1d "Who?" a b c`) },
+	"secret":   func(r *referee) { r.opens(r.anybody(), "secret", "", "vote motion --for 1d we whisper --secret") },
 	"set": func(r *referee) {
 		who, value := r.draw([]string{"mal", "mal", "ann"}), r.draw([]string{"8d", "14d", "60d"})
 		r.opens(who, "rule", "", "vote rule votes.member "+value)
@@ -328,7 +329,7 @@ func (r *referee) opens(who, kind, target, line string) {
 		if kind == "appeal" {
 			r.appealed[who] = r.now.Add(week)
 		}
-	case "secret":
+	case "secret", "election":
 		t.early = 100 * 24 * time.Hour
 	}
 	r.votes[v.ID] = t
@@ -344,7 +345,13 @@ func (r *referee) otherwise(who string) bool {
 	return false
 }
 
-var words = []string{"yes", "no", "abstain"}
+// words are how the three ballots are said that people cast: in an election they are rankings.
+func (t *tallied) words(choice int) string {
+	if t.kind == "election" {
+		return []string{"a > b", "#2", "c > a > b"}[choice]
+	}
+	return []string{"yes", "no", "abstain"}[choice]
+}
 
 // ballot notes what somebody has said, if they may.
 func (t *tallied) ballot(who string, choice int, byReaction bool) {
@@ -359,7 +366,7 @@ func (r *referee) casts() {
 		return
 	}
 	who, choice := r.anybody(), rapid.IntRange(0, 2).Draw(r.rt, "choice")
-	r.tell(who, fmt.Sprintf("vote cast %d %s --in lobby", id, words[choice]))
+	r.tell(who, fmt.Sprintf("vote cast %d %s --in lobby", id, v.words(choice)))
 	v.ballot(who, choice, false)
 }
 
@@ -379,7 +386,7 @@ func (r *referee) all() {
 			choice = 1 - most
 		}
 		if who != "mal as they were" {
-			r.tell(who, fmt.Sprintf("vote cast %d %s --in lobby", id, words[choice]))
+			r.tell(who, fmt.Sprintf("vote cast %d %s --in lobby", id, v.words(choice)))
 			v.ballot(who, choice, false)
 		}
 	}
@@ -411,7 +418,7 @@ func (r *referee) reactsWith(v *tallied, who string, choice int) {
 		return
 	}
 	event := r.react(lobby, who, []string{"👍", "👎", "🤷"}[choice])
-	if slices.Contains(v.may, who) {
+	if slices.Contains(v.may, who) && v.kind != "election" { // which no reaction can rank
 		v.marks[who] = append(v.marks[who], choice)
 		v.events[fmt.Sprint(who, choice)] = event
 		v.ballot(who, choice, true)

@@ -47,6 +47,10 @@ func (f *Feature) Replied(tx *store.Tx, ev protocol.Event, to protocol.EventID, 
 	case 0: // people talk about it
 		return nil, nil
 	case 1:
+		if v.Type == Election {
+			given["ballot"] = append(given["ballot"], strings.Fields(v.typed(read[0]))...)
+			break
+		}
 		given[placeParam] = placesOf(read[0])
 	default: // they are asked which one they mean
 		given["ballot"] = append(given["ballot"], words...)

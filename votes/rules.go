@@ -35,7 +35,7 @@ type Rules struct {
 	// Early is before what time no vote ends early: 1 hour. A challenge does not in its first half either.
 	Early time.Duration `json:"early"`
 	// Polls, Motions, Restores and Challenges are how many of each may be open in a room, so that none crowds out
-	// another, and Mine is how many of a kind one person may have open, but never more than half of them: 5, 5, 5, 2,
+	// another (of elections as many as of polls), and Mine is how many of a kind one person may have open, but never more than half of them: 5, 5, 5, 2,
 	// 2. An appeal is never refused for a limit.
 	Polls      int `json:"polls"`
 	Motions    int `json:"motions"`
@@ -99,7 +99,7 @@ func (r Rules) check() error {
 // atOnce returns how many votes of a type may be open in a room, and how many of one person.
 func (r Rules) atOnce(t Type) (all, mine int) {
 	all = map[Type]int{Challenge: r.Challenges, Restore: r.Restores, Motion: r.Motions, Rule: r.Motions,
-		Poll: r.Polls}[t]
+		Poll: r.Polls, Election: r.Polls}[t]
 	return all, max(1, min(r.Mine, all/2))
 }
 

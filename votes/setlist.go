@@ -57,7 +57,7 @@ func (f *Feature) listSettings(c *commands.Call) error {
 			value("votes.yes"),
 			" of yes and no, and at least ", value("votes.least-yes"), " yes; ", stands, "."),
 		protocol.Join("• ", protocol.Strong("How often"), ": at once there can be polls: ", value("votes.polls"),
-			", motions: ", value("votes.motions"),
+			", as many elections, motions: ", value("votes.motions"),
 			", restores: ", value("votes.restores"), ", challenges: ", value("votes.challenges"),
 			". A challenge that failed protects its target for ",
 			value("votes.protected"), "; one that did not reach its quorum keeps its opener from the next for ",

@@ -179,7 +179,7 @@ func table(d Rules, shortest time.Duration) []setting {
 			func(r *Rules) *int { return &r.QuorumShare }, 1, d.QuorumShare),
 		number("votes.least-yes", "how many yes a challenge takes in any case",
 			func(r *Rules) *int { return &r.LeastYes }, d.LeastYes, 1000),
-		number("votes.polls", "how many polls may be open at once",
+		number("votes.polls", "how many polls may be open at once, and how many elections",
 			func(r *Rules) *int { return &r.Polls }, 1, d.Polls),
 		number("votes.motions", "how many motions may be open at once",
 			func(r *Rules) *int { return &r.Motions }, 1, d.Motions),

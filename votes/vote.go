@@ -23,7 +23,8 @@ const (
 	Restore   Type = "restore"
 	Motion    Type = "motion"
 	Poll      Type = "poll"
-	Rule      Type = "rule" // a motion to change a rule of the room
+	Rule      Type = "rule"     // a motion to change a rule of the room
+	Election  Type = "election" // its options are ranked
 )
 
 // Status is how far a vote is.
@@ -94,9 +95,10 @@ type Vote struct {
 
 	Ended     time.Time       `json:"ended,omitzero"`
 	Outcome   tally.Outcome   `json:"outcome,omitempty"`
-	Unread    bool            `json:"unread,omitempty"` // it closed without an answer about the reactions
-	By        events.Number   `json:"by,omitempty"`     // who cancelled it
-	Why       events.TextID   `json:"why,omitempty"`    // in their words
+	Election  *tally.Election `json:"election,omitempty"` // how its seats were filled
+	Unread    bool            `json:"unread,omitempty"`   // it closed without an answer about the reactions
+	By        events.Number   `json:"by,omitempty"`       // who cancelled it
+	Why       events.TextID   `json:"why,omitempty"`      // in their words
 	Successor protocol.RoomID `json:"successor,omitempty"`
 }
 
@@ -119,9 +121,10 @@ func (v Vote) Decided() bool {
 func (v Vote) covered() bool { return v.Secret || v.Hidden }
 
 // counts reports whether how the vote stands, or stood, is for all to see.
-func (v Vote) counts() bool { return !v.covered() || v.Decided() }
+func (v Vote) counts() bool { return !v.covered() && v.Type != Election || v.Decided() }
 
-// Told reports whether how the vote stands, or stood, is for all to see: it is neither secret nor hidden, or has closed.
+// Told reports whether how the vote stands, or stood, is for all to see: it is neither secret nor hidden nor an election, or has
+// closed.
 func (v Vote) Told() bool { return v.counts() }
 
 // closes says when the vote closes.
@@ -138,9 +141,12 @@ func (v Vote) clock(now time.Time) tally.Clock {
 	return tally.Clock{Opened: v.Opened, Deadline: v.Deadline, Paused: v.Paused, Now: now}
 }
 
+// listed reports whether the vote has options of its own.
+func (v Vote) listed() bool { return len(v.Options) > 0 }
+
 // choices returns what can be chosen, in words.
 func (v Vote) choices() []string {
-	if v.Type == Poll {
+	if v.listed() {
 		return v.Options
 	}
 	return []string{"yes", "no", "abstain"}

@@ -23,7 +23,7 @@ var pictureSteps = []struct {
 	hold  time.Duration
 }{
 	{"", []string{"/tour", "ann in lobby"}, 2500 * time.Millisecond},
-	{"!moot vote ", []string{"challenge", "motion"}, time.Second},
+	{"!moot vote ", []string{"challenge", "elect"}, time.Second},
 	{"challenge @finn floods the lobby", []string{"› !moot vote challenge @finn floods the lobby"}, time.Second},
 	{"\r", []string{"Vote 1: ann wants", "0 of 5 voted"}, 2 * time.Second},
 	{"/as ben\r", []string{"ben in lobby"}, time.Second},

@@ -160,22 +160,31 @@ func (in *insight) card(tx *store.Tx, info rooms.Info, v votes.Vote) screen.Card
 	}
 	labels := []string{"yes", "no", "abstain"}
 	keys := []string{"y", "n", "a"}
-	if v.Type == votes.Poll {
+	if len(v.Options) > 0 {
 		labels, keys = v.Options, nil
+	}
+	private := ""
+	if v.Secret {
+		private = " --in " + info.Word()
 	}
 	for i, label := range labels {
 		key, ballot := strconv.Itoa(i+1), "#"+strconv.Itoa(i+1)
 		if keys != nil {
 			key, ballot = keys[i], label
 		}
-		line := in.features.typed("vote cast "+v.Number()+" "+ballot, v.Secret)
-		if v.Secret {
-			line += " --in " + info.Word()
+		if v.Type == votes.Election { // each press ranks one more, behind those that the ballot has
+			ballot = "--place " + key
 		}
+		line := in.features.typed("vote cast "+v.Number()+" "+ballot, v.Secret) + private
 		c.Choices = append(c.Choices, screen.Choice{Key: key, Label: label, Line: line})
 		if v.Told() && i < len(v.Count.For) {
 			c.Bars = append(c.Bars, screen.Bar{Label: label, Count: v.Count.For[i]})
 		}
+	}
+	if v.Type == votes.Election {
+		c.Ranks = true
+		c.Choices = append(c.Choices, screen.Choice{Key: "0", Label: "begin anew",
+			Line: in.features.typed("vote withdraw "+v.Number(), v.Secret) + private})
 	}
 	return c
 }

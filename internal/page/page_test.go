@@ -385,4 +385,17 @@ func TestArithmetic(t *testing.T) {
 	if bars, _ := barsOf(votes.Vote{Type: votes.Poll, Options: []string{"a", "b"}}); bars[0].Wide != 0 || bars[0].Share != "–" {
 		t.Errorf("without ballots it is %+v", bars)
 	}
+	r := tally.Rules{Method: tally.STV, Options: 3, Seats: 2, Quorum: 3}
+	count := tally.Count(r, []int{1, 2, 3, 4}, map[int]tally.Ballot{1: {1, 2, 0}, 2: {1, 0, 0}, 3: {0, 1, 0}, 4: {0, 0, 1}})
+	res := tally.Final(r, 9, count)
+	elected := votes.Vote{Type: votes.Election, Status: votes.Closed, Options: []string{"a", "b", "c"}, Size: 9, Tally: r, Count: count,
+		Outcome: res.Outcome, Election: res.Election}
+	if bars, words := barsOf(elected); words != "a 2, b 1, c 1" || len(bars) != 3 {
+		t.Errorf("in words it is %q", words)
+	}
+	if got := sumOf(elected); got != "The bars show how many ranked it first. Elected: «a». A tie between «b» and «c» for the last seat: nothing that the "+
+		"ballots say puts one before the other. 4 of 9 who could vote did; quorum 3 reached. By the single transferable vote in 2 stages; 2 votes "+
+		"made sure of a seat." {
+		t.Errorf("the sum is %q", got)
+	}
 }

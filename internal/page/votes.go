@@ -135,7 +135,7 @@ func (p *Page) vote(r *http.Request) (view, error) {
 // barsOf draws how a vote stands, and says it in words.
 func barsOf(v votes.Vote) (bars []bar, words string) {
 	labels := []string{"yes", "no", "abstained"}
-	if v.Type == votes.Poll {
+	if len(v.Options) > 0 {
 		labels = v.Options
 	}
 	highest := 0
@@ -176,6 +176,10 @@ func rulesOf(v votes.Vote) (lines []string) {
 		lines = append(lines, "It passes unless "+strconv.Itoa(t.Objections)+" object.")
 	case tally.Plurality:
 		lines = append(lines, "The option with the most votes is chosen.")
+	case tally.Schulze:
+		lines = append(lines, "Its options are ranked; one seat is filled by Schulze's method.")
+	case tally.STV:
+		lines = append(lines, "Its options are ranked; "+strconv.Itoa(t.Seats)+" seats are filled by the single transferable vote.")
 	}
 	if t.Quorum > 0 {
 		lines = append(lines, "Quorum: "+strconv.Itoa(t.Quorum)+" ballots, abstentions included.")
@@ -191,6 +195,9 @@ func rulesOf(v votes.Vote) (lines []string) {
 
 // sumOf says the arithmetic of a vote: of its outcome, or of how it would end with these ballots.
 func sumOf(v votes.Vote) string {
+	if v.Type == votes.Election {
+		return "The bars show how many ranked it first. " + v.Elects()
+	}
 	if v.Type == votes.Poll {
 		return strconv.Itoa(v.Count.Cast) + " of " + strconv.Itoa(v.Size) + " who can vote have voted."
 	}

@@ -25,6 +25,8 @@ type Card struct {
 	// Choices are what can be pressed. Private is whether a ballot is cast in the private conversation only.
 	Choices []Choice
 	Private bool
+	// Ranks is whether what is pressed is ranked next, behind what was pressed before.
+	Ranks bool
 }
 
 // Bar is how many chose something.
@@ -63,7 +65,11 @@ func bar(part, whole, width int) string {
 }
 
 func (c Card) counts() string {
-	if len(c.Bars) == 0 {
+	switch {
+	case len(c.Bars) > 0:
+	case c.Ranks && !c.Private:
+		return "counted at the end"
+	default:
 		return "secret until the end"
 	}
 	parts := make([]string, len(c.Bars))
@@ -88,11 +94,15 @@ func (c Card) press(chosen bool) string {
 	if !chosen {
 		return "Tab: vote"
 	}
+	first := ""
+	if c.Ranks {
+		first = "rank one after another: "
+	}
 	parts := make([]string, len(c.Choices))
 	for i, ch := range c.Choices {
 		parts[i] = ch.Key + " " + protocol.Shorten(protocol.OneLine(ch.Label), 12)
 	}
-	return strings.Join(parts, " · ")
+	return first + strings.Join(parts, " · ")
 }
 
 // cardLines draws a card of a width, as a box.

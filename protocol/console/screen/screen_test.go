@@ -143,6 +143,17 @@ func twoVotes(cfg *Config) {
 	}
 }
 
+// anElection is a card whose options are ranked one after another.
+func anElection(cfg *Config) {
+	cfg.Votes = func() []Card {
+		return []Card{{
+			Room: "console:lobby", Where: "lobby", Name: "Vote 3", Title: "Who keeps the garden?", Turnout: 2, Size: 6, Quorum: 3, Ranks: true,
+			Closes: start.Add(30 * time.Hour), Choices: []Choice{{"1", "ann", "!moot vote cast 3 --place 1"},
+				{"2", "cleo 🌻", "!moot vote cast 3 --place 2"}, {"0", "begin anew", "!moot vote withdraw 3"}},
+		}}
+	}
+}
+
 func inside(cfg *Config) {
 	cfg.Inside = func(ref protocol.Ref) []Step {
 		return []Step{
@@ -208,6 +219,7 @@ func TestScreens(t *testing.T) {
 			s.keys("half a line")
 		})
 		golden("votes", twoVotes, func(s *stage) { s.keys("tab") })
+		golden("election", anElection, func(s *stage) { s.keys("tab") })
 		golden("menu", none, func(s *stage) { s.keys("/re", "down") })
 		golden("bot-menu", none, func(s *stage) { s.keys("!moot ") })
 		golden("help", none, func(s *stage) { s.keys("/help", "enter") })
