@@ -2,6 +2,7 @@ package activity
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"moot/protocol"
@@ -25,6 +26,48 @@ type presence struct {
 	Since time.Time `json:"s,omitzero"`
 	// Until is when it is over unless it is said anew; zero where the network notices that.
 	Until time.Time `json:"u,omitzero"`
+	// Devices are those with which they are there, each with its Until; nil where the network tells of people.
+	Devices map[string]time.Time `json:"v,omitempty"`
+}
+
+// maxDevices is with how many devices somebody is in a call. Who has more there leaves with the last that came.
+const maxDevices = 20
+
+// with adds a device with which somebody is there, or hears anew of one.
+func (p presence) with(device string, until, now time.Time) presence {
+	if device == "" {
+		p.Until = until
+		return p
+	}
+	p, _ = p.without(device, now)
+	if p.Devices == nil {
+		p.Devices = map[string]time.Time{}
+	}
+	if len(p.Devices) >= maxDevices {
+		clear(p.Devices)
+	}
+	p.Devices[device] = until
+	p.Until = latest(p.Devices)
+	return p
+}
+
+// without takes a device away, and those of which nothing was heard for too long, and reports whether others are left.
+func (p presence) without(device string, now time.Time) (presence, bool) {
+	p.Devices = maps.Clone(p.Devices)
+	maps.DeleteFunc(p.Devices, func(d string, until time.Time) bool { return d == device || !until.IsZero() && now.After(until) })
+	p.Until = latest(p.Devices)
+	return p, len(p.Devices) > 0
+}
+
+// latest returns when the last of the devices is gone; zero where one never is.
+func latest(devices map[string]time.Time) (until time.Time) {
+	for _, u := range devices {
+		if u.IsZero() {
+			return u
+		}
+		until = later(until, u)
+	}
+	return until
 }
 
 // over reports whether nothing was said of it for too long.

@@ -50,11 +50,19 @@ func (f *Feature) voice(tx *store.Tx, ev protocol.Event, b protocol.VoicePresenc
 		if !in {
 			return store.WasIgnored("not in a call that is known of"), nil
 		}
+		if rest, there := was.without(b.Device, c.tx.Now()); there {
+			c.put(ev.Sender, rest)
+			return store.WasHandled("is in the call with another device"), nil
+		}
 		return store.WasHandled("left the call"), c.leave(ev.Sender)
 	}
+	if in && was.Call == p.Call {
+		p.Devices = was.Devices
+	}
+	p = p.with(b.Device, b.Until, c.tx.Now())
 	switch {
 	case in && was.Call == p.Call && was.Deaf == p.Deaf && was.AFK == p.AFK:
-		was.Until = p.Until
+		was.Until, was.Devices = p.Until, p.Devices
 		c.put(ev.Sender, was)
 		return store.WasIgnored("is in the call that way already"), nil
 	case in && was.Call != p.Call:

@@ -1,6 +1,7 @@
 package activity
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,54 @@ func TestACallOfMoreThanTenMinutes(t *testing.T) {
 
 // TestACallOfWhichNothingIsHeardEnds: where a program dies without a word, its person is in the call until what it said last is
 // over, and not for ever.
+func TestWhoLeavesWithOneDeviceIsThereWithAnother(t *testing.T) {
+	r := newRig(t)
+	on := func(device string, call protocol.PlaceID, last time.Duration) {
+		r.does(lobby, ann, protocol.VoicePresence{Call: call, Device: device, Until: r.Now.Add(last)})
+	}
+	there := func(want bool) {
+		t.Helper()
+		r.View(func(tx *store.Tx) {
+			if _, in := InCall(tx, lobby, ann); in != want {
+				t.Errorf("ann is in a call: %v", in)
+			}
+		})
+	}
+	r.call("c", bob)
+	on("phone", "c", time.Hour)
+	on("laptop", "c", 3*time.Hour)
+	on("phone", "", 0)
+	there(true)
+	r.Later(25 * minute)
+	r.expect(2, ann, bob)
+	on("tablet", "", 0) // of which nothing is known
+	there(true)
+	on("laptop", "", 0)
+	there(false)
+	// A device of which nothing is heard any more keeps nobody there.
+	on("phone", "c", 5*minute)
+	on("laptop", "c", time.Hour)
+	r.Later(6 * minute)
+	on("laptop", "", 0)
+	there(false)
+	// Who goes over to another call with one device is there, and leaves that.
+	on("phone", "c", time.Hour)
+	on("laptop", "d", time.Hour)
+	on("phone", "", 0)
+	there(true)
+	on("laptop", "", 0)
+	there(false)
+	// As many devices as somebody likes to make up.
+	for i := range 100 {
+		on(fmt.Sprint(i), "c", time.Hour)
+	}
+	r.View(func(tx *store.Tx) {
+		if p, _ := getPresence(tx, lobby, ann); len(p.Devices) == 0 || len(p.Devices) > maxDevices {
+			t.Errorf("%d devices are kept", len(p.Devices))
+		}
+	})
+}
+
 func TestACallOfWhichNothingIsHeardEnds(t *testing.T) {
 	r := newRig(t)
 	in := func(last time.Duration, users ...protocol.UserID) {

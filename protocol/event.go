@@ -270,6 +270,9 @@ type VoicePresence struct {
 	Deafened bool
 	AFK      bool // in a channel for those who are away
 	Bot      bool
+	// Device is the device that has come or gone, where the network tells of each device of a person by itself: who leaves with
+	// one may be there with another. Zero on networks that tell of people.
+	Device string `json:",omitzero"`
 	// Until is when they count as gone unless the network says so anew: their program may die without a word. Zero on networks
 	// that notice that themselves.
 	Until time.Time `json:",omitzero"`

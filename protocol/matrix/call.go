@@ -23,14 +23,15 @@ func (r reader) call(ev *rawEvent) protocol.Body {
 	if !into(ev.Content, &c) {
 		return r.malformed(ev, "it has no content")
 	}
-	presence := func(name string, created, expires number) protocol.Body {
+	bot, device := string(ev.Sender) == string(r.self), protocol.Shorten(ev.state(), protocol.MaxID)
+	presence := func(name string, until time.Time) protocol.Body {
 		if name == "" {
 			name = "call" // the one call of the room has no name
 		}
 		if protocol.CheckID(name) != nil {
 			return r.malformed(ev, "it names no call that can be")
 		}
-		return protocol.VoicePresence{Call: protocol.PlaceID(name), Bot: string(ev.Sender) == string(r.self), Until: ev.callEnds(created, expires)}
+		return protocol.VoicePresence{Call: protocol.PlaceID(name), Bot: bot, Device: device, Until: until}
 	}
 	switch {
 	case c.Call != nil || c.Application != "":
@@ -38,12 +39,17 @@ func (r reader) call(ev *rawEvent) protocol.Body {
 		if c.Call != nil {
 			name = string(*c.Call)
 		}
-		return presence(name, c.Created, c.Expires)
+		return presence(name, ev.callEnds(c.Created, c.Expires))
 	case len(c.Memberships) > 0:
-		first := c.Memberships[0]
-		return presence(string(first.Call), first.Created, first.Expires)
+		var until time.Time
+		for _, one := range c.Memberships {
+			if ends := ev.callEnds(one.Created, one.Expires); ends.After(until) {
+				until = ends
+			}
+		}
+		return presence(string(c.Memberships[0].Call), until)
 	}
-	return protocol.VoicePresence{Bot: string(ev.Sender) == string(r.self)}
+	return protocol.VoicePresence{Bot: bot, Device: device}
 }
 
 // callLasts is for how long somebody is in a call whose event does not say it (MSC4143, and what clients take).

@@ -72,11 +72,11 @@ func TestMessages(t *testing.T) {
 		// The key of somebody else's message is no key.
 		message(`{"msgtype":"m.text","body":"x","org.moot.key":"` + key + `"}`): protocol.Message{Text: "x"},
 
-		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{"application":"m.call","call_id":"","device_id":"A"}`:                             protocol.VoicePresence{Call: "call", Until: ends},
-		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{"call_id":"stage"}`:                                                               protocol.VoicePresence{Call: "stage", Until: ends},
-		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{}`:                                                                                protocol.VoicePresence{},
-		`"type":"org.matrix.msc3401.call.member","state_key":"@ann:fake.test","content":{"memberships":[{"call_id":"x","device_id":"A"}]}`:                   protocol.VoicePresence{Call: "x", Until: ends},
-		`"type":"org.matrix.msc3401.call.member","state_key":"@ann:fake.test","content":{"memberships":[]}`:                                                  protocol.VoicePresence{},
+		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{"application":"m.call","call_id":"","device_id":"A"}`:                             protocol.VoicePresence{Call: "call", Device: "_@ann:fake.test_A", Until: ends},
+		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{"call_id":"stage"}`:                                                               protocol.VoicePresence{Call: "stage", Device: "_@ann:fake.test_A", Until: ends},
+		`"type":"m.call.member","state_key":"_@ann:fake.test_A","content":{}`:                                                                                protocol.VoicePresence{Device: "_@ann:fake.test_A"},
+		`"type":"org.matrix.msc3401.call.member","state_key":"@ann:fake.test","content":{"memberships":[{"call_id":"x","device_id":"A"}]}`:                   protocol.VoicePresence{Call: "x", Device: "@ann:fake.test", Until: ends},
+		`"type":"org.matrix.msc3401.call.member","state_key":"@ann:fake.test","content":{"memberships":[]}`:                                                  protocol.VoicePresence{Device: "@ann:fake.test"},
 		`"type":"m.call.member","content":{"call_id":"stage"}`:                                                                                               protocol.Other{Kind: "m.call.member"},
 		`"type":"m.room.name","content":{"name":"not a state"}`:                                                                                              protocol.Other{Kind: "m.room.name"},
 		`"type":"m.room.name","state_key":"","content":{"name":"Hall"}`:                                                                                      protocol.RoomChange{Changes: []protocol.Change{protocol.Renamed{Name: "Hall"}}},
@@ -112,6 +112,7 @@ func TestACallEndsWhereItsProgramIsSilent(t *testing.T) {
 		`{"application":"m.call","expires":60000,"created_ts":1800000000000}`:   at.Add(time.Minute),
 		`{"application":"m.call","expires":"soon","created_ts":"x"}`:            at.Add(4 * time.Hour),
 		`{"memberships":[{"call_id":"x","device_id":"A","expires":60000}]}`:     at.Add(time.Minute),
+		`{"memberships":[{"expires":60000},{"expires":120000},{"expires":1}]}`:  at.Add(2 * time.Minute),
 		`{"application":"m.call","expires":9000000000000000}`:                   at.Add(365 * 24 * time.Hour),
 	} {
 		ev := readEvent(object(`{"event_id":"$e","sender":"@ann:fake.test","type":"m.call.member","state_key":"_@ann:fake.test_A","origin_server_ts":1700000000000,"content":` + content + `}`))
