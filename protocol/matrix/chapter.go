@@ -202,11 +202,7 @@ func (c *chapter) members(events []*rawEvent, encrypted bool) error {
 		if !encrypted || c.run.encryption == nil {
 			continue
 		}
-		known, err := ev.event(c.room)
-		if err != nil {
-			continue // it is no membership; reading it says so
-		}
-		if err := c.run.encryption.Member(c.run.ctx, known); err != nil {
+		if err := c.run.encryption.Member(c.run.ctx, ev.event(c.room)); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -53,8 +54,16 @@ func (r *run) readOpened(in reader, room id.RoomID, ev *rawEvent) (protocol.Even
 			return out, nil
 		}
 	}
+	// The disposition says why. People can write as many of them as they like: the log has the first of a room.
+	level := slog.LevelDebug
+	if r.undecrypted == nil {
+		r.undecrypted = map[id.RoomID]bool{}
+	}
+	if !r.undecrypted[room] {
+		r.undecrypted[room], level = true, slog.LevelWarn
+	}
 	out.Body = in.malformed(ev, "it cannot be decrypted: "+err.Error())
-	r.log.Warn("a message could not be decrypted", "room", out.Room, "event", out.ID, "user", out.Sender, "err", err)
+	r.log.Log(r.ctx, level, "a message could not be decrypted", "room", out.Room, "event", out.ID, "user", out.Sender, "err", err)
 	return out, nil
 }
 
@@ -84,11 +93,7 @@ func (r *run) opened(room id.RoomID, ev *rawEvent) (*rawEvent, protocol.Trust, e
 	if r.encryption == nil {
 		return nil, "", errors.New("this program was built without encryption, or it is switched off")
 	}
-	sealed, err := ev.event(room)
-	if err != nil {
-		return nil, "", err
-	}
-	clear, trust, err := r.encryption.Decrypt(r.ctx, sealed)
+	clear, trust, err := r.encryption.Decrypt(r.ctx, ev.event(room))
 	if err != nil {
 		return nil, "", err
 	}
@@ -97,7 +102,7 @@ func (r *run) opened(room id.RoomID, ev *rawEvent) (*rawEvent, protocol.Trust, e
 		return nil, "", fmt.Errorf("what is sealed in it must not be: %s", protocol.Shorten(clear.Type.Type, 100))
 	}
 	out := *ev
-	out.Type, out.Content = word(clear.Type.Type), clear.Content.VeryRaw
+	out.Type, out.Content = word(clear.Type.Type), withRelation(clear.Content.VeryRaw, ev.Content)
 	return &out, trust, nil
 }
 

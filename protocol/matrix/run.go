@@ -48,6 +48,8 @@ type run struct {
 	name    string         // display name of the bot, by which people address it
 	renamed bool           // whether it may be another by now
 	asking  map[speaker]bool
+	// undecrypted are the rooms in which something could not be decrypted.
+	undecrypted map[id.RoomID]bool
 
 	fault func(error) error // of the Session
 

@@ -341,7 +341,7 @@ func (r *run) receiveKeys(resp *syncResponse) (keys int, err error) {
 	for _, o := range resp.ToDevice.Events {
 		ev := new(event.Event)
 		if err := json.Unmarshal(o, ev); err != nil {
-			r.log.Warn("something for the device of the bot cannot be read", "err", err)
+			r.log.Debug("something for the device of the bot cannot be read", "err", err) // anybody can send such
 			continue
 		}
 		out.ToDevice.Events = append(out.ToDevice.Events, ev)

@@ -60,6 +60,7 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 		lists: newLists(), news: make(chan struct{}, 1)}
 	m.olm = mcrypto.NewOlmMachine(client, newLog(s.c.Log), guarded{s.keys, m}, state{m})
 	m.olm.DisableRatchetTracking = true                        // nothing here deletes keys once they are used
+	m.olm.IgnorePostDecryptionParseErrors = true               // the adapter reads what was sealed as it reads what was not
 	m.olm.DisableDecryptKeyFetching = true                     // it would ask the server within a transaction; see sender
 	m.olm.SendKeysMinTrust = id.TrustStateCrossSignedUntrusted // see guarded.GetDevices
 	m.olm.SessionReceived = func(context.Context, id.RoomID, id.SessionID, uint32) { m.keys.Add(1) }

@@ -233,20 +233,65 @@ func (n number) time() time.Time {
 	return time.UnixMilli(n.value).UTC()
 }
 
-// event makes the event of mautrix that encryption works with, its content parsed. The error is that of the content.
-func (ev *rawEvent) event(room id.RoomID) (*event.Event, error) {
+// event makes the event of mautrix that encryption works with: a sealed message, or a change of membership. Its content is
+// read here and as everything else: the library takes nothing of a content in which one value is of the wrong type.
+func (ev *rawEvent) event(room id.RoomID) *event.Event {
 	e := &event.Event{
 		ID: id.EventID(ev.ID), Type: event.NewEventType(string(ev.Type)), Sender: id.UserID(ev.Sender), RoomID: room,
 		Timestamp: ev.Stamp.value, Content: event.Content{VeryRaw: ev.Content},
 	}
-	e.Type.Class = event.MessageEventType
-	if ev.Key != nil {
-		key := string(*ev.Key)
-		e.StateKey, e.Type.Class = &key, event.StateEventType
+	if ev.Key == nil {
+		e.Type.Class, e.Content.Parsed = event.MessageEventType, sealedContent(ev.Content)
+		return e
 	}
+	key := string(*ev.Key)
+	e.StateKey, e.Type.Class, e.Content.Parsed = &key, event.StateEventType, membership(ev.Content)
 	if before := ev.before(); len(before) > 0 {
-		e.Unsigned.PrevContent = &event.Content{VeryRaw: before}
-		_ = e.Unsigned.PrevContent.ParseRaw(e.Type) // what cannot be read counts as none
+		e.Unsigned.PrevContent = &event.Content{VeryRaw: before, Parsed: membership(before)}
 	}
-	return e, e.Content.ParseRaw(e.Type)
+	return e
+}
+
+// sealedContent reads what m.room.encrypted says but for the relation, which stands in clear; see withRelation.
+func sealedContent(content object) *event.EncryptedEventContent {
+	var c struct {
+		Algorithm  word `json:"algorithm"`
+		SenderKey  word `json:"sender_key"`
+		Device     word `json:"device_id"`
+		Session    word `json:"session_id"`
+		Ciphertext word `json:"ciphertext"`
+	}
+	into(content, &c)
+	return &event.EncryptedEventContent{
+		Algorithm: id.Algorithm(c.Algorithm), SenderKey: id.SenderKey(c.SenderKey), DeviceID: id.DeviceID(c.Device),
+		SessionID: id.SessionID(c.Session), MegolmCiphertext: []byte(c.Ciphertext),
+	}
+}
+
+// withRelation is content that was sealed, with the relation that stands beside it in clear, for servers, unless it has one of
+// its own.
+func withRelation(content, sealed object) object {
+	var inner, outer map[string]object
+	if !into(content, &inner) || !into(sealed, &outer) {
+		return content
+	}
+	const relates = "m.relates_to"
+	isObject := func(o object) bool { return len(o) > 0 && o[0] == '{' }
+	if isObject(inner[relates]) || !isObject(outer[relates]) {
+		return content
+	}
+	inner[relates] = outer[relates]
+	with, err := json.Marshal(inner)
+	if err != nil {
+		return content
+	}
+	return with
+}
+
+func membership(content object) *event.MemberEventContent {
+	var c struct {
+		Membership word `json:"membership"`
+	}
+	into(content, &c)
+	return &event.MemberEventContent{Membership: event.Membership(c.Membership)}
 }
