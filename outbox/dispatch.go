@@ -422,18 +422,13 @@ func instead(c *store.Commit, q store.Queued, all []protocol.Outgoing) {
 	}
 }
 
-// AnswerEvent makes the event that brings the answer of an ask. Its room is that of the ask, or for want of one a
-// private conversation's place with the person. Members that could not be asked for are a list with a fault.
+// AnswerEvent makes the event that brings the answer of an ask. Members that could not be asked for are a list with a fault.
 func AnswerEvent(a protocol.Ask, attempt int, answer protocol.Answer) protocol.Event {
 	answer.Ask = a.Key
 	if _, ok := a.Want.(protocol.AskMembers); ok && answer.Fault != "" {
 		answer.Result = protocol.MemberList{Last: true, Fault: answer.Fault}
 	}
-	room := a.Room
-	if want, ok := a.Want.(protocol.AskDirectRoom); ok && room == "" {
-		room = protocol.RoomID(want.User)
-	}
-	return protocol.Event{Room: room, ID: protocol.EventID(fmt.Sprintf("answer/%s/%d", a.Key, attempt)), Body: answer}
+	return protocol.Event{Room: a.Room, ID: protocol.EventID(fmt.Sprintf("answer/%s/%d", a.Key, attempt)), Body: answer}
 }
 
 // release makes a busy lane ready for its next entry.

@@ -12,7 +12,7 @@ import (
 
 func TestAnAskOfNobodyIsRefused(t *testing.T) {
 	r := newRig(t)
-	for _, a := range []protocol.Ask{{Want: protocol.AskMembers{}}, {Want: protocol.AskDirectRoom{}}} {
+	for _, a := range []protocol.Ask{{Want: protocol.AskMembers{}}, {Want: protocol.AskReactions{Target: "e"}}} {
 		r.commit(func(c *store.Commit) {
 			err := c.Run(protocol.Scope(lobby), protocol.Ref{}, func(tx *store.Tx) error {
 				_, err := Ask(tx, a)

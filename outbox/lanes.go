@@ -36,8 +36,6 @@ func sendLane(o protocol.Outgoing) string {
 		way, message = editWay, string(act.Original)
 	case protocol.React:
 		way, message = editWay, cmp.Or(string(act.Original), string(act.Target))
-	case protocol.Redact:
-		way, message = editWay, cmp.Or(string(act.Original), string(act.Target))
 	case protocol.EndPoll:
 		way, message = editWay, string(act.Original)
 	}

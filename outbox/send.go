@@ -41,8 +41,6 @@ func Send(tx *store.Tx, o protocol.Outgoing) (protocol.Key, error) {
 		e.Message, e.Edit = act.Original, true
 	case protocol.React:
 		e.Message = act.Original
-	case protocol.Redact:
-		e.Message = act.Original
 	case protocol.EndPoll:
 		e.Message = act.Original
 	}
@@ -61,16 +59,12 @@ func Ask(tx *store.Tx, a protocol.Ask) (protocol.Key, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode an ask: %w", err)
 	}
-	lane := string(a.Room)
 	e := store.Entry{Key: a.Key, Expires: a.Expires, Cause: tx.Cause(), Payload: payload}
-	switch want := a.Want.(type) {
-	case protocol.AskDirectRoom:
-		lane = string(want.User)
-	case protocol.AskReactions:
+	if want, ok := a.Want.(protocol.AskReactions); ok {
 		e.Message = want.Original
 	}
-	if lane != "" {
-		e.Lane = askWay + lane
+	if a.Room != "" {
+		e.Lane = askWay + string(a.Room)
 	} // Enqueue refuses what goes nowhere
 	tx.Enqueue(e)
 	return a.Key, tx.Err()

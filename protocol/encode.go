@@ -10,12 +10,12 @@ import (
 // key that names the type.
 var kinds = map[reflect.Type]map[string]reflect.Type{
 	reflect.TypeFor[Body](): byName(Message{}, Edit{}, Deletion{}, ReactionAdded{}, ReactionRemoved{}, ReactionSet{}, PollResponse{},
-		MemberChange{}, MemberList{}, RoomChange{}, VoicePresence{}, Invocation{}, Receipt{}, Answer{}, DirectRoom{},
+		MemberChange{}, MemberList{}, RoomChange{}, VoicePresence{}, Invocation{}, Receipt{}, Answer{},
 		Restrained{}, TaskDone{}, Order{}, Collected{}, Gap{}, Timer{}, Internal{}, Sealed{}, Malformed{}, Other{}),
 	reflect.TypeFor[Change](): byName(Renamed{}, Realiased{}, TopicChanged{}, EncryptionEnabled{}, Upgraded{},
 		PowersChanged{}, OwnPowersChanged{}, Available{}, Outdated{}),
-	reflect.TypeFor[Act]():  byName(Say{}, Whisper{}, Revise{}, React{}, Redact{}, StartPoll{}, EndPoll{}),
-	reflect.TypeFor[Want](): byName(AskMembers{}, AskReactions{}, AskDirectRoom{}, AskJoin{}, AskLeave{}, AskRestrain{}, AskTask{}),
+	reflect.TypeFor[Act]():  byName(Say{}, Whisper{}, Revise{}, React{}, StartPoll{}, EndPoll{}),
+	reflect.TypeFor[Want](): byName(AskMembers{}, AskReactions{}, AskJoin{}, AskLeave{}, AskRestrain{}, AskTask{}),
 }
 
 func byName(members ...any) map[string]reflect.Type {

@@ -297,15 +297,8 @@ type Receipt struct {
 type Answer struct {
 	Ask   Key
 	Fault string // why it failed; zero means that it worked
-	// Result is what was asked for: a MemberList, a ReactionSet, a DirectRoom, a Restrained, a TaskDone, or nil where
-	// there is nothing to tell.
+	// Result is what was asked for: a MemberList, a ReactionSet, a Restrained, a TaskDone, or nil where there is nothing to tell.
 	Result Body
-}
-
-// DirectRoom is the private conversation with a person, as the result of an AskDirectRoom.
-type DirectRoom struct {
-	User UserID
-	Room RoomID
 }
 
 // Restrained says what somebody now is to the network's own means of holding people back, as the result of an AskRestrain.
@@ -390,7 +383,6 @@ func (VoicePresence) body()   {}
 func (Invocation) body()      {}
 func (Receipt) body()         {}
 func (Answer) body()          {}
-func (DirectRoom) body()      {}
 func (Restrained) body()      {}
 func (Gap) body()             {}
 func (Timer) body()           {}
@@ -496,11 +488,6 @@ func checkBody(b Body, network Network) error {
 		return nil
 	case RoomChange:
 		return checkChanges(b.Changes, network)
-	case DirectRoom:
-		if err := checkScoped(string(b.Room), network); err != nil {
-			return fmt.Errorf("room: %w", err)
-		}
-		return user(b.User)
 	case Answer:
 		if b.Result == nil {
 			return nil

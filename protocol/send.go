@@ -66,35 +66,22 @@ type React struct {
 	Reaction string
 }
 
-// Redact removes a message: one of the bot's own by Original, any other by Target.
-type Redact struct {
-	Original Key
-	Target   EventID
-	Reason   string
-}
-
 func (Say) act()     {}
 func (Whisper) act() {}
 func (Revise) act()  {}
 func (React) act()   {}
-func (Redact) act()  {}
 
 // Ask is something that the bot wants to know from a network or have done by it. Its answer comes back as an Event
 // with an [Answer].
 type Ask struct {
 	Key     Key
-	Room    RoomID    // zero for AskDirectRoom
+	Room    RoomID
 	Expires time.Time // after this it is given up, which is a fault; zero means never
 	Want    Want
 }
 
 // Network returns the network that is asked.
-func (a Ask) Network() Network {
-	if d, ok := a.Want.(AskDirectRoom); ok {
-		return d.User.Network()
-	}
-	return a.Room.Network()
-}
+func (a Ask) Network() Network { return a.Room.Network() }
 
 // Want is what an Ask wants: one of the types of this package with the unexported method.
 type Want interface{ want() }
@@ -107,9 +94,6 @@ type AskReactions struct {
 	Original Key
 	Target   EventID
 }
-
-// AskDirectRoom wants the DirectRoom with a person, opened if there is none.
-type AskDirectRoom struct{ User UserID }
 
 // AskJoin wants the bot to join the room.
 type AskJoin struct{}
@@ -129,12 +113,11 @@ type AskRestrain struct {
 	Before string
 }
 
-func (AskMembers) want()    {}
-func (AskReactions) want()  {}
-func (AskDirectRoom) want() {}
-func (AskJoin) want()       {}
-func (AskLeave) want()      {}
-func (AskRestrain) want()   {}
+func (AskMembers) want()   {}
+func (AskReactions) want() {}
+func (AskJoin) want()      {}
+func (AskLeave) want()     {}
+func (AskRestrain) want()  {}
 
 // Attempt is what a sender knows beside the Outgoing itself.
 type Attempt struct {

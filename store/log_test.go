@@ -269,7 +269,7 @@ func TestLetters(t *testing.T) {
 				Changes: []protocol.Change{protocol.Renamed{Name: "n"}, protocol.Upgraded{Successor: "c:r2"}},
 			},
 		),
-		sample(start, protocol.Answer{Ask: "k", Result: protocol.DirectRoom{User: "c:u", Room: "c:r3"}}),
+		sample(start, protocol.Answer{Ask: "k", Result: protocol.Restrained{User: "c:u", On: true}}),
 	}
 	b.commit(func(c *Commit) {
 		for i, l := range letters {

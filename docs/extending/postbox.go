@@ -127,7 +127,7 @@ func (b *Postbox) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 	switch act := out.Act.(type) {
 	case protocol.Whisper:
 		ev.Room, ev.Private = letters(act.User), true
-	case protocol.React, protocol.Redact, protocol.Revise, protocol.Say:
+	case protocol.React, protocol.Revise, protocol.Say:
 		if out.Room != PostRoom || p.out {
 			return protocol.Ref{}, &protocol.SendError{Final: true, Err: fmt.Errorf("%s: %w", out.Room, protocol.ErrGone)}
 		}
@@ -145,9 +145,6 @@ func (b *Postbox) Ask(ctx context.Context, ask protocol.Ask, _ protocol.Attempt)
 	p := b.post
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d, ok := ask.Want.(protocol.AskDirectRoom); ok {
-		return protocol.DirectRoom{User: d.User, Room: letters(d.User)}, nil
-	}
 	if ask.Room != PostRoom {
 		return nil, &protocol.SendError{Final: true, Err: fmt.Errorf("%s: %w", ask.Room, protocol.ErrGone)}
 	}

@@ -29,14 +29,5 @@ func (p *Post) noteLocked(act protocol.Act, ref, original protocol.Ref) {
 				l.reactions = map[protocol.Ref]string{ref: act.Reaction}
 			}
 		}
-	case protocol.Redact:
-		var stay []*letter
-		for _, l := range p.seen {
-			delete(l.reactions, original)
-			if l.ref != original && l.ref.Event != act.Target {
-				stay = append(stay, l)
-			}
-		}
-		p.seen = stay
 	}
 }

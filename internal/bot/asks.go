@@ -43,8 +43,6 @@ func checkAnswer(ask protocol.Ask, ev protocol.Event) error {
 		fits = ok && list.Part == 0 && list.Last
 	case protocol.AskReactions:
 		_, fits = result.(protocol.ReactionSet)
-	case protocol.AskDirectRoom:
-		_, fits = result.(protocol.DirectRoom)
 	case protocol.AskRestrain:
 		_, fits = result.(protocol.Restrained)
 	case protocol.AskTask:

@@ -60,8 +60,8 @@ func (b barrier) stops(tx *store.Tx, ev protocol.Event) string {
 // isState reports whether a body says how things are, rather than that somebody wants something.
 func isState(b protocol.Body) bool {
 	switch b.(type) {
-	case protocol.MemberChange, protocol.MemberList, protocol.RoomChange, protocol.Receipt, protocol.Answer, protocol.DirectRoom,
-		protocol.ReactionSet, protocol.Gap:
+	case protocol.MemberChange, protocol.MemberList, protocol.RoomChange, protocol.Receipt, protocol.Answer, protocol.ReactionSet,
+		protocol.Gap:
 		return true
 	}
 	return false

@@ -288,7 +288,7 @@ func TestConformanceChecksCanFail(t *testing.T) {
 				out.Act = nil
 				return out, at
 			}
-		}, []string{"what the bot says", "a redaction", "the bot's reaction", "a reply", "writing to nowhere", "writing to a room"}},
+		}, []string{"what the bot says", "the bot's reaction", "a reply", "writing to nowhere", "writing to a room"}},
 		{"calls nothing final", func(s *spoiled) {
 			s.sendErr = func(err error) error {
 				if err == nil {
@@ -325,13 +325,13 @@ func TestConformanceChecksCanFail(t *testing.T) {
 		}, []string{"reactions are read", "the bot's reaction"}},
 		{"opens a new conversation each time", func(s *spoiled) {
 			n := 0
-			s.answer = func(b protocol.Body, err error) (protocol.Body, error) {
-				if d, ok := b.(protocol.DirectRoom); ok {
-					n++
-					d.Room += protocol.RoomID(fmt.Sprint(n))
-					return d, err
+			s.send = func(out protocol.Outgoing, at protocol.Attempt) (protocol.Outgoing, protocol.Attempt) {
+				if w, ok := out.Act.(protocol.Whisper); ok {
+					if n++; n == 2 {
+						w.User, out.Act = ann, protocol.Whisper{User: ann, Text: w.Text}
+					}
 				}
-				return b, err
+				return out, at
 			}
 		}, []string{"a private conversation is found"}},
 		{"does not end", func(s *spoiled) { s.hang = true }, []string{"it ends"}},

@@ -93,7 +93,6 @@ type (
 	deleted struct {
 		Target protocol.EventID `json:"target"`
 		Reason string           `json:"reason,omitempty"`
-		Key    protocol.Key     `json:"key,omitempty"`
 	}
 	reacted struct {
 		Target   protocol.EventID `json:"target"`

@@ -89,8 +89,6 @@ func (c *change) deedOf(rm *room, out protocol.Outgoing, original protocol.Ref) 
 			return nil, id, nil
 		}
 		return reacted{Target: m.id, Reaction: act.Reaction, Key: out.Key}, "", nil
-	case protocol.Redact:
-		return c.redaction(rm, act, original, out.Key)
 	}
 	return nil, "", final(fmt.Errorf("the console does not know the act %s", protocol.KindOf(out.Act)))
 }
@@ -105,28 +103,6 @@ func saying(text protocol.Text, replyTo protocol.EventID, key protocol.Key) (dee
 
 // Fits implements protocol.Measurer.
 func (a *Adapter) Fits(t protocol.Text) bool { return len(t.Plain()) <= MaxText }
-
-func (c *change) redaction(rm *room, act protocol.Redact, original protocol.Ref, key protocol.Key) (d deed, done protocol.EventID, err error) {
-	target := act.Target
-	if target == "" {
-		target = original.Event
-	}
-	by := protocol.UserID("")
-	if m := rm.messages[target]; m != nil {
-		if m.deletion != "" {
-			return nil, m.deletion, nil
-		}
-		by = m.by
-	} else if r := rm.reactions[target]; r != nil {
-		by = r.by
-	} else {
-		return nil, "", gone("there is no event %s in %s", target, rm.id)
-	}
-	if by != Bot && rm.power(Bot) != protocol.PowerModerator {
-		return nil, "", final(fmt.Errorf("%w: the bot is no moderator of %s", ErrForbidden, rm.id))
-	}
-	return deleted{Target: target, Reason: act.Reason, Key: key}, "", nil
-}
 
 // aim finds the message that is written to: by its id, or else by where the original stands.
 func (rm *room) aim(target, original protocol.EventID) (*message, error) {
@@ -176,12 +152,6 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 
 func (c *change) answer(ask protocol.Ask, original protocol.Ref) (protocol.Body, error) {
 	switch want := ask.Want.(type) {
-	case protocol.AskDirectRoom:
-		if p := c.people[want.User]; p == nil || p.bot {
-			return nil, gone("there is nobody called %s", want.User)
-		}
-		id, err := c.direct(want.User)
-		return protocol.DirectRoom{User: want.User, Room: id}, err
 	case protocol.AskJoin:
 		return nil, c.botJoins(ask.Room)
 	case protocol.AskLeave:

@@ -298,8 +298,6 @@ func keyOf(d deed) protocol.Key {
 		return d.Key
 	case edited:
 		return d.Key
-	case deleted:
-		return d.Key
 	case reacted:
 		return d.Key
 	}

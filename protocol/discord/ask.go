@@ -30,13 +30,6 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 
 func (a *Adapter) learn(ctx context.Context, ask protocol.Ask) (protocol.Body, error) {
 	switch want := ask.Want.(type) {
-	case protocol.AskDirectRoom:
-		user, ok := userOf(want.User)
-		if !ok {
-			return nil, noSuch("person %s", want.User)
-		}
-		channel, err := a.directWith(ctx, user)
-		return protocol.DirectRoom{User: want.User, Room: directRoom(channel)}, err
 	case protocol.AskMembers:
 		if channel, ok := channelOf(ask.Room); ok {
 			return a.pair(ctx, channel)

@@ -11,7 +11,6 @@ const (
 	maySendInThread = discordgo.PermissionSendMessagesInThreads
 	mayRead         = discordgo.PermissionReadMessageHistory
 	mayReact        = discordgo.PermissionAddReactions
-	mayManage       = discordgo.PermissionManageMessages
 	mayTimeOut      = discordgo.PermissionModerateMembers
 	mayGiveRoles    = discordgo.PermissionManageRoles
 
@@ -28,7 +27,7 @@ var permissionNames = []struct {
 	name string
 }{
 	{mayView, "View Channel"}, {maySend, "Send Messages"}, {maySendInThread, "Send Messages in Threads"},
-	{mayRead, "Read Message History"}, {mayReact, "Add Reactions"}, {mayManage, "Manage Messages"},
+	{mayRead, "Read Message History"}, {mayReact, "Add Reactions"},
 	{mayTimeOut, "Timeout Members"}, {mayGiveRoles, "Manage Roles"},
 }
 

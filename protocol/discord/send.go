@@ -62,8 +62,6 @@ func (a *Adapter) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 		return a.revise(ctx, act, attempt)
 	case protocol.React:
 		return a.react(ctx, out, act, attempt.Original)
-	case protocol.Redact:
-		return a.redact(ctx, out, act, attempt.Original)
 	}
 	return protocol.Ref{}, final(fmt.Errorf("discord does not know the act %s", protocol.KindOf(out.Act)))
 }
@@ -318,33 +316,4 @@ func (a *Adapter) react(ctx context.Context, out protocol.Outgoing, act protocol
 	path := "/channels/" + channel + "/messages/" + id + "/reactions/" + url.PathEscape(act.Reaction) + "/@me"
 	err := a.rest.Do(ctx, rest.Request{Method: http.MethodPut, Path: path})
 	return protocol.Ref{Room: out.Room, Event: reactionID(channel, id, act.Reaction)}, a.fault(err)
-}
-
-// redact removes a message, or a reaction of the bot. What is gone already is removed.
-func (a *Adapter) redact(ctx context.Context, out protocol.Outgoing, act protocol.Redact,
-	original protocol.Ref) (protocol.Ref, error) {
-	event := act.Target
-	if event == "" {
-		event = original.Event
-	}
-	var path string
-	if channel, id, reaction, ok := reactionOf(event); ok {
-		path = "/channels/" + channel + "/messages/" + id + "/reactions/" + url.PathEscape(reaction) + "/@me"
-	} else if channel, id, ok := messageOf(event); ok {
-		needed := int64(mayView)
-		if act.Target != "" && act.Original == "" { // of somebody else, as far as it is known here
-			needed |= mayManage
-		}
-		if err := a.mayIn(out.Room, channel, needed); err != nil {
-			return protocol.Ref{}, err
-		}
-		path = "/channels/" + channel + "/messages/" + id
-	} else {
-		return protocol.Ref{}, noSuch("message %s", event)
-	}
-	err := a.rest.Do(ctx, rest.Request{Method: http.MethodDelete, Path: path, Reason: protocol.OneLine(act.Reason)})
-	if rest.CodeOf(err) == rest.CodeUnknownMessage {
-		err = nil
-	}
-	return protocol.Ref{}, a.fault(err)
 }

@@ -263,17 +263,6 @@ func TestWhatTheBotMayNotDoItDoesNotTry(t *testing.T) {
 	}
 }
 
-func TestAuditLogReasons(t *testing.T) {
-	s := newStage(t, nil)
-	m := s.ben.Says(s.general, "spam")
-	s.send(protocol.Outgoing{Key: protocol.DeriveKey("d"), Room: s.Room(),
-		Act: protocol.Redact{Target: protocol.EventID(m.Channel + "-" + m.ID), Reason: "vote 3: spam"}})
-	all := s.srv.Requests(http.MethodDelete, "/messages/"+m.ID)
-	if len(all) != 1 || all[0].Reason != "vote%203%3A%20spam" && all[0].Reason != "vote 3: spam" {
-		t.Errorf("the reason is %+v", all)
-	}
-}
-
 func TestARefusedTokenEndsTheRun(t *testing.T) {
 	s := newStage(t, nil)
 	s.srv.ResetToken()
@@ -436,7 +425,6 @@ func TestWhatTheBotSeesNoMore(t *testing.T) {
 	before := s.requests("", "")
 	for name, act := range map[string]protocol.Act{
 		"revise": protocol.Revise{Original: protocol.DeriveKey("1"), Text: protocol.Plain("x")},
-		"redact": protocol.Redact{Original: protocol.DeriveKey("1")},
 	} {
 		_, err := s.try(protocol.Outgoing{Key: protocol.DeriveKey(name), Room: s.Room(), Act: act},
 			protocol.Attempt{Original: ref, N: 2, First: time.Now().Add(-25 * time.Hour)})

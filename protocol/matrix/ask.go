@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -31,13 +32,6 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 }
 
 func (r *run) ask(ctx context.Context, ask protocol.Ask, attempt protocol.Attempt) (protocol.Body, error) {
-	if want, ok := ask.Want.(protocol.AskDirectRoom); ok {
-		room, err := r.directRoom(ctx, want.User, false)
-		if err != nil {
-			return nil, err
-		}
-		return protocol.DirectRoom{User: want.User, Room: room}, nil
-	}
 	if ask.Room.Network() != Network || !isRoom(ask.Room.Local()) {
 		return nil, final("%w: %q is no room of Matrix", protocol.ErrGone, ask.Room)
 	}
@@ -45,7 +39,7 @@ func (r *run) ask(ctx context.Context, ask protocol.Ask, attempt protocol.Attemp
 	case protocol.AskMembers:
 		return r.memberList(ctx, ask.Room)
 	case protocol.AskReactions:
-		target := orElse(want.Target, attempt.Original.Event)
+		target := cmp.Or(want.Target, attempt.Original.Event)
 		if target == "" {
 			return nil, final("%w: the message whose reactions are asked for", protocol.ErrGone)
 		}

@@ -96,12 +96,8 @@ func (r reader) redaction(ev *rawEvent) protocol.Body {
 	var content struct {
 		Redacts word `json:"redacts"`
 		Reason  word `json:"reason"`
-		Key     word `json:"org.moot.key"`
 	}
 	into(ev.Content, &content)
-	if key, _ := r.ownKey(ev, string(content.Key)); key != "" {
-		return protocol.Receipt{Key: key}
-	}
 	target := string(ev.Redacts)
 	if target == "" {
 		target = string(content.Redacts)

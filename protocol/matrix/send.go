@@ -86,12 +86,6 @@ func (r *run) send(ctx context.Context, out protocol.Outgoing, attempt protocol.
 			return r.ownReaction(ctx, room, target, act.Reaction)
 		}
 		return ref, err
-	case protocol.Redact:
-		target := orElse(act.Target, attempt.Original.Event)
-		if target == "" {
-			return protocol.Ref{}, final("%w: the message to be removed", protocol.ErrGone)
-		}
-		return r.redact(ctx, room, target, string(out.Key), act.Reason)
 	case protocol.StartPoll:
 		return r.startPoll(ctx, room, out.Key, out.Place, act)
 	case protocol.EndPoll:
@@ -103,13 +97,6 @@ func (r *run) send(ctx context.Context, out protocol.Outgoing, attempt protocol.
 // duplicateAnnotation is what servers answer who do not let the same reaction be sent twice (Client-Server API,
 // m.annotation).
 var duplicateAnnotation = mautrix.RespError{ErrCode: "M_DUPLICATE_ANNOTATION"}
-
-func orElse(id, other protocol.EventID) protocol.EventID {
-	if id == "" {
-		return other
-	}
-	return id
-}
 
 // shortened returns a text of at most so many bytes.
 func shortened(t protocol.Text, most int) protocol.Text {
@@ -327,25 +314,6 @@ func (r *run) audience(ctx context.Context, room protocol.RoomID) ([]id.UserID, 
 	})
 	slices.Sort(out)
 	return slices.Compact(out), nil
-}
-
-// redact removes an event.
-func (r *run) redact(ctx context.Context, room protocol.RoomID, target protocol.EventID, txn, reason string) (protocol.Ref, error) {
-	if ref, ok := r.echoed(txn); ok {
-		return ref, nil
-	}
-	body := map[string]any{}
-	if reason != "" {
-		body["reason"] = reason
-	}
-	var resp struct {
-		Event word `json:"event_id"`
-	}
-	path := mautrix.ClientURLPath{"v3", "rooms", mxRoom(room), "redact", mxEvent(target), txn}
-	if err := r.request(ctx, http.MethodPut, path, nil, body, &resp); err != nil {
-		return protocol.Ref{}, ofAccount(r.failure(ctx, "remove a message in "+string(room), room, err))
-	}
-	return protocol.Ref{Room: room, Event: protocol.EventID(resp.Event)}, nil
 }
 
 // echo keeps where something stands that an earlier life has sent.

@@ -250,8 +250,6 @@ func (s *Script) usualAnswer(ask protocol.Ask) (protocol.Body, error) {
 		return list, nil
 	case protocol.AskReactions:
 		return protocol.ReactionSet{Target: want.Target}, nil
-	case protocol.AskDirectRoom:
-		return protocol.DirectRoom{User: want.User, Room: directRoom(want.User)}, nil
 	}
 	return nil, nil
 }

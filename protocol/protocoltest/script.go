@@ -227,8 +227,6 @@ func actText(act protocol.Act) string {
 		return fmt.Sprintf("revises to %q", a.Text.Plain())
 	case protocol.React:
 		return fmt.Sprintf("reacts with %s", a.Reaction)
-	case protocol.Redact:
-		return fmt.Sprintf("redacts, because %q", a.Reason)
 	case protocol.StartPoll:
 		return fmt.Sprintf("starts the poll %q", a.Question)
 	case protocol.EndPoll:

@@ -160,9 +160,9 @@ func TestScriptAnswers(t *testing.T) {
 	if !ok || len(list.Members) != 2 || !list.Members[0].Self || list.Members[1].User != ann {
 		t.Errorf("got %+v", in.Body)
 	}
-	b.write(wire.Out{Ask: &protocol.Ask{Key: "k2", Want: protocol.AskDirectRoom{User: ann}}})
-	if d, ok := b.read().Body.Body.(protocol.DirectRoom); !ok || d.Room != "console:dm-ann" {
-		t.Errorf("got %+v", d)
+	b.write(wire.Out{Ask: &protocol.Ask{Key: "k2", Room: lobby, Want: protocol.AskReactions{Target: "e1"}}})
+	if set, ok := b.read().Body.Body.(protocol.ReactionSet); !ok || set.Target != "e1" {
+		t.Errorf("got %+v", set)
 	}
 	b.write(wire.Out{Ack: 99})
 	b.write(wire.Out{Refused: "why"})

@@ -184,7 +184,7 @@ func (n *network) perform(a outbox.Attempt) (protocol.Ref, error) {
 		}
 		m.edits++
 		return m.ref, nil
-	case protocol.React, protocol.Redact, protocol.EndPoll:
+	case protocol.React, protocol.EndPoll:
 		_ = act
 		return protocol.Ref{Room: room, Event: n.newID()}, nil
 	}
@@ -253,8 +253,6 @@ func (n *network) answer(a outbox.Attempt) (protocol.Body, error) {
 			return nil, gone
 		}
 		return protocol.ReactionSet{Target: ref.Event, Reactions: slices.Clone(m.likes)}, nil
-	case protocol.AskDirectRoom:
-		return protocol.DirectRoom{User: want.User, Room: n.dm(want.User)}, nil
 	case protocol.AskJoin:
 		return nil, n.h.enter(n, p)
 	case protocol.AskLeave:

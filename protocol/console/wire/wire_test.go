@@ -34,7 +34,6 @@ func TestBodiesReadBack(t *testing.T) {
 	for _, b := range []protocol.Body{
 		nil, protocol.MemberList{Last: true, Members: []protocol.Member{{User: "console:ann"}}},
 		protocol.ReactionSet{Target: "e1", Reactions: []protocol.Reaction{{User: "console:ann", Reaction: "👍"}}},
-		protocol.DirectRoom{User: "console:ann", Room: "console:dm-ann"},
 	} {
 		text, err := json.Marshal(In{Answer: "k", Body: &Body{b}})
 		if err != nil {
