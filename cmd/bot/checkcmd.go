@@ -16,6 +16,7 @@ import (
 	"moot/internal/clock"
 	"moot/internal/config"
 	"moot/internal/control"
+	"moot/internal/finding"
 	"moot/internal/inspect"
 	"moot/internal/parts"
 	"moot/invites"
@@ -49,7 +50,7 @@ The exit code is 1 if something keeps the bot from its work, and 0 otherwise.`,
   moot check --config new.toml --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var found []inspect.Finding
+			var found []finding.Finding
 			if fix {
 				found = a.fix(cmd.Context())
 			}
@@ -71,22 +72,22 @@ The exit code is 1 if something keeps the bot from its work, and 0 otherwise.`,
 }
 
 // failing is the error of findings of which one keeps the bot from its work.
-func failing(found []inspect.Finding) error {
-	if slices.ContainsFunc(found, func(f inspect.Finding) bool { return f.Status == inspect.Fail }) {
+func failing(found []finding.Finding) error {
+	if slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Status == finding.Fail }) {
 		return errSilent
 	}
 	return nil
 }
 
 // check looks at one thing after another. A fault skips only what depends on the faulty thing.
-func (a *app) check(ctx context.Context, q inspect.CheckQuery) []inspect.Finding {
+func (a *app) check(ctx context.Context, q inspect.CheckQuery) []finding.Finding {
 	cfg, src, err := a.load()
 	if err != nil {
 		return configFaults(err)
 	}
-	found := []inspect.Finding{{Status: inspect.OK, What: "configuration", Text: src.String()}}
+	found := []finding.Finding{{Status: finding.OK, What: "configuration", Text: src.String()}}
 	for _, w := range cfg.Warnings() {
-		found = append(found, inspect.Finding{Status: inspect.Warn, What: "configuration", Text: w})
+		found = append(found, finding.Finding{Status: finding.Warn, What: "configuration", Text: w})
 	}
 	if err := cfg.Secrets(); err != nil {
 		found = append(found, configFaults(err)...)
@@ -111,31 +112,31 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []inspect.Finding
 	}
 	switch {
 	case errors.Is(err, control.ErrNoData):
-		return append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: "has not run in this data folder yet"})
+		return append(found, finding.Finding{Status: finding.OK, What: "bot", Text: "has not run in this data folder yet"})
 	case err != nil && len(faults) > 0:
 		return found
 	case err != nil:
-		return append(found, inspect.Finding{Status: inspect.Fail, What: "database", Text: explain(at(cfg, err))})
+		return append(found, finding.Finding{Status: finding.Fail, What: "database", Text: explain(at(cfg, err))})
 	case status.Running:
-		found = append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: fmt.Sprintf("running as process %d since %s", status.PID, when(status.Started))})
+		found = append(found, finding.Finding{Status: finding.OK, What: "bot", Text: fmt.Sprintf("running as process %d since %s", status.PID, when(status.Started))})
 		found = append(found, networkFindings(status.Networks)...)
 	default:
-		found = append(found, inspect.Finding{Status: inspect.OK, What: "bot", Text: "is not running"})
+		found = append(found, finding.Finding{Status: finding.OK, What: "bot", Text: "is not running"})
 	}
-	if slices.ContainsFunc(faults, func(f inspect.Finding) bool { return f.Status == inspect.Fail }) && whole.Busy == nil {
+	if slices.ContainsFunc(faults, func(f finding.Finding) bool { return f.Status == finding.Fail }) && whole.Busy == nil {
 		return found // what rests on the parts is not looked at
 	}
 	more, err := client.Check(ctx, q)
 	if err != nil {
-		more = []inspect.Finding{{Status: inspect.Fail, What: "database", Text: explain(at(cfg, err))}}
+		more = []finding.Finding{{Status: finding.Fail, What: "database", Text: explain(at(cfg, err))}}
 	}
 	return append(found, more...)
 }
 
 // invitationFindings returns what there is to say of the invitations that are open: of a few of them each, with the line of
 // the configuration that would admit whoever invited.
-func invitationFindings(f *invites.Feature) func(tx *store.Tx) []inspect.Finding {
-	return func(tx *store.Tx) (found []inspect.Finding) {
+func invitationFindings(f *invites.Feature) func(tx *store.Tx) []finding.Finding {
+	return func(tx *store.Tx) (found []finding.Finding) {
 		const most = 10
 		left := 0
 		for i := range f.Open(tx) {
@@ -149,18 +150,18 @@ func invitationFindings(f *invites.Feature) func(tx *store.Tx) []inspect.Finding
 			}
 		}
 		if left > 0 {
-			found = append(found, inspect.Finding{Status: inspect.Warn, What: "invitation", Text: fmt.Sprintf("%d more wait", left), Do: "the command invites lists more of them, for operators"})
+			found = append(found, finding.Finding{Status: finding.Warn, What: "invitation", Text: fmt.Sprintf("%d more wait", left), Do: "the command invites lists more of them, for operators"})
 		}
 		return found
 	}
 }
 
-func invitationFinding(f *invites.Feature, i invites.Invitation) (inspect.Finding, bool) {
+func invitationFinding(f *invites.Feature, i invites.Invitation) (finding.Finding, bool) {
 	by := "somebody whom the bot no longer knows"
 	if i.By != "" {
 		by = string(i.By)
 	}
-	line := inspect.Finding{Status: inspect.Warn, What: "invitation", Text: fmt.Sprintf("to %s (%s) by %s", i.Room, protocol.Quoted(i.Title, 0), by)}
+	line := finding.Finding{Status: finding.Warn, What: "invitation", Text: fmt.Sprintf("to %s (%s) by %s", i.Room, protocol.Quoted(i.Title, 0), by)}
 	switch {
 	case i.State == invites.Waiting && i.By != "":
 		line.Text += " waits, because this person may not invite the bot"
@@ -184,34 +185,30 @@ func invitationFinding(f *invites.Feature, i invites.Invitation) (inspect.Findin
 const checkPatience = 30 * time.Second
 
 // checkMatrix looks at the account on its homeserver.
-func checkMatrix(ctx context.Context, cfg config.Config, over http.RoundTripper) (found []inspect.Finding) {
+func checkMatrix(ctx context.Context, cfg config.Config, over http.RoundTripper) []finding.Finding {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
-	status := map[survey.Weight]inspect.Status{survey.Fine: inspect.OK, survey.Flaw: inspect.Warn, survey.Failure: inspect.Fail}
 	acc := accountOf(cfg)
 	acc.Transport = over
-	for _, f := range survey.Account(ctx, acc) {
-		found = append(found, inspect.Finding{Status: status[f.Weight], What: f.What, Text: f.Text, Do: f.Do})
-	}
-	return found
+	return survey.Account(ctx, acc)
 }
 
 // partFindings says what the parts of the data folder are like, beside what was found before.
-func partFindings(cfg config.Config, whole *parts.Found, before []inspect.Finding) (found []inspect.Finding) {
+func partFindings(cfg config.Config, whole *parts.Found, before []finding.Finding) (found []finding.Finding) {
 	for _, f := range whole.Faults {
-		line := inspect.Finding{Status: inspect.Fail, What: partNames[filepath.Base(f.Part)], Text: f.What, Do: f.Do}
+		line := finding.Finding{Status: finding.Fail, What: partNames[filepath.Base(f.Part)], Text: f.What, Do: f.Do}
 		if f.Do == "" {
 			line.Text = explain(at(cfg, f))
 		}
 		if line.What == "" {
 			line.What = "data folder"
 		}
-		if !slices.ContainsFunc(before, func(b inspect.Finding) bool { return b.Status == inspect.Fail && b.What == line.What }) {
+		if !slices.ContainsFunc(before, func(b finding.Finding) bool { return b.Status == finding.Fail && b.What == line.What }) {
 			found = append(found, line)
 		}
 	}
 	for _, will := range whole.Will {
-		found = append(found, inspect.Finding{Status: inspect.OK, What: "data folder", Text: will})
+		found = append(found, finding.Finding{Status: finding.OK, What: "data folder", Text: will})
 	}
 	return found
 }
@@ -222,17 +219,17 @@ var partNames = map[string]string{
 }
 
 // networkFindings says which networks a bot that runs does not reach, and why.
-func networkFindings(all []bot.NetworkStatus) (found []inspect.Finding) {
+func networkFindings(all []bot.NetworkStatus) (found []finding.Finding) {
 	for _, n := range all {
-		line := inspect.Finding{Status: inspect.Fail, What: string(n.Network), Text: fmt.Sprintf("offline since %s: %s", when(n.Since), n.Fault)}
+		line := finding.Finding{Status: finding.Fail, What: string(n.Network), Text: fmt.Sprintf("offline since %s: %s", when(n.Since), n.Fault)}
 		switch {
 		case n.Up:
 			continue
 		case isService(n.Network):
 			name, _ := n.Network.Service()
-			line = inspect.Finding{Status: inspect.Warn, What: "service " + name, Text: "paused since " + when(n.Since), Do: "moot service up " + name + " lets it go on"}
+			line = finding.Finding{Status: finding.Warn, What: "service " + name, Text: "paused since " + when(n.Since), Do: "moot service up " + name + " lets it go on"}
 		case n.Fault == "":
-			line.Status, line.Text = inspect.Warn, "cannot be reached since "+when(n.Since)
+			line.Status, line.Text = finding.Warn, "cannot be reached since "+when(n.Since)
 			line.Do = "the bot goes on trying; its log says why"
 		case n.Again.IsZero():
 			line.Do = "mend that and restart the bot; the other networks go on meanwhile"
@@ -250,8 +247,8 @@ func isService(n protocol.Network) bool {
 }
 
 // clockFinding says which clock is wrong.
-func clockFinding(v clock.Verdict) inspect.Finding {
-	f := inspect.Finding{Status: inspect.OK, What: "clock", Text: "no network has told the bot the time"}
+func clockFinding(v clock.Verdict) finding.Finding {
+	f := finding.Finding{Status: finding.OK, What: "clock", Text: "no network has told the bot the time"}
 	by := clock.Span(v.By)
 	switch v.State {
 	case clock.Right:
@@ -272,24 +269,24 @@ func clockFinding(v clock.Verdict) inspect.Finding {
 	case clock.Ahead:
 		f.Text, f.Do = "the clock of this machine is "+by+" ahead of the time of the network", "set the clock, for example with NTP; the bot waits until it is right"
 	}
-	f.Status = inspect.Fail
+	f.Status = finding.Fail
 	return f
 }
 
 // configFaults makes a finding of each thing that is wrong with the configuration.
-func configFaults(err error) []inspect.Finding {
+func configFaults(err error) []finding.Finding {
 	var problems config.Problems
 	if !errors.As(err, &problems) {
-		return []inspect.Finding{{Status: inspect.Fail, What: "configuration", Text: explain(err)}}
+		return []finding.Finding{{Status: finding.Fail, What: "configuration", Text: explain(err)}}
 	}
-	var found []inspect.Finding
+	var found []finding.Finding
 	for _, p := range problems {
-		found = append(found, inspect.Finding{Status: inspect.Fail, What: "configuration", Text: p.String()})
+		found = append(found, finding.Finding{Status: finding.Fail, What: "configuration", Text: p.String()})
 	}
 	return found
 }
 
-func showFindings(w io.Writer, found []inspect.Finding) {
+func showFindings(w io.Writer, found []finding.Finding) {
 	for _, f := range found {
 		fmt.Fprintf(w, "%-5s %-20s %s\n", f.Status, f.What, clean(f.Text))
 		if f.Do != "" {

@@ -12,7 +12,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"moot/internal/inspect"
+	"moot/internal/finding"
 	"moot/protocol"
 )
 
@@ -82,7 +82,7 @@ func TestDamagedFiles(t *testing.T) {
 			switch {
 			case ran != exitOK:
 				refused++
-				if checked == exitOK && !strings.Contains(checkText, string(inspect.Fail)) {
+				if checked == exitOK && !strings.Contains(checkText, string(finding.Fail)) {
 					t.Errorf("%s: the bot does not run, and check finds nothing:\n%s\n%s", what, runText, checkText)
 				}
 				now, err := os.ReadFile(path)

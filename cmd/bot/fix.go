@@ -15,6 +15,7 @@ import (
 	"moot/events"
 	"moot/internal/config"
 	"moot/internal/control"
+	"moot/internal/finding"
 	"moot/internal/inspect"
 	"moot/internal/parts"
 	"moot/protocol"
@@ -23,16 +24,16 @@ import (
 )
 
 // fix puts right what can be put right without harm, and says what it was, or why it could not be.
-func (a *app) fix(ctx context.Context) (found []inspect.Finding) {
+func (a *app) fix(ctx context.Context) (found []finding.Finding) {
 	cfg, _, err := a.load()
 	if err != nil {
 		return nil // the check says what is the matter
 	}
 	mended := func(what, format string, args ...any) {
-		found = append(found, inspect.Finding{Status: inspect.Mended, What: what, Text: fmt.Sprintf(format, args...)})
+		found = append(found, finding.Finding{Status: finding.Mended, What: what, Text: fmt.Sprintf(format, args...)})
 	}
 	failed := func(what string, err error) {
-		found = append(found, inspect.Finding{Status: inspect.Warn, What: what, Text: "could not be put right: " + protocol.OneLine(err.Error())})
+		found = append(found, finding.Finding{Status: finding.Warn, What: what, Text: "could not be put right: " + protocol.OneLine(err.Error())})
 	}
 	fixModes(cfg, mended, failed)
 	fixLeftovers(cfg, mended, failed)

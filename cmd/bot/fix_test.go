@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"moot/internal/inspect"
+	"moot/internal/finding"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -46,14 +46,14 @@ func TestFix(t *testing.T) {
 	srv.Until("the commands are registered", func() bool { return len(srv.Commands()) > 0 })
 	names := strings.Join(srv.Commands(), " ")
 
-	check := func() (fixed []string, all []inspect.Finding) {
+	check := func() (fixed []string, all []finding.Finding) {
 		t.Helper()
 		out, err := f.command("check", "--fix", "--json").Output()
 		if jerr := json.Unmarshal(out, &all); jerr != nil {
 			t.Fatalf("%v, %v: %s", err, jerr, out)
 		}
 		for _, x := range all {
-			if x.Status == inspect.Mended {
+			if x.Status == finding.Mended {
 				fixed = append(fixed, x.Text)
 			}
 		}
@@ -95,7 +95,7 @@ func TestFix(t *testing.T) {
 	says(t, strings.Join(fixed, "\n"), "nobody else can read data any more", "nobody else can read data/notes.txt any more",
 		"deleted what killed runs had left: moot.db.new123", "deleted the socket "+filepath.Join(data, "moot.sock"), "deleted the socket http.sock", "registered the ")
 	for _, x := range all {
-		if x.Status == inspect.Warn && (x.What == "permissions" || x.What == "discord commands") {
+		if x.Status == finding.Warn && (x.What == "permissions" || x.What == "discord commands") {
 			t.Errorf("afterwards the check says %s: %s", x.What, x.Text)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"moot/internal/bot"
 	"moot/internal/config"
 	"moot/internal/control"
+	"moot/internal/finding"
 	"moot/internal/inspect"
 	"moot/internal/page"
 	"moot/internal/parts"
@@ -103,7 +104,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		log.Warn("the configuration is odd", "detail", w)
 	}
 	for _, f := range inspect.Folder(cfg.Data) {
-		if f.Status != inspect.OK {
+		if f.Status != finding.OK {
 			log.Warn("the data folder has a problem", "what", f.What, "detail", f.Text, "do", f.Do)
 		}
 	}

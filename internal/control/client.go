@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"moot/backup"
+	"moot/internal/finding"
 	"moot/internal/inspect"
 	"moot/internal/pause"
 	"moot/services"
@@ -129,8 +130,8 @@ func (c *Client) Service(ctx context.Context, o ServiceOrder) (string, error) {
 }
 
 // Check looks at the store.
-func (c *Client) Check(ctx context.Context, q inspect.CheckQuery) ([]inspect.Finding, error) {
-	return ask[[]inspect.Finding](ctx, c, doCheck, q)
+func (c *Client) Check(ctx context.Context, q inspect.CheckQuery) ([]finding.Finding, error) {
+	return ask[[]finding.Finding](ctx, c, doCheck, q)
 }
 
 // Verify replays the log of facts and compares what it gives with what the bot knows.

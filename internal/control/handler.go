@@ -10,6 +10,7 @@ import (
 	"moot/backup"
 	"moot/events"
 	"moot/internal/bot"
+	"moot/internal/finding"
 	"moot/internal/inspect"
 	"moot/services"
 )
@@ -147,7 +148,7 @@ var methods = map[string]method{
 	doLetter: one(func(_ context.Context, h *Handler, q Letter) (inspect.Letter, error) {
 		return h.Inspector.Letter(q.ID)
 	}),
-	doCheck: one(func(ctx context.Context, h *Handler, q inspect.CheckQuery) ([]inspect.Finding, error) {
+	doCheck: one(func(ctx context.Context, h *Handler, q inspect.CheckQuery) ([]finding.Finding, error) {
 		return h.Inspector.Check(ctx, q)
 	}),
 	doVerify: one(func(ctx context.Context, h *Handler, _ struct{}) (inspect.Verified, error) {

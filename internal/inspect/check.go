@@ -9,32 +9,13 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/finding"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/sealed"
 	"moot/store"
 )
-
-// Status is how well something is.
-type Status string
-
-// The states. Warn is what somebody should look at; Fail is what keeps the bot from doing its work.
-const (
-	OK   Status = "ok"
-	Warn Status = "warn"
-	Fail Status = "fail"
-	// Mended is what was wrong and has been put right.
-	Mended Status = "fixed"
-)
-
-// Finding is one line of a check.
-type Finding struct {
-	Status Status `json:"status"`
-	What   string `json:"what"` // the thing that was looked at
-	Text   string `json:"text"` // how it is
-	Do     string `json:"do,omitempty"`
-}
 
 // CheckQuery says how much is looked at.
 type CheckQuery struct {
@@ -54,10 +35,10 @@ const (
 
 // Check looks at the store and the log. It does not return a page: a full check takes as long as it takes, or until the
 // context ends.
-func (in *Inspector) Check(ctx context.Context, q CheckQuery) ([]Finding, error) {
-	found := []Finding{in.integrity(q)}
+func (in *Inspector) Check(ctx context.Context, q CheckQuery) ([]finding.Finding, error) {
+	found := []finding.Finding{in.integrity(q)}
 	if in.Bus == nil {
-		found = append(found, Finding{Fail, "log of facts", in.BusErr.Error(), "restore the whole data folder from one backup"})
+		found = append(found, finding.New(finding.Fail, "log of facts", in.BusErr.Error(), "restore the whole data folder from one backup"))
 	}
 	if in.Bus != nil && q.Full {
 		found = append(found, in.replay(ctx))
@@ -79,38 +60,38 @@ func (in *Inspector) Check(ctx context.Context, q CheckQuery) ([]Finding, error)
 	return found, err
 }
 
-func (in *Inspector) integrity(q CheckQuery) Finding {
+func (in *Inspector) integrity(q CheckQuery) finding.Finding {
 	const what = "database"
 	size := in.Store.Size()
 	if size > quickFile && !q.Full {
-		return Finding{OK, what, fmt.Sprintf("%s; not read completely, because it is large", Bytes(size)), "moot check --full reads it; messages wait meanwhile"}
+		return finding.New(finding.OK, what, fmt.Sprintf("%s; not read completely, because it is large", Bytes(size)), "moot check --full reads it; messages wait meanwhile")
 	}
 	if err := in.Store.Check(); err != nil {
-		return Finding{Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "stop the bot and restore the data folder from the last good backup"}
+		return finding.New(finding.Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "stop the bot and restore the data folder from the last good backup")
 	}
-	return Finding{OK, what, Bytes(size) + ", every page read", ""}
+	return finding.New(finding.OK, what, Bytes(size)+", every page read", "")
 }
 
 // replay makes all that the bot knows from its facts again, and compares.
-func (in *Inspector) replay(ctx context.Context) Finding {
+func (in *Inspector) replay(ctx context.Context) finding.Finding {
 	const what = "replay"
 	v, err := in.Verify(ctx)
 	switch {
 	case err != nil:
-		return Finding{Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "restore the data folder from the last good backup"}
+		return finding.New(finding.Fail, what, protocol.Shorten(protocol.OneLine(err.Error()), 500), "restore the data folder from the last good backup")
 	case v.Difference != "":
-		return Finding{Fail, what, v.Difference, "report this as a bug of moot, with this line"}
+		return finding.New(finding.Fail, what, v.Difference, "report this as a bug of moot, with this line")
 	}
-	return Finding{OK, what, "the facts give exactly what the bot knows", ""}
+	return finding.New(finding.OK, what, "the facts give exactly what the bot knows", "")
 }
 
-func logLine(tx *store.Tx, bus *events.Bus) Finding {
+func logLine(tx *store.Tx, bus *events.Bus) finding.Finding {
 	last := tx.NextFact() - 1
-	return Finding{OK, "log of facts", fmt.Sprintf("%d facts, of %s", last, count(len(bus.Kinds(tx)), "kind", "kinds")), ""}
+	return finding.New(finding.OK, "log of facts", fmt.Sprintf("%d facts, of %s", last, count(len(bus.Kinds(tx)), "kind", "kinds")), "")
 }
 
 // gapLines says what networks have kept to themselves lately.
-func gapLines(tx *store.Tx, bus *events.Bus) []Finding {
+func gapLines(tx *store.Tx, bus *events.Bus) []finding.Finding {
 	n, scopes, lost := 0, map[protocol.Scope]bool{}, []string{}
 	var last protocol.Gap
 	for f, err := range bus.Matching(tx, events.Query{Kind: "room", Filters: map[string]string{"what": "gap"}, Backward: true, Limit: maxCount}) {
@@ -139,10 +120,10 @@ func gapLines(tx *store.Tx, bus *events.Bus) []Finding {
 	if len(lost) > 0 {
 		text += "; lost: " + strings.Join(lost, ", ")
 	}
-	return []Finding{{Warn, "missed", text, "moot log --kind room shows when; the network cannot deliver again what is lost"}}
+	return []finding.Finding{finding.New(finding.Warn, "missed", text, "moot log --kind room shows when; the network cannot deliver again what is lost")}
 }
 
-func deadLine(tx *store.Tx) Finding {
+func deadLine(tx *store.Tx) finding.Finding {
 	n, retry := 0, 0
 	var first store.Letter
 	for l := range tx.Letters(0) {
@@ -157,25 +138,25 @@ func deadLine(tx *store.Tx) Finding {
 		}
 	}
 	if n == 0 {
-		return Finding{OK, "dead letters", "none", ""}
+		return finding.New(finding.OK, "dead letters", "none", "")
 	}
 	text := fmt.Sprintf("%s could not be handled, the first %s ago: %s", count(n, "event", "events"), ago(tx, first.Time), protocol.Shorten(protocol.OneLine(first.Error), 100))
 	if retry > 0 {
 		text += fmt.Sprintf("; %d will be tried again", retry)
 	}
-	return Finding{Warn, "dead letters", text, "moot dead lists them, moot dead retry ID tries one again, moot dead drop ID deletes one"}
+	return finding.New(finding.Warn, "dead letters", text, "moot dead lists them, moot dead retry ID tries one again, moot dead drop ID deletes one")
 }
 
-func sealedLines(tx *store.Tx) []Finding {
+func sealedLines(tx *store.Tx) []finding.Finding {
 	n := sealed.Count(tx, maxCount)
 	if n == 0 {
 		return nil
 	}
-	return []Finding{{Warn, "encryption", fmt.Sprintf("%s for the key that opens it", count(n, "event waits", "events wait")),
-		"wait: a key may be late; the bot tells the room about messages whose key never comes"}}
+	return []finding.Finding{finding.New(finding.Warn, "encryption", fmt.Sprintf("%s for the key that opens it", count(n, "event waits", "events wait")),
+		"wait: a key may be late; the bot tells the room about messages whose key never comes")}
 }
 
-func (in *Inspector) outboxLines(tx *store.Tx) []Finding {
+func (in *Inspector) outboxLines(tx *store.Tx) []finding.Finding {
 	waiting, failing := 0, 0
 	var oldest time.Time
 	var fault string
@@ -195,20 +176,20 @@ func (in *Inspector) outboxLines(tx *store.Tx) []Finding {
 			break
 		}
 	}
-	line := Finding{OK, "outbox", "nothing waits to be sent", ""}
+	line := finding.New(finding.OK, "outbox", "nothing waits to be sent", "")
 	if waiting > 0 {
 		line.Text = fmt.Sprintf("%s to be sent, the oldest for %s", count(waiting, "message waits", "messages wait"), ago(tx, oldest))
 		if failing > 0 {
 			line.Text += fmt.Sprintf("; %d failed at the last try, most recently because: %s", failing, protocol.Shorten(protocol.OneLine(fault), 100))
 		}
 		if failing > 0 || ago(tx, oldest) > patience {
-			line.Status, line.Do = Warn, "nothing: the bot sends them as soon as the network accepts them; moot outbox lists them"
+			line.Status, line.Do = finding.Warn, "nothing: the bot sends them as soon as the network accepts them; moot outbox lists them"
 		}
 	}
-	found := []Finding{line}
+	found := []finding.Finding{line}
 	for _, network := range slices.Sorted(maps.Keys(gone)) {
-		found = append(found, Finding{OK, "outbox", fmt.Sprintf("%s to be sent to %s, which is not configured", count(gone[network], "message waits", "messages wait"), network),
-			"nothing: they expire in time, or go out if the network is configured again before that"})
+		found = append(found, finding.New(finding.OK, "outbox", fmt.Sprintf("%s to be sent to %s, which is not configured", count(gone[network], "message waits", "messages wait"), network),
+			"nothing: they expire in time, or go out if the network is configured again before that"))
 	}
 	lost := map[store.State]int{}
 	looked := 0
@@ -229,10 +210,10 @@ func (in *Inspector) outboxLines(tx *store.Tx) []Finding {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	return append(found, Finding{Warn, "sent in the last day", strings.Join(parts, ", "), "moot outbox --state failed shows why; so do --state expired and --state ambiguous"})
+	return append(found, finding.New(finding.Warn, "sent in the last day", strings.Join(parts, ", "), "moot outbox --state failed shows why; so do --state expired and --state ambiguous"))
 }
 
-func roomLines(tx *store.Tx) []Finding {
+func roomLines(tx *store.Tx) []finding.Finding {
 	joined, private := 0, 0
 	var unknown, outage []rooms.Info
 	for info := range rooms.All(tx) {
@@ -251,16 +232,16 @@ func roomLines(tx *store.Tx) []Finding {
 			outage = append(outage, info)
 		}
 	}
-	found := []Finding{{OK, "rooms", fmt.Sprintf("%s and %s", count(joined, "room", "rooms"), count(private, "private conversation", "private conversations")), ""}}
+	found := []finding.Finding{finding.New(finding.OK, "rooms", fmt.Sprintf("%s and %s", count(joined, "room", "rooms"), count(private, "private conversation", "private conversations")), "")}
 	if len(unknown) > 0 {
 		text := "the bot does not know who is in " + ids(unknown)
 		if fault := unknown[0].Fault; fault != "" {
 			text += "; the list could not be read because: " + protocol.Shorten(protocol.OneLine(fault), 100)
 		}
-		found = append(found, Finding{Warn, "members", text, "nothing: the bot asks again; until then nobody there counts as a member"})
+		found = append(found, finding.New(finding.Warn, "members", text, "nothing: the bot asks again; until then nobody there counts as a member"))
 	}
 	if len(outage) > 0 {
-		found = append(found, Finding{Warn, "outage", "the network cannot reach " + ids(outage), "nothing: the bot goes on when the network does"})
+		found = append(found, finding.New(finding.Warn, "outage", "the network cannot reach "+ids(outage), "nothing: the bot goes on when the network does"))
 	}
 	return found
 }

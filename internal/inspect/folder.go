@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"moot/internal/files"
+	"moot/internal/finding"
 )
 
 const (
@@ -19,21 +20,21 @@ const (
 
 // Folder looks at the data folder: whether it is there, who can read it, how large it is, how much room is left. It opens
 // none of the files.
-func Folder(path string) []Finding {
+func Folder(path string) []finding.Finding {
 	const what = "data folder"
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return []Finding{{OK, what, path + " is not there yet", "moot run makes it"}}
+		return []finding.Finding{finding.New(finding.OK, what, path+" is not there yet", "moot run makes it")}
 	case err != nil:
-		return []Finding{{Fail, what, err.Error(), "run the check as the user who runs the bot"}}
+		return []finding.Finding{finding.New(finding.Fail, what, err.Error(), "run the check as the user who runs the bot")}
 	case !info.IsDir():
-		return []Finding{{Fail, what, path + " is a file", "move it away, or name another folder as data in config.toml"}}
+		return []finding.Finding{finding.New(finding.Fail, what, path+" is a file", "move it away, or name another folder as data in config.toml")}
 	}
-	found := []Finding{{OK, what, path, ""}}
+	found := []finding.Finding{finding.New(finding.OK, what, path, "")}
 	total, open, err := walk(path)
 	if err != nil {
-		return []Finding{{Fail, what, err.Error(), "run the check as the user who runs the bot"}}
+		return []finding.Finding{finding.New(finding.Fail, what, err.Error(), "run the check as the user who runs the bot")}
 	}
 	found[0].Text += ", " + Bytes(total)
 	if hasModes {
@@ -83,25 +84,25 @@ func walk(path string) (total int64, open []string, err error) {
 	return total, open, err
 }
 
-func permissions(path string, mode fs.FileMode, open []string) []Finding {
+func permissions(path string, mode fs.FileMode, open []string) []finding.Finding {
 	const what = "permissions"
 	switch {
 	case mode&0o077 != 0:
-		return []Finding{{Warn, what, fmt.Sprintf("others on this machine can look into the data folder (its mode is %04o)", mode), "chmod 700 " + path}}
+		return []finding.Finding{finding.New(finding.Warn, what, fmt.Sprintf("others on this machine can look into the data folder (its mode is %04o)", mode), "chmod 700 "+path)}
 	case len(open) > 0:
-		return []Finding{{Warn, what, "others could read files in it if the folder did not prevent it", "chmod 600 " + strings.Join(open, " ")}}
+		return []finding.Finding{finding.New(finding.Warn, what, "others could read files in it if the folder did not prevent it", "chmod 600 "+strings.Join(open, " "))}
 	}
-	return []Finding{{OK, what, "only you can look into it", ""}}
+	return []finding.Finding{finding.New(finding.OK, what, "only you can look into it", "")}
 }
 
-func freeLine(free int64) Finding {
+func freeLine(free int64) finding.Finding {
 	const what = "disk"
 	text := Bytes(free) + " free"
 	switch {
 	case free < failFree:
-		return Finding{Fail, what, text, "free some space: without it the bot handles no messages"}
+		return finding.New(finding.Fail, what, text, "free some space: without it the bot handles no messages")
 	case free < warnFree:
-		return Finding{Warn, what, text, "free some space soon: without it the bot handles no messages"}
+		return finding.New(finding.Warn, what, text, "free some space soon: without it the bot handles no messages")
 	}
-	return Finding{OK, what, text, ""}
+	return finding.New(finding.OK, what, text, "")
 }

@@ -14,6 +14,7 @@ import (
 
 	"moot/events"
 	"moot/internal/bot"
+	"moot/internal/finding"
 	"moot/protocol"
 	"moot/store"
 )
@@ -302,7 +303,7 @@ func (w *world) check(full bool) string {
 	return lines(findings)
 }
 
-func lines(findings []Finding) string {
+func lines(findings []finding.Finding) string {
 	var b strings.Builder
 	for _, f := range findings {
 		fmt.Fprintf(&b, "%s %s: %s (%s)\n", f.Status, f.What, f.Text, f.Do)
@@ -398,7 +399,7 @@ func TestWhatWaitsForANetworkThatIsNotConfigured(t *testing.T) {
 		if f.What != "outbox" {
 			continue
 		}
-		if lines++; f.Status != OK {
+		if lines++; f.Status != finding.OK {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"moot/events"
 	"moot/internal/alike"
+	"moot/internal/finding"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -64,7 +65,7 @@ type Inspector struct {
 	Bus    *events.Bus
 	BusErr error
 	// Features says what features have to say in a check; nil means nothing.
-	Features func(tx *store.Tx) []Finding
+	Features func(tx *store.Tx) []finding.Finding
 	// Running is whether the bot runs in this process: what takes long then leaves it the processors.
 	Running bool
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"moot/internal/finding"
 	"moot/protocol/discord"
 )
 
@@ -53,10 +54,10 @@ func (s *setup) application(ctx context.Context) (*discord.Application, error) {
 			}
 			wrong := false
 			for _, f := range found {
-				if f.Weight == discord.Failure {
+				if f.Status == finding.Fail {
 					wrong = true
 				}
-				if f.Weight != discord.Fine || f.What == "discord" {
+				if f.Status != finding.OK || f.What == "discord" {
 					s.refuse(f.Text)
 				}
 				if f.Do != "" {

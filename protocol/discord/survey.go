@@ -14,27 +14,10 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"moot/internal/finding"
 	"moot/protocol"
 	"moot/protocol/discord/rest"
 )
-
-// Weight is how grave a Finding is.
-type Weight int
-
-// The weights. A Flaw is what somebody should look at; a Failure keeps the bot from its work.
-const (
-	Fine Weight = iota
-	Flaw
-	Failure
-)
-
-// Finding is one thing that Survey has looked at.
-type Finding struct {
-	Weight Weight
-	What   string // the thing
-	Text   string // how it is
-	Do     string // what to do; zero where there is nothing
-}
 
 const (
 	portalURL = "https://discord.com/developers/applications"
@@ -83,7 +66,7 @@ type Application struct {
 
 // Identify asks Discord whose token it is and whether the intents are switched on that the bot needs, and changes nothing.
 // Without the application the findings say why it is not known.
-func Identify(ctx context.Context, cfg Config) (*Application, []Finding) {
+func Identify(ctx context.Context, cfg Config) (*Application, []finding.Finding) {
 	s := newSurvey(ctx, cfg)
 	defer s.rest.Close()
 	if !s.application() {
@@ -139,7 +122,7 @@ func newSurvey(ctx context.Context, cfg Config) *survey {
 
 // Survey asks Discord about everything that can keep the bot from its work there, and changes
 // nothing.
-func Survey(ctx context.Context, cfg Config) []Finding {
+func Survey(ctx context.Context, cfg Config) []finding.Finding {
 	s := newSurvey(ctx, cfg)
 	defer s.rest.Close()
 	if s.application() {
@@ -147,7 +130,7 @@ func Survey(ctx context.Context, cfg Config) []Finding {
 		s.sessions()
 		s.commands()
 		s.servers()
-		s.add(Fine, "discord invitation", "to add the bot to "+
+		s.add(finding.OK, "discord invitation", "to add the bot to "+
 			"a server, open "+InviteLink(s.app.ID, Needs(cfg.Enforcement)), "")
 	}
 	return s.found
@@ -158,7 +141,7 @@ type survey struct {
 	ctx   context.Context
 	cfg   Config
 	rest  *rest.Client
-	found []Finding
+	found []finding.Finding
 	app   struct {
 		ID, Name string
 		Flags    int64
@@ -175,8 +158,8 @@ type survey struct {
 	}
 }
 
-func (s *survey) add(w Weight, what, text, do string) {
-	s.found = append(s.found, Finding{w, what, text, do})
+func (s *survey) add(status finding.Status, what, text, do string) {
+	s.found = append(s.found, finding.New(status, what, text, do))
 }
 
 // get asks one thing, and says where it cannot be had.
@@ -188,12 +171,12 @@ func (s *survey) get(what, path string, into any) bool {
 	case err == nil:
 		return true
 	case errors.Is(err, rest.ErrToken):
-		s.add(Failure, "discord", "Discord does not accept the bot's token, which is wrong or was reset", newToken)
+		s.add(finding.Fail, "discord", "Discord does not accept the bot's token, which is wrong or was reset", newToken)
 	case rest.StatusOf(err) == 0:
-		s.add(Failure, what, "Discord does not answer: "+said(err),
+		s.add(finding.Fail, what, "Discord does not answer: "+said(err),
 			"look after the network, and after api_url in [discord], which is "+cmp.Or(s.cfg.APIURL, "not set"))
 	default:
-		s.add(Failure, what, said(err), "try again in a moment")
+		s.add(finding.Fail, what, said(err), "try again in a moment")
 	}
 	return false
 }
@@ -204,21 +187,21 @@ func (s *survey) application() bool {
 	if !s.get("discord", "/applications/@me", &s.app) {
 		return false
 	}
-	s.add(Fine, "discord", fmt.Sprintf("the token is that of the application %s (%s)",
+	s.add(finding.OK, "discord", fmt.Sprintf("the token is that of the application %s (%s)",
 		protocol.Quoted(s.app.Name, 0), s.app.ID), "")
 	settings := portalURL + "/" + s.app.ID
 	if s.app.Endpoint != "" {
-		s.add(Failure, "discord commands", "Discord sends slash commands and buttons to the "+
+		s.add(finding.Fail, "discord commands", "Discord sends slash commands and buttons to the "+
 			"Interactions Endpoint URL "+protocol.Quoted(s.app.Endpoint, 0)+", and not to the bot",
 			"clear that field at "+settings+" → General Information, and save")
 	}
 	if s.app.Grant {
-		s.add(Flaw, "discord invitation", "nobody can add the bot to a server, since the application requires an "+
+		s.add(finding.Warn, "discord invitation", "nobody can add the bot to a server, since the application requires an "+
 			"OAuth2 code grant",
 			"switch off “Requires OAuth2 Code Grant” at "+settings+" → Bot, and save")
 	}
 	if !s.app.Public {
-		s.add(Fine, "discord invitation", "only you can add the bot to a server, since it is not public", "")
+		s.add(finding.OK, "discord invitation", "only you can add the bot to a server, since it is not public", "")
 	}
 	return true
 }
@@ -241,12 +224,12 @@ func (s *survey) intents() {
 	} {
 		if want&i.intent != 0 && s.app.Flags&i.flags == 0 {
 			missing = true
-			s.add(Failure, "discord intents", "the “"+i.name+"” is switched off, without which Discord "+
+			s.add(finding.Fail, "discord intents", "the “"+i.name+"” is switched off, without which Discord "+
 				"refuses the bot", where+i.other)
 		}
 	}
 	if !missing {
-		s.add(Fine, "discord intents", "all that the bot needs are switched on", "")
+		s.add(finding.OK, "discord intents", "all that the bot needs are switched on", "")
 	}
 }
 
@@ -267,16 +250,16 @@ func (s *survey) sessions() {
 	reset := (time.Duration(info.Limit.ResetAfter) * time.Millisecond).Round(time.Minute)
 	switch {
 	case info.Limit.Remaining < shards:
-		s.add(Failure, "discord sessions", text, fmt.Sprintf("wait; there are %d again in %s. If the bot was not "+
+		s.add(finding.Fail, "discord sessions", text, fmt.Sprintf("wait; there are %d again in %s. If the bot was not "+
 			"restarted that often, its log says why it began so many sessions", info.Limit.Total, reset))
 	case info.Limit.Remaining < fewSessions:
-		s.add(Flaw, "discord sessions", text, fmt.Sprintf("restart the bot as little as you can "+
+		s.add(finding.Warn, "discord sessions", text, fmt.Sprintf("restart the bot as little as you can "+
 			"for the next %s", reset))
 	default:
-		s.add(Fine, "discord sessions", text, "")
+		s.add(finding.OK, "discord sessions", text, "")
 	}
 	if s.cfg.Shards > 0 && s.cfg.Shards < info.Shards {
-		s.add(Flaw, "discord shards", fmt.Sprintf("shards in [discord] is %d, and Discord advises %d", s.cfg.Shards,
+		s.add(finding.Warn, "discord shards", fmt.Sprintf("shards in [discord] is %d, and Discord advises %d", s.cfg.Shards,
 			info.Shards), "set shards = 0, so that Discord says how many")
 	}
 }
@@ -288,7 +271,7 @@ func (s *survey) commands() {
 		return
 	}
 	if len(have) == 0 {
-		s.add(Fine, "discord commands", "none are registered; the bot does that when it starts", "")
+		s.add(finding.OK, "discord commands", "none are registered; the bot does that when it starts", "")
 		return
 	}
 	var names []string
@@ -299,7 +282,7 @@ func (s *survey) commands() {
 	missing := slices.DeleteFunc(slices.Clone(want), func(n string) bool { return slices.Contains(names, n) })
 	foreign := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(want, n) })
 	if len(missing) == 0 && len(foreign) == 0 {
-		s.add(Fine, "discord commands", fmt.Sprintf("all %d are registered", len(want)), "")
+		s.add(finding.OK, "discord commands", fmt.Sprintf("all %d are registered", len(want)), "")
 		return
 	}
 	text := "others are registered than this version of the bot has"
@@ -309,7 +292,7 @@ func (s *survey) commands() {
 	if len(foreign) > 0 {
 		text += "; unknown: " + strings.Join(foreign, ", ")
 	}
-	s.add(Flaw, "discord commands", protocol.Shorten(protocol.Clean(text), 500),
+	s.add(finding.Warn, "discord commands", protocol.Shorten(protocol.Clean(text), 500),
 		"restart the bot, which then registers its own; if it does not help, another program uses the same token")
 }
 
@@ -334,7 +317,7 @@ func (s *survey) servers() {
 				continue
 			}
 			if poor++; poor <= mostNamed {
-				s.add(Flaw, "discord permissions", fmt.Sprintf("in %s (%s) the bot lacks %s",
+				s.add(finding.Warn, "discord permissions", fmt.Sprintf("in %s (%s) the bot lacks %s",
 					protocol.Quoted(g.Name, 0), g.ID, permissionList(lacks)),
 					"give them to the bot's role there: Server Settings → Roles; or open the link of the invitation "+
 						"again, for that server")
@@ -345,9 +328,9 @@ func (s *survey) servers() {
 		}
 	}
 	if poor > mostNamed {
-		s.add(Flaw, "discord permissions", fmt.Sprintf("so it is in %d more servers", poor-mostNamed), "")
+		s.add(finding.Warn, "discord permissions", fmt.Sprintf("so it is in %d more servers", poor-mostNamed), "")
 	}
-	s.add(Fine, "discord servers", fmt.Sprintf("the bot is in %d", count), "")
+	s.add(finding.OK, "discord servers", fmt.Sprintf("the bot is in %d", count), "")
 }
 
 // permissionList names permissions as the settings of a server do.

@@ -11,34 +11,17 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"moot/internal/finding"
 	"moot/protocol"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 )
 
-// Weight is how bad something is.
-type Weight int
-
-// The weights. A Flaw is what somebody should look at; a Failure keeps the bot from its work.
-const (
-	Fine Weight = iota
-	Flaw
-	Failure
-)
-
-// Finding is what was seen of one thing.
-type Finding struct {
-	Weight Weight
-	What   string // the thing
-	Text   string // how it is
-	Do     string // what to do about it; may be empty
-}
-
 // maxRooms is how many rooms are looked at by a program that cannot encrypt.
 const maxRooms = 50
 
 // Account looks at an account as it is configured.
-func Account(ctx context.Context, c account.Config) []Finding {
+func Account(ctx context.Context, c account.Config) []finding.Finding {
 	acc, err := account.Look(ctx, c)
 	var fault *account.Fault
 	switch {
@@ -47,24 +30,24 @@ func Account(ctx context.Context, c account.Config) []Finding {
 		if c.Password == nil {
 			do = "start it: it shows a link to log it in by, where the server offers that; otherwise name its password in [matrix]"
 		}
-		return append([]Finding{{Fine, "matrix", "the homeserver answers, and the bot is not logged in yet", do}}, ability()...)
+		return append([]finding.Finding{finding.New(finding.OK, "matrix", "the homeserver answers, and the bot is not logged in yet", do)}, ability()...)
 	case errors.As(err, &fault):
-		return []Finding{{Failure, "matrix", fault.What, fault.Do}}
+		return []finding.Finding{finding.New(finding.Fail, "matrix", fault.What, fault.Do)}
 	case err != nil:
-		return []Finding{{Failure, "matrix", said(err), "try again in a moment"}}
+		return []finding.Finding{finding.New(finding.Fail, "matrix", said(err), "try again in a moment")}
 	}
 	cli := acc.Client
-	found := []Finding{{Fine, "matrix", fmt.Sprintf("logged in at %s as %s, by %s", cli.HomeserverURL, cli.UserID, acc.Way), ""}}
+	found := []finding.Finding{finding.New(finding.OK, "matrix", fmt.Sprintf("logged in at %s as %s, by %s", cli.HomeserverURL, cli.UserID, acc.Way), "")}
 	if u := cli.HomeserverURL; u.Scheme == "http" && !isLoopback(u) {
-		found = append(found, Finding{Flaw, "matrix", "the connection is not encrypted: whoever is on the way can read the access token", "use an address with https:// as homeserver in [matrix]"})
+		found = append(found, finding.New(finding.Warn, "matrix", "the connection is not encrypted: whoever is on the way can read the access token", "use an address with https:// as homeserver in [matrix]"))
 	}
-	for _, look := range []func(context.Context, *mautrix.Client) ([]Finding, error){device, identity, joined} {
+	for _, look := range []func(context.Context, *mautrix.Client) ([]finding.Finding, error){device, identity, joined} {
 		more, err := look(ctx, cli)
 		if err != nil {
 			if fault := acc.Fault(err); fault != nil {
-				return append(found, Finding{Failure, "matrix", fault.What, fault.Do})
+				return append(found, finding.New(finding.Fail, "matrix", fault.What, fault.Do))
 			}
-			return append(found, Finding{Failure, "matrix", "the homeserver does not answer: " + said(err), "try again in a moment"})
+			return append(found, finding.New(finding.Fail, "matrix", "the homeserver does not answer: "+said(err), "try again in a moment"))
 		}
 		found = append(found, more...)
 	}
@@ -80,21 +63,21 @@ func isLoopback(u *url.URL) bool {
 }
 
 // ability says whether this program can encrypt.
-func ability() []Finding {
+func ability() []finding.Finding {
 	if crypto.Able {
 		return nil
 	}
-	return []Finding{{Flaw, "encryption", "this program was built without it: the bot reads nothing in encrypted rooms and says nothing there", rebuild}}
+	return []finding.Finding{finding.New(finding.Warn, "encryption", "this program was built without it: the bot reads nothing in encrypted rooms and says nothing there", rebuild)}
 }
 
 const rebuild = "build it with -tags goolm, as in: go run -tags goolm ./cmd/bot"
 
 // device looks at the device of the bot.
-func device(ctx context.Context, cli *mautrix.Client) ([]Finding, error) {
+func device(ctx context.Context, cli *mautrix.Client) ([]finding.Finding, error) {
 	info, err := cli.GetDeviceInfo(ctx, cli.DeviceID)
 	switch {
 	case errors.Is(err, mautrix.MNotFound):
-		return []Finding{{Failure, "device", fmt.Sprintf("the homeserver does not know device %s", cli.DeviceID), "run `moot matrix forget` and start the bot again, or take the access_token of a new login"}}, nil
+		return []finding.Finding{finding.New(finding.Fail, "device", fmt.Sprintf("the homeserver does not know device %s", cli.DeviceID), "run `moot matrix forget` and start the bot again, or take the access_token of a new login")}, nil
 	case err != nil:
 		return nil, err
 	}
@@ -102,35 +85,35 @@ func device(ctx context.Context, cli *mautrix.Client) ([]Finding, error) {
 	if info.DisplayName != "" {
 		text += ", called " + protocol.Quoted(info.DisplayName, 0)
 	}
-	return []Finding{{Fine, "device", text, ""}}, nil
+	return []finding.Finding{finding.New(finding.OK, "device", text, "")}, nil
 }
 
 // identity looks at what others see of the device.
-func identity(ctx context.Context, cli *mautrix.Client) ([]Finding, error) {
+func identity(ctx context.Context, cli *mautrix.Client) ([]finding.Finding, error) {
 	is, err := crypto.Look(ctx, cli)
 	const shunned = "programs warn of the bot, and some give it no keys"
 	switch {
 	case err != nil:
 		return nil, err
 	case is.Verified:
-		return []Finding{{Fine, "identity", "the account vouches for the device (cross-signed)", ""}}, nil
+		return []finding.Finding{finding.New(finding.OK, "identity", "the account vouches for the device (cross-signed)", "")}, nil
 	case !is.Keys && crypto.Able:
-		return []Finding{{Flaw, "identity", "the device has no keys yet", "start the bot, which makes them"}}, nil
+		return []finding.Finding{finding.New(finding.Warn, "identity", "the device has no keys yet", "start the bot, which makes them")}, nil
 	case !is.Keys:
-		return []Finding{{Fine, "identity", "the device has no keys, as this program cannot encrypt", ""}}, nil
+		return []finding.Finding{finding.New(finding.OK, "identity", "the device has no keys, as this program cannot encrypt", "")}, nil
 	case is.Exists:
-		return []Finding{{Flaw, "identity", "the account does not vouch for the device: " + shunned, "name recovery_key in [matrix] and start the bot again, or let `moot matrix reset-identity` make another identity"}}, nil
+		return []finding.Finding{finding.New(finding.Warn, "identity", "the account does not vouch for the device: "+shunned, "name recovery_key in [matrix] and start the bot again, or let `moot matrix reset-identity` make another identity")}, nil
 	}
-	return []Finding{{Flaw, "identity", "the account has no identity: " + shunned, "start the bot again, and see what it logs about it"}}, nil
+	return []finding.Finding{finding.New(finding.Warn, "identity", "the account has no identity: "+shunned, "start the bot again, and see what it logs about it")}, nil
 }
 
 // joined looks at the rooms of the account.
-func joined(ctx context.Context, cli *mautrix.Client) ([]Finding, error) {
+func joined(ctx context.Context, cli *mautrix.Client) ([]finding.Finding, error) {
 	list, err := cli.JoinedRooms(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := []Finding{{Fine, "joined", fmt.Sprintf("the account is in %d rooms and conversations, says the homeserver", len(list.JoinedRooms)), ""}}
+	found := []finding.Finding{finding.New(finding.OK, "joined", fmt.Sprintf("the account is in %d rooms and conversations, says the homeserver", len(list.JoinedRooms)), "")}
 	if crypto.Able {
 		return found, nil
 	}
@@ -140,7 +123,7 @@ func joined(ctx context.Context, cli *mautrix.Client) ([]Finding, error) {
 		return nil, err
 	}
 	if sealed > 0 {
-		found = append(found, Finding{Failure, "joined", fmt.Sprintf("%d of the first %d are encrypted, and this program cannot read there", sealed, len(looked)), rebuild})
+		found = append(found, finding.New(finding.Fail, "joined", fmt.Sprintf("%d of the first %d are encrypted, and this program cannot read there", sealed, len(looked)), rebuild))
 	}
 	return found, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"moot/internal/finding"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 )
@@ -52,10 +53,10 @@ func (s *server) config(t *testing.T) account.Config {
 }
 
 // text writes findings on lines.
-func text(found []Finding) string {
+func text(found []finding.Finding) string {
 	var b strings.Builder
 	for _, f := range found {
-		fmt.Fprintf(&b, "%d %s: %s -> %s\n", f.Weight, f.What, f.Text, f.Do)
+		fmt.Fprintf(&b, "%s %s: %s -> %s\n", f.Status, f.What, f.Text, f.Do)
 	}
 	return b.String()
 }
@@ -66,17 +67,17 @@ func TestAccount(t *testing.T) {
 		name, path, answer string
 		want               []string
 	}{
-		{"all is well", "", "", []string{"0 matrix: logged in at ", "as @moot:example.org, by an access token", "0 device: DEV, called «moot»", "0 joined: the account is in 2 rooms"}},
-		{"dead token", "v3/account/whoami", dead, []string{"2 matrix: the homeserver does not know the access token of the configuration -> make a new one"}},
-		{"no homeserver", "versions", "200 <html>", []string{"2 matrix: ", "is no Matrix homeserver"}},
-		{"down", "versions", "502 bad", []string{"2 matrix: the homeserver cannot be reached: ", "see whether it runs"}},
-		{"device is gone", "v3/devices/DEV", `404 {"errcode": "M_NOT_FOUND", "error": "no"}`, []string{"2 device: the homeserver does not know device DEV -> run `moot matrix forget`"}},
-		{"ends in the middle", "v3/joined_rooms", dead, []string{"0 device: ", "2 matrix: the homeserver does not know the access token of the configuration -> make a new one"}},
-		{"breaks in the middle", "v3/keys/query", "500 x", []string{"0 device: ", "2 matrix: the homeserver does not answer: "}},
+		{"all is well", "", "", []string{"ok matrix: logged in at ", "as @moot:example.org, by an access token", "ok device: DEV, called «moot»", "ok joined: the account is in 2 rooms"}},
+		{"dead token", "v3/account/whoami", dead, []string{"fail matrix: the homeserver does not know the access token of the configuration -> make a new one"}},
+		{"no homeserver", "versions", "200 <html>", []string{"fail matrix: ", "is no Matrix homeserver"}},
+		{"down", "versions", "502 bad", []string{"fail matrix: the homeserver cannot be reached: ", "see whether it runs"}},
+		{"device is gone", "v3/devices/DEV", `404 {"errcode": "M_NOT_FOUND", "error": "no"}`, []string{"fail device: the homeserver does not know device DEV -> run `moot matrix forget`"}},
+		{"ends in the middle", "v3/joined_rooms", dead, []string{"ok device: ", "fail matrix: the homeserver does not know the access token of the configuration -> make a new one"}},
+		{"breaks in the middle", "v3/keys/query", "500 x", []string{"ok device: ", "fail matrix: the homeserver does not answer: "}},
 		{"an identity that does not vouch", "v3/keys/query", `200 {"device_keys": {"@moot:example.org": {"DEV": {"user_id": "@moot:example.org", "device_id": "DEV", "keys": {"ed25519:DEV": "a"}}}},
 			"master_keys": {"@moot:example.org": {"keys": {"ed25519:m": "m"}}}, "self_signing_keys": {"@moot:example.org": {"keys": {"ed25519:s": "s"}}}}`,
-			[]string{"1 identity: the account does not vouch for the device", "recovery_key in [matrix]", "reset-identity"}},
-		{"no identity", "v3/keys/query", `200 {"device_keys": {"@moot:example.org": {"DEV": {"keys": {"ed25519:DEV": "a"}}}}}`, []string{"1 identity: the account has no identity"}},
+			[]string{"warn identity: the account does not vouch for the device", "recovery_key in [matrix]", "reset-identity"}},
+		{"no identity", "v3/keys/query", `200 {"device_keys": {"@moot:example.org": {"DEV": {"keys": {"ed25519:DEV": "a"}}}}}`, []string{"warn identity: the account has no identity"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)
@@ -96,7 +97,7 @@ func TestAccount(t *testing.T) {
 			if entries, err := os.ReadDir(c.Folder); err != nil || len(entries) > 0 {
 				t.Errorf("looking left %v, %v", entries, err)
 			}
-			if tt.path == "" && !crypto.Able != strings.Contains(got, "2 joined: 1 of the first 2 are encrypted, and this program cannot read there") {
+			if tt.path == "" && !crypto.Able != strings.Contains(got, "fail joined: 1 of the first 2 are encrypted, and this program cannot read there") {
 				t.Errorf("able: %v:\n%s", crypto.Able, got)
 			}
 		})
@@ -107,7 +108,7 @@ func TestNotLoggedIn(t *testing.T) {
 	s := newServer(t)
 	c := s.config(t)
 	c.AccessToken = nil
-	if got := text(Account(t.Context(), c)); !strings.HasPrefix(got, "0 matrix: the homeserver answers, and the bot is not logged in yet -> start it: it shows a link") {
+	if got := text(Account(t.Context(), c)); !strings.HasPrefix(got, "ok matrix: the homeserver answers, and the bot is not logged in yet -> start it: it shows a link") {
 		t.Error(got)
 	}
 	c.Password = func() (string, error) { t.Error("the password was read"); return "", nil }
