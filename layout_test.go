@@ -59,8 +59,8 @@ var directions = map[string][]string{
 	"cmd/bot":               {"*"},
 	"docs/extending":        {"commands", "events", "outbox", "protocol", "store"},
 
-	"protocol/console/apart":  {"protocol", "protocol/console", "protocol/console/wire"},
-	"protocol/console/screen": {"protocol", "protocol/console"},
+	"protocol/console/apart":  {"internal/alike", "protocol", "protocol/console", "protocol/console/wire"},
+	"protocol/console/screen": {"internal/alike", "protocol", "protocol/console"},
 
 	"protocol/discord":                    {"internal/finding", "protocol", "protocol/discord/gateway", "protocol/discord/rest"},
 	"protocol/discord/rest":               {"internal/pause"},

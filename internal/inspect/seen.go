@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"moot/internal/alike"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -79,7 +80,7 @@ func (in *Inspector) Seen(q SeenQuery) (page SeenPage, err error) {
 	}
 	wanted := outcomes
 	if q.Outcome != "" {
-		i := slices.IndexFunc(outcomes, func(d store.Disposition) bool { return strings.EqualFold(outcomeName(d), q.Outcome) })
+		i := slices.IndexFunc(outcomes, func(d store.Disposition) bool { return outcomeName(d) == alike.Fold(q.Outcome) })
 		if i < 0 {
 			return page, notFound("No event ends as %s. The outcomes are %s.", protocol.Quoted(q.Outcome, 0), strings.Join(Outcomes(), ", "))
 		}

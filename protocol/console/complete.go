@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"moot/internal/alike"
 	"moot/protocol"
 )
 
@@ -23,7 +24,7 @@ func (t *Terminal) Suggest(line string) (found []Suggestion, word string) {
 		known = t.cfg.Complete(Typing{Person: t.view.me, Room: t.view.place, Private: t.private(), Line: line})
 	}
 	for _, k := range known {
-		if len(k.Text) > len(word) && strings.EqualFold(k.Text[:len(word)], word) {
+		if folded := alike.Fold(k.Text); folded != alike.Fold(word) && strings.HasPrefix(folded, alike.Fold(word)) {
 			found = append(found, k)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // findPerson finds the person that a name means: an id, or a display name that one person has.
 func (s *state) findPerson(typed string) (protocol.UserID, error) {
 	name := strings.TrimPrefix(protocol.OneLine(typed), "@")
-	local := strings.TrimPrefix(strings.ToLower(name), string(protocol.Console)+":")
+	local := strings.TrimPrefix(alike.Fold(name), string(protocol.Console)+":")
 	if s.people[userID(local)] != nil {
 		return userID(local), nil
 	}
@@ -41,7 +41,7 @@ func (s *state) findPerson(typed string) (protocol.UserID, error) {
 // one where it does, unless its id is written in full.
 func (s *state) findRoom(typed string) (protocol.RoomID, error) {
 	name := strings.TrimPrefix(protocol.OneLine(typed), "#")
-	local, full := strings.CutPrefix(strings.ToLower(name), string(protocol.Console)+":")
+	local, full := strings.CutPrefix(alike.Fold(name), string(protocol.Console)+":")
 	id := roomID(local)
 	if rm := s.rooms[id]; rm != nil && rm.direct == "" {
 		for !full && s.rooms[id].successor != "" && s.rooms[s.rooms[id].successor] != nil {
@@ -107,11 +107,12 @@ func meant(word string, known []string, otherwise string) string {
 
 // nearest returns the known word that is most like the given one, zero if none is much like it.
 func nearest(word string, known []string) string {
-	word = strings.ToLower(word)
+	word = alike.Fold(word)
 	best, least := "", 1+len([]rune(word))/3
 	for _, k := range known {
-		d := near.Distance(word, strings.ToLower(k), least)
-		if len(word) >= 2 && strings.HasPrefix(strings.ToLower(k), word) {
+		folded := alike.Fold(k)
+		d := near.Distance(word, folded, least)
+		if len(word) >= 2 && strings.HasPrefix(folded, word) {
 			d = min(d, 1)
 		}
 		if d <= least && (best == "" || d < least) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"moot/internal/alike"
 	"moot/protocol"
 )
 
@@ -121,7 +122,7 @@ func (s slash) usage() string {
 func findSlash(name string) (slash, error) {
 	var known []string
 	for _, s := range slashes() {
-		if s.name == strings.ToLower(name) {
+		if s.name == alike.Fold(name) {
 			return s, nil
 		}
 		known = append(known, s.name)

@@ -209,7 +209,7 @@ func (t *Terminal) mod(args []string) error {
 
 func (t *Terminal) voice(args []string) error {
 	v := protocol.VoicePresence{Call: "voice"}
-	switch strings.ToLower(args[0]) {
+	switch alike.Fold(args[0]) {
 	case "on":
 	case "off":
 		v.Call = ""
@@ -256,7 +256,7 @@ func (t *Terminal) person(args []string) error {
 }
 
 func (t *Terminal) members(args []string) error {
-	if !strings.EqualFold(args[0], "fail") {
+	if alike.Fold(args[0]) != "fail" {
 		return refuse(ErrNoChange, "only /members fail on and /members fail off are known; /who lists who is here")
 	}
 	on, err := parseSwitch(args[1])
@@ -349,7 +349,7 @@ func (t *Terminal) listMembers([]string) error {
 }
 
 func parseSwitch(word string) (on bool, err error) {
-	switch strings.ToLower(word) {
+	switch alike.Fold(word) {
 	case "on":
 		return true, nil
 	case "off":

@@ -2,7 +2,8 @@ package apart
 
 import (
 	"slices"
-	"strings"
+
+	"moot/internal/alike"
 )
 
 // Place is where a bot is killed.
@@ -52,6 +53,6 @@ func (p Place) Says() string {
 
 // ParsePlace reads a word, in any case.
 func ParsePlace(word string) (Place, bool) {
-	p := Place(strings.ToLower(word))
+	p := Place(alike.Fold(word))
 	return p, p.Says() != ""
 }

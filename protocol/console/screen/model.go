@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"moot/internal/alike"
 	"moot/protocol"
 	"moot/protocol/console"
 )
@@ -260,10 +261,10 @@ func (m *model) do(line string) tea.Cmd {
 		return nil
 	}
 	switch cmd, rest, _ := strings.Cut(trimmed, " "); {
-	case strings.EqualFold(cmd, "/inside") && strings.TrimSpace(rest) == "":
+	case alike.Fold(cmd) == "/inside" && strings.TrimSpace(rest) == "":
 		m.toggleInside()
 		return nil
-	case strings.EqualFold(cmd, "/exit"):
+	case alike.Fold(cmd) == "/exit":
 		trimmed = "/quit"
 	}
 	if told, ok := strings.CutPrefix(trimmed, "# "); ok { // of the tour
