@@ -91,7 +91,7 @@ func (r *run) turn(learnt *bool) error {
 	if err := r.receive(resp); err != nil {
 		return err
 	}
-	r.found()
+	r.reached()
 	return nil
 }
 
@@ -163,8 +163,8 @@ func (r *run) crammed(full bool, err error) {
 	r.full = full
 }
 
-// found notes that the server has answered and that what it said is admitted.
-func (r *run) found() {
+// reached notes that the server has answered and that what it said is admitted.
+func (r *run) reached() {
 	if r.online {
 		return
 	}

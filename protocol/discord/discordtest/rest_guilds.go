@@ -18,9 +18,29 @@ func (c *call) guild() *Guild {
 	return g
 }
 
-func unknownGuild() (int, any)  { return refuse(404, 10004, "Unknown Guild") }
-func unknownMember() (int, any) { return refuse(404, 10007, "Unknown Member") }
-func noPermission() (int, any)  { return refuse(403, 50013, "Missing Permissions") }
+// inGuild handles what is about the guild of the path.
+func inGuild(handle func(*call, *Guild) (int, any)) handler {
+	return func(c *call) (int, any) {
+		g := c.guild()
+		if g == nil {
+			return refuse(404, 10004, "Unknown Guild")
+		}
+		return handle(c, g)
+	}
+}
+
+// onMember handles what is about a member of it.
+func onMember(handle func(*call, *Guild, *member) (int, any)) handler {
+	return inGuild(func(c *call, g *Guild) (int, any) {
+		m := g.members[c.v("user")]
+		if m == nil {
+			return refuse(404, 10007, "Unknown Member")
+		}
+		return handle(c, g, m)
+	})
+}
+
+func noPermission() (int, any) { return refuse(403, 50013, "Missing Permissions") }
 
 // may reports whether the bot has the permission in the guild.
 func (c *call) may(g *Guild, perm int64) bool {
@@ -47,11 +67,7 @@ func (c *call) ownGuilds() (int, any) {
 	return 200, list
 }
 
-func (c *call) leaveGuild() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) leaveGuild(g *Guild) (int, any) {
 	g.removeBotLocked()
 	return http.StatusNoContent, nil
 }
@@ -65,11 +81,7 @@ func (c *call) openDM() (int, any) {
 	return 200, u.dmLocked().json()
 }
 
-func (c *call) getGuild() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) getGuild(g *Guild) (int, any) {
 	o := g.json()
 	if c.query("with_counts") == "true" {
 		o["approximate_member_count"], o["approximate_presence_count"] = len(g.order), 1
@@ -77,11 +89,7 @@ func (c *call) getGuild() (int, any) {
 	return 200, o
 }
 
-func (c *call) guildChannels() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) guildChannels(g *Guild) (int, any) {
 	list := []obj{}
 	for _, ch := range g.channels {
 		if ch.Kind != PublicThread {
@@ -91,11 +99,7 @@ func (c *call) guildChannels() (int, any) {
 	return 200, list
 }
 
-func (c *call) guildThreads() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) guildThreads(g *Guild) (int, any) {
 	list := []obj{}
 	for _, ch := range g.channels {
 		if ch.Kind == PublicThread && !ch.archived {
@@ -105,19 +109,11 @@ func (c *call) guildThreads() (int, any) {
 	return 200, obj{"threads": list, "members": []obj{}, "has_more": false}
 }
 
-func (c *call) guildRoles() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) guildRoles(g *Guild) (int, any) {
 	return 200, g.json()["roles"]
 }
 
-func (c *call) createRole() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) createRole(g *Guild) (int, any) {
 	if !c.may(g, ManageRoles) {
 		return noPermission()
 	}
@@ -127,11 +123,7 @@ func (c *call) createRole() (int, any) {
 	return 200, r.json()
 }
 
-func (c *call) listMembers() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) listMembers(g *Guild) (int, any) {
 	if c.s.Flags&(3<<14) == 0 {
 		return refuse(403, 50001, "Missing Access")
 	}
@@ -144,15 +136,7 @@ func (c *call) listMembers() (int, any) {
 	return 200, list
 }
 
-func (c *call) getMember() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
-	m := g.members[c.v("user")]
-	if m == nil {
-		return unknownMember()
-	}
+func (c *call) getMember(g *Guild, m *member) (int, any) {
 	return 200, m.json()
 }
 
@@ -162,15 +146,7 @@ func (c *call) over(g *Guild, m *member, perm int64) bool {
 	return c.may(g, perm) && g.rankLocked(c.s.Bot) > g.rankLocked(m.user)
 }
 
-func (c *call) editMember() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
-	m := g.members[c.v("user")]
-	if m == nil {
-		return unknownMember()
-	}
+func (c *call) editMember(g *Guild, m *member) (int, any) {
 	if until, ok := c.body["communication_disabled_until"]; ok {
 		if !c.over(g, m, ModerateMembers) || g.permissionsLocked(m.user, nil)&Administrator != 0 {
 			return noPermission()
@@ -198,15 +174,7 @@ func (c *call) editMember() (int, any) {
 	return 200, m.json()
 }
 
-func (c *call) kickMember() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
-	m := g.members[c.v("user")]
-	if m == nil {
-		return unknownMember()
-	}
+func (c *call) kickMember(g *Guild, m *member) (int, any) {
 	if !c.over(g, m, KickMembers) {
 		return noPermission()
 	}
@@ -215,18 +183,12 @@ func (c *call) kickMember() (int, any) {
 	return http.StatusNoContent, nil
 }
 
-func (c *call) addRole() (int, any)    { return c.changeRole(true) }
-func (c *call) removeRole() (int, any) { return c.changeRole(false) }
+func (c *call) addRole(g *Guild, m *member) (int, any)    { return c.changeRole(g, m, true) }
+func (c *call) removeRole(g *Guild, m *member) (int, any) { return c.changeRole(g, m, false) }
 
-func (c *call) changeRole(add bool) (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
-	m, r := g.members[c.v("user")], g.roleLocked(c.v("role"))
+func (c *call) changeRole(g *Guild, m *member, add bool) (int, any) {
+	r := g.roleLocked(c.v("role"))
 	switch {
-	case m == nil:
-		return unknownMember()
 	case r == nil:
 		return refuse(404, 10011, "Unknown Role")
 	case !c.may(g, ManageRoles) || g.rankLocked(c.s.Bot) <= r.position:
@@ -241,11 +203,7 @@ func (c *call) changeRole(add bool) (int, any) {
 	return http.StatusNoContent, nil
 }
 
-func (c *call) listBans() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) listBans(g *Guild) (int, any) {
 	if !c.may(g, BanMembers) {
 		return noPermission()
 	}
@@ -267,11 +225,7 @@ func (g *Guild) banJSON(id string) obj {
 	return o
 }
 
-func (c *call) getBan() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) getBan(g *Guild) (int, any) {
 	if !c.may(g, BanMembers) {
 		return noPermission()
 	}
@@ -281,11 +235,7 @@ func (c *call) getBan() (int, any) {
 	return 200, g.banJSON(c.v("user"))
 }
 
-func (c *call) ban() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) ban(g *Guild) (int, any) {
 	u := c.s.users[c.v("user")]
 	if u == nil {
 		return refuse(404, 10013, "Unknown User")
@@ -298,11 +248,7 @@ func (c *call) ban() (int, any) {
 	return http.StatusNoContent, nil
 }
 
-func (c *call) unban() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) unban(g *Guild) (int, any) {
 	u := c.s.users[c.v("user")]
 	if !c.may(g, BanMembers) {
 		return noPermission()
@@ -314,11 +260,7 @@ func (c *call) unban() (int, any) {
 	return http.StatusNoContent, nil
 }
 
-func (c *call) getVoice() (int, any) {
-	g := c.guild()
-	if g == nil {
-		return unknownGuild()
-	}
+func (c *call) getVoice(g *Guild) (int, any) {
 	v := g.voice[c.v("user")]
 	if v == nil {
 		return refuse(404, 10065, "Unknown Voice State")

@@ -29,7 +29,7 @@ func (m *Machine) vouch(ctx context.Context) error {
 	case is.Verified:
 		return nil
 	case !is.Exists:
-		if err := m.found(ctx); err != nil {
+		if err := m.makeIdentity(ctx); err != nil {
 			return err
 		}
 		log.Info("the account has an identity now; keep its recovery key", "file", filepath.Join(m.store.c.Folder, RecoveryFile))
@@ -103,8 +103,8 @@ func (m *Machine) recoveryKey() (key, from string, err error) {
 	return strings.TrimSpace(string(data)), path, nil
 }
 
-// found makes an identity for an account that has none. Whatever ends it in between, doing it again mends.
-func (m *Machine) found(ctx context.Context) error {
+// makeIdentity makes an identity for an account that has none. Whatever ends it in between, doing it again mends.
+func (m *Machine) makeIdentity(ctx context.Context) error {
 	key, err := m.storage(ctx)
 	if err != nil {
 		return err
