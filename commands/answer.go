@@ -142,8 +142,9 @@ func list[S ~[]E, E any](things S, last string) protocol.Text {
 	return t
 }
 
-// reply answers an event where it was said, or, where that is not private and the answer is to be, to the person alone.
-func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) error {
+// reply answers an event where it was said, or, where that is not private and the answer is to be, to the person alone. It
+// returns the key of the answer.
+func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) (protocol.Key, error) {
 	o := protocol.Outgoing{Handle: ev.Handle, Cause: ev.Ref()}
 	text = clip(harmless(text), MaxAnswer)
 	if v.In(ev) == Private && !ev.Private {
@@ -155,8 +156,7 @@ func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) er
 		}
 		o.Room, o.Place, o.Act = ev.Room, ev.Place, say
 	}
-	_, err := outbox.Send(tx, o)
-	return err
+	return outbox.Send(tx, o)
 }
 
 // harmless returns the text with no mention in it but those that it means, wherever the words of people have come into

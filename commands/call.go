@@ -36,6 +36,9 @@ type Call struct {
 // MaxAnswer is cut at the end of a line.
 func (c *Call) Answer(text protocol.Text) error { return c.run.answer(c.Command.Visibility, text) }
 
+// Answered returns the key of the last answer; zero before there is one.
+func (c *Call) Answered() protocol.Key { return c.run.key }
+
 // Answerf is Answer with formatting. Words of people go through [protocol.Quoted] or [protocol.OneLine] first.
 func (c *Call) Answerf(format string, args ...any) error {
 	return c.Answer(protocol.Plainf(format, args...))

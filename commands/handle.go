@@ -192,7 +192,7 @@ func (a *asked) obey() (store.Outcome, error) {
 		return ignored(rateLimit)
 	case wait > 0:
 		a.remember()
-		return a.done("answered to the "+rateLimit, reply(a.tx, a.ev, Discreet, a.tooFast(wait).Text))
+		return a.answered("answered to the "+rateLimit, Discreet, a.tooFast(wait).Text)
 	}
 	a.remember()
 	given, m := a.parse()
@@ -200,7 +200,7 @@ func (a *asked) obey() (store.Outcome, error) {
 	case m != nil:
 		return a.refuse(m)
 	case len(a.node.subs) > 0 || given.has(helpFlag):
-		return a.done("help about "+a.node.Title(), reply(a.tx, a.ev, a.node.Visibility, a.helpAbout(a.node)))
+		return a.answered("help about "+a.node.Title(), a.node.Visibility, a.helpAbout(a.node))
 	}
 	return a.route(given)
 }
@@ -253,13 +253,19 @@ func (a *asked) done(reason string, err error) (store.Outcome, error) {
 	return store.WasHandled(reason), err
 }
 
+// answered answers, and gives the outcome.
+func (a *asked) answered(reason string, v Visibility, text protocol.Text) (store.Outcome, error) {
+	_, err := reply(a.tx, a.ev, v, text)
+	return a.done(reason, err)
+}
+
 // refuse answers a mistake.
 func (a *asked) refuse(m *Mistake) (store.Outcome, error) {
 	reason := m.why
 	if a.node != &a.root {
 		reason = "command " + a.node.Title() + ": " + reason
 	}
-	return a.done(reason, reply(a.tx, a.ev, m.visibility(a.node, a.ev), m.Text))
+	return a.answered(reason, m.visibility(a.node, a.ev), m.Text)
 }
 
 func (a *asked) tooLong() *Mistake {

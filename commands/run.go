@@ -66,7 +66,8 @@ type run struct {
 	values map[string][]value
 	room   rooms.Info // that it is about, or in which it was given; zero where there is none
 	role   Role
-	said   bool       // whether anything was answered
+	said   bool // whether anything was answered
+	key    protocol.Key
 	chance *rand.Rand // see Call.Chance; nil until it is asked for
 }
 
@@ -177,5 +178,7 @@ func (r *run) answer(v Visibility, text protocol.Text) error {
 		}
 		text = protocol.Join("In ", title(r.room), ":"+between, text)
 	}
-	return reply(r.tx, r.ev, v, text)
+	key, err := reply(r.tx, r.ev, v, text)
+	r.key = key
+	return err
 }

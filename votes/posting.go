@@ -26,6 +26,8 @@ type posting struct {
 	Poll      protocol.Key `json:",omitempty"` // the poll of the network's own
 	// PollDeleted is whether somebody has removed one.
 	PollDeleted bool `json:",omitempty"`
+
+	Answers []protocol.Key `json:",omitempty"` // of the last that showed the vote to somebody who asked
 }
 
 var postings = store.ScopedBucket("votes-postings")
@@ -150,6 +152,18 @@ func (f *Feature) voteOn(tx *store.Tx, room protocol.RoomID, message protocol.Ev
 	for v := range f.openIn(tx, room) {
 		if key := v.posting().Key; key != "" && tx.Delivery(key).Ref.Has(message) || v.isPoll(message) {
 			return v
+		}
+	}
+	return nil
+}
+
+// answeredWith returns the open vote that somebody was shown by a message of the room, when they asked; nil if it shows none.
+func (f *Feature) answeredWith(tx *store.Tx, room protocol.RoomID, message protocol.EventID) *atHand {
+	for v := range f.openIn(tx, room) {
+		for _, key := range v.posting().Answers {
+			if tx.Delivery(key).Ref.Has(message) {
+				return v
+			}
 		}
 	}
 	return nil

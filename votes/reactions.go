@@ -2,6 +2,7 @@ package votes
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"moot/outbox"
@@ -31,12 +32,33 @@ func (f *Feature) reacted(tx *store.Tx, ev protocol.Event, r protocol.ReactionAd
 	}
 	v := f.voteOn(tx, ev.Room, r.Target)
 	if v == nil {
+		if v = f.answeredWith(tx, ev.Room, r.Target); v != nil {
+			return v.misplaced(ev.Sender, r.Reaction)
+		}
 		return store.Outcome{}, nil
 	}
 	if v.Status == Closing {
 		v.late(ev.Sender, r.Reaction)
 	}
 	return v.react(ev.Sender, r.Reaction, ev.ID, viaReaction)
+}
+
+// misplaced tells somebody how to vote whose reaction stands below an answer that shows the vote, and not below its message.
+func (h *atHand) misplaced(user protocol.UserID, reaction string) (store.Outcome, error) {
+	choice := choiceOf(h.Vote, reaction)
+	if m, ok := rooms.Lookup(h.tx, h.room, user); choice < 0 || ok && (m.Bot || m.Self) {
+		return store.Outcome{}, nil
+	}
+	word := "#" + strconv.Itoa(choice+1)
+	if h.Type != Poll {
+		word = h.choices()[choice]
+	}
+	if h.objects(tally.Ballot{choice}) {
+		word += " because REASON"
+	}
+	return store.WasIgnored("a reaction to an answer that shows a vote"), h.once(user, protocol.Join(
+		"a reaction to an answer of mine is no ballot, so yours was not counted. Say it so: ",
+		inPrivate(seenBy(h.tx, h.info(), user))("vote "+h.Number()+" "+word), "."))
 }
 
 // react takes a reaction as a ballot.

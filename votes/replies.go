@@ -20,7 +20,7 @@ func isChoice(word string) bool {
 }
 
 // Replied returns the command that somebody means who answers a message of the bot ([commands.Config.Replied]): a ballot, behind
-// the message of an open vote, if nothing else is said; and, of the one whom a vote is about, their answer, behind what they were
+// a message that shows an open vote, if nothing else is said; and, of the one whom a vote is about, their answer, behind what they were
 // told of it in private.
 func (f *Feature) Replied(tx *store.Tx, ev protocol.Event, to protocol.EventID, text string) ([]string, map[string][]string) {
 	if ev.Private {
@@ -32,6 +32,9 @@ func (f *Feature) Replied(tx *store.Tx, ev protocol.Event, to protocol.EventID, 
 		return nil, nil
 	}
 	v := f.voteOn(tx, ev.Room, to)
+	if v == nil {
+		v = f.answeredWith(tx, ev.Room, to)
+	}
 	if v == nil {
 		return nil, nil
 	}

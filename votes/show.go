@@ -95,8 +95,16 @@ func (f *Feature) show(c *commands.Call) error {
 	if err := c.Answer(v.message(false, false)); err != nil {
 		return err
 	}
+	if v.Open() && !c.Event.Private {
+		b := v.posting()
+		b.Answers = append(b.Answers[max(0, len(b.Answers)-keptAnswers+1):], c.Answered())
+		v.putPosting(b)
+	}
 	return v.pollPrivately(c)
 }
+
+// keptAnswers is of how many of the last answers that show an open vote it is known that they do.
+const keptAnswers = 20
 
 // shownFacts is how many facts one page of the history of a person shows.
 const shownFacts = 20
