@@ -101,6 +101,8 @@ func (c *chapter) observe(sr *syncRoom, join *rawEvent) error {
 			moved = moved || !c.isOwn(ev) && (membershipOf(ev.Content) == "join") != (membershipOf(ev.before()) == "join")
 		case ev.is(event.StateEncryption):
 			encrypted = true
+		case ev.is(event.StateCreate):
+			c.reader.space = isSpace(ev.Content)
 		case ev.is(event.StatePowerLevels):
 			c.batch.powers = append(c.batch.powers, c.room)
 		}

@@ -23,6 +23,8 @@ type reader struct {
 	encrypted bool
 	// creators are those who may do everything; nil where they are named among those who have powers.
 	creators map[string]bool
+	// space is whether the room is a space, in which programs show no messages (Client-Server API, "Spaces").
+	space bool
 }
 
 // read reads an event. What breaks the rules of Matrix is Malformed; what has no meaning is Other.

@@ -47,7 +47,7 @@ func (r reader) changes(ev *rawEvent) []protocol.Change {
 	case event.StatePowerLevels.Type:
 		may := readPowers(ev.Content)
 		may.creators = r.creators
-		changes := []protocol.Change{protocol.PowersChanged{Moderators: may.moderators(), Mute: !may.speaks(string(r.self), ev.Content)}}
+		changes := []protocol.Change{protocol.PowersChanged{Moderators: may.moderators(), Mute: r.space || !may.speaks(string(r.self), ev.Content)}}
 		if may.fallback >= may.kick {
 			changes = append(changes, protocol.Outdated{}) // everybody may who is not named: the list of members says who
 		}
@@ -98,6 +98,15 @@ func creatorsOf(ev *rawEvent) map[string]bool {
 		}
 	}
 	return out
+}
+
+// isSpace reports whether a room was made as a space.
+func isSpace(content object) bool {
+	var c struct {
+		Type word `json:"type"`
+	}
+	into(content, &c)
+	return string(c.Type) == string(event.RoomTypeSpace)
 }
 
 // createdByAll reports whether a room is of a version in which its creators may do everything and are not named among those
