@@ -34,6 +34,7 @@ type app struct {
 	level     logLevel
 	tail      *page.Tail             // of the log, for the page; nil where there is none
 	logged    *logOutput             // where the log goes, once it is open
+	saidWhy   bool                   // whether the log on errs says why the bot ends
 	reload    atomic.Pointer[func()] // what SIGHUP has done; nil where it ends the program, as where a terminal is closed
 
 	// flags of all commands
@@ -176,7 +177,9 @@ func (a *app) report(err error) int {
 		fmt.Fprintln(a.errs, usage.text)
 		return exitUsage
 	}
-	fmt.Fprintln(a.errs, explain(err))
+	if !a.saidWhy {
+		fmt.Fprintln(a.errs, explain(err))
+	}
 	if ran := (*runError)(nil); errors.As(err, &ran) && needsPerson(err) {
 		return exitPerson
 	}

@@ -72,6 +72,12 @@ func (o *logOutput) Write(p []byte) (int, error) {
 	return o.file.Write(p)
 }
 
+func (o *logOutput) isFile() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.file != nil
+}
+
 // open goes on in a file, which is opened anew; zero means without one. Where it cannot be opened, all stays as it is.
 func (o *logOutput) open(path string) error {
 	var file *os.File
@@ -101,6 +107,16 @@ func (o *logOutput) Close() error {
 	err := o.file.Close()
 	o.file = nil
 	return err
+}
+
+// logEnd logs why a bot ends where nobody would find it otherwise: whoever called the program reads it in plain text, unless
+// that would stand among the JSON of the log.
+func (a *app) logEnd(log *slog.Logger, err error) {
+	json, file := a.level.asJSON.Load(), a.logged.isFile()
+	if err != nil && (json || file) {
+		log.Error("the bot ends", "why", explain(err))
+		a.saidWhy = !file
+	}
 }
 
 // reloadLog reads [log] again and opens the file anew, for SIGHUP. What is wrong with the configuration changes nothing.

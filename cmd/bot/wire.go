@@ -90,6 +90,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		a.sayLog(cfg)
 	}
 	defer closing(&err, "close the log", closeLog)
+	defer func() { a.logEnd(log, at(cfg, err)) }()
 	st.LogTo(log)
 	if !a.isTerminal() && !f.apart {
 		reload := func() { a.reloadLog(log) }
