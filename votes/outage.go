@@ -119,8 +119,8 @@ func (f *Feature) resume(tx *store.Tx, room protocol.RoomID, why because) error 
 		// Soon, but not at once: who came back does not know yet what people are called.
 		tx.SetTimer(timerEdit+v.Number(), tx.Now().Add(returnPause), nil)
 	}
-	if len(moved) == 0 {
-		return nil
+	if len(moved) == 0 || gap < worthWords {
+		return nil // the message of the vote has the new end
 	}
 	what := "Vote " + moved[0] + " ends"
 	if len(moved) > 1 {
@@ -129,6 +129,10 @@ func (f *Feature) resume(tx *store.Tx, room protocol.RoomID, why because) error 
 	return f.announce(tx, room, place, protocol.Join("I was away from ", protocol.Moment(h.Since), " to ",
 		protocol.Moment(tx.Now()), ". ", what, " that much later: by ", span.Words(gap), "."))
 }
+
+// worthWords is how long the bot was away at least where that is said, as after a kick: who was only on the way to the room that
+// follows was missed by nobody, and times are shown by the minute.
+const worthWords = time.Minute
 
 // returnPause is how long after its return the bot shows votes anew.
 const returnPause = 10 * time.Second
