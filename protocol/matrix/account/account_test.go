@@ -187,10 +187,19 @@ func TestUnreachable(t *testing.T) {
 	tls.Config.ErrorLog = log.New(io.Discard, "", 0)
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
+	// Node and others hang up on who speaks to them in clear, where Go and nginx say so.
+	silent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+			_ = conn.Close()
+		}
+	}))
+	defer silent.Close()
 	for server, want := range map[string]string{
 		strings.Replace(plain.URL, "http:", "https:", 1): "does not speak TLS; correct the address of the homeserver: one without TLS begins with http://",
-		tls.URL:  "is not valid: ",
-		gone.URL: "connection refused; see whether it runs, and correct homeserver in [matrix] if that is not it",
+		tls.URL: "signed by unknown authority; correct the address of the homeserver, or have its certificate mended; if an authority of your own has signed it, name the file with that in the environment variable SSL_CERT_FILE",
+		strings.Replace(tls.URL, "https:", "http:", 1): " speaks TLS, or is no Matrix homeserver: it answers 400 Bad Request; correct the address of the homeserver: one with TLS begins with https://",
+		silent.URL: " hangs up, as a server does that speaks TLS, whose address begins with https://; see whether it runs",
+		gone.URL:   "connection refused; see whether it runs, and correct homeserver in [matrix] if that is not it",
 	} {
 		_, err := Open(t.Context(), Config{User: "moot", Homeserver: server, Folder: t.TempDir()})
 		var f *Fault

@@ -6,10 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 
 	"maunium.net/go/mautrix"
 
@@ -51,13 +53,19 @@ func diagnose(base string, err error) error {
 	case errors.As(err, &fault), errors.Is(err, context.Canceled), errors.Is(err, ErrUnreachable):
 		return err
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &verify):
-		return &Fault{fmt.Sprintf("the certificate of %s is not valid: %s", base, bare(err)), "correct the address of the homeserver, or have its certificate mended", err}
+		return &Fault{fmt.Sprintf("the certificate of %s is not valid: %s", base, bare(err)), "correct the address of the homeserver, or have its certificate mended; if an authority of your own has signed it, name the file with that in the environment variable SSL_CERT_FILE", err}
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return &Fault{base + " does not speak TLS", "correct the address of the homeserver: one without TLS begins with http://", err}
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return &Fault{fmt.Sprintf("there is no server %s", dns.Name), "correct homeserver or user in [matrix]", err}
+	case errors.As(err, &answer) && answer.Response != nil && answer.IsStatus(http.StatusBadRequest) && answer.RespError == nil && strings.HasPrefix(base, "http://"):
+		// So servers answer in clear that are written in Go, or stand behind nginx.
+		return &Fault{base + " speaks TLS, or is no Matrix homeserver: it answers " + said(answer), "correct the address of the homeserver: one with TLS begins with https://", err}
 	case errors.As(err, &answer) && answer.Response != nil:
 		return diagnoseAnswer(base, answer)
+	case strings.HasPrefix(base, "http://") && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+		// So servers end that speak TLS and hear something else; one that is being started may, too.
+		return fmt.Errorf("%w: %s hangs up, as a server does that speaks TLS, whose address begins with https://", ErrUnreachable, base)
 	}
 	return fmt.Errorf("%w: %s: %s", ErrUnreachable, base, bare(err))
 }
