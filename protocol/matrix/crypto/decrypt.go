@@ -42,7 +42,9 @@ func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.E
 	case ctx.Err() != nil:
 		return nil, "", ctx.Err()
 	case errors.Is(err, mcrypto.ErrNoSessionFound):
-		m.putBack(ctx, ev)
+		if m.isOwn(ev) {
+			m.putBack(ctx)
+		}
 		m.request(ev)
 		return nil, "", ErrNoKey
 	case errors.Is(err, olm.ErrUnknownMessageIndex):
@@ -58,12 +60,17 @@ func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.E
 	return opened, trust, m.store.watch.check(nil)
 }
 
-// putBack notes that the keys were put back from a backup: the bot keeps the key to each message of its own before it sends
-// one, so that a message of this device without a key was sent after the backup was made. Other devices know what came
-// after it, and could not read what the bot went on to say with the sessions of the backup. So it begins new ones with everybody.
-func (m *Machine) putBack(ctx context.Context, ev *event.Event) {
+// isOwn reports whether this device has sealed an event. It keeps the key to each message of its own before it sends one: one
+// without a key was sent after the backup was made from which the keys are.
+func (m *Machine) isOwn(ev *event.Event) bool {
 	//lint:ignore SA1019 nothing else names the device
-	if ev.Sender != m.client.UserID || ev.Content.AsEncrypted().DeviceID != m.client.DeviceID || m.restored {
+	return ev.Sender == m.client.UserID && ev.Content.AsEncrypted().DeviceID == m.client.DeviceID
+}
+
+// putBack notes that the keys were put back from a backup. Other devices know what came after it, and could not read what the
+// bot went on to say with the sessions of the backup. So it begins new ones with everybody.
+func (m *Machine) putBack(ctx context.Context) {
+	if m.restored {
 		return
 	}
 	m.restored = true

@@ -41,7 +41,7 @@ func (m *Machine) enrol(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := m.olm.ShareKeys(ctx, -1); err != nil {
+	if err := m.uploadKeys(ctx, -1); err != nil {
 		return fmt.Errorf("upload the keys of the device: %w", err)
 	}
 	// The own devices and the identity as the server has them; from here on their changes are told.

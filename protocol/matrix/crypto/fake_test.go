@@ -28,23 +28,25 @@ type fake struct {
 	mu      sync.Mutex
 	keys    map[id.UserID]map[id.DeviceID]map[string]any // device keys
 	onetime map[id.UserID]map[id.DeviceID]map[string]any
-	fall    map[id.UserID]map[id.DeviceID]any // fallback keys
-	used    map[string]bool                   // whether the one of a device was used
-	cross   map[string]map[id.UserID]any      // by master_keys, self_signing_keys, user_signing_keys
-	data    map[string]json.RawMessage        // account data by user and type
-	queue   map[id.UserID]map[id.DeviceID][]map[string]any
-	changed map[id.UserID]bool // since anybody looked last
-	calls   []string
-	fail    func(path string) int   // a status to answer with; zero means as usual
-	rotate  int                     // messages a session is for
-	uia     string                  // the password that an identity has to be confirmed with
-	hold    func(path, body string) // called before a request is answered; set before it is made
-	log     []string                // of what matters to the order: what was uploaded
+	// uploaded are all one-time keys there ever were, by user, device and name.
+	uploaded map[string]string
+	fall     map[id.UserID]map[id.DeviceID]any // fallback keys
+	used     map[string]bool                   // whether the one of a device was used
+	cross    map[string]map[id.UserID]any      // by master_keys, self_signing_keys, user_signing_keys
+	data     map[string]json.RawMessage        // account data by user and type
+	queue    map[id.UserID]map[id.DeviceID][]map[string]any
+	changed  map[id.UserID]bool // since anybody looked last
+	calls    []string
+	fail     func(path string) int   // a status to answer with; zero means as usual
+	rotate   int                     // messages a session is for
+	uia      string                  // the password that an identity has to be confirmed with
+	hold     func(path, body string) // called before a request is answered; set before it is made
+	log      []string                // of what matters to the order: what was uploaded
 }
 
 func newFake(t testing.TB) *fake {
 	f := &fake{
-		t: t, keys: map[id.UserID]map[id.DeviceID]map[string]any{}, onetime: map[id.UserID]map[id.DeviceID]map[string]any{},
+		t: t, uploaded: map[string]string{}, keys: map[id.UserID]map[id.DeviceID]map[string]any{}, onetime: map[id.UserID]map[id.DeviceID]map[string]any{},
 		cross: map[string]map[id.UserID]any{}, data: map[string]json.RawMessage{}, queue: map[id.UserID]map[id.DeviceID][]map[string]any{},
 		changed: map[id.UserID]bool{}, rotate: 3, fall: map[id.UserID]map[id.DeviceID]any{}, used: map[string]bool{},
 	}
@@ -84,6 +86,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.Unmarshal(sent, &body)
 	switch {
 	case path == "keys/upload":
+		if name := f.taken(user, id.DeviceID(device), body); name != "" {
+			reply(w, 400, map[string]any{"errcode": "M_UNKNOWN", "error": "One time key " + name + " already exists. Old key: {}; new key: {}"})
+			return
+		}
 		f.upload(user, id.DeviceID(device), body)
 		reply(w, 200, map[string]any{"one_time_key_counts": map[string]int{"signed_curve25519": len(f.onetime[user][id.DeviceID(device)])}})
 	case path == "keys/query":
@@ -125,6 +131,20 @@ func sub[K1, K2 comparable, V any](m map[K1]map[K2]V, k K1) map[K2]V {
 		m[k] = map[K2]V{}
 	}
 	return m[k]
+}
+
+// taken returns the name of a one-time key under which another was uploaded, as Synapse refuses it; zero if there is none.
+func (f *fake) taken(user id.UserID, device id.DeviceID, body map[string]json.RawMessage) string {
+	for name, key := range into[map[string]json.RawMessage](body["one_time_keys"]) {
+		at := fmt.Sprint(user, device, name)
+		if was, ok := f.uploaded[at]; ok && was != string(key) {
+			return name
+		}
+	}
+	for name, key := range into[map[string]json.RawMessage](body["one_time_keys"]) {
+		f.uploaded[fmt.Sprint(user, device, name)] = string(key)
+	}
+	return ""
 }
 
 func (f *fake) upload(user id.UserID, device id.DeviceID, body map[string]json.RawMessage) {

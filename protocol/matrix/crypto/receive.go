@@ -4,6 +4,9 @@ package crypto
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"strings"
 	"time"
 
 	"maunium.net/go/mautrix"
@@ -44,17 +47,45 @@ func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string)
 // oneTime uploads one-time keys where the server runs out of them. A count of none may mean that the server did not
 // count (Client-Server API, section "End-to-end encryption", sync extensions); it is then asked, once a minute.
 func (m *Machine) oneTime(ctx context.Context, count *mautrix.OTKCount) {
-	if count.SignedCurve25519 > 0 {
-		m.olm.HandleOTKCounts(ctx, count)
+	left := count.SignedCurve25519
+	switch {
+	case left >= int(m.olm.GetAccount().Internal.MaxNumberOfOneTimeKeys()/2):
 		return
-	}
-	if time.Since(m.counted) < time.Minute {
+	case left <= 0 && time.Since(m.counted) < time.Minute:
 		return
+	case left <= 0:
+		left, m.counted = -1, time.Now()
 	}
-	m.counted = time.Now()
-	if err := m.olm.ShareKeys(ctx, -1); err != nil {
+	if err := m.uploadKeys(ctx, left); err != nil {
 		m.store.c.Log.Debug("one-time keys could not be uploaded", "network", "matrix", "err", err)
 	}
+}
+
+// maxTaken is how many rows of names of one-time keys are passed over at once that the server knows already.
+const maxTaken = 20
+
+// uploadKeys gives the server the keys of the device that it lacks, when it has so many one-time keys left; fewer than none means
+// that it is asked. Names of one-time keys are counted, and some servers refuse another key under a name that they know: then the
+// keys here were put back from a backup, and those that were made after it are there. Their names are passed over.
+func (m *Machine) uploadKeys(ctx context.Context, left int) error {
+	for try := 0; ; try++ {
+		err := m.olm.ShareKeys(ctx, left)
+		if try == maxTaken || !isTaken(err) {
+			return err
+		}
+		m.putBack(ctx)
+		m.olmMu.Lock()
+		m.olm.GetAccount().Internal.MarkKeysAsPublished() // they never will be
+		m.olmMu.Unlock()
+	}
+}
+
+// isTaken reports whether a server refuses one-time keys since it has others of the same names (Synapse: "One time key … already
+// exists").
+func isTaken(err error) bool {
+	var answer mautrix.HTTPError
+	return errors.As(err, &answer) && answer.IsStatus(http.StatusBadRequest) && answer.RespError != nil &&
+		strings.Contains(answer.RespError.Err, "already exists")
 }
 
 // toDevice takes one event. One that cannot be read is let go of: nobody could read it later either.

@@ -398,3 +398,41 @@ func TestAFolderThatWasPutBackHealsItself(t *testing.T) {
 		t.Errorf("check says %q, %v", will, err)
 	}
 }
+
+// A server refuses other one-time keys under names that it knows from after the backup: a folder that was put back starts, knows
+// by that what it is, and gives it keys under other names.
+func TestOneTimeKeysFromAfterTheBackup(t *testing.T) {
+	f := newFake(t)
+	b, a := start(f, bot, "BOT"), start(f, alice, "ALICE")
+	b.close()
+	backup := t.TempDir()
+	if err := os.CopyFS(backup, os.DirFS(b.dir)); err != nil {
+		t.Fatal(err)
+	}
+	pair := b.pair
+	useUp := func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		clear(f.onetime[bot]["BOT"])
+	}
+	for range 2 { // all are used up, and made again
+		useUp()
+		b.start()
+		b.close()
+	}
+	useUp()
+	b.dir, b.pair = backup, pair
+	b.start()
+	if n := strings.Count(b.log.String(), "put back from a backup"); n != 1 {
+		t.Errorf("it says %d times what it is:\n%s", n, b.log)
+	}
+	f.mu.Lock()
+	n := len(f.onetime[bot]["BOT"])
+	f.mu.Unlock()
+	if n < 40 {
+		t.Errorf("the server has %d one-time keys", n)
+	}
+	ev := wire(t, 1, alice, lobby, a.say("hello", alice, bot))
+	b.receive()
+	b.reads(ev, "hello")
+}
