@@ -23,6 +23,8 @@ func (r *run) readOpened(in reader, room id.RoomID, ev *rawEvent) (protocol.Even
 		out := in.read(ev)
 		if in.encrypted && ev.Key == nil {
 			out.Trust = protocol.TrustClear
+		} else if !in.history && !in.encrypted {
+			r.declineVerification(in, ev)
 		}
 		return out, nil
 	}
@@ -106,17 +108,29 @@ func (r *run) opened(room id.RoomID, ev *rawEvent) (*rawEvent, protocol.Trust, e
 	return &out, trust, nil
 }
 
+const (
+	requestLasts = 10 * time.Minute
+	maxDeclined  = 1000
+)
+
 // declineVerification answers whoever asks in a conversation to verify the bot by emoji or QR code (Client-Server API, "Key
-// verification framework"): their program would wait for somebody. A request is void after ten minutes.
+// verification framework"): their program would wait for somebody. A request is void after ten minutes, and for so long the same
+// person is not answered again, so that nobody has the bot fill a room.
 func (r *run) declineVerification(in reader, ev *rawEvent) {
 	var c struct {
 		Kind word `json:"msgtype"`
 		To   word `json:"to"`
 	}
 	into(ev.Content, &c)
-	if c.Kind != "m.key.verification.request" || string(c.To) != string(r.self) || time.Since(ev.time()) > 10*time.Minute {
+	who := speaker{mxRoom(in.room), id.UserID(ev.Sender)}
+	if c.Kind != "m.key.verification.request" || string(c.To) != string(r.self) || time.Since(ev.time()) > requestLasts ||
+		time.Since(r.declined[who]) < requestLasts {
 		return
 	}
+	if r.declined == nil || len(r.declined) > maxDeclined {
+		r.declined = map[speaker]time.Time{}
+	}
+	r.declined[who] = time.Now()
 	r.begin(func(ctx context.Context) {
 		key := protocol.DeriveKey(string(in.room), string(ev.ID), "verification")
 		cancel := map[string]any{

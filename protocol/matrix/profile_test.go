@@ -3,9 +3,12 @@ package matrix_test
 import (
 	"image"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"maunium.net/go/mautrix/id"
 
 	"moot/protocol/matrix"
 )
@@ -67,5 +70,45 @@ func TestTheServerIsToldWhatIsHandledAndCountsNothing(t *testing.T) {
 	w.eventually(func() bool { return w.Rule(w.bot, ".m.rule.master") })
 	if !w.Rule(w.bot, ".m.rule.master") {
 		t.Error("the server counts what is unread")
+	}
+	if w.Online(w.bot) {
+		t.Error("the bot is shown as online to all whom it shares a room with")
+	}
+}
+
+// TestARequestInARoomToVerifyTheBotIsAnsweredOnce, in clear and sealed: the program of who asks would wait for somebody.
+func TestARequestInARoomToVerifyTheBotIsAnsweredOnce(t *testing.T) {
+	w := newTown(t)
+	w.encrypt(&toy{})
+	vault := w.Create(w.ann, "Vault", encrypted)
+	w.enter(vault)
+	w.start()
+	request := map[string]any{"msgtype": "m.key.verification.request", "body": "verify me", "to": w.bot, "from_device": "A", "methods": []string{"m.sas.v1"}}
+	to := func(who string) map[string]any {
+		c := maps.Clone(request)
+		c["to"] = who
+		return c
+	}
+	w.Send(w.town, w.ann, "m.room.message", to(w.ben))
+	first := w.Send(w.town, w.ann, "m.room.message", request)
+	for range 20 {
+		w.Send(w.town, w.ann, "m.room.message", request)
+	}
+	w.Send(vault, w.ann, "m.room.message", request) // in clear where nothing should be
+	w.Send(vault, w.ann, "m.room.encrypted", map[string]any{"algorithm": string(id.AlgorithmMegolmV1), "session_id": "s", "sender_key": "k", "device_id": "D",
+		"ciphertext": string(seal("m.room.message", request))})
+	cancelled := func() (n int) {
+		for _, ev := range w.Timeline(w.town) {
+			rel, _ := ev.Content["m.relates_to"].(map[string]any)
+			if ev.Sender == w.bot && ev.Type == "m.key.verification.cancel" && rel["event_id"] == first {
+				n++
+			}
+		}
+		return n
+	}
+	w.eventually(func() bool { return cancelled() == 1 && w.clear(w.town) == 1 && len(w.sealed(vault)) == 2 })
+	w.settle()
+	if n, c, v := cancelled(), w.clear(w.town), w.sealed(vault); n != 1 || c != 1 || len(v) != 2 || w.clear(vault) != 0 {
+		t.Errorf("%d cancels and %d sentences in clear, %q sealed, %d in clear among them", n, c, v, w.clear(vault))
 	}
 }

@@ -48,6 +48,8 @@ type run struct {
 	name    string         // display name of the bot, by which people address it
 	renamed bool           // whether it may be another by now
 	asking  map[speaker]bool
+	// declined is when somebody was last told that the bot cannot be verified.
+	declined map[speaker]time.Time
 	// undecrypted are the rooms in which something could not be decrypted.
 	undecrypted map[id.RoomID]bool
 

@@ -46,6 +46,7 @@ type user struct {
 	id, name, token, device string
 	password, avatar        string
 	rules                   map[string]bool // push rules that were switched on or off
+	online                  bool            // whether a sync has shown it so
 	data                    map[string]stamped
 	txns                    map[string]string // what a transaction id has made
 	devices                 map[string]*device
@@ -129,6 +130,13 @@ func (s *Server) Profile(id string) (name, avatar string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.users[id].name, s.users[id].avatar
+}
+
+// Online reports whether an account was ever shown as online, as a sync does that does not say otherwise.
+func (s *Server) Online(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.users[id].online
 }
 
 // Rule reports whether an account has switched a push rule on.

@@ -50,6 +50,7 @@ func (s *Server) sync(w http.ResponseWriter, req *http.Request, u *user) {
 	defer deadline.Stop()
 	for {
 		s.mu.Lock()
+		u.online = u.online || q.Get("set_presence") != "offline"
 		if s.byToken[u.token] != u {
 			s.mu.Unlock()
 			refuse(w, http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "the token is gone")
