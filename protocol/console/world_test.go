@@ -487,3 +487,17 @@ func BenchmarkSay(b *testing.B) {
 		}
 	}
 }
+
+// Words of commands are the same in all forms in which keyboards write them, as those that are given to the bot.
+func TestWordsOfCommandsInEveryForm(t *testing.T) {
+	for _, name := range []string{"who", "WHO", "ｗｈｏ", "w\u200bho"} {
+		if s, err := findSlash(name); err != nil || s.name != "who" {
+			t.Errorf("%q is %q, %v", name, s.name, err)
+		}
+	}
+	for _, word := range []string{"on", "ＯＮ", "o\u200dn"} {
+		if on, err := parseSwitch(word); err != nil || !on {
+			t.Errorf("%q: %v, %v", word, on, err)
+		}
+	}
+}
