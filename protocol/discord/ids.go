@@ -53,20 +53,9 @@ func messageOf(event protocol.EventID) (channel, message string, ok bool) {
 	return channel, message, ok && isSnowflake(channel) && isSnowflake(message)
 }
 
-// reactionID names a reaction of the bot, so that it can be taken back. Discord has no events of
-// reactions.
+// reactionID names a reaction of the bot. Discord has no events of reactions.
 func reactionID(channel, message, reaction string) protocol.EventID {
 	return protocol.EventID("own-reaction-" + channel + "-" + message + "-" + reaction)
-}
-
-// reactionOf returns what reactionID was given.
-func reactionOf(event protocol.EventID) (channel, message, reaction string, ok bool) {
-	rest, ok := strings.CutPrefix(string(event), "own-reaction-")
-	parts := strings.SplitN(rest, "-", 3)
-	if !ok || len(parts) != 3 || !isSnowflake(parts[0]) || !isSnowflake(parts[1]) || parts[2] == "" {
-		return "", "", "", false
-	}
-	return parts[0], parts[1], parts[2], true
 }
 
 // isSnowflake reports whether s is an id of Discord: an unsigned 64-bit number in decimal.

@@ -263,8 +263,10 @@ func sealedContent(content object) *event.EncryptedEventContent {
 	}
 	into(content, &c)
 	return &event.EncryptedEventContent{
-		Algorithm: id.Algorithm(c.Algorithm), SenderKey: id.SenderKey(c.SenderKey), DeviceID: id.DeviceID(c.Device),
-		SessionID: id.SessionID(c.Session), MegolmCiphertext: []byte(c.Ciphertext),
+		Algorithm: id.Algorithm(c.Algorithm), SenderKey: id.SenderKey(c.SenderKey), SessionID: id.SessionID(c.Session),
+		//lint:ignore SA1019 nothing else names the device
+		DeviceID:         id.DeviceID(c.Device),
+		MegolmCiphertext: []byte(c.Ciphertext),
 	}
 }
 
