@@ -125,8 +125,22 @@ func (c *Client) Say(where id.RoomID, text string) id.EventID {
 // Send sends a message.
 func (c *Client) Send(where id.RoomID, content *event.MessageEventContent) id.EventID {
 	c.t.Helper()
-	var body any = content
-	typ := event.EventMessage
+	return c.post(where, event.EventMessage, content)
+}
+
+// Respond chooses in a poll, by the ids of its answers; none takes back what was chosen.
+func (c *Client) Respond(where id.RoomID, poll id.EventID, answers ...string) id.EventID {
+	c.t.Helper()
+	return c.post(where, event.EventUnstablePollResponse, map[string]any{
+		"m.relates_to":                       map[string]any{"rel_type": "m.reference", "event_id": poll},
+		event.EventUnstablePollResponse.Type: map[string]any{"answers": append([]string{}, answers...)},
+	})
+}
+
+// post sends an event, encrypted where the room is.
+func (c *Client) post(where id.RoomID, typ event.Type, content any) id.EventID {
+	c.t.Helper()
+	body := content
 	if encrypted, err := c.state.IsEncrypted(c.t.Context(), where); err != nil || encrypted {
 		c.must("look whether a room is encrypted", err)
 		sealed, err := c.seal(c.t.Context(), where, typ, content)

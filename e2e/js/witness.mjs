@@ -18,6 +18,9 @@ const require = createRequire(path.join(process.argv[2], "package.json"));
 const load = (name) => import(pathToFileURL(require.resolve(name)).href);
 const sdk = await load("matrix-js-sdk");
 const { AllDevicesIsolationMode, OnlySignedDevicesIsolationMode, EventShieldColour, decodeRecoveryKey } = await load("matrix-js-sdk/lib/crypto-api/index.js");
+const { PollStartEvent } = await load("matrix-js-sdk/lib/extensible_events_v1/PollStartEvent.js");
+const { PollResponseEvent } = await load("matrix-js-sdk/lib/extensible_events_v1/PollResponseEvent.js");
+const { M_POLL_KIND_DISCLOSED, M_POLL_RESPONSE } = await load("matrix-js-sdk/lib/@types/polls.js");
 const { logger } = await load("matrix-js-sdk/lib/logger.js");
 logger.setLevel("silent");
 
@@ -33,6 +36,7 @@ function until(what, look) {
     ];
     const done = (end, value) => {
       clearTimeout(timer);
+      clearInterval(ticks);
       for (const e of events) client.off(e, again);
       end(value);
     };
@@ -45,6 +49,7 @@ function until(what, look) {
       }
     };
     const timer = setTimeout(() => done(reject, new Error(`waited in vain for ${what}`)), patience);
+    const ticks = setInterval(again, 250); // polls are made a while after their event
     for (const e of events) client.on(e, again);
     again();
   });
@@ -70,6 +75,36 @@ async function describe(ev) {
     shield: shield && { colour: shield.shieldColour, none: shield.shieldColour === EventShieldColour.NONE, reason: shield.shieldReason },
   };
 }
+
+// polled says what a poll looks like to somebody who sees it in this client: its question and answers, and what everybody chose
+// last, as the clients on this library count it.
+async function polled(poll) {
+  const relations = await poll.getResponses();
+  while (poll.isFetchingResponses) await new Promise((resolve) => setTimeout(resolve, 100));
+  const responses = {};
+  const all = relations.getRelations().filter((ev) => M_POLL_RESPONSE.matches(ev.getType()) && !ev.isRedacted());
+  for (const ev of all.sort((a, b) => a.getTs() - b.getTs())) {
+    const response = ev.unstableExtensibleEvent;
+    if (!response) continue;
+    response.validateAgainst(poll.pollEvent);
+    const text = (id) => poll.pollEvent.answers.find((a) => a.id === id).text;
+    responses[ev.getSender()] = response.spoiled ? [] : response.answerIds.map(text);
+  }
+  const end = poll.endEventId && timeline(poll.roomId).find((ev) => ev.getId() === poll.endEventId);
+  return {
+    id: poll.pollId,
+    event: await describe(poll.rootEvent),
+    question: poll.pollEvent.question.text,
+    disclosed: poll.pollEvent.kind === M_POLL_KIND_DISCLOSED,
+    most: poll.pollEvent.maxSelections,
+    answers: poll.pollEvent.answers.map((a) => a.text),
+    responses,
+    ended: poll.isEnded,
+    end: end ? end.unstableExtensibleEvent.closingMessage.text : "",
+  };
+}
+
+const polls = (room) => [...(client.getRoom(room)?.polls.values() ?? [])];
 
 const commands = {
   async login({ homeserver, user, token, device }) {
@@ -168,6 +203,34 @@ const commands = {
   async react({ room, event, key }) {
     const content = { "m.relates_to": { rel_type: "m.annotation", event_id: event, key } };
     return (await client.sendEvent(room, "m.reaction", content)).event_id;
+  },
+  // poll waits for a poll of somebody that asks something, and that has ended if that is wanted.
+  async poll({ room, by, asks, ended }) {
+    const found = await until(`a poll that asks ${asks}`, () =>
+      polls(room).find((p) => p.rootEvent.getSender() === by && p.pollEvent.question.text.includes(asks) && (!ended || p.isEnded)),
+    );
+    return polled(found);
+  },
+  async polls({ room }) {
+    return polls(room).length;
+  },
+  // start starts a poll.
+  async start({ room, asks, answers }) {
+    const { type, content } = PollStartEvent.from(asks, answers, M_POLL_KIND_DISCLOSED).serialize();
+    return (await client.sendEvent(room, type, content)).event_id;
+  },
+  // respond chooses in a poll, by the texts of its answers.
+  async respond({ room, poll, chooses }) {
+    const found = await until("that poll", () => polls(room).find((p) => p.pollId === poll));
+    const ids = chooses.map((text) => found.pollEvent.answers.find((a) => a.text === text)?.id ?? text);
+    const { type, content } = PollResponseEvent.from(ids, poll).serialize();
+    return (await client.sendEvent(room, type, content)).event_id;
+  },
+  async send({ room, type, content }) {
+    return (await client.sendEvent(room, type, content)).event_id;
+  },
+  async redact({ room, event }) {
+    return (await client.redactEvent(room, event)).event_id;
   },
   async crosssigned({ user }) {
     const status = await client.getCrypto().getUserVerificationStatus(user);

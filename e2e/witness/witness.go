@@ -123,6 +123,60 @@ func (w *Witness) Edited(room, event, holds string) (s Seen) {
 	return s
 }
 
+// Poll is a poll as the witness sees it.
+type Poll struct {
+	ID        string
+	Event     Seen
+	Question  string
+	Disclosed bool
+	Most      int
+	Answers   []string
+	Responses map[string][]string // what each has chosen last, by their ids
+	Ended     bool
+	End       string // the text with which it was ended
+}
+
+// Poll waits for a poll of somebody whose question holds a text.
+func (w *Witness) Poll(room, by, asks string) (p Poll) {
+	w.script.Do("poll", map[string]any{"room": room, "by": by, "asks": asks}, &p)
+	return p
+}
+
+// Ended waits for such a poll to have ended.
+func (w *Witness) Ended(room, by, asks string) (p Poll) {
+	w.script.Do("poll", map[string]any{"room": room, "by": by, "asks": asks, "ended": true}, &p)
+	return p
+}
+
+// Polls returns how many polls the witness has seen in a room.
+func (w *Witness) Polls(room string) (n int) {
+	w.script.Do("polls", map[string]any{"room": room}, &n)
+	return n
+}
+
+// Start starts a poll.
+func (w *Witness) Start(room, asks string, answers ...string) (poll string) {
+	w.script.Do("start", map[string]any{"room": room, "asks": asks, "answers": answers}, &poll)
+	return poll
+}
+
+// Respond chooses in a poll, by the texts of its answers; nothing takes back what was chosen.
+func (w *Witness) Respond(room, poll string, chooses ...string) (event string) {
+	w.script.Do("respond", map[string]any{"room": room, "poll": poll, "chooses": append([]string{}, chooses...)}, &event)
+	return event
+}
+
+// Send sends an event as it is.
+func (w *Witness) Send(room, kind string, content map[string]any) (event string) {
+	w.script.Do("send", map[string]any{"room": room, "type": kind, "content": content}, &event)
+	return event
+}
+
+// Redact removes an event.
+func (w *Witness) Redact(room, event string) {
+	w.script.Do("redact", map[string]any{"room": room, "event": event}, nil)
+}
+
 // Signed reports whether all devices of somebody are cross-signed by their owner, and how many there are.
 func (w *Witness) Signed(user string) (signed bool, devices int) {
 	var s struct {

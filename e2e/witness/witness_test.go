@@ -43,3 +43,40 @@ func TestWitnessTalks(t *testing.T) {
 	w.Say(sealed, "secret")
 	bob.Await("a message that it cannot read", func() bool { return bob.Unreadable(id.RoomID(sealed)) == 1 })
 }
+
+// TestWhyAPollIsNoMessage shows why a vote is a message and a poll, and not one event: the clients on this library take no poll
+// for a message or a message for a poll, and their model of a poll stays as it was first asked, whatever edits say. So in one event
+// nobody could read how the vote stands, and who has another client could not read it at all.
+func TestWhyAPollIsNoMessage(t *testing.T) {
+	s := homeserver.StartT(t)
+	w := witness.New(t, s, client.Register(t, s, "will"))
+	me := w.Account.UserID
+	room := w.Create(witness.Room{Name: "hall"})
+	start := func(question string) map[string]any {
+		text := func(s string) map[string]any { return map[string]any{"org.matrix.msc1767.text": s} }
+		yes := text("Yes")
+		yes["id"] = "1"
+		return map[string]any{
+			"msgtype": "m.notice", "body": question, "org.matrix.msc1767.text": question,
+			"org.matrix.msc3381.poll.start": map[string]any{
+				"question": text(question), "kind": "org.matrix.msc3381.poll.disclosed", "max_selections": 1, "answers": []any{yes},
+			},
+		}
+	}
+	w.Send(room, "m.room.message", start("a message with a poll in it"))
+	w.Message(room, me, "a message with a poll in it")
+	if n := w.Polls(room); n != 0 {
+		t.Errorf("a message with a poll in it is %d polls", n)
+	}
+	poll := w.Send(room, "org.matrix.msc3381.poll.start", start("Turnout: 0 of 3"))
+	w.Poll(room, me, "Turnout: 0 of 3")
+	edit := start("* Turnout: 1 of 3")
+	edit["m.new_content"] = start("Turnout: 1 of 3")
+	edit["m.relates_to"] = map[string]any{"rel_type": "m.replace", "event_id": poll}
+	w.Send(room, "org.matrix.msc3381.poll.start", edit)
+	w.Say(room, "behind it")
+	w.Message(room, me, "behind it")
+	if got := w.Poll(room, me, "Turnout: 0 of 3"); got.ID != poll {
+		t.Errorf("after an edit the poll asks %q", got.Question)
+	}
+}
