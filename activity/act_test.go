@@ -18,6 +18,7 @@ func TestWhatCounts(t *testing.T) {
 	}{
 		"message":        {body: protocol.Message{Text: "hi"}, by: byMessage},
 		"reaction":       {body: protocol.ReactionAdded{Target: "$0", Reaction: "👍"}, by: byReaction},
+		"response":       {body: protocol.PollResponse{Target: "$0", Answers: []string{"1"}}, by: byReaction},
 		"command":        {body: protocol.Invocation{Path: []string{"ping"}}, by: byCommand},
 		"message of bot": {body: protocol.Message{Text: "hi", Bot: true}},
 		"reaction of bot": {
@@ -57,7 +58,11 @@ func TestWhatCounts(t *testing.T) {
 			if len(facts) != 1 || facts[0] != (fact{lobby, ann, seen.Time, tc.by}) {
 				t.Errorf("facts are %v", facts)
 			}
-			if seen.Disposition != store.Handled {
+			want := store.Handled
+			if _, is := tc.body.(protocol.PollResponse); is {
+				want = store.Ignored // votes say what it is
+			}
+			if seen.Disposition != want {
 				t.Errorf("the event is %s, %s", seen.Disposition, seen.Reason)
 			}
 		})

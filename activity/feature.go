@@ -79,7 +79,8 @@ func (f *Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error)
 	case protocol.ReactionAdded:
 		return f.act(tx, ev, byReaction, b.Bot)
 	case protocol.PollResponse:
-		return f.act(tx, ev, byReaction, false)
+		_, err := f.act(tx, ev, byReaction, false)
+		return store.Outcome{}, err // whether it is a ballot is what people ask of it
 	case protocol.Invocation:
 		if f.Quiet != nil && f.Quiet(tx, ev) {
 			return store.Outcome{}, nil

@@ -95,7 +95,7 @@ async function polled(poll) {
     id: poll.pollId,
     event: await describe(poll.rootEvent),
     question: poll.pollEvent.question.text,
-    disclosed: poll.pollEvent.kind === M_POLL_KIND_DISCLOSED,
+    disclosed: M_POLL_KIND_DISCLOSED.matches(poll.pollEvent.rawKind),
     most: poll.pollEvent.maxSelections,
     answers: poll.pollEvent.answers.map((a) => a.text),
     responses,
