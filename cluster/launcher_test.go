@@ -168,7 +168,8 @@ func TestPace(t *testing.T) {
 	b := newBench(t, "go", 4, 1, fast)
 	b.run()
 	b.states(fleet.Up, fleet.Up)
-	all := b.discord.identifies
+	var all []identify
+	b.discord.set(func() { all = slices.Clone(b.discord.identifies) })
 	if len(all) != 4 || all[2].at.Sub(all[1].at) < 5*time.Second {
 		t.Errorf("the identifies came as %v", all)
 	}

@@ -1,9 +1,8 @@
-// Package redistest runs a real Redis for a test: on a socket in a folder of its own, and a port of this machine.
+// Package redistest runs a real Redis for a test, on a port of this machine. It ends with the test, also where that is killed.
 package redistest
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -32,61 +31,91 @@ func Start(t testing.TB) *Server {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("there is no redis-server here; .ci/run installs one")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	dir, err := filepath.EvalSymlinks(t.TempDir()) // as Redis says it
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{Address: address, t: t, dir: t.TempDir(), Client: redis.NewClient(&redis.Options{Addr: address, DisableIdentity: true})}
-	s.Run()
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
+	s := &Server{t: t, dir: dir}
+	for range 10 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
 		}
-		s.Kill()
-	})
-	return s
+		s.Address = l.Addr().String()
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s.Client = redis.NewClient(&redis.Options{Addr: s.Address, DisableIdentity: true})
+		if s.try() {
+			t.Cleanup(func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+				s.Kill()
+			})
+			return s
+		}
+		_ = s.Close() // somebody else has taken the port meanwhile
+	}
+	t.Fatalf("redis does not start\n%s", s.log())
+	return nil
 }
 
-// Run starts the server, and returns when it answers.
+// Run starts the server again after Kill, and returns when it answers.
 func (s *Server) Run() {
+	s.t.Helper()
+	for began := time.Now(); !s.try(); time.Sleep(100 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			s.t.Fatalf("redis does not start again\n%s", s.log())
+		}
+	}
+}
+
+func (s *Server) logFile() string { return filepath.Join(s.dir, "log") }
+
+func (s *Server) log() string {
+	text, _ := os.ReadFile(s.logFile()) // without it, there is nothing to say
+	return string(text)
+}
+
+// try starts the server, and reports whether it is this one that answers.
+func (s *Server) try() bool {
 	s.t.Helper()
 	_, port, err := net.SplitHostPort(s.Address)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	log := filepath.Join(s.dir, "log")
-	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", log)
-	s.ended = make(chan struct{})
-	started := make(chan error)
+	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", s.logFile())
+	ended, started := make(chan struct{}), make(chan error)
 	go func() {
-		defer close(s.ended)
+		defer close(ended)
 		// A test that is killed takes it along: the kernel kills it with the thread that has started it.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		bind(s.cmd)
-		err := s.cmd.Start()
+		bind(cmd)
+		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = s.cmd.Wait() // it is killed
+			_ = cmd.Wait() // it is killed
 		}
 	}()
 	if err := <-started; err != nil {
 		s.t.Fatal(err)
 	}
-	for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-		err := s.Ping(context.Background()).Err()
-		if err == nil {
-			return
+	s.cmd, s.ended = cmd, ended
+	for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(5 * time.Millisecond) {
+		select {
+		case <-ended:
+			s.cmd = nil
+			return false
+		default:
 		}
-		if time.Since(began) > time.Minute {
-			text, _ := os.ReadFile(log)
-			s.t.Fatal(fmt.Errorf("redis does not answer: %w\n%s", err, text))
+		if dir, err := s.ConfigGet(context.Background(), "dir").Result(); err == nil && dir["dir"] == s.dir {
+			return true
 		}
 	}
+	s.Kill()
+	return false
 }
 
 // Kill ends the server at once.
