@@ -69,6 +69,8 @@ type applier struct {
 	dirty  bool // whether info is to be written
 	result Result
 	err    error
+	// looked is whether it was looked if anybody was put out of the room, and anyOut what came of it.
+	looked, anyOut bool
 }
 
 func (a *applier) note(what What, detail string) {

@@ -47,12 +47,20 @@ func (a *applier) leaves(user protocol.UserID, how protocol.Membership, was row)
 	}
 }
 
-// returns gives somebody who was put out and is back the time since when they had been a member.
+// returns gives somebody who was put out and is back the time since when they had been a member. A list of members looks for each
+// of them only where anybody was put out.
 func (a *applier) returns(user protocol.UserID, r *row) {
-	if was, ok := putOutOf(a.tx, a.ev.Room, user); ok {
-		r.Since = was.Since
+	if !a.looked {
+		a.looked = true
+		for range a.tx.Prefix(putOut, store.Key(a.ev.Room, "")) {
+			a.anyOut = true
+			break
+		}
 	}
-	if key := store.Key(a.ev.Room, string(user)); a.tx.Has(putOut, key) {
+	if key := store.Key(a.ev.Room, string(user)); a.anyOut && a.tx.Has(putOut, key) {
+		if was, ok := putOutOf(a.tx, a.ev.Room, user); ok {
+			r.Since = was.Since
+		}
 		a.tx.Delete(putOut, key)
 	}
 }
