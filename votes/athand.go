@@ -58,6 +58,11 @@ func (h *atHand) publishWith(more map[string]string, who map[string]protocol.Use
 	if err := h.bus.Publish(h.tx, events.Draft{Kind: KindVote, People: who, Keys: keys, Payload: payload}); err != nil {
 		return err
 	}
+	if what := keys[keyWhat]; what == whatBallot || what == whatWithdrawn { // which change nothing but the count, and are the most
+		h.Count = decodeCount(h.tx.Get(counts, h.key()))
+		h.Turnout = h.Count.Cast
+		return nil
+	}
 	if v, ok := Get(h.tx, h.room, h.ID); ok { // there is none yet while its electorate is published
 		h.Vote = v
 	}

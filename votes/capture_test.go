@@ -166,6 +166,27 @@ func TestMyDataIsComplete(t *testing.T) {
 	}
 }
 
+// TestAVoteEndsAndLeavesNothing: the reaction that settles a vote leaves no row of its own behind it.
+func TestAVoteEndsAndLeavesNothing(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem")
+	w.say(lobby, "ann", "!moot vote motion we sing")
+	w.wait(2 * time.Hour)
+	for _, who := range []string{"ann", "ben", "cem"} {
+		w.react(lobby, who, "👍")
+	}
+	if v := w.vote(lobby, 1); v.Open() {
+		t.Fatalf("it is open: %+v", v)
+	}
+	w.view(func(tx *store.Tx) {
+		for _, bucket := range []string{"votes-mark-events", "votes-marks", "votes-made-by", "votes-recasts", "votes-late", "votes-told", "votes-ballots"} {
+			for k := range tx.Range(store.ScopedBucket(bucket), "", "") {
+				t.Errorf("%s has %q left", bucket, k)
+			}
+		}
+	})
+}
+
 // TestALongList: all votes of a room can be listed, and all that was about somebody.
 func TestALongList(t *testing.T) {
 	w := newTown(t)

@@ -58,9 +58,11 @@ func (h *atHand) castByReaction(user protocol.UserID, b tally.Ballot, via string
 		}
 		return nil
 	}
-	h.tx.Delete(recasts, key)
+	if r.waits {
+		h.tx.Put(recasts, key, recast{last: r.last}.encode()) // this one is newer, also where it ends the vote
+	}
 	changed, err := h.castBy(user, b, via, "")
-	if changed && err == nil {
+	if changed && err == nil && h.Open() { // one that has ended has forgotten them
 		h.tx.Put(recasts, key, recast{last: h.tx.Now()}.encode())
 	}
 	return err

@@ -126,8 +126,10 @@ func TestSameReactionTwice(t *testing.T) {
 	w.wait(2 * 24 * time.Hour)
 	w.counts(1, 2, 0, 0)
 	w.view(func(tx *store.Tx) {
-		for k := range tx.Range(store.ScopedBucket("votes-mark-events"), "", "") {
-			t.Errorf("%q is left", k)
+		for _, bucket := range []string{"votes-mark-events", "votes-marks", "votes-made-by", "votes-recasts"} {
+			for k := range tx.Range(store.ScopedBucket(bucket), "", "") {
+				t.Errorf("%s has %q left", bucket, k)
+			}
 		}
 	})
 }
