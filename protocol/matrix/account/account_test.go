@@ -110,6 +110,16 @@ func TestFaults(t *testing.T) {
 		}, "the homeserver lets nobody log in by password, and offers no login by browser for programs like this; make a login with another program, or have those who run the server make one, and name in [matrix] where its access_token is"},
 		{"dead token", func(f *fake, c *Config) { token(c) },
 			"the homeserver does not know the access token of the configuration; make a new one: log in with a program for Matrix, take the token of that login, and do not log out there"},
+		{"leads to another port", func(f *fake, c *Config) {
+			token(c)
+			f.answers["/_matrix/client/v3/account/whoami"] = func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "https://example.org:8443/thief", http.StatusTemporaryRedirect)
+			}
+			f.answers["/thief"] = func(w http.ResponseWriter, r *http.Request) {
+				f.t.Errorf("the token was handed on: %q", r.Header.Get("Authorization"))
+				answer(w, 200, `{}`)
+			}
+		}, "https://example.org leads on to «https://example.org:8443»; name that as homeserver in [matrix], if it is the server of the account"},
 		{"token of another", func(f *fake, c *Config) {
 			token(c)
 			f.tokens["Bearer "+secretToken] = [2]string{"@eve:example.org", "X"}

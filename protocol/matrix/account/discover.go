@@ -125,6 +125,17 @@ func newClient(hc *http.Client, base string) (*mautrix.Client, error) {
 	if err != nil {
 		return nil, &Fault{base + " is not the address of a server", "correct homeserver in [matrix]", err}
 	}
-	cli.Client = hc
+	stays := *hc
+	stays.CheckRedirect = staysThere
+	cli.Client = &stays
 	return cli, nil
+}
+
+// staysThere lets a request be led on within one server only. Go would hand the token of the login on to whatever listens under the
+// same name, on another port, and in clear where the way there was sealed. The error makes the answer itself the response.
+func staysThere(to *http.Request, from []*http.Request) error {
+	if at := from[0].URL; to.URL.Scheme != at.Scheme || to.URL.Host != at.Host || len(from) >= 5 {
+		return http.ErrUseLastResponse
+	}
+	return nil
 }

@@ -85,6 +85,12 @@ func diagnoseAnswer(base string, answer mautrix.HTTPError) error {
 		return &Fault{"the homeserver has closed the account of the bot: " + said(answer), "ask those who run it, or take another account", answer}
 	case status == http.StatusTooManyRequests, status >= 500, code == "M_LIMIT_EXCEEDED":
 		return busy{fmt.Errorf("%w: %s answers %s", ErrUnreachable, base, said(answer))}
+	case status >= 300 && status < 400:
+		to, err := answer.Response.Location()
+		if err != nil {
+			to = new(url.URL)
+		}
+		return &Fault{fmt.Sprintf("%s leads on to %s", base, protocol.Quoted(to.Scheme+"://"+to.Host, 100)), "name that as homeserver in [matrix], if it is the server of the account", answer}
 	case code == "":
 		return &Fault{fmt.Sprintf("%s is no Matrix homeserver: it answers %s", base, said(answer)), "correct homeserver in [matrix]", answer}
 	}
