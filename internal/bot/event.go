@@ -2,8 +2,10 @@ package bot
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"moot/protocol"
@@ -25,7 +27,11 @@ func (s *step) event(q queued) {
 		s.Log.Debug("an event was delivered again", "room", ev.Room, "event", ev.ID, "disposition", was)
 	case was == store.Waiting && !s.opened(ev):
 	case q.bad != nil:
-		s.Log.Warn("an event was refused", "room", ev.Room, "event", ev.ID, "err", q.bad)
+		level := slog.LevelWarn
+		if _, written := ev.Body.(protocol.Malformed); written {
+			level = slog.LevelDebug // people can write as many of them as they like; the disposition says why
+		}
+		s.Log.Log(context.Background(), level, "an event was refused", "room", ev.Room, "event", ev.ID, "err", q.bad)
 		s.record(ev, store.Refused, q.bad.Error())
 	case q.ask != "" && !s.waits(q.ask):
 		s.record(ev, store.Ignored, "what was asked has ended meanwhile")

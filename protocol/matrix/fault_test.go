@@ -417,6 +417,29 @@ func TestHostileEvents(t *testing.T) {
 			t.Errorf("%s: it is %s (%s), and %s was wanted", tc.name, d.Disposition, d.Reason, tc.want)
 		}
 	}
+	// People can write as many of these as they like: but for what has no id that can be, which only a server makes up, the
+	// log does not tell of it.
+	if n := w.log.count("WARN an event was refused"); n > 4 {
+		t.Errorf("%d warnings\n%s", n, w.log)
+	}
+}
+
+// A server that writes a part of its answers wrong does not keep the bot from the rest of them.
+func TestAPartOfAnAnswerThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.start()
+	for i, part := range []string{`"account_data":[]`, `"to_device":"x"`, `"to_device":{"events":7}`, `"rooms":[]`, `"rooms":{"join":7,"invite":"x","leave":[]}`,
+		`"device_lists":[],"device_one_time_keys_count":7,"device_unused_fallback_key_types":{}`, `"presence":7,"to_device":null,"rooms":null`} {
+		w.Break("/sync", 1, matrixtest.Fault{Status: http.StatusOK, Body: `{"next_batch":"s0",` + part + `}`})
+		w.Server.Say(w.town, w.ann, fmt.Sprint("ping ", i)) // what waits for news is answered, and the next answer is the broken one
+		w.eventually(func() bool { return w.Faults() == 0 })
+	}
+	w.settle()
+	w.expect(w.town, "pong 0", "pong 1", "pong 2", "pong 3", "pong 4", "pong 5", "pong 6")
+	if n := w.log.count("a part of what the homeserver says cannot be read"); n != 5 {
+		t.Errorf("%d lines tell of it\n%s", n, w.log)
+	}
 }
 
 // A server that says something about one room that cannot be read does not keep the bot from the others.

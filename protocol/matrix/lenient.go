@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,19 +129,51 @@ type list struct {
 	Events []object `json:"events"`
 }
 
-// syncResponse is a response to /sync (Client-Server API, section "Syncing").
+// syncResponse is a response to /sync (Client-Server API, section "Syncing"). A server that writes one section wrong, and would
+// with each request for the same, keeps the bot from the others no more than one that says nothing.
 type syncResponse struct {
-	NextBatch   string `json:"next_batch"`
-	AccountData list   `json:"account_data"`
-	ToDevice    list   `json:"to_device"`
-	DeviceLists object `json:"device_lists"`
-	KeyCounts   object `json:"device_one_time_keys_count"`
-	Fallback    object `json:"device_unused_fallback_key_types"`
-	Rooms       struct {
-		Join   map[string]object `json:"join"`
-		Invite map[string]object `json:"invite"`
-		Leave  map[string]object `json:"leave"`
-	} `json:"rooms"`
+	NextBatch   string             `json:"next_batch"`
+	AccountData section[list]      `json:"account_data"`
+	ToDevice    section[list]      `json:"to_device"`
+	DeviceLists object             `json:"device_lists"`
+	KeyCounts   object             `json:"device_one_time_keys_count"`
+	Fallback    object             `json:"device_unused_fallback_key_types"`
+	Rooms       section[roomLists] `json:"rooms"`
+}
+
+// roomLists are the rooms of a response, by their ids.
+type roomLists struct {
+	Join   section[map[string]object] `json:"join"`
+	Invite section[map[string]object] `json:"invite"`
+	Leave  section[map[string]object] `json:"leave"`
+}
+
+// section is a part of a response. One that cannot be read holds nothing.
+type section[T any] struct {
+	it  T
+	bad bool // whether it cannot be read
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *section[T]) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &s.it) != nil {
+		*s = section[T]{bad: true}
+	}
+	return nil
+}
+
+// unread names the sections that cannot be read.
+func (s *syncResponse) unread() (names []string) {
+	for name, bad := range map[string]bool{
+		"account_data": s.AccountData.bad, "to_device": s.ToDevice.bad, "rooms": s.Rooms.bad,
+		"join": s.Rooms.it.Join.bad, "invite": s.Rooms.it.Invite.bad, "leave": s.Rooms.it.Leave.bad,
+	} {
+		if bad {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // syncRoom is a room in the join or leave section, or an invitation.

@@ -282,12 +282,15 @@ var messagesFilter = func() string {
 
 // receive takes in a response: first what is for the device, then what happened in rooms, and with it the token.
 func (r *run) receive(resp *syncResponse) error {
+	if bad := resp.unread(); len(bad) > 0 {
+		r.log.Error("a part of what the homeserver says cannot be read, and is left out", "parts", bad)
+	}
 	keys, err := r.receiveKeys(resp)
 	if err != nil {
 		return err
 	}
 	r.crammed(false, nil)
-	if err := r.accountData(resp.AccountData); err != nil {
+	if err := r.accountData(resp.AccountData.it); err != nil {
 		return err
 	}
 	b := &batch{run: r, handled: map[id.RoomID]id.EventID{}}
@@ -296,10 +299,11 @@ func (r *run) receive(resp *syncResponse) error {
 			return err
 		}
 	}
+	rooms := &resp.Rooms.it
 	for _, section := range []struct {
 		rooms map[string]object
 		read  func(*batch, id.RoomID, *syncRoom) error
-	}{{resp.Rooms.Leave, (*batch).left}, {resp.Rooms.Join, (*batch).joined}, {resp.Rooms.Invite, (*batch).invited}} {
+	}{{rooms.Leave.it, (*batch).left}, {rooms.Join.it, (*batch).joined}, {rooms.Invite.it, (*batch).invited}} {
 		for _, room := range slices.Sorted(maps.Keys(section.rooms)) {
 			sr := new(syncRoom)
 			if err := json.Unmarshal(section.rooms[room], sr); err != nil {
@@ -338,7 +342,7 @@ func (r *run) receiveKeys(resp *syncResponse) (keys int, err error) {
 	if len(resp.Fallback) > 0 {
 		_ = json.Unmarshal(resp.Fallback, &out.FallbackKeys) // what cannot be read counts as not said
 	}
-	for _, o := range resp.ToDevice.Events {
+	for _, o := range resp.ToDevice.it.Events {
 		ev := new(event.Event)
 		if err := json.Unmarshal(o, ev); err != nil {
 			r.log.Debug("something for the device of the bot cannot be read", "err", err) // anybody can send such

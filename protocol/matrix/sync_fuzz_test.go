@@ -39,11 +39,11 @@ func FuzzSync(f *testing.F) {
 		into(resp.DeviceLists, new(mautrix.DeviceLists))
 		into(resp.KeyCounts, new(mautrix.OTKCount))
 		other := new(syncRoom)
-		if err := json.Unmarshal(resp.Rooms.Join["!b:fake.test"], other); err != nil || len(other.Timeline.Events) != 1 {
+		if err := json.Unmarshal(resp.Rooms.it.Join.it["!b:fake.test"], other); err != nil || len(other.Timeline.Events) != 1 {
 			t.Fatalf("the other room is %+v, %v", other, err)
 		}
 		room := new(syncRoom)
-		if json.Unmarshal(resp.Rooms.Join["!a:fake.test"], room) != nil {
+		if json.Unmarshal(resp.Rooms.it.Join.it["!a:fake.test"], room) != nil {
 			return // it is refused as a whole
 		}
 		r := &run{self: "@moot:fake.test", log: slog.New(slog.DiscardHandler)}
