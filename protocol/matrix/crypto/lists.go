@@ -202,14 +202,19 @@ func wait(ctx context.Context, flights []*flight) error {
 	return nil
 }
 
+// maxQuery is how many people one query of the database names. SQLite refuses more than 32,766, and after a long absence from large
+// rooms a server tells of more.
+const maxQuery = 1000
+
 // changed notes that people have other devices than before, durably, and has them fetched.
 func (m *Machine) changed(ctx context.Context, users []id.UserID) error {
 	var tracked []id.UserID
-	if len(users) > 0 {
-		var err error
-		if tracked, err = m.store.keys.FilterTrackedUsers(ctx, users); err != nil {
+	for some := range slices.Chunk(users, maxQuery) {
+		known, err := m.store.keys.FilterTrackedUsers(ctx, some)
+		if err != nil {
 			return m.store.watch.check(fmt.Errorf("note changed devices: %w", err))
 		}
+		tracked = append(tracked, known...)
 	}
 	l := &m.lists
 	l.mu.Lock()

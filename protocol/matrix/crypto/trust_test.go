@@ -4,12 +4,14 @@ package crypto
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
@@ -431,6 +433,30 @@ func TestOneTimeKeysFromAfterTheBackup(t *testing.T) {
 	f.mu.Unlock()
 	if n < 40 {
 		t.Errorf("the server has %d one-time keys", n)
+	}
+	ev := wire(t, 1, alice, lobby, a.say("hello", alice, bot))
+	b.receive()
+	b.reads(ev, "hello")
+}
+
+// After a long absence from large rooms a server tells of more changed devices than one query of the database can name.
+func TestDevicesOfManyPeopleHaveChanged(t *testing.T) {
+	f := newFake(t)
+	b, a := start(f, bot, "BOT"), start(f, alice, "ALICE")
+	b.say("hello", bot, alice) // whose devices are known from here on
+	resp := &mautrix.RespSync{}
+	for i := range 40_000 {
+		resp.DeviceLists.Changed = append(resp.DeviceLists.Changed, id.UserID(fmt.Sprintf("@u%d:example.org", i)))
+	}
+	resp.DeviceLists.Changed = append(resp.DeviceLists.Changed, alice)
+	before := f.count("keys/query")
+	if _, err := b.machine.Receive(t.Context(), resp, ""); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); f.count("keys/query") == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the devices of who is known are not asked for")
+		}
 	}
 	ev := wire(t, 1, alice, lobby, a.say("hello", alice, bot))
 	b.receive()
