@@ -36,7 +36,8 @@ var pictureSteps = []struct {
 	{"\x1b", []string{"Tab votes"}, 200 * time.Millisecond},
 	{"/as eve\r\tn", []string{"eve votes: no", "4 of 5 voted"}, time.Second},
 	{"\x1b", []string{"Tab votes"}, 200 * time.Millisecond},
-	{"/wait 25h\r", []string{"has closed", "finn is now suspended"}, 3 * time.Second},
+	{"/wait 1h\r", []string{"1 hour has passed"}, time.Second}, // the message of the vote is up to date then, whatever came first
+	{"/wait 1d\r", []string{"has closed", "finn is now suspended"}, 3 * time.Second},
 	{"/as finn\r!moot vote motion screws for all\r", []string{"finn in lobby", "screws for all"}, 1500 * time.Millisecond},
 	{"\x1b[1;3B\x1b[1;3B\x1b[1;3B", []string{"finn ⇄ moot", "since"}, 3 * time.Second},
 	{"\x1b[1;3A\x1b[1;3A\x1b[1;3A", []string{"finn in lobby"}, 500 * time.Millisecond},
