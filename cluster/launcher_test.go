@@ -195,7 +195,11 @@ func TestLaunchNext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		took = append(took, begun[strconv.Itoa(i+1)].Sub(time.UnixMicro(at)))
+		next, has := begun[strconv.Itoa(i+1)]
+		if !has {
+			t.Fatalf("the log does not say when cluster %d was started", i+1)
+		}
+		took = append(took, next.Sub(time.UnixMicro(at)))
 	}
 	t.Logf("the next process was started %v after the word", took)
 	if best := slices.Min(took); best > 100*time.Millisecond { // the fastest says nothing of how busy the machine is
