@@ -42,6 +42,7 @@ type fake struct {
 	uia      string                  // the password that an identity has to be confirmed with
 	hold     func(path, body string) // called before a request is answered; set before it is made
 	log      []string                // of what matters to the order: what was uploaded
+	null     string                  // a path whose answer is null
 }
 
 func newFake(t testing.TB) *fake {
@@ -74,6 +75,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, path)
+	if path == f.null {
+		_, _ = io.WriteString(w, "null")
+		return
+	}
 	if f.fail != nil {
 		if status := f.fail(path); status != 0 {
 			reply(w, status, map[string]any{"errcode": "M_UNKNOWN", "error": "on demand"})

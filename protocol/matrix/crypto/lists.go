@@ -143,10 +143,14 @@ func (m *Machine) fetchNow(ctx context.Context, f *flight, users []id.UserID) {
 		m.ownMu.Lock()
 		defer m.ownMu.Unlock()
 	}
-	said, err := m.olm.FetchKeys(ctx, users, true)
-	if _, own := said[m.client.UserID]; own && err == nil {
-		_, err = m.olm.GetOwnCrossSigningPublicKeys(ctx) // which it has forgotten, and would look up anywhere
-	}
+	var said map[id.UserID]map[id.DeviceID]*id.Device
+	err := protect(func() (err error) {
+		said, err = m.olm.FetchKeys(ctx, users, true)
+		if _, own := said[m.client.UserID]; own && err == nil {
+			_, err = m.olm.GetOwnCrossSigningPublicKeys(ctx) // which it has forgotten, and would look up anywhere
+		}
+		return err
+	})
 	if err != nil {
 		m.store.c.Log.Debug("device lists could not be fetched", "network", "matrix", "err", err)
 	}

@@ -80,7 +80,7 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{m.enrol, m.vouch} {
-		if err := s.watch.check(step(ctx)); err != nil {
+		if err := s.watch.check(protect(func() error { return step(ctx) })); err != nil {
 			return nil, err
 		}
 	}

@@ -69,7 +69,7 @@ const maxTaken = 20
 // keys here were put back from a backup, and those that were made after it are there. Their names are passed over.
 func (m *Machine) uploadKeys(ctx context.Context, left int) error {
 	for try := 0; ; try++ {
-		err := m.olm.ShareKeys(ctx, left)
+		err := protect(func() error { return m.olm.ShareKeys(ctx, left) })
 		if try == maxTaken || !isTaken(err) {
 			return err
 		}

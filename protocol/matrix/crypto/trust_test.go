@@ -462,3 +462,35 @@ func TestDevicesOfManyPeopleHaveChanged(t *testing.T) {
 	b.receive()
 	b.reads(ev, "hello")
 }
+
+// The library takes each answer for an object. One that is none ends nothing, and the next one counts.
+func TestAnAnswerThatIsNone(t *testing.T) {
+	f := newFake(t)
+	b, a := start(f, bot, "BOT"), start(f, alice, "ALICE")
+	null := func(path string) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.null = path
+	}
+	null("keys/query")
+	if _, err := b.machine.Encrypt(t.Context(), lobby, []id.UserID{bot, alice}, event.EventMessage, map[string]any{"body": "x"}); err == nil {
+		t.Error("it is sealed for people whose devices nobody has told")
+	}
+	null("keys/upload")
+	b.machine.counted = time.Time{}
+	if _, err := b.machine.Receive(t.Context(), &mautrix.RespSync{}, ""); err != nil {
+		t.Error(err)
+	}
+	b.close()
+	null("keys/query")
+	if err := errors.Join(b.open(), b.connect()); err == nil {
+		t.Error("it starts without knowing its device")
+	}
+	b.machine = nil // it was closed when that failed
+	b.close()
+	null("")
+	b.start()
+	ev := wire(t, 1, bot, lobby, b.say("hello", bot, alice))
+	a.receive()
+	a.reads(ev, "hello")
+}
