@@ -198,6 +198,10 @@ func TestWhatAPollAsks(t *testing.T) {
 		t.Errorf("it asks %q", w.messages[w.poll(lobby)].text)
 	}
 	before := w.poll(lobby)
+	w.say(lobby, "eve", `!moot vote elect "Who speaks for us?" Anna Berta`) // an order of candidates is more than a choice
+	if w.poll(lobby) != before || !strings.Contains(w.messages[w.board(lobby)].text, "Who speaks for us?") {
+		t.Errorf("an election is a poll, or was not opened: %s", w.messages[w.board(lobby)].text)
+	}
 	w.votes.Polls = []protocol.Network{}
 	w.say(lobby, "dan", "!moot vote motion we dance")
 	if w.poll(lobby) != before || strings.Contains(w.messages[w.board(lobby)].text, "poll below") {
