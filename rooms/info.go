@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"moot/internal/alike"
 	"moot/protocol"
 	"moot/store"
 )
@@ -108,7 +109,7 @@ func typable(title string) bool {
 			return false
 		}
 	}
-	return title != ""
+	return !alike.Blank(title) // a letter may show nothing: the Hangul filler is one
 }
 
 // mark is the one that a row gets which is written now.

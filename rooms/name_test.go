@@ -17,6 +17,7 @@ func TestWordsOfRooms(t *testing.T) {
 	for title, want := range map[string]string{
 		"lobby": "lobby", "The lobby": `"The lobby"`, "#lobby:example.org": "#lobby:example.org", "Café 2.0": `"Café 2.0"`,
 		"«lobby": "console:r", `a"b`: "console:r", "-x": "console:r", "--in": "console:r", `a\b`: "console:r", "“x”": "console:r", "'x'": "console:r",
+		"ㅤ": "console:r", "lobbyㅤ": "lobbyㅤ", // a letter that shows nothing
 	} {
 		if got := (Info{ID: "console:r", Name: title}).Word(); got != want {
 			t.Errorf("%q is typed as %s", title, got)
