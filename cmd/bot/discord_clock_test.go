@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,20 +38,42 @@ func TestDiscordUnderAWrongClock(t *testing.T) {
 	}
 }
 
-// TestDiscordIdentifiesKeepTheirDistance: Discord refuses an identify within five seconds of the last, also where another
-// process sent that one.
-func TestDiscordIdentifiesKeepTheirDistance(t *testing.T) {
-	b := newDiscordBot(t)
+// TestDiscordALostSession: where Discord has forgotten the session meanwhile, the next process identifies, and not within five
+// seconds of the last identify, which Discord would refuse. What was written is fetched with few requests, and answered once.
+func TestDiscordALostSession(t *testing.T) {
+	b := newDiscordBot(t, "message_content = true")
 	b.srv.Set(func(s *discordtest.Server) { s.IdentifyGap = 5 * time.Second })
 	town := b.settle("Lab")
 	b.start()
 	town.ready()
+	pongs := func(u *discordtest.User, c *discordtest.Channel) (n int) {
+		for _, m := range u.Sees(c) {
+			if m.AuthorID == b.srv.Bot.ID && strings.Contains(m.Content, "pong") {
+				n++
+			}
+		}
+		return n
+	}
+	town.cem.Says(town.cem.DM(), "ping") // without which Discord would not tell of the conversation
+	b.srv.Until("an answer in private", func() bool { return pongs(town.cem, town.cem.DM()) == 1 })
 	b.kill()
 	b.srv.Forget()
+	asked := len(b.srv.Requests(http.MethodGet, ""))
+	town.cem.Says(town.cem.DM(), "ping")
+	town.dan.Says(town.general, "!moot ping")
 	b.start()
-	b.expect("an answer", town.ben.Slash(town.general, "ping", nil).Reply().Content, "pong")
+	b.srv.Until("the answers to what was written meanwhile", func() bool {
+		return pongs(town.cem, town.cem.DM()) == 2 && pongs(town.dan, town.general) == 1
+	})
+	town.ready()
+	b.stop()
+	if n := pongs(town.cem, town.cem.DM()) + pongs(town.dan, town.general); n != 3 {
+		t.Errorf("there are %d answers", n)
+	}
 	if n := b.srv.Identified(); n != 2 {
 		t.Errorf("it identified %d times", n)
 	}
-	b.stop()
+	if n := len(b.srv.Requests(http.MethodGet, "")) - asked; n > 10 {
+		t.Errorf("it asked Discord %d times", n)
+	}
 }

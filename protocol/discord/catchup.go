@@ -126,6 +126,12 @@ func (a *Adapter) mostRecent(rooms []protocol.RoomID) []protocol.RoomID {
 // missedInPrivate fetches what somebody wrote to the bot while it was away.
 func (a *Adapter) missedInPrivate(ctx context.Context, p *progress, channel string) []protocol.Event {
 	since := p.since
+	if since == "" { // the first run ended before it had saved how far it had come
+		mark, err := a.to.Cursor(roomCursor(directRoom(channel)))
+		if since = latest(mark); err != nil || since == "" {
+			return nil
+		}
+	}
 	done, err := a.fetch(ctx)
 	if err != nil {
 		return nil

@@ -63,7 +63,7 @@ func TestWhatIsReadAfterALostSessionHasABudget(t *testing.T) {
 	}
 	a.guilds.put(c, "9")
 	a.me = "9"
-	p := &progress{session: "s"}
+	p := &progress{session: "s", since: snowflakeAt(now.Add(-30 * time.Minute))}
 	p.asked.Store(maxRequests - 2)
 	evs, gaps := a.missedInGuild(t.Context(), p, c, snowflakeAt(now.Add(-30*time.Minute)))
 	if !slices.Equal(discord.read, []string{"2", "4"}) || len(evs) != 2 {

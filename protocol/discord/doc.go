@@ -20,9 +20,9 @@
 //   - An outage of a guild on Discord's side is no leave and no gap.
 //   - An interaction is acknowledged within 1.5 seconds, whatever the bot has to do, and at once
 //     where much waits; the acknowledgement is seen by whom the answer is for, and promises nothing
-//     but an answer. Completions and forms are answered from what can be read and are never
-//     recorded. An interaction that was not committed has changed nothing, and Discord tells the
-//     person.
+//     but an answer. While the bot holds still, for a wrong clock or a full disk, a sentence says so
+//     instead. Completions and forms are answered from what can be read and are never recorded. An
+//     interaction that was not committed has changed nothing, and Discord tells the person.
 //   - A control holds its whole command in its custom id, and so works after a restart.
 //   - Nobody is notified whom a text does not mean to. What is sent twice within minutes stands
 //     once, by its nonce; later the channel is looked at first; where neither tells, it is recorded

@@ -42,7 +42,7 @@ func (a *Adapter) begun(ctx context.Context, p *progress) error {
 			}
 			continue
 		}
-		if _, ok := channelOf(room); ok && p.shard == 0 && p.since != "" {
+		if _, ok := channelOf(room); ok && p.shard == 0 {
 			private = append(private, room)
 		}
 	}
