@@ -42,6 +42,9 @@ func TestDiscordLarge(t *testing.T) {
 			} else if !long {
 				c.each /= 100
 			}
+			if long {
+				b.exe = buildBot(t) // without what the tests bring along
+			}
 			var last *discordtest.Guild
 			var general *discordtest.Channel
 			for i := range c.guilds {
@@ -52,6 +55,17 @@ func TestDiscordLarge(t *testing.T) {
 			}
 			began := time.Now()
 			b.start()
+			b.srv.Set(func(s *discordtest.Server) { s.Patience = 20 * time.Minute })
+			b.srv.Until("the commands are registered", func() bool { return len(b.srv.Commands()) > 0 })
+			b.srv.Until("all members are asked for", func() bool { return b.srv.MembersAsked() >= c.guilds })
+			all := fmt.Sprintf("%d members", c.each+2)
+			for !strings.Contains(last.Owner().Slash(general, "members", nil).Reply().Content, all) {
+				time.Sleep(time.Second) // nobody asks faster
+			}
+			took := time.Since(began)
+			ping := func() discordtest.Message { return last.Owner().Slash(general, "ping", nil).Reply() }
+			b.expect("an answer", ping().Content, "pong")
+			first := peak(t, b.cmd.Process.Pid) // a check then reads the whole file
 			for {
 				out := b.run("check")
 				if strings.Contains(out, fmt.Sprintf("%d room", c.guilds)) && !strings.Contains(out, "the bot does not know who is in") {
@@ -62,11 +76,6 @@ func TestDiscordLarge(t *testing.T) {
 				}
 				time.Sleep(time.Second) // each look costs a process
 			}
-			took := time.Since(began)
-			b.srv.Until("the commands are registered", func() bool { return len(b.srv.Commands()) > 0 })
-			ping := func() discordtest.Message { return last.Owner().Slash(general, "ping", nil).Reply() }
-			first := peak(t, b.cmd.Process.Pid)
-			b.expect("an answer", ping().Content, "pong")
 			b.kill()
 
 			// The next start finds everything as it is.
@@ -79,7 +88,7 @@ func TestDiscordLarge(t *testing.T) {
 				t.Errorf("a restart answers after %s, where a start alone takes %s", answered, trivial)
 			}
 			said := last.Owner().Slash(general, "members", nil).Reply().Content
-			b.expect("the members of the last, after a restart", said, fmt.Sprintf("%d members", c.each+2))
+			b.expect("the members of the last, after a restart", said, all)
 			again := peak(t, b.cmd.Process.Pid)
 			t.Logf("%d guilds of %d members each: all known after %s, with at most %d MB of memory; a restart answers after %s, with at most %d MB",
 				c.guilds, c.each, took.Round(time.Millisecond), first>>20, answered.Round(time.Millisecond), again>>20)

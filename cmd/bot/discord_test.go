@@ -22,6 +22,7 @@ type discordBot struct {
 	cmd *exec.Cmd // nil while it does not run
 	log bytes.Buffer
 
+	exe     string   // the program; zero is that of the tests
 	env     []string // more of the environment that it runs in
 	observe bool     // whether insideOf its socket shows what is going on
 }
@@ -75,9 +76,12 @@ func (b *discordBot) operate(u *discordtest.User) {
 
 // command is a call of the program, in the folder of the bot.
 func (b *discordBot) command(args ...string) *exec.Cmd {
-	exe, err := os.Executable()
-	if err != nil {
-		b.Fatal(err)
+	exe := b.exe
+	if exe == "" {
+		var err error
+		if exe, err = os.Executable(); err != nil {
+			b.Fatal(err)
+		}
 	}
 	cmd := exec.Command(exe, args...)
 	cmd.Args[0] = "bot" // by which testscript.Main knows what to be

@@ -117,6 +117,7 @@ func at(k, v []byte) (string, []byte, bool) {
 // if nothing is. Whoever writes waits for it: a page that is freed meanwhile would look lost.
 func (f *File) Check(more func(*View) []error) error {
 	return f.db.View(func(tx *bbolt.Tx) error {
+		defer f.Release() // of what was only looked at
 		if err := verify(f.path); err != nil {
 			return err
 		}
