@@ -33,7 +33,7 @@ func TestDiscordLarge(t *testing.T) {
 	for name, c := range map[string]struct {
 		guilds, each int
 		memory       int // megabytes
-	}{"a thousand guilds": {1000, 100, 100}, "a guild of a hundred thousand": {1, 100_000, 150}} {
+	}{"a thousand guilds": {1000, 100, 85}, "a guild of a hundred thousand": {1, 100_000, 150}} {
 		t.Run(name, func(t *testing.T) {
 			b := newDiscordBot(t)
 			long := os.Getenv("MOOT_LONG") != ""
