@@ -88,7 +88,7 @@ func (h *history) speak(n *network, p *place) {
 	}
 	vote := fmt.Sprint(1 + h.IntN(3))
 	text := pick(h, []string{
-		"good morning", "good morning", "what do you think?", "!m ping", "!m ping", "!m ping", "!m whoami", "!m pnig", "!m help vote",
+		"good morning", "!m vote elect \"who?\" ann bob cem", "what do you think?", "!m ping", "!m ping", "!m vote cast " + vote + " bob, cem = ann", "!m whoami", "!m pnig", "!m help vote",
 		"boom", "bang", "!m vote list", "!m vote motion shall we meet?", "!m vote poll \"where to?\" \"the park\" \"the pub\"",
 		"!m vote challenge bob he is loud", "!m vote restore bob he is quiet", "!m vote cast " + vote + " yes",
 		"!m vote cast " + vote + " no", "!m vote withdraw " + vote, "!m vote show " + vote, "!m vote reply " + vote + " I am sorry",

@@ -153,6 +153,9 @@ func (v *called) call() string {
 	for _, b := range v.ballots {
 		all = append(all, b)
 	}
+	if v.typ == "election" {
+		return v.elect(all)
+	}
 	n := make([]int, v.options)
 	for _, b := range all {
 		for _, o := range b {
@@ -180,4 +183,47 @@ func (v *called) call() string {
 		return "passed"
 	}
 	return "rejected"
+}
+
+// elect decides an election for one seat by hand: along every path there is from one option to another.
+func (v *called) elect(all [][]int) string {
+	if len(all) < v.quorum {
+		return "no-quorum"
+	}
+	before := func(a, b int) (n int) { // how many have a before b
+		for _, ranks := range all {
+			if ranks[a] > 0 && (ranks[b] == 0 || ranks[a] < ranks[b]) {
+				n++
+			}
+		}
+		return n
+	}
+	var path func(a, b int, seen ...int) int
+	path = func(a, b int, seen ...int) (best int) {
+		for next := range v.options {
+			strength := before(a, next)
+			if strength <= before(next, a) || slices.Contains(seen, next) {
+				continue
+			}
+			if next != b {
+				strength = min(strength, path(next, b, append(seen, a)...))
+			}
+			best = max(best, strength)
+		}
+		return best
+	}
+	winners := 0
+	for a := range v.options {
+		beaten := false
+		for b := range v.options {
+			beaten = beaten || a != b && path(b, a) > path(a, b)
+		}
+		if !beaten {
+			winners++
+		}
+	}
+	if winners > 1 {
+		return "tied"
+	}
+	return "chosen"
 }
