@@ -70,6 +70,10 @@ func create(c Config) error {
 	if folder, err := logFolder(c.Path); err != nil {
 		return err
 	} else if empty, err := wal.Empty(folder); err != nil || !empty && !c.Scratch {
+		// Another start may have made both since the first look, the file before the log.
+		if missing, again := bolt.Missing(c.Path); again == nil && !missing {
+			return nil
+		}
 		return errors.Join(err, fmt.Errorf("%w: it is missing, and the log of commits beside it, %s, is not",
 			ErrDamaged, folder))
 	}
