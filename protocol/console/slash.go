@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"moot/internal/alike"
@@ -136,7 +137,7 @@ func findSlash(name string) (slash, error) {
 
 // command runs a command, which was typed without its slash.
 func (t *Terminal) command(typed string) error {
-	name, rest, _ := strings.Cut(strings.TrimSpace(typed), " ")
+	name, rest := cutWord(strings.TrimSpace(typed))
 	if name == "" {
 		return errors.New("a command follows the slash; /help lists them, and //x says /x")
 	}
@@ -187,8 +188,17 @@ func nextWord(typed string) (word, rest string, err error) {
 		}
 		return word, rest, nil
 	}
-	word, rest, _ = strings.Cut(typed, " ")
+	word, rest = cutWord(typed)
 	return word, rest, nil
+}
+
+// cutWord cuts at the first space of any kind: what is pasted from a page often has one that does not break.
+func cutWord(typed string) (word, rest string) {
+	i := strings.IndexFunc(typed, unicode.IsSpace)
+	if i < 0 {
+		return typed, ""
+	}
+	return typed[:i], typed[i:]
 }
 
 // help lists the commands, or describes one.

@@ -238,6 +238,14 @@ func TestAScriptTicksAfterwards(t *testing.T) {
 	}
 }
 
+// TestSpacesOfAllKinds: what is pasted from a page has spaces that do not break.
+func TestSpacesOfAllKinds(t *testing.T) {
+	said, err := converse(t, console.Config{Frozen: true, Start: start}, "/wait\u00a03d\n/as\u202fben\n")
+	if err != nil || !strings.Contains(said, "3 days have passed") || !strings.Contains(said, "you are ben") {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
 func TestScriptErrors(t *testing.T) {
 	_, err := converse(t, console.Config{}, "hello\n/nonsense\n! /nonsense\n! hello\n")
 	var se *console.ScriptError

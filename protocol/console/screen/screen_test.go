@@ -232,3 +232,15 @@ func TestScreens(t *testing.T) {
 		})
 	}
 }
+
+// TestBackspaceTakesAwayWhatIsSeen: one press takes away one character as people see it: a family, a flag, an accent, a letter.
+func TestBackspaceTakesAwayWhatIsSeen(t *testing.T) {
+	s := newStage(t, 80, 24)
+	s.Update(tea.PasteMsg{Content: "a番👨‍👩‍👧🇩🇪é"})
+	for _, want := range []string{"a番👨‍👩‍👧🇩🇪", "a番👨‍👩‍👧", "a番", "a", ""} {
+		s.keys("backspace")
+		if got := s.editor.value(); got != want {
+			t.Errorf("left is %q, not %q", got, want)
+		}
+	}
+}
