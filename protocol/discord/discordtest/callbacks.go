@@ -32,7 +32,7 @@ func (c *call) callback() (int, any) {
 		return refuse(404, 10062, "Unknown interaction")
 	case i.answer != 0:
 		return refuse(400, 40060, "Interaction has already been acknowledged.")
-	case c.s.nowLocked().Sub(i.made) > within:
+	case c.at.Sub(i.made) > within:
 		return refuse(404, 10062, "Unknown interaction")
 	}
 	kind := number(c.body["type"])

@@ -15,6 +15,7 @@ import (
 type call struct {
 	s      *Server
 	r      *http.Request
+	at     time.Time // when it came: to hold it against a description may take seconds on a busy machine
 	body   obj
 	reason string
 }
@@ -140,6 +141,9 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, pattern string, 
 	if err != nil {
 		return
 	}
+	s.mu.Lock()
+	at := s.nowLocked()
+	s.mu.Unlock()
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/api/v10")
 	if s.spec != nil {
 		if err := s.spec.Request(r, path, raw); err != nil {
@@ -150,7 +154,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, pattern string, 
 	if err != nil || len(r.Header.Get("X-Audit-Log-Reason")) > 512 {
 		s.fail("%s %s: the audit-log reason %q is not to be had", r.Method, path, r.Header.Get("X-Audit-Log-Reason"))
 	}
-	c := &call{s: s, r: r, reason: reason}
+	c := &call{s: s, r: r, at: at, reason: reason}
 
 	s.mu.Lock()
 	s.asked++
