@@ -175,6 +175,7 @@ func (w *town) private(who *client.Client) id.RoomID {
 	w.Helper()
 	where := who.Create(client.Room{Encrypted: w.Encrypted, Direct: true, Invite: []id.UserID{w.BotID}})
 	who.AwaitMembership(where, w.BotID, event.MembershipJoin)
+	who.Message(where, w.BotID, "Hello, I am moot.") // it has come to rest there
 	return where
 }
 
