@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	fmt.Println("started")
 	select {}
 }
 
@@ -84,11 +85,17 @@ func TestLauncherIsKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		line, err := bufio.NewReader(out).ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
+		// The shell may print its line before the launcher has told its guard of it.
+		var pids []int
+		for in, n := bufio.NewReader(out), 0; n < 2; n++ {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			if line != "started\n" {
+				pids = numbers(t, line)
+			}
 		}
-		pids := numbers(t, line)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
