@@ -1,4 +1,4 @@
-// Package web is the page of `moot cluster`, and beside it the routes of mewld, for whoever has a session.
+// Package web is the page of `moot cluster`, with the routes of mewld beside it, for those who are logged in.
 //
 // # Promises
 //
@@ -13,7 +13,6 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -100,23 +99,7 @@ func (p *Page) Serve(ctx context.Context, l net.Listener) error {
 		Handler: p, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug),
 	}
-	done := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(done)
-		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if s.Shutdown(soon) != nil {
-			_ = s.Close() // whoever is still asking is cut off
-		}
-	})
-	err := s.Serve(l)
-	if !stop() {
-		<-done
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
+	return site.Serve(ctx, s, l)
 }
 
 // row is what is shown of a cluster.
@@ -169,7 +152,7 @@ func (p *Page) overview(w http.ResponseWriter, _ *http.Request, s *site.Session)
 		Up           int
 		Guilds       uint64
 		ResetAfter   string
-	}{Config: p.Config, View: v, Rows: rowsOf(v.Clusters), Former: rowsOf(v.Others), ResetAfter: span(v.Gateway.ResetAfter)}
+	}{Config: p.Config, View: v, Rows: rowsOf(v.Clusters), Former: rowsOf(v.Others), ResetAfter: site.Span(v.Gateway.ResetAfter)}
 	for _, r := range data.Rows {
 		if data.Guilds += r.Guilds; r.State == fleet.Up {
 			data.Up++
@@ -274,20 +257,7 @@ func ago(t, now time.Time) string {
 	if t.IsZero() {
 		return "–"
 	}
-	return span(now.Sub(t))
-}
-
-// span writes a length of time in one unit.
-func span(d time.Duration) string {
-	switch d = max(0, d); {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d/time.Second))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d/time.Minute))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d/time.Hour))
-	}
-	return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
+	return site.Span(now.Sub(t))
 }
 
 // shardsText writes shards, which follow one another, by the first and the last.

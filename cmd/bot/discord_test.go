@@ -151,7 +151,7 @@ func (b *discordBot) run(args ...string) string {
 	cmd := b.command(args...)
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState.ExitCode() == 2 {
-		b.Fatalf("bot %s: %v\n%s", strings.Join(args, " "), err, out) // it crashed: whoever calls it again and again need not
+		b.Fatalf("bot %s: %v\n%s", strings.Join(args, " "), err, out) // it crashed, and would again
 	} else if err != nil {
 		b.Errorf("bot %s: %v\n%s", strings.Join(args, " "), err, out)
 	}

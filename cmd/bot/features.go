@@ -42,7 +42,7 @@ type features struct {
 	prefix     string // that stands before a command in a room
 }
 
-// newFeatures returns what the bot does, and has read and written nothing: whoever only wants the tree of commands, as the
+// newFeatures returns what the bot does, and has read and written nothing: a caller that only wants the tree of commands, as the
 // check of Discord does, gives it an empty bus.
 func newFeatures(cfg config.Config, bus *events.Bus) (*features, error) {
 	var ballots *votes.Feature

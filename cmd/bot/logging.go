@@ -109,7 +109,7 @@ func (o *logOutput) Close() error {
 	return err
 }
 
-// logEnd logs why a bot ends where nobody would find it otherwise: whoever called the program reads it in plain text, unless
+// logEnd logs why a bot ends where nobody would find it otherwise: the person who started the program reads it in plain text, unless
 // that would stand among the JSON of the log.
 func (a *app) logEnd(log *slog.Logger, err error) {
 	json, file := a.level.asJSON.Load(), a.logged.isFile()

@@ -3,7 +3,6 @@ package page
 import (
 	"context"
 	"embed"
-	"fmt"
 	"html/template"
 	"io/fs"
 	"log/slog"
@@ -118,7 +117,7 @@ func (p *Page) refuse(w http.ResponseWriter, s *session, err error) {
 }
 
 var functions = template.FuncMap{
-	"ago":   func(t time.Time) string { return span(time.Since(t)) },
+	"ago":   func(t time.Time) string { return site.Span(time.Since(t)) },
 	"bytes": inspect.Bytes,
 	"list":  func(caption, when string, rows any) list { return list{caption, when, rows} },
 }
@@ -127,17 +126,4 @@ var functions = template.FuncMap{
 type list struct {
 	Caption, When string
 	Rows          any
-}
-
-// span writes a length of time in one or two units.
-func span(d time.Duration) string {
-	switch d = max(0, d); {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d/time.Second))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d/time.Minute))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d/time.Hour))
-	}
-	return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
 }

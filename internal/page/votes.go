@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/site"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -188,7 +189,7 @@ func rulesOf(v votes.Vote) (lines []string) {
 		lines = append(lines, "Nobody had to be active to vote, as too few were.")
 	}
 	if v.Paused > 0 {
-		lines = append(lines, "It ends later by "+span(v.Paused)+", in which nobody could vote.")
+		lines = append(lines, "It ends later by "+site.Span(v.Paused)+", in which nobody could vote.")
 	}
 	return lines
 }

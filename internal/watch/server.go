@@ -59,23 +59,7 @@ func (m *Metrics) Serve(ctx context.Context, l net.Listener, page http.Handler, 
 		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return ctx }, // an answer that goes on for ever ends with the bot
 	}
-	done := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(done)
-		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if s.Shutdown(soon) != nil {
-			_ = s.Close() // whoever is still asking is cut off
-		}
-	})
-	err := s.Serve(l)
-	if !stop() {
-		<-done
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
+	return site.Serve(ctx, s, l)
 }
 
 // HookPath begins the paths to which webhooks are posted.

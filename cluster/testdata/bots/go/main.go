@@ -1,4 +1,4 @@
-// A bot of which only the bones are there: what a cluster says and hears. It knows nothing but the standard library.
+// Command go is a small bot for the tests of clusters: it says and hears what a cluster does, with the standard library alone.
 package main
 
 import (
