@@ -149,15 +149,14 @@ func (a *Adapter) progressOf(shard int) *progress {
 	return nil
 }
 
-// flushing saves how far the shards have come, again and again until the context ends.
+// flushing saves how far the shards have come, again and again until the context ends; soon at first,
+// since a bot that dies shortly after each start would have all replayed to it every time.
 func (a *Adapter) flushing(ctx context.Context) {
-	t := time.NewTicker(flushEvery)
-	defer t.Stop()
-	for {
+	for every := flushEvery / 8; ; every = min(2*every, flushEvery) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-t.C:
+		case <-time.After(every):
 		}
 		if err := a.flush(ctx); err != nil && ctx.Err() == nil {
 			a.fail(err)
