@@ -324,7 +324,7 @@ func TestAServerThatForgetsUpToWhereTheBotHasReadIsFollowed(t *testing.T) {
 	w.stop()
 	missed := w.Server.Say(w.town, w.ann, "ping 2")
 	asked := w.Count("/members")
-	w.Break("/sync", 6, matrixtest.Refusal(http.StatusBadRequest, "M_UNKNOWN"))
+	w.Forget()
 	w.begin()
 	for until := time.Now().Add(time.Minute); w.log.count("goes on from now") == 0 && time.Now().Before(until); {
 		time.Sleep(10 * time.Millisecond)

@@ -58,6 +58,21 @@ func (s *Server) Heal() {
 	s.faults = nil
 }
 
+// Forget makes the server refuse every position that a sync has been given so far, as one does that was put back from a
+// backup. It counts no requests, for one whose connection has just ended may still come.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = s.head
+	s.head++
+}
+
+func (s *Server) hasForgotten(since int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return since > 0 && since <= s.lost
+}
+
 // Faults returns how many faults with an end have not happened yet.
 func (s *Server) Faults() (n int) {
 	s.mu.Lock()

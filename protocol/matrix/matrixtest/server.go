@@ -37,6 +37,7 @@ type Server struct {
 	mum     bool           // see HideBefore
 	after   string         // see TellStateAfter
 	losing  bool           // see Lose
+	lost    int            // see Forget
 	behind  sync.WaitGroup // requests that are carried out behind their connection
 
 	injected map[int]string // events that are given as they are, by position

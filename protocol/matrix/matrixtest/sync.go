@@ -34,6 +34,10 @@ func (s *Server) sync(w http.ResponseWriter, req *http.Request, u *user) {
 		refuse(w, http.StatusBadRequest, "M_UNKNOWN", "bad since")
 		return
 	}
+	if s.hasForgotten(since) {
+		refuse(w, http.StatusBadRequest, "M_UNKNOWN", "there is no such position")
+		return
+	}
 	var f filter
 	if err := json.Unmarshal([]byte(q.Get("filter")), &f); err != nil && q.Get("filter") != "" {
 		refuse(w, http.StatusBadRequest, "M_BAD_JSON", "bad filter")
