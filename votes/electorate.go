@@ -74,20 +74,20 @@ func longEnough(tx *store.Tx, info rooms.Info, m rooms.Member, member time.Durat
 	return ok && !at.After(before)
 }
 
-// electorateFor returns those who may vote on something, and all of them by number, in order. The members are known.
-func (f *Feature) electorateFor(tx *store.Tx, info rooms.Info, w proposal, r Rules) (e electors, voters people) {
+// electorate returns those who may vote on something, and all of them by number, in order. The members are known.
+func (o *opening) electorate() (e electors, voters people) {
 	var idle people
-	for m := range rooms.Members(tx, info.ID) {
-		is := f.votesOn(tx, info, w, m, r)
+	for m := range rooms.Members(o.tx, o.room.ID) {
+		is := o.votesOn(m)
 		e.add(is)
 		switch is {
 		case isIdle:
-			idle = append(idle, f.bus.Number(tx, m.User))
+			idle = append(idle, o.bus.Number(o.tx, m.User))
 		case isActive:
-			voters = append(voters, f.bus.Number(tx, m.User))
+			voters = append(voters, o.bus.Number(o.tx, m.User))
 		}
 	}
-	if e.waived(w.Type, f.settings.rules.Voters) {
+	if e.waived(o.Type, o.settings.rules.Voters) {
 		voters = append(voters, idle...)
 	}
 	slices.Sort(voters)
@@ -107,22 +107,23 @@ const (
 )
 
 // votesOn tells what a member is to a vote that opens now.
-func (f *Feature) votesOn(tx *store.Tx, info rooms.Info, w proposal, m rooms.Member, r Rules) voting {
-	_, challenged := f.Sanctions.Challenged(tx, info.ID, m.User)
+func (o *opening) votesOn(m rooms.Member) voting {
+	tx, info := o.tx, o.room
+	_, challenged := o.Sanctions.Challenged(tx, info.ID, m.User)
 	switch {
-	case m.Bot || m.Self || challenged && w.Type == Poll:
+	case m.Bot || m.Self || challenged && o.Type == Poll:
 		return mayNot
-	case w.Type == Poll:
+	case o.Type == Poll:
 		return isActive
-	case !longEnough(tx, info, m, r.Member):
+	case !longEnough(tx, info, m, o.rules.Member):
 		return isFresh
-	case challenged || m.User == w.Target.User:
+	case challenged || m.User == o.Target.User:
 		return isApart
-	case f.active(tx, info.ID, m.User, r):
+	case o.active(tx, info.ID, m.User, o.rules):
 		return isActive
-	case !f.known(tx, info, m):
+	case !o.known(tx, info, m):
 		return isSilent
-	case tx.Now().Before(firstSeen(tx, info).Add(r.ActiveWindow)):
+	case tx.Now().Before(firstSeen(tx, info).Add(o.rules.ActiveWindow)):
 		return isActive // the bot has not been here for long enough to know who is
 	}
 	return isIdle
@@ -150,46 +151,47 @@ func (f *Feature) active(tx *store.Tx, room protocol.RoomID, user protocol.UserI
 
 // mayBeOpener tells somebody why they cannot open what binds: who opens it is one of those who may vote on it, but for
 // appeals. Nil means that they can.
-func (f *Feature) mayBeOpener(tx *store.Tx, info rooms.Info, w proposal, e electors, r Rules) protocol.Text {
-	least := f.settings.rules.Voters
-	waived, size := e.waived(w.Type, least), e.size(w.Type, least)
-	if w.Type == Poll {
-		return f.mayPoll(tx, info, w, r)
+func (o *opening) mayBeOpener(e electors) protocol.Text {
+	least := o.settings.rules.Voters
+	waived, size := e.waived(o.Type, least), e.size(o.Type, least)
+	if o.Type == Poll {
+		return o.mayPoll()
 	}
-	if w.appeal() || size == 0 || w.Type != Restore && size < r.Voters {
+	if o.appeal() || size == 0 || o.Type != Restore && size < o.rules.Voters {
 		return nil // where there are too few, that is what they are told
 	}
 	head := "You cannot open that: who opens it has to be one of those who may vote on it"
-	m, in := rooms.Lookup(tx, info.ID, w.Opener)
+	m, in := rooms.Lookup(o.tx, o.room.ID, o.Opener)
 	if !in {
 		return protocol.Join(head, ", and you are not in the room.")
 	}
-	switch is := f.votesOn(tx, info, w, m, r); is {
+	switch is := o.votesOn(m); is {
 	case isActive:
 		return nil
 	case isFresh:
-		return protocol.Join(head, ", and that takes having been a member for ", span.Words(r.Member),
+		return protocol.Join(head, ", and that takes having been a member for ", span.Words(o.rules.Member),
 			". You have been one since ",
-			protocol.Moment(since(info, m)), ". You can ask everybody with ", f.code(info.ID, "vote poll"), ".")
+			protocol.Moment(since(o.room, m)), ". You can ask everybody with ", o.code(o.room.ID, "vote poll"), ".")
 	case isIdle, isSilent:
 		if waived && is == isIdle {
 			return nil
 		}
-		return protocol.Join(head, ", and that takes having been active on ", r.ActiveDays,
+		return protocol.Join(head, ", and that takes having been active on ", o.rules.ActiveDays,
 			" different days of the last ",
-			span.Words(r.ActiveWindow), ". Take part, and try again.")
+			span.Words(o.rules.ActiveWindow), ". Take part, and try again.")
 	}
 	return protocol.Join(head, ".")
 }
 
 // mayPoll tells somebody why they cannot open a poll. Who came a moment ago asks the room nothing, unless the bot did
 // so too.
-func (f *Feature) mayPoll(tx *store.Tx, info rooms.Info, w proposal, r Rules) protocol.Text {
-	m, in := rooms.Lookup(tx, info.ID, w.Opener)
-	if !in || longEnough(tx, info, m, r.PollMember) || firstSeen(tx, info).After(tx.Now().Add(-r.PollMember)) {
+func (o *opening) mayPoll() protocol.Text {
+	tx, info := o.tx, o.room
+	m, in := rooms.Lookup(tx, info.ID, o.Opener)
+	if !in || longEnough(tx, info, m, o.rules.PollMember) || firstSeen(tx, info).After(tx.Now().Add(-o.rules.PollMember)) {
 		return nil
 	}
-	return protocol.Join("You can open a poll when you have been a member for ", span.Words(r.PollMember),
+	return protocol.Join("You can open a poll when you have been a member for ", span.Words(o.rules.PollMember),
 		". You have been one since ",
 		protocol.Moment(since(info, m)), ".")
 }

@@ -57,23 +57,21 @@ func (f *Feature) enrolsAnother(tx *store.Tx, room protocol.RoomID) bool {
 }
 
 // enrol begins to find out who may vote.
-func (f *Feature) enrol(c *commands.Call, w proposal) error {
+func (o *opening) enrol(c *commands.Call) error {
 	// Who cannot open it in any case does not keep others waiting while all members are looked at.
-	rules := f.rulesFor(c.Tx, c.Room.ID, w)
-	if w.Type == Poll {
-		if why := f.mayPoll(c.Tx, c.Room, w, rules); why != nil {
-			return f.privately(c, why)
+	if o.Type == Poll {
+		if why := o.mayPoll(); why != nil {
+			return o.privately(c, why)
 		}
-	} else if m, in := rooms.Lookup(c.Tx, c.Room.ID, w.Opener); in && !w.appeal() {
-		if is := f.votesOn(c.Tx, c.Room, w, m, rules); is != isActive && is != isIdle {
-			return f.privately(c, f.mayBeOpener(c.Tx, c.Room, w, electors{Active: rules.Voters}, rules))
+	} else if m, in := rooms.Lookup(c.Tx, c.Room.ID, o.Opener); in && !o.appeal() {
+		if is := o.votesOn(m); is != isActive && is != isIdle {
+			return o.privately(c, o.mayBeOpener(electors{Active: o.rules.Voters}))
 		}
 	}
-	o := enrolment{
-		Proposal: w, Cause: c.Event.Ref(), Handle: c.Event.Handle, Place: c.Event.Place, Private: c.Event.Private,
+	if err := continueEnrolment(c.Tx, c.Room.ID, enrolment{
+		Proposal: o.proposal, Cause: c.Event.Ref(), Handle: c.Event.Handle, Place: c.Event.Place, Private: c.Event.Private,
 		Generation: c.Room.Generation,
-	}
-	if err := continueEnrolment(c.Tx, c.Room.ID, o); err != nil {
+	}); err != nil {
 		return err
 	}
 	return c.Answer(protocol.Plainf("I am finding out who of the %d members may vote. The vote opens in a moment.",
@@ -99,44 +97,43 @@ func enrolmentIn(tx *store.Tx, room protocol.RoomID) (o enrolment, ok bool) {
 
 // elect makes the next step of an opening.
 func (f *Feature) elect(tx *store.Tx, room protocol.RoomID) error {
-	o, ok := enrolmentIn(tx, room)
+	n, ok := enrolmentIn(tx, room)
 	if !ok {
 		return nil
 	}
 	info, _ := rooms.Get(tx, room)
-	if err := f.nextElectors(tx, info, &o); err != nil {
-		return f.abandon(tx, info, o, err)
+	if err := f.opening(tx, info, n.Proposal).nextElectors(&n); err != nil {
+		return f.abandon(tx, info, n, err)
 	}
 	return nil
 }
 
 // nextElectors looks at the next members or, when all were looked at, publishes the next of those who may vote. When
 // all are published it opens the vote.
-func (f *Feature) nextElectors(tx *store.Tx, info rooms.Info, o *enrolment) error {
-	if err := f.mayOpen(tx, info); err != nil {
+func (o *opening) nextElectors(n *enrolment) error {
+	if err := o.mayOpen(); err != nil {
 		return err
 	}
-	if !info.Joined() || info.Generation != o.Generation {
+	if !o.room.Joined() || o.room.Generation != n.Generation {
 		return commands.Sorryf("I was put out of the room while I was finding out who may vote. Open the vote " +
 			"once more.")
 	}
-	rules := f.rulesFor(tx, info.ID, o.Proposal)
-	if o.Vote == 0 {
-		return f.lookAtMembers(tx, info, o, rules)
+	if n.Vote == 0 {
+		return o.lookAtMembers(n)
 	}
-	return f.publishElectors(tx, info, o, rules)
+	return o.publishElectors(n)
 }
 
 // lookAtMembers looks at the next members.
-func (f *Feature) lookAtMembers(tx *store.Tx, info rooms.Info, o *enrolment, rules Rules) error {
-	n := 0
-	for m := range rooms.MembersFrom(tx, info.ID, o.Next) {
-		if n++; n > f.AtOnce {
-			o.Next = m.User
-			return continueEnrolment(tx, info.ID, *o)
+func (o *opening) lookAtMembers(n *enrolment) error {
+	tx, room, looked := o.tx, o.room.ID, 0
+	for m := range rooms.MembersFrom(tx, room, n.Next) {
+		if looked++; looked > o.AtOnce {
+			n.Next = m.User
+			return continueEnrolment(tx, room, *n)
 		}
-		active, is := byte(0), f.votesOn(tx, info, o.Proposal, m, rules)
-		o.Counts.add(is)
+		active, is := byte(0), o.votesOn(m)
+		n.Counts.add(is)
 		switch is {
 		case isIdle:
 		case isActive:
@@ -144,30 +141,29 @@ func (f *Feature) lookAtMembers(tx *store.Tx, info rooms.Info, o *enrolment, rul
 		default:
 			continue
 		}
-		tx.Put(electing, store.Key(info.ID, voter(f.bus.Number(tx, m.User))), []byte{active})
+		tx.Put(electing, store.Key(room, voter(o.bus.Number(tx, m.User))), []byte{active})
 	}
-	if err := f.withinLimits(tx, info.ID, o.Proposal, rules,
-		func(line string) protocol.Text { return f.code(info.ID, line) }); err != nil {
+	if err := o.withinLimits(func(line string) protocol.Text { return o.code(room, line) }); err != nil {
 		return err
 	}
-	if why := f.mayBeOpener(tx, info, o.Proposal, o.Counts, rules); why != nil {
+	if why := o.mayBeOpener(n.Counts); why != nil {
 		return commands.Sorry(why)
 	}
-	if err := f.enough(tx, info.ID, o.Proposal, o.Counts, rules); err != nil {
+	if err := o.enough(n.Counts); err != nil {
 		return err
 	}
-	o.Vote = last(tx, info.ID) + 1 // no other opens meanwhile
-	return continueEnrolment(tx, info.ID, *o)
+	n.Vote = last(tx, room) + 1 // no other opens meanwhile
+	return continueEnrolment(tx, room, *n)
 }
 
 // publishElectors publishes the next of those who may vote, and then opens the vote.
-func (f *Feature) publishElectors(tx *store.Tx, info rooms.Info, o *enrolment, rules Rules) error {
-	room := info.ID
-	waived := o.Counts.waived(o.Proposal.Type, f.settings.rules.Voters)
+func (o *opening) publishElectors(n *enrolment) error {
+	tx, room := o.tx, o.room.ID
+	waived := n.Counts.waived(o.Type, o.settings.rules.Voters)
 	prefix := store.Key(room, "")
-	part, n := electingPart{First: o.Published == 0}, 0
+	part, looked := electingPart{First: n.Published == 0}, 0
 	for k, active := range tx.Prefix(electing, prefix) {
-		if n++; n > publishAt*f.AtOnce {
+		if looked++; looked > publishAt*o.AtOnce {
 			break
 		}
 		if waived || len(active) == 1 && active[0] == 1 {
@@ -175,19 +171,19 @@ func (f *Feature) publishElectors(tx *store.Tx, info rooms.Info, o *enrolment, r
 		}
 		tx.Delete(electing, k)
 	}
-	if n > 0 {
-		o.Published += len(part.Electorate)
-		if err := f.at(tx, room, Vote{ID: o.Vote, Type: o.Proposal.Type}).publish(whatElecting, nil, part); err != nil {
+	if looked > 0 {
+		n.Published += len(part.Electorate)
+		if err := o.at(tx, room, Vote{ID: n.Vote, Type: o.Type}).publish(whatElecting, nil, part); err != nil {
 			return err
 		}
-		return continueEnrolment(tx, room, *o)
+		return continueEnrolment(tx, room, *n)
 	}
 	tx.Delete(enrolments, string(room))
-	v, err := f.begin(tx, room, o.Proposal, o.Counts, nil, rules)
-	if err != nil || !o.Private && o.Proposal.Place == o.Place {
+	v, err := o.begin(n.Counts, nil)
+	if err != nil || !n.Private && o.Place == n.Place {
 		return err // its message says it
 	}
-	return f.tell(tx, info, *o, protocol.Join("Vote ", v.ID, " is open; it ", v.closes(tx.Now()), "."))
+	return o.tell(tx, o.room, *n, protocol.Join("Vote ", v.ID, " is open; it ", v.closes(tx.Now()), "."))
 }
 
 // abandon ends an opening that leads to no vote, and says why to whoever wanted it. Any other error than a Mistake is a

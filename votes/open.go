@@ -75,13 +75,24 @@ func (t Type) author(opener protocol.UserID) protocol.UserID {
 	return opener
 }
 
-// rulesFor returns the rules by which a vote is held that opens now. A rule of the room is changed by those whom the
-// operator's rules let vote, so that no rule locks a room up, or hands it to a few.
-func (f *Feature) rulesFor(tx *store.Tx, room protocol.RoomID, w proposal) Rules {
-	if w.Type == Rule {
-		return f.settings.rules
+// opening is a vote that opens: one proposal in one transaction, as atHand is one vote. What has to last longer is an
+// enrolment.
+type opening struct {
+	*Feature
+	tx   *store.Tx
+	room rooms.Info
+	proposal
+	rules Rules // by which the vote is held
+}
+
+// opening returns a proposal at hand. A rule of the room is changed by those whom the operator's rules let vote, so that no
+// rule locks a room up, or hands it to a few.
+func (f *Feature) opening(tx *store.Tx, room rooms.Info, w proposal) *opening {
+	rules := f.settings.rules
+	if w.Type != Rule {
+		rules = f.settings.Rules(tx, room.ID)
 	}
-	return f.settings.Rules(tx, room)
+	return &opening{f, tx, room, w, rules}
 }
 
 // appeal reports whether it is the wish of somebody who is challenged to be restored.
@@ -93,23 +104,22 @@ func (f *Feature) open(c *commands.Call, w proposal) error {
 	if w.Text != "" && alike.Blank(w.Text) {
 		return commands.Sorryf("What you wrote shows nothing. Write some words.")
 	}
-	rules := f.rulesFor(c.Tx, c.Room.ID, w)
+	o := f.opening(c.Tx, c.Room, w)
 	if why, is := f.Sanctions.Challenged(c.Tx, c.Room.ID, c.Person); is && !w.appeal() {
 		return f.privately(c, why)
 	}
-	if err := f.mayOpen(c.Tx, c.Room); err != nil {
+	if err := o.mayOpen(); err != nil {
 		return err
 	}
-	place, err := f.placeFor(c, w)
-	if err != nil {
+	var err error
+	if o.Place, err = o.placeFor(c); err != nil {
 		return err
 	}
-	w.Place = place
-	if err := f.withinLimits(c.Tx, c.Room.ID, w, rules, c.Code); err != nil {
+	if err := o.withinLimits(c.Code); err != nil {
 		return err
 	}
 	if w.Target.User != "" {
-		if err := f.mayBeTarget(c, w, rules); err != nil {
+		if err := o.mayBeTarget(c); err != nil {
 			return err
 		}
 	}
@@ -118,20 +128,20 @@ func (f *Feature) open(c *commands.Call, w proposal) error {
 			"a moment.")
 	}
 	if c.Room.Count > f.AtOnce {
-		return f.enrol(c, w)
+		return o.enrol(c)
 	}
-	e, voters := f.electorateFor(c.Tx, c.Room, w, rules)
-	if why := f.mayBeOpener(c.Tx, c.Room, w, e, rules); why != nil {
+	e, voters := o.electorate()
+	if why := o.mayBeOpener(e); why != nil {
 		return f.privately(c, why)
 	}
-	if err := f.enough(c.Tx, c.Room.ID, w, e, rules); err != nil {
+	if err := o.enough(e); err != nil {
 		return err
 	}
-	v, err := f.begin(c.Tx, c.Room.ID, w, e, voters, rules)
+	v, err := o.begin(e, voters)
 	if err != nil {
 		return err
 	}
-	if !c.Event.Private && place == c.Event.Place {
+	if !c.Event.Private && v.Place == c.Event.Place {
 		if _, native := c.Event.Body.(protocol.Invocation); native {
 			return c.Answer(protocol.Join("Vote ", v.ID, " is open."))
 		}
@@ -141,59 +151,59 @@ func (f *Feature) open(c *commands.Call, w proposal) error {
 }
 
 // replace ends a restore that somebody else has opened, as the one whom it is about now appeals.
-func (f *Feature) replace(tx *store.Tx, room protocol.RoomID, w proposal) error {
-	if !w.appeal() {
+func (o *opening) replace() error {
+	if !o.appeal() {
 		return nil
 	}
-	me := f.bus.Lookup(tx, w.Opener)
-	for v := range f.openIn(tx, room) {
+	me := o.bus.Lookup(o.tx, o.Opener)
+	for v := range o.openIn(o.tx, o.room.ID) {
 		if v.Type == Restore && v.Target == me && !v.Appeal {
-			return v.finish(Replaced, w.Opener, v.undecided(), nil)
+			return v.finish(Replaced, o.Opener, v.undecided(), nil)
 		}
 	}
 	return nil
 }
 
 // enough reports whether enough people may vote.
-func (f *Feature) enough(tx *store.Tx, room protocol.RoomID, w proposal, e electors, r Rules) error {
-	least := f.settings.rules.Voters
-	n := e.size(w.Type, least)
-	if w.Type != Poll && (n == 0 || n < r.Voters && w.Type != Restore) {
-		why := e.tooFew(w.Type, n, e.waived(w.Type, least), r)
-		if w.Type == Motion || w.Type == Election {
-			why = protocol.Join(why, " You can ask everybody with ", f.code(room, "vote poll"), ".")
+func (o *opening) enough(e electors) error {
+	least := o.settings.rules.Voters
+	n := e.size(o.Type, least)
+	if o.Type != Poll && (n == 0 || n < o.rules.Voters && o.Type != Restore) {
+		why := e.tooFew(o.Type, n, e.waived(o.Type, least), o.rules)
+		if o.Type == Motion || o.Type == Election {
+			why = protocol.Join(why, " You can ask everybody with ", o.code(o.room.ID, "vote poll"), ".")
 		}
 		return commands.Sorry(why)
 	}
-	if most := half(n); w.Majority == consent && w.Objections > most {
+	if most := half(n); o.Majority == consent && o.Objections > most {
 		return commands.Sorry(protocol.Join("Nobody could defeat that: here ", n, " can vote, so at most ", protocol.Code(
 			"--objections "+strconv.Itoa(most)), " makes sense, which is half of them."))
 	}
-	if t := f.decidedBy(tx, room, w, e, n, r); !tally.Possible(t, n) {
+	if t := o.decidedBy(e, n); !tally.Possible(t, n) {
 		yes := fmt.Sprintf(" and %d yes", max(t.LeastYes, 1))
 		if t.Method.Ranked() {
 			yes = ""
 		}
-		return commands.Sorry(protocol.Join("That cannot pass here: it takes ", count(t.Quorum, "ballot"), yes, ", and ", n, " can vote. The rules of the room say so: ", f.code(room, "room set"), "."))
+		return commands.Sorry(protocol.Join("That cannot pass here: it takes ", count(t.Quorum, "ballot"), yes, ", and ", n, " can vote. The rules of the room say so: ", o.code(o.room.ID, "room set"), "."))
 	}
 	return nil
 }
 
 // decidedBy returns the rules by which a vote is decided that opens now.
-func (f *Feature) decidedBy(tx *store.Tx, room protocol.RoomID, w proposal, e electors, size int, r Rules) tally.Rules {
-	if w.Type == Poll {
-		return tally.Rules{Method: tally.Plurality, Options: len(w.Options), Multiple: w.Multiple}
+func (o *opening) decidedBy(e electors, size int) tally.Rules {
+	if o.Type == Poll {
+		return tally.Rules{Method: tally.Plurality, Options: len(o.Options), Multiple: o.Multiple}
 	}
-	runs := f.runs(w, r)
-	t := r.tally(w.Type, e, size, runs)
-	if w.Type == Election {
-		return w.ranked(t.Quorum)
+	runs := o.runs()
+	t := o.rules.tally(o.Type, e, size, runs)
+	if o.Type == Election {
+		return o.ranked(t.Quorum)
 	}
-	if w.Type == Challenge && limited(tx, room, limitSecond, 0).After(tx.Now()) {
+	if o.Type == Challenge && limited(o.tx, o.room.ID, limitSecond, 0).After(o.tx.Now()) {
 		t.LeastYes = max(t.LeastYes, half(size+e.Apart))
 	}
-	w.Majority.apply(&t, w.Objections)
-	if w.Secret || w.Hidden || t.Method == tally.Consent || w.Type.asked() && w.Runs > 0 {
+	o.Majority.apply(&t, o.Objections)
+	if o.Secret || o.Hidden || t.Method == tally.Consent || o.Type.asked() && o.Runs > 0 {
 		// An early end tells what the last ballot did; and who chose how long it runs wanted the time to talk.
 		t.Early = runs
 	}
@@ -201,45 +211,45 @@ func (f *Feature) decidedBy(tx *store.Tx, room protocol.RoomID, w proposal, e el
 }
 
 // runs returns how long a vote runs.
-func (f *Feature) runs(w proposal, r Rules) time.Duration {
+func (o *opening) runs() time.Duration {
 	switch {
-	case !w.Type.timed():
-		return r.Duration
-	case w.Runs == 0:
-		return f.Runs
+	case !o.Type.timed():
+		return o.rules.Duration
+	case o.proposal.Runs == 0:
+		return o.Feature.Runs
 	}
-	return w.Runs
+	return o.proposal.Runs
 }
 
 // begin opens a vote and shows it. Voters are empty where facts that say electing have named them already.
-func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w proposal, e electors, voters people,
-	rules Rules) (*atHand, error) {
-	size, waived := e.size(w.Type, f.settings.rules.Voters), e.waived(w.Type, f.settings.rules.Voters)
-	if err := f.replace(tx, room, w); err != nil {
+func (o *opening) begin(e electors, voters people) (*atHand, error) {
+	size, waived := e.size(o.Type, o.settings.rules.Voters), e.waived(o.Type, o.settings.rules.Voters)
+	if err := o.replace(); err != nil {
 		return nil, err
 	}
 	p := opened{
-		Secret: w.Secret, Hidden: w.Hidden, Appeal: w.appeal(), Options: w.Options, Setting: w.Setting, Value: w.Value, Rules: rules,
+		Secret: o.Secret, Hidden: o.Hidden, Appeal: o.appeal(), Options: o.Options, Setting: o.Setting, Value: o.Value, Rules: o.rules,
 		Waived:   waived,
-		Deadline: tx.Now().Add(f.runs(w, rules)).Round(0), Place: w.Place, Size: size, Peers: size + e.Apart,
-		Electorate: voters, Tally: f.decidedBy(tx, room, w, e, size, rules),
+		Deadline: o.tx.Now().Add(o.runs()).Round(0), Place: o.Place, Size: size, Peers: size + e.Apart,
+		Electorate: voters, Tally: o.decidedBy(e, size),
 	}
-	if w.Text != "" {
-		p.Text = f.bus.KeepText(tx, w.Type.author(w.Opener), w.Text)
+	if o.Text != "" {
+		p.Text = o.bus.KeepText(o.tx, o.Type.author(o.Opener), o.Text)
 	}
-	v := f.at(tx, room, Vote{ID: last(tx, room) + 1, Type: w.Type})
-	who := map[string]protocol.UserID{roleOpener: w.Opener}
-	if w.Target.User != "" {
-		who[roleTarget] = w.Target.User
+	room := o.room.ID
+	v := o.at(o.tx, room, Vote{ID: last(o.tx, room) + 1, Type: o.Type})
+	who := map[string]protocol.UserID{roleOpener: o.Opener}
+	if o.Target.User != "" {
+		who[roleTarget] = o.Target.User
 	}
-	if w.Secret {
+	if o.Secret {
 		v.makeKey()
 	}
 	if err := v.publish(whatOpened, who, p); err != nil {
 		return nil, err
 	}
 	v.holdVote()
-	f.holdLimits(tx, room, v.Target)
+	o.holdLimits(o.tx, room, v.Target)
 	v.start()
 	if err := v.post(); err != nil {
 		return nil, err
@@ -248,16 +258,16 @@ func (f *Feature) begin(tx *store.Tx, room protocol.RoomID, w proposal, e electo
 }
 
 // mayOpen reports whether a vote can be held in the room at all now.
-func (f *Feature) mayOpen(tx *store.Tx, info rooms.Info) error {
+func (o *opening) mayOpen() error {
 	switch {
-	case info.Private || info.ID == "":
+	case o.room.Private || o.room.ID == "":
 		return commands.Sorryf("A vote is held in a room, not in a private conversation.")
-	case info.Successor != "":
+	case o.room.Successor != "":
 		return commands.Sorryf("This room goes on elsewhere. Open the vote there.")
-	case info.Members != rooms.Known:
+	case o.room.Members != rooms.Known:
 		return commands.Sorryf("I am still reading the member list of this room, and cannot know yet who may " +
 			"vote. Try again in a moment.")
-	case outageOf(tx, info.ID).is():
+	case outageOf(o.tx, o.room.ID).is():
 		return commands.Sorryf("I cannot reach the room reliably just now. Try again when the connection is back.")
 	}
 	return nil
@@ -266,18 +276,18 @@ func (f *Feature) mayOpen(tx *store.Tx, info rooms.Info) error {
 // placeFor returns where a vote is held that is opened by this call: in the channel for votes, else where it is opened, else, for
 // an appeal, where it was decided that they are suspended. A channel that not all can see, or in which the bot may not write, is
 // passed over, also that for votes: else whoever may close channels could keep a room from voting.
-func (f *Feature) placeFor(c *commands.Call, w proposal) (protocol.PlaceID, error) {
+func (o *opening) placeFor(c *commands.Call) (protocol.PlaceID, error) {
 	notePlace(c.Tx, c.Event)
-	channels := slices.Contains(f.Places, c.Room.ID.Network())
+	channels := slices.Contains(o.Places, c.Room.ID.Network())
 	var places []protocol.PlaceID
-	if chosen := f.settings.Channel(c.Tx, c.Room.ID); chosen != "" {
+	if chosen := o.settings.Channel(c.Tx, c.Room.ID); chosen != "" {
 		places = append(places, chosen)
 	}
 	switch {
 	case !c.Event.Private:
 		places = append(places, c.Event.Place)
-	case channels && w.appeal():
-		places = append(places, f.suspendedAt(c.Tx, c.Room.ID, w.Opener)...)
+	case channels && o.appeal():
+		places = append(places, o.suspendedAt(c.Tx, c.Room.ID, o.Opener)...)
 	case !channels:
 		places = append(places, "")
 	}
@@ -289,7 +299,7 @@ func (f *Feature) placeFor(c *commands.Call, w proposal) (protocol.PlaceID, erro
 	if len(places) == 0 {
 		return "", commands.Sorry(protocol.Join("In which channel shall the vote be held? Open it there, or ask a "+
 			"moderator to choose one for all votes: ",
-			f.code(c.Room.ID, "room set "+channel+" here"), ", in that channel."))
+			o.code(c.Room.ID, "room set "+channel+" here"), ", in that channel."))
 	}
 	if hidden, _, _ := placeOf(c.Tx, c.Room.ID, places[len(places)-1]); hidden {
 		return "", commands.Sorryf("Not everybody who may vote can see that channel, so no vote is held in it. Open it in one that all can see.")
@@ -310,34 +320,34 @@ func (f *Feature) suspendedAt(tx *store.Tx, room protocol.RoomID, user protocol.
 }
 
 // withinLimits reports whether one more vote of that kind may be open.
-func (f *Feature) withinLimits(tx *store.Tx, room protocol.RoomID, w proposal, r Rules,
-	code func(string) protocol.Text) error {
-	me := f.bus.Lookup(tx, w.Opener)
+func (o *opening) withinLimits(code func(string) protocol.Text) error {
+	tx, room := o.tx, o.room.ID
+	me := o.bus.Lookup(tx, o.Opener)
 	target := events.Number(0)
-	if w.Target.User != "" {
-		target = f.bus.Lookup(tx, w.Target.User)
+	if o.Target.User != "" {
+		target = o.bus.Lookup(tx, o.Target.User)
 	}
 	all, mine := 0, 0
 	for v := range OpenIn(tx, room) {
-		if v.Type == w.Type && !v.Appeal {
+		if v.Type == o.Type && !v.Appeal {
 			all++
 			if me != 0 && v.Opener == me {
 				mine++
 			}
 		}
-		if target != 0 && v.Target == target && !(w.appeal() && v.Type == Restore && !v.Appeal) {
-			return commands.Sorry(protocol.Join("Vote ", v.ID, " about ", rooms.Person(tx, room, w.Target.User),
+		if target != 0 && v.Target == target && !(o.appeal() && v.Type == Restore && !v.Appeal) {
+			return commands.Sorry(protocol.Join("Vote ", v.ID, " about ", rooms.Person(tx, room, o.Target.User),
 				" is already open: ", code("vote show "+v.Number()), "."))
 		}
 	}
-	switch most, each := r.atOnce(w.Type); {
-	case w.appeal():
+	switch most, each := o.rules.atOnce(o.Type); {
+	case o.appeal():
 	case mine >= each:
 		return commands.Sorryf("You have %s open here, which is the most that one person can have. Try again when "+
-			"one has closed.", count(mine, string(w.Type)))
+			"one has closed.", count(mine, string(o.Type)))
 	case all >= most:
 		return commands.Sorryf("Open here: %s, which is the most that there can be. Try again when one has closed.",
-			count(all, string(w.Type)))
+			count(all, string(o.Type)))
 	}
 	for _, l := range []struct {
 		holds bool
@@ -345,13 +355,13 @@ func (f *Feature) withinLimits(tx *store.Tx, room protocol.RoomID, w proposal, r
 		whom  events.Number
 		text  string
 	}{
-		{w.Type == Challenge, limitRest, me, "Your last challenge here was withdrawn, cancelled, or did not reach " +
+		{o.Type == Challenge, limitRest, me, "Your last challenge here was withdrawn, cancelled, or did not reach " +
 			"its quorum. You can challenge again after "},
-		{w.Type == Challenge, limitProtected, target,
+		{o.Type == Challenge, limitProtected, target,
 			"A challenge of them has just failed or was cancelled, and so nobody can challenge them again before "},
-		{w.Type == Restore && !w.appeal(), limitRestore, me,
+		{o.Type == Restore && !o.appeal(), limitRestore, me,
 			"Your last vote to restore somebody failed. You can open the next one after "},
-		{w.appeal(), limitAppeal, me, "You have appealed not long ago. You can appeal again after "},
+		{o.appeal(), limitAppeal, me, "You have appealed not long ago. You can appeal again after "},
 	} {
 		if until := limited(tx, room, l.what, l.whom); l.holds && l.whom != 0 && until.After(tx.Now()) {
 			return commands.Sorry(protocol.Join(l.text, protocol.Moment(until), "."))
@@ -361,26 +371,26 @@ func (f *Feature) withinLimits(tx *store.Tx, room protocol.RoomID, w proposal, r
 }
 
 // mayBeTarget reports whether a vote can be about the person.
-func (f *Feature) mayBeTarget(c *commands.Call, w proposal, r Rules) error {
-	name := rooms.Person(c.Tx, c.Room.ID, w.Target.User)
-	_, challenged := f.Sanctions.Challenged(c.Tx, c.Room.ID, w.Target.User)
-	left := leftAt(c.Tx, c.Room.ID, w.Target.User)
+func (o *opening) mayBeTarget(c *commands.Call) error {
+	name := rooms.Person(c.Tx, c.Room.ID, o.Target.User)
+	_, challenged := o.Sanctions.Challenged(c.Tx, c.Room.ID, o.Target.User)
+	left := leftAt(c.Tx, c.Room.ID, o.Target.User)
 	switch {
-	case w.Target.Bot || w.Target.Self:
+	case o.Target.Bot || o.Target.Self:
 		return commands.Sorry(protocol.Join(name, " is a bot. Votes are about people."))
-	case w.Type == Challenge && w.Target.User == c.Person:
+	case o.Type == Challenge && o.Target.User == c.Person:
 		return commands.Sorryf("You cannot challenge yourself.")
-	case w.Type == Challenge && f.isOperator(w.Target.User):
+	case o.Type == Challenge && o.isOperator(o.Target.User):
 		return commands.Sorry(protocol.Join(name, " operates me and cannot be challenged."))
-	case !w.In && !w.appeal() && (left.IsZero() || left.Before(c.Tx.Now().Add(-r.Gone))):
+	case !o.In && !o.appeal() && (left.IsZero() || left.Before(c.Tx.Now().Add(-o.rules.Gone))):
 		return commands.Sorry(protocol.Join(name, " is not in this room, and has not left it within the last ",
-			span.Words(r.Gone), "."))
-	case w.Type == Challenge && challenged:
+			span.Words(o.rules.Gone), "."))
+	case o.Type == Challenge && challenged:
 		return commands.Sorry(protocol.Join(name, " is suspended already. They can be restored: ",
-			c.Code("vote restore "+commands.PersonWord(c.Tx, c.Room, w.Target.User)+" REASON"), "."))
-	case w.Type == Restore && !challenged && w.appeal():
+			c.Code("vote restore "+commands.PersonWord(c.Tx, c.Room, o.Target.User)+" REASON"), "."))
+	case o.Type == Restore && !challenged && o.appeal():
 		return commands.Sorryf("You are not suspended here, so there is nothing to restore.")
-	case w.Type == Restore && !challenged:
+	case o.Type == Restore && !challenged:
 		return commands.Sorry(protocol.Join(name, " is not suspended here, so there is nothing to restore."))
 	}
 	return nil
