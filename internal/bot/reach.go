@@ -28,14 +28,16 @@ type reach struct {
 // reachKind is the kind of the dead letter of features that could not say whom a network concerns.
 const reachKind = "bot.reach"
 
-// reached has those told whom it concerns that networks came into reach, or were lost, since the step before.
+// reached has those told whom it concerns that networks came into reach, or were lost, since it was called last.
 func (s *step) reached() {
+	if maps.Equal(s.up, s.heard) {
+		return // as before almost every batch
+	}
 	for _, network := range slices.Sorted(maps.Keys(s.up)) {
-		up := s.up[network]
-		if up == s.heard[network] {
+		up, was := s.up[network], s.heard[network]
+		if s.heard[network] = up; up == was {
 			continue
 		}
-		s.heard[network] = up
 		concerned, err := s.concerned(reach{network, up, s.c.Now()})
 		for _, told := range concerned {
 			s.lanes.push(queued{event: s.telling(told)})

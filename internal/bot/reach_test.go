@@ -97,6 +97,34 @@ func TestAFeatureThatCannotSayWhomANetworkConcerns(t *testing.T) {
 	}
 }
 
+// TestARoomHearsOfItsNetworkInOrder: what is said of a network and what comes from it are heard in the order in which they came,
+// also where all of it falls into one commit. What comes by a connection must not be told that there is none.
+func TestARoomHearsOfItsNetworkInOrder(t *testing.T) {
+	r := newRig(t)
+	r.concerns(lobby)
+	r.joined(lobby)
+	r.step(Online{protocol.Console, false})
+	var order []string
+	r.feature.told = func(_ *store.Tx, what protocol.Internal) (bool, error) {
+		order = append(order, string(what.Data))
+		return true, nil
+	}
+	r.feature.handle = func(_ *store.Tx, ev protocol.Event) (store.Outcome, error) {
+		if m, ok := ev.Body.(protocol.Message); ok {
+			order = append(order, m.Text)
+		}
+		return store.Outcome{}, nil
+	}
+	said := func(text string) Admitted {
+		return Admitted{&Batch{Network: protocol.Console, Events: []protocol.Event{r.say(lobby, text)}}}
+	}
+	r.step(said("before"), Online{protocol.Console, true}, said("after"), Online{protocol.Console, false}, said("last"),
+		Online{protocol.Console, true}, Online{protocol.Console, false}) // which is no news
+	if want := []string{"before", "true", "after", "false", "last"}; !slices.Equal(order, want) {
+		t.Errorf("the room heard %q, and %q came", order, want)
+	}
+}
+
 // TestManyRoomsHearOfANetworkInSlices: however many rooms a network concerns, no commit tells more than a few, and at a start
 // nothing else happens until all have heard, since one that ended before would not know since when the bot was away.
 func TestManyRoomsHearOfANetworkInSlices(t *testing.T) {

@@ -44,6 +44,7 @@ func (m *Machine) Step(now time.Time, inputs []Input) (Effects, error) {
 func (s *step) take(in Input) {
 	switch in := in.(type) {
 	case Admitted:
+		s.reached() // what was said of the network before the batch came is heard before its events are
 		s.lanes.admit(in.Batch)
 		if in.Batch.left == 0 {
 			s.finish(s.lanes.finished(in.Batch))
