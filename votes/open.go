@@ -267,7 +267,7 @@ func (o *opening) mayOpen() error {
 	case o.room.Members != rooms.Known:
 		return commands.Sorryf("I am still reading the member list of this room, and cannot know yet who may " +
 			"vote. Try again in a moment.")
-	case outageOf(o.tx, o.room.ID).is():
+	case outageOf(o.tx, o.room.ID).bars():
 		return commands.Sorryf("I cannot reach the room reliably just now. Try again when the connection is back.")
 	}
 	return nil

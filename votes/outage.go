@@ -32,6 +32,10 @@ type outage struct {
 // is reports whether the votes stand still.
 func (h outage) is() bool { return len(h.Why) > 0 }
 
+// bars reports whether no vote can be opened meanwhile. That the bot is offline is no reason: who asks has come by the very
+// connection of which their room has not heard yet, as shortly after a start.
+func (h outage) bars() bool { return h.Why[becauseRemoved] || h.Why[becauseUnreachable] }
+
 var outages = store.ScopedBucket("votes-outages")
 
 func outageOf(tx *store.Tx, room protocol.RoomID) (h outage) {
@@ -102,11 +106,17 @@ func (f *Feature) resume(tx *store.Tx, room protocol.RoomID, why because) error 
 	var moved []string
 	var place protocol.PlaceID
 	for v := range f.openIn(tx, room) {
-		if v.Status == Running && (gap > f.Outage || h.Removed && gap > 0) {
-			if err := v.publish(whatExtended, nil, extended{By: gap, Why: string(why)}); err != nil {
+		lost := gap
+		if v.Opened.After(h.Since) { // one that was opened meanwhile has lost less
+			lost = tx.Now().Sub(v.Opened).Round(time.Second)
+		}
+		if v.Status == Running && (lost > f.Outage || h.Removed && lost > 0) {
+			if err := v.publish(whatExtended, nil, extended{By: lost, Why: string(why)}); err != nil {
 				return err
 			}
-			moved, place = append(moved, v.Number()), v.Place
+			if lost == gap {
+				moved, place = append(moved, v.Number()), v.Place
+			}
 		}
 		if v.Status == Running {
 			v.start()

@@ -59,6 +59,39 @@ func TestManyOpenVotesWhenTheConnectionIsLost(t *testing.T) {
 	}
 }
 
+// TestAVoteIsOpenedBeforeTheRoomHearsOfTheConnection: who gives a command has come by the connection, whether the room has
+// heard of it yet or not, as shortly after a start. Such a vote gets back only the time that it has lost itself. Where the
+// network says that it cannot reach the room, no vote is opened.
+func TestAVoteIsOpenedBeforeTheRoomHearsOfTheConnection(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan", "eve", "olga")
+	w.say(lobby, "ann", `!moot vote poll "Which?" one two`)
+	first := w.vote(lobby, 1).Deadline
+	w.online(false)
+	w.now = w.now.Add(10 * time.Minute)
+	w.heard()
+	w.tell("ben", `vote poll "Which day?" today tomorrow --in console:lobby`)
+	second := w.vote(lobby, 2)
+	if second.ID == 0 {
+		t.Fatalf("ben is told: %s", w.heard())
+	}
+	w.now = w.now.Add(time.Hour)
+	w.online(true)
+	for id, moved := range map[uint64]time.Duration{
+		1: w.vote(lobby, 1).Deadline.Sub(first), 2: w.vote(lobby, 2).Deadline.Sub(second.Deadline),
+	} {
+		if want := map[uint64]time.Duration{1: 70 * time.Minute, 2: time.Hour}[id]; moved.Round(time.Minute) != want {
+			t.Errorf("vote %d ends %s later, and lost %s", id, moved, want)
+		}
+	}
+	w.admit(protocol.Event{Room: lobby, Body: protocol.RoomChange{Changes: []protocol.Change{protocol.Available{}}}})
+	w.heard()
+	w.tell("cem", `vote poll "Which week?" this next --in console:lobby`)
+	if got := w.heard(); !strings.Contains(got, "I cannot reach the room reliably just now.") {
+		t.Errorf("cem is told: %s", got)
+	}
+}
+
 // TestWhoIsOutLearnsNoNewName: who has left a room, or was put out of it, is told in private what concerns them, and not what
 // the room is called by now.
 func TestWhoIsOutLearnsNoNewName(t *testing.T) {
