@@ -145,6 +145,11 @@ func list[S ~[]E, E any](things S, last string) protocol.Text {
 // reply answers an event where it was said, or, where that is not private and the answer is to be, to the person alone. It
 // returns the key of the answer.
 func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) (protocol.Key, error) {
+	return outbox.Send(tx, replyTo(ev, v, text))
+}
+
+// replyTo is what reply sends.
+func replyTo(ev protocol.Event, v Visibility, text protocol.Text) protocol.Outgoing {
 	o := protocol.Outgoing{Handle: ev.Handle, Cause: ev.Ref()}
 	text = clip(harmless(text), MaxAnswer)
 	if v.In(ev) == Private && !ev.Private {
@@ -156,8 +161,24 @@ func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) (p
 		}
 		o.Room, o.Place, o.Act = ev.Room, ev.Place, say
 	}
-	return outbox.Send(tx, o)
+	return o
 }
+
+// tick is [Call.Tick].
+func (r *run) tick(v Visibility, text protocol.Text) error {
+	if _, typed := r.ev.Body.(protocol.Message); !typed || r.ev.Private || v == Private {
+		return r.answer(v, text)
+	}
+	r.said = true
+	_, err := outbox.Send(r.tx, protocol.Outgoing{
+		Room: r.ev.Room, Place: r.ev.Place, Cause: r.ev.Ref(), Act: protocol.React{Target: r.ev.ID, Reaction: obeyed},
+		Else: []protocol.Outgoing{replyTo(r.ev, v, text)},
+	})
+	return err
+}
+
+// obeyed is the reaction that says so.
+const obeyed = "✅"
 
 // harmless returns the text with no mention in it but those that it means, wherever the words of people have come into
 // it. Adapters escape them too; but a name that reads well is better than one that is escaped.

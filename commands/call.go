@@ -50,6 +50,10 @@ func (c *Call) Later() { c.run.said = true }
 // Whisper is Answer to the person alone, whatever the Visibility of the command.
 func (c *Call) Whisper(text protocol.Text) error { return c.run.answer(Private, text) }
 
+// Tick says that a command was obeyed, by ✅ on the message that gave it. The words are said where that cannot be: in a private
+// conversation, through the network's own interface, and where the bot may not react.
+func (c *Call) Tick(text protocol.Text) error { return c.run.tick(c.Command.Visibility, text) }
+
 // Code shows a line as it is given where the command was: with a prefix in a room, without one in private, with the fields
 // of the network's own interface where it came through that. It is about the same room, if that was named behind --in.
 func (c *Call) Code(line string) protocol.Text {

@@ -59,7 +59,7 @@ func TestVote(t *testing.T) {
 		w.turnout(where, "0 of 4")
 		ben.React(where, message.ID, "👍️")
 		w.again()
-		dan.Answer(where, dan.Say(where, "!moot vote cast yes"))
+		dan.Ticked(where, dan.Say(where, "!moot vote cast yes"), w.BotID)
 		w.again()
 		w.turnout(where, "2 of 4")
 
@@ -78,7 +78,7 @@ func TestVote(t *testing.T) {
 		w.turnout(where, "3 of 4")
 		w.again()
 		w.Ann.Redact(where, late)
-		w.Ann.Answer(where, w.Ann.Say(where, "!moot vote cast yes"))
+		w.Ann.Ticked(where, w.Ann.Say(where, "!moot vote cast yes"), w.BotID)
 
 		end := w.closed(where)
 		if !strings.Contains(end.Body(), "3 yes, 1 no, 0 abstained of 4 who could vote") || !strings.Contains(end.Body(), "passed") {

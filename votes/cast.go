@@ -128,7 +128,10 @@ func (f *Feature) cast(c *commands.Call) error {
 	if !changed {
 		text = protocol.Join("Your ballot in vote ", v.ID, " is already ", v.shown(b), ".", v.notRanked(b))
 	}
-	return c.Answer(text)
+	if v.Type == Election && c.Has(placeParam) {
+		return c.Answer(text) // it says how the ballot reads that grows press by press
+	}
+	return c.Tick(text)
 }
 
 // withdraw is the command that withdraws a ballot.
@@ -159,7 +162,7 @@ func (f *Feature) withdraw(c *commands.Call) error {
 	case v.Secret:
 		return f.privately(c, protocol.Join("You now have no ballot in vote ", v.ID, "."))
 	}
-	return c.Answer(protocol.Join("Your ballot in vote ", v.ID, " is withdrawn."))
+	return c.Tick(protocol.Join("Your ballot in vote ", v.ID, " is withdrawn."))
 }
 
 // via tells how a command came.

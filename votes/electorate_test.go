@@ -23,7 +23,7 @@ func TestThreeAreNotTheRoom(t *testing.T) {
 		t.Fatalf("got %+v", v)
 	}
 	w.say(lobby, "fay", "!moot vote cast no")
-	w.expect("Your ballot in vote 1 is no")
+	w.expect("✅ on the message of fay")
 	w.later()
 	w.say(lobby, "ben", "!moot vote motion we sing")
 	if v := w.vote(lobby, 2); v.Size != 3 || v.Waived {

@@ -114,7 +114,7 @@ func (f *Feature) because(c *commands.Call) error {
 	if _, err := v.castBy(c.Person, b, via(c), text); err != nil {
 		return err
 	}
-	return c.Answer(protocol.Join("Your ballot in vote ", v.ID, " is ", v.shown(b), ", with your reason."))
+	return c.Tick(protocol.Join("Your ballot in vote ", v.ID, " is ", v.shown(b), ", with your reason."))
 }
 
 // reasons says why people voted as they did, that many of them, each with so many characters.

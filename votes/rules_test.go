@@ -454,3 +454,27 @@ func TestEverySettingIsShown(t *testing.T) {
 		}
 	}
 }
+
+// TestTick: a ballot by command in a room is answered by ✅ on its message, and in words where that cannot be or nobody else
+// reads along.
+func TestTick(t *testing.T) {
+	w := newTown(t)
+	w.settle(lobby, "ann", "ben", "cem", "dan")
+	w.say(lobby, "ann", "!moot vote motion we sing")
+	w.heard()
+	for _, line := range []string{"vote 1 yes", "vote 1 yes", "vote reason 1 it is fun", "vote 1 no because I am hoarse", "vote withdraw 1"} {
+		w.say(lobby, "ben", "!moot "+line)
+		if got := w.heard(); got != "✅ on the message of ben" {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+	w.tell("cem", "vote 1 yes --in lobby")
+	w.expect("Your ballot in vote 1 is yes")
+	w.say(lobby, "cem", "!moot vote 1 maybe")
+	w.expect("cannot be chosen in vote 1")
+	w.noReact = true
+	w.say(lobby, "ben", "!moot vote 1 yes")
+	w.expect("@lobby: Your ballot in vote 1 is yes. You can change or withdraw it until the vote closes.")
+	w.say(lobby, "ben", "!moot vote withdraw 1")
+	w.expect("@lobby: Your ballot in vote 1 is withdrawn.")
+}

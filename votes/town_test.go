@@ -61,6 +61,8 @@ type town struct {
 	shut     map[protocol.RoomID]bool                 // rooms in which the bot may not write any more
 	fits     func(protocol.Text) bool                 // what the network takes as one message; nil means every text
 	mute     bool                                     // nobody answers about reactions
+	noReact  bool                                     // the bot may react to nothing
+	by       map[protocol.EventID]string              // who has said what
 	said     []string
 	shown    []shownCode                          // the commands in what it has said
 	whispers map[protocol.UserID]protocol.EventID // the last thing that each was told in private
@@ -105,7 +107,7 @@ func newTown(t tester, with ...func(*town)) *town {
 		putOut: map[string]struct{ since, at time.Time }{},
 		active: map[protocol.UserID]int{}, in: map[protocol.RoomID]bool{}, messages: map[protocol.EventID]*message{},
 		deaf: map[protocol.UserID]bool{}, shut: map[protocol.RoomID]bool{},
-		whispers: map[protocol.UserID]protocol.EventID{},
+		whispers: map[protocol.UserID]protocol.EventID{}, by: map[protocol.EventID]string{},
 	}
 	w.rig = &bottest.Rig{
 		TB: t, Dir: dir, Network: protocol.Console, Pace: time.Millisecond, Features: w.features,
@@ -235,6 +237,13 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 		w.hear("to "+act.User.Local(), act.Text)
 		w.whispers[act.User] = id
 	case protocol.React:
+		if act.Target != "" {
+			if w.noReact {
+				return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: fmt.Errorf("no reactions here")}}}
+			}
+			w.said = append(w.said, act.Reaction+" on the message of "+w.by[act.Target])
+			break
+		}
 		m := w.messages[a.Try.Original.Event]
 		m.reactions = append(m.reactions, protocol.Reaction{User: self, Reaction: act.Reaction, Event: id, Bot: true})
 		return append([]bot.Input{sent}, bot.Admitted{Batch: &bot.Batch{Network: protocol.Console, Events: []protocol.Event{{
@@ -345,6 +354,7 @@ func (w *town) admit(ev protocol.Event) protocol.EventID {
 	if ev.Time.IsZero() {
 		ev.Time = w.now
 	}
+	w.by[ev.ID] = ev.Sender.Local()
 	w.step(bot.Admitted{Batch: &bot.Batch{Network: protocol.Console, Events: []protocol.Event{ev}}})
 	return ev.ID
 }

@@ -28,7 +28,7 @@ var pictureSteps = []struct {
 	{"\r", []string{"Vote 1: ann wants", "0 of 5 voted"}, 2 * time.Second},
 	{"/as ben\r", []string{"ben in lobby"}, time.Second},
 	{"\t", []string{"y yes · n no · a abstain · Tab next"}, time.Second},
-	{"y", []string{"ben votes: yes", "1 of 5 voted", "Your ballot"}, 1500 * time.Millisecond},
+	{"y", []string{"ben votes: yes", "1 of 5 voted", "✅"}, 1500 * time.Millisecond},
 	{"\x1b", []string{"Tab votes"}, 200 * time.Millisecond},
 	{"/as cleo\r\ty", []string{"cleo votes: yes", "2 of 5 voted"}, time.Second},
 	{"\x1b", []string{"Tab votes"}, 200 * time.Millisecond},

@@ -225,6 +225,19 @@ func (c *Client) Answer(where id.RoomID, to id.EventID) (answer Event) {
 	return answer
 }
 
+// Ticked waits until somebody has reacted to a message with ✅.
+func (c *Client) Ticked(where id.RoomID, to id.EventID, by id.UserID) {
+	c.t.Helper()
+	c.Await("✅ on "+string(to), func() bool {
+		for _, ev := range c.room(where).timeline {
+			if r, ok := ev.Content.Parsed.(*event.ReactionEventContent); ok && ev.Sender == by && r.RelatesTo.EventID == to && r.RelatesTo.Key == "✅" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // Ask says something and waits for the answer, of which it returns the text.
 func (c *Client) Ask(where id.RoomID, text string) string {
 	c.t.Helper()
