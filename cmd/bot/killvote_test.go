@@ -128,16 +128,21 @@ func (w *voteWorld) stages() []killStage {
 		}
 		return lines
 	}
+	// ticked waits until the bot has reacted to the last of these.
+	ticked := func(lines ...[]protocol.Event) {
+		last := lines[len(lines)-1]
+		do("✅ on "+string(last[len(last)-1].ID), nil, lines...)
+	}
 	const hour, day = time.Hour, 24 * time.Hour
 	do("", w.passes(0), append([][]protocol.Event{w.own(voteRoom, protocol.Joined)}, everybody(voteRoom, "hello", votePeople...)...)...)
 	do("", w.passes(day), everybody(voteRoom, "hello again", votePeople...)...)
 	do("Vote 1: ann wants to challenge ben", nil, w.says(voteRoom, "ann", "!moot vote challenge ben he is loud"))
-	do("", nil, w.says(voteRoom, "ann", "!moot vote cast yes"))
+	ticked(w.says(voteRoom, "ann", "!moot vote cast yes"))
 	do("", w.reacts("cem", "Vote 1:", "👍", false))
 	do("", w.reacts("dan", "Vote 1:", "👎", false))
 	do("", w.reacts("dan", "Vote 1:", "👎", true))
 	do("In «lobby»: Your ballot in vote 1 is yes", nil, w.says(direct("dan"), "dan", "vote cast 1 yes --in lobby"))
-	do("", nil, w.says(voteRoom, "eve", "!moot vote cast no"), w.says(voteRoom, "eve", "!moot vote withdraw"))
+	ticked(w.says(voteRoom, "eve", "!moot vote cast no"), w.says(voteRoom, "eve", "!moot vote withdraw"))
 	do("Your answer will stand", nil, w.says(direct("ben"), "ben", "vote reply 1 it was once"))
 	do("Secret vote 2", nil, w.says(voteRoom, "cem", "!moot vote motion --secret --for 1d we sing"))
 	do("In «lobby»: Your ballot in vote 2 is no", nil,
@@ -150,21 +155,21 @@ func (w *voteWorld) stages() []killStage {
 	do("Vote 2: motion «we sing» has closed", w.passes(3*hour))
 	do("you are suspended in «lobby»", nil, w.says(voteRoom, "ben", "!moot ping"))
 	do("Vote 3: ben appeals", nil, w.says(voteRoom, "ben", "!moot vote appeal I have learned"))
-	do("ballot in vote 3 is no", nil, everybody(voteRoom, "!moot vote cast 3 no", "ann", "cem", "dan")...)
+	ticked(everybody(voteRoom, "!moot vote cast 3 no", "ann", "cem", "dan")...)
 	do("appeal of ben has closed", w.passes(25*hour))
 	do("Vote 4: eve wants to restore ben", w.passes(3*day+hour), w.says(voteRoom, "eve", "!moot vote restore ben please"))
-	do("ballot in vote 4 is yes", nil, w.says(voteRoom, "eve", "!moot vote cast 4 yes"))
+	ticked(w.says(voteRoom, "eve", "!moot vote cast 4 yes"))
 	do("", nil, []protocol.Event{w.event(voteRoom, "ann", protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: voteHall}}})})
 	do("", nil, w.own(voteHall, protocol.Joined))
 	do("It goes on in the room that follows this one", w.passes(time.Minute))
-	do("ballot in vote 4 is yes", nil, everybody(voteHall, "!moot vote cast 4 yes", "cem", "dan")...)
+	ticked(everybody(voteHall, "!moot vote cast 4 yes", "cem", "dan")...)
 	do("ben is restored", w.passes(26*hour))
 	do("pong", nil, w.says(voteHall, "ben", "!moot ping"))
 	do("", w.passes(hour))
 	return all
 }
 
-// isHeard reports whether some message, as it stands, contains the words.
+// isHeard reports whether some message, as it stands, contains the words, or a reaction is the one that they name.
 func isHeard(seen []*protocoltest.Entry, words string) bool {
 	for _, e := range seen {
 		switch act := e.Act.(type) {
@@ -178,6 +183,10 @@ func isHeard(seen []*protocoltest.Entry, words string) bool {
 			}
 		case protocol.Revise:
 			if strings.Contains(act.Text.Plain(), words) {
+				return true
+			}
+		case protocol.React:
+			if words == act.Reaction+" on "+string(act.Target) {
 				return true
 			}
 		}
