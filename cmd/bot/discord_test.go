@@ -294,3 +294,30 @@ func TestDiscordVotesByButtons(t *testing.T) {
 	b.stop()
 	b.run("verify") // fails the test unless the log gives what the bot knows
 }
+
+// TestDiscordACommandWithinAReplay: however long Discord takes to tell a bot that has started again what it missed, a command
+// that comes meanwhile has come by the connection, and is not refused for want of one.
+func TestDiscordACommandWithinAReplay(t *testing.T) {
+	b := newDiscordBot(t)
+	b.srv.Set(func(s *discordtest.Server) { s.AnswerWithin = 2 * time.Minute })
+	town := b.settle("Lab")
+	b.start()
+	town.ready()
+	town.open("we sing", discordtest.Options{"for": "1d"})
+	b.kill()
+	replayed := make(chan struct{})
+	b.srv.NextConnections(discordtest.Script{Replayed: replayed})
+	b.start()
+	i := town.ben.Slash(town.general, "vote poll", discordtest.Options{"question": "Which day?", "option": "Monday", "option-2": "Tuesday", "for": "1d"})
+	for began := time.Now(); ; {
+		why, err := b.command("why", "interaction-"+i.ID).CombinedOutput()
+		if err == nil && strings.Contains(string(why), "handled") {
+			break
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatalf("the command is not handled: %v\n%s", err, why)
+		}
+	}
+	close(replayed)
+	b.expect("a command within a replay", i.Reply().Content, "is open")
+}

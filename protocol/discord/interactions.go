@@ -50,7 +50,6 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, backlog boo
 	}
 	// Discord takes a first answer for three seconds. It may also replay that it had resumed before, and so
 	// seem to have come to an end with it.
-	replayed := backlog
 	late := a.rest.Now().Sub(timeOf(i.ID)) > answerWithin+time.Second // in whole seconds Discord tells the time
 	if backlog = backlog || late; backlog {
 		if mark, err := a.to.Cursor(roomCursor(roomOf(i.Guild, i.Channel))); err == nil && placeIn(ctx).within(mark) {
@@ -109,12 +108,7 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, backlog boo
 	}
 	a.aged(&ev)
 	w := work{room: ev.Room, about: person.ID,
-		make: func(ctx context.Context) []protocol.Event {
-			if replayed {
-				a.awaitOnline(ctx, i.Guild)
-			}
-			return append(about(), ev)
-		}}
+		make: func(context.Context) []protocol.Event { return append(about(), ev) }}
 	if ev.Private {
 		w.about = everyState
 		w.make = func(context.Context) []protocol.Event { return append(a.enters(ev), ev) }

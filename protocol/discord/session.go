@@ -226,32 +226,6 @@ func (a *Adapter) online(shard int) {
 	a.up[shard] = true
 	a.mu.Unlock()
 	a.connected(true)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.tellLocked()
-}
-
-// replayTime is how long a command that is replayed waits at most for the end of the replay.
-const replayTime = 2 * time.Second
-
-// awaitOnline waits until the shard of a guild has had all of a replay, and the bot has been told
-// that Discord is there: before, it refuses what needs the connection.
-func (a *Adapter) awaitOnline(ctx context.Context, guildID string) {
-	ctx, cancel := context.WithTimeout(ctx, replayTime)
-	defer cancel()
-	for {
-		a.mu.Lock()
-		changed, up := a.changed, a.up[a.shardOf(guildID)]
-		a.mu.Unlock()
-		if up {
-			return
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 func (a *Adapter) offline(e gateway.Event) {

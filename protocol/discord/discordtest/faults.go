@@ -18,6 +18,9 @@ type Script struct {
 	// FirstAfterResume are opcodes sent instead of an answer to RESUME, such as 7.
 	FirstAfterResume []int
 	Padding          int // bytes by which these are longer than they need be
+	// Replayed, where it is not nil, is what the end of a replay waits for: RESUMED comes when it is closed, and until then
+	// what happens comes as part of the replay.
+	Replayed <-chan struct{}
 }
 
 // NextConnections sets how the next connections behave, one Script each.

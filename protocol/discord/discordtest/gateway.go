@@ -426,7 +426,26 @@ func (c *gatewayConn) resumeLocked(data json.RawMessage) {
 		for _, f := range ss.frames[d.Seq:] {
 			c.sendLocked(frame{data: f, compress: ss.compress})
 		}
+		if c.script.Replayed != nil {
+			s.wait.Go(func() { c.resumesLater(ss) })
+			return
+		}
 		ss.dispatchLocked("RESUMED", obj{"_trace": []string{}})
+	}
+}
+
+// resumesLater ends a replay when the script of the connection says so.
+func (c *gatewayConn) resumesLater(ss *session) {
+	select {
+	case <-c.script.Replayed:
+	case <-c.silent: // the connection has ended
+		return
+	}
+	c.srv.mu.Lock()
+	defer c.srv.mu.Unlock()
+	if ss.conn == c {
+		ss.dispatchLocked("RESUMED", obj{"_trace": []string{}})
+		c.srv.touchLocked()
 	}
 }
 
