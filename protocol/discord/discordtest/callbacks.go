@@ -251,19 +251,26 @@ func (i *Interaction) Ack() int {
 }
 
 // Reply waits until the answer is there and not only announced, and returns what the person sees.
-func (i *Interaction) Reply() (m Message) {
+func (i *Interaction) Reply() Message {
 	i.srv.tb.Helper()
+	var m *Message
 	i.srv.Until("the answer to "+i.user.Name, func() bool {
-		return lockedRead(i.srv, func() bool {
-			if i.original == nil || i.original.flags&FlagLoading != 0 || i.answer == AnswerDeferUpdate &&
-				i.original.edited.IsZero() {
-				return false
-			}
-			m = i.original.seen()
-			return true
-		})
+		m = i.Replied()
+		return m != nil
 	})
-	return m
+	return *m
+}
+
+// Replied returns the answer that the person sees; nil while there is none, or it is only announced.
+func (i *Interaction) Replied() *Message {
+	return lockedRead(i.srv, func() *Message {
+		if i.original == nil || i.original.flags&FlagLoading != 0 || i.answer == AnswerDeferUpdate &&
+			i.original.edited.IsZero() {
+			return nil
+		}
+		m := i.original.seen()
+		return &m
+	})
 }
 
 // Followups waits until there are n followups, and returns what the person sees of them.

@@ -15,7 +15,7 @@ type Script struct {
 	Close      int    // closes with this code when the bot identifies or resumes
 	Text       string // of the close
 	Invalid    bool   // answers IDENTIFY or RESUME with op 9, not resumable
-	// FirstAfterResume are opcodes sent instead of an answer to RESUME, such as 7.
+	// FirstAfterResume are opcodes sent instead of an answer to RESUME, such as 7. With 9 the session stands.
 	FirstAfterResume []int
 	Padding          int // bytes by which these are longer than they need be
 	// Replayed, where it is not nil, is what the end of a replay waits for: RESUMED comes when it is closed, and until then
@@ -44,9 +44,22 @@ func (s *Server) Cut() {
 	s.eachConn(func(c *gatewayConn) { c.endLocked(); c.cut() })
 }
 
-// CloseGateway closes every connection with the code.
+// CloseGateway closes every connection with the code. With 4009 it forgets its session.
 func (s *Server) CloseGateway(code int, text string) {
-	s.eachConn(func(c *gatewayConn) { c.closeLocked(code, text); c.endLocked() })
+	s.eachConn(func(c *gatewayConn) {
+		if c.session != nil {
+			s.closesLocked(code, c.session.id)
+		}
+		c.closeLocked(code, text)
+		c.endLocked()
+	})
+}
+
+// closesLocked forgets a session where the code of a close says that it has timed out.
+func (s *Server) closesLocked(code int, session string) {
+	if code == 4009 {
+		delete(s.sessions, session)
+	}
 }
 
 // Reconnect asks every connection to reconnect (op 7).

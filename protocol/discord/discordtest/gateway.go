@@ -400,14 +400,18 @@ func (c *gatewayConn) resumeLocked(data json.RawMessage) {
 	switch {
 	case c.script.FirstAfterResume != nil:
 		for _, op := range c.script.FirstAfterResume {
-			if c.script.Padding > 0 {
+			switch {
+			case c.script.Padding > 0:
 				c.opLocked(op, strings.Repeat(" ", c.script.Padding))
-			} else {
+			case op == 9:
+				c.opLocked(op, true)
+			default:
 				c.opLocked(op, nil)
 			}
 		}
 		return
 	case c.script.Close != 0:
+		s.closesLocked(c.script.Close, d.SessionID)
 		c.closeLocked(c.script.Close, c.script.Text)
 	case d.Token != s.Token:
 		c.closeLocked(4004, "Authentication failed.")
