@@ -157,7 +157,7 @@ func (d *Dispatcher) Next(c *store.Commit, limit int) (attempts []Attempt, answe
 // head begins an attempt with the first entry of a lane that can be sent. It puts the lane back where that one is not due
 // yet, and where as many entries were ended before it as may be.
 func (d *Dispatcher) head(c *store.Commit, l *lane, ends *int) (a Attempt, answers []protocol.Event, ok bool) {
-	for q := range c.Read().Queue(l.name, 0) {
+	for q := range c.Read().Queue(l.name, l.order) {
 		if *ends == 0 || q.Due.After(c.Now()) && (q.Expires.IsZero() || q.Expires.After(c.Now())) {
 			d.ready(l, q)
 			return a, answers, false
@@ -444,7 +444,7 @@ func (d *Dispatcher) release(c *store.Commit, name string, key protocol.Key) {
 
 func (d *Dispatcher) next(c *store.Commit, l *lane) {
 	l.behind = ""
-	for q := range c.Read().Queue(l.name, 0) {
+	for q := range c.Read().Queue(l.name, l.order) {
 		d.ready(l, q)
 		return
 	}

@@ -102,7 +102,7 @@ type lane struct {
 	name   string
 	route  *route
 	due    time.Time // when its head is to be looked at: when it is due or expires
-	order  uint64    // number of the head, so that who waited longest comes first
+	order  uint64    // number of the head, or of the last one: who waited longest comes first, and nothing stands before it
 	busy   protocol.Key
 	behind protocol.Key // the message that its head waits for; zero means none
 	hurry  bool         // whether somebody waits for its head

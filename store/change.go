@@ -40,6 +40,8 @@ type content struct {
 	rows     rows
 	attached []attachment
 	records  []seen.Record
+
+	firstTimer string // what the commit found: before it no timer was; it is not part of the change
 }
 
 type attachment struct {

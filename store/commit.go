@@ -20,6 +20,7 @@ type Commit struct {
 	deliver  func(*Tx, protocol.Internal) error // see Deliver
 	attached []attachment
 	doubt    time.Time // see Doubt
+	first    string    // a key before which Due has found no timer; empty before it is called
 	looking
 }
 
@@ -35,7 +36,9 @@ func (c *Commit) empty() bool {
 
 // content returns what the commit has done.
 func (c *Commit) content() *content {
-	return &content{c.now, c.horizon, c.layer.rows, c.attached, c.batch.Records()}
+	return &content{
+		at: c.now, horizon: c.horizon, rows: c.layer.rows, attached: c.attached, records: c.batch.Records(), firstTimer: c.first,
+	}
 }
 
 // Attach has the change of the commit carry some bytes for whoever follows, under a name. They are

@@ -75,11 +75,14 @@ func checkLog(t tb, tx *Tx) {
 	}
 }
 
-// checkTimers: timers and timer-names are the same set.
+// checkTimers: timers and timer-names are the same set, and none is before the first.
 func checkTimers(t tb, tx *Tx) {
 	t.Helper()
 	n := 0
 	for k := range tx.Range(timers, "", "") {
+		if first := tx.seer.firstTimer(); k < first {
+			t.Fatalf("timers has %q, and the first is %q", k, first)
+		}
 		timer := decodeTimer(k, nil)
 		if at := tx.Get(timerNames, Key(timer.Scope, timer.Name)); string(at) != k[:8] {
 			t.Fatalf("timers has %q, timer-names has %x for it", k, at)

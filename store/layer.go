@@ -46,6 +46,21 @@ func (r rows) get(bucket, key string) (value []byte, ok bool) {
 	return nil, false
 }
 
+// first returns the first key of a bucket that is not deleted, one behind all others where there is
+// none.
+func (r rows) first(bucket string) string {
+	first := "\xff"
+	if b := r[bucket]; b != nil {
+		b.Scan(func(k string, v []byte) bool {
+			if v != nil {
+				first = k
+			}
+			return v == nil
+		})
+	}
+	return first
+}
+
 // names returns the names of the buckets, in order.
 func (r rows) names() []string { return slices.Sorted(maps.Keys(r)) }
 

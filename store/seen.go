@@ -55,6 +55,8 @@ type seer interface {
 	seen(*seen.Key) (seen.Record, bool)
 	ahead() uint64 // by how much the time of what is recorded is ahead of the store's
 	between(room protocol.RoomID, from, to seen.Place, backward bool) iter.Seq2[seen.Record, error]
+	// firstTimer returns a key before which no timer is.
+	firstTimer() string
 }
 
 // SeenEvent is an event, and what is recorded about it.

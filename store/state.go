@@ -10,6 +10,9 @@ import (
 	"moot/store/seen"
 )
 
+// timers is the bucket of timers by time, of which a state knows where it begins.
+var timers = SharedBucket("timers")
+
 // state is the store as of one change, together with a view of the file that is new enough. It does
 // not change once it is published.
 type state struct {
@@ -25,6 +28,10 @@ type state struct {
 	upTo   uint64 // the last change of frozen; 0 while there is none
 	holds  uint64 // the last change that the file holds
 	needs  int    // the transaction that made it hold that
+
+	// firstTimer is a key before which no timer is. Those that have gone off may still be in the file, and whoever looks for
+	// the next one would step over all of them.
+	firstTimer string
 }
 
 // fits reports whether a view is new enough. One that is newer is right too: what a checkpoint
@@ -56,6 +63,7 @@ func (st *state) add(c *content, ix *seen.Index) *state {
 	next.rows, more = st.rows.with(c.rows)
 	next.bytes += more
 	next.events += len(c.records)
+	next.firstTimer = min(max(st.firstTimer, c.firstTimer), c.rows.first(timers.name))
 	next.seen = ix.State()
 	return &next
 }
@@ -117,6 +125,8 @@ func (v *viewer) seen(k *seen.Key) (seen.Record, bool) {
 }
 
 func (v *viewer) ahead() uint64 { return v.state.ahead }
+
+func (v *viewer) firstTimer() string { return v.state.firstTimer }
 
 func (v *viewer) between(
 	room protocol.RoomID, from, to seen.Place, backward bool,

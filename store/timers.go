@@ -8,10 +8,7 @@ import (
 	"moot/protocol"
 )
 
-var (
-	timers     = SharedBucket("timers")
-	timerNames = SharedBucket("timer-names")
-)
+var timerNames = SharedBucket("timer-names")
 
 // Timer is something that a scope wanted at a certain time.
 type Timer struct {
@@ -67,7 +64,12 @@ func (tx *Tx) TimerData(name string) []byte {
 // Due returns at most limit timers whose time has come, in their order.
 func (c *Commit) Due(limit int) []Timer {
 	var due []Timer
-	for k, v := range c.Read().Range(timers, "", Time(c.now.Add(1))) {
+	end := Time(c.now.Add(1))
+	c.first = end
+	for k, v := range c.Read().Range(timers, c.firstTimer(), end) {
+		if len(due) == 0 {
+			c.first = k
+		}
 		if len(due) == limit {
 			break
 		}
@@ -78,11 +80,18 @@ func (c *Commit) Due(limit int) []Timer {
 
 // NextTimer returns when the next timer goes off; zero if none is set.
 func (tx *Tx) NextTimer() time.Time {
-	for k := range tx.Range(timers, "", "") {
+	from := ""
+	if tx.layer == nil {
+		from = tx.seer.firstTimer()
+	}
+	for k := range tx.Range(timers, from, "") {
 		return ParseTime(k)
 	}
 	return time.Time{}
 }
+
+// firstTimer returns a key before which no timer is.
+func (c *Commit) firstTimer() string { return min(c.state.firstTimer, c.layer.rows.first(timers.name)) }
 
 // EndTimer takes away a timer that has gone off.
 func (c *Commit) EndTimer(t Timer) {
