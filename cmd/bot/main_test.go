@@ -137,7 +137,8 @@ func (l *live) say(ts *testscript.TestScript, line string) {
 func heard(ts *testscript.TestScript, neg bool, args []string) {
 	text, shown := strings.Join(args, " "), ts.Value(liveKey{}).(*live).shown.String()
 	if strings.Contains(shown, text) == neg {
-		ts.Fatalf("%q was heard: %v. The whole conversation:\n%s", text, !neg, shown)
+		log, _ := os.ReadFile(ts.MkAbs("bot.log"))
+		ts.Fatalf("%q was heard: %v. The whole conversation:\n%s\nThe log:\n%s", text, neg, shown, log)
 	}
 }
 

@@ -25,9 +25,21 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.stopNow = stopNow
 
 	ended := make(chan struct{}) // all adapters have
-	var adapters sync.WaitGroup
+	var adapters, services sync.WaitGroup
+	var chats []*network
 	for _, n := range r.networks {
-		adapters.Go(func() { r.supervise(work, stop, n) })
+		if _, is := n.adapter.(protocol.Auxiliary); !is {
+			chats = append(chats, n)
+			continue
+		}
+		services.Add(1)
+		adapters.Go(func() { r.supervise(work, stop, n, sync.OnceFunc(services.Done)) })
+	}
+	for _, n := range chats {
+		adapters.Go(func() {
+			services.Wait() // the first thing that is said may be work for one
+			r.supervise(work, stop, n, func() {})
+		})
 	}
 	go func() {
 		adapters.Wait()

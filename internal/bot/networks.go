@@ -22,11 +22,11 @@ func (r *Runner) Networks() (all []NetworkStatus) {
 }
 
 // supervise runs a network until work ends, stop says that nothing is to begin any more, or no further Run can help.
-func (r *Runner) supervise(work, stop context.Context, n *network) {
+func (r *Runner) supervise(work, stop context.Context, n *network, told func()) {
 	name := n.adapter.Network()
 	for failed := 0; ; failed++ {
 		began := time.Now()
-		err := r.runNetwork(work, n)
+		err := r.runNetwork(work, n, told)
 		if errors.Is(err, ErrStopping) || work.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 			return // it ends because the bot does
 		}
@@ -54,8 +54,9 @@ func (r *Runner) supervise(work, stop context.Context, n *network) {
 	}
 }
 
-// runNetwork makes one Run and returns when all attempts within it have ended too.
-func (r *Runner) runNetwork(work context.Context, n *network) error {
+// runNetwork makes one Run and returns when all attempts within it have ended too. It calls told when the loop knows, or is about
+// to hear, whether the network is there.
+func (r *Runner) runNetwork(work context.Context, n *network, told func()) error {
 	name := n.adapter.Network()
 	up := true
 	if aux, ok := n.adapter.(protocol.Auxiliary); ok {
@@ -68,6 +69,7 @@ func (r *Runner) runNetwork(work context.Context, n *network) error {
 	n.status = NetworkStatus{Network: name, Up: up, Since: time.Now()}
 	n.mu.Unlock()
 	r.put(Online{name, up})
+	told()
 
 	err := protocol.Guard(func() error { return n.adapter.Run(run, admitter{r, n, run}) })
 

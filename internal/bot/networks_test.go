@@ -206,6 +206,35 @@ func TestAServiceIsBesideTheNetworks(t *testing.T) {
 	}
 }
 
+// tardy is a service that takes its time before it says whether it is there.
+type tardy struct {
+	aside
+	said *atomic.Bool
+}
+
+func (l tardy) Paused() bool {
+	time.Sleep(50 * time.Millisecond)
+	l.said.Store(true)
+	return false
+}
+
+// Where somebody asks for a service with the first thing that is said, the answer is waited for.
+func TestServicesAreThereBeforeAnybodySpeaks(t *testing.T) {
+	defer noLeaks(t)
+	w, said := newWire(), &atomic.Bool{}
+	w.name = "service.late"
+	run := play(t, newRig(t), newWire(), func(c *RunnerConfig) {
+		c.Adapters = append(c.Adapters, tardy{aside{w, false}, said})
+	})
+	if !said.Load() {
+		t.Error("a network has begun before it was known that the service is there")
+	}
+	<-w.to
+	if err := run.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
 // A feature may want somebody to see to an event, and what it has written stays.
 func TestAFaultOfAFeatureThatHasHandledTheEvent(t *testing.T) {
 	r := newRig(t)
