@@ -35,6 +35,7 @@ var directions = map[string][]string{
 	"activity":              {"events", "protocol", "rooms", "store"},
 	"internal/bot":          {"events", "internal/clock", "internal/failpoint", "internal/pause", "outbox", "protocol", "rooms", "sealed", "store"},
 	"internal/files":        {},
+	"internal/generation":   {},
 	"internal/near":         {},
 	"internal/pause":        {},
 	"internal/span":         {},
@@ -62,16 +63,16 @@ var directions = map[string][]string{
 	"protocol/console/apart":  {"internal/alike", "protocol", "protocol/console", "protocol/console/wire"},
 	"protocol/console/screen": {"internal/alike", "protocol", "protocol/console"},
 
-	"protocol/discord":                    {"internal/finding", "protocol", "protocol/discord/gateway", "protocol/discord/rest"},
+	"protocol/discord":                    {"internal/finding", "internal/generation", "protocol", "protocol/discord/gateway", "protocol/discord/rest"},
 	"protocol/discord/rest":               {"internal/pause"},
 	"protocol/discord/gateway":            {"internal/pause", "protocol/discord/rest"},
 	"protocol/discord/discordtest":        {"protocol/discord/discordtest/schema"},
 	"protocol/discord/discordtest/schema": {},
 
-	"protocol/matrix":            {"internal/alike", "internal/failpoint", "internal/pause", "protocol"},
+	"protocol/matrix":            {"internal/alike", "internal/failpoint", "internal/generation", "internal/pause", "protocol"},
 	"protocol/matrix/account":    {"internal/files", "internal/pause", "protocol"},
 	"protocol/matrix/crypto":     {"internal/files", "protocol", "protocol/matrix", "protocol/matrix/account"},
-	"protocol/matrix/survey":     {"internal/finding", "protocol", "protocol/matrix/account", "protocol/matrix/crypto"},
+	"protocol/matrix/survey":     {"internal/finding", "internal/generation", "protocol", "protocol/matrix", "protocol/matrix/account", "protocol/matrix/crypto"},
 	"sealed":                     {"outbox", "protocol", "rooms", "store"},
 	"protocol/matrix/matrixtest": {},
 

@@ -22,6 +22,7 @@ import (
 	"moot/invites"
 	"moot/protocol"
 	"moot/protocol/console"
+	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 	"moot/protocol/matrix/survey"
@@ -94,13 +95,14 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []finding.Finding
 	}
 	found = append(found, inspect.Folder(cfg.Data)...)
 	examined := partsOf(cfg, cfg.UseConsole())
+	examined.Cursors = []string{matrix.GenerationCursor}
 	examined.LockTimeout = 0 // a bot that runs keeps its database
 	whole := parts.Examine(ctx, examined)
 	faults := partFindings(cfg, whole, found)
 	found = append(found, faults...)
 	nets := &networks{} // nothing of them is opened
 	if _, err := cfg.Matrix.AccessToken.Token(); err == nil && cfg.Matrix.Enabled() {
-		found = append(found, checkMatrix(ctx, cfg, nets.server())...)
+		found = append(found, checkMatrix(ctx, cfg, whole.Cursors[matrix.GenerationCursor], nets.server())...)
 	}
 	if token, err := cfg.Discord.Token.Token(); err == nil && cfg.Discord.Enabled() {
 		found = append(found, checkDiscord(ctx, cfg, token, nets.server())...)
@@ -184,13 +186,13 @@ func invitationFinding(f *invites.Feature, i invites.Invitation) (finding.Findin
 // checkPatience is how long a homeserver may take to answer all that a check asks.
 const checkPatience = 30 * time.Second
 
-// checkMatrix looks at the account on its homeserver.
-func checkMatrix(ctx context.Context, cfg config.Config, over http.RoundTripper) []finding.Finding {
+// checkMatrix looks at the account on its homeserver. Of a bot that runs it is not known what it has left there.
+func checkMatrix(ctx context.Context, cfg config.Config, left string, over http.RoundTripper) []finding.Finding {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	acc := accountOf(cfg)
 	acc.Transport = over
-	return survey.Account(ctx, acc)
+	return survey.Account(ctx, acc, left)
 }
 
 // partFindings says what the parts of the data folder are like, beside what was found before.

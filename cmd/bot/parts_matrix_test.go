@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 	"moot/protocol/matrix/matrixtest"
@@ -106,9 +107,50 @@ func TestPartsForMatrix(t *testing.T) {
 		for _, f := range all {
 			t.Run(part+" "+f.name, func(t *testing.T) {
 				dir := f.folder(t, whole.dir, part)
+				s.DropData(matrixtest.ID("moot"), matrix.GenerationData) // the copies of before are none
 				f.compare(t, dir, func(args ...string) (int, string) { return whole.run(t, dir, args...) })
 			})
 		}
+	}
+}
+
+// A data folder that was copied, and both run: the older one is refused, by run and by check, and does what it is told to.
+func TestACopyOfTheDataFolder(t *testing.T) {
+	s := matrixtest.New()
+	t.Cleanup(s.Close)
+	m := newMatrixFolder(t, s, "moot")
+	runs := func(want int, args ...string) string {
+		t.Helper()
+		var out strings.Builder
+		code := run(t.Context(), nil, append(args, "--config", m.config), strings.NewReader(""), &out, &out)
+		if code != want {
+			t.Fatalf("%s ends with %d:\n%s", args, code, out.String())
+		}
+		return out.String()
+	}
+	copied := filepath.Join(t.TempDir(), "copied")
+	if err := os.CopyFS(copied, os.DirFS(m.dir)); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := m.run(t, copied); code != exitOK {
+		t.Fatalf("the copy ends with %d:\n%s", code, out)
+	}
+	if code, out := m.run(t, m.dir); code != exitPerson || !strings.Contains(out, "nother copy of this data folder") {
+		t.Fatalf("the older one ends with %d:\n%s", code, out)
+	}
+	if out := runs(exitFailed, "check", "--data", m.dir); !strings.Contains(out, "another copy of this data folder") || !strings.Contains(out, "→ run only the other one") {
+		t.Errorf("check says\n%s", out)
+	}
+	backups, fresh := filepath.Join(t.TempDir(), "backups"), filepath.Join(t.TempDir(), "fresh")
+	runs(exitOK, "backup", backups, "--data", m.dir)
+	runs(exitOK, "restore", backups, "--data", fresh)
+	for range 2 {
+		if code, out := m.run(t, fresh); code != exitOK {
+			t.Fatalf("the one that was restored ends with %d:\n%s", code, out)
+		}
+	}
+	if code, out := m.run(t, copied); code != exitPerson {
+		t.Errorf("the copy ends with %d then:\n%s", code, out)
 	}
 }
 

@@ -43,6 +43,8 @@ type Config struct {
 	Matrix *account.Config
 	// Console says whether it is used; Real whether a network is, beside which the console's clock is the real one.
 	Console, Real bool
+	// Cursors are the names of those whose values are wanted.
+	Cursors []string
 	// LockTimeout is how long to wait for another process; zero means not at all.
 	LockTimeout time.Duration
 }
@@ -73,6 +75,8 @@ type Found struct {
 	// Busy is why the database could not be looked at: another process has it, and with it the whole folder. What rests on
 	// the database was not compared.
 	Busy error
+	// Cursors are the values of the cursors that were wanted, by their names; nil where the database was not read.
+	Cursors map[string]string
 	// Moved says that the clock of the console's world was moved.
 	Moved bool
 }
@@ -241,6 +245,10 @@ func (f *Found) database(c Config) (k known) {
 	k.there = true
 	err = st.View(func(tx *store.Tx) error {
 		k.archive, k.pair, k.console = events.Committed(tx), Pair(tx), tx.Cursor(console.CursorName)
+		f.Cursors = map[string]string{}
+		for _, name := range c.Cursors {
+			f.Cursors[name] = tx.Cursor(name)
+		}
 		return nil
 	})
 	if err = errors.Join(err, st.Close()); err != nil {

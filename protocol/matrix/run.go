@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/id"
 
+	"moot/internal/generation"
 	"moot/internal/pause"
 	"moot/protocol"
 )
@@ -43,10 +44,11 @@ type run struct {
 	since   string
 	backlog bool // whether what comes next was missed
 	online  bool
-	full    bool           // whether there is no room for keys
-	tries   map[string]int // how often something was asked for in vain
-	name    string         // display name of the bot, by which people address it
-	renamed bool           // whether it may be another by now
+	full    bool             // whether there is no room for keys
+	tries   map[string]int   // how often something was asked for in vain
+	name    string           // display name of the bot, by which people address it
+	renamed bool             // whether it may be another by now
+	own     generation.Claim // what this Run has left on the account; zero where it has not, or cannot
 	asking  map[speaker]bool
 	// declined is when somebody was last told that the bot cannot be verified.
 	declined map[speaker]time.Time

@@ -65,6 +65,11 @@ func (r *run) follow() error {
 // turn asks for what is new, once, and takes it in.
 func (r *run) turn(learnt *bool) error {
 	if !*learnt {
+		if r.own.Run == "" {
+			if err := r.claim(); err != nil {
+				return err
+			}
+		}
 		if err := r.learn(); err != nil {
 			return passing{err}
 		}
@@ -257,7 +262,7 @@ func (r *run) filter() string {
 	none := &mautrix.FilterPart{NotTypes: []event.Type{{Type: "*"}}}
 	data, err := json.Marshal(&mautrix.Filter{
 		Presence:    none,
-		AccountData: &mautrix.FilterPart{Types: []event.Type{event.AccountDataDirectChats}},
+		AccountData: &mautrix.FilterPart{Types: []event.Type{event.AccountDataDirectChats, {Type: GenerationData}}},
 		Room: &mautrix.RoomFilter{
 			AccountData: none,
 			Ephemeral:   none,
@@ -362,13 +367,21 @@ func (r *run) receiveKeys(resp *syncResponse) (keys int, err error) {
 func (r *run) accountData(l list) error {
 	for _, o := range l.Events {
 		var ev struct {
-			Type    word                `json:"type"`
-			Content map[id.UserID]words `json:"content"`
+			Type    word   `json:"type"`
+			Content object `json:"content"`
 		}
-		if into(o, &ev) && string(ev.Type) == event.AccountDataDirectChats.Type {
-			if err := r.learnMarks(ev.Content); err != nil {
-				return err
-			}
+		into(o, &ev)
+		var err error
+		switch string(ev.Type) {
+		case event.AccountDataDirectChats.Type:
+			var direct map[id.UserID]words
+			into(ev.Content, &direct)
+			err = r.learnMarks(direct)
+		case GenerationData:
+			err = r.newerData(ev.Content)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -173,6 +173,8 @@ func (s *Server) login(w http.ResponseWriter, req *http.Request) {
 	}
 	if body.DeviceID != "" {
 		u.device = body.DeviceID
+	} else if d := u.devices[u.device]; d != nil && d.keys != nil {
+		u.device += "-NEXT" // a login that names no device gets one of its own
 	}
 	s.byToken[u.token] = u
 	reply(w, map[string]any{"user_id": u.id, "access_token": u.token, "device_id": u.device})

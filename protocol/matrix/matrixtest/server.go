@@ -430,6 +430,13 @@ func (s *Server) Data(who, kind string) string {
 	return string(s.users[who].data[kind].value)
 }
 
+// DropData takes away what an account keeps under a type.
+func (s *Server) DropData(who, kind string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.users[who].data, kind)
+}
+
 // Membership returns what somebody is to a room.
 func (s *Server) Membership(in, who string) string {
 	s.mu.Lock()

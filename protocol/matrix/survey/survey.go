@@ -2,6 +2,7 @@ package survey
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +13,9 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"moot/internal/finding"
+	"moot/internal/generation"
 	"moot/protocol"
+	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 )
@@ -20,8 +23,9 @@ import (
 // maxRooms is how many rooms are looked at by a program that cannot encrypt.
 const maxRooms = 50
 
-// Account looks at an account as it is configured.
-func Account(ctx context.Context, c account.Config) []finding.Finding {
+// Account looks at an account as it is configured. Left is what the data folder remembers of what it has left there; zero where
+// that is not known.
+func Account(ctx context.Context, c account.Config, left string) []finding.Finding {
 	acc, err := account.Look(ctx, c)
 	var fault *account.Fault
 	switch {
@@ -41,7 +45,7 @@ func Account(ctx context.Context, c account.Config) []finding.Finding {
 	if u := cli.HomeserverURL; u.Scheme == "http" && !isLoopback(u) {
 		found = append(found, finding.New(finding.Warn, "matrix", "the connection is not encrypted: whoever is on the way can read the access token", "use an address with https:// as homeserver in [matrix]"))
 	}
-	for _, look := range []func(context.Context, *mautrix.Client) ([]finding.Finding, error){device, identity, joined} {
+	for _, look := range []func(context.Context, *mautrix.Client) ([]finding.Finding, error){device, identity, joined, newest(left)} {
 		more, err := look(ctx, cli)
 		if err != nil {
 			if fault := acc.Fault(err); fault != nil {
@@ -126,6 +130,23 @@ func joined(ctx context.Context, cli *mautrix.Client) ([]finding.Finding, error)
 		found = append(found, finding.New(finding.Fail, "joined", fmt.Sprintf("%d of the first %d are encrypted, and this program cannot read there", sealed, len(looked)), rebuild))
 	}
 	return found, nil
+}
+
+// newest looks whether another data folder has used the account since this one did.
+func newest(left string) func(context.Context, *mautrix.Client) ([]finding.Finding, error) {
+	return func(ctx context.Context, cli *mautrix.Client) ([]finding.Finding, error) {
+		if left == "" {
+			return nil, nil
+		}
+		var there json.RawMessage
+		if err := cli.GetAccountData(ctx, matrix.GenerationData, &there); err != nil && !errors.Is(err, mautrix.MNotFound) {
+			return nil, err
+		}
+		if _, err := generation.Next(left, matrix.Generation(there)); err != nil {
+			return []finding.Finding{finding.New(finding.Fail, "account", generation.What, generation.Do)}, nil
+		}
+		return nil, nil
+	}
 }
 
 // sealedOf counts the rooms that are encrypted.

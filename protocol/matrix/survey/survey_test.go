@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"moot/internal/finding"
+	"moot/internal/generation"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 )
@@ -85,7 +86,7 @@ func TestAccount(t *testing.T) {
 				s.answers[tt.path] = tt.answer
 			}
 			c := s.config(t)
-			got := text(Account(t.Context(), c))
+			got := text(Account(t.Context(), c, ""))
 			for _, want := range tt.want {
 				if !strings.Contains(got, want) {
 					t.Errorf("%q is missing:\n%s", want, got)
@@ -108,11 +109,33 @@ func TestNotLoggedIn(t *testing.T) {
 	s := newServer(t)
 	c := s.config(t)
 	c.AccessToken = nil
-	if got := text(Account(t.Context(), c)); !strings.HasPrefix(got, "ok matrix: the homeserver answers, and the bot is not logged in yet -> start it: it shows a link") {
+	if got := text(Account(t.Context(), c, "")); !strings.HasPrefix(got, "ok matrix: the homeserver answers, and the bot is not logged in yet -> start it: it shows a link") {
 		t.Error(got)
 	}
 	c.Password = func() (string, error) { t.Error("the password was read"); return "", nil }
-	if got := text(Account(t.Context(), c)); !strings.Contains(got, "it logs in with the password of the configuration, once") {
+	if got := text(Account(t.Context(), c, "")); !strings.Contains(got, "it logs in with the password of the configuration, once") {
 		t.Error(got)
+	}
+}
+
+// TestAnotherFolder: a folder that a copy of it has run beyond is told of before it is started.
+func TestAnotherFolder(t *testing.T) {
+	s := newServer(t)
+	mine, err := generation.Next("", generation.Generation{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const path = "v3/user/@moot:example.org/account_data/moot.generation"
+	for answer, older := range map[string]bool{
+		`404 {"errcode": "M_NOT_FOUND"}`:                                false,
+		`200 {"generation": 1, "run": "` + mine.Run + `"}`:              false,
+		`200 {"generation": 2, "run": "another"}`:                       true,
+		`200 {"generation": "many", "run": ["another"], "more": "yes"}`: false,
+	} {
+		s.answers[path] = answer
+		got := text(Account(t.Context(), s.config(t), mine.Encode()))
+		if strings.Contains(got, "fail account: another copy of this data folder") != older || strings.Contains(got, "fail") != (older || !crypto.Able) {
+			t.Errorf("%s:\n%s", answer, got)
+		}
 	}
 }
