@@ -12,8 +12,8 @@ import (
 	"moot/e2e/witness"
 )
 
-// TestRestoredFolder: the data folder is put back from a backup that is older than the last run. Nothing is answered twice, a foreign
-// client reads what the bot goes on to say, and check tells what happened.
+// TestRestoredFolder: the data folder is put back by hand, as it was before the last run. It is refused as the older copy. Where the
+// server does not know that, nothing is answered twice, a foreign client reads what the bot goes on to say, and check tells what happened.
 func TestRestoredFolder(t *testing.T) {
 	t.Parallel()
 	w := newTown(t, true, "")
@@ -46,6 +46,10 @@ func TestRestoredFolder(t *testing.T) {
 	w.Bot.Stop()
 	must(os.RemoveAll(data))
 	must(os.CopyFS(data, os.DirFS(backup)))
+	if out, code := w.Bot.Do("run"); code != 78 || !strings.Contains(out, "nother copy of this data folder") {
+		t.Fatalf("the older copy ends with %d:\n%s", code, out)
+	}
+	must(server.ForgetData(t.Context(), w.Bot.Account, "moot.generation"))
 	w.Bot.Start()
 	w.Bot.Says("the bot begins new sessions with all devices")
 	ping()

@@ -212,6 +212,11 @@ func (s *Server) Login(ctx context.Context, a Account) (Account, error) {
 	return other, err
 }
 
+// ForgetData empties what an account keeps under a type.
+func (s *Server) ForgetData(ctx context.Context, a Account, kind string) error {
+	return s.call(ctx, http.MethodPut, "user/"+a.UserID+"/account_data/"+kind, a.Token, map[string]any{}, &struct{}{})
+}
+
 // LogoutAll ends every login of an account.
 func (s *Server) LogoutAll(ctx context.Context, a Account) error {
 	var login Account
@@ -226,11 +231,15 @@ func (s *Server) LogoutAll(ctx context.Context, a Account) error {
 
 // post makes a request of the client-server API.
 func (s *Server) post(ctx context.Context, path, token string, with, answer any) error {
+	return s.call(ctx, http.MethodPost, path, token, with, answer)
+}
+
+func (s *Server) call(ctx context.Context, method, path, token string, with, answer any) error {
 	body, err := json.Marshal(with)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Direct+"/_matrix/client/v3/"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, s.Direct+"/_matrix/client/v3/"+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
