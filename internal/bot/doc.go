@@ -29,7 +29,8 @@
 //
 // # Promises
 //
-//   - Events of one scope (a room or a person) are handled in the order in which they were admitted.
+//   - Events of one scope (a room or a person) are handled in the order in which they were admitted. What somebody says in a
+//     private conversation is handled behind a change of the bot's own membership that was admitted before it.
 //   - A commit takes the scopes in turn, at most 64 events of one, so that a flood in one room leaves the others their
 //     share. A scope that had nothing to do comes first.
 //   - Each event ends with one disposition, in the same commit as all its effects. What a failing or panicking handler

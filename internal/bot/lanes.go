@@ -44,7 +44,13 @@ type queued struct {
 	batch *Batch       // nil for what the bot made itself
 	bad   error        // why it is refused
 	ask   protocol.Key // what it answers; zero means nothing
+	after *gate        // what it waits for, nil where it waits for nothing
+	opens *gate        // what waits for it, nil where nothing can
 }
+
+// gate is a change of the bot's own membership of a room that is still to be handled. What is said in a private conversation goes by
+// the lane of its person, and so could overtake the join before it: the join would let go of it as of something from before.
+type gate struct{ open bool }
 
 // lane is the queue of one scope.
 type lane struct {
@@ -55,6 +61,7 @@ type lane struct {
 	at     *list.Element // its place in fresh or old
 	fresh  bool          // which of the two
 	served uint64        // the commit that took from it last
+	gate   *gate         // the last one in the queue, nil where there is none
 }
 
 // lanes are the queues of all scopes, by network. Each network that has something to do has the same share of a commit, and
@@ -110,8 +117,7 @@ func (l *lanes) admit(b *Batch) {
 func ownJoins(events []protocol.Event) map[protocol.RoomID]int {
 	var at map[protocol.RoomID]int
 	for i, ev := range events {
-		c, ok := ev.Body.(protocol.MemberChange)
-		if ok && c.Self && c.Membership == protocol.Joined && !c.Profile && !ev.History {
+		if c, ok := ownChange(ev); ok && c.Membership == protocol.Joined {
 			if at == nil {
 				at = map[protocol.RoomID]int{}
 			}
@@ -119,6 +125,12 @@ func ownJoins(events []protocol.Event) map[protocol.RoomID]int {
 		}
 	}
 	return at
+}
+
+// ownChange returns the change of the bot's own membership that an event is, and whether it is one.
+func ownChange(ev protocol.Event) (protocol.MemberChange, bool) {
+	c, ok := ev.Body.(protocol.MemberChange)
+	return c, ok && c.Self && !c.Profile && !ev.History
 }
 
 func (l *lanes) push(q queued) {
@@ -134,6 +146,14 @@ func (l *lanes) push(q queued) {
 		la.list().Remove(la.at)
 		la.quiet = false
 		la.put(true)
+	}
+	if room := protocol.Scope(q.event.Room); room != scope {
+		if moves := l.byScope[room]; moves != nil {
+			q.after = moves.gate
+		}
+	} else if _, ok := ownChange(q.event); ok {
+		la.gate = new(gate)
+		q.opens = la.gate
 	}
 	la.queue = append(la.queue, q)
 	l.size++
@@ -229,12 +249,16 @@ func (l *lanes) serveNetwork(s *share, upTo, most int, handle func(queued)) (wei
 	return weight
 }
 
-// serve handles the events of the first lane, up to a weight, and puts it behind the old ones. It returns their weight.
+// serve handles the events of the first lane, up to a weight or one that must wait, and puts it behind the old ones. It returns
+// their weight.
 func (l *lanes) serve(from *list.List, most int, handle func(queued)) (weight int) {
 	la := from.Front().Value.(*lane)
-	la.served = l.commit
 	for len(la.queue) > 0 && weight < most {
 		q := la.queue[0]
+		if q.after != nil && !q.after.open {
+			break // its turn comes again in this commit, behind the others
+		}
+		la.served = l.commit
 		la.queue[0] = queued{} // frees what it points to
 		la.queue = la.queue[1:]
 		l.size--
@@ -247,6 +271,12 @@ func (l *lanes) serve(from *list.List, most int, handle func(queued)) (weight in
 			weight++
 		}
 		handle(q)
+		if q.opens != nil {
+			q.opens.open = true
+			if la.gate == q.opens {
+				la.gate = nil
+			}
+		}
 	}
 	if la.fresh || len(la.queue) > 0 {
 		la.move()

@@ -221,3 +221,67 @@ func TestOnlySoManyWait(t *testing.T) {
 		t.Errorf("%d wait for ever", n)
 	}
 }
+
+// moving is the bot's own join of a private conversation, behind some of what was there before: more than a lane has that is
+// served first.
+func (r *rig) moving(room protocol.RoomID) (evs []protocol.Event) {
+	for range few + 1 {
+		old := r.event(room, protocol.RoomChange{Changes: []protocol.Change{protocol.Renamed{Name: "n"}}})
+		old.Private, old.History = true, true
+		evs = append(evs, old)
+	}
+	join := r.event(room, protocol.MemberChange{User: "console:moot", Self: true, Membership: protocol.Joined})
+	join.Private = true
+	return append(evs, join)
+}
+
+// TestWhatIsSaidInPrivateComesBehindTheOwnJoin: what somebody says in a private conversation goes by the lane of the person. It does
+// not overtake the join that was delivered before it, which would let go of it.
+func TestWhatIsSaidInPrivateComesBehindTheOwnJoin(t *testing.T) {
+	private := func(ev protocol.Event) protocol.Event { ev.Private = true; return ev }
+	for name, together := range map[string]bool{"in one delivery": true, "in two": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.step(Online{protocol.Console, true})
+			r.answering()
+			for n := range 2 { // it comes for the first time, and again after a leave that was never seen
+				key, clear := private(r.sealed(lobby)), private(r.say(lobby, fmt.Sprint("clear ", n)))
+				evs := r.moving(lobby)
+				var got []string
+				if together {
+					got = says(r.admit(append(evs, key, clear)...))
+				} else {
+					first := Admitted{&Batch{Network: protocol.Console, Events: evs}}
+					got = says(r.step(first, Admitted{&Batch{Network: protocol.Console, Events: []protocol.Event{key, clear}}}))
+				}
+				if want := fmt.Sprintf("[clear %d]", n); fmt.Sprint(got) != want {
+					t.Errorf("said %q, and not %s", got, want)
+				}
+				if seen := r.seen(key); seen.Disposition != store.Waiting {
+					t.Errorf("what is sealed is %v", seen)
+				}
+				r.endAll()
+				if got := says(r.admit(opened(key, fmt.Sprint("sealed ", n)))); len(got) != 1 {
+					t.Errorf("of what was sealed it said %q", got)
+				}
+				r.endAll()
+			}
+		})
+	}
+}
+
+// endAll ends all attempts that have begun.
+func (r *rig) endAll() {
+	r.t.Helper()
+	for len(r.flying) > 0 {
+		flying := r.flying
+		r.flying = nil
+		for i, a := range flying {
+			if a.Ask != nil {
+				r.step(Answered{Ask: *a.Ask, Attempt: a.Try.N, Result: protocol.MemberList{Last: true}})
+				continue
+			}
+			r.step(Sent{Key: a.Key, Ref: protocol.Ref{Room: a.Out.Room, Event: protocol.EventID(fmt.Sprintf("$own%d.%d", r.next, i))}})
+		}
+	}
+}
