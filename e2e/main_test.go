@@ -170,12 +170,11 @@ func (w *town) room(name string, others ...*client.Client) id.RoomID {
 	return where
 }
 
-// private opens a private conversation of somebody with the bot.
+// private opens a private conversation of somebody with the bot. What they say there next comes within a moment of its join.
 func (w *town) private(who *client.Client) id.RoomID {
 	w.Helper()
 	where := who.Create(client.Room{Encrypted: w.Encrypted, Direct: true, Invite: []id.UserID{w.BotID}})
 	who.AwaitMembership(where, w.BotID, event.MembershipJoin)
-	who.Message(where, w.BotID, "Hello, I am moot.") // it has come to rest there
 	return where
 }
 

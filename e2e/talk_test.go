@@ -93,7 +93,7 @@ func TestPrivate(t *testing.T) {
 		if got := ben.Ask(dm, "members --in hall"); !strings.Contains(got, "3 members") {
 			w.Errorf("the members are told as %q", got)
 		}
-		strange := w.private(eve)
+		strange := w.private(eve) // whose first word comes before the greeting, and before the bot knows her devices
 		if got := eve.Ask(strange, "rooms"); strings.Contains(got, "hall") {
 			w.Errorf("Eve, who is not in the hall, is told %q", got)
 		}

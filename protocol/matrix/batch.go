@@ -250,7 +250,11 @@ func (b *batch) invited(room id.RoomID, sr *syncRoom) error {
 		own.ID = word(c.derived("invite", string(own.Sender)))
 	}
 	if recorded.Own == protocol.Joined {
-		// It was put out while it was away, of which the server tells no more than that it is asked back in.
+		// It was put out while it was away, of which the server tells no more than that it is asked back in; or the server shows an
+		// invitation once more that was taken up.
+		if join, err := c.askForJoin(); err != nil || join != nil {
+			return err
+		}
 		b.events = append(b.events, protocol.Event{
 			Room: c.reader.room, ID: c.derived("left"), Private: recorded.Private, Backlog: c.reader.backlog,
 			Body: protocol.MemberChange{User: userID(b.run.self), Self: true, Bot: true, Membership: protocol.Left},

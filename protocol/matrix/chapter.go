@@ -289,11 +289,14 @@ func (c *chapter) add(ev *rawEvent) error {
 	if err != nil {
 		return err
 	}
-	if m, ok := out.Body.(protocol.MemberChange); ok && !m.Self {
+	if m, ok := out.Body.(protocol.MemberChange); ok {
 		if m.Membership == protocol.Joined && !m.Profile && len(ev.before()) == 0 && !c.out[ev.state()] {
-			// Some servers leave out what the event replaces: a rename must not look like a join.
-			if m.Profile, err = c.run.rooms.IsMember(out.Room, m.User); err != nil {
-				return err
+			// Some servers leave out what the event replaces: a rename must not look like a join. The bot's own join is told by enter.
+			m.Profile = m.Self
+			if !m.Self {
+				if m.Profile, err = c.run.rooms.IsMember(out.Room, m.User); err != nil {
+					return err
+				}
 			}
 			out.Body = m
 		}

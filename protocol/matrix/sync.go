@@ -303,6 +303,12 @@ func (r *run) receive(resp *syncResponse) error {
 		if err := r.unseal(b); err != nil {
 			return err
 		}
+		// By itself: in one delivery all that comes before an own join is history, and a server may show a join once more.
+		if len(b.events) > 0 {
+			if err := b.admit(protocol.Cursor{}); err != nil {
+				return err
+			}
+		}
 	}
 	rooms := &resp.Rooms.it
 	for _, section := range []struct {

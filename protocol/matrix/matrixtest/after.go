@@ -16,6 +16,16 @@ func (s *Server) stateAfterName() string {
 	return s.after
 }
 
+// InviteAgain has the next syncs show the last invitation to a room once more, also to those who have taken it up: as servers
+// may whose invitations are told apart from their rooms.
+func (s *Server) InviteAgain(in string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.head++
+	s.invite[in] = s.head
+	s.tellLocked()
+}
+
 // Lose puts a state event into the timeline that is never the state of the room: another server has sent it, and the
 // resolution of both states has not chosen it.
 func (s *Server) Lose(in, by, kind, key string, content map[string]any) string {

@@ -35,6 +35,7 @@ type Server struct {
 	silent  bool
 	early   bool           // see EarlyJoin
 	mum     bool           // see HideBefore
+	invite  map[string]int // see InviteAgain
 	after   string         // see TellStateAfter
 	losing  bool           // see Lose
 	lost    int            // see Forget
@@ -99,6 +100,7 @@ func New() *Server {
 	s := &Server{
 		now: time.Now(), rooms: map[string]*room{}, byToken: map[string]*user{}, users: map[string]*user{},
 		changed: make(chan struct{}), polled: make(chan struct{}), typed: make(chan struct{}), asked: make(chan struct{}), polls: map[string]int{}, injected: map[int]string{},
+		invite: map[string]int{},
 	}
 	s.Server = httptest.NewServer(s.handler())
 	return s

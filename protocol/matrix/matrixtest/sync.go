@@ -107,6 +107,9 @@ func (s *Server) responseLocked(u *user, since int, f filter) (map[string]any, b
 	for id, r := range s.rooms {
 		switch own := r.ownSince(u.id, since); r.membership(u.id) {
 		case "join":
+			if s.invite[id] > since && since > 0 {
+				invite[id] = r.invitation(u.id)
+			}
 			if at := slices.IndexFunc(own, isJoin); s.early && since > 0 && at >= 0 {
 				s.early, head = false, own[at].pos-1
 				join[id] = s.earlyLocked(r, u, head, f)
@@ -277,8 +280,12 @@ func (r *room) invitation(user string) map[string]any {
 			events = append(events, map[string]any{"type": kind, "state_key": "", "sender": e.fields["sender"], "content": e.content()})
 		}
 	}
-	e := r.state[stateKey("m.room.member", user)]
-	events = append(events, e.fields)
+	for _, e := range slices.Backward(r.events) {
+		if k, ok := e.key(); ok && k == user && e.kind() == "m.room.member" && e.content()["membership"] == "invite" {
+			events = append(events, e.fields)
+			break
+		}
+	}
 	return map[string]any{"invite_state": map[string]any{"events": events}}
 }
 
