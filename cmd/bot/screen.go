@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,13 +30,17 @@ func (a *app) openTerminal(n *networks, in *insight, runner *bot.Runner, cfg con
 		return nil, nil
 	}
 	settle := runner.Settle
-	if len(n.adapters) > 1 {
+	if slices.ContainsFunc(n.adapters, func(a protocol.Adapter) bool {
+		_, service := a.(protocol.Auxiliary)
+		return !service && a.Network() != protocol.Console
+	}) {
 		settle = briefly(settle)
 	}
 	return a.newTerminal(console.TerminalConfig{World: n.world, Adapter: n.console, Settle: settle}, localLook{in, log}, cfg, fl)
 }
 
-// settleBeside is how long a line of a script waits for the networks beside the console to be at rest.
+// settleBeside is how long a line of a script waits for the chat networks beside the console to be at rest. What a service does
+// is part of the answer, and is waited for.
 const settleBeside = 100 * time.Millisecond
 
 // briefly gives up, without an error, what another network that hangs would hold up.
