@@ -44,7 +44,8 @@ type Order struct {
 type Collected struct {
 	Kind string          // of the collector, as "webhook"
 	Name string          // what its source calls it; zero where it does not
-	Data json.RawMessage // what it is
+	Text string          `json:",omitempty"` // its words; zero where it has none
+	Data json.RawMessage // what it is; nil where Text is all
 }
 
 // OrderKind is what an Order wants.

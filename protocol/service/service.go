@@ -1,6 +1,6 @@
 // Package service is the adapter of a service: a network whose rooms are the conversations that the service works for. What it
-// brings are the orders of its operators and what its collectors take in, what it is asked are tasks, and what it answers are their results. It knows no
-// chat; package services makes tasks of what happens there.
+// brings are the orders of its operators and what its collectors take in, what it is asked are tasks, and what it answers are
+// their results. It knows no chat; package services makes tasks of what happens there.
 //
 // # Promises
 //
@@ -10,7 +10,10 @@
 //     does a first one of which nobody can tell how far it came.
 //   - A task is told its key: MOOT_KEY in its environment where the process is its own, and "key" in its input in any case. The key
 //     is the same at every attempt.
-//   - While the service is paused no task begins, and those under way go on. That is durable.
+//   - While the service is paused no task begins, and those under way go on. That is durable. Collectors bring nothing then, and
+//     go on afterwards where they were.
+//   - What a collector brings and the cursor behind it are durable together, so that each is one event, however often the bot is
+//     killed. A collector waits while as many jobs of it wait as may.
 package service
 
 import (
@@ -22,8 +25,10 @@ import (
 	"strconv"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"moot/protocol"
-	"moot/protocol/service/exec"
+	"moot/protocol/service/result"
 )
 
 // Runner does a task.
@@ -47,8 +52,11 @@ type Task struct {
 
 // Config says what a service is.
 type Config struct {
-	Name  string
-	Tasks []Task
+	Name       string
+	Tasks      []Task
+	Collectors []Collector
+	// Free returns how many jobs of a collector, by its room, may be begun now. Nil means any number.
+	Free func(room protocol.RoomID) (int, error)
 	// Paused is whether it begins paused, and Cursor the name of the cursor that says so, which is PausedYes then.
 	Paused    bool
 	Cursor    string
@@ -62,13 +70,16 @@ type Adapter struct {
 	mu     sync.Mutex
 	to     protocol.Admitter // while it runs; guarded by mu
 	paused bool              // guarded by mu
+	turned chan struct{}     // closed, and made anew, when paused changes; guarded by mu
 }
 
 // ErrNotRunning is the error of an order to a service that does not run.
 var ErrNotRunning = errors.New("the service does not run")
 
 // New returns a service.
-func New(c Config) *Adapter { return &Adapter{cfg: c, paused: c.Paused} }
+func New(c Config) *Adapter {
+	return &Adapter{cfg: c, paused: c.Paused, turned: make(chan struct{})}
+}
 
 // Network implements protocol.Adapter.
 func (a *Adapter) Network() protocol.Network { return protocol.ServiceNetwork(a.cfg.Name) }
@@ -87,8 +98,18 @@ func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 	for _, t := range a.cfg.Tasks {
 		t.Run.Warm()
 	}
+	g, within := errgroup.WithContext(ctx)
+	for _, c := range a.cfg.Collectors {
+		g.Go(func() error {
+			if err := c.Run(within, &sink{a, to, a.Room(c.Name())}); err != nil && within.Err() == nil {
+				return fmt.Errorf("collector %s: %w", c.Name(), err)
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
 	<-ctx.Done()
-	return nil
+	return err
 }
 
 func (a *Adapter) set(to protocol.Admitter) {
@@ -123,6 +144,8 @@ func (a *Adapter) Pause(ctx context.Context, pause bool) error {
 	}
 	a.mu.Lock()
 	a.paused = pause
+	close(a.turned)
+	a.turned = make(chan struct{})
 	a.mu.Unlock()
 	connected(to, !pause)
 	return nil
@@ -190,9 +213,9 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 	switch {
 	case err == nil:
 		return protocol.TaskDone{Output: out}, nil
-	case want.Once && openEnded(ctx, err):
+	case want.Once && (ctx.Err() != nil || result.Open(err)):
 		return nil, &protocol.SendError{Ambiguous: true, Err: err}
-	case want.Once:
+	case want.Once, errors.Is(err, result.ErrRefused):
 		return nil, final(err)
 	case ctx.Err() == nil && attempt.N >= task.Tries && attempt.N > 1:
 		return nil, final(fmt.Errorf("after %d tries: %w", attempt.N, err))
@@ -200,11 +223,6 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 		return nil, final(err)
 	}
 	return nil, err
-}
-
-// openEnded reports whether an error leaves open what the task has done.
-func openEnded(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, exec.ErrTimeout) || errors.Is(err, exec.ErrDied) || errors.Is(err, exec.ErrOutput)
 }
 
 func (a *Adapter) task(name string) (Task, bool) {

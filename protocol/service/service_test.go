@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"moot/protocol"
-	"moot/protocol/service/exec"
+	"moot/protocol/service/result"
 )
 
 // played is a task that a test plays.
@@ -33,7 +33,7 @@ func ask(once bool) protocol.Ask {
 
 // What becomes of an attempt, by what the task did, which attempt it was, and whether it may be repeated.
 func TestWhatBecomesOfAnAttempt(t *testing.T) {
-	failed := fmt.Errorf("%w with the exit code 1", exec.ErrFailed)
+	failed := fmt.Errorf("%w with the exit code 1", result.ErrFailed)
 	for _, tc := range []struct {
 		name             string
 		once             bool
@@ -47,13 +47,13 @@ func TestWhatBecomesOfAnAttempt(t *testing.T) {
 		{"works at last", false, 5, nil, false, true, false, false},
 		{"fails", false, 1, failed, false, true, false, false},
 		{"fails for the last time", false, 5, failed, false, true, true, false},
-		{"takes too long", false, 2, exec.ErrTimeout, false, true, false, false},
+		{"takes too long", false, 2, result.ErrTimeout, false, true, false, false},
 		{"is stopped", false, 5, context.Canceled, true, true, false, false},
 		{"once works", true, 1, nil, false, true, false, false},
 		{"once fails", true, 1, failed, false, true, true, false},
-		{"once takes too long", true, 1, exec.ErrTimeout, false, true, false, true},
-		{"once dies", true, 1, exec.ErrDied, false, true, false, true},
-		{"once floods", true, 1, exec.ErrOutput, false, true, false, true},
+		{"once takes too long", true, 1, result.ErrTimeout, false, true, false, true},
+		{"once dies", true, 1, result.ErrDied, false, true, false, true},
+		{"once floods", true, 1, result.ErrOutput, false, true, false, true},
 		{"once is stopped", true, 1, context.Canceled, true, true, false, true},
 		{"once may have run", true, 2, nil, false, false, false, true},
 	} {

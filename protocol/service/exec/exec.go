@@ -9,7 +9,7 @@
 //     has not after a second is killed. So is what a process leaves behind in its group when it ends.
 //   - A process is killed when the bot dies, however the bot does. What has left the group meanwhile, or was started by the
 //     process in turn, is not: a process that is to clean up reads its standard input, which ends then.
-//   - What it writes is read up to [MaxOutput] bytes; more is a fault, and ends it. What it writes to standard error goes to the
+//   - What it writes is read up to [result.MaxOutput] bytes; more is a fault, and ends it. What it writes to standard error goes to the
 //     log, a limited number of lines.
 //   - It has limits of its own on memory, open files, the size of files, and, where it is one process per job, on processor time.
 //     They hold before the program does anything.
@@ -18,7 +18,6 @@
 package exec
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,27 +28,18 @@ import (
 	"sync"
 	"time"
 
-	"moot/protocol"
+	"moot/protocol/service/result"
 )
 
 const (
-	// MaxOutput is how many bytes a process may write for one job.
-	MaxOutput = 1 << 20
 	// grace is how long a process has between being told to end and being killed.
 	grace = time.Second
 	// idle is how long a warm process is kept that is not needed.
 	idle = time.Minute
 )
 
-// Errors of Do. The first two leave open what the process has done.
-var (
-	ErrTimeout = errors.New("it took too long, and was ended")
-	ErrDied    = errors.New("it ended before it had answered")
-	ErrOutput  = errors.New("it wrote more than 1 MiB")
-	ErrClosed  = errors.New("no more processes are started")
-	// ErrFailed is the error of a process that says itself that it has failed.
-	ErrFailed = errors.New("it failed")
-)
+// ErrClosed is the error of Do where no more processes are started; all others are those of package result.
+var ErrClosed = errors.New("no more processes are started")
 
 // Config says what is run, and how.
 type Config struct {
@@ -90,21 +80,15 @@ type Pool struct {
 // New returns a pool. It starts nothing yet.
 func New(c Config) (*Pool, error) {
 	switch {
-	case len(c.Argv) == 0 || c.Argv[0] == "":
-		return nil, errors.New("exec: there is no program")
 	case c.Timeout <= 0 || c.Max < 1 || c.Min < 0 || c.Min > c.Max:
 		return nil, errors.New("exec: Timeout, Min or Max cannot be")
 	case c.Warm && c.Text:
 		return nil, errors.New("exec: a warm process writes JSON")
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	program, err := find(c.Argv[0], c.Folder)
+	c, err := prepared(c)
 	if err != nil {
 		return nil, err
 	}
-	c.Argv = append([]string{program}, c.Argv[1:]...)
 	spawn, err := newSpawner()
 	if err != nil {
 		return nil, err
@@ -182,7 +166,7 @@ func (p *Pool) Do(ctx context.Context, line []byte, env ...string) (json.RawMess
 		return nil, ctx.Err()
 	}
 	defer func() { <-p.slots }()
-	within, cancel := context.WithTimeoutCause(ctx, p.cfg.Timeout, ErrTimeout)
+	within, cancel := context.WithTimeoutCause(ctx, p.cfg.Timeout, result.ErrTimeout)
 	defer cancel()
 	var out []byte
 	var err error
@@ -192,12 +176,12 @@ func (p *Pool) Do(ctx context.Context, line []byte, env ...string) (json.RawMess
 		out, err = p.once(within, line, env)
 	}
 	if err != nil {
-		if cause := context.Cause(within); cause != nil && !errors.Is(err, ErrOutput) {
+		if cause := context.Cause(within); cause != nil && !errors.Is(err, result.ErrOutput) {
 			return nil, cause
 		}
 		return nil, err
 	}
-	return p.read(out)
+	return result.Read(out, p.cfg.Text)
 }
 
 // once runs a process for one job.
@@ -280,37 +264,5 @@ func (p *Pool) cool() {
 
 // start starts a process.
 func (p *Pool) start(env []string) (*process, error) {
-	all := append([]string{"PATH=" + Path, "LANG=C.UTF-8"}, p.cfg.Env...)
-	return p.spawn.start(p.cfg, append(all, env...))
-}
-
-// read makes one object of what a process has written.
-func (p *Pool) read(out []byte) (json.RawMessage, error) {
-	if p.cfg.Text {
-		data, err := json.Marshal(map[string]string{"answer": strings.TrimSpace(strings.ToValidUTF8(string(out), "\uFFFD"))})
-		return data, err
-	}
-	all := map[string]json.RawMessage{}
-	for line := range bytes.Lines(out) {
-		line = bytes.TrimSpace(line)
-		if len(line) == 0 {
-			continue
-		}
-		var one map[string]json.RawMessage
-		if err := json.Unmarshal(line, &one); err != nil {
-			return nil, fmt.Errorf("%w: it wrote %s, which is no line with a JSON object", ErrFailed,
-				protocol.Quoted(strings.ToValidUTF8(string(line), "\uFFFD"), 80))
-		}
-		for k, v := range one {
-			all[k] = v
-		}
-	}
-	var fault string
-	if raw, ok := all["error"]; ok && (json.Unmarshal(raw, &fault) != nil || fault != "") {
-		if fault == "" {
-			fault = string(raw)
-		}
-		return nil, fmt.Errorf("%w: %s", ErrFailed, protocol.Shorten(protocol.OneLine(fault), 300))
-	}
-	return json.Marshal(all)
+	return p.spawn.start(p.cfg, append(environment(p.cfg), env...))
 }

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"moot/protocol/service/result"
 )
 
 // By this variable the test program is the bot of TestProcessesDieWithTheBot.
@@ -95,16 +97,16 @@ func TestFaults(t *testing.T) {
 		want error
 		says string
 	}{
-		"exit code":     {`exit 3`, ErrFailed, "exit code 3"},
-		"own words":     {`echo '{"error": "no such dice"}'`, ErrFailed, "no such dice"},
-		"no JSON":       {`echo hello`, ErrFailed, "«hello»"},
-		"a list":        {`echo '[1]'`, ErrFailed, "[1]"},
-		"signal":        {`kill -9 $$`, ErrDied, "killed"},
-		"flood":         {`yes`, ErrOutput, "1 MiB"},
-		"flood to both": {`yes >&2 & yes`, ErrOutput, "1 MiB"},
+		"exit code":     {`exit 3`, result.ErrFailed, "exit code 3"},
+		"own words":     {`echo '{"error": "no such dice"}'`, result.ErrFailed, "no such dice"},
+		"no JSON":       {`echo hello`, result.ErrFailed, "«hello»"},
+		"a list":        {`echo '[1]'`, result.ErrFailed, "[1]"},
+		"signal":        {`kill -9 $$`, result.ErrDied, "killed"},
+		"flood":         {`yes`, result.ErrOutput, "1 MiB"},
+		"flood to both": {`yes >&2 & yes`, result.ErrOutput, "1 MiB"},
 		"memory":        {`x=$(head -c 200000000 /dev/zero | tr '\0' x); echo "{\"n\": ${#x}}"`, nil, "it had the memory"},
-		"a large file":  {`head -c 300000000 /dev/zero > "` + filepath.Join(t.TempDir(), "f") + `" || exit 9`, ErrFailed, "exit code 9"},
-		"files":         {`i=0; while [ $i -lt 400 ]; do eval "exec $i</dev/null" || exit 8; i=$((i+1)); done`, ErrFailed, "exit code"},
+		"a large file":  {`head -c 300000000 /dev/zero > "` + filepath.Join(t.TempDir(), "f") + `" || exit 9`, result.ErrFailed, "exit code 9"},
+		"files":         {`i=0; while [ $i -lt 400 ]; do eval "exec $i</dev/null" || exit 8; i=$((i+1)); done`, result.ErrFailed, "exit code"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,7 +136,7 @@ func TestTimeout(t *testing.T) {
 			pids := filepath.Join(t.TempDir(), "pid")
 			p := pool(t, `echo $$ > "`+pids+`"; `+text, func(c *Config) { c.Timeout = 300 * time.Millisecond })
 			began := time.Now()
-			if _, err := p.Do(t.Context(), []byte(`{}`)); !errors.Is(err, ErrTimeout) {
+			if _, err := p.Do(t.Context(), []byte(`{}`)); !errors.Is(err, result.ErrTimeout) {
 				t.Errorf("it ended with %v", err)
 			}
 			if took := time.Since(began); took > 15*time.Second {
@@ -232,7 +234,7 @@ func TestWarmProcessDies(t *testing.T) {
 		line string
 		want error
 	}{
-		{"0", nil}, {"1", ErrDied}, {"0", nil}, {"2", ErrTimeout}, {"0", nil}, {"3", ErrFailed}, {"0", nil}, {"4", ErrOutput}, {"0", nil}, {"5", nil},
+		{"0", nil}, {"1", result.ErrDied}, {"0", nil}, {"2", result.ErrTimeout}, {"0", nil}, {"3", result.ErrFailed}, {"0", nil}, {"4", result.ErrOutput}, {"0", nil}, {"5", nil},
 	} {
 		if _, err := p.Do(t.Context(), []byte(tc.line)); !errors.Is(err, tc.want) {
 			t.Errorf("job %s ended with %v", tc.line, err)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moot/protocol"
+	"moot/protocol/service/result"
 )
 
 // logLines is how many lines of standard error one process has in the log within a minute.
@@ -156,6 +157,17 @@ func (p *process) end() {
 	})
 }
 
+// dismiss ends the input of the process, and waits a while for its end.
+func (p *process) dismiss() {
+	_ = p.in.Close()
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case <-p.ended:
+	case <-t.C:
+	}
+}
+
 // finish ends the process for good and returns when it is gone.
 func (p *process) finish() {
 	_ = p.in.Close()
@@ -181,10 +193,10 @@ func (p *process) once(line []byte) ([]byte, error) {
 		_, _ = p.in.Write(append(line, '\n')) // one that does not read its input may still do its work
 		_ = p.in.Close()
 	})
-	out, err := io.ReadAll(io.LimitReader(p.reader, MaxOutput+1))
-	if len(out) > MaxOutput {
+	out, err := io.ReadAll(io.LimitReader(p.reader, result.MaxOutput+1))
+	if len(out) > result.MaxOutput {
 		p.signal(syscall.SIGKILL)
-		return nil, ErrOutput
+		return nil, result.ErrOutput
 	}
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, fmt.Errorf("read its output: %w", err)
@@ -200,9 +212,9 @@ func (p *process) fate() error {
 	case p.state == nil:
 		return nil
 	case errors.As(p.state, &exit) && exit.Exited():
-		return fmt.Errorf("%w with the exit code %d", ErrFailed, exit.ExitCode())
+		return fmt.Errorf("%w with the exit code %d", result.ErrFailed, exit.ExitCode())
 	}
-	return fmt.Errorf("%w: %w", ErrDied, p.state)
+	return fmt.Errorf("%w: %w", result.ErrDied, p.state)
 }
 
 // exchange writes a line and reads one.
@@ -212,19 +224,37 @@ func (p *process) exchange(line []byte) ([]byte, error) {
 		_, err := p.in.Write(append(line, '\n'))
 		wrote <- err
 	})
-	out, err := readLine(p.reader, MaxOutput)
+	out, err := readLine(p.reader, result.MaxOutput)
 	switch {
-	case errors.Is(err, ErrOutput):
+	case errors.Is(err, result.ErrOutput):
 		p.signal(syscall.SIGKILL)
 		return nil, err
 	case err != nil:
 		p.signal(syscall.SIGTERM)
-		return nil, fmt.Errorf("%w: %w", ErrDied, err)
+		return nil, fmt.Errorf("%w: %w", result.ErrDied, err)
 	}
 	if err := <-wrote; err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDied, err)
+		return nil, fmt.Errorf("%w: %w", result.ErrDied, err)
 	}
 	return out, nil
+}
+
+// read returns the next line, without its end.
+func (p *process) read() ([]byte, error) {
+	line, err := readLine(p.reader, result.MaxOutput)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(line, []byte("\n")), nil
+}
+
+// write writes a line, within a time.
+func (p *process) write(line []byte, within time.Duration) error {
+	if err := p.in.SetWriteDeadline(time.Now().Add(within)); err != nil {
+		return err
+	}
+	_, err := p.in.Write(append(line, '\n'))
+	return err
 }
 
 // readLine reads a line of at most so many bytes.
@@ -235,7 +265,7 @@ func readLine(r *bufio.Reader, most int) ([]byte, error) {
 		line = append(line, part...)
 		switch {
 		case len(line) > most:
-			return nil, ErrOutput
+			return nil, result.ErrOutput
 		case err == nil:
 			return line, nil
 		case !errors.Is(err, bufio.ErrBufferFull):

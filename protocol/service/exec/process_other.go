@@ -19,8 +19,13 @@ func (*spawner) start(Config, []string) (*process, error) { return nil, errLinux
 
 type process struct{ since time.Time }
 
-func (*process) finish()                         {}
-func (*process) end()                            {}
-func (*process) alive() bool                     { return false }
-func (*process) once([]byte) ([]byte, error)     { return nil, errLinux }
+func (*process) finish()                           {}
+func (*process) dismiss()                          {}
+func (*process) end()                              {}
+func (*process) alive() bool                       { return false }
+func (*process) fate() error                       { return errLinux }
+func (*process) read() ([]byte, error)             { return nil, errLinux }
+func (*process) once([]byte) ([]byte, error)       { return nil, errLinux }
+func (*process) write([]byte, time.Duration) error { return errLinux }
+
 func (*process) exchange([]byte) ([]byte, error) { return nil, errLinux }
