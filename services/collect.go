@@ -187,7 +187,10 @@ func (f *Feature) collected(tx *store.Tx, ev protocol.Event, c protocol.Collecte
 	}
 	j := Job{
 		Key: protocol.DeriveKey("job", s.Name, string(ev.Room), string(ev.ID)), Service: s.Name,
-		Input: Input{Kind: c.Kind, Event: c.Name, Data: c.Data, Time: tx.Now()},
+		Input: Input{Kind: c.Kind, Event: c.Name, Text: c.Text, Data: c.Data, Time: tx.Now()},
+	}
+	if c.Kind != "webhook" {
+		j.Input.Collector = ev.Room.Local()
 	}
 	return store.WasHandled("a job of " + s.Name), f.admit(tx, j)
 }

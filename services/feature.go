@@ -96,6 +96,12 @@ func (f *Feature) admit(tx *store.Tx, j Job) error {
 		return f.tell(tx, j, protocol.Plainf("%s has too much to do here. Try again later.", j.Service), "busy")
 	}
 	j.Created = tx.Now()
+	if s.Progress != "" && j.Origin.Room != "" && (!j.Origin.Whisper || j.Origin.Private) {
+		if err := f.tell(tx, j, markup(s.Progress), progressKey); err != nil {
+			return err
+		}
+		j.Progress = true
+	}
 	return f.next(tx, s, j)
 }
 
@@ -104,7 +110,7 @@ func (f *Feature) next(tx *store.Tx, s *Spec, j Job) error {
 	if j.Ask != "" {
 		tx.Delete(asks, store.Key(tx.Scope(), string(j.Ask)))
 	}
-	task := s.Tasks[j.Task]
+	task := s.tasks(j)[j.Task]
 	j.Ask = protocol.DeriveKey("task", string(j.Key), fmt.Sprint(j.Task), fmt.Sprint(j.Round))
 	j.State, j.Fault, j.Changed = Waiting, "", tx.Now()
 	key := protocol.DeriveKey("task", string(j.Key), fmt.Sprint(j.Task))
@@ -158,7 +164,7 @@ func (f *Feature) ordered(tx *store.Tx, ev protocol.Event, o protocol.Order) (st
 // again tries once more what has failed, or may have.
 func (f *Feature) again(tx *store.Tx, s *Spec, j Job) error {
 	j.Round++
-	j.Task = min(j.Task, len(s.Tasks)-1) // the configuration may have fewer by now
+	j.Task = min(j.Task, len(s.tasks(j))-1) // the configuration may have fewer by now
 	return f.next(tx, s, j)
 }
 

@@ -19,6 +19,10 @@ const (
 	maxAnswer = 3500
 	// maxResults is how many bytes the results of the tasks of a job may have together.
 	maxResults = 1 << 20
+	// maxReaction is how many bytes a reaction has.
+	maxReaction = 40
+	// progressKey is the part of the key by which the message is known that the answer takes the place of.
+	progressKey = "progress"
 	// shownInput is how many characters of an input a dead letter shows.
 	shownInput = 2000
 )
@@ -43,10 +47,10 @@ func (f *Feature) answered(tx *store.Tx, a protocol.Answer) (store.Outcome, erro
 		return store.WasIgnored("the job has ended"), nil
 	}
 	s := f.service(tx)
-	if s == nil || j.Task >= len(s.Tasks) {
+	if s == nil || j.Task >= len(s.tasks(j)) {
 		return f.fails(tx, &Spec{}, j, "", "the configuration has no such task any more")
 	}
-	task := s.Tasks[j.Task]
+	task := s.tasks(j)[j.Task]
 	if a.Fault != "" {
 		if tx.Delivery(a.Ask).State == store.StateAmbiguous {
 			return f.isAmbiguous(tx, s, j, task, a.Fault)
@@ -57,10 +61,40 @@ func (f *Feature) answered(tx *store.Tx, a protocol.Answer) (store.Outcome, erro
 	if err := merge(&j, done.Output); err != nil {
 		return f.fails(tx, s, j, task.Name, err.Error())
 	}
-	if j.Task++; j.Task < len(s.Tasks) {
+	if j.Task++; j.Task < len(s.tasks(j)) {
 		return store.WasHandled(task.Name + " is done"), f.next(tx, s, j)
 	}
+	if err := f.gives(tx, s, j); err != nil {
+		j.Task--
+		return f.fails(tx, s, j, task.Name, err.Error())
+	}
 	return store.WasHandled(fmt.Sprintf("a job of %s is done", s.Name)), f.done(tx, s, j)
+}
+
+// gives gives the command that the results of the tasks of a job want given.
+func (f *Feature) gives(tx *store.Tx, s *Spec, j Job) error {
+	raw, ok := j.Results["command"]
+	if !ok || s.As == "" {
+		return nil // without a person it is a result like any other
+	}
+	var line string
+	if err := json.Unmarshal(raw, &line); err != nil {
+		return fmt.Errorf("the command is no text: %w", err)
+	}
+	if line == "" {
+		return nil
+	}
+	where := s.To
+	if len(where) == 0 && j.Origin.Room != "" && !j.Origin.Private {
+		where = []protocol.RoomID{j.Origin.Room}
+	}
+	for _, room := range where {
+		ev := protocol.Event{Room: room, ID: protocol.EventID("service/" + keyOf(j, "command "+string(room))), Sender: s.As, Time: tx.Now()}
+		if err := f.Behalf(tx, ev, line, s.Allow); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // merge adds the output of a task to the results of the job. What is there under the same name is overwritten.
@@ -98,23 +132,39 @@ func Answer(results map[string]json.RawMessage) protocol.Text {
 	return markup(protocol.Shorten(strings.TrimSpace(words), maxAnswer))
 }
 
+// reaction returns with what the results of the tasks of a job want the message reacted to.
+func reaction(results map[string]json.RawMessage) (r string) {
+	if json.Unmarshal(results["reaction"], &r) != nil || len(r) > maxReaction || protocol.OneLine(r) != r || strings.ContainsAny(r, " <>") {
+		return ""
+	}
+	return r
+}
+
 // done ends a job that went well, and says what its tasks want said.
 func (f *Feature) done(tx *store.Tx, s *Spec, j Job) error {
-	text := Answer(j.Results)
+	text, sign := Answer(j.Results), reaction(j.Results)
 	j.State, j.Changed = Done, tx.Now()
 	origin := j.Origin
-	j.Origin.Handle, j.Input, j.Results = "", Input{Kind: j.Input.Kind, Command: j.Input.Command, Event: j.Input.Event, Time: j.Input.Time}, nil // no longer needed
+	j.Origin.Handle, j.Input, j.Results = "", Input{Kind: j.Input.Kind, Collector: j.Input.Collector, Command: j.Input.Command, Event: j.Input.Event, Time: j.Input.Time}, nil // no longer needed
 	tx.Delete(asks, store.Key(tx.Scope(), string(j.Ask)))
 	if err := putJob(tx, j); err != nil {
 		return err
 	}
 	f.clearLater(tx, s.Keep)
 	j.Origin = origin
-	return f.say(tx, s, j, text)
+	reacts := sign != "" && j.Origin.Typed && (!j.Origin.Whisper || j.Origin.Private)
+	if reacts {
+		act := protocol.React{Target: j.Origin.Event, Reaction: sign}
+		if err := f.send(tx, j, protocol.Outgoing{Room: j.Origin.Room, Place: j.Origin.Place, Act: act}, "reaction"); err != nil {
+			return err
+		}
+	}
+	return f.say(tx, s, j, text, reacts && !j.Progress)
 }
 
-// say says the answer of a job where it belongs. Who has given a command hears something in any case.
-func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text) error {
+// say says the answer of a job where it belongs. Who has given a command hears something in any case, unless they can see already
+// that it is done.
+func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text, seen bool) error {
 	back := text
 	if len(s.To) > 0 {
 		for _, room := range s.To {
@@ -133,7 +183,7 @@ func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text) error {
 		}
 	}
 	if len(back) == 0 {
-		if j.Input.Kind != "command" {
+		if j.Input.Kind != "command" && !j.Progress || seen {
 			return nil
 		}
 		back = protocol.Plain("Done.")
@@ -176,14 +226,22 @@ func (f *Feature) tell(tx *store.Tx, j Job, text protocol.Text, what string) err
 		say.ReplyTo = o.Event
 	}
 	out.Room, out.Place, out.Act = o.Room, o.Place, say
+	if j.Progress {
+		out.Handle, out.Act = "", protocol.Revise{Original: keyOf(j, progressKey), Text: text}
+	}
 	return f.send(tx, j, out, what)
 }
 
 // send puts something into the outbox, under a key of the job, so that the same is never said twice.
 func (f *Feature) send(tx *store.Tx, j Job, o protocol.Outgoing, what string) error {
-	o.Key, o.Expires = protocol.DeriveKey("service", string(j.Key), what), tx.Now().Add(answerExpiry)
+	o.Key, o.Expires = keyOf(j, what), tx.Now().Add(answerExpiry)
 	_, err := outbox.Send(tx, o)
 	return err
+}
+
+// keyOf is the key of something that is said about a job.
+func keyOf(j Job, what string) protocol.Key {
+	return protocol.DeriveKey("service", string(j.Key), what)
 }
 
 // markup reads the light markup of an answer: **strong** and `code`. Everything else is shown as it stands, and mentions

@@ -39,8 +39,10 @@ type Job struct {
 	State   State
 	Fault   string `json:",omitempty"` // why it is Failed or Ambiguous
 	Round   int    `json:",omitempty"` // how often it was retried by hand
-	Created time.Time
-	Changed time.Time
+	// Progress is whether something stands already where its answer belongs.
+	Progress bool `json:",omitempty"`
+	Created  time.Time
+	Changed  time.Time
 }
 
 // Origin is where a job came from, and where its answer belongs.
@@ -57,12 +59,14 @@ type Origin struct {
 
 // Input is what the first task is given, and every later one beside the results of those before it.
 type Input struct {
-	Kind    string         `json:"kind"` // command, pattern, schedule, webhook or run
-	Command string         `json:"command,omitempty"`
-	Args    map[string]any `json:"args,omitempty"`
-	Text    string         `json:"text,omitempty"`
-	Groups  []string       `json:"groups,omitempty"` // what the pattern has found: all of it, and then its groups
-	// Event and Data are what a webhook brought: what its sender calls it, and what it is.
+	Kind string `json:"kind"` // command, pattern, schedule, webhook, tail, feed, program or run
+	// Collector is the name of the one that has brought it; zero where none has.
+	Collector string         `json:"collector,omitempty"`
+	Command   string         `json:"command,omitempty"`
+	Args      map[string]any `json:"args,omitempty"`
+	Text      string         `json:"text,omitempty"`
+	Groups    []string       `json:"groups,omitempty"` // what the pattern has found: all of it, and then its groups
+	// Event and Data are what a webhook or a collector brought: what its sender calls it, and what it is.
 	Event string          `json:"event,omitempty"`
 	Data  json.RawMessage `json:"data,omitempty"`
 
@@ -147,8 +151,20 @@ func count(tx *store.Tx, waits, waited bool) {
 	tx.Put(load, string(tx.Scope()), []byte(store.Number(n)))
 }
 
-func waitingJobs(tx *store.Tx) uint64 {
-	return store.ParseNumber(string(tx.Get(load, string(tx.Scope()))))
+func waitingJobs(tx *store.Tx) uint64 { return waitingIn(tx, tx.Scope()) }
+
+func waitingIn(tx *store.Tx, scope protocol.Scope) uint64 {
+	return store.ParseNumber(string(tx.Get(load, string(scope))))
+}
+
+// Free returns how many jobs of a conversation of a service may still be begun.
+func (f *Feature) Free(tx *store.Tx, conversation protocol.RoomID) int {
+	name, _ := conversation.Network().Service()
+	s := f.byName[name]
+	if s == nil {
+		return 0
+	}
+	return max(0, s.Queue-int(waitingIn(tx, protocol.Scope(conversation))))
 }
 
 // scopeOf returns the scope of a conversation of a service.

@@ -95,13 +95,15 @@ func (f *Feature) line(tx *store.Tx, scope protocol.Scope, j Job) JobLine {
 		Fault: j.Fault, Scope: scope,
 	}
 	if l.From == "" {
-		l.From = j.Input.Kind
+		if l.From = j.Input.Kind; j.Input.Collector != "" {
+			l.From = j.Input.Collector
+		}
 	}
 	var redact []string
 	if s := f.byName[j.Service]; s != nil {
 		redact = s.Redact
-		if j.State != Done && j.Task < len(s.Tasks) {
-			l.Task = s.Tasks[j.Task].Name
+		if j.State != Done && j.Task < len(s.tasks(j)) {
+			l.Task = s.tasks(j)[j.Task].Name
 		}
 	}
 	d := tx.Delivery(j.Ask)

@@ -78,6 +78,9 @@ func (r *rig) features(*bottest.Rig) []bot.Feature {
 	var err error
 	r.feature, err = services.New(services.Config{
 		Services: r.specs, Operators: []protocol.UserID{"console:ann"}, Challenged: challenged,
+		Behalf: func(tx *store.Tx, ev protocol.Event, line string, allowed []string) error {
+			return tree.Behalf(tx, ev, line, allowed)
+		},
 		Meant: func(ev protocol.Event, m protocol.Message) bool { return tree.Meant(ev, m) },
 	})
 	if err != nil {
@@ -120,6 +123,7 @@ type given struct {
 	Service string
 	Task    string
 	Kind    string
+	Command string
 	Text    string
 	Args    map[string]any
 	Groups  []string
@@ -224,3 +228,20 @@ func sched(t *testing.T, text, zone string) *schedule.Schedule {
 var errTask = errors.New("the dice are lost")
 
 func pattern(s string) *regexp.Regexp { return regexp.MustCompile(s) }
+
+// acts returns what flies to chat networks, and has it arrive.
+func (r *rig) acts() (all []protocol.Act) {
+	var in []bot.Input
+	rest := r.Flying[:0]
+	for _, a := range r.Flying {
+		if a.Out == nil {
+			rest = append(rest, a)
+			continue
+		}
+		all = append(all, a.Out.Act)
+		in = append(in, bot.Sent{Key: a.Key, Ref: protocol.Ref{Room: a.Out.Room, Event: protocol.EventID("$sent-" + a.Key)}})
+	}
+	r.Flying = rest
+	r.Step(in...)
+	return all
+}

@@ -388,3 +388,134 @@ func TestWebhook(t *testing.T) {
 	r.said("two")
 	r.noLetter()
 }
+
+// What a collector has found is one job, whose last task is its collector, where that takes back; what is said is said then.
+func TestCollector(t *testing.T) {
+	r := open(t, services.Spec{Name: "news", To: []protocol.RoomID{hall}, Queue: 2, Back: map[string]services.Task{"mail": {Name: "back/mail"}}})
+	bring := func(collector string, id protocol.EventID) {
+		ev := protocol.Event{Room: protocol.RoomID("service.news:" + collector), ID: id, Private: true, Body: protocol.Collected{Kind: "program", Text: "hi", Data: []byte(`{"n":1}`)}}
+		r.Step(bot.Admitted{Batch: &bot.Batch{Network: "service.news", Events: []protocol.Event{ev}}})
+	}
+	free := func() (n int) {
+		r.View(func(tx *store.Tx) { n = r.feature.Free(tx, "service.news:mail") })
+		return n
+	}
+	bring("mail", "a")
+	bring("mail", "a")
+	if n := free(); n != 1 {
+		t.Errorf("%d more may be brought", n)
+	}
+	got := r.work(func(g given) (map[string]any, error) {
+		if g.Task == "back/mail" {
+			for _, a := range r.Flying {
+				if a.Out != nil {
+					t.Errorf("before it has acknowledged %+v is said", a.Out)
+				}
+			}
+			return map[string]any{"more": 1}, nil
+		}
+		return map[string]any{"answer": "you have mail"}, nil
+	})
+	if len(got) != 2 || got[0].Task != "work" || got[0].Text != "hi" || got[0].Data["n"] != 1.0 || got[0].Kind != "program" ||
+		got[1].Task != "back/mail" || got[1].Results["answer"] != "you have mail" || got[0].Key == got[1].Key {
+		t.Errorf("the tasks were given %+v", got)
+	}
+	r.said("you have mail")
+	if n := free(); n != 2 {
+		t.Errorf("%d may be brought in the end", n)
+	}
+	bring("log", "b")
+	if got := r.work(answers("a line")); len(got) != 1 {
+		t.Errorf("where none takes back the tasks are %+v", got)
+	}
+	r.said("a line")
+}
+
+// What is said at once is edited into the answer, and into what went wrong.
+func TestProgress(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member, Progress: "A moment…"}))
+	r.Buried = true
+	for _, tc := range []struct {
+		do   func(given) (map[string]any, error)
+		want string
+	}{
+		{answers("a four"), "a four"},
+		{answers(""), "Done."},
+		{func(given) (map[string]any, error) {
+			return nil, &protocol.SendError{Final: true, Err: errTask}
+		}, "That did not work: dice has failed. Those who operate me can see why."},
+	} {
+		r.says(lobby, "ben", "!moot roll")
+		r.said("A moment…")
+		r.work(tc.do)
+		acts := r.acts()
+		if len(acts) != 1 {
+			t.Fatalf("it did %+v", acts)
+		}
+		if e, ok := acts[0].(protocol.Revise); !ok || e.Text.Plain() != tc.want || e.Original == "" {
+			t.Errorf("it did %+v", acts[0])
+		}
+	}
+}
+
+// A task may react to the message, and then need not answer. What is no reaction is none.
+func TestReaction(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member}))
+	r.says(lobby, "ben", "!moot roll")
+	r.work(func(given) (map[string]any, error) { return map[string]any{"reaction": "🎲"}, nil })
+	acts := r.acts()
+	if len(acts) != 1 {
+		t.Fatalf("it did %+v", acts)
+	}
+	if act, ok := acts[0].(protocol.React); !ok || act.Reaction != "🎲" || act.Target == "" {
+		t.Errorf("it did %+v", acts[0])
+	}
+	for _, odd := range []any{"two words", strings.Repeat("x", 50), 3, "a\nb"} {
+		r.says(lobby, "ben", "!moot roll")
+		r.work(func(given) (map[string]any, error) { return map[string]any{"reaction": odd}, nil })
+		r.said("Done.")
+	}
+}
+
+// A task may have a command given for an operator, once, where it is allowed; otherwise the job has failed.
+func TestCommandOfATask(t *testing.T) {
+	gave := func(line string) func(given) (map[string]any, error) {
+		return func(given) (map[string]any, error) { return map[string]any{"command": line}, nil }
+	}
+	spec := roll(services.Spec{Who: commands.Member, As: "console:ann", Allow: []string{"greet"}})
+	spec.Commands = append(spec.Commands, services.Command{Name: "greet", Summary: "greet", Params: []commands.Param{{Name: "whom", Summary: "whom", Optional: true}}})
+	r := open(t, spec)
+	r.Buried = true
+	r.says(lobby, "ben", "!moot roll")
+	r.work(gave("greet world"))
+	r.said("That did not work: dice has failed. Those who operate me can see why.") // greet needs no room
+	spec.Rooms = []protocol.RoomID{lobby}                                           // now it does
+	r.restart(time.Minute, spec)
+	for _, tc := range []struct{ line, want string }{
+		{"greet world", "Done."}, {"", "Done."}, {"roll", ""}, {"help", ""}, {"nonsense", ""}, {"greet a b c", ""},
+	} {
+		r.says(lobby, "ben", "!moot roll")
+		first := true
+		work := func(g given) (map[string]any, error) {
+			if !first {
+				return map[string]any{"answer": "greets " + fmt.Sprint(g.Args["whom"]) + " for " + g.Person}, nil
+			}
+			first = false
+			return gave(tc.line)(g)
+		}
+		got := r.work(work)
+		r.Step() // the command runs in the room
+		got = append(got, r.work(work)...)
+		want := []string{"That did not work: dice has failed. Those who operate me can see why."}
+		if tc.want != "" {
+			want = []string{tc.want}
+		}
+		r.said(want...)
+		if tc.line == "greet world" {
+			if len(got) != 2 || got[1].Command != "greet" {
+				t.Errorf("the tasks were given %+v", got)
+			}
+			r.said("greets world for console:ann")
+		}
+	}
+}

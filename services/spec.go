@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"moot/commands"
@@ -23,6 +24,9 @@ type Spec struct {
 	To []protocol.RoomID
 	// Private is whether the person alone sees the answer.
 	Private bool
+	// Progress is what is said at once to who has given a command or written what a pattern fits; the answer takes its place. Zero
+	// means nothing, and so it is where the answer is private.
+	Progress string
 
 	Commands []Command
 	Pattern  *regexp.Regexp // nil means none
@@ -33,12 +37,27 @@ type Spec struct {
 	Text string
 
 	Tasks []Task
+	// Back are the collectors that take back what the tasks have made of what they have brought, each with the task by which
+	// it does.
+	Back map[string]Task
+	// As is for whom a task may give the commands that Allow names, by their titles, where its answer is said; zero means that it may
+	// give none.
+	As    protocol.UserID
+	Allow []string
 	// Queue is how many jobs of a conversation may wait.
 	Queue int
 	// Keep is how long jobs are remembered that are done.
 	Keep time.Duration
 	// Redact names the keys whose values are shown to nobody.
 	Redact []string
+}
+
+// tasks are those of a job: those of the service, and then the one by which its collector takes back.
+func (s *Spec) tasks(j Job) []Task {
+	if back, ok := s.Back[j.Input.Collector]; ok && j.Input.Collector != "" {
+		return append(slices.Clip(s.Tasks), back)
+	}
+	return s.Tasks
 }
 
 // Task is one of the tasks of a service.
@@ -69,6 +88,8 @@ type Config struct {
 	Operators []protocol.UserID
 	// Meant reports whether a message is a command, so that no pattern is looked for in it.
 	Meant func(protocol.Event, protocol.Message) bool
+	// Behalf gives a command for the sender of the event, in its room, where it is one of those allowed.
+	Behalf func(tx *store.Tx, ev protocol.Event, line string, allowed []string) error
 	// Challenged reports whether the person is challenged in the room.
 	Challenged func(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool)
 }
@@ -98,8 +119,8 @@ func New(c Config) (*Feature, error) {
 		}
 		f.byName[s.Name] = s
 	}
-	if c.Meant == nil || c.Challenged == nil {
-		return nil, errors.New("services: Meant or Challenged is missing")
+	if c.Meant == nil || c.Challenged == nil || c.Behalf == nil {
+		return nil, errors.New("services: Meant, Challenged or Behalf is missing")
 	}
 	return f, nil
 }

@@ -239,6 +239,12 @@ func (c Config) from(folder string) Config { // c is a copy
 			if t := &c.Services[i].Tasks[n]; !filepath.IsAbs(t.Folder) {
 				t.Folder = filepath.Join(folder, t.Folder)
 			}
+			if t := &c.Services[i].Tasks[n]; t.Wasm != "" && !filepath.IsAbs(t.Wasm) {
+				t.Wasm = filepath.Join(t.Folder, t.Wasm)
+			}
+		}
+		for n := range c.Services[i].Collectors {
+			c.Services[i].Collectors[n].from(folder)
 		}
 	}
 	return c

@@ -90,12 +90,15 @@ func TestShippedExampleOfAService(t *testing.T) {
 		t.Fatal("there is none")
 	}
 	text = strings.Replace(text, "# webhook_secret = ", "# none: ", 1)
+	text = strings.Replace(text, "# password = ", "# none: ", 1)
+	text = strings.Replace(text, "# token = ", "# none: ", 1)
+	text = strings.Replace(text, "# to = []", `# to = ["console:lobby"]`, 1)
 	text = "[[service]]\n" + regexp.MustCompile(`(?m)^# ((?:[a-z_]+ = |\[\[).*)$`).ReplaceAllString(text, "$1")
 	c, err := Decode(text, "config.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Services) != 1 || len(c.Services[0].Commands) != 1 || len(c.Services[0].Tasks) != 1 {
+	if len(c.Services) != 1 || len(c.Services[0].Commands) != 1 || len(c.Services[0].Tasks) != 1 || len(c.Services[0].Collectors) != 1 {
 		t.Fatalf("it is read as %+v", c.Services)
 	}
 	for key, want := range map[string]any{
@@ -114,6 +117,7 @@ func TestShippedExampleOfAService(t *testing.T) {
 
 func TestServices(t *testing.T) {
 	const task = "[[service.task]]\nrun = [\"true\"]\n"
+	const found = "[[service]]\nname = \"a\"\nto = [\"console:lobby\"]\n" + task + "[[service.collector]]\n"
 	for name, tc := range map[string]struct{ text, want string }{
 		"no task":        {"[[service]]\nname = \"a\"", "c.toml:1: [[service]] a: it has no [[service.task]], and so does nothing"},
 		"no name":        {"[[service]]\n" + task, `name in [[service]]: expected a word of a-z, 0-9 and -, such as "dice", and not ""`},
@@ -129,6 +133,21 @@ func TestServices(t *testing.T) {
 		"no secret":      {"[[service]]\nname = \"a\"\nwebhook = \"github\"\n" + task, "c.toml:3: webhook in [[service]]: which secret do both sides know?"},
 		"no address":     {"[[service]]\nname = \"a\"\nwebhook = \"github\"\nwebhook_secret = { env = \"X\" }\n" + task, "c.toml:3: webhook in [[service]]: the bot listens nowhere"},
 		"no webhook":     {"[[service]]\nname = \"a\"\nwebhook_secret = { env = \"X\" }\n" + task, "c.toml:3: webhook_secret in [[service]]: for which form?"},
+		"no source":      {found + "name = \"x\"", "c.toml:6: [[service.collector]]: expected one of tail, feed, run and botcannon"},
+		"two sources":    {found + "tail = \"x\"\nfeed = \"http://example.org\"", "c.toml:7: [[service.collector]]: expected one of tail, feed, run and botcannon"},
+		"no address of":  {found + "feed = \"example.org\"", "c.toml:7: feed in [[service.collector]]: expected an address"},
+		"too often":      {found + "feed = \"http://example.org\"\nevery = \"1s\"", "c.toml:8: every in [[service.collector]]: a feed that is not on this machine is asked once a minute at most"},
+		"reserved":       {found + "name = \"run\"\ntail = \"x\"", "c.toml:7: name in [[service.collector]]: expected a word"},
+		"said nowhere":   {"[[service]]\nname = \"a\"\n" + task + "[[service.collector]]\ntail = \"x\"", "c.toml:6: tail in [[service.collector]]: where is the answer to be said?"},
+		"two ways":       {"[[service]]\nname = \"a\"\n" + task + "wasm = \"x\"", "c.toml:4: [[service.task]]: expected one of run, http and wasm"},
+		"called where":   {"[[service]]\nname = \"a\"\n[[service.task]]\nhttp = \"x\"", "c.toml:4: http in [[service.task]]: expected an address"},
+		"warm module":    {"[[service]]\nname = \"a\"\n[[service.task]]\nwasm = \"x\"\nwarm = true", "c.toml:5: warm, lazy and min in [[service.task]] are for programs"},
+		"token for what": {"[[service]]\nname = \"a\"\n" + task + "token = { env = \"X\" }", "c.toml:5: token in [[service.task]] is for what is called by http"},
+		"progress of":    {"[[service]]\nname = \"a\"\nprivate = true\nprogress = \"x\"\n" + task, "c.toml:4: progress in [[service]]: the answer takes its place"},
+		"speaks for":     {"operators = [\"console:ann\"]\n[[service]]\nname = \"a\"\nas = \"console:ben\"\nallow = [\"vote poll\"]\n" + task, "c.toml:4: as in [[service]]: \"console:ben\" is none of the operators"},
+		"may do":         {"operators = [\"console:ann\"]\n[[service]]\nname = \"a\"\nas = \"console:ann\"\nallow = [\"vote cast\"]\n" + task, "c.toml:5: allow in [[service]]: a service may give"},
+		"which stream":   {found + "botcannon = \"127.0.0.1:6379\"", "c.toml:6: stream in [[service.collector]]: expected the name"},
+		"stream of what": {found + "tail = \"x\"\nstream = \"y\"", "c.toml:8: stream and password in [[service.collector]] are for botcannon"},
 		"warm text":      {"[[service]]\nname = \"a\"\n" + task + "warm = true\noutput = \"text\"", "c.toml:5: warm in [[service.task]]"},
 		"param":          {"[[service]]\nname = \"a\"\n" + task + "[[service.command]]\nname = \"x\"\nsummary = \"y\"\nparams = [\"dice:weight\"]", `c.toml:8: params in [[service.command]]: "dice:weight": the kind is one of`},
 		"too many":       {"[[service]]\nname = \"a\"\n" + task + "max = 1000", `c.toml:5: max in [[service.task]]: 1000 is too much`},

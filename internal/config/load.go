@@ -155,6 +155,14 @@ func (c *Config) named() []named {
 	}
 	for i := range c.Services {
 		all = append(all, named{"webhook_secret in [[service]] " + c.Services[i].Name, &c.Services[i].WebhookSecret, formWords, 16, false})
+		for n := range c.Services[i].Collectors {
+			t := &c.Services[i].Collectors[n]
+			all = append(all, named{"password in [[service.collector]] " + t.Name + " of " + c.Services[i].Name, &t.Password, formWords, 0, false})
+		}
+		for n := range c.Services[i].Tasks {
+			t := &c.Services[i].Tasks[n]
+			all = append(all, named{"token in [[service.task]] " + t.Name + " of " + c.Services[i].Name, &t.Token, formWords, 0, false})
+		}
 	}
 	return all
 }

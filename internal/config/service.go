@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -26,6 +27,8 @@ type Service struct {
 	To []protocol.RoomID `toml:"to"`
 	// Private is whether the person alone sees the answer.
 	Private bool `toml:"private"`
+	// Progress is what is said until the answer takes its place.
+	Progress string `toml:"progress" like:"A moment…"`
 	// Pattern begins a job for each message in Rooms that it fits.
 	Pattern string `toml:"pattern" like:"(?i)^good bot"`
 	// Schedule begins a job at times, in the time zone Timezone; Missed is what becomes of those that were missed, and Text is
@@ -41,11 +44,15 @@ type Service struct {
 	// Queue is how many jobs of one conversation may wait, and Keep how long jobs are listed that are done.
 	Queue int           `toml:"queue" min:"1" max:"100000"`
 	Keep  time.Duration `toml:"keep" min:"1m" max:"365d"`
+	// As is the operator for whom the tasks may give the commands in Allow.
+	As    protocol.UserID `toml:"as"`
+	Allow []string        `toml:"allow"`
 	// Redact are the names of values that are shown to nobody.
 	Redact []string `toml:"redact"`
 
-	Commands []ServiceCommand `toml:"command"`
-	Tasks    []ServiceTask    `toml:"task"`
+	Commands   []ServiceCommand   `toml:"command"`
+	Collectors []ServiceCollector `toml:"collector"`
+	Tasks      []ServiceTask      `toml:"task"`
 }
 
 // ServiceCommand is a command that begins a job.
@@ -58,11 +65,15 @@ type ServiceCommand struct {
 	Params []string `toml:"params"`
 }
 
-// ServiceTask is a program that works on a job.
+// ServiceTask is a program, an address or a module that works on a job.
 type ServiceTask struct {
 	Name string `toml:"name" like:"roll"`
-	// Run is the program and its arguments.
-	Run []string `toml:"run"`
+	// Run is the program and its arguments. HTTP is the address that is called instead, with Token if it is set, and Wasm the module
+	// that is run instead; a relative one in a file counts from Folder.
+	Run   []string `toml:"run"`
+	HTTP  string   `toml:"http" like:"https://example.org/task"`
+	Token Secret   `toml:"token"`
+	Wasm  string   `toml:"wasm" like:"filter.wasm"`
 	// Folder is where it runs; a relative one in a file counts from the folder of that file.
 	Folder string `toml:"folder" like:"dice"`
 	// Output is what it writes.
@@ -83,11 +94,30 @@ type ServiceTask struct {
 	Env []string `toml:"env"`
 }
 
+// Kind returns by what it is done: "run", "http" or "wasm"; zero where that is not one of them.
+func (t ServiceTask) Kind() string {
+	return oneOf(map[string]bool{"run": len(t.Run) > 0 && t.Run[0] != "", "http": t.HTTP != "", "wasm": t.Wasm != ""})
+}
+
+// oneOf returns the one name that is true; zero where there is none, or several.
+func oneOf(names map[string]bool) (one string) {
+	for name, is := range names {
+		switch {
+		case is && one != "":
+			return ""
+		case is:
+			one = name
+		}
+	}
+	return one
+}
+
 // elements are what the elements of lists of tables hold before they are read.
 var elements = map[reflect.Type]any{
-	reflect.TypeFor[Service]():        Service{Who: "operators", Missed: "skip", Webhook: "off", WebhookRate: 60, Queue: 100, Keep: 7 * day},
-	reflect.TypeFor[ServiceCommand](): ServiceCommand{},
-	reflect.TypeFor[ServiceTask]():    ServiceTask{Output: "json", Retry: "safe", Tries: 5, Timeout: 30 * time.Second, Max: 4, Memory: 512},
+	reflect.TypeFor[Service]():          Service{Who: "operators", Missed: "skip", Webhook: "off", WebhookRate: 60, Queue: 100, Keep: 7 * day},
+	reflect.TypeFor[ServiceCommand]():   ServiceCommand{},
+	reflect.TypeFor[ServiceCollector](): ServiceCollector{Namespace: "DEFAULT", Timeout: 30 * time.Second, Memory: 512},
+	reflect.TypeFor[ServiceTask]():      ServiceTask{Output: "json", Retry: "safe", Tries: 5, Timeout: 30 * time.Second, Max: 4, Memory: 512},
 }
 
 // isTables tells whether a field is a list of tables, which is written [[name]].
@@ -138,8 +168,12 @@ func (d *decoder) services(c *Config) {
 		seen[s.Name] = true
 		d.places(at("rooms"), s.Rooms)
 		d.places(at("to"), s.To)
-		d.beginnings(at, s)
+		d.beginnings(at, c, s)
 		d.webhook(at, c, s)
+		for n := range s.Collectors {
+			in := []string{"service", numberMark + strconv.Itoa(i), "collector", numberMark + strconv.Itoa(n)}
+			d.collector(func(key string) []string { return append(slices.Clone(in), key) }, s, n)
+		}
 		if len(s.Tasks) == 0 {
 			d.complain(at("task"), "[[service]] %s: it has no [[service.task]], and so does nothing", s.Name)
 		}
@@ -162,7 +196,7 @@ func (d *decoder) services(c *Config) {
 }
 
 // beginnings finds what is wrong with what begins the jobs of a service.
-func (d *decoder) beginnings(at func(string) []string, s *Service) {
+func (d *decoder) beginnings(at func(string) []string, c *Config, s *Service) {
 	if s.Pattern != "" {
 		if _, err := regexp.Compile(s.Pattern); err != nil {
 			d.complain(at("pattern"), "pattern in [[service]]: %s is not a regular expression: %v", describe(s.Pattern), err)
@@ -180,6 +214,22 @@ func (d *decoder) beginnings(at func(string) []string, s *Service) {
 		}
 	} else if s.Timezone != "" {
 		d.complain(at("timezone"), "timezone in [[service]]: it is for a schedule, and there is none")
+	}
+	if s.Progress != "" && (s.Private || len(s.To) > 0) {
+		d.complain(at("progress"), "progress in [[service]]: the answer takes its place, and so cannot be private or go to rooms (to)")
+	}
+	switch {
+	case s.As == "" && len(s.Allow) > 0:
+		d.complain(at("allow"), `allow in [[service]]: for which operator are these commands given? Write it, as in as = "console:ann"`)
+	case s.As != "" && !slices.Contains(c.Operators, s.As):
+		d.complain(at("as"), "as in [[service]]: %s is none of the operators: nobody else has a service speak for them", describe(string(s.As)))
+	case s.As != "" && len(s.Allow) == 0:
+		d.complain(at("as"), `as in [[service]]: which commands may it give? Write them, as in allow = ["vote poll"]`)
+	}
+	for _, name := range s.Allow {
+		if name != "vote poll" && name != "vote motion" && name != "vote elect" {
+			d.complain(at("allow"), `allow in [[service]]: a service may give "vote poll", "vote motion" and "vote elect", and not %s`, describe(name))
+		}
 	}
 	if s.Private && len(s.To) > 0 {
 		d.complain(at("private"), "private in [[service]]: an answer that goes to rooms (to) is not private")
@@ -203,9 +253,19 @@ func (d *decoder) webhook(at func(string) []string, c *Config, s *Service) {
 
 func (d *decoder) serviceTask(at func(string) []string, tasks []ServiceTask, n int) {
 	t := &tasks[n]
-	switch {
-	case len(t.Run) == 0 || t.Run[0] == "":
-		d.complain(at("run"), `run in [[service.task]]: expected a program and its arguments, such as ["python3", "roll.py"]`)
+	switch u, err := url.Parse(t.HTTP); {
+	case t.Kind() == "" && t.HTTP == "" && t.Wasm == "":
+		d.complain(at("run"), `run in [[service.task]]: expected a program and its arguments, such as ["python3", "roll.py"], or http, or wasm`)
+	case t.Kind() == "":
+		d.complain(at("run"), "[[service.task]]: expected one of run, http and wasm")
+	case t.Kind() != "run" && (t.Warm || t.Lazy || t.Min > 0):
+		d.complain(at("warm"), "warm, lazy and min in [[service.task]] are for programs (run)")
+	case t.Kind() == "http" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == ""):
+		d.complain(at("http"), `http in [[service.task]]: expected an address such as "https://example.org/task", and not %s`, describe(t.HTTP))
+	case t.Kind() == "http" && len(t.Env) > 0:
+		d.complain(at("env"), "env in [[service.task]]: what is called by http has no environment")
+	case t.Kind() != "http" && !t.Token.IsZero():
+		d.complain(at("token"), "token in [[service.task]] is for what is called by http")
 	case t.Warm && t.Output == "text":
 		d.complain(at("warm"), `warm in [[service.task]]: a process that serves many jobs writes a line of JSON for each; it cannot have output = "text"`)
 	case !t.Warm && (t.Min > 0 || t.Lazy):
@@ -224,9 +284,14 @@ func (d *decoder) serviceTask(at func(string) []string, tasks []ServiceTask, n i
 	if !serviceName.MatchString(t.Name) || slices.ContainsFunc(tasks[:n], func(o ServiceTask) bool { return o.Name == t.Name }) {
 		d.complain(at("name"), "name in [[service.task]]: expected a word of a-z, 0-9 and - that no other task of the service has, and not %s", describe(t.Name))
 	}
-	for _, name := range t.Env {
+	d.variables(at("env"), t.Env)
+}
+
+// variables finds what is wrong with a list of names of variables.
+func (d *decoder) variables(path []string, names []string) {
+	for _, name := range names {
 		if !variableName.MatchString(name) || strings.HasPrefix(name, "MOOT_") {
-			d.complain(at("env"), `env in [[service.task]]: expected names of variables, such as "API_TOKEN", that do not begin with MOOT_, and not %s`, describe(name))
+			d.complain(path, `%s: expected names of variables, such as "API_TOKEN", that do not begin with MOOT_, and not %s`, key(path), describe(name))
 		}
 	}
 }
