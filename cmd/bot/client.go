@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"moot/commands"
 	"moot/events"
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/inspect"
-	"moot/protocol"
 	"moot/store"
 )
 
@@ -68,7 +68,7 @@ func openFiles(cfg config.Config, write bool) (*control.Handler, func() error, e
 		}
 		inspector.Features = invitationFindings(guests)
 	}
-	helpers, err := newServices(cfg, nobodyChallenged, func(protocol.Event, protocol.Message) bool { return false })
+	helpers, err := newServices(cfg, nobodyChallenged, func() *commands.Commands { return nil }) // nothing begins here
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())
 	}

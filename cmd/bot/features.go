@@ -91,7 +91,7 @@ func newFeatures(cfg config.Config, bus *events.Bus) (*features, error) {
 	if err != nil {
 		return nil, err
 	}
-	helpers, err := newServices(cfg, sanctions.Challenged, func(ev protocol.Event, m protocol.Message) bool { return tree.Meant(ev, m) })
+	helpers, err := newServices(cfg, sanctions.Challenged, func() *commands.Commands { return tree })
 	if err != nil {
 		return nil, err
 	}

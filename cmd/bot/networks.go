@@ -54,7 +54,7 @@ func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, s
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.services, err = openServices(cfg, st, log); err != nil {
+	if n.services, err = openServices(cfg, st, feats.services, log); err != nil {
 		return nil, err
 	}
 	for _, s := range n.services {

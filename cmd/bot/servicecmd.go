@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +52,7 @@ run, or not: look, and then retry or drop it).`,
 			return showService(a.out, s)
 		},
 	}
-	cmd.AddCommand(list, show, a.jobsCommand(), a.testCommand(),
+	cmd.AddCommand(list, show, a.jobsCommand(), a.testCommand(), a.shellCommand(),
 		a.serviceOrder("pause NAME", "Let no task of a service begin; those under way go on", nil, func(args []string) control.ServiceOrder {
 			return control.ServiceOrder{What: "pause", Service: args[0]}
 		}),
@@ -193,6 +190,18 @@ func beginsOf(s config.Service) (begins []string) {
 	if s.Webhook != "off" {
 		begins = append(begins, "what is posted to "+watch.HookPath+s.Name+" ("+s.Webhook+")")
 	}
+	for _, c := range s.Collectors {
+		switch c.Kind() {
+		case "tail":
+			begins = append(begins, "lines of "+c.Tail)
+		case "feed":
+			begins = append(begins, "entries of "+c.Feed)
+		case "botcannon":
+			begins = append(begins, "answers of "+c.Stream+" (botcannon)")
+		default:
+			begins = append(begins, "what "+strings.Join(c.Run, " ")+" finds")
+		}
+	}
 	if begins == nil {
 		begins = []string{"`moot service run` alone"}
 	}
@@ -229,7 +238,14 @@ func showService(out io.Writer, s config.Service) error {
 		if t.Retry == "never" {
 			retry = "never: run once at most"
 		}
-		fmt.Fprintf(w, "  task %s\t%s\n", t.Name, clean(strings.Join(t.Run, " ")))
+		what := strings.Join(t.Run, " ")
+		switch t.Kind() {
+		case "http":
+			what, how = "POST "+t.HTTP, times(t.Max, "call")+" at once"
+		case "wasm":
+			what, how = t.Wasm, times(t.Max, "job")+" at once, with memory of their own"
+		}
+		fmt.Fprintf(w, "  task %s\t%s\n", t.Name, clean(what))
 		fmt.Fprintf(w, "  \tin %s, within %s, %s, %s, retry %s\n", clean(t.Folder), t.Timeout, t.Output, how, retry)
 	}
 	return w.Flush()
@@ -294,90 +310,4 @@ func showJobs(out io.Writer, page services.JobPage) error {
 	}
 	more(w, page.More)
 	return w.Flush()
-}
-
-func (a *app) testCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "test NAME [COMMAND] [ARG]…", Short: "Do the tasks of a service here and now, without a bot",
-		Long: `Does the tasks of a service here and now, and shows what each of them is given and
-writes. No bot needs to run, and none notices. With a command of the service the
-rest are its parameters, in their order; otherwise all of it is the text.`,
-		Example: `  moot service test dice roll 2d6
-  moot service test reminder`,
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.known(serviceNames),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.serviceNamed(args[0])
-			if err != nil {
-				return err
-			}
-			return a.testService(cmd.Context(), s, args[1:])
-		},
-	}
-}
-
-// testService does the tasks of a service.
-func (a *app) testService(ctx context.Context, s config.Service, words []string) error {
-	tasks, err := openTasks(s, slog.New(slog.NewTextHandler(a.errs, nil)))
-	if err != nil {
-		return err
-	}
-	defer func() {
-		for _, t := range tasks {
-			t.Run.Close()
-		}
-	}()
-	in := sample(s, words)
-	results := map[string]json.RawMessage{}
-	for _, t := range tasks {
-		line, err := services.Line("test", s.Name, t.Name, in, results)
-		if err != nil {
-			return err
-		}
-		a.printf("task %s reads\n  %s\n", t.Name, line)
-		began := time.Now()
-		out, err := t.Run.Do(ctx, line, "MOOT_KEY=test", "MOOT_JOB=test", "MOOT_TRY=1")
-		if err != nil {
-			return fmt.Errorf("task %s: %w", t.Name, err)
-		}
-		a.printf("and writes, in %s\n  %s\n", time.Since(began).Round(time.Millisecond), out)
-		var fresh map[string]json.RawMessage
-		if err := json.Unmarshal(out, &fresh); err != nil {
-			return fmt.Errorf("task %s: %w", t.Name, err)
-		}
-		for k, v := range fresh {
-			results[k] = v
-		}
-	}
-	if text := services.Answer(results); len(text) > 0 {
-		a.printf("The answer is\n  %s\n", strings.ReplaceAll(protocol.Clean(text.Plain()), "\n", "\n  "))
-	} else {
-		a.printf("There is no answer: none of them wrote one as \"answer\".\n")
-	}
-	return nil
-}
-
-// sample is the input of a job that somebody makes up.
-func sample(s config.Service, words []string) services.Input {
-	in := services.Input{
-		Kind: "run", Text: strings.Join(words, " "), Room: "console:lobby", RoomName: "lobby", Person: "console:ann", Name: "ann", Time: time.Now().UTC(),
-	}
-	if len(words) == 0 {
-		return in
-	}
-	for _, c := range s.Commands {
-		if c.Name != words[0] {
-			continue
-		}
-		in.Kind, in.Command, in.Args = "command", c.Name, map[string]any{}
-		for i, text := range c.Params {
-			p, err := config.ParseParam(text)
-			if err != nil || i+1 >= len(words) {
-				break
-			}
-			if in.Args[p.Name] = words[i+1]; p.Kind == "text" {
-				in.Args[p.Name] = strings.Join(words[i+1:], " ")
-			}
-		}
-	}
-	return in
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"regexp"
 	"time"
 
@@ -16,9 +15,11 @@ import (
 	"moot/internal/watch"
 	"moot/protocol"
 	servicenet "moot/protocol/service"
+	"moot/protocol/service/call"
 	"moot/protocol/service/exec"
 	"moot/protocol/service/hook"
 	"moot/protocol/service/schedule"
+	"moot/protocol/service/wasm"
 	"moot/services"
 	"moot/store"
 )
@@ -26,9 +27,15 @@ import (
 // newServices returns the feature that makes jobs.
 func newServices(
 	cfg config.Config, challenged func(*store.Tx, protocol.RoomID, protocol.UserID) (protocol.Text, bool),
-	meant func(protocol.Event, protocol.Message) bool,
+	tree func() *commands.Commands,
 ) (*services.Feature, error) {
-	c := services.Config{Operators: cfg.Operators, Meant: meant, Challenged: challenged}
+	c := services.Config{
+		Operators: cfg.Operators, Challenged: challenged,
+		Meant: func(ev protocol.Event, m protocol.Message) bool { return tree().Meant(ev, m) },
+		Behalf: func(tx *store.Tx, ev protocol.Event, line string, allowed []string) error {
+			return tree().Behalf(tx, ev, line, allowed)
+		},
+	}
 	for _, s := range cfg.Services {
 		spec, err := specOf(s)
 		if err != nil {
@@ -46,8 +53,8 @@ func nobodyChallenged(*store.Tx, protocol.RoomID, protocol.UserID) (protocol.Tex
 // specOf is a service as the feature wants it. The configuration has seen to it that it can be.
 func specOf(s config.Service) (services.Spec, error) {
 	spec := services.Spec{
-		Name: s.Name, Who: roles[s.Who], Rooms: s.Rooms, To: s.To, Private: s.Private, Late: s.Missed == "once", Text: s.Text,
-		Queue: s.Queue, Keep: s.Keep, Redact: s.Redact,
+		Name: s.Name, Who: roles[s.Who], Rooms: s.Rooms, To: s.To, Private: s.Private, Progress: s.Progress, Late: s.Missed == "once", Text: s.Text,
+		As: s.As, Allow: s.Allow, Queue: s.Queue, Keep: s.Keep, Redact: s.Redact,
 	}
 	var err error
 	if s.Pattern != "" {
@@ -62,6 +69,14 @@ func specOf(s config.Service) (services.Spec, error) {
 	}
 	for _, t := range s.Tasks {
 		spec.Tasks = append(spec.Tasks, services.Task{Name: t.Name, Once: t.Retry == "never"})
+	}
+	for _, c := range s.Collectors {
+		if c.Back {
+			if spec.Back == nil {
+				spec.Back = map[string]services.Task{}
+			}
+			spec.Back[c.Name] = services.Task{Name: backTask(c.Name)}
+		}
 	}
 	for _, c := range s.Commands {
 		cmd := services.Command{Name: c.Name, Summary: c.Summary, Detail: c.Help, Examples: c.Examples}
@@ -88,7 +103,7 @@ var (
 )
 
 // openServices returns the adapters of the services that are configured.
-func openServices(cfg config.Config, st *store.Store, log *slog.Logger) (all []*servicenet.Adapter, err error) {
+func openServices(cfg config.Config, st *store.Store, f *services.Feature, log *slog.Logger) (all []*servicenet.Adapter, err error) {
 	defer func() {
 		if err != nil {
 			for _, s := range all {
@@ -109,40 +124,58 @@ func openServices(cfg config.Config, st *store.Store, log *slog.Logger) (all []*
 		if err != nil {
 			return all, err
 		}
-		all = append(all, servicenet.New(servicenet.Config{
-			Name: s.Name, Tasks: tasks, Paused: paused, Cursor: services.PausedCursor(s.Name), PausedYes: services.PausedYes,
-		}))
+		collectors, backs, err := openCollectors(s, log)
+		tasks = append(tasks, backs...)
+		c := servicenet.Config{
+			Name: s.Name, Tasks: tasks, Collectors: collectors, Free: freeJobs(st, f),
+			Paused: paused, Cursor: services.PausedCursor(s.Name), PausedYes: services.PausedYes,
+		}
+		all = append(all, servicenet.New(c))
+		if err != nil {
+			return all, err
+		}
 	}
 	return all, nil
 }
 
 // openTasks returns what does the tasks of a service.
-func openTasks(s config.Service, log *slog.Logger) (tasks []servicenet.Task, err error) {
+func openTasks(s config.Service, log *slog.Logger) (tasks []servicenet.Task, _ error) {
 	for _, t := range s.Tasks {
-		c := exec.Config{
-			Argv: t.Run, Folder: t.Folder, Timeout: t.Timeout, Text: t.Output == "text", Warm: t.Warm, Min: t.Min, Max: t.Max,
-			Memory: int64(t.Memory) << 20, Log: log.With("service", s.Name, "task", t.Name),
-		}
-		for _, name := range t.Env {
-			value, ok := os.LookupEnv(name)
-			if !ok {
-				err = fmt.Errorf("the environment variable %s is not set", name)
-			}
-			c.Env = append(c.Env, name+"="+value)
-		}
-		var pool *exec.Pool
-		if err == nil {
-			pool, err = exec.New(c)
-		}
+		run, err := openTask(t, log.With("service", s.Name, "task", t.Name))
 		if err != nil {
 			for _, t := range tasks {
 				t.Run.Close()
 			}
 			return nil, fmt.Errorf("task %s of the service %s: %w", t.Name, s.Name, err)
 		}
-		tasks = append(tasks, servicenet.Task{Name: t.Name, Run: pool, Tries: t.Tries})
+		tasks = append(tasks, servicenet.Task{Name: t.Name, Run: run, Tries: t.Tries})
 	}
 	return tasks, nil
+}
+
+func openTask(t config.ServiceTask, log *slog.Logger) (servicenet.Runner, error) {
+	env, err := environment(t.Env)
+	if err != nil {
+		return nil, err
+	}
+	switch t.Kind() {
+	case "http":
+		token := ""
+		if !t.Token.IsZero() {
+			if token, err = t.Token.Reveal(); err != nil {
+				return nil, fmt.Errorf("its token: %w", err)
+			}
+		}
+		return call.New(call.Config{URL: t.HTTP, Token: token, Timeout: t.Timeout, Text: t.Output == "text", Max: t.Max})
+	case "wasm":
+		return wasm.New(context.Background(), wasm.Config{
+			Path: t.Wasm, Timeout: t.Timeout, Text: t.Output == "text", Max: t.Max, Memory: int64(t.Memory) << 20, Env: env, Log: log,
+		})
+	}
+	return exec.New(exec.Config{
+		Argv: t.Run, Folder: t.Folder, Timeout: t.Timeout, Text: t.Output == "text", Warm: t.Warm, Min: t.Min, Max: t.Max,
+		Memory: int64(t.Memory) << 20, Env: env, Log: log,
+	})
 }
 
 // allNetworks are the networks that are configured, the console, and the services.

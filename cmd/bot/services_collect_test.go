@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"moot/internal/pause"
+	"moot/protocol"
+	"moot/protocol/protocoltest"
+)
+
+// What collectors find is said once, however often the bot is killed: lines of a file that is put away meanwhile, entries of a feed,
+// and what a program prints, which takes back what came of it.
+
+const collectConfig = `
+operators = ["console:ann"]
+[[service]]
+name = "all"
+to = ["console:lobby"]
+queue = 3
+[[service.collector]]
+name = "log"
+tail = "app.log"
+every = "100ms"
+[[service.collector]]
+name = "news"
+feed = "%s"
+every = "100ms"
+[[service.collector]]
+name = "counter"
+run = ["./counter", "acks"]
+back = true
+[[service.task]]
+run = ["./say"]
+output = "text"
+`
+
+// counterScript counts from its cursor on, and writes down by which keys it was told what came of it.
+const counterScript = `#!/bin/sh
+read -r first
+n=$(printf '%s' "$first" | sed -n 's/.*"cursor":\([0-9]*\).*/\1/p')
+(
+	n=${n:-0}
+	while [ "$n" -lt 12 ]; do
+		n=$((n + 1))
+		echo "{\"cursor\": $n, \"text\": \"count $n\"}"
+		sleep 0.02
+	done
+) &
+while read -r line; do
+	case $line in
+	'{"key"'*)
+		key=$(printf '%s' "$line" | sed 's/^{"key":"\([^"]*\)".*/\1/')
+		echo "$key $(printf '%s' "$line" | sed 's/.*"results":{"answer":"\([^"]*\)".*/\1/')" >> "$1"
+		echo "{\"ack\": \"$key\"}"
+		;;
+	esac
+done
+`
+
+func TestCollectorsSurviveKills(t *testing.T) {
+	unhurried(t)
+	bin := failpointBot(t)
+	const each = 12
+	deaths := 0
+	for seed := uint64(1); deaths < effort(8, 60, 256); seed++ {
+		var mu sync.Mutex
+		entries := 1
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprint(w, `<rss version="2.0"><channel><title>News</title>`)
+			for n := entries - 1; n >= 0; n-- {
+				fmt.Fprintf(w, `<item><guid>g%d</guid><title>entry %d</title></item>`, n, n)
+			}
+			fmt.Fprint(w, `</channel></rss>`)
+		}))
+		dir := t.TempDir()
+		log := filepath.Join(dir, "app.log")
+		for name, text := range map[string]string{
+			"config.toml": fmt.Sprintf(collectConfig, web.URL), "counter": counterScript, "app.log": "old\n",
+			"say": "#!/bin/sh\nsed 's/.*\"text\":\"\\([^\"]*\\)\".*/\\1/'\n",
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		own := protocol.Event{Room: killRoom, ID: "$own", Sender: "console:ann", Body: protocol.MemberChange{User: "console:moot", Self: true, Bot: true, Membership: protocol.Joined}}
+		k := &killed{
+			t: t, bin: bin, dir: filepath.Join(dir, "data"), args: []string{"--config", filepath.Join(dir, "config.toml")}, kill: make(chan struct{}, 1),
+			script: protocoltest.NewScript(protocoltest.ScriptConfig{Echo: true}),
+			stages: []killStage{{lines: [][]protocol.Event{{own}}}, {heard: "the end"}},
+		}
+		chance := rand.New(rand.NewPCG(seed, 19))
+		k.env = func(life int) []string {
+			select {
+			case <-k.kill:
+			default:
+			}
+			if life > 1 && life < 20 { // the first finds out what is old, and is killed then
+				time.AfterFunc(time.Duration(20+chance.IntN(300))*time.Millisecond, func() {
+					select {
+					case k.kill <- struct{}{}:
+					default:
+					}
+				})
+			}
+			return nil
+		}
+		// The world goes on while the bot lives and dies, once the bot has seen what there was.
+		type world struct {
+			entries int
+			err     error
+		}
+		ended := make(chan world, 1)
+		go func() {
+			n, err := collectWorld(t.Context(), k, log, each, func() int {
+				mu.Lock()
+				defer mu.Unlock()
+				entries++
+				return entries
+			})
+			ended <- world{n, err}
+		}()
+		for k.life(); !k.done; k.life() {
+			if k.lives == 200 {
+				t.Fatal("it is not done")
+			}
+		}
+		web.Close()
+		w := <-ended
+		if w.err != nil {
+			t.Fatal(w.err)
+		}
+		said := map[string]int{}
+		for _, e := range k.script.Transcript() {
+			if say, ok := e.Act.(protocol.Say); ok {
+				if said[say.Text.Plain()]++; said[say.Text.Plain()] > 1 {
+					t.Errorf("%q was said twice", say.Text.Plain())
+				}
+			}
+		}
+		acks := map[string]map[string]bool{} // by what was counted
+		data, err := os.ReadFile(filepath.Join(dir, "acks"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			key, what, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if acks[what] == nil {
+				acks[what] = map[string]bool{}
+			}
+			acks[what][key] = true
+		}
+		for n := range each {
+			for _, what := range []string{fmt.Sprint("line ", n), fmt.Sprint("entry ", w.entries+n), fmt.Sprint("count ", n+1)} {
+				if said[what] != 1 {
+					t.Errorf("%q was said %d times", what, said[what])
+				}
+			}
+			if got := acks[fmt.Sprint("count ", n+1)]; len(got) != 1 {
+				t.Errorf("what came of %d was taken back under the keys %v", n+1, got)
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("with the seed %d, after %d kills, it said\n%s\n%s", seed, k.deaths, k.script.Text(), k.log.String())
+		}
+		deaths += k.deaths
+	}
+	t.Logf("%d kills", deaths)
+}
+
+// collectWorld writes lines, puts the log away, and has entries come, while the bot lives and dies. It begins when the bot has seen
+// what there was, and says the last line when all that it has made was said.
+func collectWorld(ctx context.Context, k *killed, log string, each int, entry func() int) (entries int, err error) {
+	write := func(line string) {
+		f, ferr := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if ferr == nil {
+			_, ferr = fmt.Fprintln(f, line)
+			ferr = errors.Join(ferr, f.Close())
+		}
+		err = errors.Join(err, ferr)
+	}
+	heard := func(what ...string) bool {
+		text := k.script.Text()
+		return !slices.ContainsFunc(what, func(w string) bool { return !strings.Contains(text, w) })
+	}
+	pace := func() bool { return pause.Sleep(ctx, 20*time.Millisecond) == nil && err == nil }
+	for n := 0; !heard("warm", "entry") && pace(); n++ {
+		write(fmt.Sprint("warm ", n))
+		entries = entry()
+	}
+	k.kill <- struct{}{}
+	for n := range each {
+		write(fmt.Sprint("line ", n))
+		entry()
+		if n%5 == 4 {
+			for i := 8; i > 0; i-- {
+				_ = os.Rename(fmt.Sprintf("%s.%d", log, i), fmt.Sprintf("%s.%d", log, i+1)) // where there is one
+			}
+			err = errors.Join(err, os.Rename(log, log+".1"))
+		}
+		pace()
+	}
+	want := []string{fmt.Sprintf("entry %d", entries+each-1)}
+	for n := range each {
+		want = append(want, fmt.Sprint("line ", n), fmt.Sprint("count ", n+1))
+	}
+	for !heard(want...) && pace() {
+	}
+	write("the end")
+	return entries, errors.Join(err, ctx.Err())
+}
