@@ -145,17 +145,17 @@ func list[S ~[]E, E any](things S, last string) protocol.Text {
 // reply answers an event where it was said, or, where that is not private and the answer is to be, to the person alone. It
 // returns the key of the answer.
 func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) (protocol.Key, error) {
-	return outbox.Send(tx, replyTo(ev, v, text))
+	return outbox.Send(tx, replyTo(ev, v, text, nil))
 }
 
-// replyTo is what reply sends.
-func replyTo(ev protocol.Event, v Visibility, text protocol.Text) protocol.Outgoing {
+// replyTo is what reply sends; with a file, unless that is nil.
+func replyTo(ev protocol.Event, v Visibility, text protocol.Text, file *protocol.File) protocol.Outgoing {
 	o := protocol.Outgoing{Handle: ev.Handle, Cause: ev.Ref()}
 	text = clip(harmless(text), MaxAnswer)
 	if v.In(ev) == Private && !ev.Private {
-		o.Act = protocol.Whisper{User: ev.Sender, Text: text, Asked: true}
+		o.Act = protocol.Whisper{User: ev.Sender, Text: text, Asked: true, File: file}
 	} else {
-		say := protocol.Say{Text: text}
+		say := protocol.Say{Text: text, File: file}
 		if _, ok := ev.Body.(protocol.Message); ok {
 			say.ReplyTo = ev.ID
 		}
@@ -172,7 +172,7 @@ func (r *run) tick(v Visibility, text protocol.Text) error {
 	r.said = true
 	_, err := outbox.Send(r.tx, protocol.Outgoing{
 		Room: r.ev.Room, Place: r.ev.Place, Cause: r.ev.Ref(), Act: protocol.React{Target: r.ev.ID, Reaction: obeyed},
-		Else: []protocol.Outgoing{replyTo(r.ev, v, text)},
+		Else: []protocol.Outgoing{replyTo(r.ev, v, text, nil)},
 	})
 	return err
 }

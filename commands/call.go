@@ -50,6 +50,11 @@ func (c *Call) Later() { c.run.said = true }
 // Whisper is Answer to the person alone, whatever the Visibility of the command.
 func (c *Call) Whisper(text protocol.Text) error { return c.run.answer(Private, text) }
 
+// WhisperFile is Whisper with a file. Where the network does not take it, the person is told otherwise in its place.
+func (c *Call) WhisperFile(text protocol.Text, file protocol.File, otherwise protocol.Text) error {
+	return c.run.file(text, file, otherwise)
+}
+
 // Tick says that a command was obeyed, by ✅ on the message that gave it. The words are said where that cannot be: in a private
 // conversation, through the network's own interface, and where the bot may not react.
 func (c *Call) Tick(text protocol.Text) error { return c.run.tick(c.Command.Visibility, text) }

@@ -165,20 +165,25 @@ func (r *run) challenged() (why protocol.Text, is bool) {
 	return r.config.Challenged(r.tx, r.room.ID, r.ev.Sender)
 }
 
-// answer says something to the person. Where it does not stand in the room that it is about, it names that room.
+// answer says something to the person.
 func (r *run) answer(v Visibility, text protocol.Text) error {
 	r.said = true
+	key, err := reply(r.tx, r.ev, v, r.placed(v, text))
+	r.key = key
+	return err
+}
+
+// placed is an answer that names the room that it is about, where it does not stand there.
+func (r *run) placed(v Visibility, text protocol.Text) protocol.Text {
 	// What came through the network's own interface is answered beside it, also where nobody else sees that.
 	_, native := r.ev.Body.(protocol.Invocation)
 	elsewhere := r.ev.Private || v == Private && !native
-	if r.node.Where == NeedsRoom && elsewhere && r.room.ID != "" {
-		between := " "
-		if len(splitLines(text)) > 1 {
-			between = "\n"
-		}
-		text = protocol.Join("In ", title(r.room), ":"+between, text)
+	if r.node.Where != NeedsRoom || !elsewhere || r.room.ID == "" {
+		return text
 	}
-	key, err := reply(r.tx, r.ev, v, text)
-	r.key = key
-	return err
+	between := " "
+	if len(splitLines(text)) > 1 {
+		between = "\n"
+	}
+	return protocol.Join("In ", title(r.room), ":"+between, text)
 }

@@ -39,6 +39,8 @@ type Say struct {
 	// which messages of a bot they notice.
 	Notify   bool      `json:",omitempty"`
 	Controls []Control `json:",omitempty"`
+	// File goes with the message; nil means none. A network that does not take it takes nothing of the message.
+	File *File `json:",omitempty"`
 }
 
 // Whisper is a message to one person that nobody else sees.
@@ -49,6 +51,7 @@ type Whisper struct {
 	// their conversation with the bot.
 	Asked    bool      `json:",omitempty"`
 	Controls []Control `json:",omitempty"`
+	File     *File     `json:",omitempty"` // as of Say
 }
 
 // Revise edits a message that the bot has sent. Of several waiting edits of one message only the newest is sent.

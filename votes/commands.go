@@ -156,16 +156,17 @@ func (f *Feature) Commands() []*commands.Command {
 					Run:    f.whoVotes,
 				},
 				{
-					Name: "export", Summary: "shows you alone the votes of the room as programs read them",
-					Detail: "A vote a line, the last first: CSV, or JSON. What the room does not see of a vote stands in none: " +
+					Name: "export", Summary: "gives you alone the votes of the room as a file that programs read",
+					Detail: "The last vote stands first: CSV, or JSON. What the room does not see of a vote stands in none: " +
 						"no count of one that is open and secret or hidden, and never who voted how.",
-					Examples: []string{"vote export", "vote export 3 --json", "vote export --since 2026-11-01"},
+					Examples: []string{"vote export", "vote export 3 --json", "vote export --since 2026-11-01", "vote export --text"},
 					Where:    commands.NeedsRoom, Visibility: commands.Private,
 					Params: []commands.Param{
 						{Name: "vote", Kind: commands.Word, Summary: "the number of one vote", Optional: true},
 						{Name: "since", Kind: commands.Word, Flag: true, Summary: "only votes opened since that day, or so long ago"},
 						{Name: "csv", Kind: commands.Switch, Summary: "as CSV, which is so if nothing is said"},
-						{Name: "json", Kind: commands.Switch, Summary: "as JSON, an object a line"},
+						{Name: "json", Kind: commands.Switch, Summary: "as JSON"},
+						{Name: "text", Kind: commands.Switch, Summary: "in the message, and not as a file"},
 						page,
 					},
 					Run: f.export,

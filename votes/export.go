@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// exportPage is how many characters one page of an export has at most, unless its first vote has more.
+	// exportPage is how many characters one page of an export has at most as text, and exportFile as a file, unless its first vote
+	// has more. A file is made in one commit, and so is none of all that there is.
 	exportPage = 3000
+	exportFile = 100_000
 	// exportText is how many characters of a text stand in an export. All of it is shown by vote show.
 	exportText = 300
 )
@@ -123,47 +125,59 @@ func (e exported) json() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// exporting is what somebody wants exported, and how.
+type exporting struct {
+	*commands.Call
+	line  func(exported) string
+	json  bool
+	text  bool
+	flags string // with which the same is asked for again
+}
+
 // export is the command that writes votes in a form which programs read, for one person alone.
 func (f *Feature) export(c *commands.Call) error {
-	line, lines := exported.csv, []string{csvLine(exportHead)}
-	flags := "--csv "
+	e := exporting{Call: c, line: exported.csv, flags: "--csv", text: c.Switch("text")}
 	switch {
 	case c.Switch("csv") && c.Switch("json"):
 		return commands.Sorry(protocol.Join(protocol.Code("--csv"), " and ", protocol.Code("--json"), " do not go together."))
 	case c.Switch("json"):
-		line, lines, flags = exported.json, nil, "--json "
+		e.line, e.json, e.flags = exported.json, true, "--json"
 	}
 	if c.Has("vote") {
 		v, err := f.theVote(c, "export")
 		if err != nil {
 			return err
 		}
-		return c.Whisper(codeLines(append(lines, line(v.exported()))))
+		e.flags = v.Number() + " " + e.flags
+		return e.hand("vote-"+v.Number(), []string{e.line(v.exported())}, 0)
 	}
 	since, err := sinceOf(c)
 	if err != nil {
 		return err
 	}
 	if c.Has("since") {
-		flags += "--since " + c.Word("since") + " "
+		e.flags += " --since " + c.Word("since")
 	}
+	most := exportFile
+	if e.text {
+		most = exportPage
+	}
+	var lines []string
 	page, at, size, found := max(1, c.Integer("page")), int64(1), 0, false
-	head := lines
 	for one := range All(c.Tx, c.Room.ID) {
 		if one.Opened.Before(since) {
 			break // they stand in the order in which they were opened
 		}
-		written := line(f.at(c.Tx, c.Room.ID, one).exported())
+		written := e.line(f.at(c.Tx, c.Room.ID, one).exported())
 		n := utf8.RuneCountInString(written)
-		if size > 0 && size+n > exportPage {
+		if size > 0 && size+n > most {
 			if at == page {
-				return c.Whisper(protocol.Lines(codeLines(lines), protocol.Join("There is more: ",
-					c.Again(flags+"--page "+strconv.FormatInt(page+1, 10)), ".")))
+				return e.hand(e.name(page), lines, page+1)
 			}
-			at, size, lines = at+1, 0, head
+			at, size, lines = at+1, 0, nil
 		}
 		size += n
-		lines, found = append(lines[:len(lines):len(lines)], written), true
+		lines, found = append(lines, written), true
 	}
 	switch {
 	case !found:
@@ -171,7 +185,51 @@ func (f *Feature) export(c *commands.Call) error {
 	case at < page:
 		return commands.Sorryf("There is no page %d.", page)
 	}
-	return c.Whisper(codeLines(lines))
+	return e.hand(e.name(page), lines, 0)
+}
+
+// name is that of a file with several votes, without what kind of file it is.
+func (e exporting) name(page int64) string {
+	name := "votes-" + e.Tx.Now().UTC().Format(time.DateOnly)
+	if page > 1 {
+		name += "-" + strconv.FormatInt(page, 10)
+	}
+	return name
+}
+
+// hand gives the person what was exported: as a file, or as text, where that is wanted. Next is the page that follows; zero means none.
+func (e exporting) hand(name string, lines []string, next int64) error {
+	more := func(flags string) protocol.Text {
+		if next == 0 {
+			return nil
+		}
+		return protocol.Join("There is more: ", e.Again(e.flags+flags+" --page "+strconv.FormatInt(next, 10)), ".")
+	}
+	if e.text {
+		if !e.json {
+			lines = append([]string{csvLine(exportHead)}, lines...)
+		}
+		text := codeLines(lines)
+		if next != 0 {
+			text = protocol.Lines(text, more(" --text"))
+		}
+		return e.Whisper(text)
+	}
+	file := protocol.File{Name: name + ".csv", Type: "text/csv; charset=utf-8"}
+	file.Data = []byte(csvLine(exportHead) + "\r\n" + strings.Join(lines, "\r\n") + "\r\n")
+	if e.json {
+		file.Name, file.Type = name+".json", "application/json"
+		file.Data = []byte("[\n" + strings.Join(lines, ",\n") + "\n]\n")
+	}
+	text := protocol.Join(protocol.Code(file.Name), " holds ", count(len(lines), "vote"), ".")
+	if len(lines) > 1 {
+		text = protocol.Join(protocol.Code(file.Name), " holds ", len(lines), " votes, the last first.")
+	}
+	if next != 0 {
+		text = protocol.Lines(text, more(""))
+	}
+	return e.WhisperFile(text, file, protocol.Join("The file could not be sent to you here. This gives you the same in words: ",
+		e.Again(e.flags+" --text"), "."))
 }
 
 // sinceOf returns from when on votes are exported: a day, or so long ago; zero means from the first on.

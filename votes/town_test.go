@@ -61,6 +61,7 @@ type town struct {
 	shut     map[protocol.RoomID]bool                 // rooms in which the bot may not write any more
 	fits     func(protocol.Text) bool                 // what the network takes as one message; nil means every text
 	mute     bool                                     // nobody answers about reactions
+	noFiles  bool                                     // the network takes no files
 	noReact  bool                                     // the bot may react to nothing
 	by       map[protocol.EventID]string              // who has said what
 	said     []string
@@ -210,6 +211,21 @@ func (w *town) step(in ...bot.Input) {
 	w.now, w.longest = w.rig.Now, max(w.longest, w.rig.Longest)
 }
 
+// file shows what people find in a file.
+func (w *town) file(f *protocol.File) {
+	if f == nil {
+		return
+	}
+	if err := f.Check(); err != nil {
+		w.t.Errorf("the file %s: %v", f.Name, err)
+	}
+	body := strings.TrimSuffix(strings.ReplaceAll(string(f.Data), "\r\n", "\n"), "\n")
+	if f.IsPicture() {
+		body = fmt.Sprintf("%d × %d", f.Width, f.Height)
+	}
+	w.said = append(w.said, "with "+f.Name+" ("+f.Type+"):\n"+body)
+}
+
 // attempt does what the bot wants done, and says how it went.
 func (w *town) attempt(a outbox.Attempt) []bot.Input {
 	if a.Ask != nil {
@@ -230,11 +246,16 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			where += "/" + string(o.Place)
 		}
 		w.hear(where, act.Text)
+		w.file(act.File)
 	case protocol.Whisper:
 		if w.deaf[act.User] {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: fmt.Errorf("no private messages")}}}
 		}
+		if act.File != nil && w.noFiles {
+			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: fmt.Errorf("no files here")}}}
+		}
 		w.hear("to "+act.User.Local(), act.Text)
+		w.file(act.File)
 		w.whispers[act.User] = id
 	case protocol.React:
 		if act.Target != "" {

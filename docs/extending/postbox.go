@@ -2,6 +2,7 @@ package extending
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -122,6 +123,9 @@ func (b *Postbox) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 	defer p.mu.Unlock()
 	if ref, ok := p.sent[out.Key]; ok || ctx.Err() != nil {
 		return ref, ctx.Err()
+	}
+	if protocol.FileOf(out.Act) != nil {
+		return protocol.Ref{}, &protocol.SendError{Final: true, Err: errors.New("the post takes no files")}
 	}
 	ev := protocol.Event{Room: out.Room, Sender: PostBot, Body: protocol.Receipt{Key: out.Key}}
 	switch act := out.Act.(type) {

@@ -53,7 +53,7 @@ func (c *change) whisper(w protocol.Whisper, key protocol.Key) (protocol.Ref, er
 	if p := c.people[w.User]; p == nil || p.bot {
 		return protocol.Ref{}, gone("there is nobody called %s", w.User)
 	}
-	d, err := saying(w.Text, "", key) // before a conversation is opened for it
+	d, err := c.saying(w.Text, w.File, "", key) // before a conversation is opened for it
 	if err != nil {
 		return protocol.Ref{}, err
 	}
@@ -69,7 +69,7 @@ func (c *change) whisper(w protocol.Whisper, key protocol.Key) (protocol.Ref, er
 func (c *change) deedOf(rm *room, out protocol.Outgoing, original protocol.Ref) (d deed, done protocol.EventID, err error) {
 	switch act := out.Act.(type) {
 	case protocol.Say:
-		d, err = saying(act.Text, act.ReplyTo, out.Key)
+		d, err = c.saying(act.Text, act.File, act.ReplyTo, out.Key)
 		return d, "", err
 	case protocol.Revise:
 		m, err := rm.aim(original.Event, original.Event)
@@ -93,7 +93,15 @@ func (c *change) deedOf(rm *room, out protocol.Outgoing, original protocol.Ref) 
 	return nil, "", final(fmt.Errorf("the console does not know the act %s", protocol.KindOf(out.Act)))
 }
 
-func saying(text protocol.Text, replyTo protocol.EventID, key protocol.Key) (deed, error) {
+// saying returns the deed of a message. A file is put into the folder before, and the message says where.
+func (c *change) saying(text protocol.Text, file *protocol.File, replyTo protocol.EventID, key protocol.Key) (deed, error) {
+	if file != nil {
+		path, err := c.w.keep(key, file)
+		if err != nil {
+			return nil, err
+		}
+		text = protocol.Lines(text, protocol.Join("File: ", protocol.Code(path)))
+	}
 	plain := text.Plain()
 	if plain == "" || len(plain) > MaxText {
 		return nil, final(fmt.Errorf("%w: it has %d bytes, and a message between 1 and %d", ErrBadText, len(plain), MaxText))

@@ -31,6 +31,7 @@ type Config struct {
 // concurrent use. Methods that people cause return a sentence for them as the error, which wraps one of the errors
 // of this package; nothing has then happened. Methods never return before what they did is written.
 type World struct {
+	dir    string // zero for a world in memory
 	clock  *Clock
 	real   bool
 	header header
@@ -50,7 +51,7 @@ type World struct {
 //
 // The errors wrap ErrCorrupt, ErrNewer, ErrForeign, ErrMoved or what the file system said, and name the file.
 func Open(cfg Config) (*World, error) {
-	w := &World{real: cfg.Real, state: newState(), grown: make(chan struct{})}
+	w := &World{dir: cfg.Dir, real: cfg.Real, state: newState(), grown: make(chan struct{})}
 	var seeded []record
 	fresh := func() (header, []record) {
 		w.clock = newClock(cfg, 0, time.Time{})

@@ -26,6 +26,9 @@ type content struct {
 	Mentions   mentions    `json:"allowed_mentions"`
 	Components []component `json:"components,omitempty"`
 	Flags      int         `json:"flags,omitempty"`
+	// Attachments name the files, which go beside the JSON.
+	Attachments []attachment `json:"attachments,omitempty"`
+	files       []rest.File
 
 	// of a message in a channel
 	Nonce     string   `json:"nonce,omitempty"`
@@ -51,6 +54,8 @@ type revision struct {
 	Content    string      `json:"content"`
 	Mentions   mentions    `json:"allowed_mentions"`
 	Components []component `json:"components"`
+	// Attachments that are left out stay as they are.
+	Attachments []attachment `json:"attachments,omitempty"`
 }
 
 func (a *Adapter) content(r rendered, controls []protocol.Control, private bool) content {
@@ -81,14 +86,17 @@ var errManyLate = errors.New("many answers were late, and become private message
 
 // answer answers an interaction: to the person alone, or for all to read.
 func (a *Adapter) answer(ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, h handle,
-	text protocol.Text, controls []protocol.Control, private bool) (protocol.Ref, error) {
+	what words, private bool) (protocol.Ref, error) {
 	private = (private || h.Quiet) && h.Guild != "" // a private conversation is private
-	pieces := render(text)
+	pieces := render(what.text)
 	if len(pieces) == 0 {
 		return protocol.Ref{}, errEmpty
 	}
+	if err := checkFile(what.file); err != nil {
+		return protocol.Ref{}, err
+	}
 	if time.Since(h.Arrived) > tokenLife {
-		return a.tellInstead(ctx, out, attempt, h, text, controls)
+		return a.tellInstead(ctx, out, attempt, h, what)
 	}
 	r := a.replies.of(h)
 	r.mu.Lock()
@@ -103,12 +111,14 @@ func (a *Adapter) answer(ctx context.Context, out protocol.Outgoing, attempt pro
 		if n < last {
 			return a.content(pieces[n], nil, private)
 		}
-		return a.content(pieces[n], controls, private)
+		c := a.content(pieces[n], what.controls, private)
+		c.attach(what.file, what.text)
+		return c
 	}
 	m, err := a.answerFirst(ctx, r, out, attempt, shown(0), private)
 	if errors.Is(err, errUndeliverable) {
 		r.stage = stageDead
-		return a.tellInstead(ctx, out, attempt, h, text, controls)
+		return a.tellInstead(ctx, out, attempt, h, what)
 	}
 	if err != nil {
 		return protocol.Ref{}, err
@@ -152,11 +162,11 @@ func (a *Adapter) answerFirst(ctx context.Context, r *reply, out protocol.Outgoi
 	switch {
 	case r.stage == stageDead:
 		return m, errUndeliverable
-	case r.stage == stageAnswered && r.stood != nil && r.stood.Content == c.Content:
+	case r.stage == stageAnswered && r.stood != nil && r.stood.Content == c.Content && r.stood.carries(c.files):
 		m, r.first, r.stood = *r.stood, string(out.Key), nil // this very answer had arrived
 		return m, nil
 	case r.stage == stageDeferred && r.private == private, r.stage == stageAnswered && r.first == string(out.Key):
-		m, err = a.original(ctx, r, http.MethodPatch, revision{c.Content, c.Mentions, rowsOf(c)})
+		m, err = a.original(ctx, r, http.MethodPatch, revision{c.Content, c.Mentions, rowsOf(c), c.Attachments}, c.files...)
 		if gone(err) {
 			break // somebody took the acknowledgement away
 		}
@@ -232,7 +242,7 @@ func (a *Adapter) callFirst(ctx context.Context, r *reply, c content) (message, 
 			Message string `json:"response_message_id"`
 		} `json:"interaction"`
 	}
-	err := a.callBack(ctx, r.handle, callback{callbackMessage, c}, &back, "")
+	err := a.callBack(ctx, r.handle, callback{callbackMessage, c}, &back, "", c.files...)
 	m := back.Resource.Message
 	if m.ID == "" {
 		m.ID = back.Interaction.Message
@@ -244,8 +254,8 @@ func (a *Adapter) callFirst(ctx context.Context, r *reply, c content) (message, 
 }
 
 // original reads, edits or deletes the first answer. All three can be repeated.
-func (a *Adapter) original(ctx context.Context, r *reply, method string, body any) (m message, err error) {
-	q := rest.Request{Method: method, Path: a.webhook(r.handle) + "/messages/@original", Body: body}
+func (a *Adapter) original(ctx context.Context, r *reply, method string, body any, files ...rest.File) (m message, err error) {
+	q := rest.Request{Method: method, Path: a.webhook(r.handle) + "/messages/@original", Body: body, Files: files}
 	if method != http.MethodDelete {
 		q.Into = &m
 	}
@@ -255,7 +265,7 @@ func (a *Adapter) original(ctx context.Context, r *reply, method string, body an
 // followUp sends another answer. Discord takes no nonce here, so it cannot be repeated.
 func (a *Adapter) followUp(ctx context.Context, r *reply, c content) (m message, err error) {
 	return m, a.rest.Do(ctx, rest.Request{
-		Method: http.MethodPost, Path: a.webhook(r.handle), Query: url.Values{"wait": {"true"}}, Body: c, Into: &m,
+		Method: http.MethodPost, Path: a.webhook(r.handle), Query: url.Values{"wait": {"true"}}, Body: c, Files: c.files, Into: &m,
 	})
 }
 
@@ -280,10 +290,10 @@ func gone(err error) bool {
 // what is private, and not too often, since Discord keeps bots that open many conversations from
 // opening more. What all were to read is given up.
 func (a *Adapter) tellInstead(
-	ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, h handle, text protocol.Text, controls []protocol.Control,
+	ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, h handle, what words,
 ) (protocol.Ref, error) {
 	if h.Guild == "" {
-		return a.post(ctx, out, attempt, target{channel: h.Channel, room: directRoom(h.Channel)}, text, controls, "")
+		return a.post(ctx, out, attempt, target{channel: h.Channel, room: directRoom(h.Channel)}, what, "")
 	}
 	if _, private := out.Act.(protocol.Whisper); !private {
 		return protocol.Ref{}, final(errUndeliverable)
@@ -295,9 +305,8 @@ func (a *Adapter) tellInstead(
 	if err != nil {
 		return protocol.Ref{}, a.fault(fmt.Errorf("%w: %w", errUndeliverable, err))
 	}
-	about := protocol.Plain("My answer to what you asked in a server that we share:\n")
-	return a.post(ctx, out, attempt, target{channel: channel, room: directRoom(channel)},
-		append(about, text...), controls, "")
+	what.text = append(protocol.Plain("My answer to what you asked in a server that we share:\n"), what.text...)
+	return a.post(ctx, out, attempt, target{channel: channel, room: directRoom(channel)}, what, "")
 }
 
 func rowsOf(c content) []component {

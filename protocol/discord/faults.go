@@ -43,6 +43,7 @@ var meanings = map[int]meaning{
 	rest.CodeManyReactions:      {why: "the message has as many kinds of reactions as Discord allows"},
 	rest.CodeOldEdits:           {why: "Discord takes few edits of messages that are older than an hour", again: 20 * time.Second},
 	rest.CodeManyDirects:        {why: "the bot has opened many private conversations in a short time", again: dmPause},
+	rest.CodeLargeRequest:       {why: "Discord takes no file of that size there"},
 	rest.CodeCannotMessageUser:  {why: "the person takes no private messages of the bot"},
 	rest.CodeNoSharedGuild:      {why: "the person is in no server with the bot any more"},
 	rest.CodeMissingPermissions: {why: "the bot lacks a permission in that channel"},

@@ -317,9 +317,9 @@ func (a *Adapter) tooEarly(ctx context.Context, h handle) {
 
 // callBack sends the first answer to an interaction, and logs what went wrong with one that nobody
 // waits for.
-func (a *Adapter) callBack(ctx context.Context, h handle, c callback, into any, what string) error {
+func (a *Adapter) callBack(ctx context.Context, h handle, c callback, into any, what string, files ...rest.File) error {
 	r := rest.Request{Method: http.MethodPost, Path: "/interactions/" + h.ID + "/" + h.Token + "/callback",
-		Body: c, Into: into}
+		Body: c, Files: files, Into: into}
 	if into != nil {
 		r.Query = map[string][]string{"with_response": {"true"}}
 	}
@@ -399,7 +399,7 @@ func (a *Adapter) apologize(r *reply) {
 	defer cancel()
 	text := render(protocol.Plain("I have not come to this yet. Please look again later, or try once more; if that " +
 		"does not help, tell the person who runs me."))[0]
-	if _, err := a.original(ctx, r, http.MethodPatch, revision{text.Content, allow(nil), []component{}}); err != nil && !gone(err) {
+	if _, err := a.original(ctx, r, http.MethodPatch, revision{Content: text.Content, Mentions: allow(nil), Components: []component{}}); err != nil && !gone(err) {
 		a.log.Warn("discord: an acknowledgement could not be explained", "event", interactionID(r.ID), "err", err)
 		return
 	}

@@ -28,6 +28,7 @@ type message struct {
 	Nonce     json.RawMessage `json:"nonce"`
 	Reference *reference      `json:"message_reference"`
 	Flags     int             `json:"flags"`
+	Files     []attached      `json:"attachments"`
 
 	role string // that of the bot where it was written; zero where it has none
 }

@@ -11,6 +11,7 @@ const (
 	maySendInThread = discordgo.PermissionSendMessagesInThreads
 	mayRead         = discordgo.PermissionReadMessageHistory
 	mayReact        = discordgo.PermissionAddReactions
+	mayAttach       = discordgo.PermissionAttachFiles
 	mayTimeOut      = discordgo.PermissionModerateMembers
 	mayGiveRoles    = discordgo.PermissionManageRoles
 
@@ -27,7 +28,7 @@ var permissionNames = []struct {
 	name string
 }{
 	{mayView, "View Channel"}, {maySend, "Send Messages"}, {maySendInThread, "Send Messages in Threads"},
-	{mayRead, "Read Message History"}, {mayReact, "Add Reactions"},
+	{mayRead, "Read Message History"}, {mayReact, "Add Reactions"}, {mayAttach, "Attach Files"},
 	{mayTimeOut, "Timeout Members"}, {mayGiveRoles, "Manage Roles"},
 }
 

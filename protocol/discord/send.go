@@ -46,16 +46,20 @@ func (a *Adapter) Send(ctx context.Context, out protocol.Outgoing, attempt proto
 	switch act := out.Act.(type) {
 	case protocol.Say:
 		if native {
-			return a.answer(ctx, out, attempt, h, act.Text, act.Controls, false)
+			return a.answer(ctx, out, attempt, h, words{act.Text, act.Controls, act.File}, false)
 		}
-		t, err := a.target(ctx, out, mayView|maySend)
+		needed := int64(mayView | maySend)
+		if act.File != nil {
+			needed |= mayAttach
+		}
+		t, err := a.target(ctx, out, needed)
 		if err != nil {
 			return protocol.Ref{}, err
 		}
-		return a.post(ctx, out, attempt, t, act.Text, act.Controls, act.ReplyTo)
+		return a.post(ctx, out, attempt, t, words{act.Text, act.Controls, act.File}, act.ReplyTo)
 	case protocol.Whisper:
 		if native {
-			return a.answer(ctx, out, attempt, h, act.Text, act.Controls, true)
+			return a.answer(ctx, out, attempt, h, words{act.Text, act.Controls, act.File}, true)
 		}
 		return a.whisper(ctx, out, attempt, act)
 	case protocol.Revise:
@@ -136,7 +140,7 @@ func (a *Adapter) whisper(ctx context.Context, out protocol.Outgoing, attempt pr
 	if err != nil {
 		return protocol.Ref{}, a.fault(err)
 	}
-	return a.post(ctx, out, attempt, target{channel: channel, room: directRoom(channel)}, w.Text, w.Controls, "")
+	return a.post(ctx, out, attempt, target{channel: channel, room: directRoom(channel)}, words{w.Text, w.Controls, w.File}, "")
 }
 
 // directWith returns the channel of the private conversation with somebody, opened if there is
@@ -170,19 +174,30 @@ func (a *Adapter) directWith(ctx context.Context, user string) (string, error) {
 	return c.ID, nil
 }
 
+// words are what a message says.
+type words struct {
+	text     protocol.Text
+	controls []protocol.Control
+	file     *protocol.File // nil means none
+}
+
 // post writes messages to a channel, each with a nonce of the key, so that what is sent again
 // within minutes stands once.
 func (a *Adapter) post(ctx context.Context, out protocol.Outgoing, attempt protocol.Attempt, t target,
-	text protocol.Text, controls []protocol.Control, reply protocol.EventID) (protocol.Ref, error) {
-	pieces := render(text)
+	what words, reply protocol.EventID) (protocol.Ref, error) {
+	pieces := render(what.text)
 	if len(pieces) == 0 {
 		return protocol.Ref{}, errEmpty
+	}
+	if err := checkFile(what.file); err != nil {
+		return protocol.Ref{}, err
 	}
 	var parts []protocol.EventID
 	for n, p := range pieces {
 		c := a.content(p, nil, false)
 		if n == len(pieces)-1 {
-			c.Components = a.rows(controls)
+			c.Components = a.rows(what.controls)
+			c.attach(what.file, what.text)
 		}
 		c.Nonce, c.Enforce = nonce(out.Key, n, len(pieces)), true
 		if _, id, ok := messageOf(reply); ok && n == 0 {
@@ -191,7 +206,7 @@ func (a *Adapter) post(ctx context.Context, out protocol.Outgoing, attempt proto
 		m, err := a.stands(ctx, t, c, reply, attempt)
 		if err == nil && m.ID == "" {
 			err = a.rest.Do(ctx, rest.Request{Method: http.MethodPost, Path: "/channels/" + t.channel + "/messages",
-				Body: c, Into: &m, Repeat: true})
+				Body: c, Files: c.files, Into: &m, Repeat: true})
 		}
 		if err != nil {
 			return protocol.Ref{}, a.fault(err)
@@ -229,7 +244,7 @@ func (a *Adapter) stands(ctx context.Context, t target, c content, reply protoco
 		}
 		// Of another key the bot may have said the same words, and to somebody else.
 		if key := nonceOf(m.Nonce); key == c.Nonce || key == "" && m.Content == c.Content &&
-			m.answers() == c.answers() {
+			m.answers() == c.answers() && m.carries(c.files) {
 			return m, nil
 		}
 	}

@@ -65,8 +65,14 @@ func (r *run) send(ctx context.Context, out protocol.Outgoing, attempt protocol.
 	}
 	switch act := out.Act.(type) {
 	case protocol.Say:
+		if act.File != nil {
+			return r.sayFile(ctx, room, out.Key, out.Place, act.Text, act.File, act.ReplyTo)
+		}
 		return r.sayParts(ctx, room, out.Key, out.Place, act.Text, act.ReplyTo, act.Notify || len(act.Text.Mentions()) > 0)
 	case protocol.Whisper:
+		if act.File != nil {
+			return r.sayFile(ctx, room, out.Key, "", act.Text, act.File, "")
+		}
 		return r.sayParts(ctx, room, out.Key, "", act.Text, "", !act.Asked) // the place is one in another room
 	case protocol.Revise:
 		if attempt.Original.Event == "" {

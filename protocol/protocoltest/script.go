@@ -217,12 +217,20 @@ func (s *Script) Text() string {
 	return b.String()
 }
 
+// fileText is what is seen of a file that goes with a message.
+func fileText(f *protocol.File) string {
+	if f == nil {
+		return ""
+	}
+	return fmt.Sprintf(" with the file %s of %d bytes", f.Name, len(f.Data))
+}
+
 func actText(act protocol.Act) string {
 	switch a := act.(type) {
 	case protocol.Say:
-		return fmt.Sprintf("says %q", a.Text.Plain())
+		return fmt.Sprintf("says %q", a.Text.Plain()) + fileText(a.File)
 	case protocol.Whisper:
-		return fmt.Sprintf("whispers %q", a.Text.Plain())
+		return fmt.Sprintf("whispers %q", a.Text.Plain()) + fileText(a.File)
 	case protocol.Revise:
 		return fmt.Sprintf("revises to %q", a.Text.Plain())
 	case protocol.React:

@@ -25,6 +25,7 @@ type Message struct {
 	Pings            []string // names of whom it mentions so that they are told
 	Buttons          []Button
 	Menus            []Menu
+	Files            []File
 	Reactions        map[string][]string // emoji → names
 	When             time.Time
 	Raw              string // as JSON
@@ -264,7 +265,7 @@ func (m *message) seen() Message {
 	out := Message{ID: m.id, Channel: m.channel.ID, Author: m.author.Name, AuthorID: m.author.ID, Content: m.content,
 		Ephemeral: m.only != nil,
 		Edited:    !m.edited.IsZero(), Loading: m.flags&FlagLoading != 0, When: m.when, Raw: string(raw),
-		Reactions: map[string][]string{}, m: m}
+		Files: m.files, Reactions: map[string][]string{}, m: m}
 	if m.replyTo != nil {
 		out.ReplyTo = m.replyTo.id
 	}

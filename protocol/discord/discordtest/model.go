@@ -28,13 +28,14 @@ const (
 	SendMessages    int64 = 1 << 11
 	ManageMessages  int64 = 1 << 13
 	EmbedLinks      int64 = 1 << 14
+	AttachFiles     int64 = 1 << 15
 	ReadHistory     int64 = 1 << 16
 	UseCommands     int64 = 1 << 31
 	ManageRoles     int64 = 1 << 28
 	SendInThreads   int64 = 1 << 38
 	ModerateMembers int64 = 1 << 40
 
-	everyone = AddReactions | ViewChannel | SendMessages | EmbedLinks | ReadHistory | UseCommands | SendInThreads
+	everyone = AddReactions | ViewChannel | SendMessages | EmbedLinks | AttachFiles | ReadHistory | UseCommands | SendInThreads
 	allPerms = int64(1)<<51 - 1
 )
 
@@ -114,6 +115,7 @@ type message struct {
 	when, edited       time.Time
 	replyTo            *message
 	components, embeds any
+	files              []File
 	allowed            any
 	reactions          []*reaction
 	only               *User // who alone sees it; nil means all
@@ -198,7 +200,7 @@ func (m *message) json() obj {
 	o := obj{"id": m.id, "channel_id": m.channel.ID, "author": m.author.json(), "content": m.content,
 		"timestamp":        stamp(m.when),
 		"edited_timestamp": nil, "tts": false, "mention_everyone": false, "mentions": []obj{}, "mention_roles": []string{},
-		"attachments": []obj{}, "embeds": orEmpty(m.embeds), "components": orEmpty(m.components), "pinned": false, "type": m.kind,
+		"attachments": m.attachments(), "embeds": orEmpty(m.embeds), "components": orEmpty(m.components), "pinned": false, "type": m.kind,
 		"flags": m.flags}
 	if !m.edited.IsZero() {
 		o["edited_timestamp"] = stamp(m.edited)

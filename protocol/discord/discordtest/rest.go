@@ -18,6 +18,7 @@ type call struct {
 	at     time.Time // when it came: to hold it against a description may take seconds on a busy machine
 	body   obj
 	reason string
+	files  map[int]File // by their places
 }
 
 // handler returns the status and what is answered as JSON; nil answers nothing.
@@ -145,6 +146,11 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, pattern string, 
 	at := s.nowLocked()
 	s.mu.Unlock()
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/api/v10")
+	r, raw, files, err := unpack(r, raw)
+	if err != nil {
+		s.fail("a form is none: %v", err)
+		return
+	}
 	if s.spec != nil {
 		if err := s.spec.Request(r, path, raw); err != nil {
 			s.fail("a request is not as Discord describes it: %v\nits body: %s", err, raw)
@@ -154,7 +160,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, pattern string, 
 	if err != nil || len(r.Header.Get("X-Audit-Log-Reason")) > 512 {
 		s.fail("%s %s: the audit-log reason %q is not to be had", r.Method, path, r.Header.Get("X-Audit-Log-Reason"))
 	}
-	c := &call{s: s, r: r, at: at, reason: reason}
+	c := &call{s: s, r: r, at: at, reason: reason, files: files}
 
 	s.mu.Lock()
 	s.asked++
@@ -247,6 +253,9 @@ func (s *Server) doLocked(c *call, raw []byte, h handler) (int, any) {
 			return refuse(400, 50109, "The request body contains invalid JSON.")
 		}
 		c.body = obj{"": list}
+	}
+	if len(c.files) > 0 {
+		c.attach(c.files)
 	}
 	return h(c)
 }

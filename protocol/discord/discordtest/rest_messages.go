@@ -114,6 +114,9 @@ func (c *call) createMessage() (int, any) {
 	if ch := c.s.channels[c.v("channel")]; ch != nil && ch.Kind == PublicThread {
 		perms = SendInThreads
 	}
+	if len(filesIn(c.body)) > 0 {
+		perms |= AttachFiles
+	}
 	ch, status, answer := c.place(perms)
 	if ch == nil {
 		return status, answer
@@ -177,6 +180,9 @@ func (m *message) fill(body obj) {
 	}
 	if v, ok := body["embeds"]; ok {
 		m.embeds = v
+	}
+	if _, ok := body["attachments"]; ok {
+		m.files = filesIn(body)
 	}
 	if v, ok := body["allowed_mentions"]; ok {
 		m.allowed = v

@@ -98,7 +98,9 @@ type Request struct {
 	Path   string // below the version, such as "/channels/1/messages"
 	Query  url.Values
 	Body   any // sent as JSON; nil sends none
-	Into   any // where the answer's JSON goes; nil drops it
+	// Files go with the body, which names each by its place as an attachment.
+	Files []File
+	Into  any // where the answer's JSON goes; nil drops it
 	// Reason stands in the guild's audit log; longer ones than 512 bytes (escaped) are cut.
 	Reason string
 	// Repeat is whether a POST may be made again when it is not known what became of it, because it
@@ -112,16 +114,13 @@ func (r Request) repeatable() bool { return r.Method != http.MethodPost || r.Rep
 // Do makes the request and waits for its answer. Its errors are *Error, ErrToken, and what the
 // context says.
 func (c *Client) Do(ctx context.Context, r Request) error {
-	var body []byte
-	if r.Body != nil {
-		var err error
-		if body, err = json.Marshal(r.Body); err != nil {
-			return fmt.Errorf("%s %s: %w", r.Method, withoutTokens(r.Path), err)
-		}
+	body, kind, err := r.encode()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", r.Method, withoutTokens(r.Path), err)
 	}
 	rt := routeOf(r.Method, r.Path)
 	for try := 1; ; try++ {
-		if err := c.wait(ctx, r, rt, func(key string) error { return c.once(ctx, r, rt, key, body) }); err != nil {
+		if err := c.wait(ctx, r, rt, func(key string) error { return c.once(ctx, r, rt, key, body, kind) }); err != nil {
 			again, after := c.again(r, err, try)
 			if !again || !c.fits(ctx, after) {
 				return err
@@ -162,13 +161,13 @@ func (c *Client) wait(ctx context.Context, r Request, rt route, send func(key st
 }
 
 // once makes one exchange.
-func (c *Client) once(ctx context.Context, r Request, rt route, key string, body []byte) (err error) {
+func (c *Client) once(ctx context.Context, r Request, rt route, key string, body []byte, kind string) (err error) {
 	var header http.Header
 	defer func() { c.limits.done(time.Now(), rt, key, header) }()
 	failed := func(cause error, sent bool) error {
 		return &Error{Method: r.Method, Path: r.Path, Err: cause, Ambiguous: sent && !r.repeatable()}
 	}
-	req, err := c.request(ctx, r, rt, body)
+	req, err := c.request(ctx, r, rt, body, kind)
 	if err != nil {
 		return failed(err, false)
 	}
@@ -265,7 +264,7 @@ func (c *Client) fits(ctx context.Context, wait time.Duration) bool {
 	return ctx.Err() == nil && (!ok || time.Until(deadline) > wait)
 }
 
-func (c *Client) request(ctx context.Context, r Request, rt route, body []byte) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, r Request, rt route, body []byte, kind string) (*http.Request, error) {
 	address := c.cfg.URL + r.Path
 	if len(r.Query) > 0 {
 		address += "?" + r.Query.Encode()
@@ -280,7 +279,7 @@ func (c *Client) request(ctx context.Context, r Request, rt route, body []byte) 
 	}
 	req.Header.Set("User-Agent", c.agent)
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
 	if !rt.tokened {
 		req.Header.Set("Authorization", "Bot "+c.cfg.Token)

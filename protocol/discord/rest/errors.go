@@ -37,6 +37,7 @@ const (
 	CodeManyReactions       = 30010
 	CodeOldEdits            = 30046 // of messages that are older than an hour
 	CodeManyDirects         = 40003
+	CodeLargeRequest        = 40005
 	CodeAlreadyAcknowledged = 40060
 	CodeMissingAccess       = 50001
 	CodeCannotMessageUser   = 50007

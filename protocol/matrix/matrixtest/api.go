@@ -222,10 +222,28 @@ func putProfile(_ *Server, w http.ResponseWriter, req *http.Request, u *user, bo
 
 // upload takes a file in, whose address is its length.
 func (s *Server) upload(w http.ResponseWriter, req *http.Request) {
-	if s.caller(w, req) != nil {
-		data, _ := io.ReadAll(req.Body)
-		reply(w, map[string]any{"content_uri": fmt.Sprintf("mxc://%s/%d", Name, len(data))})
+	if s.caller(w, req) == nil {
+		return
 	}
+	data, _ := io.ReadAll(req.Body)
+	address := fmt.Sprintf("mxc://%s/%d", Name, len(data))
+	s.mu.Lock()
+	s.files[address] = Uploaded{Name: req.URL.Query().Get("filename"), Type: req.Header.Get("Content-Type"), Data: data}
+	s.mu.Unlock()
+	reply(w, map[string]any{"content_uri": address})
+}
+
+// Uploaded is a file as it came.
+type Uploaded struct {
+	Name, Type string
+	Data       []byte
+}
+
+// File returns the last file that lies at an address.
+func (s *Server) File(address string) Uploaded {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.files[address]
 }
 
 func receipt(s *Server, w http.ResponseWriter, req *http.Request, u *user, _ map[string]any) {

@@ -41,7 +41,8 @@ type Server struct {
 	lost    int            // see Forget
 	behind  sync.WaitGroup // requests that are carried out behind their connection
 
-	injected map[int]string // events that are given as they are, by position
+	files    map[string]Uploaded // by their addresses
+	injected map[int]string      // events that are given as they are, by position
 }
 
 type user struct {
@@ -100,7 +101,7 @@ func New() *Server {
 	s := &Server{
 		now: time.Now(), rooms: map[string]*room{}, byToken: map[string]*user{}, users: map[string]*user{},
 		changed: make(chan struct{}), polled: make(chan struct{}), typed: make(chan struct{}), asked: make(chan struct{}), polls: map[string]int{}, injected: map[int]string{},
-		invite: map[string]int{},
+		invite: map[string]int{}, files: map[string]Uploaded{},
 	}
 	s.Server = httptest.NewServer(s.handler())
 	return s
