@@ -9,6 +9,7 @@ import (
 
 	"moot/outbox"
 	"moot/protocol"
+	"moot/rooms"
 	"moot/store"
 )
 
@@ -152,7 +153,7 @@ func (f *Feature) done(tx *store.Tx, s *Spec, j Job) error {
 	}
 	f.clearLater(tx, s.Keep)
 	j.Origin = origin
-	reacts := sign != "" && j.Origin.Typed && (!j.Origin.Whisper || j.Origin.Private)
+	reacts := sign != "" && j.Origin.Typed && here(tx, j.Origin) && (!j.Origin.Whisper || j.Origin.Private)
 	if reacts {
 		act := protocol.React{Target: j.Origin.Event, Reaction: sign}
 		if err := f.send(tx, j, protocol.Outgoing{Room: j.Origin.Room, Place: j.Origin.Place, Act: act}, "reaction"); err != nil {
@@ -221,6 +222,9 @@ func (f *Feature) tell(tx *store.Tx, j Job, text protocol.Text, what string) err
 		out.Act = protocol.Whisper{User: o.Sender, Text: text, Asked: true}
 		return f.send(tx, j, out, what)
 	}
+	if !here(tx, o) {
+		return nil // nobody is there who could hear it
+	}
 	say := protocol.Say{Text: text}
 	if o.Typed {
 		say.ReplyTo = o.Event
@@ -230,6 +234,12 @@ func (f *Feature) tell(tx *store.Tx, j Job, text protocol.Text, what string) err
 		out.Handle, out.Act = "", protocol.Revise{Original: keyOf(j, progressKey), Text: text}
 	}
 	return f.send(tx, j, out, what)
+}
+
+// here reports whether the bot is still where a job came from.
+func here(tx *store.Tx, o Origin) bool {
+	info, known := rooms.Get(tx, o.Room)
+	return o.Private || !known || info.Joined()
 }
 
 // send puts something into the outbox, under a key of the job, so that the same is never said twice.

@@ -16,6 +16,7 @@ import (
 func (h *history) something() error {
 	n := h.nets[h.IntN(len(h.nets))]
 	p := n.places[h.IntN(len(n.places))]
+	h.want(n, p)
 	switch i := h.IntN(100); {
 	case i < 4:
 		h.rally(n, p)

@@ -23,6 +23,7 @@ import (
 	"moot/invites"
 	"moot/protocol"
 	"moot/rooms"
+	"moot/services"
 	"moot/store"
 	"moot/votes"
 )
@@ -36,6 +37,7 @@ type life struct {
 
 	sanctions *challenges.Feature
 	guests    *invites.Feature
+	services  *services.Feature
 }
 
 // features are the real ones, wired as the program does, and a fuse.
@@ -103,7 +105,20 @@ func (h *history) wire(st *store.Store, bus *events.Bus, l *life) ([]bot.Feature
 	list = append(list, ballots.Commands()...)
 	list = append(list, sanctions.Commands()...)
 	list = append(list, guests.Commands()...)
-	tree, err := commands.New(commands.Config{
+	var tree *commands.Commands
+	helpers, err := services.New(services.Config{
+		Services: serviceSpecs(), Operators: operators, Challenged: sanctions.Challenged,
+		Meant: func(ev protocol.Event, m protocol.Message) bool { return tree.Meant(ev, m) },
+		Behalf: func(tx *store.Tx, ev protocol.Event, line string, allowed []string) error {
+			return tree.Behalf(tx, ev, line, allowed)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.services = helpers
+	list = append(list, helpers.Commands()...)
+	tree, err = commands.New(commands.Config{
 		Prefixes: []string{"!m"}, Operators: operators, MaxAge: 15 * time.Minute, Burst: 1_000_000, Every: time.Microsecond, Challenged: sanctions.Challenged,
 		Reaches: ballots.Reaches, Replied: ballots.Replied,
 	}, list...)
@@ -112,7 +127,7 @@ func (h *history) wire(st *store.Store, bus *events.Bus, l *life) ([]bot.Feature
 	}
 	return []bot.Feature{
 		fuse{h},
-		tree, active, ballots, sanctions, enforcer, guests,
+		tree, active, ballots, sanctions, enforcer, guests, helpers,
 	}, nil
 }
 
@@ -168,6 +183,9 @@ func (h *history) open() error {
 		l.machine, err = bot.NewMachine(bot.MachineConfig{Store: l.store, Bus: l.bus, Features: l.features, Late: h.late(), Log: slog.New(slog.DiscardHandler)})
 	}
 	h.life = l
+	for _, n := range h.work.nets {
+		h.waiting = append(h.waiting, bot.Online{Network: n.name, Up: true})
+	}
 	return errors.Join(err, h.wind())
 }
 
@@ -196,6 +214,11 @@ func (h *history) crash() error {
 	for _, f := range h.flying {
 		if f.a.Out != nil && !f.done && h.IntN(2) == 0 {
 			_, _ = f.net.send(f.a)
+		}
+		if f.a.Ask != nil && h.work.chance.IntN(2) == 0 {
+			if want, ok := f.a.Ask.Want.(protocol.AskTask); ok { // it was at work when the bot died
+				_, _ = h.works(f.a, want)
+			}
 		}
 	}
 	h.flying, h.waiting, h.batches = nil, nil, map[*bot.Batch]taken{}

@@ -252,7 +252,7 @@ func (h *history) atRest(calm bool) error {
 		for q := range tx.Queue("", 0) {
 			return fmt.Errorf("at rest %s waits in %s: %d attempts, due %s, %s", q.Key, q.Lane, q.Attempts, q.Due, q.Fault)
 		}
-		return errors.Join(h.pinged(tx), h.once(tx), h.fuses(tx))
+		return errors.Join(h.pinged(tx), h.once(tx), h.fuses(tx), h.worked(tx))
 	})
 }
 

@@ -25,6 +25,7 @@ type history struct {
 	path  string
 	life  life
 	nets  []*network
+	work  *workshop
 	full  bool // whether the disk is
 	trace []string
 	tally tally
@@ -70,7 +71,8 @@ func describe(a outbox.Attempt) string {
 }
 
 func (h *history) network(name protocol.Network) *network {
-	return h.nets[slices.IndexFunc(h.nets, func(n *network) bool { return n.name == name })]
+	all := slices.Concat(h.nets, h.work.nets)
+	return all[slices.IndexFunc(all, func(n *network) bool { return n.name == name })]
 }
 
 func (h *history) note(format string, args ...any) {
@@ -97,6 +99,7 @@ func play(t *testing.T, dir string, seed uint64, steps int) *history {
 	defer os.RemoveAll(own)
 	h.path = storePath(own)
 	h.nets = []*network{h.newNetwork("matrix", true, 0), h.newNetwork("discord", false, 4*time.Minute)}
+	h.work = h.newWorkshop()
 	if err := h.open(); err != nil {
 		t.Fatal(err)
 	}

@@ -238,6 +238,8 @@ func (n *network) answer(a outbox.Attempt) (protocol.Body, error) {
 	gone := &protocol.SendError{Final: true, Err: protocol.ErrGone}
 	p := n.place(a.Ask.Room)
 	switch want := a.Ask.Want.(type) {
+	case protocol.AskTask:
+		return n.h.works(a, want)
 	case protocol.AskMembers:
 		if p == nil || !p.bot {
 			return nil, gone

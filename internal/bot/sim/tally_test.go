@@ -9,10 +9,10 @@ import (
 
 // tally is how much happened in histories: what never happens proves nothing.
 type tally struct {
-	histories, steps, events, crashes, undone, full, again, retried, pings, votes, ballots, archived, joined, departed, restrained, late, wrongs, held, refused, meddled, polled, refereed, decided int
-	fates                                                                                                                                                                                           [fates]int
-	ambiguous                                                                                                                                                                                       map[protocol.Key]bool
-	ambiguities                                                                                                                                                                                     int
+	histories, steps, events, crashes, undone, full, again, retried, pings, votes, ballots, archived, joined, departed, restrained, late, wrongs, held, refused, meddled, polled, refereed, decided, jobs, broke, unknown int
+	fates                                                                                                                                                                                                                 [fates]int
+	ambiguous                                                                                                                                                                                                             map[protocol.Key]bool
+	ambiguities                                                                                                                                                                                                           int
 }
 
 func (t *tally) fate(f fate, err error) {
@@ -28,6 +28,7 @@ func (t *tally) add(o tally) {
 		{&t.ballots, &o.ballots}, {&t.archived, &o.archived},
 		{&t.joined, &o.joined}, {&t.departed, &o.departed}, {&t.restrained, &o.restrained}, {&t.late, &o.late}, {&t.wrongs, &o.wrongs}, {&t.held, &o.held}, {&t.refused, &o.refused},
 		{&t.meddled, &o.meddled}, {&t.polled, &o.polled}, {&t.refereed, &o.refereed}, {&t.decided, &o.decided},
+		{&t.jobs, &o.jobs}, {&t.broke, &o.broke}, {&t.unknown, &o.unknown},
 	} {
 		*c.to += *c.from
 	}
@@ -38,8 +39,8 @@ func (t *tally) add(o tally) {
 }
 
 func (t tally) String() string {
-	return fmt.Sprintf("%d commits, %d events, %d crashes (%d lost a commit), %d commits refused by a full disk, %d deliveries repeated, %d answers lost, %d ambiguous, %d dead letters tried again, %d votes with %d facts, %d facts archived, %d rooms joined by invitation, %d left for nobody was there, %d people held back or let go, %d told late, %d times a clock was wrong: %d steps held, %d starts refused, %d times somebody meddled, %d ballots by polls, %d votes refereed, %d of them with a decision",
-		t.steps, t.events, t.crashes, t.undone, t.full, t.again, t.fates[lost], t.ambiguities, t.retried, t.votes, t.ballots, t.archived, t.joined, t.departed, t.restrained, t.late, t.wrongs, t.held, t.refused, t.meddled, t.polled, t.refereed, t.decided)
+	return fmt.Sprintf("%d commits, %d events, %d crashes (%d lost a commit), %d commits refused by a full disk, %d deliveries repeated, %d answers lost, %d ambiguous, %d dead letters tried again, %d votes with %d facts, %d facts archived, %d rooms joined by invitation, %d left for nobody was there, %d people held back or let go, %d told late, %d times a clock was wrong: %d steps held, %d starts refused, %d times somebody meddled, %d ballots by polls, %d votes refereed, %d of them with a decision, %d looks at jobs that have ended, %d of them failed and %d ambiguous",
+		t.steps, t.events, t.crashes, t.undone, t.full, t.again, t.fates[lost], t.ambiguities, t.retried, t.votes, t.ballots, t.archived, t.joined, t.departed, t.restrained, t.late, t.wrongs, t.held, t.refused, t.meddled, t.polled, t.refereed, t.decided, t.jobs, t.broke, t.unknown)
 }
 
 // requireAll fails where something never happened.
@@ -50,6 +51,7 @@ func (t tally) requireAll(tt *testing.T) {
 		"answered pings": t.pings, "votes": t.votes, "ballots": t.ballots - 2*t.votes, "lost answers": t.fates[lost], "failed attempts": t.fates[notDone],
 		"ambiguous messages": t.ambiguities, "archived facts": t.archived, "joins by invitation": t.joined, "people held back": t.restrained, "words told late": t.late, "wrong clocks": t.wrongs, "held steps": t.held, "refused starts": t.refused,
 		"meddlers": t.meddled, "ballots by polls": t.polled, "votes that were refereed": t.refereed, "decisions": t.decided,
+		"jobs": t.jobs, "failed jobs": t.broke, "ambiguous jobs": t.unknown,
 	} {
 		if n <= 0 {
 			tt.Errorf("there were no %s", name)
