@@ -143,6 +143,14 @@ func (f *Feature) Find(tx *store.Tx, name string) (JobLine, error) {
 	return JobLine{}, fmt.Errorf("%w: %s", ErrManyJobs, protocol.Shorten(protocol.OneLine(name), 40))
 }
 
+// Unfinished returns how many jobs of all services have not come to an end.
+func (f *Feature) Unfinished(tx *store.Tx) (n uint64) {
+	for _, v := range tx.Range(load, "", "") {
+		n += store.ParseNumber(string(v))
+	}
+	return n
+}
+
 // Export goes through what is stored of a person.
 func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {

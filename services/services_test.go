@@ -226,6 +226,11 @@ func TestDropped(t *testing.T) {
 	r.says(lobby, "ben", "!moot roll 1")
 	r.says(lobby, "ben", "!moot roll 2")
 	r.states("1 pending, 1 running")
+	r.View(func(tx *store.Tx) {
+		if n := r.feature.Unfinished(tx); n != 2 {
+			t.Errorf("%d jobs are unfinished", n)
+		}
+	})
 	for i, job := range r.jobs() {
 		order := protocol.Event{Room: protocol.RoomID(job.Scope), ID: protocol.EventID(fmt.Sprint("o", i)), Private: true, Body: protocol.Order{What: protocol.OrderDrop, Job: job.Job}}
 		r.Step(bot.Admitted{Batch: &bot.Batch{Events: []protocol.Event{order}}})

@@ -31,9 +31,9 @@ func openWatch(cfg config.Config) (net.Listener, error) {
 }
 
 // watched is what a bot is watched by.
-func watched(cfg config.Config, st *store.Store, runner *bot.Runner, maker *backup.Maker) watch.Sources {
+func watched(cfg config.Config, st *store.Store, runner *bot.Runner, maker *backup.Maker, jobs func(*store.Tx) uint64) watch.Sources {
 	return watch.Sources{
-		Store: st, Folder: cfg.Data, Version: version(), Networks: runner.Networks, Live: runner.Live, Votes: votes.CountOpen, Backup: maker.Last,
+		Store: st, Folder: cfg.Data, Version: version(), Networks: runner.Networks, Live: runner.Live, Votes: votes.CountOpen, Jobs: jobs, Backup: maker.Last,
 	}
 }
 

@@ -157,7 +157,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		defer closing(&err, "close the socket", socket.Close)
 	}
 	maker := newMaker(cfg, st)
-	metrics.Watch(watched(cfg, st, runner, maker))
+	metrics.Watch(watched(cfg, st, runner, maker, features.services.Unfinished))
 	listener, err := openWatch(cfg)
 	if err != nil {
 		return err

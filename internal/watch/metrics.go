@@ -37,6 +37,8 @@ type Sources struct {
 	Live func(context.Context) (held, err error)
 	// Votes counts the votes that are open, up to a limit.
 	Votes func(tx *store.Tx, limit int) int
+	// Jobs counts the jobs of services that have not come to an end.
+	Jobs func(tx *store.Tx) uint64
 	// Backup says when the last backup was made; zero where none was.
 	Backup func() time.Time
 }
@@ -105,7 +107,7 @@ func (m *Metrics) Watch(s Sources) {
 var gauges = struct {
 	build, goroutines, lastStep                     *prometheus.Desc
 	up, since, lastEvent                            *prometheus.Desc
-	waiting, oldest, dead, sealed, votes            *prometheus.Desc
+	waiting, oldest, dead, sealed, votes, jobs      *prometheus.Desc
 	change, bytes, memory, seen, diskFree, backedUp *prometheus.Desc
 }{
 	build:      gauge("moot_build_info", "1, with the version of the program.", "version"),
@@ -119,6 +121,7 @@ var gauges = struct {
 	dead:       gauge("moot_dead_letters", "Events that could not be handled; 500 stands for more."),
 	sealed:     gauge("moot_sealed_waiting", "Encrypted events that wait for their key; 500 stands for more."),
 	votes:      gauge("moot_votes_open", "Votes that are open; 500 stands for more."),
+	jobs:       gauge("moot_jobs_unfinished", "Jobs of services that wait or are worked on."),
 	change:     gauge("moot_store_change", "The number of the last commit that changed something."),
 	bytes:      gauge("moot_store_bytes", "Bytes of the database in use, free within it, and of its log.", "part"),
 	memory:     gauge("moot_store_memory_bytes", "Bytes of rows that are only in the log and in memory."),
@@ -196,6 +199,9 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 		send(g.sealed, float64(sealed.Count(tx, MaxCount)))
 		if s.Votes != nil {
 			send(g.votes, float64(s.Votes(tx, MaxCount)))
+		}
+		if s.Jobs != nil {
+			send(g.jobs, float64(s.Jobs(tx)))
 		}
 		return nil
 	})
