@@ -17,9 +17,9 @@ import (
 var directions = map[string][]string{
 	".":                     {},
 	"protocol":              {},
-	"protocol/console":      {"internal/alike", "internal/files", "internal/near", "protocol", "protocol/console/wire"},
-	"protocol/console/wire": {"protocol"},
-	"protocol/protocoltest": {"protocol", "protocol/console/wire"},
+	"protocol/console":      {"internal/alike", "internal/files", "internal/near", "protocol", "protocol/remote/wire"},
+	"protocol/remote/wire":  {"protocol"},
+	"protocol/protocoltest": {"protocol", "protocol/remote/wire"},
 	"store":                 {"internal/failpoint", "protocol", "store/bolt", "store/disk", "store/seen", "store/wal"},
 	"store/bolt":            {"internal/failpoint", "store/disk"},
 	"store/disk":            {"internal/files"},
@@ -60,12 +60,15 @@ var directions = map[string][]string{
 	"cmd/bot":               {"*"},
 	"docs/extending":        {"commands", "events", "outbox", "protocol", "store"},
 
-	"protocol/console/apart":  {"internal/alike", "protocol", "protocol/console", "protocol/console/wire"},
+	"protocol/remote":         {"internal/pause", "protocol", "protocol/remote/wire"},
+	"protocol/console/apart":  {"internal/alike", "protocol", "protocol/console", "protocol/remote", "protocol/remote/wire"},
 	"protocol/console/screen": {"internal/alike", "protocol", "protocol/console"},
 
 	"protocol/discord":                    {"internal/finding", "internal/generation", "protocol", "protocol/discord/gateway", "protocol/discord/rest"},
 	"protocol/discord/rest":               {"internal/pause"},
-	"protocol/discord/gateway":            {"internal/pause", "protocol/discord/rest"},
+	"protocol/discord/dial":               {},
+	"protocol/discord/gateway":            {"internal/pause", "protocol/discord/dial", "protocol/discord/rest"},
+	"protocol/discord/node":               {"protocol", "protocol/discord", "protocol/discord/gateway", "protocol/remote"},
 	"protocol/discord/discordtest":        {"protocol/discord/discordtest/schema"},
 	"protocol/discord/discordtest/schema": {},
 
@@ -141,7 +144,7 @@ var outside = map[string][]string{
 	"golang.org/x/text":              {"internal/alike"},
 
 	"github.com/bwmarrin/discordgo": {"protocol/discord"},
-	"github.com/gorilla/websocket":  {"protocol/discord/gateway", "protocol/discord/discordtest"},
+	"github.com/gorilla/websocket":  {"protocol/discord/dial", "protocol/discord/gateway", "protocol/discord/discordtest"},
 	"github.com/getkin/kin-openapi": {"protocol/discord/discordtest/schema"},
 
 	"maunium.net/go/mautrix": {"protocol/matrix", "protocol/matrix/account", "protocol/matrix/crypto", "protocol/matrix/survey"},

@@ -19,10 +19,12 @@ import (
 	"moot/internal/bot"
 	"moot/internal/config"
 	"moot/internal/page"
+	"moot/protocol"
 	"moot/protocol/console"
 	"moot/protocol/console/apart"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
+	"moot/protocol/remote"
 	"moot/store"
 )
 
@@ -86,7 +88,7 @@ everything without an account.`,
 		}
 		return usageErrorf("%s: %s. `%s --help` lists the flags.", cmd.CommandPath(), text, cmd.CommandPath())
 	})
-	root.AddCommand(runs, a.setupCommand(), a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.webCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), a.serviceCommand(), a.clusterCommand(), versionCommand())
+	root.AddCommand(runs, a.setupCommand(), a.whyCommand(), a.logCommand(), a.outboxCommand(), a.deadCommand(), a.checkCommand(), a.compactCommand(), a.verifyCommand(), a.backupCommand(), a.logLevelCommand(), a.webCommand(), a.restoreCommand(), a.matrixCommand(), a.clockCommand(), a.serviceCommand(), a.nodeCommand(), a.clusterCommand(), versionCommand())
 	for _, f := range special {
 		root.AddCommand(f(a))
 	}
@@ -201,7 +203,7 @@ func needsPerson(err error) bool {
 	switch {
 	case errors.Is(err, store.ErrWrite), errors.Is(err, store.ErrBroken), store.IsFull(err): // the disk may be better by then
 		return false
-	case errors.As(err, &problems), errors.As(err, &clusterProblems), errors.As(err, &fault), errors.As(err, &ends), errors.Is(err, cluster.ErrToken):
+	case errors.As(err, &problems), errors.As(err, &clusterProblems), errors.As(err, &fault), errors.As(err, &ends), errors.Is(err, cluster.ErrToken), errors.Is(err, remote.ErrRefused), protocol.RetryOf(err) == protocol.RetryNever:
 		return true
 	}
 	for _, kind := range []error{

@@ -19,6 +19,7 @@ import (
 	"moot/protocol/console/apart"
 	"moot/protocol/discord"
 	"moot/protocol/matrix"
+	"moot/protocol/remote"
 	servicenet "moot/protocol/service"
 	"moot/store"
 )
@@ -33,6 +34,7 @@ type networks struct {
 	matrix   *matrixAccount  // nil means that there is none
 	servers  []*clock.Server // what the networks say the time is
 	services []*servicenet.Adapter
+	hub      *remote.Hub // of the nodes that have the shards of Discord; nil where they are in this process
 }
 
 // server returns a transport for a network, by whose answers the bot knows what the time is there.
@@ -80,7 +82,12 @@ func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, s
 			return n.matrix.adapter(st, feats.commands), nil
 		}})
 	}
-	if cfg.Discord.Enabled() {
+	if cfg.Discord.Enabled() && cfg.Nodes.Listen != "" {
+		if n.hub, err = openNodes(cfg, st, feats.commands, log); err != nil {
+			return nil, err
+		}
+		n.adapters = append(n.adapters, n.hub)
+	} else if cfg.Discord.Enabled() {
 		server := n.server()
 		open := func() (protocol.Adapter, error) { return a.openDiscord(cfg, st, feats, server, log) }
 		if _, err := open(); err != nil {

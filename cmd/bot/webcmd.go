@@ -51,6 +51,12 @@ func (a *app) newPage(cfg config.Config, h *control.Handler, maker *backup.Maker
 
 // shards are the connections to Discord.
 func (n *networks) shards() (all []page.Shard) {
+	if n.hub != nil {
+		for i, up := range n.hub.Shards() {
+			all = append(all, page.Shard{Number: i, Up: up})
+		}
+		return all
+	}
 	for _, a := range n.adapters {
 		r, ok := a.(*renewed)
 		if !ok || r.network != discord.Network {

@@ -49,6 +49,7 @@ func (d *decoder) check(c *Config) {
 	d.matrix(c.Matrix)
 	d.discord(c.Discord)
 	d.http(&c.HTTP)
+	d.nodes(&c.Nodes, c.Discord)
 	d.services(c)
 	if c.Commands.MaxAge > c.Store.Retention && !d.faulty("store") {
 		d.complain([]string{"commands", "max_age"}, "max_age in [commands]: it is longer than retention in [store] (%q), after which the bot cannot tell whether it has seen a command before",
@@ -189,6 +190,44 @@ func (d *decoder) http(c *HTTP) {
 		d.complain(at, `listen in [http]: %s is not an address such as "127.0.0.1:9617" or "unix:/run/moot/http.sock"`, describe(c.Listen))
 	case host != "localhost" && (ierr != nil || !ip.IsLoopback()):
 		d.complain(at, `listen in [http]: %s can be reached from other machines, and nobody is asked who they are there; write "127.0.0.1:%s", and let a web server before it decide`, describe(c.Listen), port)
+	}
+}
+
+// nodes finds what is wrong with where nodes connect, and puts the home folder into it.
+func (d *decoder) nodes(c *Nodes, discord Discord) {
+	at := func(key string) []string { return []string{"nodes", key} }
+	for key, path := range map[string]*string{"certificate": &c.Certificate, "key": &c.Key, "authority": &c.Authority} {
+		whole, err := home(*path)
+		if err != nil {
+			d.complain(at(key), "%s in [nodes]: %v", key, err)
+		}
+		*path = whole
+	}
+	if c.Listen == "" {
+		return
+	}
+	if !discord.Enabled() {
+		d.complain(at("listen"), "listen in [nodes]: nodes connect Discord, which is not switched on; write its token in [discord]")
+	}
+	if path, ok := strings.CutPrefix(c.Listen, "unix:"); ok {
+		path, err := home(path)
+		if err == nil && path == "" {
+			err = errors.New(`which socket? Write its path, as in "unix:/run/moot/nodes.sock"`)
+		}
+		if err != nil {
+			d.complain(at("listen"), "listen in [nodes]: %v", err)
+			return
+		}
+		c.Listen = "unix:" + path
+		return
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	_, perr := strconv.ParseUint(port, 10, 16)
+	switch {
+	case err != nil || perr != nil || host == "":
+		d.complain(at("listen"), `listen in [nodes]: %s is neither a socket, such as "unix:/run/moot/nodes.sock", nor an address, such as "10.0.0.5:7400"`, describe(c.Listen))
+	case c.Certificate == "" || c.Key == "" || c.Authority == "":
+		d.complain(at("listen"), "listen in [nodes]: at an address others could pass for a node; write certificate, key and authority too, or take a socket (unix:)")
 	}
 }
 

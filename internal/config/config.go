@@ -47,6 +47,7 @@ type Config struct {
 	Invites  Invites  `toml:"invites"`
 	Matrix   Matrix   `toml:"matrix"`
 	Discord  Discord  `toml:"discord"`
+	Nodes    Nodes    `toml:"nodes"`
 	// Services are what the bot does by programs of the operator.
 	Services []Service `toml:"service"`
 
@@ -175,6 +176,18 @@ type Discord struct {
 // Enabled tells whether the network is switched on.
 func (d Discord) Enabled() bool { return !d.Token.IsZero() }
 
+// Nodes says where the shards of Discord are when they are not in the process of the bot.
+type Nodes struct {
+	// Listen is where the bot waits for nodes and where nodes find it: an address, or "unix:" and the path of a socket. Zero means
+	// that the bot connects Discord itself.
+	Listen string `toml:"listen" like:"unix:/run/moot/nodes.sock"`
+	// Certificate and Key are the files with which a process shows who it is at an address, and Authority is the one with the
+	// certificate that the others' are signed by.
+	Certificate string `toml:"certificate" like:"node.pem"`
+	Key         string `toml:"key" like:"node-key.pem"`
+	Authority   string `toml:"authority" like:"authority.pem"`
+}
+
 // Default returns what holds where nobody says otherwise: what the shipped config.toml says.
 func Default() Config {
 	return Config{
@@ -230,6 +243,14 @@ func (c Config) from(folder string) Config { // c is a copy
 	}
 	if path, ok := strings.CutPrefix(c.HTTP.Listen, "unix:"); ok && !filepath.IsAbs(path) {
 		c.HTTP.Listen = "unix:" + filepath.Join(folder, path)
+	}
+	if path, ok := strings.CutPrefix(c.Nodes.Listen, "unix:"); ok && !filepath.IsAbs(path) {
+		c.Nodes.Listen = "unix:" + filepath.Join(folder, path)
+	}
+	for _, path := range []*string{&c.Nodes.Certificate, &c.Nodes.Key, &c.Nodes.Authority} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(folder, *path)
+		}
 	}
 	for _, n := range c.named() {
 		*n.secret = n.secret.from(folder)

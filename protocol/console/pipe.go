@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	"moot/protocol"
-	"moot/protocol/console/wire"
+	"moot/protocol/remote/wire"
 )
 
 // Pipe is an adapter to a network that lives in the parent process and speaks the lines of package wire. It has no

@@ -16,8 +16,8 @@ import (
 
 	"moot/protocol"
 	"moot/protocol/console"
-	"moot/protocol/console/wire"
 	"moot/protocol/protocoltest"
+	"moot/protocol/remote/wire"
 )
 
 // network is the other end of a Pipe, line by line.

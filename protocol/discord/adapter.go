@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,11 @@ type Config struct {
 	APIURL, GatewayURL string
 	// Shards is how many connections share the guilds; zero takes as many as Discord advises.
 	Shards int
+	// Own are those of Shards that this adapter has; nil means all. The others are those of other processes of the bot, which all
+	// admit to the same store.
+	Own []int
+	// Turn waits until no shard of another process identifies, and returns what ends the turn; nil where there is none.
+	Turn func(ctx context.Context) (over func(), err error)
 	// MessageContent is whether the bot asks for the text of messages in guilds, which is a
 	// privileged intent: commands can then be typed with a prefix as well.
 	MessageContent bool
@@ -131,6 +137,20 @@ func (a *Adapter) Shards() []bool {
 	return all
 }
 
+// Online returns the shards that are connected.
+func (a *Adapter) Online() (shards []int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for k := range a.up {
+		shards = append(shards, k)
+	}
+	slices.Sort(shards)
+	return shards
+}
+
+// has reports whether a shard is one of this adapter.
+func (a *Adapter) has(shard int) bool { return a.cfg.Own == nil || slices.Contains(a.cfg.Own, shard) }
+
 // New returns an adapter that is not connected.
 func New(cfg Config) *Adapter {
 	cfg.DeferAfter = cmp.Or(cfg.DeferAfter, deferAfter)
@@ -166,7 +186,7 @@ func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 	a.lanes = newLanes(work, to, a.fail)
 	a.gw = gateway.New(gateway.Config{
 		Token: a.cfg.Token, REST: a.rest, URL: a.cfg.GatewayURL, Intents: int(Intents(a.cfg.MessageContent)),
-		Shards:  a.cfg.Shards,
+		Shards: a.cfg.Shards, Own: a.cfg.Own, Turn: a.cfg.Turn,
 		AtLeast: shards, Resume: a.resume, Status: a.cfg.Status,
 		Budget: budget{a}, IdentifyEvery: a.cfg.IdentifyEvery, Backoff: a.cfg.Backoff, Log: a.log,
 	})

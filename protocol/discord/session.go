@@ -46,16 +46,21 @@ func (a *Adapter) earlier() (count int, seen string, err error) {
 		seen, err = a.to.Cursor(cursorSeen)
 		return 0, seen, err
 	}
+	first := true
 	for k := range count {
+		if count == a.cfg.Shards && !a.has(k) {
+			continue // another process has it
+		}
 		value, err := a.to.Cursor(shardCursor(count, k))
 		if err != nil {
 			return 0, "", err
 		}
-		if s, ok := parseSaved(value); ok && (k == 0 || newer(seen, s.Seen)) {
+		if s, ok := parseSaved(value); ok && (first || newer(seen, s.Seen)) {
 			seen = s.Seen
 		} else if !ok {
 			seen = ""
 		}
+		first = false
 	}
 	return count, seen, nil
 }
@@ -131,9 +136,9 @@ func (a *Adapter) tellLocked() {
 	a.changed = make(chan struct{})
 }
 
-// registerLocked begins to register the commands, once.
+// registerLocked begins to register the commands, once: of several processes the one with the first shard does.
 func (a *Adapter) registerLocked() {
-	if !a.registering && a.app != "" {
+	if !a.registering && a.app != "" && a.has(0) {
 		a.registering = true
 		a.jobs.Go(func() { a.register(a.ctx) })
 	}
@@ -370,6 +375,9 @@ func (a *Adapter) awaitReady(ctx context.Context, guildID string) error {
 
 // here waits until it is known whether the bot is in a guild, and is nil if it is.
 func (a *Adapter) here(ctx context.Context, guildID string) error {
+	if a.cfg.Own != nil && !a.has(gateway.ShardOf(guildID, a.cfg.Shards)) {
+		return a.visit(guildID)
+	}
 	if err := a.awaitReady(ctx, guildID); err != nil {
 		return err
 	}
@@ -378,4 +386,22 @@ func (a *Adapter) here(ctx context.Context, guildID string) error {
 		return noSuch("server %s for the bot", guildID)
 	}
 	return err
+}
+
+// visit takes in what is kept of a guild whose shard another process has, which is away: so this one sends there. What is kept may
+// be some seconds old, which is no harm: what the bot may do there Discord decides.
+func (a *Adapter) visit(guildID string) error {
+	if !a.cfg.State.Room(guildRoom(guildID)).Joined {
+		return noSuch("server %s for the bot", guildID)
+	}
+	value, err := a.to.Cursor(guildCursor(guildID))
+	if err != nil {
+		return err
+	}
+	g := parseGuild(guildID, value)
+	if g == nil {
+		return errGuildYet
+	}
+	a.guilds.restore(map[string]*guild{guildID: g})
+	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 
 	"moot/protocol"
-	"moot/protocol/console/wire"
+	"moot/protocol/remote/wire"
 )
 
 // Life is one life of a child process that is attached to a Script.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"moot/protocol"
-	"moot/protocol/console/wire"
+	"moot/protocol/remote/wire"
 )
 
 // ScriptConfig says how a scripted network behaves. The zero value takes everything and repeats nothing. Refuse and

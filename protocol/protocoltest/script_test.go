@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"moot/protocol"
-	"moot/protocol/console/wire"
+	"moot/protocol/remote/wire"
 )
 
 const (

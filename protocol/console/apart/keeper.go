@@ -16,7 +16,7 @@ import (
 
 	"moot/protocol"
 	"moot/protocol/console"
-	"moot/protocol/console/wire"
+	"moot/protocol/remote/wire"
 )
 
 // Pause is how long a bot that was killed stays dead, so that one can see it.

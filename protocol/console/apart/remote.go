@@ -13,7 +13,7 @@ import (
 
 	"moot/protocol"
 	"moot/protocol/console"
-	"moot/protocol/console/wire"
+	"moot/protocol/remote/wire"
 )
 
 // service is the name of what a Remote answers itself.

@@ -51,7 +51,8 @@ type budget struct {
 
 	// turn holds a token while a shard is about to identify, from asking how many are left until
 	// Discord has counted its own. What follows belongs to that shard.
-	turn chan struct{}
+	turn   chan struct{}
+	others func(ctx context.Context) (over func(), err error) // Config.Turn
 	// spent are the identifies of the last 24 hours, oldest first. All have a monotonic reading, also
 	// those of earlier processes: their age does not change when somebody sets the clock.
 	spent       []identify
@@ -75,6 +76,7 @@ func (b *budget) load() error {
 	var saved [][2]int64
 	_ = json.Unmarshal([]byte(value), &saved) // nothing was saved, or what cannot be read
 	now := time.Now()
+	b.spent = b.spent[:0]
 	for _, s := range saved {
 		// What lies ahead was recorded while the clock was wrong, and counts as if it were of now.
 		ago := max(now.Sub(time.UnixMilli(s[0])), 0)
@@ -94,6 +96,7 @@ func (b *budget) lookUp(ctx context.Context) (info botInfo, err error) {
 // permit lets one identify happen.
 type permit struct {
 	b     *budget // nil once it is released
+	over  func()  // ends the turn among other processes; nil where there are none
 	shard int
 	info  botInfo
 }
@@ -107,6 +110,10 @@ func (b *budget) acquire(ctx context.Context, shard int) (*permit, error) {
 			return nil, ctx.Err()
 		}
 		p := &permit{b: b, shard: shard}
+		if err := p.enter(ctx); err != nil {
+			p.release()
+			return nil, err
+		}
 		wait := b.pace(shard)
 		if wait <= 0 {
 			var err error
@@ -127,6 +134,17 @@ func (b *budget) acquire(ctx context.Context, shard int) (*permit, error) {
 			return nil, err
 		}
 	}
+}
+
+// enter waits for the turn among other processes, and learns what they have spent.
+func (p *permit) enter(ctx context.Context) (err error) {
+	if p.b.others == nil {
+		return nil
+	}
+	if p.over, err = p.b.others(ctx); err != nil {
+		return err
+	}
+	return p.b.load()
 }
 
 // pace is how long the concurrency bucket of a shard still has to wait after its last identify.
@@ -193,6 +211,9 @@ func (p *permit) spend(ctx context.Context) error {
 // release lets the next shard have its turn. It may be called again, and on nil.
 func (p *permit) release() {
 	if p != nil && p.b != nil {
+		if p.over != nil {
+			p.over()
+		}
 		<-p.b.turn
 		p.b = nil
 	}

@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"compress/zlib"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"moot/internal/pause"
+	"moot/protocol/discord/dial"
 )
 
 // https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway-gateway-opcodes
@@ -81,65 +79,14 @@ func (c *conn) closes(bot context.Context) {
 
 // dial connects to the gateway, by a proxy if one is to be used.
 func (g *Gateway) dial(ctx context.Context, address string) (socket, error) {
-	var by *url.URL
-	stop := func() bool { return true }
-	d := websocket.Dialer{
-		TLSClientConfig: g.cfg.TLS,
-		ReadBufferSize:  32 << 10,
-		Proxy: func(r *http.Request) (p *url.URL, err error) {
-			by, err = g.cfg.Proxy(r)
-			return forDialer(by), err
-		},
-		NetDialContext: func(_ context.Context, network, addr string) (c net.Conn, err error) {
-			if by != nil && by.Scheme == "https" {
-				c, err = (&tls.Dialer{}).DialContext(ctx, network, addr)
-			} else {
-				c, err = (&net.Dialer{}).DialContext(ctx, network, addr)
-			}
-			if err == nil { // the library does not stop when it talks to a proxy
-				stop = context.AfterFunc(ctx, func() { c.Close() })
-			}
-			return c, err
-		},
+	ws, err := dial.WebSocket(ctx, withQuery(address), g.cfg.TLS, g.cfg.Proxy)
+	if err != nil {
+		return nil, err
 	}
-	ws, resp, err := d.DialContext(ctx, withQuery(address), nil)
-	switch {
-	case !stop():
-		if err == nil {
-			ws.Close()
-		}
-		return nil, context.Cause(ctx)
-	case err == nil:
-		ws.SetReadLimit(maxPayload)
-		// The library would send Discord's close code back, and 1000 or 1001 end the session.
-		ws.SetCloseHandler(func(int, string) error { return nil })
-		return ws, nil
-	case resp != nil:
-		return nil, fmt.Errorf("the gateway answers %q: %w", resp.Status, err)
-	case by != nil:
-		return nil, fmt.Errorf("by the proxy %s: %w", by.Redacted(), err)
-	}
-	return nil, err
-}
-
-// forDialer writes the address of a proxy as the dialer wants it: with a port and a scheme that it
-// knows. TLS to a proxy begins before; both kinds of SOCKS5 have the proxy look names up.
-func forDialer(proxy *url.URL) *url.URL {
-	if proxy == nil {
-		return nil
-	}
-	p := *proxy
-	port := "80"
-	switch p.Scheme {
-	case "https":
-		p.Scheme, port = "http", "443"
-	case "socks5", "socks5h":
-		p.Scheme, port = "socks5", "1080"
-	}
-	if p.Port() == "" {
-		p.Host = net.JoinHostPort(p.Hostname(), port)
-	}
-	return &p
+	ws.SetReadLimit(maxPayload)
+	// The library would send Discord's close code back, and 1000 or 1001 end the session.
+	ws.SetCloseHandler(func(int, string) error { return nil })
+	return ws, nil
 }
 
 // withQuery gives an address the version, the encoding and the compression.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -54,11 +55,14 @@ type Config struct {
 	Intents int
 	// Shards is how many there are; zero takes as many as Discord advises, and at least AtLeast.
 	Shards, AtLeast int
+	Own             []int // those of Shards that are connected; nil means all
 	// Resume returns the session that an earlier run of so many shards has saved; nil means none.
 	Resume func(shard, count int) Session
 	Status string // what is shown below the name of the bot; zero shows nothing
 	// Budget remembers identifies over restarts; nil counts those of this process only.
 	Budget Budget
+	// Turn waits until no other process of the bot identifies; nil means that there is none.
+	Turn func(ctx context.Context) (over func(), err error)
 	// IdentifyEvery is how far apart two identifies of one concurrency bucket are; zero means 5.5 s,
 	// as Discord asks for 5.
 	IdentifyEvery time.Duration
@@ -77,7 +81,7 @@ type Gateway struct {
 	cfg     Config
 	budget  *budget
 	backoff pause.Backoff
-	shards  atomic.Pointer[[]*shard] // nil before Run knows how many
+	shards  atomic.Pointer[[]*shard] // by their numbers, nil where they are of others; nil before Run knows how many
 }
 
 // New makes a gateway that is not connected.
@@ -90,7 +94,7 @@ func New(cfg Config) *Gateway {
 	}
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	return &Gateway{cfg: cfg, backoff: pause.Backoff{First: cfg.Backoff, Most: 120 * cfg.Backoff},
-		budget: &budget{store: cfg.Budget, rest: cfg.REST, every: cfg.IdentifyEvery, log: cfg.Log, turn: make(chan struct{}, 1)}}
+		budget: &budget{store: cfg.Budget, rest: cfg.REST, every: cfg.IdentifyEvery, log: cfg.Log, turn: make(chan struct{}, 1), others: cfg.Turn}}
 }
 
 // Run connects all shards and calls handle for their events until the context ends, which is no
@@ -110,7 +114,11 @@ func (g *Gateway) Run(ctx context.Context, handle Handler) error {
 	}
 	g.cfg.Log.Info("discord: connecting", "shards", count, "advised", info.Shards, "identifies_left", info.Limit.Remaining)
 	shards := make([]*shard, count)
+	group, each := errgroup.WithContext(ctx)
 	for i := range shards {
+		if g.cfg.Own != nil && !slices.Contains(g.cfg.Own, i) {
+			continue
+		}
 		var session Session
 		if g.cfg.Resume != nil {
 			session = g.cfg.Resume(i, count)
@@ -119,9 +127,10 @@ func (g *Gateway) Run(ctx context.Context, handle Handler) error {
 			sent: make(chan struct{}, sendsPerMinute)}
 	}
 	g.shards.Store(&shards)
-	group, each := errgroup.WithContext(ctx)
 	for _, s := range shards {
-		group.Go(func() error { return s.run(each) })
+		if s != nil {
+			group.Go(func() error { return s.run(each) })
+		}
 	}
 	return unlessStopped(ctx, group.Wait())
 }
@@ -167,7 +176,7 @@ func ShardOf(guild string, count int) int {
 // one guild once in 30 seconds. It returns ErrOffline where there is no session.
 func (g *Gateway) RequestMembers(ctx context.Context, guild, nonce string) error {
 	shards := g.shards.Load()
-	if shards == nil {
+	if shards == nil || (*shards)[ShardOf(guild, len(*shards))] == nil {
 		return ErrOffline
 	}
 	return (*shards)[ShardOf(guild, len(*shards))].send(ctx, opRequestMembers,

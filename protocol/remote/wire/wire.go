@@ -1,5 +1,8 @@
-// Package wire is what a bot and a network in another process say to each other over two pipes: one JSON object a
-// line. The network is the parent process, usually a test, and the bot a child that may be killed at any moment.
+// Package wire is how a bot and a network in another process write to each other: one JSON object a line, with bodies under
+// the name of their kind and faults with all that a sender has to know of them. Package remote calls over such lines.
+//
+// Over two pipes they say the lines below. The network is then the parent process, usually a test, and the bot a child that
+// may be killed at any moment.
 //
 //	network ─▶ bot
 //	  {"id":7,"event":{"Room":"console:lobby","ID":"e1",…}}           something has happened
@@ -36,7 +39,7 @@ import (
 	"moot/protocol"
 )
 
-// MaxLine is the longest line in bytes, without its newline.
+// MaxLine is the longest line in bytes, without its newline, where a Reader is not told otherwise.
 const MaxLine = 4 << 20
 
 // In is a line that the network writes.
@@ -52,12 +55,18 @@ type In struct {
 	Answer protocol.Key `json:"answer,omitempty"`
 	Body   *Body        `json:"body,omitempty"`
 
-	Failed       protocol.Key `json:"failed,omitempty"`
-	Error        string       `json:"error,omitempty"`
-	Final        bool         `json:"final,omitempty"`
-	Gone         bool         `json:"gone,omitempty"` // whether the cause is protocol.ErrGone
-	Ambiguous    bool         `json:"ambiguous,omitempty"`
-	RetryAfterMS int64        `json:"retry_after_ms,omitempty"`
+	Failed protocol.Key `json:"failed,omitempty"`
+	Fault
+}
+
+// Fault is why something has not worked.
+type Fault struct {
+	Error        string         `json:"error,omitempty"`
+	Final        bool           `json:"final,omitempty"`
+	Gone         bool           `json:"gone,omitempty"` // whether the cause is protocol.ErrGone
+	Ambiguous    bool           `json:"ambiguous,omitempty"`
+	RetryAfterMS int64          `json:"retry_after_ms,omitempty"`
+	Limits       protocol.Limit `json:"limits,omitempty"` // of a SendError
 }
 
 // Out is a line that the bot writes.
@@ -99,29 +108,34 @@ func (in In) All() []protocol.Event {
 }
 
 // Failure returns the line that reports an error of an adapter.
-func Failure(key protocol.Key, err error) In {
-	in := In{Failed: key, Error: err.Error(), Gone: errors.Is(err, protocol.ErrGone)}
+func Failure(key protocol.Key, err error) In { return In{Failed: key, Fault: FaultOf(err)} }
+
+// FaultOf returns what is said of an error of an adapter.
+func FaultOf(err error) Fault {
+	f := Fault{Error: err.Error(), Gone: errors.Is(err, protocol.ErrGone)}
 	var se *protocol.SendError
-	if errors.As(err, &se) {
-		in.Error = se.Err.Error()
-		in.Final, in.Ambiguous, in.RetryAfterMS = se.Final, se.Ambiguous, se.RetryAfter.Milliseconds()
+	if errors.As(err, &se) && se.Err != nil {
+		f.Error = se.Err.Error()
 	}
-	return in
+	if se != nil {
+		f.Final, f.Ambiguous, f.RetryAfterMS, f.Limits = se.Final, se.Ambiguous, se.RetryAfter.Milliseconds(), se.Limits
+	}
+	return f
 }
 
-// Err is the inverse of Failure.
-func (in In) Err() error {
-	err := error(remote(in.Error))
-	if in.Gone {
+// Err is the inverse of FaultOf.
+func (f Fault) Err() error {
+	err := error(remote(f.Error))
+	if f.Gone {
 		err = goneError{err}
 	}
-	if !in.Final && !in.Ambiguous && in.RetryAfterMS == 0 {
+	if !f.Final && !f.Ambiguous && f.RetryAfterMS == 0 {
 		return err
 	}
 	return &protocol.SendError{
-		Final: in.Final, Ambiguous: in.Ambiguous,
-		RetryAfter: time.Duration(in.RetryAfterMS) * time.Millisecond,
-		Err:        err,
+		Final: f.Final, Ambiguous: f.Ambiguous,
+		RetryAfter: time.Duration(f.RetryAfterMS) * time.Millisecond, Limits: f.Limits,
+		Err: err,
 	}
 }
 
@@ -165,15 +179,21 @@ func (b *Body) UnmarshalJSON(data []byte) error {
 
 // Reader reads lines. It is not safe for concurrent use.
 type Reader struct {
-	r *bufio.Reader
-	n int64
+	r    *bufio.Reader
+	n    int64
+	most int
 }
 
-// ErrLong is the error of a line that is longer than MaxLine.
-var ErrLong = fmt.Errorf("the line is longer than %d bytes", MaxLine)
+// ErrLong is the error of a line that is longer than the Reader takes.
+var ErrLong = errors.New("the line is longer than what is read")
 
-// NewReader returns a reader of lines.
-func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReaderSize(r, 64<<10)} }
+// NewReader returns a reader of lines of at most [MaxLine] bytes.
+func NewReader(r io.Reader) *Reader { return NewReaderOf(r, MaxLine) }
+
+// NewReaderOf returns a reader of lines of at most so many bytes.
+func NewReaderOf(r io.Reader, most int) *Reader {
+	return &Reader{r: bufio.NewReaderSize(r, 64<<10), most: most}
+}
 
 // Next returns the next line that is not blank, and its number. After ErrLong the reader stands at the line
 // behind. The end is io.EOF; what stands there without a newline was cut short and is no line. The slice is the caller's.
@@ -201,7 +221,7 @@ func (r *Reader) next() ([]byte, error) {
 		if !long {
 			line = append(line, part...)
 		}
-		if len(line) > MaxLine+1 {
+		if len(line) > r.most+1 {
 			long, line = true, nil
 		}
 		if err == nil {
