@@ -197,7 +197,7 @@ func TestWriterDies(t *testing.T) {
 	}
 	end()
 	if l := to.(protocol.Loaded); l.Held() {
-		t.Error("a writer that is away has an admitted clock")
+		t.Error("a writer that is away is said to hold still")
 	}
 	admitted := make(chan error, 1)
 	go func() { admitted <- to.Admit(t.Context(), event("2"), protocol.Cursor{}) }()
