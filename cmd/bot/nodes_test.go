@@ -18,10 +18,9 @@ import (
 // nodesBot is a bot whose shards are in processes of their own.
 type nodesBot struct {
 	*discordBot
-	writer *nodeProcess
-	towns  [2]*town // one whose shard is among the first half, one of the second
-	asked  [2][]string
-	n      int
+	towns [2]*town // one whose shard is among the first half, one of the second
+	asked [2][]string
+	n     int
 }
 
 // nodeProcess is one process of it.
