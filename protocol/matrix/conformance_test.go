@@ -11,6 +11,7 @@ import (
 
 	"moot/protocol"
 	"moot/protocol/matrix"
+	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/matrixtest"
 	"moot/protocol/protocoltest"
 )
@@ -81,7 +82,7 @@ func (h *harness) connect(context.Context) (*matrix.Session, error) {
 		return nil, err
 	}
 	client.DeviceID = "DEVICE"
-	client.Client = &http.Client{Transport: h.http}
+	client.Client = &http.Client{Transport: account.NoNull(h.http)}
 	return &matrix.Session{Client: client, Fault: h.fault, Close: func() error { h.http.CloseIdleConnections(); return nil }}, nil
 }
 

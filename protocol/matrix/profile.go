@@ -30,6 +30,7 @@ func (r *run) learnProfile() (avatar string, err error) {
 		Avatar word `json:"avatar_url"`
 	}
 	err = r.request(r.ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "profile", r.self}, nil, nil, &profile)
+	err = r.without("what the bot is called", err)
 	if status, _ := answer(err); err != nil && (status == 0 || status >= 500 || status == http.StatusTooManyRequests) {
 		return "", err
 	}

@@ -75,6 +75,23 @@ func (r *run) do(ctx context.Context, method string, path mautrix.ClientURLPath,
 // it does not know what it knows.
 const secondLook = time.Second
 
+// errUnreadable is in the chain of the error where the server has answered something else than it should.
+var errUnreadable = errors.New("the response cannot be read")
+
+// without goes on without an answer that cannot be read, and says so. One that ends too early, as where a connection was cut, is asked
+// for again before.
+func (r *run) without(what string, err error) error {
+	if !errors.Is(err, errUnreadable) {
+		return err
+	}
+	if r.tries[what]++; errors.Is(err, io.ErrUnexpectedEOF) && r.tries[what] < persistence {
+		return err
+	}
+	delete(r.tries, what)
+	r.log.Error("the homeserver answers what cannot be read, and the bot goes on without", "what", what, "err", err)
+	return nil
+}
+
 // readShallow reads a response into responseJSON.
 func readShallow(_ *http.Request, res *http.Response, responseJSON any, limit int64) ([]byte, error) {
 	if responseJSON == nil {
@@ -86,7 +103,7 @@ func readShallow(_ *http.Request, res *http.Response, responseJSON any, limit in
 		if body.N <= 0 {
 			return nil, fmt.Errorf("the response has more than %d bytes", limit)
 		}
-		return nil, fmt.Errorf("the response cannot be read: %w", err)
+		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	return nil, nil
 }

@@ -125,6 +125,10 @@ func (r *run) learn() error {
 	}
 	var direct map[id.UserID]words
 	err = r.request(r.ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "user", r.self, "account_data", "m.direct"}, nil, nil, &direct)
+	err = r.without("private conversations", err)
+	if status, code := answer(err); status == http.StatusNotFound && code == "" { // by something before the server, or for ever
+		err = r.persist("read which are private of", "", err)
+	}
 	if err != nil && !isCode(err, mautrix.MNotFound) {
 		return err
 	}

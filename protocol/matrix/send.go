@@ -193,6 +193,10 @@ func (r *run) put(ctx context.Context, room protocol.RoomID, kind event.Type, tx
 	if err := r.request(ctx, http.MethodPut, path, nil, body, &resp); err != nil {
 		return protocol.Ref{}, ofAccount(r.failure(ctx, "send to "+string(room), room, err))
 	}
+	if protocol.CheckID(string(resp.Event)) != nil {
+		// It may be sent. Its own echo says so, or the next attempt, which has the same transaction id.
+		return protocol.Ref{}, fmt.Errorf("send to %s: the homeserver does not say what has become of it", room)
+	}
 	return protocol.Ref{Room: room, Event: protocol.EventID(resp.Event)}, nil
 }
 

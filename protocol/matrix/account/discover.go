@@ -126,7 +126,7 @@ func newClient(hc *http.Client, base string) (*mautrix.Client, error) {
 		return nil, &Fault{base + " is not the address of a server", "correct homeserver in [matrix]", err}
 	}
 	stays := *hc
-	stays.CheckRedirect = staysThere
+	stays.CheckRedirect, stays.Transport = staysThere, NoNull(hc.Transport)
 	cli.Client = &stays
 	return cli, nil
 }

@@ -137,6 +137,12 @@ func (s *Server) handler() http.Handler {
 			mux.ServeHTTP(rec, req)
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(rec.Body.Bytes()[:rec.Body.Len()/2])
+		case f.Change != nil:
+			rec := httptest.NewRecorder()
+			mux.ServeHTTP(rec, req)
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(rec.Code)
+			_, _ = w.Write(f.Change(rec.Body.Bytes()))
 		default:
 			f.answer(w)
 		}

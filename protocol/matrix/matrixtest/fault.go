@@ -15,6 +15,8 @@ type Fault struct {
 	Cut, Late bool
 	// Garble cuts the answer off in the middle.
 	Garble bool
+	// Change lets the request be carried out and changes its answer.
+	Change func(answer []byte) []byte
 	// Hold lets the request wait until it is closed, and then carries it out as usual.
 	Hold <-chan struct{}
 	// Behind cuts the connection, and lets the request be carried out behind it when it is closed, as a server does that was

@@ -46,7 +46,11 @@ func Account(ctx context.Context, c account.Config, left string) []finding.Findi
 		found = append(found, finding.New(finding.Warn, "matrix", "the connection is not encrypted: whoever is on the way can read the access token", "use an address with https:// as homeserver in [matrix]"))
 	}
 	for _, look := range []func(context.Context, *mautrix.Client) ([]finding.Finding, error){device, identity, joined, newest(left)} {
-		more, err := look(ctx, cli)
+		var more []finding.Finding
+		err := protocol.Guard(func() (err error) { // in case the library takes an answer for what it is not
+			more, err = look(ctx, cli)
+			return err
+		})
 		if err != nil {
 			if fault := acc.Fault(err); fault != nil {
 				return append(found, finding.New(finding.Fail, "matrix", fault.What, fault.Do))

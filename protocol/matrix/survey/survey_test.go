@@ -12,6 +12,7 @@ import (
 	"moot/internal/generation"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
+	"moot/protocol/matrix/matrixtest"
 )
 
 // server is a homeserver that answers what it is told to. Reading only is expected of whoever looks.
@@ -102,6 +103,28 @@ func TestAccount(t *testing.T) {
 				t.Errorf("able: %v:\n%s", crypto.Able, got)
 			}
 		})
+	}
+}
+
+// TestAnAnswerOfAnotherKind: whatever a server answers, each finding is a sentence, and nothing panics.
+func TestAnAnswerOfAnotherKind(t *testing.T) {
+	s := newServer(t)
+	c := s.config(t)
+	for path, usual := range s.answers {
+		status, body, _ := strings.Cut(usual, " ")
+		for _, twist := range matrixtest.Twists() {
+			s.answers[path] = status + " " + string(twist.Change([]byte(body)))
+			found := Account(t.Context(), c, "")
+			if len(found) == 0 {
+				t.Errorf("%s of %s: nothing is said", twist.Name, path)
+			}
+			for _, f := range found {
+				if f.Text == "" || strings.Contains(f.Text, "panic") || len(f.Text) > 1000 {
+					t.Errorf("%s of %s: %s", twist.Name, path, text(found))
+				}
+			}
+		}
+		s.answers[path] = usual
 	}
 }
 
