@@ -3,6 +3,7 @@ package bot
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -433,4 +434,30 @@ func handled(r *rig, evs []protocol.Event) (n int) {
 		}
 	}
 	return n
+}
+
+// TestASlowHandlerIsNamed: a little over the time is what a busy machine does, and much over it what an operator should see.
+func TestASlowHandlerIsNamed(t *testing.T) {
+	for took, want := range map[time.Duration]string{0: "", 2 * overrun: "DEBUG", 6 * overrun: "WARN"} {
+		r := newRig(t)
+		r.joined(lobby)
+		var log strings.Builder
+		r.machine.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		r.feature.handle = func(*store.Tx, protocol.Event) (store.Outcome, error) {
+			time.Sleep(took)
+			return store.Outcome{}, nil
+		}
+		r.admit(r.say(lobby, "hello"))
+		level, said := "", ""
+		for line := range strings.Lines(log.String()) {
+			if strings.Contains(line, "a handler took long") && strings.Contains(line, "handler=Message") {
+				_, level, _ = strings.Cut(line, "level=")
+				level, _, _ = strings.Cut(level, " ")
+				said = line
+			}
+		}
+		if took == 0 && level == "WARN" || took > 0 && level != want && level != "WARN" { // the machine may be slower than the handler
+			t.Errorf("a handler of %s is logged as %q: %s", took, level, said)
+		}
+	}
 }

@@ -62,6 +62,9 @@ func TestWhatIsSealedIsReadLater(t *testing.T) {
 		if err != nil || !ok || body.Session != "S" || sealed.Check(Network) != nil {
 			t.Fatalf("without its key it is %+v, %v", sealed, err)
 		}
+		if body.Reason != "it is on its way" { // that the key has not come is said by whoever shows it
+			t.Errorf("of why it waits is kept %q", body.Reason)
+		}
 		r.adapter.config.Waiting = kept{sealed}
 		var b batch
 		if err := r.unseal(&b); err != nil || len(b.events) != 0 {
