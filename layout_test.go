@@ -39,6 +39,7 @@ var directions = map[string][]string{
 	"internal/near":         {},
 	"internal/pause":        {},
 	"internal/span":         {},
+	"internal/say":          {"protocol"},
 	"internal/failpoint":    {},
 	"internal/finding":      {},
 	"internal/powerloss":    {},
@@ -102,8 +103,9 @@ var directions = map[string][]string{
 	"cluster/settings":  {"internal/near"},
 	"cluster/web":       {"cluster/fleet", "internal/site"},
 
-	"votes":       {"commands", "events", "internal/alike", "internal/span", "outbox", "protocol", "rooms", "store", "votes/tally"},
+	"votes":       {"commands", "events", "internal/alike", "internal/say", "internal/span", "outbox", "protocol", "rooms", "store", "votes/tally", "votes/words"},
 	"votes/tally": {},
+	"votes/words": {"internal/say", "protocol", "votes/tally"},
 	"invites":     {"commands", "events", "outbox", "protocol", "rooms", "store"},
 	"enforce":     {"outbox", "protocol", "rooms", "store"},
 	"challenges":  {"commands", "events", "outbox", "protocol", "rooms", "store"},
@@ -114,7 +116,7 @@ var outside = map[string][]string{
 	"go.etcd.io/bbolt":           {"store/bolt", "store/seen"},
 	"github.com/dchest/siphash":  {"store/seen"},
 	"github.com/tidwall/btree":   {"store"},
-	"github.com/BurntSushi/toml": {"internal/config"},
+	"github.com/BurntSushi/toml": {"internal/config", "internal/say"},
 	"github.com/spf13/cobra":     {"cmd/bot"},
 
 	"github.com/prometheus/client_golang": {"internal/watch"},
@@ -141,7 +143,8 @@ var outside = map[string][]string{
 	"github.com/creack/pty":                 {"internal/ptytest"},
 
 	"github.com/mtibben/confusables": {"internal/alike"},
-	"golang.org/x/text":              {"internal/alike"},
+	"golang.org/x/text":              {"internal/alike", "internal/say"},
+	"github.com/nicksnyder/go-i18n":  {"internal/say"},
 
 	"github.com/bwmarrin/discordgo": {"protocol/discord"},
 	"github.com/gorilla/websocket":  {"protocol/discord/dial", "protocol/discord/gateway", "protocol/discord/discordtest"},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -21,10 +22,11 @@ type atHand struct {
 	tx   *store.Tx
 	room protocol.RoomID
 	Vote
+	speaks *say.Speaker // nil means that it is spoken of in the language of the room
 }
 
 func (f *Feature) at(tx *store.Tx, room protocol.RoomID, v Vote) *atHand {
-	return &atHand{f, tx, room, v}
+	return &atHand{Feature: f, tx: tx, room: room, Vote: v}
 }
 
 // find returns a vote of a room, nil if there is none of that number.
@@ -77,6 +79,33 @@ func (h *atHand) buttons() bool                  { return h.Feature.buttons(h.ro
 func (h *atHand) edits() time.Duration           { return h.Feature.edits(h.room) }
 func (h *atHand) code(line string) protocol.Text { return h.Feature.code(h.room, line) }
 
+// in returns who speaks of the vote: in the language of the room, unless it is spoken of to somebody alone.
+func (h *atHand) in() say.Speaker {
+	if h.speaks != nil {
+		return *h.speaks
+	}
+	return h.Feature.in(h.tx, h.room)
+}
+
+// to returns who speaks of the vote to somebody alone.
+func (h *atHand) to(user protocol.UserID) say.Speaker { return h.Feature.to(h.tx, h.room, user) }
+
+// as returns the vote as somebody speaks of it, to be read only.
+func (h *atHand) as(s say.Speaker) *atHand {
+	other := *h
+	other.speaks = &s
+	return &other
+}
+
+// say says a sentence about the vote.
+func (h *atHand) say(id string, slots ...say.Slot) protocol.Text { return h.in().Say(id, slots...) }
+
+// number is the slot of the number of the vote.
+func (h *atHand) number() say.Slot { return say.Number("Vote", h.ID) }
+
+// when is the slot of when the vote closes.
+func (h *atHand) when() say.Slot { return say.Part("When", h.view().Ends()) }
+
 // info is what is known of the room.
 func (h *atHand) info() rooms.Info {
 	info, _ := rooms.Get(h.tx, h.room)
@@ -104,13 +133,13 @@ func (h *atHand) name(n events.Number) protocol.Text { return h.named(rooms.Name
 func (h *atHand) named(names *rooms.Names, n events.Number) protocol.Text {
 	user, ok := h.bus.Who(h.tx, n)
 	if !ok {
-		return protocol.Plain("somebody who was forgotten")
+		return h.in().Say("forgotten")
 	}
 	return names.Person(user)
 }
 
 // text returns what somebody wrote, or says that it is gone.
-func (h *atHand) text(id events.TextID) string { return h.Feature.text(h.tx, id) }
+func (h *atHand) text(id events.TextID) string { return h.Feature.text(h.tx, h.in(), id) }
 
 func (h *atHand) posting() (b posting) {
 	if data := h.tx.Get(postings, h.key()); data != nil {

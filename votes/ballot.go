@@ -1,7 +1,6 @@
 package votes
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,9 +8,11 @@ import (
 
 	"moot/commands"
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 	"moot/votes/tally"
+	"moot/votes/words"
 )
 
 // chosen is what somebody who casts a ballot has said. A control says the place of an option, and nothing else. What is
@@ -33,8 +34,7 @@ func (f *Feature) choice(c *commands.Call, words []string) (chosen, error) {
 		words = strings.Fields(words[0]) // a number and a choice between quotes, or in one field
 	}
 	if len(words) == 0 {
-		return chosen{}, commands.Sorry(protocol.Join("What do you choose? For example ", c.Code("vote 3 yes"),
-			"."))
+		return chosen{}, sorry(f.here(c), "what-choose", say.Code("Command", c.Code("vote 3 yes")))
 	}
 	var named *atHand
 	id, isID := voteID(words[0])
@@ -55,16 +55,15 @@ func (f *Feature) choice(c *commands.Call, words []string) (chosen, error) {
 		case named != nil:
 			return chosen{vote: named}, nil // which has closed
 		case isID && len(words) == 1 && id == only.ID:
-			return chosen{only, nil, commands.Sorry(protocol.Join("What do you choose in vote ", only.ID, "? ",
-				only.how()))}, nil
+			return chosen{only, nil, commands.Sorry(say.Sentences(f.here(c).Say("what-choose-in", only.number()), only.how(f.here(c))))}, nil
 		case isID && len(words) > 1 && len(only.ballots(words[1:])) > 0:
-			return chosen{}, noVote(c, words[0])
+			return chosen{}, f.noVote(c, words[0])
 		}
 		return only.readAs(c, words, read), nil
 	case named != nil:
 		return chosen{vote: named}, nil
 	case several && isID && len(words) > 1:
-		return chosen{}, noVote(c, words[0])
+		return chosen{}, f.noVote(c, words[0])
 	}
 	return chosen{}, f.whichVote(c, "cast")
 }
@@ -77,7 +76,7 @@ func (f *Feature) pressed(c *commands.Call, words []string) (chosen, error) {
 	id, _ := voteID(words[0])
 	v := f.find(c.Tx, c.Room.ID, id)
 	if v == nil {
-		return chosen{}, noVote(c, words[0])
+		return chosen{}, f.noVote(c, words[0])
 	}
 	var b tally.Ballot
 	for _, w := range c.Words(placeParam) {
@@ -89,7 +88,7 @@ func (f *Feature) pressed(c *commands.Call, words []string) (chosen, error) {
 	}
 	slices.Sort(b)
 	if !v.Tally.Valid(b) {
-		return chosen{v, nil, commands.Sorryf("What you pressed is no choice in vote %d.", v.ID)}, nil
+		return chosen{v, nil, sorry(f.here(c), "pressed-wrong", v.number())}, nil
 	}
 	return chosen{vote: v, ballot: b}, nil
 }
@@ -98,22 +97,17 @@ func (f *Feature) pressed(c *commands.Call, words []string) (chosen, error) {
 func (h *atHand) readAs(c *commands.Call, words []string, read []tally.Ballot) chosen {
 	switch len(read) {
 	case 0:
-		return chosen{h, nil, h.unread(words)}
+		return chosen{h, nil, h.unread(h.here(c), words)}
 	case 1:
 		return chosen{vote: h, ballot: read[0]}
 	}
+	s := h.here(c)
 	var ways []protocol.Text
 	for _, b := range read {
-		ways = append(ways, protocol.Join("for ", h.shown(b), " say ", c.Code("vote "+h.Number()+" "+h.typed(b))))
+		ways = append(ways, s.Say("way", say.Part("Ballot", h.as(s).view().Ballot(b)),
+			say.Code("Command", c.Code("vote "+h.Number()+" "+h.typed(b)))))
 	}
-	text := protocol.Plainf("In vote %d that can mean more than one thing, so it was not counted: ", h.ID)
-	for i, w := range ways {
-		if i > 0 {
-			text = protocol.Join(text, ", ")
-		}
-		text = protocol.Join(text, w)
-	}
-	return chosen{h, nil, commands.Sorry(protocol.Join(text, ". The number behind # is the place of an option."))}
+	return chosen{h, nil, sorry(s, "ambiguous", h.number(), say.Part("Ways", say.Commas(ways)))}
 }
 
 // ballots returns all ballots that the words can be read as: the text of one option, or options one after another,
@@ -164,17 +158,16 @@ func union(a, b []tally.Ballot) []tally.Ballot {
 }
 
 // unread says why words are no ballot.
-func (v Vote) unread(words []string) error {
+func (v Vote) unread(s say.Speaker, words []string) error {
 	if v.Tally.Method.Ranked() {
-		return v.unranked(words)
+		return v.unranked(s, words)
 	}
 	for _, w := range words {
 		if v.named(w) < 0 && v.place(strings.TrimRight(w, ",;")) < 0 {
-			return commands.Sorry(protocol.Join(protocol.Quoted(w, 40), " cannot be chosen in vote ", v.ID, ". ",
-				v.how()))
+			return commands.Sorry(say.Sentences(s.Say("no-choice", say.Quoted("Word", w, 40), say.Number("Vote", v.ID)), v.how(s)))
 		}
 	}
-	return commands.Sorryf("In vote %d only one can be chosen.", v.ID)
+	return sorry(s, "only-one", say.Number("Vote", v.ID))
 }
 
 // named returns the choice of that text; -1 if none.
@@ -200,11 +193,11 @@ func (v Vote) place(w string) int {
 		return -1
 	}
 	switch w {
-	case "yes", "y", "+1", "aye", "yea", "for", "👍", "✅", "✔", "☑":
+	case "yes", "y", "+1", "ja", "j", "dafür", "aye", "yea", "for", "👍", "✅", "✔", "☑":
 		return tally.Yes
-	case "no", "n", "-1", "nay", "against", "👎", "❌", "✖", "✗":
+	case "no", "n", "-1", "nein", "dagegen", "nay", "against", "👎", "❌", "✖", "✗":
 		return tally.No
-	case "abstain", "abstention", "a", "0", "🤷", "⚪", "😐":
+	case "abstain", "abstention", "a", "enthaltung", "0", "🤷", "⚪", "😐":
 		return tally.Abstain
 	}
 	return -1
@@ -222,34 +215,17 @@ func bare(s string) string {
 }
 
 // how lists what can be chosen.
-func (v Vote) how() protocol.Text {
-	var t protocol.Text
-	for i, o := range v.choices() {
-		if i > 0 {
-			t = protocol.Join(t, ", ")
-		}
-		if v.listed() {
-			o = fmt.Sprintf("%d (%s)", i+1, o)
-		}
-		t = protocol.Join(t, o)
+func (v Vote) how(s say.Speaker) protocol.Text {
+	var all []protocol.Text
+	for i, o := range v.Options {
+		all = append(all, s.Say("option-listed", say.Number("Place", i+1), say.Words("Option", protocol.Plain(o))))
 	}
-	return protocol.Join("There is: ", t, ".")
-}
-
-// shown writes a ballot in words.
-func (v Vote) shown(b tally.Ballot) string {
-	if v.Tally.Method.Ranked() {
-		return v.shownRanking(b)
-	}
-	choices := v.choices()
-	words := make([]string, len(b))
-	for i, o := range b {
-		words[i] = choices[o]
-		if v.Type == Poll {
-			words[i] = protocol.Quoted(choices[o], MaxOption)
+	if !v.listed() {
+		for _, choice := range words.YesNo(s) {
+			all = append(all, protocol.Plain(choice))
 		}
 	}
-	return strings.Join(words, " and ")
+	return s.Say("there-is", say.Part("Choices", say.Commas(all)))
 }
 
 // completeBallot completes a choice in the vote that is open, or behind the number of one of several. An option whose
@@ -295,31 +271,28 @@ func (f *Feature) completeBallot(tx *store.Tx, where commands.CompletionContext,
 }
 
 // options makes the options of a poll or an election of what was typed.
-func options(words []string) ([]string, error) {
+func options(s say.Speaker, words []string) ([]string, error) {
 	var out []string
 	for _, w := range words {
 		w = protocol.OneLine(w)
 		switch n := len([]rune(w)); {
 		case n == 0 || n > MaxOption:
-			return nil, commands.Sorryf("An option has 1 to %d characters; %s has %d.", MaxOption,
-				protocol.Quoted(w, 40), n)
+			return nil, sorry(s, "option-length", say.Number("Most", MaxOption), say.Quoted("Option", w, 40), say.Number("Has", n))
 		case alike.Blank(w):
-			return nil, commands.Sorryf("An option shows nothing. Write a word.")
+			return nil, sorry(s, "option-blank")
 		}
 		if i := slices.IndexFunc(out, func(o string) bool { return alike.Same(o, w) }); i >= 0 {
-			return nil, commands.Sorryf("Two options look the same: %s and %s.", protocol.Quoted(out[i], 40),
-				protocol.Quoted(w, 40))
+			return nil, sorry(s, "options-same", say.Quoted("One", out[i], 40), say.Quoted("Other", w, 40))
 		}
 		out = append(out, w)
 	}
 	if len(out) < 2 || len(out) > MaxOptions {
-		return nil, commands.Sorryf("There can be 2 to %d options, not %d.", MaxOptions, len(out))
+		return nil, sorry(s, "options-number", say.Number("Most", MaxOptions), say.Number("Has", len(out)))
 	}
 	for i, o := range out {
 		w := alike.Fold(o)
 		if n, err := strconv.Atoi(strings.TrimPrefix(w, "#")); isPlace(w) && err == nil && n >= 1 && n <= len(out) && n != i+1 {
-			return nil, commands.Sorryf("%s is how option %d is chosen, so it cannot be the text of option %d. Write it in another way.",
-				protocol.Quoted(o, 40), n, i+1)
+			return nil, sorry(s, "option-place", say.Quoted("Option", o, 40), say.Number("Place", n), say.Number("Own", i+1))
 		}
 	}
 	return out, nil

@@ -7,6 +7,7 @@ import (
 
 	"moot/commands"
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -24,26 +25,26 @@ const (
 
 // mayCast tells somebody why they cannot cast, change or withdraw a ballot in the vote; nil if they can. Show shows
 // them a command.
-func (h *atHand) mayCast(info rooms.Info, user protocol.UserID, show func(line string) protocol.Text) protocol.Text {
+func (h *atHand) mayCast(s say.Speaker, info rooms.Info, user protocol.UserID, show func(line string) protocol.Text) protocol.Text {
 	switch {
 	case !h.Open():
-		return protocol.Join("Vote ", h.ID, " has closed. What came of it: ", show("vote show "+h.Number()), ".")
+		return s.Say("closed-see", h.number(), say.Code("Command", show("vote show "+h.Number())))
 	case h.Status == Closing, !h.away() && !h.tx.Now().Before(h.Deadline):
-		return protocol.Join("The time of vote ", h.ID, " is over. It takes no more ballots.")
+		return s.Say("time-over", h.number())
 	}
 	if !h.mayVote(h.bus.Lookup(h.tx, user)) {
-		return h.whyNot(info, user, show)
+		return h.whyNot(s, info, user, show)
 	}
 	return nil
 }
 
 // isOut tells somebody that they are not in the room, where they act as if they were; nil if they are. In private
 // they can vote all the same.
-func isOut(tx *store.Tx, info rooms.Info, user protocol.UserID) protocol.Text {
+func isOut(s say.Speaker, tx *store.Tx, info rooms.Info, user protocol.UserID) protocol.Text {
 	if _, in := rooms.Lookup(tx, info.ID, user); in || info.Members != rooms.Known {
 		return nil
 	}
-	return protocol.Join("You have left the room. You can vote in our private conversation.")
+	return s.Say("you-left")
 }
 
 // reactable reports whether a reaction can be a ballot: others may see it, there is nothing else to press, and it says all.
@@ -102,9 +103,9 @@ func (f *Feature) cast(c *commands.Call) error {
 	if err := v.refuseTyped(c, "cast"); err != nil {
 		return err
 	}
-	why := v.mayCast(c.Room, c.Person, alone(c))
+	why := v.mayCast(f.alone(c), c.Room, c.Person, alone(c))
 	if why == nil && !c.Event.Private {
-		why = isOut(c.Tx, c.Room, c.Person)
+		why = isOut(f.alone(c), c.Tx, c.Room, c.Person)
 	}
 	if why != nil {
 		return f.privately(c, why)
@@ -119,14 +120,15 @@ func (f *Feature) cast(c *commands.Call) error {
 	if err != nil {
 		return err
 	}
-	with := ""
+	s := f.here(c)
+	ballot := say.Part("Ballot", v.as(s).view().Ballot(b))
+	id := "your-ballot"
 	if because != "" {
-		with = ", with your reason"
+		id = "your-ballot-why"
 	}
-	text := protocol.Join("Your ballot in vote ", v.ID, " is ", v.shown(b), with, ".", v.notRanked(b),
-		" You can change or withdraw it until the vote closes.")
+	text := say.Sentences(s.Say(id, v.number(), ballot), v.notRanked(s, b), s.Say("until-closes"))
 	if !changed {
-		text = protocol.Join("Your ballot in vote ", v.ID, " is already ", v.shown(b), ".", v.notRanked(b))
+		text = say.Sentences(s.Say("your-ballot-already", v.number(), ballot), v.notRanked(s, b))
 	}
 	if v.Type == Election && c.Has(placeParam) {
 		return c.Answer(text) // it says how the ballot reads that grows press by press
@@ -146,9 +148,9 @@ func (f *Feature) withdraw(c *commands.Call) error {
 	if err := v.refuseTyped(c, "withdraw"); err != nil {
 		return err
 	}
-	why := v.mayCast(c.Room, c.Person, alone(c))
+	why := v.mayCast(f.alone(c), c.Room, c.Person, alone(c))
 	if why == nil && !c.Event.Private {
-		why = isOut(c.Tx, c.Room, c.Person)
+		why = isOut(f.alone(c), c.Tx, c.Room, c.Person)
 	}
 	if why != nil {
 		return f.privately(c, why)
@@ -158,11 +160,11 @@ func (f *Feature) withdraw(c *commands.Call) error {
 	case err != nil:
 		return err
 	case !changed:
-		return f.privately(c, protocol.Join("You have no ballot in vote ", v.ID, "."))
+		return f.privately(c, f.alone(c).Say("no-ballot", v.number()))
 	case v.Secret:
-		return f.privately(c, protocol.Join("You now have no ballot in vote ", v.ID, "."))
+		return f.privately(c, f.alone(c).Say("no-ballot-now", v.number()))
 	}
-	return c.Tick(protocol.Join("Your ballot in vote ", v.ID, " is withdrawn."))
+	return c.Tick(f.here(c).Say("ballot-withdrawn", v.number()))
 }
 
 // via tells how a command came.
@@ -191,22 +193,17 @@ func (h *atHand) refuseTyped(c *commands.Call, verb string) error {
 	if !h.covered() || c.Event.Private || native {
 		return nil
 	}
-	return commands.Sorry(protocol.Join("Vote ", h.ID,
-		h.cover(), ", and what you type here all can read; it was not counted. ", h.secretly(c.Room, verb)))
-}
-
-// cover says why a ballot is not cast for all to see.
-func (v Vote) cover() string {
-	if v.Secret {
-		return " is secret"
+	s, id := h.Feature.here(c), "typed-hidden"
+	if h.Secret {
+		id = "typed-secret"
 	}
-	return " shows no count until it closes"
+	return commands.Sorry(say.Sentences(s.Say(id, h.number()), h.secretly(s, c.Room, verb)))
 }
 
 // secretly says how a ballot is cast that nobody else sees.
-func (h *atHand) secretly(info rooms.Info, verb string) protocol.Text {
+func (h *atHand) secretly(s say.Speaker, info rooms.Info, verb string) protocol.Text {
 	line := commandOn(verb, h.Number(), map[string]string{"cast": "CHOICE", "reason": "TEXT"}[verb])
-	return protocol.Join("Write to me in private: ", protocol.Code(line+" --in "+info.Word()), ".")
+	return s.Say("write-privately", say.Code("Command", protocol.Code(line+" --in "+info.Word())))
 }
 
 // voteID reads the number of a vote, with or without a mark before it.
@@ -238,12 +235,11 @@ func (f *Feature) theVote(c *commands.Call, verb string) (*atHand, error) {
 	if v := f.find(c.Tx, c.Room.ID, id); ok && v != nil {
 		return v, nil
 	}
-	return nil, noVote(c, c.Word("vote"))
+	return nil, f.noVote(c, c.Word("vote"))
 }
 
-func noVote(c *commands.Call, word string) error {
-	return commands.Sorry(protocol.Join("There is no vote ", protocol.Quoted(word, 20), " in this room. ",
-		c.Code("vote list"), " shows those that there are."))
+func (f *Feature) noVote(c *commands.Call, word string) error {
+	return sorry(f.here(c), "no-vote", say.Quoted("Word", word, 20), say.Code("Command", c.Code("vote list")))
 }
 
 // whichVote is the answer where several votes are open, or none.
@@ -253,13 +249,11 @@ func (f *Feature) whichVote(c *commands.Call, verb string) error {
 		open = append(open, v.Number())
 	}
 	if len(open) == 0 {
-		return commands.Sorry(protocol.Join("No vote is open in this room. ", c.Code("vote list"),
-			" shows those that were."))
+		return sorry(f.here(c), "none-open", say.Code("Command", c.Code("vote list")))
 	}
 	example := map[string]string{"cast": "CHOICE", "reply": "TEXT", "edit": "TEXT", "cancel": "REASON"}[verb]
-	return commands.Sorry(protocol.Join("Several votes are open: ", strings.Join(open, ", "),
-		". Which one? Put its number first: ",
-		c.Code(commandOn(verb, open[0], example)), "."))
+	return sorry(f.here(c), "several-open", say.Number("Votes", strings.Join(open, ", ")),
+		say.Code("Command", c.Code(commandOn(verb, open[0], example))))
 }
 
 // commandOn writes a command on a vote. To cast a ballot needs no verb.

@@ -77,6 +77,9 @@ func play(t *testing.T, script string) string {
 			continue
 		case words[1] == "polls":
 			w.votes.Polls = []protocol.Network{protocol.Console}
+		case words[1] == "language":
+			w.say(lobby, "mia", "!moot room set language "+words[2])
+			w.heard()
 		case words[1] == "reminders":
 			w.votes.Reminders = true
 		case words[1] == "wait":

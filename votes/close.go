@@ -5,6 +5,7 @@ import (
 
 	"moot/commands"
 	"moot/events"
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -198,7 +199,7 @@ func (h *atHand) finish(outcome tally.Outcome, by protocol.UserID, p closed, fol
 	}
 	h.tx.StopTimer(timerEdit + h.Number()) // of what it was before
 	h.touch()
-	if err := h.endPrivatePolls(h.closing()); err != nil {
+	if err := h.endPrivatePolls((*atHand).closing); err != nil {
 		return err
 	}
 	if !h.info().Joined() {
@@ -258,30 +259,28 @@ func (h *atHand) follows(o tally.Outcome) (protocol.Text, error) {
 	if o != tally.Passed || h.Target == 0 {
 		return h.aftermath(o), nil
 	}
-	name, is := h.name(h.Target), h.Sanctions.Standing(h.tx, h.room, h.Target)
+	name, is := say.Person("Target", h.name(h.Target)), h.Sanctions.Standing(h.tx, h.room, h.Target)
 	switch {
 	case h.Type == Challenge && is:
-		return protocol.Join(name, " was suspended already."), nil
+		return h.say("suspended-before", name), nil
 	case h.Type == Restore && !is:
-		return protocol.Join(name, " was restored already."), nil
+		return h.say("restored-before", name), nil
 	case h.Type == Restore:
 		if err := h.Sanctions.Restore(h.tx, h.Target, h.ID); err != nil {
 			return nil, err
 		}
-		return protocol.Join(name, " is restored and can use all my features here again."), nil
+		return h.say("restored", name), nil
 	}
 	if err := h.Sanctions.Challenge(h.tx, h.Target, h.ID, h.Rules.ChallengeMax); err != nil {
 		return nil, err
 	}
-	text := protocol.Join(name, " is now suspended from using my features here, but for reading votes and "+
-		"one appeal a week.")
+	text := h.say("suspended", name)
 	if h.Rules.ChallengeMax > 0 {
-		text = protocol.Join(text, " That ends on ", protocol.Moment(h.tx.Now().Add(h.Rules.ChallengeMax)),
-			" at the latest.")
+		text = say.Sentences(text, h.say("suspended-until", say.Moment("Until", h.tx.Now().Add(h.Rules.ChallengeMax))))
 	}
 	if user := h.userOf(h.Target); user != "" {
-		text = protocol.Join(text, " Anybody who is not suspended can ask for a restore: ",
-			h.code("vote restore "+commands.PersonWord(h.tx, h.info(), user)+" REASON"), ".")
+		text = say.Sentences(text, h.say("ask-restore",
+			say.Code("Command", h.code("vote restore "+commands.PersonWord(h.tx, h.info(), user)+" REASON"))))
 	}
 	return text, nil
 }
@@ -290,18 +289,16 @@ func (h *atHand) follows(o tally.Outcome) (protocol.Text, error) {
 func (h *atHand) aftermath(o tally.Outcome) protocol.Text {
 	var lines []protocol.Text
 	l := h.costs(o, h.Turnout > 0)
+	opener := say.Person("Opener", h.name(h.Opener))
+	until := func(d time.Duration) say.Slot { return say.Moment("Until", h.tx.Now().Add(d)) }
 	if l.protects {
-		lines = append(lines, protocol.Join("Nobody can challenge ", h.name(h.Target), " again before ",
-			protocol.Moment(h.tx.Now().Add(h.Rules.Protected)), "."))
+		lines = append(lines, h.say("after-protected", say.Person("Target", h.name(h.Target)), until(h.Rules.Protected)))
 	}
 	if l.rests {
-		lines = append(lines, protocol.Join(h.name(h.Opener), " can open the next challenge after ",
-			protocol.Moment(h.tx.Now().Add(h.Rules.Rest)), "."))
+		lines = append(lines, h.say("after-rest", opener, until(h.Rules.Rest)))
 	}
 	if l.restRestore {
-		lines = append(lines, protocol.Join(h.name(h.Opener),
-			" can open the next vote to restore somebody after ",
-			protocol.Moment(h.tx.Now().Add(h.Rules.RestoreRest)), "."))
+		lines = append(lines, h.say("after-restore", opener, until(h.Rules.RestoreRest)))
 	}
 	if len(lines) == 0 {
 		return nil
@@ -315,32 +312,28 @@ func (f *Feature) cancel(c *commands.Call) error {
 	if err != nil {
 		return err
 	}
+	s := f.here(c)
 	if !v.Open() {
-		return commands.Sorry(protocol.Join("Vote ", v.ID, " has closed already."))
+		return sorry(s, "closed-already", v.number())
 	}
 	me := f.bus.Lookup(c.Tx, c.Person)
-	if err := f.noneAboutMe(c, "cancel a vote"); err != nil {
+	if err := f.noneAboutMe(c, "about-you-cancel"); err != nil {
 		return err
 	}
 	untouched := v.Turnout == 0
 	switch {
 	case v.Type == Restore && !f.isOperator(c.Person) && !(me != 0 && v.Opener == me && untouched):
-		return commands.Sorry(protocol.Join("Vote ", v.ID,
-			" is to restore somebody. It can be cancelled by who opened it, before the first ballot, or by who "+
-				"operates me."))
+		return sorry(s, "cancel-restore", v.number())
 	case v.Type == Challenge && f.mayModerate(c.Tx, c.Room.ID, c.Person) && v.hasVoted(me):
-		return commands.Sorry(protocol.Join("You have cast a ballot in vote ", v.ID, ", so you cannot cancel it."))
+		return sorry(s, "cancel-voted", v.number())
 	case me != 0 && v.Opener == me && untouched:
 		return v.cancelled(c, Withdrawn, reason)
 	case !f.mayModerate(c.Tx, c.Room.ID, c.Person) && v.Opener == me && me != 0:
-		return commands.Sorry(protocol.Join("Somebody has already voted in vote ", v.ID,
-			", so it is not yours alone any more. A moderator can cancel it, with a reason."))
+		return sorry(s, "cancel-late", v.number())
 	case !f.mayModerate(c.Tx, c.Room.ID, c.Person):
-		return commands.Sorry(protocol.Join("Vote ", v.ID,
-			" can be cancelled by who opened it, before the first ballot, or by a moderator."))
+		return sorry(s, "cancel-not", v.number())
 	case reason == "":
-		return commands.Sorry(protocol.Join("Say why, for all to read: ", c.Code("vote cancel "+v.Number()+" REASON"),
-			"."))
+		return sorry(s, "cancel-why", say.Code("Command", c.Code("vote cancel "+v.Number()+" REASON")))
 	case v.Opener == me:
 		return v.cancelled(c, Withdrawn, reason) // with what follows from that for everybody who opens one
 	}
@@ -379,17 +372,17 @@ func (h *atHand) cancelled(c *commands.Call, o tally.Outcome, reason string) err
 		return err
 	}
 	if c.Event.Private || c.Event.Place != h.Place {
-		return c.Answer(protocol.Join("Vote ", h.ID, " is ", string(o), "."))
+		return c.Answer(h.here(c).Say("is-"+string(o), h.number()))
 	}
 	return nil
 }
 
 // noneAboutMe refuses somebody about whom a vote is open what might have to do with it.
-func (f *Feature) noneAboutMe(c *commands.Call, what string) error {
+func (f *Feature) noneAboutMe(c *commands.Call, id string) error {
 	me := f.bus.Lookup(c.Tx, c.Person)
 	for v := range OpenIn(c.Tx, c.Room.ID) {
 		if me != 0 && v.Target == me {
-			return commands.Sorry(protocol.Join("You cannot ", what, " while vote ", v.ID, " about you is open."))
+			return sorry(f.here(c), id, say.Number("Vote", v.ID))
 		}
 	}
 	return nil

@@ -2,7 +2,7 @@ package votes
 
 import (
 	"moot/commands"
-	"moot/internal/span"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 )
@@ -297,32 +297,33 @@ func (f *Feature) openMotion(c *commands.Call) error {
 		switch {
 		case !c.Switch(string(m)):
 		case w.Majority != "":
-			return commands.Sorry(protocol.Join(protocol.Code("--"+string(w.Majority)), " and ", protocol.Code("--"+string(m)),
-				" do not go together."))
+			return sorry(f.here(c), "motion-both", flag("One", string(w.Majority)), flag("Other", string(m)))
 		default:
 			w.Majority = m
 		}
 	}
 	switch {
 	case w.Majority != consent && c.Has("objections"):
-		return commands.Sorry(protocol.Join(protocol.Code("--objections"), " belongs to ", protocol.Code("--consent"), "."))
+		return sorry(f.here(c), "belongs-to", flag("One", "objections"), flag("Other", "consent"))
 	case w.Majority != consent:
 	case w.Secret:
-		return commands.Sorryf("A motion by consent cannot be secret: who objects says why, for all to read.")
+		return sorry(f.here(c), "consent-secret")
 	case w.Runs > 0 && w.Runs < f.Runs:
-		return commands.Sorry(protocol.Join("Who says nothing consents, so people need time to object: a motion by consent runs ",
-			"for at least ", span.Words(f.Runs), "."))
+		return sorry(f.here(c), "consent-short", say.Span("Least", f.Runs))
 	}
 	return f.open(c, w)
 }
 
+// flag is the slot of a flag.
+func flag(slot, name string) say.Slot { return say.Code(slot, protocol.Code("--"+name)) }
+
 func (f *Feature) openPoll(c *commands.Call) error {
-	if err := meantOtherwise(c); err != nil {
+	if err := f.meantOtherwise(c); err != nil {
 		return err
 	}
-	list, err := options(c.Words("option"))
+	list, err := options(f.here(c), c.Words("option"))
 	if err != nil {
-		return f.tooFewOptions(c, "A poll", err)
+		return f.tooFewOptions(c, "poll-options", err)
 	}
 	return f.open(c, proposal{
 		Type: Poll, Text: protocol.OneLine(c.Word("question")), Options: list, Multiple: c.Switch("multiple"),
@@ -357,13 +358,11 @@ func (f *Feature) reply(c *commands.Call) error {
 	me := f.bus.Lookup(c.Tx, c.Person)
 	switch {
 	case me == 0 || v.Target != me:
-		return commands.Sorry(protocol.Join("Vote ", v.ID,
-			" is not about you. Only the one whom it is about can answer it."))
+		return sorry(f.here(c), "not-about-you", v.number())
 	case !v.Open():
-		return commands.Sorry(protocol.Join("Vote ", v.ID, " has closed."))
+		return sorry(f.here(c), "has-closed-number", v.number())
 	case text == "":
-		return commands.Sorry(protocol.Join("What do you want to answer? ", c.Code("vote reply "+v.Number()+" TEXT"),
-			"."))
+		return sorry(f.here(c), "answer-what", say.Code("Command", c.Code("vote reply "+v.Number()+" TEXT")))
 	}
 	id := f.bus.KeepText(c.Tx, c.Person, text)
 	if err := v.publish(whatReplied, map[string]protocol.UserID{roleTarget: c.Person},
@@ -371,7 +370,7 @@ func (f *Feature) reply(c *commands.Call) error {
 		return err
 	}
 	v.touch()
-	return c.Answer(protocol.Join("Your answer will stand in the message of vote ", v.ID, "."))
+	return c.Answer(f.here(c).Say("answer-stands", v.number()))
 }
 
 // voteAndWords returns the vote and the words behind it. Where one vote is open its number may be left out; all are

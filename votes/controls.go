@@ -1,13 +1,16 @@
 package votes
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
+	"unicode"
+	"unicode/utf8"
 
 	"moot/commands"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/votes/tally"
+	"moot/votes/words"
 )
 
 // ofParam is the flag by which a control says which vote it was made for. Numbers of votes are given once in a room,
@@ -39,20 +42,21 @@ func (h *atHand) controls() []protocol.Control {
 		}
 		return m
 	}
-	withdraw := protocol.Control{Label: "Withdraw", Path: []string{"vote", "withdraw"}, Args: args("vote", h.Number())}
+	s := h.in()
+	withdraw := protocol.Control{Label: s.Plain("press-withdraw"), Path: []string{"vote", "withdraw"}, Args: args("vote", h.Number())}
 	if h.listed() {
 		menu := protocol.Control{
-			Label: "Choose one", Path: []string{"vote", "cast"}, Args: args("ballot",
+			Label: s.Plain("press-choose"), Path: []string{"vote", "cast"}, Args: args("ballot",
 				h.Number()), Param: placeParam, Least: 1, Most: 1,
 		}
 		if h.Tally.Multiple {
-			menu.Label, menu.Most = "Choose one or more", len(h.Options)
+			menu.Label, menu.Most = s.Plain("press-choose-many"), len(h.Options)
 		}
 		if h.Type == Election {
-			menu.Label = "Rank the next one" // behind those that somebody has ranked by now
+			menu.Label = s.Plain("press-rank") // behind those that somebody has ranked by now
 		}
 		for i, o := range h.Options {
-			menu.Options = append(menu.Options, protocol.Option{Label: protocol.OptionText(fmt.Sprintf("%d: %s", i+1, o)), Value: strconv.Itoa(i + 1)})
+			menu.Options = append(menu.Options, protocol.Option{Label: protocol.OptionText(s.Plain("option", say.Number("Place", i+1), say.Words("Option", protocol.Plain(o)))), Value: strconv.Itoa(i + 1)})
 		}
 		return append([]protocol.Control{menu, withdraw}, h.sayWhy()...)
 	}
@@ -62,12 +66,13 @@ func (h *atHand) controls() []protocol.Control {
 			Args: args("ballot", h.Number(), placeParam, strconv.Itoa(choice+1)),
 		}
 	}
-	no := cast("No", tally.No, protocol.ToneGrave)
+	choices := words.YesNo(s)
+	no := cast(upper(choices[tally.No]), tally.No, protocol.ToneGrave)
 	if h.objects(tally.Ballot{tally.No}) {
-		no.Label, no.Form = "Object", []string{"because"}
+		no.Label, no.Form = s.Plain("press-object"), []string{"because"}
 	}
-	return append([]protocol.Control{cast("Yes", tally.Yes, protocol.ToneGood), no,
-		cast("Abstain", tally.Abstain, protocol.ToneNeutral), withdraw}, h.sayWhy()...)
+	return append([]protocol.Control{cast(upper(choices[tally.Yes]), tally.Yes, protocol.ToneGood), no,
+		cast(upper(choices[tally.Abstain]), tally.Abstain, protocol.ToneNeutral), withdraw}, h.sayWhy()...)
 }
 
 // sayWhy is what can be pressed to give a reason, in a form.
@@ -75,17 +80,17 @@ func (h *atHand) sayWhy() []protocol.Control {
 	if h.Secret {
 		return nil
 	}
-	return []protocol.Control{{Label: "Say why", Path: []string{"vote", "reason"},
+	return []protocol.Control{{Label: h.in().Plain("press-why"), Path: []string{"vote", "reason"},
 		Args: map[string]string{ofParam: h.tag(), "vote": h.Number()}, Form: []string{"text"}}}
 }
 
 // answerControl is what whoever a vote is about can press below what they are told of it, to answer.
-func (h *atHand) answerControl() []protocol.Control {
+func (h *atHand) answerControl(s say.Speaker) []protocol.Control {
 	if !h.buttons() {
 		return nil
 	}
 	return []protocol.Control{{
-		Label: "Answer", Tone: protocol.ToneMain, Path: []string{"vote", "reply"},
+		Label: s.Plain("press-answer"), Tone: protocol.ToneMain, Path: []string{"vote", "reply"},
 		Args: map[string]string{ofParam: h.tag(), "vote": h.Number(), "in": string(h.room)}, Form: []string{"text"},
 	}}
 }
@@ -95,7 +100,11 @@ func (h *atHand) outOfDate(c *commands.Call) error {
 	if !c.Has(ofParam) || c.Word(ofParam) == h.tag() {
 		return nil
 	}
-	return commands.Sorry(protocol.Join("What you pressed belongs to a vote that I do not know any more. Its "+
-		"number, ", h.ID,
-		", is now that of another one, so nothing was changed: ", c.Code("vote show "+h.Number()), "."))
+	return sorry(h.here(c), "out-of-date", h.number(), say.Code("Command", c.Code("vote show "+h.Number())))
+}
+
+// upper begins a word with a capital, as it stands on a button.
+func upper(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[size:]
 }

@@ -4,6 +4,7 @@ import (
 	"moot/commands"
 	"moot/events"
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/votes/tally"
@@ -20,27 +21,26 @@ func (f *Feature) correct(c *commands.Call) error {
 	if v.Type.shared() {
 		most = MaxQuery
 	}
+	s := f.here(c)
 	switch n := len([]rune(text)); {
 	case !v.Open():
-		return commands.Sorry(protocol.Join("Vote ", v.ID, " has closed."))
+		return sorry(s, "has-closed-number", v.number())
 	case me == 0 || v.Opener != me:
-		return commands.Sorry(protocol.Join("Vote ", v.ID, " was opened by somebody else, who alone can change its text."))
+		return sorry(s, "edit-other", v.number())
 	case v.Type == Rule:
-		return commands.Sorry(protocol.Join("What vote ", v.ID, " changes is not changed any more. Withdraw it, and open another: ",
-			c.Code("vote cancel "+v.Number()), "."))
+		return sorry(s, "edit-rule", v.number(), say.Code("Command", c.Code("vote cancel "+v.Number())))
 	case v.Tally.Method == tally.Consent: // else a text would pass to which nobody has consented
-		return commands.Sorry(protocol.Join("Vote ", v.ID, " goes by consent: who has said nothing has consented to what it says. "+
-			"Withdraw it, and open another: ", c.Code("vote cancel "+v.Number()), "."))
+		return sorry(s, "edit-consent", v.number(), say.Code("Command", c.Code("vote cancel "+v.Number())))
 	case v.everCast() || v.Status != Running:
-		return commands.Sorry(protocol.Join("Somebody has voted in vote ", v.ID, " already, so its text stays as it is."))
+		return sorry(s, "edit-voted", v.number())
 	case alike.Blank(text):
-		return commands.Sorry(protocol.Join("What is it to say? ", c.Code("vote edit "+v.Number()+" TEXT"), "."))
+		return sorry(s, "edit-what", say.Code("Command", c.Code("vote edit "+v.Number()+" TEXT")))
 	case n > most:
-		return commands.Sorryf("That text has %d characters; here it can have %d.", n, most)
+		return sorry(s, "edit-long", say.Number("Has", n), say.Number("Most", most))
 	}
 	before := v.text(v.Text)
 	if before == text {
-		return commands.Sorry(protocol.Join("That is what vote ", v.ID, " says already."))
+		return sorry(s, "edit-same", v.number())
 	}
 	id := f.bus.KeepText(c.Tx, v.Type.author(c.Person), text)
 	if err := v.publish(whatCorrected, map[string]protocol.UserID{roleOpener: c.Person}, corrected{id}); err != nil {
@@ -53,13 +53,13 @@ func (f *Feature) correct(c *commands.Call) error {
 	if err := v.tellCorrected(text); err != nil {
 		return err
 	}
-	said := protocol.Join(v.name(v.Opener), " has corrected vote ", v.ID, ", on which nobody has voted yet. It said ",
-		protocol.Quoted(before, MaxReason), ", and says now: ", protocol.Quoted(text, MaxReason))
+	said := v.say("edited", say.Person("Opener", v.name(v.Opener)), v.number(), say.Quoted("Before", before, MaxReason),
+		say.Quoted("After", text, MaxReason))
 	if c.Event.Private || c.Native() || c.Event.Place != v.Place {
 		if err := v.announce(said); err != nil {
 			return err
 		}
-		return c.Answer(protocol.Join("Vote ", v.ID, " is corrected, and the room is told."))
+		return c.Answer(s.Say("edit-done", v.number()))
 	}
 	return c.Answer(said)
 }
@@ -84,7 +84,7 @@ func (h *atHand) tellCorrected(text string) error {
 	if user == "" || h.Appeal {
 		return nil
 	}
-	_, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{User: user, Text: protocol.Join("In ",
-		titled(h.tx, h.info(), user), " the reason for vote ", h.ID, " about you was corrected. It is now: ", protocol.Quoted(text, MaxReason))}})
+	_, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{User: user, Text: h.to(user).Say("edit-told",
+		say.Place("Room", titled(h.tx, h.info(), user)), h.number(), say.Quoted("Text", text, MaxReason))}})
 	return err
 }

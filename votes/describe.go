@@ -4,9 +4,11 @@ import (
 	"strconv"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 	"moot/votes/tally"
+	"moot/votes/words"
 )
 
 // describeVote says in a few words what a fact about a vote is about, without whom it names.
@@ -34,7 +36,7 @@ func describeVote(f events.Fact) string {
 	case whatReopened:
 		return vote + " takes ballots again: the reactions did not settle it"
 	case whatClosed:
-		return vote + " closed: " + ended(Vote{Status: Closed, Outcome: tally.Outcome(f.Keys[keyOutcome])})
+		return vote + " closed: " + endedAs(f)
 	case whatMoved:
 		return vote + " moved to the room that follows this one"
 	case whatCarried:
@@ -45,6 +47,11 @@ func describeVote(f events.Fact) string {
 		return "the numbers of votes and what may not be asked again, from the room before"
 	}
 	return ""
+}
+
+// endedAs says what came of a vote, as the fact that it has closed says it.
+func endedAs(f events.Fact) string {
+	return ended(words.In(say.English), Vote{Status: Closed, Outcome: tally.Outcome(f.Keys[keyOutcome])}).Plain()
 }
 
 // describeSetting says which setting was set.
@@ -65,7 +72,7 @@ func ownVote(tx *store.Tx, f events.Fact, n events.Number) string {
 		if p.Why != "" {
 			vote += ", with a reason,"
 		}
-		return "your ballot in " + vote + " was " + v.shown(p.Choices) + how[p.Via]
+		return "your ballot in " + vote + " was " + words.Vote{Speaker: words.In(say.English), Type: words.Type(v.Type), Options: v.Options, Tally: v.Tally}.Ballot(p.Choices).Plain() + how[p.Via]
 	case what == whatWithdrawn:
 		return "you withdrew your ballot in " + vote
 	case what == whatReplied:
@@ -73,7 +80,7 @@ func ownVote(tx *store.Tx, f events.Fact, n events.Number) string {
 	case what == whatCorrected:
 		return "you corrected the text of " + vote
 	case what == whatClosed && f.People[roleBy] == n:
-		return "you ended " + vote + ": " + ended(Vote{Status: Closed, Outcome: tally.Outcome(f.Keys[keyOutcome])})
+		return "you ended " + vote + ": " + endedAs(f)
 	case what == whatClosed && f.People[roleTarget] == n:
 		return describeVote(f) + "; it is about you"
 	case what == whatClosed:

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"moot/internal/span"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -160,27 +160,23 @@ func (o *opening) mayBeOpener(e electors) protocol.Text {
 	if o.appeal() || size == 0 || o.Type != Restore && size < o.rules.Voters {
 		return nil // where there are too few, that is what they are told
 	}
-	head := "You cannot open that: who opens it has to be one of those who may vote on it"
 	m, in := rooms.Lookup(o.tx, o.room.ID, o.Opener)
 	if !in {
-		return protocol.Join(head, ", and you are not in the room.")
+		return o.Say("opener-out")
 	}
 	switch is := o.votesOn(m); is {
 	case isActive:
 		return nil
 	case isFresh:
-		return protocol.Join(head, ", and that takes having been a member for ", span.Words(o.rules.Member),
-			". You have been one since ",
-			protocol.Moment(since(o.room, m)), ". You can ask everybody with ", o.code(o.room.ID, "vote poll"), ".")
+		return o.Say("opener-fresh", say.Span("Member", o.rules.Member), say.Moment("Since", since(o.room, m)),
+			say.Code("Command", o.code(o.room.ID, "vote poll")))
 	case isIdle, isSilent:
 		if waived && is == isIdle {
 			return nil
 		}
-		return protocol.Join(head, ", and that takes having been active on ", o.rules.ActiveDays,
-			" different days of the last ",
-			span.Words(o.rules.ActiveWindow), ". Take part, and try again.")
+		return o.Say("opener-idle", say.Number("Days", o.rules.ActiveDays), say.Span("Window", o.rules.ActiveWindow))
 	}
-	return protocol.Join(head, ".")
+	return o.Say("opener-not")
 }
 
 // mayPoll tells somebody why they cannot open a poll. Who came a moment ago asks the room nothing, unless the bot did
@@ -191,34 +187,28 @@ func (o *opening) mayPoll() protocol.Text {
 	if !in || longEnough(tx, info, m, o.rules.PollMember) || firstSeen(tx, info).After(tx.Now().Add(-o.rules.PollMember)) {
 		return nil
 	}
-	return protocol.Join("You can open a poll when you have been a member for ", span.Words(o.rules.PollMember),
-		". You have been one since ",
-		protocol.Moment(since(info, m)), ".")
+	return o.Say("poll-fresh", say.Span("Member", o.rules.PollMember), say.Moment("Since", since(info, m)))
 }
 
 // whyNot tells somebody why they may not vote in an open vote. What it names is how things are now; they were frozen
 // when the vote opened.
-func (h *atHand) whyNot(info rooms.Info, user protocol.UserID, show func(line string) protocol.Text) protocol.Text {
+func (h *atHand) whyNot(s say.Speaker, info rooms.Info, user protocol.UserID, show func(line string) protocol.Text) protocol.Text {
 	if n := h.bus.Lookup(h.tx, user); n != 0 && n == h.Target {
-		return protocol.Join("You cannot vote in vote ", h.ID, ", because it is about you. You can answer it: ",
-			show(fmt.Sprintf("vote reply %d TEXT", h.ID)), ".")
+		return s.Say("voter-target", h.number(), say.Code("Command", show(fmt.Sprintf("vote reply %d TEXT", h.ID))))
 	}
-	head := fmt.Sprintf("You cannot vote in vote %d. Who could was settled when it opened, ", h.ID)
+	member := say.Span("Member", h.Rules.Member)
 	m, in := rooms.Lookup(h.tx, info.ID, user)
 	switch {
 	case !in:
-		return protocol.Plainf("You cannot vote in vote %d, because you are not in the room.", h.ID)
+		return s.Say("voter-out", h.number())
 	case m.Bot:
-		return protocol.Plainf("You cannot vote in vote %d: bots do not vote.", h.ID)
+		return s.Say("voter-bot", h.number())
 	case h.Type == Poll:
-		return protocol.Join(head, "among the members at that time.")
+		return s.Say("voter-poll", h.number())
 	case since(info, m).After(h.Opened.Add(-h.Rules.Member)):
-		return protocol.Join(head, "among those who had been members for ", span.Words(h.Rules.Member),
-			". You have been one since ", protocol.Moment(since(info, m)), ".")
+		return s.Say("voter-fresh", h.number(), member, say.Moment("Since", since(info, m)))
 	}
-	return protocol.Join(head, "among members of at least ", span.Words(h.Rules.Member), " who had been active on ",
-		h.Rules.ActiveDays, " different days of the last ", span.Words(h.Rules.ActiveWindow),
-		" and were not suspended. You were not among them. Take part, and you will be next time.")
+	return s.Say("voter-idle", h.number(), member, say.Number("Days", h.Rules.ActiveDays), say.Span("Window", h.Rules.ActiveWindow))
 }
 
 // inPrivate shows a command about a room as it is typed in a private conversation.
@@ -227,26 +217,25 @@ func inPrivate(info rooms.Info) func(line string) protocol.Text {
 }
 
 // tooFew tells why there can be no vote, with the numbers.
-func (e electors) tooFew(t Type, n int, waived bool, r Rules) protocol.Text {
-	text := fmt.Sprintf("That takes at least %d people who may vote, and here are %d.", r.Voters, n)
-	if t == Restore {
-		text = "Nobody here could vote on that."
+func (o *opening) tooFew(e electors, n int, waived bool) protocol.Text {
+	r := o.rules
+	text := o.Say("too-few", say.Number("Least", r.Voters), say.Number("Size", n))
+	if o.Type == Restore {
+		text = o.Say("too-few-restore")
 	}
-	text += fmt.Sprintf(" Who has been a member for %s may vote, but for bots, the suspended and the one whom it "+
-		"is about", span.Words(r.Member))
-	switch e.Fresh {
-	case 0:
-	case 1:
-		text += "; one member has been here for less"
-	default:
-		text += fmt.Sprintf("; %d members have been here for less", e.Fresh)
+	var but []protocol.Text
+	if e.Fresh > 0 {
+		but = append(but, o.Say("but-fresh", say.Count("N", e.Fresh)))
 	}
 	if e.Silent > 0 {
-		text += fmt.Sprintf("; %d more never took part here", e.Silent)
+		but = append(but, o.Say("but-silent", say.Count("N", e.Silent)))
 	}
 	if e.Idle > 0 && !waived {
-		text += fmt.Sprintf("; %d more were not active on %d different days of the last %s", e.Idle, r.ActiveDays,
-			span.Words(r.ActiveWindow))
+		but = append(but, o.Say("but-idle", say.Count("N", e.Idle), say.Number("Days", r.ActiveDays), say.Span("Window", r.ActiveWindow)))
 	}
-	return protocol.Plain(text + ".")
+	member := say.Span("Member", r.Member)
+	if len(but) == 0 {
+		return say.Sentences(text, o.Say("who-may", member))
+	}
+	return say.Sentences(text, o.Say("who-may-but", member, say.Part("But", say.Semicolons(but))))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"moot/commands"
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -74,8 +75,7 @@ func (o *opening) enrol(c *commands.Call) error {
 	}); err != nil {
 		return err
 	}
-	return c.Answer(protocol.Plainf("I am finding out who of the %d members may vote. The vote opens in a moment.",
-		c.Room.Count))
+	return c.Answer(o.Say("enrolling", say.Number("Members", c.Room.Count)))
 }
 
 // continueEnrolment keeps how far an opening is, and sets the timer for its next step.
@@ -102,7 +102,7 @@ func (f *Feature) elect(tx *store.Tx, room protocol.RoomID) error {
 		return nil
 	}
 	info, _ := rooms.Get(tx, room)
-	if err := f.opening(tx, info, n.Proposal).nextElectors(&n); err != nil {
+	if err := f.opening(tx, info, n.Proposal, f.to(tx, room, n.Proposal.Opener)).nextElectors(&n); err != nil {
 		return f.abandon(tx, info, n, err)
 	}
 	return nil
@@ -115,8 +115,7 @@ func (o *opening) nextElectors(n *enrolment) error {
 		return err
 	}
 	if !o.room.Joined() || o.room.Generation != n.Generation {
-		return commands.Sorryf("I was put out of the room while I was finding out who may vote. Open the vote " +
-			"once more.")
+		return sorry(o.Speaker, "put-out")
 	}
 	if n.Vote == 0 {
 		return o.lookAtMembers(n)
@@ -183,7 +182,7 @@ func (o *opening) publishElectors(n *enrolment) error {
 	if err != nil || !n.Private && o.Place == n.Place {
 		return err // its message says it
 	}
-	return o.tell(tx, o.room, *n, protocol.Join("Vote ", v.ID, " is open; it ", v.closes(tx.Now()), "."))
+	return o.tell(tx, o.room, *n, o.isOpen(v))
 }
 
 // abandon ends an opening that leads to no vote, and says why to whoever wanted it. Any other error than a Mistake is a
@@ -199,8 +198,9 @@ func (f *Feature) abandon(tx *store.Tx, info rooms.Info, o enrolment, err error)
 }
 
 func (f *Feature) tell(tx *store.Tx, info rooms.Info, o enrolment, text protocol.Text) error {
+	opener := o.Proposal.Opener
 	_, err := outbox.Send(tx, protocol.Outgoing{Cause: o.Cause, Handle: o.Handle, Act: protocol.Whisper{
-		User: o.Proposal.Opener, Asked: true, Text: protocol.Join("In ", protocol.Quoted(seenBy(tx, info, o.Proposal.Opener).Title(), 0), ": ", text),
+		User: opener, Asked: true, Text: inRoom(f.to(tx, info.ID, opener), seenBy(tx, info, opener).Title(), text),
 	}})
 	return err
 }

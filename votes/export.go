@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"moot/commands"
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -132,14 +133,15 @@ type exporting struct {
 	json  bool
 	text  bool
 	flags string // with which the same is asked for again
+	say.Speaker
 }
 
 // export is the command that writes votes in a form which programs read, for one person alone.
 func (f *Feature) export(c *commands.Call) error {
-	e := exporting{Call: c, line: exported.csv, flags: "--csv", text: c.Switch("text")}
+	e := exporting{Call: c, line: exported.csv, flags: "--csv", text: c.Switch("text"), Speaker: f.alone(c)}
 	switch {
 	case c.Switch("csv") && c.Switch("json"):
-		return commands.Sorry(protocol.Join(protocol.Code("--csv"), " and ", protocol.Code("--json"), " do not go together."))
+		return sorry(f.alone(c), "motion-both", flag("One", "csv"), flag("Other", "json"))
 	case c.Switch("json"):
 		e.line, e.json, e.flags = exported.json, true, "--json"
 	}
@@ -151,7 +153,7 @@ func (f *Feature) export(c *commands.Call) error {
 		e.flags = v.Number() + " " + e.flags
 		return e.hand("vote-"+v.Number(), []string{e.line(v.exported())}, 0)
 	}
-	since, err := sinceOf(c)
+	since, err := sinceOf(f.alone(c), c)
 	if err != nil {
 		return err
 	}
@@ -181,9 +183,9 @@ func (f *Feature) export(c *commands.Call) error {
 	}
 	switch {
 	case !found:
-		return c.Whisper(protocol.Plain("There is no such vote."))
+		return c.Whisper(f.alone(c).Say("export-none"))
 	case at < page:
-		return commands.Sorryf("There is no page %d.", page)
+		return sorry(f.alone(c), "no-page", say.Number("Page", page))
 	}
 	return e.hand(e.name(page), lines, 0)
 }
@@ -203,7 +205,7 @@ func (e exporting) hand(name string, lines []string, next int64) error {
 		if next == 0 {
 			return nil
 		}
-		return protocol.Join("There is more: ", e.Again(e.flags+flags+" --page "+strconv.FormatInt(next, 10)), ".")
+		return e.Say("more", say.Code("Command", e.Again(e.flags+flags+" --page "+strconv.FormatInt(next, 10))))
 	}
 	if e.text {
 		if !e.json {
@@ -221,19 +223,15 @@ func (e exporting) hand(name string, lines []string, next int64) error {
 		file.Name, file.Type = name+".json", "application/json"
 		file.Data = []byte("[\n" + strings.Join(lines, ",\n") + "\n]\n")
 	}
-	text := protocol.Join(protocol.Code(file.Name), " holds ", count(len(lines), "vote"), ".")
-	if len(lines) > 1 {
-		text = protocol.Join(protocol.Code(file.Name), " holds ", len(lines), " votes, the last first.")
-	}
+	text := e.Say("export-file", say.Code("File", protocol.Code(file.Name)), say.Count("Votes", len(lines)))
 	if next != 0 {
 		text = protocol.Lines(text, more(""))
 	}
-	return e.WhisperFile(text, file, protocol.Join("The file could not be sent to you here. This gives you the same in words: ",
-		e.Again(e.flags+" --text"), "."))
+	return e.WhisperFile(text, file, e.Say("export-unsent", say.Code("Command", e.Again(e.flags+" --text"))))
 }
 
 // sinceOf returns from when on votes are exported: a day, or so long ago; zero means from the first on.
-func sinceOf(c *commands.Call) (time.Time, error) {
+func sinceOf(s say.Speaker, c *commands.Call) (time.Time, error) {
 	w := c.Word("since")
 	if w == "" {
 		return time.Time{}, nil
@@ -244,8 +242,8 @@ func sinceOf(c *commands.Call) (time.Time, error) {
 	if d, ok := commands.ParseDuration(w); ok && d >= 0 {
 		return c.Tx.Now().Add(-d), nil
 	}
-	return time.Time{}, commands.Sorry(protocol.Join(protocol.Quoted(w, 40), " is no day, as ", protocol.Code("2026-11-21"),
-		", nor a length of time, as ", protocol.Code("30d"), "."))
+	return time.Time{}, sorry(s, "export-since", say.Quoted("Word", w, 40), say.Code("Day", protocol.Code("2026-11-21")),
+		say.Code("Length", protocol.Code("30d")))
 }
 
 // codeLines writes lines that are copied as they stand.

@@ -295,10 +295,10 @@ func (h *history) opens(who, command, target string) {
 	}
 	h.say(h.room, who, "!moot "+command)
 	after := h.running()
-	if len(after) == len(before) {
+	if len(after) == 0 || slices.Contains(before, after[len(after)-1]) {
 		return
 	}
-	id := after[len(after)-1]
+	id := after[len(after)-1] // also where it has taken the place of another, as an appeal that of a restore does
 	v := h.vote(h.room, id)
 	if !v.Appeal && !slices.Contains(may, who) {
 		h.rt.Fatalf("vote %d was opened by %s, and the model has %v", id, who, may)

@@ -20,13 +20,13 @@ var privatePolls = store.ScopedBucket("votes-private-polls")
 // before ends: nobody shall wonder which of two counts.
 func (h *atHand) pollPrivately(c *commands.Call) error {
 	dm := c.Event.Room
-	q := h.question()
+	q := h.as(h.alone(c)).question()
 	if !h.Secret || !c.Event.Private || !slices.Contains(h.Polls, dm.Network()) || q.Check() != nil ||
-		h.mayCast(c.Room, c.Person, c.Code) != nil {
+		h.mayCast(h.alone(c), c.Room, c.Person, c.Code) != nil {
 		return nil
 	}
 	row := h.voterKey(string(c.Person))
-	if err := h.endPrivatePoll(row, protocol.Plain("It goes on in the poll below.")); err != nil {
+	if err := h.endPrivatePoll(row, h.alone(c).Say("poll-below")); err != nil {
 		return err
 	}
 	key, err := outbox.Send(h.tx, protocol.Outgoing{Room: dm, Expires: h.Deadline, Act: q})
@@ -53,11 +53,12 @@ func (h *atHand) endPrivatePoll(row string, text protocol.Text) error {
 }
 
 // endPrivatePolls ends the polls that were put to people alone, and says there what came of the vote.
-func (h *atHand) endPrivatePolls(text protocol.Text) error {
+func (h *atHand) endPrivatePolls(text func(*atHand) protocol.Text) error {
 	prefix := h.voterKey("")
 	for row := range h.tx.Prefix(privatePolls, prefix) {
-		info := seenBy(h.tx, h.info(), protocol.UserID(row[len(prefix):]))
-		if err := h.endPrivatePoll(row, protocol.Join("In ", protocol.Quoted(info.Title(), 0), ": ", text)); err != nil {
+		user := protocol.UserID(row[len(prefix):])
+		info, s := seenBy(h.tx, h.info(), user), h.to(user)
+		if err := h.endPrivatePoll(row, inRoom(s, info.Title(), text(h.as(s)))); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package votes
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -9,7 +8,7 @@ import (
 	"moot/commands"
 	"moot/events"
 	"moot/internal/alike"
-	"moot/internal/span"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -83,16 +82,17 @@ type opening struct {
 	room rooms.Info
 	proposal
 	rules Rules // by which the vote is held
+	say.Speaker
 }
 
 // opening returns a proposal at hand. A rule of the room is changed by those whom the operator's rules let vote, so that no
 // rule locks a room up, or hands it to a few.
-func (f *Feature) opening(tx *store.Tx, room rooms.Info, w proposal) *opening {
+func (f *Feature) opening(tx *store.Tx, room rooms.Info, w proposal, s say.Speaker) *opening {
 	rules := f.settings.rules
 	if w.Type != Rule {
 		rules = f.settings.Rules(tx, room.ID)
 	}
-	return &opening{f, tx, room, w, rules}
+	return &opening{f, tx, room, w, rules, s}
 }
 
 // appeal reports whether it is the wish of somebody who is challenged to be restored.
@@ -102,9 +102,9 @@ func (w proposal) appeal() bool { return w.Type == Restore && w.Target.User == w
 func (f *Feature) open(c *commands.Call, w proposal) error {
 	w.Opener = c.Person
 	if w.Text != "" && alike.Blank(w.Text) {
-		return commands.Sorryf("What you wrote shows nothing. Write some words.")
+		return sorry(f.here(c), "shows-nothing")
 	}
-	o := f.opening(c.Tx, c.Room, w)
+	o := f.opening(c.Tx, c.Room, w, f.here(c))
 	if why, is := f.Sanctions.Challenged(c.Tx, c.Room.ID, c.Person); is && !w.appeal() {
 		return f.privately(c, why)
 	}
@@ -124,8 +124,7 @@ func (f *Feature) open(c *commands.Call, w proposal) error {
 		}
 	}
 	if f.enrolsAnother(c.Tx, c.Room.ID) {
-		return commands.Sorryf("I am still finding out who may vote in another vote that opens here. Try again in " +
-			"a moment.")
+		return sorry(o.Speaker, "enrols-another")
 	}
 	if c.Room.Count > f.AtOnce {
 		return o.enrol(c)
@@ -143,11 +142,17 @@ func (f *Feature) open(c *commands.Call, w proposal) error {
 	}
 	if !c.Event.Private && v.Place == c.Event.Place {
 		if _, native := c.Event.Body.(protocol.Invocation); native {
-			return c.Answer(protocol.Join("Vote ", v.ID, " is open."))
+			return c.Answer(o.Say("is-open", v.number()))
 		}
 		return nil // its message says it
 	}
-	return c.Answer(protocol.Join("Vote ", v.ID, " is open; it ", v.closes(c.Tx.Now()), "."))
+	return c.Answer(o.isOpen(v))
+}
+
+// isOpen tells who has opened a vote that it is open.
+func (o *opening) isOpen(v *atHand) protocol.Text {
+	v = v.as(o.Speaker)
+	return v.say("is-open-until", v.number(), v.when())
 }
 
 // replace ends a restore that somebody else has opened, as the one whom it is about now appeals.
@@ -169,22 +174,22 @@ func (o *opening) enough(e electors) error {
 	least := o.settings.rules.Voters
 	n := e.size(o.Type, least)
 	if o.Type != Poll && (n == 0 || n < o.rules.Voters && o.Type != Restore) {
-		why := e.tooFew(o.Type, n, e.waived(o.Type, least), o.rules)
+		why := o.tooFew(e, n, e.waived(o.Type, least))
 		if o.Type == Motion || o.Type == Election {
-			why = protocol.Join(why, " You can ask everybody with ", o.code(o.room.ID, "vote poll"), ".")
+			why = say.Sentences(why, o.Say("ask-everybody", say.Code("Command", o.code(o.room.ID, "vote poll"))))
 		}
 		return commands.Sorry(why)
 	}
 	if most := half(n); o.Majority == consent && o.Objections > most {
-		return commands.Sorry(protocol.Join("Nobody could defeat that: here ", n, " can vote, so at most ", protocol.Code(
-			"--objections "+strconv.Itoa(most)), " makes sense, which is half of them."))
+		return sorry(o.Speaker, "consent-impossible", say.Number("Size", n), say.Code("Most", protocol.Code("--objections "+strconv.Itoa(most))))
 	}
 	if t := o.decidedBy(e, n); !tally.Possible(t, n) {
-		yes := fmt.Sprintf(" and %d yes", max(t.LeastYes, 1))
+		id := "impossible"
 		if t.Method.Ranked() {
-			yes = ""
+			id = "impossible-ranked"
 		}
-		return commands.Sorry(protocol.Join("That cannot pass here: it takes ", count(t.Quorum, "ballot"), yes, ", and ", n, " can vote. The rules of the room say so: ", o.code(o.room.ID, "room set"), "."))
+		return sorry(o.Speaker, id, say.Count("Ballots", t.Quorum), say.Number("Yes", max(t.LeastYes, 1)), say.Number("Size", n),
+			say.Code("Command", o.code(o.room.ID, "room set")))
 	}
 	return nil
 }
@@ -261,14 +266,13 @@ func (o *opening) begin(e electors, voters people) (*atHand, error) {
 func (o *opening) mayOpen() error {
 	switch {
 	case o.room.Private || o.room.ID == "":
-		return commands.Sorryf("A vote is held in a room, not in a private conversation.")
+		return sorry(o.Speaker, "needs-room")
 	case o.room.Successor != "":
-		return commands.Sorryf("This room goes on elsewhere. Open the vote there.")
+		return sorry(o.Speaker, "room-went-on")
 	case o.room.Members != rooms.Known:
-		return commands.Sorryf("I am still reading the member list of this room, and cannot know yet who may " +
-			"vote. Try again in a moment.")
+		return sorry(o.Speaker, "still-reading")
 	case outageOf(o.tx, o.room.ID).bars():
-		return commands.Sorryf("I cannot reach the room reliably just now. Try again when the connection is back.")
+		return sorry(o.Speaker, "unreachable")
 	}
 	return nil
 }
@@ -297,15 +301,12 @@ func (o *opening) placeFor(c *commands.Call) (protocol.PlaceID, error) {
 		}
 	}
 	if len(places) == 0 {
-		return "", commands.Sorry(protocol.Join("In which channel shall the vote be held? Open it there, or ask a "+
-			"moderator to choose one for all votes: ",
-			o.code(c.Room.ID, "room set "+channel+" here"), ", in that channel."))
+		return "", sorry(o.Speaker, "which-channel", say.Code("Command", o.code(c.Room.ID, "room set "+channel+" here")))
 	}
 	if hidden, _, _ := placeOf(c.Tx, c.Room.ID, places[len(places)-1]); hidden {
-		return "", commands.Sorryf("Not everybody who may vote can see that channel, so no vote is held in it. Open it in one that all can see.")
+		return "", sorry(o.Speaker, "channel-hidden")
 	}
-	return "", commands.Sorryf("I may not write in that channel, so nobody would see the vote. Open it in another one, or have somebody allow me " +
-		"View Channel and Send Messages there.")
+	return "", sorry(o.Speaker, "channel-mute")
 }
 
 // suspendedAt returns where the votes were held about somebody, the last one first: an appeal is heard where the challenge was.
@@ -336,94 +337,69 @@ func (o *opening) withinLimits(code func(string) protocol.Text) error {
 			}
 		}
 		if target != 0 && v.Target == target && !(o.appeal() && v.Type == Restore && !v.Appeal) {
-			return commands.Sorry(protocol.Join("Vote ", v.ID, " about ", rooms.Person(tx, room, o.Target.User),
-				" is already open: ", code("vote show "+v.Number()), "."))
+			return sorry(o.Speaker, "open-about", say.Number("Vote", v.ID), say.Person("Target", rooms.Person(tx, room, o.Target.User)),
+				say.Code("Command", code("vote show "+v.Number())))
 		}
 	}
 	switch most, each := o.rules.atOnce(o.Type); {
 	case o.appeal():
 	case mine >= each:
-		return commands.Sorryf("You have %s open here, which is the most that one person can have. Try again when "+
-			"one has closed.", count(mine, string(o.Type)))
+		return sorry(o.Speaker, "open-mine", o.soMany(mine))
 	case all >= most:
-		return commands.Sorryf("Open here: %s, which is the most that there can be. Try again when one has closed.",
-			count(all, string(o.Type)))
+		return sorry(o.Speaker, "open-all", o.soMany(all))
 	}
 	for _, l := range []struct {
 		holds bool
 		what  string
 		whom  events.Number
-		text  string
 	}{
-		{o.Type == Challenge, limitRest, me, "Your last challenge here was withdrawn, cancelled, or did not reach " +
-			"its quorum. You can challenge again after "},
-		{o.Type == Challenge, limitProtected, target,
-			"A challenge of them has just failed or was cancelled, and so nobody can challenge them again before "},
-		{o.Type == Restore && !o.appeal(), limitRestore, me,
-			"Your last vote to restore somebody failed. You can open the next one after "},
-		{o.appeal(), limitAppeal, me, "You have appealed not long ago. You can appeal again after "},
+		{o.Type == Challenge, limitRest, me}, {o.Type == Challenge, limitProtected, target},
+		{o.Type == Restore && !o.appeal(), limitRestore, me}, {o.appeal(), limitAppeal, me},
 	} {
 		if until := limited(tx, room, l.what, l.whom); l.holds && l.whom != 0 && until.After(tx.Now()) {
-			return commands.Sorry(protocol.Join(l.text, protocol.Moment(until), "."))
+			return sorry(o.Speaker, "limit-"+l.what, say.Moment("Until", until))
 		}
 	}
 	return nil
+}
+
+// soMany is the slot of so many votes of that kind.
+func (o *opening) soMany(n int) say.Slot {
+	return say.Part("Votes", o.Say("n-"+string(o.Type), say.Count("N", n)))
 }
 
 // mayBeTarget reports whether a vote can be about the person.
 func (o *opening) mayBeTarget(c *commands.Call) error {
-	name := rooms.Person(c.Tx, c.Room.ID, o.Target.User)
+	name := say.Person("Target", rooms.Person(c.Tx, c.Room.ID, o.Target.User))
 	_, challenged := o.Sanctions.Challenged(c.Tx, c.Room.ID, o.Target.User)
 	left := leftAt(c.Tx, c.Room.ID, o.Target.User)
 	switch {
 	case o.Target.Bot || o.Target.Self:
-		return commands.Sorry(protocol.Join(name, " is a bot. Votes are about people."))
+		return sorry(o.Speaker, "target-bot", name)
 	case o.Type == Challenge && o.Target.User == c.Person:
-		return commands.Sorryf("You cannot challenge yourself.")
+		return sorry(o.Speaker, "target-yourself")
 	case o.Type == Challenge && o.isOperator(o.Target.User):
-		return commands.Sorry(protocol.Join(name, " operates me and cannot be challenged."))
+		return sorry(o.Speaker, "target-operator", name)
 	case !o.In && !o.appeal() && (left.IsZero() || left.Before(c.Tx.Now().Add(-o.rules.Gone))):
-		return commands.Sorry(protocol.Join(name, " is not in this room, and has not left it within the last ",
-			span.Words(o.rules.Gone), "."))
+		return sorry(o.Speaker, "target-gone", name, say.Span("Gone", o.rules.Gone))
 	case o.Type == Challenge && challenged:
-		return commands.Sorry(protocol.Join(name, " is suspended already. They can be restored: ",
-			c.Code("vote restore "+commands.PersonWord(c.Tx, c.Room, o.Target.User)+" REASON"), "."))
+		return sorry(o.Speaker, "target-suspended", name,
+			say.Code("Command", c.Code("vote restore "+commands.PersonWord(c.Tx, c.Room, o.Target.User)+" REASON")))
 	case o.Type == Restore && !challenged && o.appeal():
-		return commands.Sorryf("You are not suspended here, so there is nothing to restore.")
+		return sorry(o.Speaker, "target-not-you")
 	case o.Type == Restore && !challenged:
-		return commands.Sorry(protocol.Join(name, " is not suspended here, so there is nothing to restore."))
+		return sorry(o.Speaker, "target-not", name)
 	}
 	return nil
 }
 
-// titleOf names a vote in a few words: "Vote 3: challenge of Bob".
-func (h *atHand) titleOf() protocol.Text {
-	switch h.Type {
-	case Challenge:
-		return protocol.Join("Vote ", h.ID, ": challenge of ", h.name(h.Target))
-	case Restore:
-		if h.Appeal {
-			return protocol.Join("Vote ", h.ID, ": appeal of ", h.name(h.Target))
-		}
-		return protocol.Join("Vote ", h.ID, ": restore of ", h.name(h.Target))
-	}
-	return protocol.Join("Vote ", h.ID, ": ", string(h.Type), " ", protocol.Quoted(h.text(h.Text), 80))
-}
-
 // text returns what somebody wrote, or says that it is gone.
-func (f *Feature) text(tx *store.Tx, id events.TextID) string {
+func (f *Feature) text(tx *store.Tx, s say.Speaker, id events.TextID) string {
 	if id == "" {
 		return ""
 	}
-	if s, ok := f.bus.Text(tx, id); ok {
-		return s
+	if text, ok := f.bus.Text(tx, id); ok {
+		return text
 	}
-	return "(their words were forgotten)"
-}
-
-func count(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
+	return s.Plain("words-forgotten")
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"moot/internal/span"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -132,12 +132,12 @@ func (f *Feature) resume(tx *store.Tx, room protocol.RoomID, why because) error 
 	if len(moved) == 0 || gap < worthWords {
 		return nil // the message of the vote has the new end
 	}
-	what := "Vote " + moved[0] + " ends"
+	id := "away-one"
 	if len(moved) > 1 {
-		what = "Votes " + strings.Join(moved, ", ") + " end"
+		id = "away-many"
 	}
-	return f.announce(tx, room, place, protocol.Join("I was away from ", protocol.Moment(h.Since), " to ",
-		protocol.Moment(tx.Now()), ". ", what, " that much later: by ", span.Words(gap), "."))
+	return f.announce(tx, room, place, f.in(tx, room).Say(id, say.Moment("From", h.Since), say.Moment("To", tx.Now()),
+		say.Number("Votes", strings.Join(moved, ", ")), say.Span("Gap", gap)))
 }
 
 // worthWords is how long the bot was away at least where that is said, as after a kick: who was only on the way to the room that

@@ -28,22 +28,22 @@ func (h *atHand) hasPoll() bool {
 // question is the vote as a poll. A value names the vote and the place of a choice: who carries a response from one poll to
 // another, as the server of an encrypted room could, makes nothing of it.
 func (h *atHand) question() protocol.StartPoll {
-	options, most := h.offered()
+	options, most := h.offered(h.view().Choices())
 	return protocol.StartPoll{
-		Question: protocol.Shorten(protocol.OneLine(h.asks().Plain()), protocol.MaxPollText), Options: options, Most: most,
+		Question: protocol.Shorten(protocol.OneLine(h.view().Question().Plain()), protocol.MaxPollText), Options: options, Most: most,
 		Disclosed: !h.covered(),
 	}
 }
 
 // offered returns what can be chosen in the poll of the vote, and how much of it at once: nothing where a ballot is more than a
 // choice of options.
-func (v Vote) offered() (options []protocol.Option, most int) {
+func (v Vote) offered(choices []string) (options []protocol.Option, most int) {
 	switch v.Tally.Method {
 	case tally.Plurality, tally.Majority, tally.Supermajority, tally.Consent:
 	default:
 		return nil, 0
 	}
-	for i, choice := range v.choices() {
+	for i, choice := range choices {
 		if v.objects(tally.Ballot{i}) {
 			continue // an objection needs a reason
 		}
@@ -56,18 +56,6 @@ func (v Vote) offered() (options []protocol.Option, most int) {
 		return options, len(options)
 	}
 	return options, 1
-}
-
-// asks is what a poll asks: the vote in a few words, and why it was opened.
-func (h *atHand) asks() protocol.Text {
-	head := protocol.Join("Vote ", h.ID, ": ")
-	switch h.Type {
-	case Challenge, Restore:
-		return protocol.Join(h.titleOf(), ". Reason: ", h.text(h.Text))
-	case Rule:
-		return protocol.Join(head, "change a rule: ", h.text(h.Text))
-	}
-	return protocol.Join(head, h.text(h.Text))
 }
 
 // offerPoll puts the vote to the room as a poll, below its message, where none stands.
@@ -120,7 +108,7 @@ func (h *atHand) askAnew() error {
 	if h.posting().Poll == "" {
 		return nil
 	}
-	if err := h.endPoll(protocol.Join("Vote ", h.ID, " was corrected. It goes on in another poll.")); err != nil {
+	if err := h.endPoll(h.say("poll-anew", h.number())); err != nil {
 		return err
 	}
 	return h.startPoll()
@@ -189,9 +177,10 @@ func (f *Feature) responded(tx *store.Tx, ev protocol.Event, r protocol.PollResp
 	if m, ok := rooms.Lookup(tx, v.room, ev.Sender); ok && (m.Bot || m.Self) {
 		return store.WasIgnored("a response by a bot"), nil
 	}
-	why := v.mayCast(info, ev.Sender, inPrivate(info))
+	s := v.to(ev.Sender)
+	why := v.mayCast(s, info, ev.Sender, inPrivate(info))
 	if why == nil {
-		why = isOut(tx, info, ev.Sender)
+		why = isOut(s, tx, info, ev.Sender)
 	}
 	if why != nil {
 		return store.WasIgnored("a response by somebody who cannot vote, or too late"), v.once(ev.Sender, why)
@@ -211,7 +200,7 @@ func (f *Feature) responded(tx *store.Tx, ev protocol.Event, r protocol.PollResp
 // chosenBy returns the ballot that a response is. One that names what the poll does not offer is spoiled, which is as good as
 // none, and of too many answers the first count: so programs count them, too (MSC3381).
 func (h *atHand) chosenBy(r protocol.PollResponse) (b tally.Ballot) {
-	options, most := h.offered()
+	options, most := h.offered(h.choices())
 	for _, a := range r.Answers {
 		if !slices.ContainsFunc(options, func(o protocol.Option) bool { return o.Value == a }) {
 			return nil

@@ -9,8 +9,8 @@ import (
 
 	"moot/commands"
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/internal/span"
-	"moot/protocol"
 )
 
 // apart are marks that people put behind an option where they need none.
@@ -61,26 +61,25 @@ func listed(items []string) pollWords {
 
 // meantOtherwise refuses a poll whose words were plainly meant otherwise than they are read, and shows how it would be
 // written: a poll stands at once, for all to see. What comes through fields has no words to be told apart.
-func meantOtherwise(c *commands.Call) error {
+func (f *Feature) meantOtherwise(c *commands.Call) error {
 	if c.Native() {
 		return nil
 	}
+	s := f.here(c)
 	read := pollWords{c.Word("question"), c.Loose("question"), c.Words("option")}
 	meant, other := read.meant()
 	if !other && (!read.loose || asks(read.question) || len(read.options) < 2) {
 		return nil
 	}
 	if !other {
-		return commands.Sorry(protocol.Join("Is ", protocol.Quoted(read.question, 40), " the question, and each other word an option? Then: ",
-			c.Again(read.line(c)), ". Yes or no is a motion: ", c.Code("vote motion "+commands.InQuotes(read.question+" "+
-				strings.Join(read.options, " "))), "."))
+		return sorry(s, "question-options", say.Quoted("Question", read.question, 40), say.Code("Poll", c.Again(read.line(c))),
+			say.Code("Motion", c.Code("vote motion "+commands.InQuotes(read.question+" "+strings.Join(read.options, " ")))))
 	}
-	const usual = "Put the question between quotes, and each option of several words; or write one option a line, below the question."
-	_, err := options(meant.options)
+	_, err := options(s, meant.options)
 	if _, again := meant.meant(); err != nil || again || len([]rune(meant.question)) > MaxQuery || alike.Blank(meant.question) {
-		return commands.Sorryf("I cannot tell the question and the options apart. " + usual)
+		return commands.Sorry(say.Sentences(s.Say("question-unclear"), s.Say("question-usual")))
 	}
-	return commands.Sorry(protocol.Join("Did you mean: ", c.Again(meant.line(c)), "? "+usual))
+	return commands.Sorry(say.Sentences(s.Say("question-meant", say.Code("Poll", c.Again(meant.line(c)))), s.Say("question-usual")))
 }
 
 // line writes what stands behind the command of a poll, with the flags that were given.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/store"
@@ -172,18 +173,19 @@ func (f *Feature) answeredWith(tx *store.Tx, room protocol.RoomID, message proto
 // sayOutcome says what became of a vote, and finds a place for it: where the vote was held, else the channel of the room for
 // votes, else one that all can see, else it is told those whom it concerns most.
 func (h *atHand) sayOutcome(text protocol.Text) error {
-	say := protocol.Say{Text: text}
+	there := protocol.Say{Text: text}
 	var people []protocol.Outgoing
 	for _, who := range slices.Compact([]protocol.UserID{h.userOf(h.Opener), h.userOf(h.Target)}) {
 		if who != "" {
-			private := protocol.Join("I cannot write in ", protocol.Quoted(seenBy(h.tx, h.info(), who).Title(), 0), ", so I tell you here. ", text)
+			private := h.to(who).Say("cannot-write", say.Place("Room", protocol.Plain(protocol.Quoted(seenBy(h.tx, h.info(), who).Title(), 0))),
+				say.Part("Text", text))
 			people = append(people, protocol.Outgoing{Act: protocol.Whisper{User: who, Text: private}})
 		}
 	}
-	o := protocol.Outgoing{Room: h.room, Act: say, Else: people}
+	o := protocol.Outgoing{Room: h.room, Act: there, Else: people}
 	for _, place := range []protocol.PlaceID{h.settings.Channel(h.tx, h.room), h.Place} {
 		if place != "" && place != o.Place {
-			o = protocol.Outgoing{Room: h.room, Place: place, Act: say, Else: []protocol.Outgoing{o}}
+			o = protocol.Outgoing{Room: h.room, Place: place, Act: there, Else: []protocol.Outgoing{o}}
 		}
 	}
 	o.Expires = outbox.Never
@@ -220,21 +222,17 @@ func (h *atHand) tellTarget() error {
 		return nil
 	}
 	info := seenBy(h.tx, h.info(), user)
-	what := "challenge you: if it passes, you are suspended from using my features there until you are restored"
-	if h.Type == Restore {
-		what = "restore you"
-	}
 	b := h.posting()
-	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " a vote is open to ", what, ". It was opened by ",
-		h.name(h.Opener), ", for this reason: ", protocol.Quoted(h.text(h.Text), MaxReason), "\n",
-		"It ", h.closes(h.tx.Now()), ". You cannot vote on it, but you can answer, for all to read: reply to this message, or say ",
-		protocol.Code("vote reply "+h.Number()+" TEXT --in "+info.Word()), ".")
-	if h.Type == Challenge {
-		text = protocol.Join(text, " If it passes you can appeal once a week: ",
-			protocol.Code("vote appeal REASON --in "+info.Word()), ".")
+	s, in := h.to(user), " --in "+info.Word()
+	id := "target-challenge"
+	if h.Type == Restore {
+		id = "target-restore"
 	}
+	text := s.Say(id, say.Place("Room", protocol.Plain(protocol.Quoted(info.Title(), 0))), say.Person("Opener", h.as(s).name(h.Opener)),
+		say.Quoted("Reason", h.text(h.Text), MaxReason), h.as(s).when(), say.Code("Reply", protocol.Code("vote reply "+h.Number()+" TEXT"+in)),
+		say.Code("Appeal", protocol.Code("vote appeal REASON"+in)))
 	key, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{User: user, Text: text,
-		Controls: h.answerControl()}})
+		Controls: h.answerControl(s)}})
 	if err != nil {
 		return err
 	}
@@ -252,7 +250,7 @@ func (h *atHand) tellOutcome() error {
 		return nil
 	}
 	_, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{
-		User: user, Text: protocol.Join("In ", titled(h.tx, h.info(), user), ": ", h.closing()),
+		User: user, Text: h.to(user).Say("in", say.Place("Room", titled(h.tx, h.info(), user)), say.Part("Text", h.as(h.to(user)).closing())),
 	}})
 	return err
 }
@@ -278,7 +276,5 @@ func (h *atHand) remind() error {
 	if h.Status != Running || h.away() {
 		return nil
 	}
-	return h.announce(protocol.Join(h.titleOf(), " is open; it ", h.closes(h.tx.Now()),
-		". ",
-		count(h.Turnout, "ballot"), " so far of ", h.Size, " who can vote."))
+	return h.announce(h.say("remind", say.Part("Title", h.titleOf()), h.when(), say.Count("Ballots", h.Turnout), say.Number("Size", h.Size)))
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -21,7 +22,7 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 				}
 			}
 		}
-		exportReminders(tx, user, yield)
+		exportReminders(f.to(tx, "", user), tx, user, yield)
 		f.exportMoved(tx, user, yield)
 	}
 }
@@ -30,32 +31,28 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 func (f *Feature) exportRoom(tx *store.Tx, info rooms.Info, user protocol.UserID) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
 		n := f.bus.Lookup(tx, user)
-		title := titled(tx, info, user)
+		s, room := f.to(tx, info.ID, user), say.Place("Room", titled(tx, info, user))
 		var lines []protocol.Text
-		say := func(parts ...any) { lines = append(lines, protocol.Join(parts...)) }
+		add := func(id string, slots ...say.Slot) { lines = append(lines, s.Say(id, append(slots, room)...)) }
 		if at := leftAt(tx, info.ID, user); !at.IsZero() {
-			say("You left ", title, " on ", protocol.Moment(at), ".")
+			add("stored-left", say.Moment("At", at))
 		}
 		if at, ok := tenure(tx, info.ID, user); ok && !at.IsZero() {
-			say("You had been in the room before ", title, " since ", protocol.Moment(at), ".")
+			add("stored-before", say.Moment("At", at))
 		}
 		if o, ok := enrolmentIn(tx, info.ID); ok && o.Proposal.Opener == user {
-			say("A vote of yours is about to open in ", title, ": ", string(o.Proposal.Type), ", ",
-				protocol.Quoted(o.Proposal.Text, MaxReason), ".")
+			add("stored-opening", typeSlot(s, o.Proposal.Type), say.Quoted("Text", o.Proposal.Text, MaxReason))
 		}
 		if tx.Has(electing, store.Key(info.ID, voter(n))) {
-			say("I am finding out whether you may vote in a vote that is about to open in ", title, ".")
+			add("stored-electing")
 		}
-		for _, l := range []struct{ what, text string }{
-			{limitProtected, "nobody can challenge you in "}, {limitRest, "you cannot challenge anybody in "},
-			{limitRestore, "you cannot ask to restore anybody in "}, {limitAppeal, "you cannot appeal again in "},
-		} {
-			if until := limited(tx, info.ID, l.what, n); n != 0 && until.After(tx.Now()) {
-				say("Until ", protocol.Moment(until), " ", l.text, title, ".")
+		for _, what := range []string{limitProtected, limitRest, limitRestore, limitAppeal} {
+			if until := limited(tx, info.ID, what, n); n != 0 && until.After(tx.Now()) {
+				add("stored-"+what, say.Moment("Until", until))
 			}
 		}
 		for v := range f.openIn(tx, info.ID) {
-			lines = append(lines, v.exportVote(title, user, n)...)
+			lines = append(lines, v.as(s).exportVote(room, user, n)...)
 		}
 		for _, line := range lines {
 			if !yield(line) {
@@ -66,53 +63,60 @@ func (f *Feature) exportRoom(tx *store.Tx, info rooms.Info, user protocol.UserID
 }
 
 // exportVote returns what is stored of a person about a vote that is open.
-func (h *atHand) exportVote(title protocol.Text, user protocol.UserID, n events.Number) (lines []protocol.Text) {
-	of := protocol.Join("vote ", h.ID, " in ", title)
+func (h *atHand) exportVote(room say.Slot, user protocol.UserID, n events.Number) (lines []protocol.Text) {
+	add := func(id string, slots ...say.Slot) {
+		lines = append(lines, h.say(id, append(slots, h.number(), room)...))
+	}
 	if h.tx.Has(told, store.Key(h.room, store.Number(h.ID), string(user))) {
-		lines = append(lines, protocol.Join("I have told you that your reaction to ", of, " is no ballot."))
+		add("stored-told")
 	}
 	if h.tx.Has(privatePolls, h.voterKey(string(user))) {
-		lines = append(lines, protocol.Join("You have asked me in private for a poll of ", of, "."))
+		add("stored-poll")
 	}
 	if n == 0 {
 		return lines
 	}
 	if h.mayVote(n) {
-		text := protocol.Join("You may vote in ", of)
 		switch b := h.ballotOf(n); {
 		case h.Secret:
-			text = protocol.Join(text, "; it is secret: if you have, your ballot is in its box until it closes, and I show it to nobody")
+			add("stored-may-secret")
 		case b != nil:
-			text = protocol.Join(text, "; your ballot is ", h.shown(b))
+			add("stored-may-ballot", say.Part("Ballot", h.view().Ballot(b)))
+		default:
+			add("stored-may")
 		}
-		lines = append(lines, protocol.Join(text, "."))
 	}
 	if h.tx.Has(partial, h.voterKey(voter(n))) {
-		lines = append(lines, protocol.Join("You have cast a ballot in ", of, ", and moderate, so you cannot cancel it."))
+		add("stored-partial")
 	}
 	made := string(h.tx.Get(madeBy, h.voterKey(voter(n))))
 	prefix := h.markKey(voter(n), "")
 	for k, data := range h.tx.Prefix(marks, prefix) {
-		text := protocol.Join("Your reaction ", protocol.OneLine(k[len(prefix):]), " to ", of, " stands")
-		if isResponse(k[len(prefix):]) {
-			text = protocol.Join("Your response to the poll of ", of, " stands")
+		mark := k[len(prefix):]
+		id := "stored-reaction"
+		if isResponse(mark) {
+			id = "stored-response"
 		}
-		if k[len(prefix):] == made {
-			text = protocol.Join(text, " and makes your ballot")
+		if mark == made {
+			id += "-ballot"
 		}
+		event := ""
 		if len(data) > 8 {
-			text = protocol.Join(text, "; its event is ", protocol.Code(string(data[8:])))
+			id, event = id+"-event", string(data[8:])
 		}
-		lines = append(lines, protocol.Join(text, "."))
+		add(id, reactionSlot(mark), say.Code("Event", protocol.Code(event)))
 	}
 	for k := range h.tx.Prefix(lateMarks, prefix) {
-		lines = append(lines, protocol.Join("Your reaction ", protocol.OneLine(k[len(prefix):]), " to ", of,
-			" came when it took no more ballots."))
+		add("stored-late", reactionSlot(k[len(prefix):]))
 	}
 	if r := decodeRecast(h.tx.Get(recasts, h.voterKey(voter(n)))); r.waits {
-		lines = append(lines, protocol.Join("Your last reaction to ", of, " is about to change your ballot."))
+		add("stored-waits")
 	}
 	return lines
+}
+
+func reactionSlot(mark string) say.Slot {
+	return say.Words("Reaction", protocol.Plain(protocol.OneLine(mark)))
 }
 
 // titled names a room to somebody who may have left it: what it is called now is then not theirs to know.
@@ -137,10 +141,10 @@ func (f *Feature) exportMoved(tx *store.Tx, user protocol.UserID, yield func(pro
 			continue // the list of facts says that it cannot be read
 		}
 		info, _ := rooms.Get(tx, protocol.RoomID(fact.Scope))
+		s := f.to(tx, info.ID, user)
 		v, ok := Get(tx, info.ID, id)
-		if ok && v.Type.timed() && !yield(protocol.Join("Your words in vote ", v.ID, " in ",
-			titled(tx, info, user),
-			", which belong to the room: ", protocol.Quoted(f.text(tx, v.Text), MaxReason), ".")) {
+		if ok && v.Type.timed() && !yield(s.Say("stored-words", say.Number("Vote", v.ID),
+			say.Place("Room", titled(tx, info, user)), say.Quoted("Text", f.text(tx, s, v.Text), MaxReason))) {
 			return
 		}
 	}
@@ -163,15 +167,14 @@ func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays pro
 		}
 		for v := range OpenIn(in, info.ID) {
 			if MayVote(in, info.ID, v.ID, n) || v.Opener == n || v.Target == n {
-				stays = protocol.Plain("Ballots that you have cast in votes that are open, votes that you have " +
-					"opened and votes about you: without your name.")
+				stays = f.to(tx, "", user).Say("forget-stays")
 			}
 			in.Delete(told, store.Key(info.ID, store.Number(v.ID), string(user)))
 			in.Delete(privatePolls, voterKey(info.ID, v.ID, string(user)))
 		}
 	}
 	if left {
-		removed = protocol.Plain("When you left rooms.")
+		removed = f.to(tx, "", user).Say("forget-left")
 	}
 	return removed, stays
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"moot/commands"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/votes/tally"
@@ -108,7 +109,8 @@ func (v Vote) optionOf(it item) (text, place int) {
 }
 
 // unranked says why words are no ranking.
-func (v Vote) unranked(words []string) error {
+func (v Vote) unranked(s say.Speaker, words []string) error {
+	vote := say.Number("Vote", v.ID)
 	seen := []int{}
 	items, _ := v.itemsIn(words)
 	for _, it := range items {
@@ -116,19 +118,17 @@ func (v Vote) unranked(words []string) error {
 		o := either(text, place)
 		switch {
 		case o < 0 && len(it.words) > 0:
-			return commands.Sorry(protocol.Join(protocol.Quoted(strings.Join(it.words, " "), 40), " cannot be ranked in vote ", v.ID, ". ",
-				v.how()))
+			return commands.Sorry(say.Sentences(s.Say("no-rank", say.Quoted("Word", strings.Join(it.words, " "), 40), vote), v.how(s)))
 		case o < 0:
-			return commands.Sorryf("In what you wrote nothing stands beside one of the marks between options, so it was not counted.")
+			return sorry(s, "rank-nothing")
 		case slices.Contains(seen, o):
-			return commands.Sorryf("%s stands in your ranking twice, so it was not counted.", protocol.Quoted(v.Options[o], MaxOption))
+			return sorry(s, "rank-twice", say.Quoted("Option", v.Options[o], MaxOption))
 		case it.equal && v.Tally.Method == tally.STV:
-			return commands.Sorryf("In vote %d several seats are filled, and there options are ranked one after another, none equally. It was "+
-				"not counted.", v.ID)
+			return sorry(s, "rank-equally", vote)
 		}
 		seen = append(seen, o)
 	}
-	return commands.Sorry(protocol.Join("That is no ranking for vote ", v.ID, ". Put > between one option and the next. ", v.how()))
+	return commands.Sorry(say.Sentences(s.Say("rank-not", vote), v.how(s)))
 }
 
 // typed writes a ballot as it can be typed so that it means nothing else.
@@ -154,11 +154,11 @@ func (v Vote) example() string {
 }
 
 // howToRank tells somebody how they rank the options of an election.
-func (h *atHand) howToRank(info rooms.Info) protocol.Text {
+func (h *atHand) howToRank(s say.Speaker, info rooms.Info) protocol.Text {
 	if h.covered() {
-		return h.secretly(info, "cast")
+		return h.secretly(s, info, "cast")
 	}
-	return protocol.Join("Say it so: ", h.code("vote "+h.Number()+" "+h.example()), ".")
+	return s.Say("say-it", say.Code("Command", h.code("vote "+h.Number()+" "+h.example())))
 }
 
 func each(options []int, write func(int) string) []string {
@@ -169,37 +169,18 @@ func each(options []int, write func(int) string) []string {
 	return out
 }
 
-// shownRanking writes a ranking in words.
-func (v Vote) shownRanking(b tally.Ballot) string {
-	var ranks []string
-	for i, group := range b.Groups() {
-		one := list(group, func(o int) string { return protocol.Quoted(v.Options[o], MaxOption) })
-		if len(group) > 1 {
-			one += " equally"
-		}
-		switch i {
-		case 0:
-			one = "first " + one
-		default:
-			one = "then " + one
-		}
-		ranks = append(ranks, one)
-	}
-	return strings.Join(ranks, ", ")
-}
-
 // notRanked says what a ballot does not rank; nothing if it ranks all.
-func (v Vote) notRanked(b tally.Ballot) string {
+func (v Vote) notRanked(s say.Speaker, b tally.Ballot) protocol.Text {
 	if !v.Tally.Method.Ranked() || !slices.Contains(b, 0) {
-		return ""
+		return nil
 	}
-	var rest []int
+	var rest []protocol.Text
 	for o, rank := range b {
 		if rank == 0 {
-			rest = append(rest, o)
+			rest = append(rest, s.Say("option-text", say.Quoted("Option", v.Options[o], MaxOption)))
 		}
 	}
-	return " Not ranked, and so behind these: " + list(rest, func(o int) string { return protocol.Quoted(v.Options[o], MaxOption) }) + "."
+	return s.Say("not-ranked", say.Part("Options", s.And(rest)))
 }
 
 // rankNext is what a control of an election says: the place of the option that somebody ranks next, behind those that their
@@ -213,10 +194,10 @@ func (h *atHand) rankNext(c *commands.Call, places []string) chosen {
 	n, err := strconv.Atoi(strings.Join(places, " "))
 	switch o := n - 1; {
 	case err != nil || o < 0 || o >= len(h.Options):
-		return chosen{h, nil, commands.Sorryf("What you pressed is no choice in vote %d.", h.ID)}
+		return chosen{h, nil, sorry(h.here(c), "pressed-wrong", h.number())}
 	case slices.ContainsFunc(groups, func(g []int) bool { return slices.Contains(g, o) }):
-		return chosen{h, nil, commands.Sorry(protocol.Join(protocol.Quoted(h.Options[o], MaxOption), " is in your ballot already: ",
-			h.shown(mine), ". To begin anew, withdraw it: ", c.Code("vote withdraw "+h.Number()), "."))}
+		return chosen{h, nil, sorry(h.here(c), "rank-already", say.Quoted("Option", h.Options[o], MaxOption),
+			say.Part("Ballot", h.as(h.here(c)).view().Ballot(mine)), say.Code("Command", c.Code("vote withdraw "+h.Number())))}
 	default:
 		return chosen{vote: h, ballot: h.Tally.Rank(append(groups, []int{o}))}
 	}

@@ -5,11 +5,13 @@ import (
 	"strconv"
 	"strings"
 
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
 	"moot/votes/tally"
+	"moot/votes/words"
 )
 
 // Reactions as ballots. For each person and vote the marks are the reactions that are known to stand on its message, and the
@@ -50,15 +52,15 @@ func (h *atHand) misplaced(user protocol.UserID, reaction string) (store.Outcome
 		return store.Outcome{}, nil
 	}
 	word := "#" + strconv.Itoa(choice+1)
-	if h.Type != Poll {
-		word = h.choices()[choice]
+	s := h.to(user)
+	if !h.listed() {
+		word = words.YesNo(s)[choice]
 	}
 	if h.objects(tally.Ballot{choice}) {
-		word += " because REASON"
+		word = s.Plain("objection")
 	}
-	return store.WasIgnored("a reaction to an answer that shows a vote"), h.once(user, protocol.Join(
-		"a reaction to an answer of mine is no ballot, so yours was not counted. Say it so: ",
-		inPrivate(seenBy(h.tx, h.info(), user))("vote "+h.Number()+" "+word), "."))
+	return store.WasIgnored("a reaction to an answer that shows a vote"), h.once(user, s.Say("react-misplaced",
+		say.Code("Command", inPrivate(seenBy(h.tx, h.info(), user))("vote "+h.Number()+" "+word))))
 }
 
 // react takes a reaction as a ballot.
@@ -67,32 +69,35 @@ func (h *atHand) react(user protocol.UserID, reaction string, event protocol.Eve
 	if choice < 0 {
 		return store.WasIgnored("a reaction that is no ballot"), nil
 	}
+	s := h.to(user)
 	if h.Type == Election {
-		return store.WasIgnored("a reaction to an election"), h.once(user, protocol.Join("vote ", h.ID,
-			" is an election, and a reaction cannot rank its options; yours was not counted. ", h.howToRank(seenBy(h.tx, h.info(), user))))
+		return store.WasIgnored("a reaction to an election"), h.once(user, say.Sentences(s.Say("react-election", h.number()),
+			h.howToRank(s, seenBy(h.tx, h.info(), user))))
 	}
 	info := seenBy(h.tx, h.info(), user)
 	if m, ok := rooms.Lookup(h.tx, h.room, user); ok && (m.Bot || m.Self) {
 		return store.WasIgnored("a reaction by a bot"), nil
 	}
 	if h.buttons() {
-		return store.WasIgnored("a reaction where ballots are cast by buttons"), h.once(user, protocol.Join(
-			"a reaction is no ballot, so yours was not counted. Press a button below the message of vote ", h.ID, "."))
+		return store.WasIgnored("a reaction where ballots are cast by buttons"), h.once(user, s.Say("react-buttons", h.number()))
 	}
 	if h.objects(tally.Ballot{choice}) {
-		return store.WasIgnored("a reaction that objects without a reason"), h.once(user, protocol.Join("Vote ", h.ID,
-			" goes by consent, and a no needs a reason; your reaction was not counted. Say it so: ",
-			inPrivate(info)("vote "+h.Number()+" no because REASON"), "."))
+		return store.WasIgnored("a reaction that objects without a reason"), h.once(user, s.Say("react-object", h.number(),
+			say.Code("Command", inPrivate(info)("vote "+h.Number()+" "+s.Plain("objection")))))
 	}
 	if h.covered() {
-		return store.WasIgnored("a reaction to a vote that is cast in private"), h.once(user, protocol.Join("Vote ", h.ID,
-			h.cover(), ", and all can see a reaction; yours was not counted. ", h.secretly(info, "cast")))
+		id := "react-hidden"
+		if h.Secret {
+			id = "react-secret"
+		}
+		return store.WasIgnored("a reaction to a vote that is cast in private"), h.once(user, say.Sentences(s.Say(id, h.number()),
+			h.secretly(s, info, "cast")))
 	}
 	closing := h.Status == Closing && via == viaRead // the vote only waits for these
 	if !closing {
-		why := h.mayCast(info, user, inPrivate(info))
+		why := h.mayCast(s, info, user, inPrivate(info))
 		if why == nil {
-			why = isOut(h.tx, info, user)
+			why = isOut(s, h.tx, info, user)
 		}
 		if why != nil {
 			return store.WasIgnored("a reaction by somebody who cannot vote"), h.once(user, why)
@@ -352,7 +357,7 @@ func (h *atHand) once(user protocol.UserID, why protocol.Text) error {
 	h.tx.Put(told, key, nil)
 	info := seenBy(h.tx, h.info(), user)
 	_, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{
-		User: user, Text: protocol.Join("In ", protocol.Quoted(info.Title(), 0), ": ", why),
+		User: user, Text: inRoom(h.to(user), info.Title(), why),
 	}})
 	return err
 }

@@ -7,10 +7,12 @@ import (
 	"moot/commands"
 	"moot/events"
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
 	"moot/votes/tally"
+	"moot/votes/words"
 )
 
 // Reasons with ballots. Who votes where ballots are not secret can say why, for all to read when the vote closes and in
@@ -62,19 +64,22 @@ func (f *Feature) said(c *commands.Call) (said chosen, because string, err error
 }
 
 // isBecause reports whether a word parts a ballot from its reason.
-func isBecause(word string) bool { return alike.Fold(word) == "because" }
+func isBecause(word string) bool {
+	w := alike.Fold(word)
+	return w == "because" || w == "weil"
+}
 
 // mayBecause tells somebody why they cannot give that reason with the ballot; nil if they can, or give none where none is
 // needed.
 func (h *atHand) mayBecause(c *commands.Call, b tally.Ballot, because string) error {
 	switch n := len([]rune(because)); {
 	case h.Secret && because != "":
-		return commands.Sorryf("Vote %d is secret, so it takes no reasons: they would say who voted how.", h.ID)
+		return sorry(h.here(c), "reason-secret", h.number())
 	case n > maxBecause:
-		return commands.Sorryf("A reason has at most %d characters; that one has %d.", maxBecause, n)
+		return sorry(h.here(c), "reason-long", say.Number("Most", maxBecause), say.Number("Has", n))
 	case h.objects(b) && alike.Blank(because):
-		return commands.Sorry(protocol.Join("Vote ", h.ID, " goes by consent, and a no needs a reason, for all to read: ",
-			c.Code("vote "+h.Number()+" no because REASON"), "."))
+		return sorry(h.here(c), "reason-needed", h.number(),
+			say.Code("Command", c.Code("vote "+h.Number()+" "+h.here(c).Plain("objection"))))
 	}
 	return nil
 }
@@ -96,7 +101,7 @@ func (f *Feature) because(c *commands.Call) error {
 	if err := v.refuseTyped(c, "reason"); err != nil {
 		return err
 	}
-	if why := v.mayCast(c.Room, c.Person, alone(c)); why != nil {
+	if why := v.mayCast(f.alone(c), c.Room, c.Person, alone(c)); why != nil {
 		return f.privately(c, why)
 	}
 	b := v.ballotOf(f.bus.Lookup(c.Tx, c.Person))
@@ -104,9 +109,9 @@ func (f *Feature) because(c *commands.Call) error {
 	case v.Secret:
 		return v.mayBecause(c, nil, "?")
 	case b == nil:
-		return commands.Sorry(protocol.Join("You have no ballot in vote ", v.ID, " to give a reason for."))
+		return sorry(f.here(c), "reason-no-ballot", v.number())
 	case alike.Blank(text):
-		return commands.Sorry(protocol.Join("Why? ", c.Code("vote reason "+v.Number()+" TEXT"), "."))
+		return sorry(f.here(c), "reason-why", say.Code("Command", c.Code("vote reason "+v.Number()+" TEXT")))
 	}
 	if err := v.mayBecause(c, b, text); err != nil {
 		return err
@@ -114,32 +119,26 @@ func (f *Feature) because(c *commands.Call) error {
 	if _, err := v.castBy(c.Person, b, via(c), text); err != nil {
 		return err
 	}
-	return c.Tick(protocol.Join("Your ballot in vote ", v.ID, " is ", v.shown(b), ", with your reason."))
+	return c.Tick(f.here(c).Say("your-ballot-why", v.number(), say.Part("Ballot", v.as(f.here(c)).view().Ballot(b))))
 }
 
-// reasons says why people voted as they did, that many of them, each with so many characters.
-func (h *atHand) reasons(most, characters int) (lines []protocol.Text) {
+// reasons returns why people voted as they did, that many of them, each with so many characters, and how many more there are.
+func (h *atHand) reasons(most, characters int) (some []words.Reason, more int) {
 	if !h.counts() {
-		return nil
+		return nil, 0
 	}
-	n, prefix := 0, h.voterKey("")
+	prefix := h.voterKey("")
 	var names *rooms.Names
 	for k, data := range h.tx.Prefix(reasons, prefix) {
-		if n++; n > most {
+		if len(some) == most {
+			more++
 			continue
 		}
 		if names == nil {
 			names = rooms.NamesIn(h.tx, h.room)
 		}
 		r := decodeReason(data)
-		lines = append(lines, protocol.Join("• ", h.named(names, parseVoter(k[len(prefix):])), " (", h.shown(r.Choices), "): ",
-			protocol.Quoted(h.text(r.Text), characters)))
+		some = append(some, words.Reason{Voter: h.named(names, parseVoter(k[len(prefix):])), Choices: r.Choices, Text: h.text(r.Text), Most: characters})
 	}
-	if n > most {
-		lines = append(lines, protocol.Join("• and ", n-most, " more"))
-	}
-	if n > 0 {
-		lines = append([]protocol.Text{protocol.Plain("Reasons:")}, lines...)
-	}
-	return lines
+	return some, more
 }

@@ -4,9 +4,11 @@ import (
 	"strconv"
 
 	"moot/commands"
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/store"
+	"moot/votes/words"
 )
 
 // Reminders in private. At half of the time of what binds the people of a room, those who may vote and have not are told so,
@@ -57,38 +59,36 @@ func (h *atHand) remindVoters(data []byte) error {
 // reminder is what somebody is told who has not voted.
 func (h *atHand) reminder(user protocol.UserID) protocol.Text {
 	info := seenBy(h.tx, h.info(), user)
-	not := " is open, and you have not voted"
+	s, id := h.to(user), "reminder"
 	if h.Secret {
-		not = " is open. It is secret, so all who may vote are told this, also those who have"
+		id = "reminder-secret"
 	}
-	return protocol.Join("In ", titled(h.tx, h.info(), user), ": ", h.titleOf(), not, ". It ", h.closes(h.tx.Now()),
-		".\nTo vote: ", protocol.Code("vote "+h.Number()+" yes --in "+info.Word()), " (yes, no, abstain). If you want no such reminders: ",
-		protocol.Code("reminders off"), ".")
+	return s.Say(id, say.Place("Room", titled(h.tx, h.info(), user)), say.Part("Title", h.as(s).titleOf()), h.as(s).when(),
+		say.Code("Vote", protocol.Code("vote "+h.Number()+" "+words.YesNo(s)[0]+" --in "+info.Word())), say.Code("Off", protocol.Code("reminders off")))
 }
 
 // reminders is the command that switches reminders off and on for somebody, wherever they may vote.
 func (f *Feature) reminders(c *commands.Call) error {
 	key := unremindedKey(c.Person)
-	off := c.Tx.Has(unreminded, key)
+	off, s := c.Tx.Has(unreminded, key), f.here(c)
 	switch c.Word("what") {
 	case "off":
 		c.Tx.Put(unreminded, key, nil)
-		return c.Answerf("I will not remind you of votes any more.")
+		return c.Answer(s.Say("reminders-off"))
 	case "on":
 		c.Tx.Delete(unreminded, key)
-		return c.Answerf("I will remind you of votes in which you may vote and have not, once, at half of their time.")
+		return c.Answer(s.Say("reminders-on"))
 	}
 	if off {
-		return c.Answer(protocol.Join("You get no reminders of votes: ", c.Code("reminders on"), "."))
+		return c.Answer(s.Say("reminders-are-off", say.Code("Command", c.Code("reminders on"))))
 	}
-	return c.Answer(protocol.Join("You are reminded of challenges, restores and votes on rules in which you may vote and have not, once, ",
-		"at half of their time: ", c.Code("reminders off"), "."))
+	return c.Answer(s.Say("reminders-are-on", say.Code("Command", c.Code("reminders off"))))
 }
 
 // exportReminders tells somebody whether they want no reminders.
-func exportReminders(tx *store.Tx, user protocol.UserID, yield func(protocol.Text) bool) {
+func exportReminders(s say.Speaker, tx *store.Tx, user protocol.UserID, yield func(protocol.Text) bool) {
 	if tx.Has(unreminded, unremindedKey(user)) {
-		yield(protocol.Plain("You want no reminders of votes."))
+		yield(s.Say("reminders-mine"))
 	}
 }
 

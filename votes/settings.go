@@ -11,6 +11,7 @@ import (
 	"moot/commands"
 	"moot/events"
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/internal/span"
 	"moot/protocol"
 	"moot/store"
@@ -67,6 +68,8 @@ const (
 	channel = "votes.channel"
 	// minutes is the name of the setting that says where each outcome is said, too.
 	minutes = "votes.minutes"
+	// language is the name of the setting that says which language the bot speaks.
+	language = "language"
 )
 
 // setTo is the payload of the fact that something was set; an empty value takes the setting back.
@@ -92,19 +95,19 @@ func applySetting(tx *store.Tx, f events.Fact) error {
 
 // setting is one thing that can be set.
 type setting struct {
-	name, summary string
-	moderators    bool                        // whether moderators set it; everything else is a rule, which the room decides
-	placed        bool                        // whether it names a channel or thread
-	read          func(string) (string, bool) // makes of what was typed what is kept
-	bounds        string                      // says what it may be
-	apply         func(*Rules, string)        // puts what is kept into the rules; nil where it is none of them
-	show          func(Rules) string          // the value in rules; nil as apply
+	name       string
+	moderators bool                            // whether moderators set it; everything else is a rule, which the room decides
+	placed     bool                            // whether it names a channel or thread
+	read       func(string) (string, bool)     // makes of what was typed what is kept
+	bounds     func(say.Speaker) protocol.Text // says what it may be
+	apply      func(*Rules, string)            // puts what is kept into the rules; nil where it is none of them
+	show       func(Rules) string              // the value in rules; nil as apply
 }
 
-func duration(name, summary string, at func(*Rules) *time.Duration, least, most time.Duration) setting {
+func duration(name string, at func(*Rules) *time.Duration, least, most time.Duration) setting {
 	return setting{
-		name: name, summary: summary,
-		bounds: "a length of time from " + span.Format(least) + " to " + span.Format(most),
+		name:   name,
+		bounds: between("bounds-duration", span.Format(least), span.Format(most)),
 		read: func(w string) (string, bool) {
 			d, ok := commands.ParseDuration(w)
 			return d.String(), ok && d >= least && d <= most
@@ -118,10 +121,10 @@ func duration(name, summary string, at func(*Rules) *time.Duration, least, most 
 	}
 }
 
-func number(name, summary string, at func(*Rules) *int, least, most int) setting {
+func number(name string, at func(*Rules) *int, least, most int) setting {
 	return setting{
-		name: name, summary: summary,
-		bounds: fmt.Sprintf("a number from %d to %d", least, most),
+		name:   name,
+		bounds: between("bounds-number", least, most),
 		read: func(w string) (string, bool) {
 			n, err := strconv.Atoi(w)
 			return strconv.Itoa(n), err == nil && n >= least && n <= most
@@ -139,10 +142,9 @@ func number(name, summary string, at func(*Rules) *int, least, most int) setting
 // them, and slower, but never easier to win by showing up with twenty accounts.
 func table(d Rules, shortest time.Duration) []setting {
 	const long = 3650 * day
-	max := duration("challenge.max", "how long a challenge stands at most; off means until it is lifted",
-		func(r *Rules) *time.Duration { return &r.ChallengeMax }, day, long)
+	max := duration("challenge.max", func(r *Rules) *time.Duration { return &r.ChallengeMax }, day, long)
 	read, show := max.read, max.show
-	max.bounds += ", or off"
+	max.bounds = between("bounds-duration-off", span.Format(day), span.Format(long))
 	max.read = func(w string) (string, bool) {
 		if alike.Fold(w) == "off" {
 			return "0s", true
@@ -155,50 +157,33 @@ func table(d Rules, shortest time.Duration) []setting {
 		}
 		return show(r)
 	}
-	runs := duration("votes.duration", "how long a challenge or a restore runs",
-		func(r *Rules) *time.Duration { return &r.Duration }, shortest, 14*day)
+	runs := duration("votes.duration", func(r *Rules) *time.Duration { return &r.Duration }, shortest, 14*day)
 	runs.moderators = true
 	return []setting{
-		placed(channel, "the channel or thread in which votes are held: its id, or here"),
-		placed(minutes, "the channel or thread in which each outcome is said, too: its id, or here"),
+		placed(channel),
+		placed(minutes),
 		runs,
-		duration("votes.member", "how long one has to be a member to vote on what binds",
-			func(r *Rules) *time.Duration { return &r.Member }, d.Member, 365*day),
-		number("votes.active-days", "on how many of the last days one has to be active to vote on what binds",
-			func(r *Rules) *int { return &r.ActiveDays }, d.ActiveDays, int(d.ActiveWindow/day)),
-		duration("votes.active-window", "in what time these days are counted",
-			func(r *Rules) *time.Duration { return &r.ActiveWindow }, day, d.ActiveWindow),
+		spoken(),
+		duration("votes.member", func(r *Rules) *time.Duration { return &r.Member }, d.Member, 365*day),
+		number("votes.active-days", func(r *Rules) *int { return &r.ActiveDays }, d.ActiveDays, int(d.ActiveWindow/day)),
+		duration("votes.active-window", func(r *Rules) *time.Duration { return &r.ActiveWindow }, day, d.ActiveWindow),
 		share(d),
-		number("votes.voters", "how many have to be able to vote on a challenge or a motion",
-			func(r *Rules) *int { return &r.Voters }, d.Voters, 1000),
-		number("votes.quorum", "the smallest quorum",
-			func(r *Rules) *int { return &r.QuorumLeast }, d.QuorumLeast, d.QuorumMost),
-		number("votes.quorum-most", "the largest quorum",
-			func(r *Rules) *int { return &r.QuorumMost }, d.QuorumMost, 100_000),
-		number("votes.quorum-share", "one in how many of those who may vote makes the quorum",
-			func(r *Rules) *int { return &r.QuorumShare }, 1, d.QuorumShare),
-		number("votes.least-yes", "how many yes a challenge takes in any case",
-			func(r *Rules) *int { return &r.LeastYes }, d.LeastYes, 1000),
-		number("votes.polls", "how many polls may be open at once, and how many elections",
-			func(r *Rules) *int { return &r.Polls }, 1, d.Polls),
-		number("votes.motions", "how many motions may be open at once",
-			func(r *Rules) *int { return &r.Motions }, 1, d.Motions),
-		number("votes.restores", "how many votes to restore somebody may be open at once, appeals aside",
-			func(r *Rules) *int { return &r.Restores }, 1, d.Restores),
-		number("votes.challenges", "how many challenges may be open at once",
-			func(r *Rules) *int { return &r.Challenges }, 1, d.Challenges),
-		duration("votes.protected", "how long a challenge that failed protects its target",
-			func(r *Rules) *time.Duration { return &r.Protected }, d.Protected, 365*day),
-		duration("votes.rest", "how long an opener waits after a challenge that did not reach its quorum",
-			func(r *Rules) *time.Duration { return &r.Rest }, d.Rest, 365*day),
-		duration("votes.restore-rest", "how long an opener waits after a restore that failed",
-			func(r *Rules) *time.Duration { return &r.RestoreRest }, time.Hour, d.RestoreRest),
-		duration("votes.appeal", "how far apart the appeals of one person are",
-			func(r *Rules) *time.Duration { return &r.Appeal }, day, d.Appeal),
+		number("votes.voters", func(r *Rules) *int { return &r.Voters }, d.Voters, 1000),
+		number("votes.quorum", func(r *Rules) *int { return &r.QuorumLeast }, d.QuorumLeast, d.QuorumMost),
+		number("votes.quorum-most", func(r *Rules) *int { return &r.QuorumMost }, d.QuorumMost, 100_000),
+		number("votes.quorum-share", func(r *Rules) *int { return &r.QuorumShare }, 1, d.QuorumShare),
+		number("votes.least-yes", func(r *Rules) *int { return &r.LeastYes }, d.LeastYes, 1000),
+		number("votes.polls", func(r *Rules) *int { return &r.Polls }, 1, d.Polls),
+		number("votes.motions", func(r *Rules) *int { return &r.Motions }, 1, d.Motions),
+		number("votes.restores", func(r *Rules) *int { return &r.Restores }, 1, d.Restores),
+		number("votes.challenges", func(r *Rules) *int { return &r.Challenges }, 1, d.Challenges),
+		duration("votes.protected", func(r *Rules) *time.Duration { return &r.Protected }, d.Protected, 365*day),
+		duration("votes.rest", func(r *Rules) *time.Duration { return &r.Rest }, d.Rest, 365*day),
+		duration("votes.restore-rest", func(r *Rules) *time.Duration { return &r.RestoreRest }, time.Hour, d.RestoreRest),
+		duration("votes.appeal", func(r *Rules) *time.Duration { return &r.Appeal }, day, d.Appeal),
 		{
 			name: "votes.reminder", moderators: true,
-			summary: "whether there is a reminder at three quarters of the time: on or off",
-			bounds:  "on or off",
+			bounds: func(s say.Speaker) protocol.Text { return s.Say("bounds-switch") },
 			read: func(w string) (string, bool) {
 				w = alike.Fold(w)
 				return w, w == "on" || w == "off"
@@ -216,12 +201,48 @@ func table(d Rules, shortest time.Duration) []setting {
 }
 
 // placed is a setting that names a channel or thread.
-func placed(name, summary string) setting {
+func placed(name string) setting {
 	return setting{
-		name: name, summary: summary, moderators: true, placed: true, bounds: "the id of a channel or thread, or here",
+		name: name, moderators: true, placed: true, bounds: func(s say.Speaker) protocol.Text { return s.Say("bounds-place") },
 		read: func(w string) (string, bool) { return w, protocol.CheckID(w) == nil && protocol.OneLine(w) == w },
 	}
 }
+
+// spoken is the language that the bot speaks in the room.
+func spoken() setting {
+	return setting{
+		name: language, moderators: true,
+		bounds: func(s say.Speaker) protocol.Text {
+			var all []protocol.Text
+			for _, l := range say.Languages() {
+				all = append(all, protocol.Plain(string(l)))
+			}
+			return s.Say("bounds-language", say.Code("Languages", s.Or(all)))
+		},
+		read: func(w string) (string, bool) {
+			l, ok := say.Parse(w)
+			return string(l), ok
+		},
+	}
+}
+
+// between says what lies between two bounds.
+func between(id string, least, most any) func(say.Speaker) protocol.Text {
+	return func(s say.Speaker) protocol.Text {
+		return s.Say(id, say.Number("Least", least), say.Number("Most", most))
+	}
+}
+
+// says says what a setting is.
+func (one setting) says(s say.Speaker) protocol.Text {
+	return s.Say("setting-" + strings.ReplaceAll(one.name, ".", "-"))
+}
+
+// slot is the slot of the name of a setting.
+func (one setting) slot() say.Slot { return say.Code("Setting", protocol.Code(one.name)) }
+
+// boundsSlot is the slot of what a setting may be.
+func (one setting) boundsSlot(s say.Speaker) say.Slot { return say.Part("Bounds", one.bounds(s)) }
 
 // share is the share of yes among yes and no that a challenge takes.
 func share(d Rules) setting {
@@ -230,8 +251,8 @@ func share(d Rules) setting {
 		return part, of, err == nil && n == 2 && part >= 1 && part <= of && of <= 1000 && part*d.Of >= d.Part*of
 	}
 	return setting{
-		name: "votes.yes", summary: "the share of yes among yes and no that a challenge takes",
-		bounds: fmt.Sprintf("a share from %d/%d to 1/1", d.Part, d.Of),
+		name:   "votes.yes",
+		bounds: between("bounds-share", fmt.Sprintf("%d/%d", d.Part, d.Of), "1/1"),
 		read: func(w string) (string, bool) {
 			part, of, ok := parse(w)
 			return fmt.Sprintf("%d/%d", part, of), ok
@@ -263,6 +284,14 @@ func (s *Settings) Channel(tx *store.Tx, room protocol.RoomID) protocol.PlaceID 
 	return protocol.PlaceID(tx.Get(settings, store.Key(room, channel)))
 }
 
+// Language returns the language that the bot speaks in a room.
+func (s *Settings) Language(tx *store.Tx, room protocol.RoomID) say.Language {
+	if v := tx.Get(settings, store.Key(room, language)); v != nil {
+		return say.Language(v)
+	}
+	return say.English
+}
+
 // minutes returns where the outcomes of the room are said, too; zero means nowhere.
 func (s *Settings) minutes(tx *store.Tx, room protocol.RoomID) protocol.PlaceID {
 	return protocol.PlaceID(tx.Get(settings, store.Key(room, minutes)))
@@ -291,7 +320,7 @@ func (s *Settings) names(rules bool) (names []string) {
 }
 
 // value returns what a setting is in a room, in words, and whether the room has set it.
-func (s *Settings) value(tx *store.Tx, room protocol.RoomID, one setting) (value string, set bool) {
+func (s *Settings) value(to say.Speaker, tx *store.Tx, room protocol.RoomID, one setting) (value string, set bool) {
 	v := tx.Get(settings, store.Key(room, one.name))
 	if one.show != nil {
 		return one.show(s.Rules(tx, room)), v != nil
@@ -300,9 +329,11 @@ func (s *Settings) value(tx *store.Tx, room protocol.RoomID, one setting) (value
 	case v != nil:
 		return string(v), true
 	case one.name == minutes:
-		return "nowhere", false
+		return to.Plain("value-nowhere"), false
+	case one.name == language:
+		return string(s.Language(tx, room)), false
 	}
-	return "where a vote is opened", false
+	return to.Plain("value-where-opened"), false
 }
 
 // valueOf returns what a value that is kept stands for, in words; an empty one is what no room has set.
@@ -318,8 +349,8 @@ func (s *Settings) valueOf(one setting, kept string) (string, bool) {
 }
 
 // shown is value for people to read, in the room itself or in private.
-func (s *Settings) shown(tx *store.Tx, room protocol.RoomID, one setting) (value protocol.Text, set bool) {
-	v, set := s.value(tx, room, one)
+func (s *Settings) shown(to say.Speaker, tx *store.Tx, room protocol.RoomID, one setting) (value protocol.Text, set bool) {
+	v, set := s.value(to, tx, room, one)
 	if one.placed && set {
 		return protocol.Place(protocol.PlaceID(v)), true
 	}

@@ -7,6 +7,7 @@ import (
 
 	"moot/commands"
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 )
@@ -18,17 +19,17 @@ const shownVotes = 10
 // before them.
 func (f *Feature) list(c *commands.Call) error {
 	page := int(max(1, c.Integer("page")))
+	s := f.here(c)
 	var lines, old []protocol.Text
 	for v := range f.openIn(c.Tx, c.Room.ID) {
 		if page > 1 {
 			break
 		}
-		line := protocol.Join(v.titleOf(), ", open; ", v.closes(c.Tx.Now()), "; ",
-			count(v.Turnout, "ballot"), " of ", v.Size, " so far")
+		v, id := v.as(s), "list-open"
 		if me := f.bus.Lookup(c.Tx, c.Person); c.Event.Private && !v.Secret && v.mayVote(me) && v.ballotOf(me) == nil {
-			line = protocol.Join(line, "; you have not voted yet")
+			id = "list-open-yours"
 		}
-		lines = append(lines, protocol.Join(line, "."))
+		lines = append(lines, s.Say(id, say.Part("Title", v.titleOf()), v.when(), say.Count("Ballots", v.Turnout), say.Number("Size", v.Size)))
 	}
 	slices.Reverse(lines) // the last one first, as with those that have ended
 	closed, more := 0, false
@@ -42,49 +43,41 @@ func (f *Feature) list(c *commands.Call) error {
 		if more = len(old) == shownVotes; more {
 			break // there may be thousands
 		}
-		v := f.at(c.Tx, c.Room.ID, one)
-		old = append(old, protocol.Join(v.titleOf(), ": ", ended(v.Vote), "; ended ", protocol.Moment(v.Ended), "."))
+		v := f.at(c.Tx, c.Room.ID, one).as(s)
+		old = append(old, s.Say("list-closed", say.Part("Title", v.titleOf()), v.cameToSlot(), say.Moment("At", v.Ended)))
 	}
 	switch {
 	case page > 1 && len(old) == 0:
-		return commands.Sorryf("There is no page %d.", page)
+		return sorry(s, "no-page", say.Number("Page", page))
 	case page > 1:
-		lines = []protocol.Text{protocol.Plain("Those that have closed before:")}
+		lines = []protocol.Text{s.Say("list-before")}
 	case len(lines) == 0:
-		lines = []protocol.Text{protocol.Plain("No vote is open in this room.")}
+		lines = []protocol.Text{s.Say("list-none")}
 	}
 	if len(old) > 0 && page == 1 {
-		lines = append(lines, protocol.Plain("The last that have closed:"))
+		lines = append(lines, s.Say("list-last"))
 	}
-	return c.Answer(protocol.Lines(append(append(lines, old...), further(c, "", page, more)...)...))
+	return c.Answer(protocol.Lines(append(append(lines, old...), further(s, c, "", page, more)...)...))
 }
 
 // further says how the next page of a list is asked for, if there is one. Words are those behind the command.
-func further(c *commands.Call, words string, page int, more bool) []protocol.Text {
+func further(s say.Speaker, c *commands.Call, words string, page int, more bool) []protocol.Text {
 	if !more {
 		return nil
 	}
-	return []protocol.Text{protocol.Join("There is more: ", c.Again(words+"--page "+strconv.Itoa(page+1)), ".")}
+	return []protocol.Text{s.Say("more", say.Code("Command", c.Again(words+"--page "+strconv.Itoa(page+1))))}
 }
 
 // ended says in a word or two what came of a vote.
-func ended(v Vote) string {
-	switch {
-	case v.Status == Moved:
-		return "moved to the room that follows this one"
-	case v.Outcome == "rejected":
-		return "failed"
-	case v.Outcome == "no-quorum":
-		return "failed without a quorum"
-	case v.Outcome == "unvoted":
-		return "nobody voted"
-	case v.Outcome == "chosen":
-		return "decided"
-	case v.Outcome == "tied":
-		return "a tie"
+func ended(s say.Speaker, v Vote) protocol.Text {
+	if v.Status == Moved {
+		return s.Say("ended-moved")
 	}
-	return string(v.Outcome)
+	return s.Say("ended-" + string(v.Outcome))
 }
+
+// cameToSlot is the slot of what came of the vote.
+func (h *atHand) cameToSlot() say.Slot { return say.Part("Ended", ended(h.in(), h.Vote)) }
 
 // show is the command that shows one vote.
 func (f *Feature) show(c *commands.Call) error {
@@ -92,7 +85,7 @@ func (f *Feature) show(c *commands.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Answer(v.message(false, false)); err != nil {
+	if err := c.Answer(v.as(f.here(c)).message(false, false)); err != nil {
 		return err
 	}
 	if v.Open() && !c.Event.Private {
@@ -116,7 +109,7 @@ var historyKinds = []string{KindVote, "challenge", "restore"}
 func (f *Feature) history(c *commands.Call) error {
 	who, in := c.Somebody("person")
 	n := f.bus.Lookup(c.Tx, who.User)
-	name := rooms.Person(c.Tx, c.Room.ID, who.User)
+	s, name := f.here(c), say.Person("Target", rooms.Person(c.Tx, c.Room.ID, who.User))
 	if !in && leftAt(c.Tx, c.Room.ID, who.User).IsZero() {
 		n = 0 // whether somebody was ever here is nobody's business
 		if f.bus.Lookup(c.Tx, who.User) != 0 {
@@ -130,26 +123,26 @@ func (f *Feature) history(c *commands.Call) error {
 		if n == 0 {
 			break
 		}
-		lines = append(lines, f.factsAbout(c, room, n)...)
+		lines = append(lines, f.factsAbout(s, c, room, n)...)
 	}
 	if len(lines) == 0 && !in { // which is no clean record: the id may have a slip in it
-		return c.Answer(protocol.Join(name, " is not in this room, and I know of no vote here about ", protocol.Code(string(who.User)), "."))
+		return c.Answer(s.Say("history-unknown", name, say.Code("ID", protocol.Code(string(who.User)))))
 	}
 	if len(lines) == 0 {
-		return c.Answer(protocol.Join("No vote was ever about ", name, " here, and they were never suspended."))
+		return c.Answer(s.Say("history-none", name))
 	}
 	page := int(max(1, c.Integer("page")))
 	if (page-1)*shownFacts >= len(lines) {
-		return commands.Sorryf("There is no page %d.", page)
+		return sorry(s, "no-page", say.Number("Page", page))
 	}
-	head := protocol.Join("About ", name, ", the last first:")
+	head := s.Say("history", name)
 	rest := lines[(page-1)*shownFacts:]
-	foot := further(c, commands.PersonWord(c.Tx, c.Room, who.User)+" ", page, len(rest) > shownFacts)
+	foot := further(s, c, commands.PersonWord(c.Tx, c.Room, who.User)+" ", page, len(rest) > shownFacts)
 	return c.Answer(protocol.Lines(slices.Concat([]protocol.Text{head}, rest[:min(len(rest), shownFacts)], foot)...))
 }
 
 // factsAbout returns a line for each fact about a person in a room, the last first.
-func (f *Feature) factsAbout(c *commands.Call, room protocol.RoomID, n events.Number) []protocol.Text {
+func (f *Feature) factsAbout(s say.Speaker, c *commands.Call, room protocol.RoomID, n events.Number) []protocol.Text {
 	type line struct {
 		seq  uint64
 		text protocol.Text
@@ -164,8 +157,8 @@ func (f *Feature) factsAbout(c *commands.Call, room protocol.RoomID, n events.Nu
 			if err != nil {
 				continue
 			}
-			if text := f.factLine(c, room, fact); text != nil {
-				all = append(all, line{fact.Seq, protocol.Join(protocol.Moment(fact.Time), ": ", text)})
+			if text := f.factLine(s, c, room, fact); text != nil {
+				all = append(all, line{fact.Seq, s.Say("history-line", say.Moment("At", fact.Time), say.Part("What", text))})
 			}
 		}
 	}
@@ -177,35 +170,37 @@ func (f *Feature) factsAbout(c *commands.Call, room protocol.RoomID, n events.Nu
 	return out
 }
 
-func (f *Feature) factLine(c *commands.Call, room protocol.RoomID, fact events.Fact) protocol.Text {
+func (f *Feature) factLine(s say.Speaker, c *commands.Call, room protocol.RoomID, fact events.Fact) protocol.Text {
 	switch fact.Kind {
 	case "challenge", "restore":
-		because := map[string]string{
-			"vote": "by vote " + fact.Keys[keyVote], "override": "by an operator",
-			"expiry":  "because its time was over",
-			"upgrade": "as in the room that this one follows",
-		}[fact.Keys[roleBy]]
-		did := "restored "
+		id := "restored-by-" + fact.Keys[roleBy]
 		if fact.Kind == "challenge" {
-			did = "suspended "
+			id = "suspended-by-" + fact.Keys[roleBy]
 		}
-		return protocol.Join(did, because, ".")
+		if !s.Has(id) {
+			return nil // by what no version so far has known
+		}
+		return s.Say(id, say.Number("Vote", fact.Keys[keyVote]))
 	}
 	id, err := strconv.ParseUint(fact.Keys[keyVote], 10, 64)
 	if err != nil {
 		return nil
 	}
 	v := f.find(c.Tx, room, id)
-	switch {
-	case v == nil:
+	if v == nil {
 		return nil
+	}
+	v = v.as(s)
+	switch text := say.Quoted("Text", v.text(v.Text), 120); {
 	case fact.Keys[keyWhat] == whatOpened && v.Appeal:
-		return protocol.Join("vote ", id, " was opened: an appeal, ", protocol.Quoted(v.text(v.Text), 120))
+		return v.say("history-appeal", v.number(), text)
 	case fact.Keys[keyWhat] == whatOpened:
-		return protocol.Join("vote ", id, " was opened by ", v.name(v.Opener), ": ", string(v.Type), ", ",
-			protocol.Quoted(v.text(v.Text), 120))
+		return v.say("history-opened", v.number(), say.Person("Opener", v.name(v.Opener)), typeSlot(s, v.Type), text)
 	case fact.Keys[keyWhat] == whatClosed:
-		return protocol.Join("vote ", id, " closed: ", ended(v.Vote), ".")
+		return v.say("history-closed", v.number(), v.cameToSlot())
 	}
 	return nil
 }
+
+// typeSlot is the slot of what a vote is about.
+func typeSlot(s say.Speaker, t Type) say.Slot { return say.Part("Type", s.Say("type-"+string(t))) }

@@ -3,6 +3,7 @@ package votes_test
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -460,6 +461,9 @@ func (w *town) replyInPrivate(who, text string) {
 		Body: protocol.Message{Text: text, ReplyTo: w.whispers[person(who)]}})
 }
 
+// shows is the message of a vote that is open.
+var shows = regexp.MustCompile(`(?s)^((Secret v|V)ote .*Turnout|(Geheime )?Abstimmung .*Beteiligung)`)
+
 // board returns the last message of the bot in a room that shows a vote.
 func (w *town) board(room protocol.RoomID) protocol.EventID {
 	var best protocol.EventID
@@ -467,8 +471,7 @@ func (w *town) board(room protocol.RoomID) protocol.EventID {
 	for id, m := range w.messages {
 		var i int
 		fmt.Sscanf(string(id), "$m%d", &i)
-		if m.room == room && !m.deleted && (strings.HasPrefix(m.text, "Vote ") || strings.HasPrefix(m.text, "Secret vote ")) &&
-			strings.Contains(m.text, "Turnout") && i > n {
+		if m.room == room && !m.deleted && shows.MatchString(m.text) && i > n {
 			best, n = id, i
 		}
 	}

@@ -73,8 +73,8 @@ func (f *Feature) move(tx *store.Tx, room, successor protocol.RoomID) error {
 		if err := v.publish(whatMoved, nil, moved{To: successor}); err != nil {
 			return err
 		}
-		over := protocol.Join("Vote ", v.ID, " goes on in the room that follows this one.")
-		if err := errors.Join(v.endPoll(over), v.endPrivatePolls(over)); err != nil {
+		over := func(v *atHand) protocol.Text { return v.say("moved-on", v.number()) }
+		if err := errors.Join(v.endPoll(over(v)), v.endPrivatePolls(over)); err != nil {
 			return err
 		}
 		v.stop()

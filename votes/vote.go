@@ -127,14 +127,8 @@ func (v Vote) counts() bool { return !v.covered() && v.Type != Election || v.Dec
 // closed.
 func (v Vote) Told() bool { return v.counts() }
 
-// closes says when the vote closes.
-func (v Vote) closes(now time.Time) protocol.Text {
-	text := protocol.Join("closes ", protocol.Moment(v.Deadline))
-	if !v.Tally.Soonest(v.clock(now)).IsZero() {
-		text = protocol.Join(text, ", earlier once nobody can change the outcome")
-	}
-	return text
-}
+// endsEarly reports whether the vote may end before its deadline, once nobody can change the outcome.
+func (v Vote) endsEarly(now time.Time) bool { return !v.Tally.Soonest(v.clock(now)).IsZero() }
 
 // clock is where the vote stands at a time.
 func (v Vote) clock(now time.Time) tally.Clock {
@@ -144,7 +138,7 @@ func (v Vote) clock(now time.Time) tally.Clock {
 // listed reports whether the vote has options of its own.
 func (v Vote) listed() bool { return len(v.Options) > 0 }
 
-// choices returns what can be chosen, in words.
+// choices returns what can be chosen, as it is typed.
 func (v Vote) choices() []string {
 	if v.listed() {
 		return v.Options

@@ -7,6 +7,7 @@ import (
 
 	"moot/commands"
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/votes/tally"
@@ -27,19 +28,18 @@ func (f *Feature) whoVotes(c *commands.Call) error {
 	}
 	page := int(max(1, c.Integer("page")))
 	if (page-1)*votersPage >= len(all) && page > 1 {
-		return commands.Sorryf("There is no page %d.", page)
+		return sorry(f.alone(c), "no-page", say.Number("Page", page))
 	}
-	may := "may"
+	s, id := f.alone(c), "voters-may"
 	if !v.Open() {
-		may = "could"
+		id = "voters-could"
 	}
-	head := protocol.Join("Who ", may, " vote in vote ", v.ID, " was settled when it opened, on ", protocol.Moment(v.Opened),
-		". There are ", len(all), " of them.")
+	head := s.Say(id, v.number(), say.Moment("At", v.Opened), say.Number("Size", len(all)))
 	switch {
 	case v.Secret:
-		head = protocol.Join(head, " It is secret, so nothing shows who voted.")
+		head = say.Sentences(head, s.Say("voters-secret"))
 	case !known:
-		head = protocol.Join(head, " Who voted was not kept when it closed.")
+		head = say.Sentences(head, s.Say("voters-unknown"))
 	}
 	// Those who have voted come first, each part in the order in which I came to know them.
 	slices.SortStableFunc(all, func(a, b events.Number) int { return rank(voted, a) - rank(voted, b) })
@@ -47,27 +47,26 @@ func (f *Feature) whoVotes(c *commands.Call) error {
 	end := min(page*votersPage, len(all))
 	names := rooms.NamesIn(v.tx, v.room)
 	for _, part := range []struct {
-		has   bool
-		title string
-	}{{true, "Have voted: "}, {false, "Have not voted: "}} {
+		has bool
+		id  string
+	}{{true, "voters-have"}, {false, "voters-have-not"}} {
 		var people []protocol.Text
 		for _, n := range all[min((page-1)*votersPage, end):end] {
 			if has := voted[n]; has == part.has {
-				people = append(people, v.named(names, n))
+				people = append(people, v.as(s).named(names, n))
 			}
 		}
 		if len(people) == 0 {
 			continue
 		}
-		title := part.title
+		id := part.id
 		if v.Secret || !known {
-			title = "They are: "
+			id = "voters-are"
 		}
-		lines = append(lines, protocol.Join(title, joined(people), "."))
+		lines = append(lines, s.Say(id, say.Person("People", say.Commas(people))))
 	}
 	if end < len(all) {
-		lines = append(lines, protocol.Join("There is more: ",
-			alone(c)("vote voters "+v.Number()+" --page "+strconv.Itoa(page+1)), "."))
+		lines = append(lines, s.Say("more", say.Code("Command", alone(c)("vote voters "+v.Number()+" --page "+strconv.Itoa(page+1)))))
 	}
 	return c.Whisper(protocol.Lines(lines...))
 }
@@ -78,17 +77,6 @@ func rank(voted map[events.Number]bool, n events.Number) int {
 		return 0
 	}
 	return 1
-}
-
-// joined writes a list.
-func joined(list []protocol.Text) (text protocol.Text) {
-	for i, one := range list {
-		if i > 0 {
-			text = protocol.Join(text, ", ")
-		}
-		text = protocol.Join(text, one)
-	}
-	return text
 }
 
 // electors returns who may vote, who of them has, and whether that is known: of an open vote by what stands, of one that

@@ -1,0 +1,222 @@
+package say
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"github.com/nicksnyder/go-i18n/v2/i18n/template"
+	"golang.org/x/text/language"
+
+	"moot/protocol"
+)
+
+// Catalogue is what one package says, in every language. It can be used by several goroutines at once.
+type Catalogue struct {
+	in     map[Language]*i18n.Localizer
+	ids    map[Language]map[string]*i18n.Message
+	parsed sync.Map // a message → []piece
+}
+
+//go:embed en.toml de.toml
+var own embed.FS
+
+// New returns the catalogue of the files, with the lengths of time and the lists of this package. Files of the program
+// itself are right or the program is not, so that an error is a panic.
+func New(files fs.FS) *Catalogue {
+	c := &Catalogue{in: map[Language]*i18n.Localizer{}, ids: map[Language]map[string]*i18n.Message{}}
+	bundle := i18n.NewBundle(language.English)
+	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
+	for _, l := range Languages() {
+		c.ids[l] = map[string]*i18n.Message{}
+		for _, from := range []fs.FS{own, files} {
+			f, err := bundle.LoadMessageFileFS(from, string(l)+".toml")
+			if err != nil {
+				panic(fmt.Errorf("say: %s: %w", l, err))
+			}
+			for _, m := range f.Messages {
+				if c.ids[l][m.ID] != nil {
+					panic(fmt.Errorf("say: %s: %q stands twice", l, m.ID))
+				}
+				c.ids[l][m.ID] = m
+			}
+		}
+	}
+	for _, l := range Languages() { // once all are in the bundle
+		c.in[l] = i18n.NewLocalizer(bundle, string(l))
+	}
+	return c
+}
+
+// Speaker speaks one language. The zero value says nothing: it comes from [Catalogue.In].
+type Speaker struct {
+	catalogue *Catalogue
+	language  Language
+}
+
+// In returns who speaks the language; English where the catalogue has it not.
+func (c *Catalogue) In(l Language) Speaker {
+	if c.in[l] == nil && l != Pseudo {
+		l = English
+	}
+	return Speaker{c, l}
+}
+
+// Language returns the language that is spoken.
+func (s Speaker) Language() Language { return s.language }
+
+// Has reports whether there is a message of that id.
+func (s Speaker) Has(id string) bool { return s.catalogue.ids[English][id] != nil }
+
+// Say says a message. A message that is not there, or has other slots than are given, is a panic: tests hold the code to the
+// catalogue.
+func (s Speaker) Say(id string, slots ...Slot) protocol.Text {
+	config := i18n.LocalizeConfig{MessageID: id, TemplateParser: template.IdentityParser{}}
+	if i := slices.IndexFunc(slots, func(s Slot) bool { return s.kind == count }); i >= 0 {
+		config.PluralCount = slots[i].n
+	}
+	l := s.language
+	if l == Pseudo {
+		l = English
+	}
+	message, err := s.catalogue.in[l].Localize(&config)
+	if err != nil {
+		panic(fmt.Errorf("say: %s in %s: %w", id, l, err))
+	}
+	var text protocol.Text
+	for _, p := range s.catalogue.pieces(message) {
+		if p.name == "" {
+			text = add(text, protocol.Span{Style: p.style, Text: protocol.Clean(s.written(p.style, p.text))})
+			continue
+		}
+		i := slices.IndexFunc(slots, func(s Slot) bool { return s.name == p.name && s.kind == p.kind })
+		if i < 0 {
+			panic(fmt.Errorf("say: %s in %s: no %s %s is given", id, l, p.kind, p.name))
+		}
+		for _, span := range s.fill(slots[i]) {
+			if span.Style == protocol.PlainStyle {
+				span.Style = p.style
+			}
+			text = add(text, span)
+		}
+	}
+	return text
+}
+
+// add adds a span to a text. What is plain, or strong, becomes one with what is so before it: networks mark each span.
+func add(text protocol.Text, span protocol.Span) protocol.Text {
+	if last := len(text) - 1; last >= 0 && span.Style == text[last].Style && (span.Style == protocol.PlainStyle || span.Style == protocol.StrongStyle) {
+		text[last].Text += span.Text
+		return text
+	}
+	return append(text, span)
+}
+
+// Plain is Say without markup.
+func (s Speaker) Plain(id string, slots ...Slot) string { return s.Say(id, slots...).Plain() }
+
+func (c *Catalogue) pieces(message string) []piece {
+	if p, ok := c.parsed.Load(message); ok {
+		return p.([]piece)
+	}
+	p, err := parse(message)
+	if err != nil {
+		panic(fmt.Errorf("say: %w", err))
+	}
+	c.parsed.Store(message, p)
+	return p
+}
+
+// fill returns what stands in a slot.
+func (s Speaker) fill(slot Slot) protocol.Text {
+	switch {
+	case slot.kind == span:
+		return s.Length(slot.length)
+	case slot.kind == number && s.language == German:
+		return protocol.Plain(strings.ReplaceAll(slot.text.Plain(), ".", ","))
+	case slot.kind == words && s.language == Pseudo:
+		return protocol.Join("⟦", slot.text, "⟧")
+	}
+	return slot.text
+}
+
+// written returns the words of a message as they are written.
+func (s Speaker) written(style protocol.Style, text string) string {
+	if s.language != Pseudo || style == protocol.CodeStyle {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r - '!' + '！' // the wide forms stand in the same order
+		}
+		return r
+	}, text)
+}
+
+// Length says how long something takes, in its two largest units: "1 day and 2 hours". Less than a second is "0 seconds".
+func (s Speaker) Length(d time.Duration) protocol.Text {
+	const day = 24 * time.Hour
+	units := []struct {
+		size time.Duration
+		id   string
+	}{{day, "span-days"}, {time.Hour, "span-hours"}, {time.Minute, "span-minutes"}, {time.Second, "span-seconds"}}
+	for i, u := range units {
+		if d < u.size && u.size > time.Second {
+			continue
+		}
+		whole := s.Say(u.id, Count("N", int(d/u.size)))
+		if u.size < time.Hour {
+			return whole
+		}
+		if rest := int(d % u.size / units[i+1].size); rest > 0 {
+			return s.Say("span-two", Part("Large", whole), Part("Small", s.Say(units[i+1].id, Count("N", rest))))
+		}
+		return whole
+	}
+	return nil // which no length of time is
+}
+
+// And lists things: "a, b and c".
+func (s Speaker) And(things []protocol.Text) protocol.Text { return s.list("list-and", things) }
+
+// Or lists things: "a, b or c".
+func (s Speaker) Or(things []protocol.Text) protocol.Text { return s.list("list-or", things) }
+
+func (s Speaker) list(id string, things []protocol.Text) protocol.Text {
+	last := len(things) - 1
+	if last <= 0 {
+		return Commas(things)
+	}
+	return s.Say(id, Part("Before", Commas(things[:last])), Part("Last", things[last]))
+}
+
+// Commas lists things: "a, b, c".
+func Commas(things []protocol.Text) protocol.Text { return between(", ", things) }
+
+// Semicolons lists things: "a; b; c".
+func Semicolons(things []protocol.Text) protocol.Text { return between("; ", things) }
+
+func between(mark string, things []protocol.Text) (text protocol.Text) {
+	for i, one := range things {
+		if i > 0 {
+			text = protocol.Join(text, mark)
+		}
+		text = append(text, one...)
+	}
+	return text
+}
+
+// Sentences puts sentences one behind the other.
+func Sentences(all ...protocol.Text) protocol.Text {
+	return between(" ", slices.DeleteFunc(all, func(one protocol.Text) bool { return len(one) == 0 }))
+}
+
+// IDs returns the ids of all messages.
+func (c *Catalogue) IDs() []string { return slices.Sorted(maps.Keys(c.ids[English])) }

@@ -1,0 +1,152 @@
+package words
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"moot/internal/say"
+	"moot/protocol"
+	"moot/votes/tally"
+)
+
+// TestLanguages: every language has every sentence, with the same slots.
+func TestLanguages(t *testing.T) {
+	if err := catalogue.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPressed: what stands on buttons and menus fits them on Discord, which takes 80 characters on the one and 150 on the other.
+func TestPressed(t *testing.T) {
+	for _, l := range say.Languages() {
+		for _, id := range catalogue.IDs() {
+			if strings.HasPrefix(id, "press-") || strings.HasPrefix(id, "choice-") {
+				if label := In(l).Plain(id); utf8.RuneCountInString(label) > 80 {
+					t.Errorf("%s: %q is too long for a button", l, label)
+				}
+			}
+		}
+	}
+}
+
+func example(l say.Language, change func(*Vote)) Vote {
+	v := Vote{
+		Speaker: In(l), ID: 3, Type: Motion, Status: Open, Told: true, Opener: protocol.Person("console:ann", "Ann"),
+		Target: protocol.Person("console:ben", "Ben"), Text: "we meet on Tuesdays",
+		Tally: tally.Rules{Method: tally.Majority, Options: 3, Quorum: 3}, Size: 8, Turnout: 2, Count: tally.Tally{Cast: 2, For: []int{1, 0, 1}},
+		Closes: time.Date(2026, 11, 30, 17, 25, 0, 0, time.UTC), Room: "lobby",
+		Command: func(line string) protocol.Text { return protocol.Code("!moot " + line) },
+	}
+	change(&v)
+	return v
+}
+
+// TestMessages: votes as people read them, in both languages.
+func TestMessages(t *testing.T) {
+	challenge := func(v *Vote) {
+		v.Type, v.Text, v.Earlier = Challenge, "spams", true
+		v.Tally = tally.Rules{Method: tally.Supermajority, Options: 3, Quorum: 3, Part: 2, Of: 3, LeastYes: 3}
+	}
+	poll := func(v *Vote) {
+		v.Type, v.Text, v.Options = Poll, "When?", []string{"Monday", "Tuesday"}
+		v.Tally, v.Count = tally.Rules{Method: tally.Plurality, Options: 2}, tally.Tally{Cast: 3, For: []int{1, 2}}
+	}
+	closed := func(v *Vote) {
+		v.Status, v.Outcome, v.Turnout, v.Count = Closed, tally.Passed, 4, tally.Tally{Cast: 4, For: []int{2, 1, 1}}
+	}
+	for _, one := range []struct {
+		name   string
+		vote   func(*Vote)
+		say    func(Vote) protocol.Text
+		en, de string
+	}{
+		{"motion", func(*Vote) {}, message, `Vote 3: Ann moves: we meet on Tuesdays
+Turnout: 2 of 8 who can vote. Quorum: 2 of 3 needed.
+So far: 1 yes, 0 no, 1 abstained.
+It passes with more yes than no.
+Closes 2026-11-30 17:25 UTC.
+To vote: !moot vote 3 yes (yes, no, abstain). Or react to this message: 👍 (thumbs up) is yes, 👎 (thumbs down) is no, 🤷 (shrug) is abstain. You can change it until the end.`,
+			`Abstimmung 3: Ann beantragt: we meet on Tuesdays
+Beteiligung: 2 von 8 Stimmberechtigten. Quorum: 2 von 3 nötigen.
+Bisher: 1 Ja, 0 Nein, 1 Enthaltung.
+Sie geht durch, wenn es mehr Ja als Nein gibt.
+Endet am 2026-11-30 17:25 UTC.
+So stimmt Ihr ab: !moot vote 3 ja (ja, nein, Enthaltung). Oder reagiert auf diese Nachricht: 👍 (Daumen hoch) heißt Ja, 👎 (Daumen runter) Nein, 🤷 (Schulterzucken) Enthaltung. Bis zum Ende könnt Ihr es ändern.`},
+		{"challenge", challenge, message, `Vote 3: Ann wants to challenge Ben. If it passes, they are suspended from using me here.
+Reason: spams
+Turnout: 2 of 8 who can vote. Quorum: 2 of 3 needed.
+So far: 1 yes, 0 no, 1 abstained.
+It passes with at least 2 of 3 among yes and no, and at least 3 yes.
+Closes 2026-11-30 17:25 UTC, earlier once nobody can change the outcome.
+To vote: !moot vote 3 yes (yes, no, abstain). Or react to this message: 👍 (thumbs up) is yes, 👎 (thumbs down) is no, 🤷 (shrug) is abstain. You can change it until the end.`,
+			`Abstimmung 3: Ann beantragt, Ben zu sperren. Geht das durch, kann die Person mich hier nicht mehr benutzen.
+Begründung: spams
+Beteiligung: 2 von 8 Stimmberechtigten. Quorum: 2 von 3 nötigen.
+Bisher: 1 Ja, 0 Nein, 1 Enthaltung.
+Sie geht durch, wenn mindestens 2 von 3 Ja- und Nein-Stimmen ein Ja sind und es mindestens 3 Ja gibt.
+Endet am 2026-11-30 17:25 UTC, früher, sobald am Ergebnis nichts mehr zu ändern ist.
+So stimmt Ihr ab: !moot vote 3 ja (ja, nein, Enthaltung). Oder reagiert auf diese Nachricht: 👍 (Daumen hoch) heißt Ja, 👎 (Daumen runter) Nein, 🤷 (Schulterzucken) Enthaltung. Bis zum Ende könnt Ihr es ändern.`},
+		{"poll closed", func(v *Vote) { poll(v); v.Status, v.Outcome = Closed, tally.Chosen }, Vote.Closing, `Vote 3: poll «When?» has closed.
+Most votes: «Tuesday», with 2. 3 of 8 who could vote did. «Monday» 1, «Tuesday» 2.`,
+			`Abstimmung 3: Umfrage «When?» ist beendet.
+Die meisten Stimmen: «Tuesday», mit 2. 3 von 8 Stimmberechtigten haben abgestimmt. «Monday» 1, «Tuesday» 2.`},
+		{"motion closed", closed, Vote.Closing, `Vote 3: motion «we meet on Tuesdays» has closed.
+2 yes, 1 no, 1 abstained of 8 who could vote; quorum 3 reached; needed 2 of 3: passed.`,
+			`Abstimmung 3: Antrag «we meet on Tuesdays» ist beendet.
+2 Ja, 1 Nein, 1 Enthaltung von 8 Stimmberechtigten; Quorum 3 erreicht; nötig waren 2 von 3: angenommen.`},
+		{"without a quorum", func(v *Vote) { closed(v); v.Count = tally.Tally{Cast: 1, For: []int{1, 0, 0}} }, Vote.Closing,
+			`Vote 3: motion «we meet on Tuesdays» has closed.
+1 yes, 0 no, 0 abstained of 8 who could vote; quorum 3 not reached: failed.`,
+			`Abstimmung 3: Antrag «we meet on Tuesdays» ist beendet.
+1 Ja, 0 Nein, 0 Enthaltungen von 8 Stimmberechtigten; Quorum 3 nicht erreicht: gescheitert.`},
+	} {
+		for l, want := range map[say.Language]string{say.English: one.en, say.German: one.de} {
+			if got := one.say(example(l, one.vote)).Plain(); got != want {
+				t.Errorf("%s in %s reads:\n%s", one.name, l, got)
+			}
+		}
+	}
+}
+
+func message(v Vote) protocol.Text { return v.Message(true, ShownWords) }
+
+// TestFitsDiscord: with nothing of what people wrote but an ellipsis, the longest message that a vote can have is a message of Discord,
+// in every language.
+func TestFitsDiscord(t *testing.T) {
+	for _, l := range say.Languages() {
+		v := example(l, func(v *Vote) {
+			v.Type, v.Secret, v.Told, v.Polled, v.Asked, v.Removed, v.Poll, v.Untold, v.Corrected, v.Waived = Election, true, false, true, true, 3, true, true, true, true
+			v.Text, v.Reply = strings.Repeat("w", 300), strings.Repeat("r", 1000)
+			v.Tally, v.Example, v.Room = tally.Rules{Method: tally.STV, Options: 10, Seats: 9, Quorum: 3}, "#2 > #1", strings.Repeat("room ", 8)
+			for range 10 {
+				v.Options = append(v.Options, strings.Repeat("o", 80))
+			}
+			v.Target, v.Opener = protocol.Plain(strings.Repeat("t", 40)), protocol.Plain(strings.Repeat("o", 40))
+		})
+		if n := utf8.RuneCountInString(v.Message(true, 0).Plain()); n > 2000 {
+			t.Errorf("in %s it has %d characters", l, n)
+		}
+	}
+}
+
+// TestElections: an election by its numbers, in German too.
+func TestElections(t *testing.T) {
+	r := tally.Rules{Method: tally.STV, Options: 3, Seats: 2}
+	count := tally.Tally{Cast: 4, For: []int{2, 1, 1}, Ballots: []tally.Ballot{{1, 2, 0}, {1, 2, 0}, {0, 1, 2}, {0, 2, 1}}}
+	v := example(say.German, func(v *Vote) {
+		v.Type, v.Status, v.Options, v.Tally, v.Count = Election, Closed, []string{"Anna", "Bob", "Cleo"}, r, count
+		res := tally.Final(r, 8, count)
+		v.Outcome, v.Election = res.Outcome, res.Election
+	})
+	got := v.Message(false, 100).Plain()
+	for _, want := range []string{"eine Wahl für 2 Plätze", "Gewählt: Option 1", "Mit übertragbarer Einzelstimme", "Stufe 1: die ersten Präferenzen: 1 hat 2"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in:\n%s", want, got)
+		}
+	}
+	if got := v.Ballot(tally.Ballot{1, 2, 2}).Plain(); got != "zuerst «Anna», dann «Bob» und «Cleo» gleichauf" {
+		t.Errorf("a ranking is %q", got)
+	}
+}
