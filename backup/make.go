@@ -125,17 +125,19 @@ func (m *Maker) make(ctx context.Context, r Request, say func(Progress)) (made B
 		defer os.RemoveAll(in) //nolint:errcheck // the next start clears it away
 	}
 	made.Manifest = Manifest{Format: format, Version: m.Version, Made: time.Now().UTC().Truncate(time.Millisecond), Sealed: seals != nil}
-	if err := m.copyAll(ctx, in, &made.Manifest, say); err != nil {
+	known, err := m.copyAll(ctx, in, &made.Manifest, say)
+	if err != nil {
 		return made, nil, err
 	}
 	if seals != nil {
+		known = nil
 		say(Progress{What: "encrypting"})
 		if err := sealAll(ctx, in, aside, seals); err != nil {
 			return made, nil, err
 		}
 	}
 	say(Progress{What: "reading it back"})
-	if made.Files, err = sums(ctx, aside); err != nil {
+	if made.Files, err = sums(ctx, aside, known); err != nil {
 		return made, nil, err
 	}
 	for made.Folder == "" || exists(made.Folder) {
@@ -257,44 +259,47 @@ func ignore(err, target error) error {
 }
 
 // copyAll copies the parts of the data folder, in the order that doc.go says, and fills in what the manifest
-// says of them.
-func (m *Maker) copyAll(ctx context.Context, to string, of *Manifest, say func(Progress)) error {
-	if err := m.copyStore(ctx, to, say); err != nil {
-		return err
+// says of them. It returns what the large files are, by what was written to them.
+func (m *Maker) copyAll(ctx context.Context, to string, of *Manifest, say func(Progress)) (large []File, err error) {
+	db, err := m.copyStore(ctx, to, say)
+	if err != nil {
+		return nil, err
 	}
+	large = append(large, db)
 	failpoint.Hit(failpoint.BackupStore)
 	say(Progress{What: "the keys"})
 	if err := crypto.Copy(ctx, m.Folder, filepath.Join(to, crypto.File)); err != nil {
-		return err
+		return nil, err
 	}
 	failpoint.Hit(failpoint.BackupKeys)
-	known, err := look(filepath.Join(to, parts.Database))
+	known, err := look(filepath.Join(to, parts.Database), false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	of.Instance, of.Life, of.Pair = known.instance, known.life, known.pair
 	of.Change, of.At, of.Archive = known.change, known.at, known.archive.End
 	if known.archive.End > 0 {
 		say(Progress{What: "the archive", Total: known.archive.End})
-		if err := copyFile(ctx, filepath.Join(to, parts.Archive), filepath.Join(m.Folder, parts.Archive), known.archive.End); err != nil {
-			return err
+		archive, err := copyFile(ctx, to, m.Folder, parts.Archive, known.archive.End)
+		if err != nil {
+			return nil, err
 		}
+		large = append(large, archive)
 		if _, err := events.Examine(filepath.Join(to, parts.Archive), known.archive); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, name := range []string{console.FileName, account.LoginFile, crypto.RecoveryFile} {
-		err := copyFile(ctx, filepath.Join(to, name), filepath.Join(m.Folder, name), -1)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if _, err := copyFile(ctx, to, m.Folder, name, -1); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
 		}
 	}
 	failpoint.Hit(failpoint.BackupRest)
-	return nil
+	return large, nil
 }
 
 // copyStore makes a base of the store, and says how long the file is by then.
-func (m *Maker) copyStore(ctx context.Context, to string, say func(Progress)) error {
+func (m *Maker) copyStore(ctx context.Context, to string, say func(Progress)) (File, error) {
 	path := filepath.Join(to, parts.Database)
 	done := make(chan struct{})
 	var watch sync.WaitGroup
@@ -315,8 +320,9 @@ func (m *Maker) copyStore(ctx context.Context, to string, say func(Progress)) er
 			}
 		}
 	})
-	_, err := m.Store.Base(ctx, path)
-	return err
+	s := newSummed()
+	_, err := m.Store.Base(ctx, path, s)
+	return s.file(parts.Database), err
 }
 
 // known is what a copied database says of itself and of the other parts.
@@ -327,8 +333,8 @@ type known struct {
 	archive              events.Commitment
 }
 
-// look reads the database of a backup.
-func look(path string) (k known, err error) {
+// look reads the database of a backup; whole reads every page of it.
+func look(path string, whole bool) (k known, err error) {
 	st, err := store.Open(store.Config{Path: path, ReadOnly: true, LockTimeout: time.Second})
 	if err != nil {
 		return k, err
@@ -341,30 +347,35 @@ func look(path string) (k known, err error) {
 			return nil
 		})
 	}
+	if err == nil && whole {
+		err = st.Check()
+	}
 	return k, errors.Join(err, st.Close())
 }
 
-// copyFile copies the first bytes of a file, all where size is negative, and syncs the copy.
-func copyFile(ctx context.Context, to, from string, size int64) (err error) {
-	in, err := os.Open(from)
+// copyFile copies the first bytes of a file from one folder to another, all where size is negative, syncs the copy,
+// and says what it is.
+func copyFile(ctx context.Context, to, from, name string, size int64) (is File, err error) {
+	in, err := os.Open(filepath.Join(from, name))
 	if err != nil {
-		return err
+		return is, err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := os.OpenFile(filepath.Join(to, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return is, err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
 	var r io.Reader = reader{ctx, in}
 	if size >= 0 {
 		r = io.LimitReader(r, size)
 	}
-	n, err := io.Copy(out, r)
+	flushed, s := disk.NewFlushed(out), newSummed()
+	n, err := io.Copy(io.MultiWriter(flushed, s), r)
 	if err == nil && size >= 0 && n < size {
-		err = fmt.Errorf("%w: %s has %d bytes, where %d were committed", events.ErrArchive, from, n, size)
+		err = fmt.Errorf("%w: %s has %d bytes, where %d were committed", events.ErrArchive, in.Name(), n, size)
 	}
-	return errors.Join(err, out.Sync())
+	return s.file(name), errors.Join(err, flushed.Sync())
 }
 
 // reader is a reader that ends with a context.
@@ -380,8 +391,9 @@ func (r reader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// sums returns what the files of a folder are, in the order of their names, and makes their names durable.
-func sums(ctx context.Context, folder string) (all []File, err error) {
+// sums returns what the files of a folder are, in the order of their names, and makes their names durable. Those that are
+// known are not read again.
+func sums(ctx context.Context, folder string, known []File) (all []File, err error) {
 	names, err := settle(folder)
 	if err != nil {
 		return nil, err
@@ -389,6 +401,10 @@ func sums(ctx context.Context, folder string) (all []File, err error) {
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		if i := slices.IndexFunc(known, func(f File) bool { return f.Name == name }); i >= 0 {
+			all = append(all, known[i])
+			continue
 		}
 		f, err := sum(folder, name)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -155,12 +156,19 @@ func List(dir string) (all []Backup, err error) {
 
 // Sums compares the files of a backup with its manifest. Its error is ErrDamaged and names all that differ, are
 // missing, or do not belong there.
-func (b Backup) Sums() error {
+func (b Backup) Sums() error { return b.compare(nil) }
+
+// compare is Sums where it is known of some files what they are, by their names.
+func (b Backup) compare(read map[string]File) error {
 	var wrong []string
 	known := map[string]bool{manifestName: true}
 	for _, f := range b.Files {
 		known[f.Name] = true
-		got, err := sum(b.Folder, f.Name)
+		got, ok := read[f.Name]
+		var err error
+		if !ok {
+			got, err = sum(b.Folder, f.Name)
+		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			wrong = append(wrong, f.Name+" is missing")
@@ -208,9 +216,27 @@ func sum(folder, name string) (f File, err error) {
 		return f, err
 	}
 	defer in.Close()
-	hash := sha256.New()
-	n, err := io.Copy(hash, in)
-	return File{Name: name, Size: n, SHA256: hex.EncodeToString(hash.Sum(nil))}, err
+	s := newSummed()
+	_, err = io.Copy(s, in)
+	return s.file(name), err
+}
+
+// summed says of what is written to it what file it is.
+type summed struct {
+	hash hash.Hash
+	size int64
+}
+
+func newSummed() *summed { return &summed{hash: sha256.New()} }
+
+// Write implements io.Writer.
+func (s *summed) Write(p []byte) (int, error) {
+	s.size += int64(len(p))
+	return s.hash.Write(p)
+}
+
+func (s *summed) file(name string) File {
+	return File{Name: name, Size: s.size, SHA256: hex.EncodeToString(s.hash.Sum(nil))}
 }
 
 // Last returns the last backup in a folder; that of the last change not after a time, where that is not zero.

@@ -42,7 +42,7 @@ func (b Backup) Check(ctx context.Context, keys []age.Identity) (opened bool, er
 			return false, err
 		}
 		defer os.RemoveAll(in) //nolint:errcheck // it is in the folder for such files
-		if err := b.openAll(ctx, in, keys); err != nil {
+		if _, err := b.openAll(ctx, in, keys, nil); err != nil {
 			return false, err
 		}
 	}
@@ -51,10 +51,7 @@ func (b Backup) Check(ctx context.Context, keys []age.Identity) (opened bool, er
 
 // examine reads the parts of a backup in a folder where they are in clear. Its error is ErrDamaged.
 func (b Backup) examine(ctx context.Context, in string) error {
-	k, err := look(filepath.Join(in, parts.Database))
-	if err == nil {
-		err = wholeStore(filepath.Join(in, parts.Database))
-	}
+	k, err := look(filepath.Join(in, parts.Database), true)
 	if err == nil && (k.instance != b.Instance || k.change != b.Change || k.pair != b.Pair || k.archive.End != b.Archive) {
 		err = errors.New("the database is not the one that the manifest names")
 	}
@@ -75,15 +72,6 @@ func (b Backup) examine(ctx context.Context, in string) error {
 		return fmt.Errorf("%w: %s cannot be used: %w", ErrDamaged, b.Folder, err)
 	}
 	return nil
-}
-
-// wholeStore reads every page of a database.
-func wholeStore(path string) error {
-	st, err := store.Open(store.Config{Path: path, ReadOnly: true, LockTimeout: time.Second})
-	if err != nil {
-		return err
-	}
-	return errors.Join(st.Check(), st.Close())
 }
 
 // RestoreConfig says how a backup is restored.
@@ -135,9 +123,6 @@ func (b Backup) restore(ctx context.Context, c RestoreConfig) (r Restored, err e
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return r, err
 	}
-	if err := b.Sums(); err != nil {
-		return r, err
-	}
 	if err := disk.MakeFolder(filepath.Dir(to)); err != nil {
 		return r, err
 	}
@@ -146,11 +131,18 @@ func (b Backup) restore(ctx context.Context, c RestoreConfig) (r Restored, err e
 		return r, err
 	}
 	defer os.RemoveAll(aside) //nolint:errcheck // it is there only after an error
-	if err := b.openAll(ctx, aside, c.Keys); err != nil {
-		return r, err
+	var under syncs
+	read, err := b.openAll(ctx, aside, c.Keys, &under)
+	if err == nil || ctx.Err() == nil && !store.IsFull(err) && !errors.Is(err, ErrSealed) {
+		if wrong := b.compare(read); wrong != nil { // which says more than what came of it
+			err = wrong
+		}
 	}
 	failpoint.Hit(failpoint.RestoreCopied)
-	if err := b.examine(ctx, aside); err != nil {
+	if err == nil {
+		err = b.examine(ctx, aside) // while the disk takes what was written
+	}
+	if err := errors.Join(err, under.wait()); err != nil {
 		return r, err
 	}
 	if !c.Moved {

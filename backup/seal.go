@@ -8,8 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"filippo.io/age"
+
+	"moot/store/disk"
 )
 
 // recipients reads for whom a backup is encrypted; nil for nobody.
@@ -40,18 +43,21 @@ func Identities(path string) ([]age.Identity, error) {
 
 // sealAll encrypts all files of a folder into another one.
 func sealAll(ctx context.Context, from, to string, seals []age.Recipient) error {
-	return each(from, to, func(name string) string { return name + sealedSuffix }, func(out io.Writer, in io.Reader) error {
+	var under syncs
+	_, err := each(from, to, func(name string) string { return name + sealedSuffix }, func(out io.Writer, in io.Reader) error {
 		w, err := age.Encrypt(out, seals...)
 		if err != nil {
 			return err
 		}
 		_, err = io.Copy(w, reader{ctx, in})
 		return errors.Join(err, w.Close())
-	})
+	}, &under)
+	return errors.Join(err, under.wait())
 }
 
-// openAll puts the files of a backup into a folder, in clear.
-func (b Backup) openAll(ctx context.Context, to string, keys []age.Identity) error {
+// openAll puts the files of a backup into a folder, in clear, and returns what they are in the backup, by their names there: of
+// all that were read. The caller waits for what is under way; where that is nil nothing is synced.
+func (b Backup) openAll(ctx context.Context, to string, keys []age.Identity, under *syncs) (read map[string]File, err error) {
 	plain := func(name string) string {
 		if _, ok := parseChangeName(name); ok || name == manifestName {
 			return ""
@@ -59,7 +65,7 @@ func (b Backup) openAll(ctx context.Context, to string, keys []age.Identity) err
 		return strings.TrimSuffix(name, sealedSuffix)
 	}
 	if b.Sealed && keys == nil {
-		return fmt.Errorf("%w: name the file of its identity with --identity", ErrSealed)
+		return nil, fmt.Errorf("%w: name the file of its identity with --identity", ErrSealed)
 	}
 	return each(b.Folder, to, plain, func(out io.Writer, in io.Reader) (err error) {
 		if b.Sealed {
@@ -69,29 +75,33 @@ func (b Backup) openAll(ctx context.Context, to string, keys []age.Identity) err
 		}
 		_, err = io.Copy(out, reader{ctx, in})
 		return err
-	})
+	}, under)
 }
 
 // each writes each file of a folder anew into another one, where it has the name that named gives it; none where
-// that is zero.
-func each(from, to string, named func(string) string, write func(io.Writer, io.Reader) error) error {
+// that is zero. It returns what the files are that were read, by their names; of those at which writing ended, nothing.
+func each(from, to string, named func(string) string, write func(io.Writer, io.Reader) error, under *syncs) (read map[string]File, err error) {
 	names, err := filesIn(from)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	read = map[string]File{}
 	for _, name := range names {
 		other := named(name)
 		if other == "" {
 			continue
 		}
-		if err := rewrite(filepath.Join(from, filepath.FromSlash(name)), filepath.Join(to, filepath.FromSlash(other)), write); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		s := newSummed()
+		if err := rewrite(filepath.Join(from, filepath.FromSlash(name)), filepath.Join(to, filepath.FromSlash(other)), s, write, under); err != nil {
+			return read, fmt.Errorf("%s: %w", name, err)
 		}
+		read[name] = s.file(name)
 	}
-	return nil
+	return read, nil
 }
 
-func rewrite(from, to string, write func(io.Writer, io.Reader) error) (err error) {
+// rewrite writes one file, and also what it has read.
+func rewrite(from, to string, also io.Writer, write func(io.Writer, io.Reader) error, under *syncs) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
@@ -104,6 +114,42 @@ func rewrite(from, to string, write func(io.Writer, io.Reader) error) (err error
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	return errors.Join(write(out, in), out.Sync())
+	all := io.TeeReader(in, also)
+	if under == nil {
+		err = write(out, all)
+		err = errors.Join(err, out.Close())
+	} else {
+		flushed := disk.NewFlushed(out)
+		err = write(flushed, all)
+		under.begin(flushed, out)
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, all) // what stands behind the end of what is encrypted
+	}
+	return err
+}
+
+// syncs are files that are brought to the disk while others are written, or read.
+type syncs struct {
+	under sync.WaitGroup
+	mu    sync.Mutex
+	err   error // guarded by mu
+}
+
+// begin has a file synced and closed.
+func (s *syncs) begin(w *disk.Flushed, f *os.File) {
+	s.under.Go(func() {
+		err := errors.Join(w.Sync(), f.Close())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.err = errors.Join(s.err, err)
+	})
+}
+
+// wait returns when all are on the disk.
+func (s *syncs) wait() error {
+	s.under.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }

@@ -148,7 +148,7 @@ func TestCrashWhileArchiving(t *testing.T) {
 	var images []image
 	w.bus.failpoint = func(point string) error {
 		dir := t.TempDir()
-		if _, err := w.store.Base(t.Context(), filepath.Join(dir, "moot.db")); err != nil {
+		if _, err := w.store.Base(t.Context(), filepath.Join(dir, "moot.db"), nil); err != nil {
 			return err
 		}
 		copyFile(t, w.archivePath(), filepath.Join(dir, "facts.archive"))

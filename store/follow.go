@@ -98,16 +98,16 @@ func (s *Store) Apply(ch Change) error {
 
 // Base writes a copy of the store, as of some change, to a new file with a log of its own, and
 // returns the number of that change. Open takes it, and Apply goes on from there. Commits go on
-// meanwhile.
-func (s *Store) Base(ctx context.Context, path string) (uint64, error) {
-	n, err := s.base(ctx, path)
+// meanwhile. What is written to the file is written to also as well, where that is not nil.
+func (s *Store) Base(ctx context.Context, path string, also io.Writer) (uint64, error) {
+	n, err := s.base(ctx, path, also)
 	if err != nil {
 		return 0, fmt.Errorf("copy %s to %s: %w", s.Path(), path, err)
 	}
 	return n, nil
 }
 
-func (s *Store) base(ctx context.Context, path string) (uint64, error) {
+func (s *Store) base(ctx context.Context, path string, also io.Writer) (uint64, error) {
 	if s.log == nil {
 		return 0, ErrReadOnly
 	}
@@ -133,8 +133,13 @@ func (s *Store) base(ctx context.Context, path string) (uint64, error) {
 		return 0, err
 	}
 	defer os.Remove(f.Name()) //nolint:errcheck // it is there only after an error
-	_, err = v.WriteTo(f)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	flushed := disk.NewFlushed(f)
+	to := io.Writer(flushed)
+	if also != nil {
+		to = io.MultiWriter(flushed, also)
+	}
+	_, err = v.WriteTo(to)
+	if err := errors.Join(err, flushed.Sync(), f.Close()); err != nil {
 		return 0, err
 	}
 	return h.from.Change, errors.Join(os.Rename(f.Name(), path), disk.SyncFolder(filepath.Dir(path)))

@@ -117,7 +117,7 @@ func (p *pair) base() {
 		}
 	}
 	remove(path)
-	n, err := p.leader.Base(context.Background(), path)
+	n, err := p.leader.Base(context.Background(), path, nil)
 	if err != nil || n != p.leader.Change() {
 		p.Fatalf("a base at change %d of %d (%v)", n, p.leader.Change(), err)
 	}

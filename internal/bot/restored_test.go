@@ -34,7 +34,7 @@ func newRestoredRig(t *testing.T, before func(*rig)) *restoredRig {
 	before(r)
 	c := &rig{t: t, path: filepath.Join(t.TempDir(), "moot.db"), feature: &fake{}, now: r.now, next: r.next}
 	c.answering()
-	if _, err := r.store.Base(t.Context(), c.path); err != nil {
+	if _, err := r.store.Base(t.Context(), c.path, nil); err != nil {
 		t.Fatal(err)
 	}
 	c.open()

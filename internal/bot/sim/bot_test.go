@@ -275,7 +275,7 @@ func (h *history) step(lose bool) error {
 	}
 	in, now := h.waiting, h.flow.Now()
 	if lose {
-		if _, err := h.life.store.Base(context.Background(), h.before()); err != nil {
+		if _, err := h.life.store.Base(context.Background(), h.before(), nil); err != nil {
 			return err
 		}
 		h.undo = true
