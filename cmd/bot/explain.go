@@ -80,7 +80,7 @@ func explain(err error) string {
 	case errors.Is(err, store.ErrForeign):
 		return fmt.Sprintf("%s is not a database of moot, and was not changed. Move it away, or name another folder with --data.", at.file)
 	case errors.Is(err, store.ErrNewer):
-		return fmt.Sprintf("%s was written by a newer version of moot, and was not changed. Run that version, or name another folder with --data.", at.file)
+		return fmt.Sprintf("%s was written by a newer version of moot, and was not changed. Run that version, restore the backup from before the upgrade with `moot restore`, or name another folder with --data.", at.file)
 	case errors.Is(err, store.ErrOlder):
 		return fmt.Sprintf("%s was written by a build from before the first release, and was not changed. This version cannot read it: move it away, or name another folder with --data.", at.file)
 	case errors.Is(err, bot.ErrStoreAhead):
