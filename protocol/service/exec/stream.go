@@ -3,6 +3,7 @@ package exec
 import (
 	"errors"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"moot/protocol/service/result"
@@ -73,10 +74,10 @@ func (s *Stream) Read() ([]byte, error) {
 	return line, err
 }
 
-// Write gives the program a line. One that does not read it within ten seconds is told to end.
+// Write gives the program a line. One that does not read it within ten seconds is told to end; one that has closed its input is not.
 func (s *Stream) Write(line []byte) error {
 	err := s.proc.write(line, patience)
-	if err != nil {
+	if err != nil && !errors.Is(err, syscall.EPIPE) {
 		s.End()
 	}
 	return err

@@ -149,16 +149,18 @@ func (c *Collector) life(ctx context.Context, to service.Sink) (brought int, err
 	ahead := 16
 	if c.cfg.Back {
 		ahead = maxAhead
-		c.serve(s)
-		defer c.serve(nil)
 	}
 	found, ended := make(chan []byte, ahead), make(chan error, 1)
 	reading.Go(func() {
 		defer close(found)
 		ended <- c.read(within, s, found)
 	})
-	// One that does not read its input may do without a cursor; one that has ended says so by itself.
-	reading.Go(func() { _ = s.Write(line) })
+	// One that does not read its input may do without a cursor; one that has ended says so by itself. What is taken back comes behind it.
+	_ = s.Write(line)
+	if c.cfg.Back {
+		c.serve(s)
+		defer c.serve(nil)
+	}
 	p := newPlace(cursor)
 	for line := range found {
 		batch := [][]byte{line}
