@@ -42,6 +42,7 @@ every = "100ms"
 name = "counter"
 run = ["./counter", "acks"]
 back = true
+timeout = "5s"
 [[service.task]]
 run = ["./say"]
 output = "text"
@@ -109,7 +110,9 @@ func TestCollectorsSurviveKills(t *testing.T) {
 			case <-k.kill:
 			default:
 			}
-			if life > 1 && life < 20 { // the first finds out what is old, and is killed then
+			// The first finds out what is old, and is killed then. What is interrupted is tried again after pauses that double, so that
+			// few may be: a life has half a minute.
+			if life > 1 && life < 5 {
 				time.AfterFunc(time.Duration(20+chance.IntN(300))*time.Millisecond, func() {
 					select {
 					case k.kill <- struct{}{}:
