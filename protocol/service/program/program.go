@@ -91,8 +91,10 @@ func (c *Collector) Name() string { return c.cfg.Name }
 // Run implements service.Collector.
 func (c *Collector) Run(ctx context.Context, to service.Sink) error {
 	for failures := 0; ; {
-		if err := to.Ready(ctx); err != nil {
-			return err
+		if !c.cfg.Back { // one that takes back has to be there for what waits, which would wait for ever otherwise
+			if err := to.Ready(ctx); err != nil {
+				return err
+			}
 		}
 		began := time.Now()
 		brought, err := c.life(ctx, to)

@@ -155,6 +155,18 @@ done`, func(c *Config) { c.Back = true })
 	}
 }
 
+// A program that takes back is started also where nothing more may be brought: what waits may wait for its acknowledgement.
+func TestProgramTakesBackWhereNothingMayBeBrought(t *testing.T) {
+	c := collector(t, `read -r first; while read -r line; do echo '{"ack": "K"}'; done`, func(c *Config) { c.Back, c.Timeout = true, 10*time.Second })
+	to := servicetest.New()
+	to.Fill()
+	stop := run(t, c, to)
+	if _, err := c.Do(t.Context(), []byte(`{"key":"K"}`)); err != nil {
+		t.Error(err)
+	}
+	stop()
+}
+
 // One that floods, and does not care what is taken, is ended and started again; others wait.
 func TestProgramThatFloods(t *testing.T) {
 	for _, back := range []bool{false, true} {

@@ -21,6 +21,7 @@ type Sink struct {
 	seen   map[string]bool
 	left   int // how many new things are taken before it dies; negative means that it does not
 	marks  int
+	full   bool
 	more   chan struct{} // closed, and made anew, when something was brought
 }
 
@@ -72,8 +73,23 @@ func (s *Sink) Cursor() (string, error) {
 	return s.cursor, nil
 }
 
+// Fill has nothing be brought any more.
+func (s *Sink) Fill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.full = true
+}
+
 // Ready implements service.Sink.
-func (s *Sink) Ready(ctx context.Context) error { return ctx.Err() }
+func (s *Sink) Ready(ctx context.Context) error {
+	s.mu.Lock()
+	full := s.full
+	s.mu.Unlock()
+	if full {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
 
 // Bring implements service.Sink.
 func (s *Sink) Bring(_ context.Context, items []service.Item) error {
