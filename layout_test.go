@@ -98,6 +98,7 @@ var directions = map[string][]string{
 	"cluster":           {"cluster/channel", "cluster/fleet", "cluster/process", "cluster/settings", "cluster/web", "internal/clock", "internal/site"},
 	"cluster/channel":   {},
 	"cluster/fleet":     {},
+	"cluster/member":    {"cluster/channel"},
 	"cluster/process":   {},
 	"cluster/redistest": {},
 	"cluster/settings":  {"internal/near"},

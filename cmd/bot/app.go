@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"moot/cluster"
+	"moot/cluster/member"
 	"moot/cluster/settings"
 	"moot/events"
 	"moot/internal/bot"
@@ -47,6 +48,9 @@ type app struct {
 
 // execute does what the arguments say.
 func (a *app) execute(ctx context.Context, args []string) error {
+	if member.IsStart(args) {
+		return a.runMember(ctx, args)
+	}
 	root := a.command()
 	root.SetArgs(args)
 	root.SetIn(a.in)

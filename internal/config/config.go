@@ -186,6 +186,8 @@ type Nodes struct {
 	Certificate string `toml:"certificate" like:"node.pem"`
 	Key         string `toml:"key" like:"node-key.pem"`
 	Authority   string `toml:"authority" like:"authority.pem"`
+	// Redis is where a cluster finds its launcher that is not told.
+	Redis string `toml:"redis" like:"127.0.0.1:6379"`
 }
 
 // Default returns what holds where nobody says otherwise: what the shipped config.toml says.

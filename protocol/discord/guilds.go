@@ -21,6 +21,7 @@ type guild struct {
 	channels  map[string]channel
 	own       []string // the roles of the bot
 	away      bool     // whether Discord cannot reach it
+	members   int      // how many there are, about: it is only shown
 }
 
 type role struct {
@@ -160,7 +161,7 @@ func (s *guilds) restore(all map[string]*guild) {
 // in this session, and only out of Discord's own reach for a while.
 func (s *guilds) put(c *discordgo.Guild, self string) (back bool) {
 	g := &guild{
-		id: c.ID, owner: c.OwnerID, afk: c.AfkChannelID, system: c.SystemChannelID,
+		id: c.ID, owner: c.OwnerID, afk: c.AfkChannelID, system: c.SystemChannelID, members: c.MemberCount,
 		roles: map[string]role{}, channels: map[string]channel{},
 	}
 	for _, r := range c.Roles {

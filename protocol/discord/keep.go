@@ -25,6 +25,7 @@ type keptGuild struct {
 	System   string                 `json:"s,omitempty"`
 	Own      []string               `json:"m,omitempty"`
 	Away     bool                   `json:"a,omitempty"`
+	Members  int                    `json:"n,omitempty"`
 	Roles    map[string]keptRole    `json:"r"`
 	Channels map[string]keptChannel `json:"c"`
 }
@@ -54,7 +55,7 @@ type keptOverwrite struct {
 
 // String writes a guild as it is kept; the same guild always in the same way.
 func (g *guild) String() string {
-	k := keptGuild{Owner: g.owner, AFK: g.afk, System: g.system, Own: g.own, Away: g.away,
+	k := keptGuild{Owner: g.owner, AFK: g.afk, System: g.system, Own: g.own, Away: g.away, Members: g.members,
 		Roles: map[string]keptRole{}, Channels: map[string]keptChannel{}}
 	for id, r := range g.roles {
 		k.Roles[id] = keptRole{r.name, r.position, r.allows, r.managed}
@@ -79,7 +80,7 @@ func parseGuild(id, value string) *guild {
 	if json.Unmarshal([]byte(value), &k) != nil {
 		return nil
 	}
-	g := &guild{id: id, owner: k.Owner, afk: k.AFK, system: k.System, own: k.Own, away: k.Away,
+	g := &guild{id: id, owner: k.Owner, afk: k.AFK, system: k.System, own: k.Own, away: k.Away, members: k.Members,
 		roles: make(map[string]role, len(k.Roles)), channels: make(map[string]channel, len(k.Channels))}
 	for id, r := range k.Roles {
 		g.roles[id] = role{r.Name, r.Position, r.Allows, r.Managed}

@@ -53,6 +53,7 @@ type conn struct {
 
 	seq     atomic.Int64 // of the last event that was read, which heartbeats tell; zero before the first
 	unacked atomic.Bool  // whether the last heartbeat is not acknowledged
+	beat    atomic.Int64 // when that was sent, in nanoseconds
 	idle    atomic.Int64 // since when the reader waits for Discord, in nanoseconds; zero while it does not
 
 	writing sync.Mutex // over writes, of which a WebSocket takes one at a time
@@ -135,6 +136,7 @@ func (c *conn) pulse() error {
 		last = n
 	}
 	c.unacked.Store(true)
+	c.beat.Store(time.Now().UnixNano())
 	return c.send(opHeartbeat, last)
 }
 

@@ -182,3 +182,11 @@ func (g *Gateway) RequestMembers(ctx context.Context, guild, nonce string) error
 	return (*shards)[ShardOf(guild, len(*shards))].send(ctx, opRequestMembers,
 		map[string]any{"guild_id": guild, "query": "", "limit": 0, "nonce": nonce})
 }
+
+// Latency is how long Discord took to acknowledge the last heartbeat of a shard; zero before the first.
+func (g *Gateway) Latency(shard int) time.Duration {
+	if all := g.shards.Load(); all != nil && shard < len(*all) && (*all)[shard] != nil {
+		return time.Duration((*all)[shard].latency.Load())
+	}
+	return 0
+}

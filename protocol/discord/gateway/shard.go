@@ -32,6 +32,7 @@ type shard struct {
 	handle    Handler
 	sent      chan struct{}        // one for each send of the last minute, beside heartbeats and openings
 	live      atomic.Pointer[conn] // the connection that has the session; nil between two
+	latency   atomic.Int64         // how long Discord took to acknowledge the last heartbeat, in nanoseconds
 
 	// owned by run
 	session Session   // as far as its events were handed over
@@ -128,7 +129,9 @@ func (s *shard) converse(ctx context.Context, ws socket, p *permit) error {
 				return err
 			}
 		case opHeartbeatAck:
-			c.unacked.Store(false)
+			if c.unacked.Swap(false) {
+				s.latency.Store(time.Now().UnixNano() - c.beat.Load())
+			}
 		case opReconnect:
 			return errReconnect
 		case opInvalidSession:
