@@ -94,4 +94,3 @@ func healthOf(a *discord.Adapter, shards []int) (all []channel.ShardHealth) {
 	}
 	return all
 }
-

@@ -69,7 +69,12 @@ func newNodesBot(t *testing.T) *nodesBot {
 // begin starts a process.
 func (b *nodesBot) begin(args ...string) *nodeProcess {
 	b.Helper()
-	p := &nodeProcess{cmd: b.command(args...), done: make(chan struct{})}
+	return b.beginCommand(b.command(args...))
+}
+
+func (b *nodesBot) beginCommand(cmd *exec.Cmd) *nodeProcess {
+	b.Helper()
+	p := &nodeProcess{cmd: cmd, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	if err := p.cmd.Start(); err != nil {
 		b.Fatal(err)
@@ -81,7 +86,7 @@ func (b *nodesBot) begin(args ...string) *nodeProcess {
 	b.Cleanup(func() {
 		p.kill()
 		if b.Failed() {
-			b.Logf("the log of moot %s:\n%s", strings.Join(args, " "), p.log.String())
+			b.Logf("the log of %q:\n%s", cmd.Args, p.log.String())
 		}
 	})
 	return p

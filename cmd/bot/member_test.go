@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"moot/cluster/channel"
+	"moot/cluster/redistest"
+)
+
+// mewld is a double of it: it starts clusters as that does, and hears what they say.
+type mewld struct {
+	*nodesBot
+	redis *redistest.Server
+	heard chan channel.Message
+}
+
+func newMewld(t *testing.T) *mewld {
+	b := newNodesBot(t)
+	m := &mewld{nodesBot: b, redis: redistest.Start(t), heard: make(chan channel.Message, 1000)}
+	sub := m.redis.Subscribe(t.Context(), "town")
+	if _, err := sub.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sub.Close() })
+	go func() {
+		for text := range sub.Channel() {
+			var got channel.Message
+			if json.Unmarshal([]byte(text.Payload), &got) == nil && got.Scope == "launcher" {
+				m.heard <- got
+			}
+		}
+	}()
+	return m
+}
+
+// args are the arguments of a cluster with two of four shards.
+func (m *mewld) args(id int) []string {
+	return []string{fmt.Sprintf("[%d, %d]", 2*id, 2*id+1), "4", fmt.Sprint(id), "Pika", "0", m.dir}
+}
+
+func (m *mewld) env(cmd *exec.Cmd) *exec.Cmd {
+	cmd.Env = append(cmd.Env, "MTOKEN="+m.srv.Token, "MEWLD_CHANNEL=town", "REDIS_URL="+m.redis.Address, "DISCORD_TOKEN=of-another-bot")
+	return cmd
+}
+
+// launch starts a cluster.
+func (m *mewld) launch(id int) *nodeProcess {
+	m.Helper()
+	return m.beginCommand(m.env(m.command(m.args(id)...)))
+}
+
+// says waits for what a cluster says.
+func (m *mewld) says(action string) channel.Message {
+	m.Helper()
+	select {
+	case got := <-m.heard:
+		if got.Action != action {
+			m.Errorf("a cluster says %s where %s is awaited: %s", got.Action, action, got.Output)
+		}
+		return got
+	case <-time.After(time.Minute):
+		m.Fatalf("no cluster says %s", action)
+		return channel.Message{}
+	}
+}
+
+func (m *mewld) launched(id int) {
+	m.Helper()
+	if d := m.says("action_logs").Data; d["event"] != "shards_launched" || d["cluster"] != float64(id) || d["from"] != float64(2*id) || d["to"] != float64(2*id+1) {
+		m.Errorf("the action log gets %v", d)
+	}
+	if got, ok := m.says("launch_next").ID(); !ok || got != id {
+		m.Errorf("launch_next is said of %d", got)
+	}
+}
+
+func (m *mewld) publish(v any) {
+	m.Helper()
+	text, err := json.Marshal(v)
+	if err == nil {
+		err = m.redis.Publish(m.T.Context(), "town", text).Err()
+	}
+	if err != nil {
+		m.Fatal(err)
+	}
+}
+
+// TestUnderMewld is moot as clusters of a mewld that does what mewld does.
+func TestUnderMewld(t *testing.T) {
+	m := newMewld(t)
+	writer := m.begin()
+	zero := m.launch(0)
+	m.launched(0)
+	one := m.launch(1)
+	m.launched(1)
+	m.publish(map[string]any{"scope": "bot", "action": "all_clusters_launched", "output": ""})
+	for _, town := range m.towns {
+		town.ready()
+	}
+	m.talk(5)
+	m.answered("by clusters", 0, 1)
+
+	m.publish(channel.Ping{ID: 7, Nonce: "of-another", Diag: true})
+	m.publish(map[string]any{"scope": "bot", "action": "_eval", "args": map[string]any{"code": "exit(0)"}})
+	m.publish(channel.Ping{ID: 1, Nonce: "mine", Diag: true})
+	a, err := m.says("diag").Answer()
+	if err != nil || a.Nonce != "mine" || len(a.Data) != 2 || !a.Data[0].Up || !a.Data[1].Up || a.Data[0].ShardID != 2 {
+		t.Errorf("a ping is answered by %+v, %v", a, err)
+	}
+	if guilds, users := a.Data[0].Guilds+a.Data[1].Guilds, a.Data[0].Users+a.Data[1].Users; guilds == 0 || users < 6 {
+		t.Errorf("it has %d servers and %d users", guilds, users)
+	}
+
+	// mewld starts a cluster twice: the second process waits, and goes on with the sessions when the first is killed.
+	doubled := m.launch(0)
+	m.talk(5)
+	m.answered("with a doubled process", 0, 1)
+	connections := m.srv.Connections()
+	zero.kill()
+	m.talk(5)
+	m.answered("after a kill", 0, 1)
+	m.launched(0)
+	if n := m.srv.Connections(); n != connections+2 {
+		t.Errorf("two shards connected %d times", n-connections)
+	}
+	if n := m.srv.Identified(); n != nodesShards {
+		t.Errorf("%d identifies were sent for %d shards", n, nodesShards)
+	}
+
+	// Its launcher dies: it does not live on.
+	m.ends(doubled)
+	bot := filepath.Join(m.dir, "bot") // by which testscript.Main knows what to be
+	if err := os.Symlink(m.command().Path, bot); err != nil {
+		t.Fatal(err)
+	}
+	shell := m.env(m.command())
+	shell.Path, shell.Args = "/bin/sh", append([]string{"sh", "-c", `"$0" "$@" & wait`, bot}, m.args(0)...)
+	launcher := m.beginCommand(shell)
+	m.launched(0)
+	m.online(nodesShards)
+	launcher.kill()
+	began := time.Now()
+	m.online(2)
+	t.Logf("it ended %s after its launcher", time.Since(began).Round(time.Millisecond))
+	m.ends(one)
+	m.ends(writer)
+	if got := len(m.heard); got > 0 {
+		t.Errorf("clusters have said %d things more", got)
+	}
+	m.run("verify")
+}
