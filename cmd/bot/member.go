@@ -18,15 +18,25 @@ import (
 )
 
 // runMember is a cluster that a launcher has started, mewld or moot cluster: a node that says on the channel how it is. The writer is
-// another process, or beside the node of cluster 0.
+// another process: moot run.
 func (a *app) runMember(ctx context.Context, args []string) error {
+	err := a.tryMember(ctx, args)
+	if usage := (*usageError)(nil); errors.As(err, &usage) || needsPerson(err) {
+		// A launcher starts again whatever ends with another code than 0. This would end so every time.
+		fmt.Fprintf(a.errs, "%s\nThe cluster stays down until somebody starts it.\n", explain(err))
+		return nil
+	}
+	return err
+}
+
+func (a *app) tryMember(ctx context.Context, args []string) error {
 	start, err := member.ParseStart(args, os.Getenv)
 	if err != nil {
 		return usageErrorf("%v.", err)
 	}
 	cfg, _, err := config.Load(a.configFile)
 	if err != nil {
-		return &runError{err}
+		return err
 	}
 	if ctx, err = member.Orphaned(ctx, os.Getenv(process.LifelineVariable)); err != nil {
 		return err
@@ -35,10 +45,7 @@ func (a *app) runMember(ctx context.Context, args []string) error {
 	if cause := context.Cause(ctx); err == nil && errors.Is(cause, member.ErrOrphaned) {
 		err = cause
 	}
-	if err == nil {
-		return nil
-	}
-	return &runError{err}
+	return err
 }
 
 func (a *app) member(ctx context.Context, cfg config.Config, start member.Start) (err error) {
@@ -61,7 +68,11 @@ func (a *app) member(ctx context.Context, cfg config.Config, start member.Start)
 	}
 	defer closing(&err, "close the log", closeLog)
 	log = log.With("cluster", start.ID)
-	c, err := channel.Open(ctx, cmp.Or(os.Getenv("REDIS_URL"), cfg.Nodes.Redis), start.Channel, log)
+	redis := cmp.Or(os.Getenv("REDIS_URL"), cfg.Nodes.Redis)
+	if redis == "" {
+		return config.Problems{{Text: `redis in [nodes]: the launcher does not say where Redis is; write it as in redis = "127.0.0.1:6379", or set REDIS_URL`}}
+	}
+	c, err := channel.Open(ctx, redis, start.Channel, log)
 	if err != nil {
 		return err
 	}

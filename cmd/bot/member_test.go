@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,14 +146,34 @@ func TestUnderMewld(t *testing.T) {
 	launcher := m.beginCommand(shell)
 	m.launched(0)
 	m.online(nodesShards)
-	launcher.kill()
 	began := time.Now()
+	launcher.kill()
 	m.online(2)
 	t.Logf("it ended %s after its launcher", time.Since(began).Round(time.Millisecond))
 	m.ends(one)
 	m.ends(writer)
+
+	// What would end in the same way every time stays down: 0 is how mewld is told so.
+	for _, args := range [][]string{{"[0, 1]", "4", "0"}, {"[4]", "4", "0", "Pika", "0", m.dir}} {
+		out, err := m.env(m.command(args...)).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "stays down") {
+			t.Errorf("%q: %v\n%s", args, err, out)
+		}
+	}
+	m.redis.Kill()
+	out, err := m.env(m.command(m.args(0)...)).CombinedOutput()
+	if code := exitCode(err); code <= 0 || code == exitPerson {
+		t.Errorf("without Redis, which may come back, it ends with %d\n%s", code, out)
+	}
 	if got := len(m.heard); got > 0 {
 		t.Errorf("clusters have said %d things more", got)
 	}
 	m.run("verify")
+}
+
+func exitCode(err error) int {
+	if ended := (*exec.ExitError)(nil); errors.As(err, &ended) {
+		return ended.ExitCode()
+	}
+	return 0
 }
