@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,7 +23,7 @@ import (
 )
 
 // What collectors find is said once, however often the bot is killed: lines of a file that is put away meanwhile, entries of a feed,
-// and what a program prints, which takes back what came of it.
+// and what a program prints, which takes back what came of it. The tasks are a program and an address, which is called under one key.
 
 const collectConfig = `
 operators = ["console:ann"]
@@ -36,7 +37,7 @@ tail = "app.log"
 every = "100ms"
 [[service.collector]]
 name = "news"
-feed = "%s"
+feed = "%[1]s"
 every = "100ms"
 [[service.collector]]
 name = "counter"
@@ -46,6 +47,8 @@ timeout = "5s"
 [[service.task]]
 run = ["./say"]
 output = "text"
+[[service.task]]
+http = "%[1]s/task"
 `
 
 // counterScript counts from its cursor on, and writes down by which keys it was told what came of it.
@@ -78,10 +81,21 @@ func TestCollectorsSurviveKills(t *testing.T) {
 	deaths := 0
 	for seed := uint64(1); deaths < effort(8, 60, 256); seed++ {
 		var mu sync.Mutex
-		entries := 1
-		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		entries, called := 1, map[string]map[string]bool{} // by the text of a job: the keys with which it was called
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			mu.Lock()
 			defer mu.Unlock()
+			if r.URL.Path == "/task" {
+				var job struct{ Text string }
+				if err := json.NewDecoder(r.Body).Decode(&job); err != nil {
+					return // the bot was killed meanwhile
+				}
+				if called[job.Text] == nil {
+					called[job.Text] = map[string]bool{}
+				}
+				called[job.Text][r.Header.Get("Idempotency-Key")] = true
+				return
+			}
 			fmt.Fprint(w, `<rss version="2.0"><channel><title>News</title>`)
 			for n := entries - 1; n >= 0; n-- {
 				fmt.Fprintf(w, `<item><guid>g%d</guid><title>entry %d</title></item>`, n, n)
@@ -169,8 +183,8 @@ func TestCollectorsSurviveKills(t *testing.T) {
 		}
 		for n := range each {
 			for _, what := range []string{fmt.Sprint("line ", n), fmt.Sprint("entry ", w.entries+n), fmt.Sprint("count ", n+1)} {
-				if said[what] != 1 {
-					t.Errorf("%q was said %d times", what, said[what])
+				if said[what] != 1 || len(called[what]) != 1 || called[what][""] {
+					t.Errorf("%q was said %d times, and the task of it called under the keys %v", what, said[what], called[what])
 				}
 			}
 			if got := acks[fmt.Sprint("count ", n+1)]; len(got) != 1 {
