@@ -7,7 +7,7 @@ import (
 
 // attachment names a file that goes with a message by its place among them.
 type attachment struct {
-	ID   int    `json:"id"`
+	ID   string `json:"id"` // a number; Discord's description of its API wants text
 	Name string `json:"filename"`
 	// Alt is what is read out in place of a picture.
 	Alt string `json:"description,omitempty"`
@@ -39,7 +39,7 @@ func (c *content) attach(f *protocol.File, text protocol.Text) {
 	if f == nil {
 		return
 	}
-	one := attachment{Name: f.Name}
+	one := attachment{ID: "0", Name: f.Name}
 	if f.IsPicture() {
 		one.Alt = protocol.Shorten(text.Plain(), maxAlt)
 	}

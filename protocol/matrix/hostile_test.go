@@ -167,7 +167,8 @@ func TestAnAnswerOfAnotherKind(t *testing.T) {
 			w := newHostile(t)
 			w.Ready()
 			for i, twist := range matrixtest.Twists() {
-				if testing.Short() && i%6 != len(path)%6 || path == "/sync" && twist.Name == `at depth 1 all is "x"` {
+				few := testing.Short() || path == "/receipt/" // which come some seconds later
+				if few && i%6 != len(path)%6 || path == "/sync" && twist.Name == `at depth 1 all is "x"` {
 					continue // from a token that it does not know the server goes on only after a while
 				}
 				w.Break(path, -1, matrixtest.Fault{Change: twist.Change})

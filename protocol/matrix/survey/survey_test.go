@@ -19,6 +19,7 @@ import (
 type server struct {
 	*httptest.Server
 	answers map[string]string // by path: the status, a space, the body
+	odd     bool              // whether requests may come that nobody expects
 }
 
 const token = "s3cr3t-access-token"
@@ -36,7 +37,7 @@ func newServer(t *testing.T) *server {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := strings.TrimPrefix(r.URL.Path, "/_matrix/client/")
 		answer, ok := s.answers[path]
-		if !ok || r.Method != http.MethodGet && path != "v3/keys/query" {
+		if !s.odd && (!ok || r.Method != http.MethodGet && path != "v3/keys/query") {
 			t.Errorf("nobody expected %s %s", r.Method, path)
 			answer = `404 {"errcode": "M_UNRECOGNIZED"}`
 		}
@@ -109,6 +110,7 @@ func TestAccount(t *testing.T) {
 // TestAnAnswerOfAnotherKind: whatever a server answers, each finding is a sentence, and nothing panics.
 func TestAnAnswerOfAnotherKind(t *testing.T) {
 	s := newServer(t)
+	s.odd = true // it names rooms that there cannot be, of which it is asked then
 	c := s.config(t)
 	for path, usual := range s.answers {
 		status, body, _ := strings.Cut(usual, " ")
