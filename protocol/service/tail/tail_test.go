@@ -33,14 +33,14 @@ func (w *writer) must(err error) {
 	}
 }
 
-// tick waits until the clock of the disk has gone on.
+// tick waits until the clock of the disk has gone on: files that were written to last at the same moment cannot be put in order.
 func (w *writer) tick() {
 	for {
 		probe := filepath.Join(filepath.Dir(w.path), "probe")
 		w.must(os.WriteFile(probe, []byte("."), 0o600))
 		info, err := os.Stat(probe)
 		w.must(err)
-		if info.ModTime().After(w.last) {
+		if info.ModTime().Sub(w.last) >= 10*time.Millisecond { // a tick of the kernel's coarse clock, by which files are stamped
 			w.last = info.ModTime()
 			return
 		}
@@ -53,6 +53,9 @@ func (w *writer) write(text string) {
 	w.must(err)
 	_, err = f.WriteString(text)
 	w.must(errors.Join(err, f.Close()))
+	info, err := os.Stat(w.path)
+	w.must(err)
+	w.last = info.ModTime()
 }
 
 // line writes a line, or the first half of it and the second the next time.
@@ -78,9 +81,10 @@ func (w *writer) whole() {
 	}
 }
 
-// shift gives the files that were put away the next name.
+// shift gives the files that were put away the next name. None is thrown away: where files come faster than they are read, what
+// was not read of one would be lost to all.
 func (w *writer) shift() {
-	for n := 8; n > 0; n-- {
+	for n := 150; n > 0; n-- {
 		err := os.Rename(fmt.Sprintf("%s.%d", w.path, n), fmt.Sprintf("%s.%d", w.path, n+1))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			w.t.Fatal(err)
