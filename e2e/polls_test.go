@@ -75,7 +75,7 @@ func TestPolls(t *testing.T) {
 		w.again()
 		will.Respond(room, poll.ID, "Abstain") // changed
 		w.standsAt(where, "0 yes, 0 no, 1 abstained")
-		w.Ann.Answer(where, w.Ann.Say(where, "!moot vote cast no"))
+		w.Ann.Ticked(where, w.Ann.Say(where, "!moot vote cast no"), w.BotID)
 		w.again()
 		w.Ann.Respond(where, id.EventID(poll.ID), yes) // by command, and then by poll: the last counts
 		w.standsAt(where, "1 yes, 0 no, 1 abstained")
@@ -138,12 +138,12 @@ func TestPolls(t *testing.T) {
 		})
 		w.Ann.Say(where, "!moot vote motion we meet on Fridays")
 		w.Ann.Message(where, w.BotID, "we meet on Fridays")
-		will.Answer(room, will.Say(room, "!moot vote 2 abstain"))
+		w.Ann.Ticked(where, id.EventID(will.Say(room, "!moot vote 2 abstain")), w.BotID)
 		for _, b := range []struct {
 			who    *client.Client
 			ballot string
 		}{{w.Ann, "yes"}, {dan, "no"}, {ben, "yes"}} {
-			b.who.Answer(where, b.who.Say(where, "!moot vote 2 "+b.ballot))
+			b.who.Ticked(where, b.who.Say(where, "!moot vote 2 "+b.ballot), w.BotID)
 		}
 		w.Ann.Patient(6)
 		same := w.Ann.Message(where, w.BotID, "we meet on Fridays» has closed.")
