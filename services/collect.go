@@ -165,7 +165,7 @@ func (f *Feature) begin(tx *store.Tx, s *Spec, ev protocol.Event, in Input, type
 	return nil
 }
 
-// earthly returns a time that JSON reaches: that of the event, or for want of one the present.
+// earthly returns a time that JSON reaches: that of the event, or now where it has none.
 func earthly(at, now time.Time) time.Time {
 	if at = at.UTC(); at.IsZero() || at.Year() < 0 || at.Year() > 9999 {
 		return now.UTC()

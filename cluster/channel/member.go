@@ -43,8 +43,8 @@ func (c *Channel) SayDiag(a Answer) {
 	})
 }
 
-// HoldCluster takes the number of a cluster for one process and keeps it until the context ends; then it lets go of it. It waits for
-// as long as another process has it. The error is ErrHeld where another one has taken it meanwhile, as from a process that was frozen.
+// HoldCluster holds the number of a cluster for one process, under a lease, until the context ends. While another process holds it,
+// it waits. The error is ErrHeld where another process has taken it over, as from one that was frozen.
 func (c *Channel) HoldCluster(ctx context.Context, id int, owner string, taken func()) error {
 	key := fmt.Sprintf("%s/cluster/%d", c.name, id)
 	hold := func() (bool, error) {

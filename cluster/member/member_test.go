@@ -109,7 +109,7 @@ func TestCluster(t *testing.T) {
 
 	// A second process waits until the first is gone.
 	second := begin(t.Context())
-	time.Sleep(time.Second) // in which it would begin
+	time.Sleep(time.Second) // long enough for it to begin, if it did
 	if n := runs.Load(); n != 1 {
 		t.Errorf("%d processes run as one cluster", n)
 	}

@@ -238,7 +238,7 @@ func (w *killedTown) presses(vote int, press func(*discordtest.User) *discordtes
 	w.risky[i] = w.deaf
 }
 
-// confides has somebody write to the bot in private: somebody new, or one whom it knows.
+// confides sends the bot a private message from somebody: a new person, or one it knows already.
 func (w *killedTown) confides() {
 	var c *confidant
 	if told := w.told(); len(told) > 0 && w.r.IntN(2) == 0 {

@@ -296,7 +296,7 @@ func TestDiscordVotesByButtons(t *testing.T) {
 }
 
 // TestDiscordACommandWithinAReplay: however long Discord takes to tell a bot that has started again what it missed, a command
-// that comes meanwhile has come by the connection, and is not refused for want of one.
+// that comes meanwhile is proof of the connection, and must not be told that there is none.
 func TestDiscordACommandWithinAReplay(t *testing.T) {
 	b := newDiscordBot(t)
 	b.srv.Set(func(s *discordtest.Server) { s.AnswerWithin = 2 * time.Minute })

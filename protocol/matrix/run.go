@@ -45,7 +45,7 @@ type run struct {
 	backlog bool // whether what comes next was missed
 	online  bool
 	full    bool             // whether there is no room for keys
-	tries   map[string]int   // how often something was asked for in vain
+	tries   map[string]int   // how often each request has failed
 	name    string           // display name of the bot, by which people address it
 	renamed bool             // whether it may be another by now
 	own     generation.Claim // what this Run has left on the account; zero where it has not, or cannot

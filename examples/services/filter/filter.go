@@ -1,6 +1,6 @@
 //go:build wasip1
 
-// The filter of words looks for words that a room does without, and answers who has written one. It is built for WebAssembly:
+// Filter looks for words that a room does without, and answers who has written one. It is built for WebAssembly:
 //
 //	GOOS=wasip1 GOARCH=wasm go build -o filter.wasm filter.go
 package main

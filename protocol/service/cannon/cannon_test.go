@@ -1,8 +1,6 @@
 package cannon
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -28,30 +26,11 @@ func start(t *testing.T) (*redistest.Server, *Collector) {
 	return server, c
 }
 
-func run(t *testing.T, c *Collector, to *servicetest.Sink) (stop func()) {
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx, to) }()
-	return func() {
-		cancel()
-		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, servicetest.ErrDied) {
-			t.Error(err)
-		}
-	}
-}
-
 func add(t *testing.T, s *redistest.Server, text string) {
 	t.Helper()
 	if err := s.XAdd(t.Context(), &redis.XAddArgs{Stream: stream, Values: []any{"text", text, "temperature", "21"}}).Err(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func texts(s *servicetest.Sink) (all []string) {
-	for _, it := range s.Items() {
-		all = append(all, it.Text)
-	}
-	return all
 }
 
 // What a service of botcannon answers is brought once, beside its own group, however often the one who reads it dies; what both are
@@ -64,7 +43,7 @@ func TestEachAnswerIsBroughtOnce(t *testing.T) {
 	}
 	add(t, server, "old")
 	to := servicetest.New()
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	for to.Marks() == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -77,15 +56,15 @@ func TestEachAnswerIsBroughtOnce(t *testing.T) {
 		}
 		for died := range 4 {
 			to.DieAfter(died)
-			stop = run(t, c, to)
+			stop = servicetest.Run(t, c, to)
 			to.Wait(ctx, len(want)-5+died)
 			stop()
 		}
 		to.DieAfter(-1)
-		stop = run(t, c, to)
+		stop = servicetest.Run(t, c, to)
 		to.Wait(ctx, len(want))
 	}
-	if got := texts(to); !slices.Equal(got, want) || string(to.Items()[0].Data) != `{"temperature":"21","text":"0 0"}` {
+	if got := to.Texts(); !slices.Equal(got, want) || string(to.Items()[0].Data) != `{"temperature":"21","text":"0 0"}` {
 		t.Errorf("it brought %q, the first as %s", got, to.Items()[0].Data)
 	}
 	// The other has read and acknowledged all but the last three.
@@ -121,7 +100,7 @@ func TestEachAnswerIsBroughtOnce(t *testing.T) {
 func TestRedisThatForgets(t *testing.T) {
 	server, c := start(t)
 	to := servicetest.New()
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	for to.Marks() == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -132,13 +111,13 @@ func TestRedisThatForgets(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(2 * time.Millisecond) // ids are milliseconds, and Redis has forgotten which there were
-	stop = run(t, c, to)
+	stop = servicetest.Run(t, c, to)
 	for n := range 5 {
 		add(t, server, fmt.Sprint("b", n))
 	}
 	to.Wait(t.Context(), 6)
 	stop()
-	if got := texts(to); !slices.Equal(got, []string{"a", "b0", "b1", "b2", "b3", "b4"}) {
+	if got := to.Texts(); !slices.Equal(got, []string{"a", "b0", "b1", "b2", "b3", "b4"}) {
 		t.Errorf("it brought %q", got)
 	}
 }

@@ -2,7 +2,7 @@
 //
 // # Promises
 //
-//   - An entry is brought once, by its guid (or, for want of one, its address, or its title and date), the oldest first. One that is
+//   - An entry is brought once, by its guid (or, without one, its address, or its title and date), the oldest first. One that is
 //     edited is the same.
 //   - The first time nothing is brought: what is there is old. So it is where the address of the feed is another than before.
 //   - The feed is asked whether it has changed (If-None-Match, If-Modified-Since), not more often than it is to be, and less often the

@@ -1,9 +1,7 @@
 package feed
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -79,18 +77,6 @@ func start(t *testing.T) (*server, *Collector) {
 	return s, c
 }
 
-func run(t *testing.T, c *Collector, to *servicetest.Sink) (stop func()) {
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx, to) }()
-	return func() {
-		cancel()
-		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, servicetest.ErrDied) {
-			t.Error(err)
-		}
-	}
-}
-
 func titles(s *servicetest.Sink) (all []string) {
 	for _, it := range s.Items() {
 		all = append(all, strings.TrimSuffix(it.Text, " & more"))
@@ -104,7 +90,7 @@ func TestEachEntryIsBroughtOnce(t *testing.T) {
 		s, c := start(t)
 		s.entries, s.headless = []string{"b", "a"}, headless
 		to := servicetest.New()
-		stop := run(t, c, to)
+		stop := servicetest.Run(t, c, to)
 		for to.Marks() == 0 {
 			<-s.served
 		}
@@ -123,12 +109,12 @@ func TestEachEntryIsBroughtOnce(t *testing.T) {
 			})
 			for died := range 4 {
 				to.DieAfter(died)
-				stop = run(t, c, to)
+				stop = servicetest.Run(t, c, to)
 				to.Wait(t.Context(), min(len(want), len(want)-3+died))
 				stop()
 			}
 			to.DieAfter(-1)
-			stop = run(t, c, to)
+			stop = servicetest.Run(t, c, to)
 			to.Wait(t.Context(), len(want))
 		}
 		stop()
@@ -147,7 +133,7 @@ func TestUnchangedFeed(t *testing.T) {
 	s, c := start(t)
 	s.entries = []string{"a"}
 	to := servicetest.New()
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	for {
 		<-s.served
 		s.mu.Lock()
@@ -169,7 +155,7 @@ func TestFeedThatFails(t *testing.T) {
 	c.backoff.Most = time.Millisecond
 	s.entries = []string{"a"}
 	to := servicetest.New()
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	for to.Marks() == 0 {
 		<-s.served
 	}
@@ -202,12 +188,12 @@ func TestAnotherAddress(t *testing.T) {
 	other, second := start(t)
 	other.entries = []string{"c", "b"}
 	to := servicetest.New()
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	for to.Marks() == 0 {
 		<-s.served
 	}
 	stop()
-	stop = run(t, second, to)
+	stop = servicetest.Run(t, second, to)
 	for to.Marks() == 1 {
 		<-other.served
 	}

@@ -8,7 +8,7 @@
 //
 // # Promises
 //
-//   - Each thing is one event, however often it is printed: by its "id", or, for want of one, by the last "cursor" and how many
+//   - Each thing is one event, however often it is printed: by its "id", or, without one, by the last "cursor" and how many
 //     things came behind it. What has neither is another thing each time.
 //   - A cursor is handed back, at every start of the program, only when all that was printed up to it is durable.
 //   - A program that ends is started again, after pauses that grow from a second to five minutes; one that is to run now and then,

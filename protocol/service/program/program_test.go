@@ -37,25 +37,6 @@ func collector(t *testing.T, text string, set func(*Config)) *Collector {
 	return c
 }
 
-func run(t *testing.T, c *Collector, to *servicetest.Sink) (stop func()) {
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx, to) }()
-	return func() {
-		cancel()
-		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, servicetest.ErrDied) {
-			t.Error(err)
-		}
-	}
-}
-
-func texts(s *servicetest.Sink) (all []string) {
-	for _, it := range s.Items() {
-		all = append(all, it.Text)
-	}
-	return all
-}
-
 // A program that has a cursor goes on from it, whether it is killed or what it hands over to is, and nothing is brought twice.
 func TestProgramGoesOnFromItsCursor(t *testing.T) {
 	c := collector(t, `
@@ -72,23 +53,23 @@ sleep 1000`, nil)
 	// What has no cursor of its own before the first one is another thing each time; the others are the same.
 	for died := range 5 {
 		to.DieAfter(died)
-		stop := run(t, c, to)
+		stop := servicetest.Run(t, c, to)
 		to.Wait(t.Context(), died)
 		stop()
 	}
 	to.DieAfter(-1)
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	var want []string
 	for n := 1; n <= 20; n++ {
 		want = append(want, fmt.Sprint(n, " a"), fmt.Sprint(n))
 	}
 	within, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for within.Err() == nil && !slices.Contains(texts(to), "20") {
+	for within.Err() == nil && !slices.Contains(to.Texts(), "20") {
 		to.Wait(within, len(to.Items())+1)
 	}
 	stop()
-	got := slices.DeleteFunc(texts(to), func(s string) bool { return s == "1 a" })
+	got := slices.DeleteFunc(to.Texts(), func(s string) bool { return s == "1 a" })
 	if want = slices.DeleteFunc(want, func(s string) bool { return s == "1 a" }); !slices.Equal(got, want) {
 		t.Errorf("it brought %q", got)
 	}
@@ -98,11 +79,11 @@ sleep 1000`, nil)
 func TestProgramWithIDs(t *testing.T) {
 	c := collector(t, `echo '{"id": 1, "text": "one"}'; echo nonsense; echo '[1]'; echo '{"id": "2", "text": "two", "more": true}'; exit 3`, nil)
 	to := servicetest.New()
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	to.Wait(t.Context(), 2)
 	time.Sleep(20 * time.Millisecond) // it is started again
 	stop()
-	if got := texts(to); !slices.Equal(got, []string{"one", "two"}) || string(to.Items()[1].Data) != `{"id": "2", "text": "two", "more": true}` {
+	if got := to.Texts(); !slices.Equal(got, []string{"one", "two"}) || string(to.Items()[1].Data) != `{"id": "2", "text": "two", "more": true}` {
 		t.Errorf("it brought %q", got)
 	}
 }
@@ -111,7 +92,7 @@ func TestProgramWithIDs(t *testing.T) {
 func TestProgramWithoutIDs(t *testing.T) {
 	c := collector(t, `echo '{"text": "tick"}'`, func(c *Config) { c.Every = time.Millisecond })
 	to := servicetest.New()
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	to.Wait(t.Context(), 3)
 	stop()
 }
@@ -130,7 +111,7 @@ while read -r line; do
 	esac
 done`, func(c *Config) { c.Back = true })
 	to := servicetest.New()
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	if _, err := c.Do(t.Context(), []byte(`{"key":"K"}`)); !errors.Is(err, result.ErrDied) {
 		t.Errorf("where it dies the error is %v", err)
 	}
@@ -151,7 +132,7 @@ done`, func(c *Config) { c.Back = true })
 		t.Errorf("it was told %s, %v", log, err)
 	}
 	if len(to.Items()) != 1 {
-		t.Errorf("it brought %q", texts(to))
+		t.Errorf("it brought %q", to.Texts())
 	}
 }
 
@@ -160,7 +141,7 @@ func TestProgramTakesBackWhereNothingMayBeBrought(t *testing.T) {
 	c := collector(t, `read -r first; while read -r line; do echo '{"ack": "K"}'; done`, func(c *Config) { c.Back, c.Timeout = true, 10*time.Second })
 	to := servicetest.New()
 	to.Fill()
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	if _, err := c.Do(t.Context(), []byte(`{"key":"K"}`)); err != nil {
 		t.Error(err)
 	}
@@ -172,7 +153,7 @@ func TestProgramThatFloods(t *testing.T) {
 	for _, back := range []bool{false, true} {
 		c := collector(t, `read -r first; yes '{"text": "more"}'`, func(c *Config) { c.Back = back })
 		to := servicetest.New()
-		stop := run(t, c, to)
+		stop := servicetest.Run(t, c, to)
 		to.Wait(t.Context(), 3000)
 		stop()
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"testing"
 
 	"moot/protocol/service"
 )
@@ -40,6 +41,14 @@ func (s *Sink) Items() []service.Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]service.Item{}, s.items...)
+}
+
+// Texts returns the texts of what was brought.
+func (s *Sink) Texts() (all []string) {
+	for _, it := range s.Items() {
+		all = append(all, it.Text)
+	}
+	return all
 }
 
 // Marks returns how often a cursor came alone.
@@ -129,4 +138,17 @@ func (s *Sink) Mark(_ context.Context, cursor string) error {
 func (s *Sink) tell() {
 	close(s.more)
 	s.more = make(chan struct{})
+}
+
+// Run runs a collector until stop is called, which returns when it has ended.
+func Run(t testing.TB, c service.Collector, to *Sink) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx, to) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrDied) {
+			t.Error(err)
+		}
+	}
 }

@@ -114,13 +114,6 @@ func (w *writer) copied() {
 	w.line(false)
 }
 
-func texts(s *servicetest.Sink) (all []string) {
-	for _, it := range s.Items() {
-		all = append(all, it.Text)
-	}
-	return all
-}
-
 func collector(t *testing.T, path string, set func(*Config)) *Collector {
 	t.Helper()
 	cfg := Config{Name: "log", Path: path, Every: time.Millisecond}
@@ -134,19 +127,6 @@ func collector(t *testing.T, path string, set func(*Config)) *Collector {
 	return c
 }
 
-// run runs a collector until stop is called, which returns when it has ended.
-func run(t *testing.T, c *Collector, to *servicetest.Sink) (stop func()) {
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx, to) }()
-	return func() {
-		cancel()
-		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, servicetest.ErrDied) {
-			t.Error(err)
-		}
-	}
-}
-
 // Whatever becomes of the file, and however often the one who reads it dies, each line is brought once, in order.
 func TestEachLineIsBroughtOnce(t *testing.T) {
 	for seed := range uint64(effort()) {
@@ -155,7 +135,7 @@ func TestEachLineIsBroughtOnce(t *testing.T) {
 		w.write("what was there before\nold")
 		to := servicetest.New()
 		c := collector(t, w.path, nil)
-		stop := run(t, c, to)
+		stop := servicetest.Run(t, c, to)
 		for to.Marks() == 0 {
 			time.Sleep(time.Millisecond)
 		}
@@ -175,17 +155,17 @@ func TestEachLineIsBroughtOnce(t *testing.T) {
 					w.line(true)
 				}
 				to.DieAfter(chance.IntN(4))
-				stop = run(t, c, to)
+				stop = servicetest.Run(t, c, to)
 			case 2:
 				stop() // its copy is known only by what was read of it
 				to.DieAfter(-1)
-				stop = run(t, c, to)
+				stop = servicetest.Run(t, c, to)
 				w.whole()
 				to.Wait(t.Context(), len(w.want))
 				stop()
 				w.line(false)
 				w.copied()
-				stop = run(t, c, to)
+				stop = servicetest.Run(t, c, to)
 			default:
 				w.line(chance.IntN(3) == 0)
 			}
@@ -193,12 +173,12 @@ func TestEachLineIsBroughtOnce(t *testing.T) {
 		w.whole()
 		stop()
 		to.DieAfter(-1)
-		stop = run(t, c, to)
+		stop = servicetest.Run(t, c, to)
 		within, cancel := context.WithTimeout(t.Context(), time.Minute)
 		to.Wait(within, len(w.want))
 		cancel()
 		stop()
-		if got := texts(to); !slices.Equal(got, w.want) {
+		if got := to.Texts(); !slices.Equal(got, w.want) {
 			t.Fatalf("with the seed %d it brought\n%s\nand should have brought\n%s", seed, strings.Join(got, "\n"), strings.Join(w.want, "\n"))
 		}
 	}
@@ -215,7 +195,7 @@ func effort() int {
 func TestFileThatComesLater(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.log")
 	to := servicetest.New()
-	stop := run(t, collector(t, path, func(c *Config) { c.Match = regexp.MustCompile("ERROR") }), to)
+	stop := servicetest.Run(t, collector(t, path, func(c *Config) { c.Match = regexp.MustCompile("ERROR") }), to)
 	for to.Marks() == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -223,7 +203,7 @@ func TestFileThatComesLater(t *testing.T) {
 	w.write("INFO a\r\nERROR b\r\n" + strings.Repeat("INFO c\n", 1000) + "ERROR \xff\n\nERROR last")
 	to.Wait(t.Context(), 2)
 	stop()
-	if got := texts(to); !slices.Equal(got, []string{"ERROR b", "ERROR \uFFFD"}) || to.Marks() != 1 {
+	if got := to.Texts(); !slices.Equal(got, []string{"ERROR b", "ERROR \uFFFD"}) || to.Marks() != 1 {
 		t.Errorf("it brought %q and marked %d times", got, to.Marks())
 	}
 }
@@ -234,7 +214,7 @@ func TestEmptiedFile(t *testing.T) {
 	w.write("")
 	to := servicetest.New()
 	c := collector(t, w.path, nil)
-	stop := run(t, c, to)
+	stop := servicetest.Run(t, c, to)
 	for to.Marks() == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -244,11 +224,11 @@ func TestEmptiedFile(t *testing.T) {
 	if err := os.WriteFile(w.path, []byte("another first line, and a longer one\nsecond\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stop = run(t, c, to)
+	stop = servicetest.Run(t, c, to)
 	to.Wait(t.Context(), 3)
 	stop()
 	want := []string{"the first line of all", "another first line, and a longer one", "second"}
-	if got := texts(to); !slices.Equal(got, want) {
+	if got := to.Texts(); !slices.Equal(got, want) {
 		t.Errorf("it brought %q", got)
 	}
 }
@@ -257,14 +237,14 @@ func TestEmptiedFile(t *testing.T) {
 func TestLongLine(t *testing.T) {
 	w := &writer{t: t, path: filepath.Join(t.TempDir(), "app.log")}
 	to := servicetest.New()
-	stop := run(t, collector(t, w.path, nil), to)
+	stop := servicetest.Run(t, collector(t, w.path, nil), to)
 	for to.Marks() == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	w.write(strings.Repeat("x", 3*maxLine) + "\nshort\n")
 	to.Wait(t.Context(), 4)
 	stop()
-	if got := texts(to); len(got) != 4 || len(got[0]) != maxLine || got[3] != "short" {
+	if got := to.Texts(); len(got) != 4 || len(got[0]) != maxLine || got[3] != "short" {
 		t.Errorf("it brought %d lines, the last is %q", len(got), got[len(got)-1])
 	}
 }
