@@ -44,7 +44,8 @@ func Identities(path string) ([]age.Identity, error) {
 // sealAll encrypts all files of a folder into another one.
 func sealAll(ctx context.Context, from, to string, seals []age.Recipient) error {
 	var under syncs
-	_, err := each(from, to, func(name string) string { return name + sealedSuffix }, func(out io.Writer, in io.Reader) error {
+	named := func(name string) string { return name + sealedSuffix }
+	_, err := each(from, to, named, func(out io.Writer, in io.Reader) error {
 		w, err := age.Encrypt(out, seals...)
 		if err != nil {
 			return err
@@ -57,7 +58,9 @@ func sealAll(ctx context.Context, from, to string, seals []age.Recipient) error 
 
 // openAll puts the files of a backup into a folder, in clear, and returns what they are in the backup, by their names there: of
 // all that were read. The caller waits for what is under way; where that is nil nothing is synced.
-func (b Backup) openAll(ctx context.Context, to string, keys []age.Identity, under *syncs) (read map[string]File, err error) {
+func (b Backup) openAll(
+	ctx context.Context, to string, keys []age.Identity, under *syncs,
+) (read map[string]File, err error) {
 	plain := func(name string) string {
 		if _, ok := parseChangeName(name); ok || name == manifestName {
 			return ""
@@ -80,7 +83,9 @@ func (b Backup) openAll(ctx context.Context, to string, keys []age.Identity, und
 
 // each writes each file of a folder anew into another one, where it has the name that named gives it; none where
 // that is zero. It returns what the files are that were read, by their names; of those at which writing ended, nothing.
-func each(from, to string, named func(string) string, write func(io.Writer, io.Reader) error, under *syncs) (read map[string]File, err error) {
+func each(
+	from, to string, named func(string) string, write func(io.Writer, io.Reader) error, under *syncs,
+) (read map[string]File, err error) {
 	names, err := filesIn(from)
 	if err != nil {
 		return nil, err
@@ -92,7 +97,8 @@ func each(from, to string, named func(string) string, write func(io.Writer, io.R
 			continue
 		}
 		s := newSummed()
-		if err := rewrite(filepath.Join(from, filepath.FromSlash(name)), filepath.Join(to, filepath.FromSlash(other)), s, write, under); err != nil {
+		source, target := filepath.Join(from, filepath.FromSlash(name)), filepath.Join(to, filepath.FromSlash(other))
+		if err := rewrite(source, target, s, write, under); err != nil {
 			return read, fmt.Errorf("%s: %w", name, err)
 		}
 		read[name] = s.file(name)
