@@ -69,7 +69,7 @@ var directions = map[string][]string{
 	"protocol/discord/rest":               {"internal/pause"},
 	"protocol/discord/dial":               {},
 	"protocol/discord/gateway":            {"internal/pause", "protocol/discord/dial", "protocol/discord/rest"},
-	"protocol/discord/node":               {"protocol", "protocol/discord", "protocol/discord/gateway", "protocol/remote"},
+	"protocol/discord/node":               {"protocol", "protocol/discord", "protocol/discord/gateway", "protocol/discord/rest", "protocol/remote"},
 	"protocol/discord/discordtest":        {"protocol/discord/discordtest/schema"},
 	"protocol/discord/discordtest/schema": {},
 

@@ -32,6 +32,8 @@ type Config struct {
 	Own []int
 	// Turn waits until no shard of another process identifies, and returns what ends the turn; nil where there is none.
 	Turn func(ctx context.Context) (over func(), err error)
+	// Share takes a place among the requests of all processes, as [rest.Config] says; nil where this is the only one.
+	Share func(ctx context.Context, most time.Duration) (time.Duration, error)
 	// MessageContent is whether the bot asks for the text of messages in guilds, which is a
 	// privileged intent: commands can then be typed with a prefix as well.
 	MessageContent bool
@@ -162,7 +164,7 @@ func New(cfg Config) *Adapter {
 	return &Adapter{
 		cfg: cfg, log: log, tree: newTree(cfg.Commands),
 		rest: rest.New(rest.Config{
-			Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Transport: cfg.Transport, Log: log,
+			Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Transport: cfg.Transport, Share: cfg.Share, Log: log,
 		}),
 		guilds: newGuilds(), chunks: newChunks(), replies: newReplies(),
 		changed: make(chan struct{}), fetching: make(chan struct{}, maxFetching), quick: make(chan struct{}, maxQuick),

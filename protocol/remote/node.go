@@ -368,6 +368,17 @@ func (g *Grant) Call(ctx context.Context, method string, args, reply any) error 
 	}
 }
 
+// Try calls the writer once. ErrLost is the error where the connection is lost before the answer, or there is none.
+func (g *Grant) Try(ctx context.Context, method string, args, reply any) error {
+	g.node.mu.Lock()
+	l := g.node.link
+	g.node.mu.Unlock()
+	if l == nil {
+		return ErrLost
+	}
+	return l.Call(ctx, method, args, reply)
+}
+
 // without waits until a connection that has ended is no longer the node's.
 func (n *Node) without(ctx context.Context, l *Link) error {
 	for {

@@ -10,7 +10,7 @@ import (
 )
 
 // Version is that of what the two processes say to each other. It changes with whatever the other side would misunderstand.
-const Version = 1
+const Version = 2
 
 // What a node calls at the writer, and the writer at a node.
 const (

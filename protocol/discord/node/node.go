@@ -3,12 +3,13 @@
 //
 // Sessions with Discord, where they are resumed, and how far each shard has been admitted are cursors of the adapter, and so
 // are with the writer: whatever node has a shard next resumes its session. Identifies are counted there, too, and take turns
-// over all nodes.
+// over all nodes; and each request of REST takes its place there, since what Discord allows in a second is the bot's.
 package node
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -16,6 +17,7 @@ import (
 
 	"moot/protocol"
 	"moot/protocol/discord"
+	"moot/protocol/discord/rest"
 	"moot/protocol/remote"
 )
 
@@ -27,6 +29,7 @@ const (
 	callVoice    = "state.voice"
 	callInVoice  = "state.in-voice"
 	callComplete = "complete"
+	callRequest  = "request"
 )
 
 // answerWithin is how long Discord waits for a completion.
@@ -63,7 +66,7 @@ type WriterConfig struct {
 
 // NewWriter returns the adapter of a bot whose shards are in nodes.
 func NewWriter(cfg WriterConfig) *remote.Hub {
-	s := cfg.State
+	s, pace := cfg.State, new(rest.Pace)
 	return remote.NewHub(remote.HubConfig{
 		Network: discord.Network, Listen: cfg.Listen, Config: cfg.Commands, Place: discord.Place, Log: cfg.Log,
 		More: map[string]remote.Func{
@@ -80,6 +83,9 @@ func NewWriter(cfg WriterConfig) *remote.Hub {
 			callInVoice: remote.Answer(func(_ context.Context, r protocol.RoomID) ([]protocol.UserID, error) { return s.InVoice(r), nil }),
 			callComplete: remote.Answer(func(_ context.Context, t typing) ([]string, error) {
 				return cfg.Completer.Complete(t.Where, t.Path, t.Param, t.Typed, t.Args), nil
+			}),
+			callRequest: remote.Answer(func(_ context.Context, most time.Duration) (time.Duration, error) {
+				return pace.Take(time.Now(), most), nil
 			}),
 		},
 	})
@@ -111,6 +117,12 @@ func New(cfg Config) *remote.Node {
 				return nil, err
 			}
 			c.Shards, c.Own, c.Turn, c.State, c.Completer, c.Log = cfg.Count, cfg.Shards, g.Turn, state{g}, state{g}, cfg.Log
+			c.Share = func(ctx context.Context, most time.Duration) (wait time.Duration, err error) {
+				if err = g.Try(ctx, callRequest, most, &wait); errors.Is(err, remote.ErrLost) {
+					return 0, nil // without a writer little is asked of Discord, and nothing is sent
+				}
+				return wait, err
+			}
 			a := discord.New(c)
 			if cfg.Watch != nil {
 				cfg.Watch(a)

@@ -38,6 +38,9 @@ type Config struct {
 	Timeout time.Duration
 	// Transport makes the exchanges; nil means one like http.DefaultTransport.
 	Transport http.RoundTripper
+	// Share, where the bot has other processes too, takes a place among the requests of all: it returns how long to wait for that, and
+	// takes none that is further away than most. Nil means that this is the only one.
+	Share func(ctx context.Context, most time.Duration) (time.Duration, error)
 	// Version of the bot, for the User-Agent that Discord demands; zero means "0".
 	Version string
 	Log     *slog.Logger // nil means none
@@ -146,7 +149,13 @@ func (c *Client) wait(ctx context.Context, r Request, rt route, send func(key st
 		}
 		left, key, err := c.limits.take(time.Now(), rt)
 		if left == 0 {
-			return send(key)
+			if left, err = c.share(ctx, rt, c.cfg.MaxWait-waited); left == 0 && err == nil {
+				return send(key)
+			}
+			c.limits.done(time.Now(), rt, key, nil) // it was not sent
+			if err != nil {
+				return &Error{Method: r.Method, Path: r.Path, Err: err}
+			}
 		}
 		if err != nil || waited+left > c.cfg.MaxWait || !c.fits(ctx, left) {
 			return &Error{Method: r.Method, Path: r.Path, Status: http.StatusTooManyRequests,
@@ -158,6 +167,21 @@ func (c *Client) wait(ctx context.Context, r Request, rt route, send func(key st
 			return &Error{Method: r.Method, Path: r.Path, Err: err}
 		}
 	}
+}
+
+// share waits for a place among the requests of all processes. It returns how long that would take where it is too long.
+func (c *Client) share(ctx context.Context, rt route, most time.Duration) (time.Duration, error) {
+	if c.cfg.Share == nil || rt.tokened {
+		return 0, nil
+	}
+	if end, ok := ctx.Deadline(); ok {
+		most = min(most, time.Until(end))
+	}
+	wait, err := c.cfg.Share(ctx, most)
+	if err != nil || wait > most {
+		return wait, err
+	}
+	return 0, pause.Sleep(ctx, wait)
 }
 
 // once makes one exchange.

@@ -9,11 +9,6 @@ import (
 
 // The limits that hold for everything.
 const (
-	// Discord allows a bot 50 requests a second, however they fall into its seconds:
-	// https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
-	// What is sent evenly does not arrive evenly. So it is a burst of ten and then 40 a second.
-	burst = 10
-	pace  = time.Second / 40
 	// unlimited is the limit of a route for which Discord tells none.
 	unlimited = 50
 	// Discord bans an address at 10,000 refused requests (401, 403, 429) in ten minutes.
@@ -29,7 +24,7 @@ type limiter struct {
 	buckets  map[string]*bucket // bucket and top-level resource → its state
 	blocked  time.Time          // none before this but answers to interactions: a global 429
 	shut     time.Time          // none at all before this: what stands before Discord refuses the address
-	due      time.Time          // when the requests of so far would all be sent at the pace
+	pace     pace               // of all but answers to interactions
 	refused  window
 	requests int
 }
@@ -73,7 +68,7 @@ func (l *limiter) take(now time.Time, r route) (wait time.Duration, key string, 
 	if now.Before(l.blocked) {
 		return l.blocked.Sub(now), "", nil
 	}
-	if early := l.due.Add(-(burst - 1) * pace).Sub(now); early > 0 {
+	if early := l.pace.early(now); early > 0 {
 		return early, "", nil
 	}
 	if l.requests++; l.requests%sweepEvery == 0 {
@@ -95,10 +90,7 @@ func (l *limiter) take(now time.Time, r route) (wait time.Duration, key string, 
 	}
 	b.remaining--
 	b.flying++
-	if l.due.Before(now) {
-		l.due = now
-	}
-	l.due = l.due.Add(pace)
+	l.pace.take(now)
 	return 0, key, nil
 }
 

@@ -86,3 +86,27 @@ func TestRefusedWindow(t *testing.T) {
 		t.Errorf("later: wait %v: %v", wait, err)
 	}
 }
+
+// TestPace: a place that would be too far away is not taken.
+func TestPace(t *testing.T) {
+	var p Pace
+	now := time.Unix(1_700_000_000, 0)
+	for i := range burst {
+		if wait := p.Take(now, 0); wait != 0 {
+			t.Errorf("request %d waits %s", i, wait)
+		}
+	}
+	for range 3 {
+		if wait := p.Take(now, every/2); wait != every {
+			t.Errorf("who cannot wait is told to wait %s", wait)
+		}
+	}
+	for i := range 40 {
+		if wait := p.Take(now, time.Minute); wait != time.Duration(i+1)*every {
+			t.Errorf("request %d of those behind waits %s", i, wait)
+		}
+	}
+	if wait := p.Take(now.Add(time.Hour), 0); wait != 0 {
+		t.Errorf("an hour later it waits %s", wait)
+	}
+}

@@ -288,6 +288,49 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
+// TestShare: several processes of a bot keep together to what Discord allows it in a second.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	var pace rest.Pace
+	var group sync.WaitGroup
+	for range 3 {
+		c := rest.New(rest.Config{Token: srv.Token, URL: srv.APIURL(), Share: func(_ context.Context, most time.Duration) (time.Duration, error) {
+			return pace.Take(time.Now(), most), nil
+		}})
+		t.Cleanup(c.Close)
+		for range 10 {
+			group.Go(func() {
+				for range 4 {
+					if err := c.Do(t.Context(), me()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	group.Wait()
+	for _, r := range srv.Requests("", "") {
+		if r.Status == http.StatusTooManyRequests {
+			t.Fatal("a request was one too many")
+		}
+	}
+
+	// A place that is too far away is not waited for, and one that nobody gives fails.
+	far := rest.New(rest.Config{Token: srv.Token, URL: srv.APIURL(), Share: func(context.Context, time.Duration) (time.Duration, error) { return time.Minute, nil }})
+	if err := far.Do(t.Context(), me()); rest.StatusOf(err) != http.StatusTooManyRequests {
+		t.Errorf("a place in a minute: %v", err)
+	}
+	lost := errors.New("lost")
+	none := rest.New(rest.Config{Token: srv.Token, URL: srv.APIURL(), Share: func(context.Context, time.Duration) (time.Duration, error) { return 0, lost }})
+	if err := none.Do(t.Context(), me()); !errors.Is(err, lost) {
+		t.Errorf("no place: %v", err)
+	}
+	if n := srv.Asked(); n != 120 {
+		t.Errorf("%d requests went out", n)
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	down := httptest.NewServer(http.NotFoundHandler())
