@@ -3,10 +3,13 @@ package process
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -111,13 +114,29 @@ func (k *Keeper) Close() {
 	_ = k.lifeline[1].Close()
 }
 
-// Start starts a process.
+// Start starts a process, and returns when it runs its program.
 func (k *Keeper) Start(c Config) (*Process, error) {
-	cmd := exec.Command(c.Argv[0], c.Argv[1:]...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = c.Folder, c.Out, c.Errs
-	cmd.Env = append(c.Env[:len(c.Env):len(c.Env)], LifelineVariable+"=3")
-	cmd.ExtraFiles = []*os.File{k.lifeline[0]} // 3, behind the usual three
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	program := exec.Command(c.Argv[0]) // which is where a shell would find it
+	if program.Err != nil {
+		return nil, program.Err
+	}
+	guard, err := k.toGuard()
+	if err != nil {
+		return nil, err
+	}
+	defer guard.Close()
+	failed, failure, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer failed.Close()
+	defer failure.Close()
+	cmd := &exec.Cmd{
+		Path: "/proc/self/exe", Args: append([]string{startName, program.Path}, c.Argv...), Dir: c.Folder, Stdout: c.Out, Stderr: c.Errs,
+		Env:         append(c.Env[:len(c.Env):len(c.Env)], LifelineVariable+"="+strconv.Itoa(lifelineFile)),
+		ExtraFiles:  []*os.File{k.lifeline[0], guard, failure},
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+	}
 	o := order{cmd, make(chan error, 1)}
 	select {
 	case k.orders <- o:
@@ -127,10 +146,29 @@ func (k *Keeper) Start(c Config) (*Process, error) {
 	if err := <-o.err; err != nil {
 		return nil, err
 	}
+	_, _ = guard.Close(), failure.Close() // the process has them
+	if why, _ := io.ReadAll(failed); len(why) > 0 {
+		_ = cmd.Wait() // it ends with that
+		return nil, fmt.Errorf("run %s: %s", program.Path, strings.TrimSpace(string(why)))
+	}
 	p := &Process{PID: cmd.Process.Pid, cmd: cmd}
 	k.tell(p.PID)
 	k.work.Go(func() { k.wait(p, c.Ended) })
 	return p, nil
+}
+
+// toGuard returns another file for what is told to the guard.
+func (k *Keeper) toGuard() (*os.File, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.guard == nil {
+		return nil, ErrClosed
+	}
+	fd, err := unix.FcntlInt(k.guard.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reach the guard of the clusters: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "guard"), nil
 }
 
 // tell tells the guard of a group, or, by its negative number, that it is gone.

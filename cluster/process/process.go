@@ -3,8 +3,8 @@
 // # Promises
 //
 //   - Each process leads a group of its own, to which every signal goes. What a process leaves behind in its group is killed when it ends.
-//   - All of them are gone when the launcher is, however it ends: the kernel kills each process with it (PR_SET_PDEATHSIG), and a guard,
-//     which is a process of its own, kills their groups.
+//   - All of them are gone when the launcher is, however and whenever it ends: the kernel kills each process with it (PR_SET_PDEATHSIG),
+//     and a guard, which is a process of its own, kills their groups. It knows of a group before the program of the process begins.
 //   - A process has the standard output and error of the launcher, no input, and, as [LifelineVariable] says, a pipe that ends with the
 //     launcher: what has left its group can look at that.
 //   - The end of a process is told once, after all of its group is gone.

@@ -2,7 +2,9 @@ package process
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -12,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestMain lets the test's program be a launcher that is killed: it starts one process with a child of its own, prints both numbers, and
@@ -21,6 +25,9 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	k, err := New(slog.New(slog.DiscardHandler))
+	if err == nil && os.Getenv("MOOT_TEST_LAUNCHER") == "early" {
+		err = k.deafen()
+	}
 	if err == nil {
 		_, err = k.Start(Config{Argv: []string{"sh", "-c", family}, Folder: "/", Env: os.Environ(), Out: os.Stdout, Errs: os.Stderr, Ended: func(int, string) {}})
 	}
@@ -30,6 +37,28 @@ func TestMain(m *testing.M) {
 	}
 	fmt.Println("started")
 	select {}
+}
+
+// deafen has the guard hear nothing more: it is stopped, and as much waits for it as can. It prints the guard's number.
+func (k *Keeper) deafen() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := syscall.Kill(k.guardPID, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	fd := int(k.guard.Fd())
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return err
+	}
+	for {
+		if _, err := unix.Write(fd, []byte("x\n")); errors.Is(err, unix.EAGAIN) {
+			break
+		} else if err != nil {
+			return err
+		}
+	}
+	fmt.Println(k.guardPID, k.guardPID)
+	return unix.SetNonblock(fd, false)
 }
 
 // family is a shell that hears no signal to end, with a child that hears none either; it prints their numbers.
@@ -106,6 +135,45 @@ func TestLauncherIsKilled(t *testing.T) {
 	if slices.Min(took) > time.Second { // the fastest of three says nothing of how busy the machine is
 		t.Errorf("the processes live on for %v", took)
 	}
+}
+
+// TestLauncherIsKilledAtAStart: also where the launcher has told its guard of no process yet, nothing of it lives on.
+func TestLauncherIsKilledAtAStart(t *testing.T) {
+	t.Parallel()
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "MOOT_TEST_LAUNCHER=early")
+	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	err = cmd.Start()
+	_ = out.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(in)
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := numbers(t, line)[0]
+	time.Sleep(time.Second) // in which the shell would start its child, if it ran
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	if err := syscall.Kill(guard, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(lines); err != nil { // each process of the family keeps the file open
+		t.Errorf("%q lives on: %v", rest, err)
+	}
+	gone(t, guard)
 }
 
 // start starts a shell, and returns it with what it prints first, and a channel for its end.
