@@ -175,6 +175,37 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// TestLateAnswer: a ping whose answer Redis does not take at once is not answered later either.
+func TestLateAnswer(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	got := make(chan string, 100)
+	c := open(t, s, func(m Message) {
+		a, err := m.Answer()
+		if err != nil {
+			t.Error(err)
+		}
+		got <- a.Nonce
+	}, func(Ping) {})
+	c.SayDiag(Answer{Nonce: "before"})
+	if nonce := <-got; nonce != "before" {
+		t.Errorf("the answer is to %s", nonce)
+	}
+	thaw := s.Freeze()
+	c.SayDiag(Answer{Nonce: "frozen"})
+	time.Sleep(patience + patience/5)
+	c.SayDiag(Answer{Nonce: "after"})
+	thaw()
+	select {
+	case nonce := <-got:
+		if nonce != "after" {
+			t.Errorf("the answer to %s comes late", nonce)
+		}
+	case <-time.After(time.Minute):
+		t.Error("nothing comes any more")
+	}
+}
+
 // TestRedisGoesAway: what is published while Redis is away is sent when it is back, or dropped, and nobody waits for it.
 func TestRedisGoesAway(t *testing.T) {
 	s := redistest.Start(t)

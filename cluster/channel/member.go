@@ -24,7 +24,8 @@ func (c *Channel) SayLaunched(id, first, last int) {
 	c.publish(toLauncher{Scope: "launcher", Action: "launch_next", Args: map[string]any{"id": id, "pid": os.Getpid()}})
 }
 
-// SayDiag answers a ping. An answer that Redis does not take at once is dropped: a late one stops mewld.
+// SayDiag answers a ping. An answer that Redis does not take at once is dropped: a late one stops mewld. So Redis has to
+// answer first: what has been sent to one that stands still is carried out when it goes on.
 func (c *Channel) SayDiag(a Answer) {
 	text, err := json.Marshal(a)
 	if err == nil {
@@ -38,6 +39,9 @@ func (c *Channel) SayDiag(a Answer) {
 	c.later(func(ctx context.Context) error {
 		if time.Since(asked) > patience {
 			return fmt.Errorf("an answer to a ping is %s late, and is not sent", time.Since(asked).Round(time.Second))
+		}
+		if err := c.client.Ping(ctx).Err(); err != nil {
+			return fmt.Errorf("an answer to a ping is not sent, since Redis does not answer: %w", err)
 		}
 		return c.client.Publish(ctx, c.name, text).Err()
 	})
@@ -53,7 +57,7 @@ func (c *Channel) HoldCluster(ctx context.Context, id int, owner string, taken f
 		n, err := holdScript.Run(ctx, c.client, []string{key}, owner, lease.Milliseconds()).Int()
 		return n == 1, err
 	}
-	has := false
+	has, waits := false, false
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
@@ -69,6 +73,9 @@ func (c *Channel) HoldCluster(ctx context.Context, id int, owner string, taken f
 		case err == nil && now && !has:
 			has = true
 			taken()
+		case err == nil && !now && !waits:
+			waits = true
+			c.log.Info("another process has the number of this cluster; this one waits until it is gone", "cluster", id)
 		}
 		select {
 		case <-ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,6 +117,18 @@ func (s *Server) try() bool {
 	}
 	s.Kill()
 	return false
+}
+
+// Freeze has the server stand still until the function that it returns is called.
+func (s *Server) Freeze() (thaw func()) {
+	s.t.Helper()
+	signal := func(sig syscall.Signal) {
+		if err := s.cmd.Process.Signal(sig); err != nil {
+			s.t.Error(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	return func() { signal(syscall.SIGCONT) }
 }
 
 // Kill ends the server at once.
