@@ -20,6 +20,7 @@ type crowd struct {
 	random *rand.Rand
 	serial int64
 	asked  []*discordtest.Interaction
+	beside []*nodeProcess // which belong to the bot
 }
 
 // busy is one of its guilds.
@@ -33,6 +34,7 @@ type busy struct {
 func newCrowd(b *discordBot, guilds, each int) *crowd {
 	c := &crowd{discordBot: b, random: rand.New(rand.NewPCG(1, 2))}
 	for i := range guilds {
+		b.srv.Advance(time.Millisecond) // which shard a guild belongs to is told by when it was made
 		g := b.srv.NewGuild(fmt.Sprintf("guild %d", i))
 		c.towns = append(c.towns, busy{Guild: g, channel: g.NewChannel("general"), voice: g.NewVoice("lounge"), people: g.Populate(each)})
 		g.Invite()
@@ -132,7 +134,7 @@ func (c *crowd) happen() {
 		c.interact(n)
 		return
 	}
-	c.srv.DispatchRaw(kind, []byte(data), 1)
+	t.DispatchRaw(kind, []byte(data))
 }
 
 // interact has somebody press a button of a vote, or give a command where none is open.

@@ -61,12 +61,29 @@ func (c *crowd) send(n, rate int) (r rates) {
 	return r
 }
 
-// used is how much of the processor the bot has used.
-func (c *crowd) used() time.Duration {
+// used is how much of the processor the bot has used, in all of its processes.
+func (c *crowd) used() (all time.Duration) {
 	c.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+	for _, cmd := range c.processes() {
+		all += usedBy(c, cmd.Process.Pid)
+	}
+	return all
+}
+
+func (c *crowd) processes() []*exec.Cmd {
+	all := []*exec.Cmd{c.cmd}
+	for _, p := range c.beside {
+		all = append(all, p.cmd)
+	}
+	return all
+}
+
+// usedBy is how much of the processor a process has used.
+func usedBy(t testing.TB, pid int) time.Duration {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		c.Fatal(err)
+		t.Fatal(err)
 	}
 	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
 	user, _ := strconv.Atoi(fields[11])

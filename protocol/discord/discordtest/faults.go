@@ -159,6 +159,18 @@ func (s *Server) DispatchRaw(kind string, data []byte, n int) {
 	}
 }
 
+// DispatchRaw sends an event of the guild to the shards that hear of it, as [Server.DispatchRaw] does to all.
+func (g *Guild) DispatchRaw(kind string, data []byte) {
+	g.srv.mu.Lock()
+	defer g.srv.mu.Unlock()
+	for _, ss := range g.srv.sessions {
+		if ss.conn != nil && ss.hears(g.ID) {
+			ss.seq++
+			ss.conn.sendLocked(frame{data: fmt.Appendf(nil, `{"t":%q,"s":%d,"op":0,"d":%s}`, kind, ss.seq, data), compress: ss.compress})
+		}
+	}
+}
+
 // Unsent returns how much waits on the server's side, in events: the bot does not read fast enough,
 // or not at all.
 func (s *Server) Unsent() (n int) {
@@ -195,6 +207,13 @@ func (s *Server) Identified() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.identified
+}
+
+// LastReady returns when the last shard was told that it is ready (READY).
+func (s *Server) LastReady() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lastReady
 }
 
 // MembersAsked returns how often members were asked for over the gateway (op 8).

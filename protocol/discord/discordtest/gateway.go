@@ -375,6 +375,7 @@ func (c *gatewayConn) identifyLocked(data json.RawMessage) {
 			"session_id": c.session.id, "session_type": "normal",
 			"resume_gateway_url": cmp.Or(s.ResumeURL, s.GatewayURL()), "shard": shard, "application": obj{"id": s.AppID,
 				"flags": s.Flags}, "private_channels": []obj{}, "_trace": []string{}})
+		s.lastReady = time.Now()
 		for _, g := range s.guilds {
 			if !g.botIn || !c.session.hears(g.ID) {
 				continue

@@ -98,6 +98,7 @@ type Server struct {
 	scripts      []Script
 	lastID       map[int]time.Time
 	identified   int
+	lastReady    time.Time
 	connected    int // gateway connections so far
 	replayed     int // events that were sent because a session was resumed
 	shows        string
