@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -38,6 +39,7 @@ type app struct {
 	tail      *page.Tail             // of the log, for the page; nil where there is none
 	logged    *logOutput             // where the log goes, once it is open
 	saidWhy   bool                   // whether the log on errs says why the bot ends
+	launched  bool                   // whether a launcher of clusters has started this process
 	reload    atomic.Pointer[func()] // what SIGHUP has done; nil where it ends the program, as where a terminal is closed
 
 	// flags of all commands
@@ -109,6 +111,9 @@ var special []func(*app) *cobra.Command
 // load reads the configuration, and lets the flags have the last word.
 func (a *app) load() (config.Config, config.Source, error) {
 	cfg, src, err := config.Load(a.configFile)
+	if a.launched && os.Getenv(tokenVariable) != "" {
+		cfg.Discord.Token = config.EnvSecret(tokenVariable)
+	}
 	switch {
 	case a.data != "":
 		cfg.Data = a.data
@@ -119,6 +124,9 @@ func (a *app) load() (config.Config, config.Source, error) {
 	cfg.Data = filepath.Clean(cfg.Data)
 	return cfg, src, err
 }
+
+// tokenVariable is where a launcher of clusters leaves the token.
+const tokenVariable = "MTOKEN"
 
 // consoleFolder is where the console keeps its world, below the configured folder, while no network is switched on.
 const consoleFolder = "console"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
@@ -13,13 +14,15 @@ import (
 	"moot/cluster/member"
 	"moot/cluster/process"
 	"moot/internal/config"
+	"moot/internal/page"
 	"moot/protocol/discord"
 	"moot/protocol/discord/node"
 )
 
 // runMember is a cluster that a launcher has started, mewld or moot cluster: a node that says on the channel how it is. The writer is
-// another process: moot run.
+// another process, moot run, or, where the configuration says so, cluster 0.
 func (a *app) runMember(ctx context.Context, args []string) error {
+	a.launched = true
 	err := a.tryMember(ctx, args)
 	if usage := (*usageError)(nil); errors.As(err, &usage) || needsPerson(err) {
 		// A launcher starts again whatever ends with another code than 0. This would end so every time.
@@ -34,7 +37,7 @@ func (a *app) tryMember(ctx context.Context, args []string) error {
 	if err != nil {
 		return usageErrorf("%v.", err)
 	}
-	cfg, _, err := config.Load(a.configFile)
+	cfg, _, err := a.load()
 	if err != nil {
 		return err
 	}
@@ -52,15 +55,17 @@ func (a *app) member(ctx context.Context, cfg config.Config, start member.Start)
 	if cfg.Nodes.Listen == "" {
 		return config.Problems{{Text: `listen in [nodes]: a cluster is a node of a bot that has the data; write where that is, as in listen = "unix:nodes.sock"`}}
 	}
-	token := os.Getenv("MTOKEN")
-	if token == "" {
-		if token, err = cfg.Discord.Token.Token(); err != nil {
-			return fmt.Errorf("token in [discord]: %w", err)
-		}
+	token, err := cfg.Discord.Token.Token()
+	if err != nil {
+		return fmt.Errorf("token in [discord]: %w", err)
 	}
 	dial, err := dialer(cfg.Nodes)
 	if err != nil {
 		return err
+	}
+	writes := start.ID == 0 && cfg.Nodes.Writer == "cluster"
+	if writes && cfg.HTTP.Page {
+		a.tail = &page.Tail{}
 	}
 	log, closeLog, err := a.openLog(cfg, false)
 	if err != nil {
@@ -80,13 +85,35 @@ func (a *app) member(ctx context.Context, cfg config.Config, start member.Start)
 	var adapter atomic.Pointer[discord.Adapter]
 	d := discordConfig(cfg, token)
 	d.Transport = newServer()
+	work := node.New(node.Config{
+		Name: nodeName(), Shards: start.Shards, Count: start.Total, Dial: dial, Discord: d, Watch: adapter.Store, Log: log,
+	}).Run
+	if writes {
+		work = a.withWriter(work, log)
+	}
 	return member.Run(ctx, member.Config{
-		Start: start, Channel: c, Log: log,
+		Start: start, Channel: c, Log: log, Run: work,
 		Health: func() []channel.ShardHealth { return healthOf(adapter.Load(), start.Shards) },
-		Run: node.New(node.Config{
-			Name: nodeName(), Shards: start.Shards, Count: start.Total, Dial: dial, Discord: d, Watch: adapter.Store, Log: log,
-		}).Run,
 	})
+}
+
+// withWriter runs the writer around a node of the same process: it ends after the node, which at its end hands over how far it has come.
+// Either is of no use without the other.
+func (a *app) withWriter(node func(context.Context) error, log *slog.Logger) func(context.Context) error {
+	return func(ctx context.Context) error {
+		writing, stopWriter := context.WithCancel(context.WithoutCancel(ctx))
+		defer stopWriter()
+		ctx, stopNode := context.WithCancel(ctx)
+		defer stopNode()
+		ended := make(chan error, 1)
+		go func() {
+			defer stopNode()
+			ended <- a.run(writing, runFlags{log: log})
+		}()
+		err := node(ctx)
+		stopWriter()
+		return cmp.Or(<-ended, err) // without the writer the node ends for no reason of its own
+	}
 }
 
 // healthOf is how the shards of a cluster are; nil is an adapter that is still to be made.

@@ -22,8 +22,8 @@ type mewld struct {
 	heard chan channel.Message
 }
 
-func newMewld(t *testing.T) *mewld {
-	b := newNodesBot(t)
+func newMewld(t *testing.T, nodes ...string) *mewld {
+	b := newNodesBot(t, nodes...)
 	m := &mewld{nodesBot: b, redis: redistest.Start(t), heard: make(chan channel.Message, 1000)}
 	sub := m.redis.Subscribe(t.Context(), "town")
 	if _, err := sub.Receive(t.Context()); err != nil {
@@ -101,7 +101,8 @@ func TestUnderMewld(t *testing.T) {
 	m.launched(0)
 	one := m.launch(1)
 	m.launched(1)
-	m.publish(map[string]any{"scope": "bot", "action": "all_clusters_launched", "output": ""})
+	allLaunched := func() { m.publish(map[string]any{"scope": "bot", "action": "all_clusters_launched", "output": ""}) }
+	allLaunched()
 	for _, town := range m.towns {
 		town.ready()
 	}
@@ -119,15 +120,40 @@ func TestUnderMewld(t *testing.T) {
 		t.Errorf("it has %d servers and %d users", guilds, users)
 	}
 
-	// mewld starts a cluster twice: the second process waits, and goes on with the sessions when the first is killed.
+	// What mewld says again, and what others have said too late, is nothing to a cluster.
+	late := func() {
+		m.publish(map[string]any{"scope": "launcher", "action": "diag", "output": `{"Nonce":"long over","Data":[{"shard_id":0,"up":true}]}`})
+		if a, err := m.says("diag").Answer(); err != nil || a.Nonce != "long over" {
+			t.Errorf("instead of what was said too late there is %+v, %v", a, err)
+		}
+	}
+	asked := func(id int, nonce string) {
+		m.publish(channel.Ping{ID: id, Nonce: nonce, Diag: true})
+		if a, err := m.says("diag").Answer(); err != nil || a.Nonce != nonce {
+			t.Errorf("ping %s is answered by %+v, %v", nonce, a, err)
+		}
+	}
+	allLaunched()
+	late()
+	asked(0, "after what was late")
+	late()
+
+	// mewld starts a cluster twice: the second process waits, answers nothing, and goes on with the sessions when the first is killed.
 	doubled := m.launch(0)
+	m.srv.Until("the second waits", func() bool { return strings.Contains(doubled.log.String(), "another process has") })
 	m.talk(5)
 	m.answered("with a doubled process", 0, 1)
+	asked(0, "of two")
+	asked(1, "beside two")
+	allLaunched()
 	connections := m.srv.Connections()
 	zero.kill()
 	m.talk(5)
 	m.answered("after a kill", 0, 1)
 	m.launched(0)
+	allLaunched() // as after each start
+	late()
+	asked(0, "of the second")
 	if n := m.srv.Connections(); n != connections+2 {
 		t.Errorf("two shards connected %d times", n-connections)
 	}
@@ -164,6 +190,50 @@ func TestUnderMewld(t *testing.T) {
 	out, err := m.env(m.command(m.args(0)...)).CombinedOutput()
 	if code := exitCode(err); code <= 0 || code == exitPerson {
 		t.Errorf("without Redis, which may come back, it ends with %d\n%s", code, out)
+	}
+	if got := len(m.heard); got > 0 {
+		t.Errorf("clusters have said %d things more", got)
+	}
+	m.run("verify")
+}
+
+// TestUnderMewldWithoutWriter: cluster 0 is the writer, under the lease of its number. The others dial it.
+func TestUnderMewldWithoutWriter(t *testing.T) {
+	m := newMewld(t, `writer = "cluster"`)
+	zero := m.launch(0)
+	m.launched(0)
+	one := m.launch(1)
+	m.launched(1)
+	for _, town := range m.towns {
+		town.ready()
+	}
+	m.talk(5)
+	m.answered("by clusters of which one has the data", 0, 1)
+
+	// A doubled one waits, and takes up both the data and the sessions when the first is killed. The other keeps its connections meanwhile.
+	doubled := m.launch(0)
+	m.talk(5)
+	m.answered("with a doubled process", 0, 1)
+	connections := m.srv.Connections()
+	m.talk(5)
+	zero.kill()
+	m.talk(5)
+	m.launched(0)
+	m.answered("after a kill", 0, 1)
+	if n := m.srv.Connections(); n != connections+2 {
+		t.Errorf("two shards connected %d times", n-connections)
+	}
+
+	// It ends in good order, and is started again: nothing is lost on the way.
+	m.ends(doubled)
+	m.talk(5)
+	zero = m.launch(0)
+	m.launched(0)
+	m.answered("after a restart", 0, 1)
+	m.ends(one)
+	m.ends(zero)
+	if n := m.srv.Identified(); n != nodesShards {
+		t.Errorf("%d identifies were sent for %d shards", n, nodesShards)
 	}
 	if got := len(m.heard); got > 0 {
 		t.Errorf("clusters have said %d things more", got)

@@ -49,9 +49,10 @@ func (b *lockedBuffer) String() string {
 
 const nodesShards = 4
 
-func newNodesBot(t *testing.T) *nodesBot {
+// newNodesBot takes further lines for [nodes].
+func newNodesBot(t *testing.T, nodes ...string) *nodesBot {
 	b := &nodesBot{discordBot: newDiscordBot(t)}
-	b.configure("message_content = true\n[commands]\nrate_burst = 10000\n[nodes]\nlisten = \"unix:nodes.sock\"")
+	b.configure(append([]string{"message_content = true\n[commands]\nrate_burst = 10000\n[nodes]\nlisten = \"unix:nodes.sock\""}, nodes...)...)
 	b.srv.Set(func(s *discordtest.Server) {
 		s.MaxConcurrency, s.Patience, s.AnswerWithin, s.Bucket = nodesShards, 2*time.Minute, 2*time.Minute, 100000
 	})

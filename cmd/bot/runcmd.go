@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,8 @@ type runFlags struct {
 	apart   bool // whether the console is in the parent process
 	clock   string
 
-	start time.Time // of a frozen clock; zero means the real time
+	start time.Time    // of a frozen clock; zero means the real time
+	log   *slog.Logger // of the cluster that the bot is part of; nil where it is none
 }
 
 // runCommand is the command, and a function that gives its flags to another command too.

@@ -78,19 +78,22 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	defer closing(&err, "close the store", st.Close)
 
 	// The log, of which the person at a terminal sees nothing but where it is.
-	if cfg.HTTP.Page {
+	if cfg.HTTP.Page && a.tail == nil {
 		a.tail = &page.Tail{}
 	}
-	toFile := usesConsole(cfg, f) && a.isTerminal()
-	log, closeLog, err := a.openLog(cfg, toFile || f.apart)
-	if err != nil {
-		return err
+	log := f.log
+	if log == nil {
+		toFile := usesConsole(cfg, f) && a.isTerminal()
+		var closeLog func() error
+		if log, closeLog, err = a.openLog(cfg, toFile || f.apart); err != nil {
+			return err
+		}
+		if toFile {
+			a.sayLog(cfg)
+		}
+		defer closing(&err, "close the log", closeLog)
+		defer func() { a.logEnd(log, at(cfg, err)) }()
 	}
-	if toFile {
-		a.sayLog(cfg)
-	}
-	defer closing(&err, "close the log", closeLog)
-	defer func() { a.logEnd(log, at(cfg, err)) }()
 	st.LogTo(log)
 	if !a.isTerminal() && !f.apart {
 		reload := func() { a.reloadLog(log) }

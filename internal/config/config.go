@@ -188,6 +188,8 @@ type Nodes struct {
 	Authority   string `toml:"authority" like:"authority.pem"`
 	// Redis is where a cluster finds its launcher that is not told.
 	Redis string `toml:"redis" like:"127.0.0.1:6379"`
+	// Writer is which process has the data where a launcher starts moot as clusters: a bot beside them, or cluster 0.
+	Writer string `toml:"writer" oneof:"run cluster"`
 }
 
 // Default returns what holds where nobody says otherwise: what the shipped config.toml says.
@@ -212,6 +214,7 @@ func Default() Config {
 			OwnServer: true, Servers: []string{}, People: []protocol.UserID{}, PerHour: 10, Greet: true, LeaveAlone: day,
 		},
 		Discord: Discord{Enforcement: "off"},
+		Nodes:   Nodes{Writer: "run"},
 	}
 }
 
