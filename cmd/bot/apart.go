@@ -16,6 +16,7 @@ import (
 	"moot/protocol/console"
 	"moot/protocol/console/apart"
 	"moot/protocol/console/screen"
+	"moot/protocol/remote"
 	"moot/store"
 )
 
@@ -100,57 +101,43 @@ func (l *remoteLook) crash(word string) (says []string, err error) {
 	return []string{"moot is killed " + place.Says() + ". Say something to it, such as !moot ping."}, nil
 }
 
-// lookName is the name under which a bot answers what its console asks.
-const lookName = "Look"
+// What the console asks a bot in another process.
+const (
+	lookComplete  = "complete"
+	lookCards     = "cards"
+	lookInside    = "inside"
+	lookCommitted = "committed"
+)
 
-// lookService is what the console asks a bot in another process. Its methods are called by net/rpc in JSON, where no answer may
-// be null.
-type lookService struct {
-	in     *insight
-	runner *bot.Runner
-	quit   <-chan struct{} // closed when the bot stops
+// serveLook lets the console of a bot in a process of its own look into it, until the bot stops.
+func serveLook(r *apart.Remote, in *insight, runner *bot.Runner, quit <-chan struct{}) {
+	r.Register(lookComplete, remote.Answer(func(_ context.Context, t console.Typing) ([]console.Suggestion, error) { return in.complete(t), nil }))
+	r.Register(lookCards, remote.Answer(func(context.Context, struct{}) ([]screen.Card, error) { return in.cards(), nil }))
+	r.Register(lookInside, remote.Answer(func(_ context.Context, ref protocol.Ref) ([]screen.Step, error) { return in.steps(ref), nil }))
+	r.Register(apart.Settled, remote.Answer(func(ctx context.Context, _ struct{}) (struct{}, error) { return struct{}{}, runner.Settle(ctx) }))
+	r.Register(lookCommitted, remote.Answer(func(ctx context.Context, after uint64) (uint64, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			select {
+			case <-quit:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		return in.committed(ctx, after)
+	}))
 }
 
-// Complete returns what a line may become.
-func (s *lookService) Complete(t console.Typing, found *[]console.Suggestion) error {
-	*found = append([]console.Suggestion{}, s.in.complete(t)...)
-	return nil
-}
-
-// Cards returns the open votes.
-func (s *lookService) Cards(_ struct{}, cards *[]screen.Card) error {
-	*cards = append([]screen.Card{}, s.in.cards()...)
-	return nil
-}
-
-// Inside returns what happened to a message.
-func (s *lookService) Inside(ref protocol.Ref, steps *[]screen.Step) error {
-	*steps = s.in.steps(ref)
-	return nil
-}
-
-// Settle returns when all that was admitted is handled and sent.
-func (s *lookService) Settle(struct{}, *struct{}) error { return s.runner.Settle(context.Background()) }
-
-// Committed returns the number of the last commit when there is one behind the given number.
-func (s *lookService) Committed(after uint64, last *uint64) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		select {
-		case <-s.quit:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	if *last = s.in.store.Change(); *last > after {
-		return nil
+// committed returns the number of the last commit when there is one behind the given number.
+func (in *insight) committed(ctx context.Context, after uint64) (uint64, error) {
+	if last := in.store.Change(); last > after {
+		return last, nil
 	}
-	for c, err := range s.in.store.Follow(ctx, after) {
-		*last = c.Number
-		return err
+	for c, err := range in.store.Follow(ctx, after) {
+		return c.Number, err
 	}
-	return nil
+	return after, nil
 }
 
 // remoteLook asks a bot in another process. What it shows while that one is dead, or busy, is what it last knew.
@@ -164,11 +151,11 @@ type remoteLook struct {
 // lookPatience is how long a key waits for the bot.
 const lookPatience = 300 * time.Millisecond
 
-func ask[A, R any](l *remoteLook, method string, args A) (R, error) {
+func ask[A, R any](l *remoteLook, name string, args A) (R, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookPatience)
 	defer cancel()
 	reply := new(R)
-	if err := l.keeper.Call(ctx, lookName+"."+method, args, reply); err != nil {
+	if err := l.keeper.Call(ctx, name, args, reply); err != nil {
 		var none R // the reply may still be written to
 		return none, err
 	}
@@ -176,12 +163,12 @@ func ask[A, R any](l *remoteLook, method string, args A) (R, error) {
 }
 
 func (l *remoteLook) complete(t console.Typing) []console.Suggestion {
-	found, _ := ask[console.Typing, []console.Suggestion](l, "Complete", t) // a bot that is dead suggests nothing
+	found, _ := ask[console.Typing, []console.Suggestion](l, lookComplete, t) // a bot that is dead suggests nothing
 	return found
 }
 
 func (l *remoteLook) cards() []screen.Card {
-	cards, err := ask[struct{}, []screen.Card](l, "Cards", struct{}{})
+	cards, err := ask[struct{}, []screen.Card](l, lookCards, struct{}{})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil {
@@ -191,7 +178,7 @@ func (l *remoteLook) cards() []screen.Card {
 }
 
 func (l *remoteLook) steps(ref protocol.Ref) []screen.Step {
-	steps, err := ask[protocol.Ref, []screen.Step](l, "Inside", ref)
+	steps, err := ask[protocol.Ref, []screen.Step](l, lookInside, ref)
 	if err != nil {
 		return unknownSteps(ref)
 	}
@@ -204,7 +191,7 @@ func (l *remoteLook) dead() bool { return l.keeper.Dead() }
 func (l *remoteLook) follow(ctx context.Context, f func()) error {
 	for last := uint64(0); ctx.Err() == nil; {
 		var now uint64
-		switch err := l.keeper.Call(ctx, lookName+".Committed", last, &now); {
+		switch err := l.keeper.Call(ctx, lookCommitted, last, &now); {
 		case err == nil:
 			last = now
 		default: // it is dead, or not there yet
@@ -216,11 +203,6 @@ func (l *remoteLook) follow(ctx context.Context, f func()) error {
 		f()
 	}
 	return nil
-}
-
-// serveLook lets the console of a bot in a process of its own look into it.
-func serveLook(remote *apart.Remote, in *insight, runner *bot.Runner, quit <-chan struct{}) error {
-	return remote.Register(lookName, &lookService{in, runner, quit})
 }
 
 // localLook is an insight of the bot in this process.

@@ -172,9 +172,7 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if nets.remote != nil {
 		quit := make(chan struct{})
 		defer close(quit)
-		if err := serveLook(nets.remote, in, runner, quit); err != nil {
-			return err
-		}
+		serveLook(nets.remote, in, runner, quit)
 	}
 	term, err := a.openTerminal(nets, in, runner, cfg, f, log)
 	if err != nil {

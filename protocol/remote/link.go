@@ -204,15 +204,24 @@ func (l *Link) Call(ctx context.Context, method string, args, reply any) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	wait, err := l.Begin(method, args)
+	if err != nil {
+		return err
+	}
+	return wait(ctx, reply)
+}
+
+// Begin hands a call to the connection, and returns what waits for its answer, as Call does. It is called once.
+func (l *Link) Begin(method string, args any) (wait func(ctx context.Context, reply any) error, err error) {
 	raw, err := json.Marshal(args)
 	if err != nil {
-		return fmt.Errorf("write what to %s: %w", method, err)
+		return nil, fmt.Errorf("write what to %s: %w", method, err)
 	}
 	answer := make(chan frame, 1)
 	l.mu.Lock()
 	if l.waiting == nil {
 		l.mu.Unlock()
-		return ErrLost
+		return nil, ErrLost
 	}
 	l.last++
 	id := l.last
@@ -220,24 +229,26 @@ func (l *Link) Call(ctx context.Context, method string, args, reply any) error {
 	l.mu.Unlock()
 	if err := l.write(frame{ID: id, Call: method, Args: raw}); err != nil {
 		l.forget(id)
-		return fmt.Errorf("%w: %w", ErrLost, err)
+		return nil, fmt.Errorf("%w: %w", ErrLost, err)
 	}
-	select {
-	case f, ok := <-answer:
-		switch {
-		case !ok:
-			return ErrLost
-		case f.Fault != nil:
-			return f.Fault.Err()
-		case reply == nil:
-			return nil
+	return func(ctx context.Context, reply any) error {
+		select {
+		case f, ok := <-answer:
+			switch {
+			case !ok:
+				return ErrLost
+			case f.Fault != nil:
+				return f.Fault.Err()
+			case reply == nil:
+				return nil
+			}
+			return json.Unmarshal(f.Back, reply)
+		case <-ctx.Done():
+			l.forget(id)
+			_ = l.write(frame{ID: id, Cancel: true}) // a connection that has ended cancels it too
+			return ctx.Err()
 		}
-		return json.Unmarshal(f.Back, reply)
-	case <-ctx.Done():
-		l.forget(id)
-		_ = l.write(frame{ID: id, Cancel: true}) // a connection that has ended cancels it too
-		return ctx.Err()
-	}
+	}, nil
 }
 
 func (l *Link) forget(id int64) {

@@ -4,8 +4,8 @@
 //	                        ◀─ Send, Ask ─┘                                    └─ what it is asked: Keeper.Call
 //
 // The network, its log and the person's screen stay in the process that the [Keeper] is in; it supervises the other one, in
-// which a [Remote] takes the place of the console's adapter. Between them goes net/rpc in JSON. The bot calls nobody: what it
-// wants sent it hands over as the answer of a call that waits for it, so that one connection is enough.
+// which a [Remote] takes the place of the console's adapter. Between them goes a Link of package remote, over which each calls
+// the other. The Hub and the Node of that package are not used: the Keeper has to kill a bot between two steps of a call.
 //
 // # Promises
 //

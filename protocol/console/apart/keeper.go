@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/rpc"
-	"net/rpc/jsonrpc"
 	"os"
 	"os/exec"
 	"sync"
@@ -16,6 +14,7 @@ import (
 
 	"moot/protocol"
 	"moot/protocol/console"
+	"moot/protocol/remote"
 	"moot/protocol/remote/wire"
 )
 
@@ -36,13 +35,14 @@ type Keeper struct {
 	cfg   KeeperConfig
 	world *console.World
 
-	mu     sync.Mutex
-	life   *life // nil while the bot is dead
-	lives  int
-	armed  Place        // where it is to die; zero means nowhere
-	since  time.Time    // since when, by the clock of the world: what was said before is not struck
-	victim protocol.Ref // the message in the middle of which it was killed last; zero means none
-	met    map[protocol.Ref]*course
+	mu      sync.Mutex
+	adapter *console.Adapter // of the world; nil before Run
+	life    *life            // nil while the bot is dead
+	lives   int
+	armed   Place        // where it is to die; zero means nowhere
+	since   time.Time    // since when, by the clock of the world: what was said before is not struck
+	victim  protocol.Ref // the message in the middle of which it was killed last; zero means none
+	met     map[protocol.Ref]*course
 }
 
 // course is what became of a message, over all lives.
@@ -56,7 +56,8 @@ type course struct {
 // life is one process.
 type life struct {
 	cmd    *exec.Cmd
-	client *rpc.Client
+	link   *remote.Link
+	served chan struct{} // closed when the connection has ended, and what came over it is done
 	errs   *tail
 	began  time.Time
 	hungUp bool // whether it was to end because its Keeper is gone; only Run writes it
@@ -84,7 +85,7 @@ func (k *Keeper) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := k.call(ctx, l, service+".Ready", struct{}{}, &struct{}{}); err != nil {
+	if err := l.link.Call(ctx, callReady, struct{}{}, nil); err != nil {
 		if ctx.Err() != nil {
 			_ = l.cmd.Process.Kill() // it has not begun
 		}
@@ -104,7 +105,7 @@ func (k *Keeper) Abandon() error {
 
 // begin starts a process.
 func (k *Keeper) begin() (*life, error) {
-	l := &life{cmd: k.cfg.Command(), errs: &tail{}, began: time.Now()}
+	l := &life{cmd: k.cfg.Command(), served: make(chan struct{}), errs: &tail{}, began: time.Now()}
 	l.cmd.Stderr = l.errs
 	in, err := l.cmd.StdinPipe()
 	if err != nil {
@@ -117,7 +118,13 @@ func (k *Keeper) begin() (*life, error) {
 	if err := l.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the bot: %w", err)
 	}
-	l.client = jsonrpc.NewClient(connection{out, in})
+	// Each call of the bot has a goroutine: they belong to different lanes.
+	do := remote.Answer(func(_ context.Context, req request) (outcome, error) { return k.do(l, req) })
+	l.link = remote.NewLink(connection{out, in}, map[string]remote.Func{callSend: do, callAsk: do}, nil)
+	go func() {
+		defer close(l.served)
+		_ = l.link.Run(context.Background()) // it ends with the bot
+	}()
 	k.mu.Lock()
 	k.life = l
 	k.lives++
@@ -125,7 +132,7 @@ func (k *Keeper) begin() (*life, error) {
 	return l, nil
 }
 
-// connection is what a client reads and writes.
+// connection is what the Keeper reads and writes.
 type connection struct {
 	io.Reader
 	io.WriteCloser
@@ -133,8 +140,9 @@ type connection struct {
 
 // bury waits until a process has ended and says how: nil where a signal has ended it.
 func (k *Keeper) bury(l *life) error {
+	<-l.link.Done() // all that it wrote is read
 	err := l.cmd.Wait()
-	_ = l.client.Close()
+	l.link.Close()
 	k.mu.Lock()
 	k.life = nil
 	k.mu.Unlock()
@@ -154,6 +162,9 @@ func (k *Keeper) bury(l *life) error {
 // order.
 func (k *Keeper) Run(ctx context.Context, w *console.World, a *console.Adapter) error {
 	k.world = w
+	k.mu.Lock()
+	k.adapter = a
+	k.mu.Unlock()
 	for {
 		k.mu.Lock()
 		l := k.life
@@ -191,7 +202,7 @@ func (k *Keeper) live(ctx context.Context, l *life, a *console.Adapter) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	jumped := k.world.Clock().Jumped()
-	if err := k.call(ctx, l, service+".Ahead", k.world.Clock().Offset(), &struct{}{}); err != nil {
+	if err := l.link.Call(ctx, callAhead, k.world.Clock().Offset(), nil); err != nil {
 		_ = l.cmd.Process.Kill() // if it is not dead
 		return err
 	}
@@ -206,68 +217,42 @@ func (k *Keeper) live(ctx context.Context, l *life, a *console.Adapter) error {
 				return
 			}
 			jumped = k.world.Clock().Jumped()
-			if k.call(ctx, l, service+".Ahead", k.world.Clock().Offset(), &struct{}{}) != nil {
+			if l.link.Call(ctx, callAhead, k.world.Clock().Offset(), nil) != nil {
 				return
 			}
 		}
 	})
 	ended := make(chan error, 2)
 	wg.Go(func() { ended <- a.Run(ctx, admitter{k, l}) })
-	// What the bot wants is served until its end, and not only to that of the context: it stops in good order.
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		k.serve(l, a)
-	}()
 	if k.lives > 1 {
 		wg.Go(func() { k.tellReturn(ctx, l, a) })
 	}
 	select {
-	case <-served:
-		_ = l.client.Close() // the process ends now, if it has not ended
+	case <-l.served: // the process ends now, if it has not ended
 		return errGone
 	case err := <-ended:
 		if ctx.Err() != nil || errors.Is(err, console.ErrOtherWorld) {
-			return errors.Join(l.stop(served), err)
+			return errors.Join(l.stop(), err)
 		}
-		<-served // the bot ends for the reason for which it admits no more
+		<-l.served // the bot ends for the reason for which it admits no more
 		return err
 	case <-ctx.Done():
-		return l.stop(served)
+		return l.stop()
 	}
 }
 
-// stop lets the bot end in good order.
-func (l *life) stop(served <-chan struct{}) error {
+// stop lets the bot end in good order: what it wants is done until its end.
+func (l *life) stop() error {
 	if err := l.cmd.Process.Signal(os.Interrupt); err != nil {
 		l.hungUp = true
-		_ = l.client.Close()
+		l.link.Close()
 	}
-	<-served
+	<-l.served
 	return nil
 }
 
-// serve does what the bot wants until the connection ends. Each want has a goroutine: they belong to different lanes.
-func (k *Keeper) serve(l *life, a *console.Adapter) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for {
-		var req Request
-		if err := l.client.Call(service+".Next", struct{}{}, &req); err != nil {
-			return
-		}
-		wg.Go(func() {
-			answer := Answer{req.ID, k.do(l, a, req)}
-			if k.strike(l, Receipt, causeOf(req)) {
-				return
-			}
-			_ = l.client.Call(service+".Done", answer, &struct{}{})
-		})
-	}
-}
-
 // causeOf is the message that a request answers; zero where it answers none.
-func causeOf(req Request) protocol.Ref {
+func causeOf(req request) protocol.Ref {
 	if req.Send == nil {
 		return protocol.Ref{}
 	}
@@ -277,15 +262,34 @@ func causeOf(req Request) protocol.Ref {
 	return protocol.Ref{}
 }
 
-func (k *Keeper) do(l *life, a *console.Adapter, req Request) wire.In {
-	ctx := context.Background() // a world answers at once
+// do does what the bot wants.
+func (k *Keeper) do(l *life, req request) (o outcome, err error) {
+	k.mu.Lock()
+	a := k.adapter
+	k.mu.Unlock()
 	if req.Ask != nil {
-		body, err := a.Ask(ctx, *req.Ask, req.Attempt)
-		if err != nil {
-			return wire.Failure(req.Ask.Key, err)
-		}
-		return wire.In{Answer: req.Ask.Key, Body: &wire.Body{Body: body}}
+		o.Body, err = asked(a, req)
+	} else if o.Ref, err = k.send(l, a, req); errors.Is(err, errStruck) {
+		return o, errGone
 	}
+	if k.strike(l, Receipt, causeOf(req)) {
+		<-l.link.Done() // nothing comes back
+	}
+	return o, err
+}
+
+func asked(a *console.Adapter, req request) (*wire.Body, error) {
+	body, err := a.Ask(context.Background(), *req.Ask, req.Attempt) // a world answers at once
+	if err != nil || body == nil {
+		return nil, err
+	}
+	return &wire.Body{Body: body}, nil
+}
+
+// errStruck is the error of what is not sent, since the bot was killed before.
+var errStruck = errors.New("the bot is killed")
+
+func (k *Keeper) send(l *life, a *console.Adapter, req request) (protocol.Ref, error) {
 	cause := causeOf(req)
 	k.mu.Lock()
 	if c := k.met[cause]; c != nil {
@@ -293,18 +297,18 @@ func (k *Keeper) do(l *life, a *console.Adapter, req Request) wire.In {
 	}
 	k.mu.Unlock()
 	if k.strike(l, Sending, cause) {
-		return wire.Failure(req.Send.Key, errGone)
+		return protocol.Ref{}, errStruck
 	}
-	ref, err := a.Send(ctx, *req.Send, req.Attempt)
+	ref, err := a.Send(context.Background(), *req.Send, req.Attempt)
 	if err != nil {
-		return wire.Failure(req.Send.Key, err)
+		return ref, err
 	}
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	if c := k.met[cause]; c != nil {
 		c.answers[ref] = true
 	}
-	k.mu.Unlock()
-	return wire.In{Sent: req.Send.Key, Ref: &ref}
+	return ref, nil
 }
 
 // meet notes the messages of a batch and returns the last one that was said since the bot was to die somewhere; zero where
@@ -378,25 +382,23 @@ func (k *Keeper) PID() int {
 // errDead is the error of Call while no bot runs.
 var errDead = errors.New("the bot is dead")
 
-// Call calls a method that the bot has registered with its Remote. While the bot is dead it fails at once.
-func (k *Keeper) Call(ctx context.Context, method string, args, reply any) error {
+// Call calls a function that the bot has registered with its Remote. While the bot is dead it fails at once.
+func (k *Keeper) Call(ctx context.Context, name string, args, reply any) error {
 	k.mu.Lock()
 	l := k.life
 	k.mu.Unlock()
 	if l == nil {
 		return errDead
 	}
-	return k.call(ctx, l, method, args, reply)
+	return l.look(ctx, name, args, reply)
 }
 
-func (k *Keeper) call(ctx context.Context, l *life, method string, args, reply any) error {
-	call := l.client.Go(method, args, reply, make(chan *rpc.Call, 1))
-	select {
-	case <-call.Done:
-		return call.Error
-	case <-ctx.Done():
-		return ctx.Err()
+func (l *life) look(ctx context.Context, name string, args, reply any) error {
+	raw, err := json.Marshal(args)
+	if err != nil {
+		return fmt.Errorf("write what to %s: %w", name, err)
 	}
+	return l.link.Call(ctx, callLook, look{name, raw}, reply)
 }
 
 // admitter hands over to a life.
@@ -407,35 +409,25 @@ type admitter struct {
 
 // Cursor implements protocol.Admitter.
 func (a admitter) Cursor(name string) (value string, err error) {
-	err = a.k.call(context.Background(), a.l, service+".Cursor", name, &value)
+	err = a.l.link.Call(context.Background(), callCursor, name, &value)
 	return value, err
 }
 
 // Admit implements protocol.Admitter.
 func (a admitter) Admit(ctx context.Context, events []protocol.Event, cursor protocol.Cursor) error {
-	b := Batch{Cursor: cursor}
-	for _, ev := range events {
-		data, err := json.Marshal(ev)
-		if err != nil {
-			return fmt.Errorf("write event %s: %w", ev.ID, err)
-		}
-		b.Events = append(b.Events, data)
-	}
 	message := a.k.meet(events)
 	if a.k.strike(a.l, Arrival, message) {
 		return errDead
 	}
 	a.k.handOver(events)
-	call := a.l.client.Go(service+".Admit", b, &struct{}{}, make(chan *rpc.Call, 1))
+	wait, err := a.l.link.Begin(callAdmit, batch{events, cursor})
 	if a.k.strike(a.l, Commit, message) {
 		return errDead
 	}
-	select {
-	case <-call.Done:
-		return call.Error
-	case <-ctx.Done():
-		return ctx.Err()
+	if err != nil {
+		return err
 	}
+	return wait(ctx, nil)
 }
 
 // handOver counts the messages of a batch.
@@ -453,12 +445,12 @@ func (k *Keeper) handOver(events []protocol.Event) {
 // it was killed.
 func (k *Keeper) tellReturn(ctx context.Context, l *life, a *console.Adapter) {
 	var caught string
-	if k.call(ctx, l, service+".Cursor", console.CursorName, &caught) != nil {
+	if l.link.Call(ctx, callCursor, console.CursorName, &caught) != nil {
 		return
 	}
 	took := time.Since(l.began).Round(time.Millisecond)
 	k.cfg.Tell(fmt.Sprintf("moot is back after %s, as process %d.", took, l.cmd.Process.Pid))
-	if a.Admitted(ctx) != nil || k.call(ctx, l, settled, struct{}{}, &struct{}{}) != nil {
+	if a.Admitted(ctx) != nil || l.look(ctx, Settled, struct{}{}, nil) != nil {
 		return
 	}
 	k.mu.Lock()
@@ -487,8 +479,8 @@ func (c *course) tell() string {
 	return text
 }
 
-// settled is the method by which a bot says that all it has admitted is handled and sent.
-const settled = "Look.Settle"
+// Settled is the name under which a bot registers what returns when all that it has admitted is handled and sent.
+const Settled = "settle"
 
 func times(n int) string {
 	switch n {
