@@ -46,6 +46,9 @@ func newDiscord(t *testing.T, shards, parallel int) *discord {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.asked++
+		if agent := r.Header.Get("User-Agent"); !strings.HasPrefix(agent, "DiscordBot (https://") {
+			t.Errorf("Discord would refuse the User-Agent %q", agent)
+		}
 		if r.Header.Get("Authorization") != "Bot secret" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return

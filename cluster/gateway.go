@@ -24,7 +24,9 @@ type gateway struct {
 
 func newGateway(c Config) *gateway {
 	return &gateway{
-		base: cmp.Or(c.Settings.Proxy, "https://discord.com"), token: c.Settings.Token, agent: "DiscordBot (moot, " + c.Version + ")",
+		base: cmp.Or(c.Settings.Proxy, "https://discord.com"), token: c.Settings.Token,
+		// Discord wants a URL and a version, and refuses others (https://discord.com/developers/docs/reference#user-agent).
+		agent:  "DiscordBot (https://discord.com/developers/applications, " + c.Version + ")",
 		client: &http.Client{Timeout: 10 * time.Second},
 	}
 }
