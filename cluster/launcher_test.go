@@ -69,8 +69,9 @@ func TestBots(t *testing.T) {
 			if got := b.discord.spent(); got != 5 {
 				t.Errorf("%d identifies were spent", got)
 			}
-			if got := b.actions(); len(got) != 3 || got[0] != "shards_launched" {
-				t.Errorf("the action log has %v", got)
+			launched := slices.DeleteFunc(b.actions(), func(event string) bool { return event == "ping_failure" }) // of a busy machine
+			if !slices.Equal(launched, []string{"shards_launched", "shards_launched", "shards_launched"}) {
+				t.Errorf("the action log has %v", launched)
 			}
 			b.next("a ping", func(m map[string]any) bool { return m["diag"] == true })
 			for _, c := range []struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -194,6 +195,12 @@ func TestNodes(t *testing.T) {
 	b.talk(burst)
 	b.answered("by the spare one", 0, 1)
 	t.Logf("the spare node has answered all after %s", time.Since(began).Round(time.Millisecond))
+
+	for _, r := range b.srv.Requests("", "") {
+		if r.Status == http.StatusTooManyRequests {
+			t.Errorf("nodes ask more of Discord than it allows: %s %s", r.Method, r.Path)
+		}
+	}
 
 	// The writer dies: nodes keep their connections, acknowledge commands, and wait.
 	connections := b.srv.Connections()
