@@ -22,6 +22,7 @@ import (
 	"moot/invites"
 	"moot/protocol"
 	"moot/protocol/console"
+	"moot/protocol/discord"
 	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
@@ -95,7 +96,7 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []finding.Finding
 	}
 	found = append(found, inspect.Folder(cfg.Data)...)
 	examined := partsOf(cfg, cfg.UseConsole())
-	examined.Cursors = []string{matrix.GenerationCursor}
+	examined.Cursors = []string{matrix.GenerationCursor, discord.GenerationCursor}
 	examined.LockTimeout = 0 // a bot that runs keeps its database
 	whole := parts.Examine(ctx, examined)
 	faults := partFindings(cfg, whole, found)
@@ -105,7 +106,7 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []finding.Finding
 		found = append(found, checkMatrix(ctx, cfg, whole.Cursors[matrix.GenerationCursor], nets.server())...)
 	}
 	if token, err := cfg.Discord.Token.Token(); err == nil && cfg.Discord.Enabled() {
-		found = append(found, checkDiscord(ctx, cfg, token, nets.server())...)
+		found = append(found, checkDiscord(ctx, cfg, token, whole.Cursors[discord.GenerationCursor], nets.server())...)
 	}
 	client := newClient(cfg)
 	status, err := client.Status(ctx)

@@ -11,7 +11,7 @@ import (
 )
 
 // checkDiscord looks at the application on Discord.
-func checkDiscord(ctx context.Context, cfg config.Config, token string, over http.RoundTripper) []finding.Finding {
+func checkDiscord(ctx context.Context, cfg config.Config, token, left string, over http.RoundTripper) []finding.Finding {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	features, err := newFeatures(cfg, new(events.Bus)) // for the names of the commands only: nothing is run
@@ -20,5 +20,5 @@ func checkDiscord(ctx context.Context, cfg config.Config, token string, over htt
 	}
 	c := discordConfig(cfg, token)
 	c.Commands, c.Transport = discordCommands(features.commands), over
-	return discord.Survey(ctx, c)
+	return discord.Survey(ctx, c, left)
 }

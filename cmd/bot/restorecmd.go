@@ -15,6 +15,7 @@ import (
 	"moot/internal/config"
 	"moot/internal/parts"
 	"moot/protocol"
+	"moot/protocol/discord"
 	"moot/protocol/matrix"
 	"moot/store"
 )
@@ -112,7 +113,7 @@ func forgetFuture(st *store.Store, now time.Time) (doubtful int, err error) {
 	err = st.Commit(from, func(c *store.Commit) error {
 		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
 			parts.SetPair(tx, "") // there are no keys beside it
-			for _, name := range []string{matrix.GenerationCursor} {
+			for _, name := range []string{matrix.GenerationCursor, discord.GenerationCursor} {
 				tx.SetCursor(protocol.Cursor{Name: name}) // it becomes the newest folder of its accounts
 			}
 			return nil

@@ -46,10 +46,7 @@ func Next(saved string, found Generation) (Claim, error) {
 	if found.Run == "" || found.Number < 0 || found.Number >= most-1 {
 		found = Generation{} // nobody here has written that
 	}
-	var last Claim
-	if json.Unmarshal([]byte(saved), &last) != nil {
-		last = Claim{} // never
-	}
+	last := Parse(saved)
 	if err := last.Check(found); err != nil && found.Run != last.Replaces {
 		return Claim{}, err
 	}
@@ -63,6 +60,14 @@ func (c Claim) Encode() string {
 		panic(err) // a number and two texts can be encoded
 	}
 	return string(data)
+}
+
+// Parse reads what Encode has written; zero for anything else.
+func Parse(saved string) (c Claim) {
+	if json.Unmarshal([]byte(saved), &c) != nil {
+		return Claim{}
+	}
+	return c
 }
 
 // Check returns ErrOlder where what stands on the account is later than the claim.

@@ -104,6 +104,7 @@ type Adapter struct {
 	saving     sync.Mutex // over saving how far the shards have come
 	savedCount int        // how many shards are saved; guarded by saving
 
+	doubts   chan struct{}  // says that another copy of the data folder may run
 	fetching chan struct{}  // one for each server or conversation of which missed messages are fetched
 	quick    chan struct{}  // one for each completion and form under way
 	jobs     sync.WaitGroup // goroutines of Run
@@ -167,7 +168,7 @@ func New(cfg Config) *Adapter {
 			Token: cfg.Token, URL: cfg.APIURL, Version: cfg.Version, Transport: cfg.Transport, Share: cfg.Share, Log: log,
 		}),
 		guilds: newGuilds(), chunks: newChunks(), replies: newReplies(),
-		changed: make(chan struct{}), fetching: make(chan struct{}, maxFetching), quick: make(chan struct{}, maxQuick),
+		changed: make(chan struct{}), doubts: make(chan struct{}, 1), fetching: make(chan struct{}, maxFetching), quick: make(chan struct{}, maxQuick),
 		shards: map[int]*shardState{}, up: map[int]bool{}, left: map[string]bool{}, directs: map[string]string{},
 	}
 }
@@ -193,10 +194,14 @@ func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 		Budget: budget{a}, IdentifyEvery: a.cfg.IdentifyEvery, Backoff: a.cfg.Backoff, Log: a.log,
 	})
 	a.connected(false)
-	a.jobs.Go(func() { a.flushing(work) })
-	err = a.gw.Run(work, func(ctx context.Context, e gateway.Event) error {
-		return protocol.Guard(func() error { return a.arrive(ctx, e) })
-	})
+	claims := &claimant{Adapter: a}
+	if err = claims.try(work); err == nil { // before anything can be said
+		a.jobs.Go(func() { claims.watch(work) })
+		a.jobs.Go(func() { a.flushing(work) })
+		err = a.gw.Run(work, func(ctx context.Context, e gateway.Event) error {
+			return protocol.Guard(func() error { return a.arrive(ctx, e) })
+		})
+	}
 	cause := context.Cause(work)
 	stop(nil)
 	a.replies.close()

@@ -326,7 +326,8 @@ func (a *Adapter) callBack(ctx context.Context, h handle, c callback, into any, 
 	err := a.rest.Do(ctx, r)
 	switch {
 	case err == nil || what == "":
-	case rest.CodeOf(err) == rest.CodeAlreadyAcknowledged: // by an earlier run, of which this one has the replay
+	case rest.CodeOf(err) == rest.CodeAlreadyAcknowledged: // by an earlier run, of which this one has the replay, or by a copy
+		a.doubt()
 		a.log.Debug("discord: "+what+" is answered already", "user", userID(h.User))
 	default:
 		a.log.Warn("discord: "+what+" could not be answered", "user", userID(h.User), "err", err)
@@ -364,7 +365,8 @@ func (a *Adapter) acknowledge(r *reply) {
 		return
 	case rest.CodeAlreadyAcknowledged:
 		// By an earlier run, or by an answer of which nothing came back: what stands there may be
-		// the answer itself.
+		// the answer itself. Or a copy of this bot runs as well.
+		a.doubt()
 		if err = a.probe(ctx, r); err == nil && r.stage != stageDeferred {
 			return
 		}

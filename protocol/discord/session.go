@@ -230,6 +230,7 @@ func (a *Adapter) online(shard int) {
 	a.mu.Lock()
 	a.up[shard] = true
 	a.mu.Unlock()
+	a.doubt() // it may have been away for as long as a copy has run
 	a.connected(true)
 }
 

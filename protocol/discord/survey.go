@@ -15,6 +15,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 
 	"moot/internal/finding"
+	"moot/internal/generation"
 	"moot/protocol"
 	"moot/protocol/discord/rest"
 )
@@ -121,11 +122,12 @@ func newSurvey(ctx context.Context, cfg Config) *survey {
 }
 
 // Survey asks Discord about everything that can keep the bot from its work there, and changes
-// nothing.
-func Survey(ctx context.Context, cfg Config) []finding.Finding {
+// nothing. Left is what the data folder remembers of what it has left there; zero where that is not known.
+func Survey(ctx context.Context, cfg Config, left string) []finding.Finding {
 	s := newSurvey(ctx, cfg)
 	defer s.rest.Close()
 	if s.application() {
+		s.newest(left)
 		s.intents()
 		s.sessions()
 		s.commands()
@@ -204,6 +206,20 @@ func (s *survey) application() bool {
 		s.add(finding.OK, "discord invitation", "only you can add the bot to a server, since it is not public", "")
 	}
 	return true
+}
+
+// newest looks whether another data folder has used the application since this one did.
+func (s *survey) newest(left string) {
+	if left == "" {
+		return
+	}
+	found, _, err := readGeneration(s.ctx, s.rest, s.app.ID)
+	if err != nil {
+		return // the bot goes on without it, and what it cannot do without is asked as well
+	}
+	if _, err := generation.Next(left, found); err != nil {
+		s.add(finding.Fail, "discord", generation.What, generation.Do)
+	}
 }
 
 // intents compares what is switched on in the portal with what the bot asks for. Discord ends the

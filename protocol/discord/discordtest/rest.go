@@ -71,6 +71,9 @@ func (s *Server) routes() map[string]handler {
 		"GET /applications/{app}/guilds/{guild}/commands": (*call).listCommands,
 		"PUT /applications/{app}/guilds/{guild}/commands": (*call).putCommands,
 
+		"GET /applications/{app}/role-connections/metadata": (*call).listMetadata,
+		"PUT /applications/{app}/role-connections/metadata": (*call).putMetadata,
+
 		"GET /guilds/{guild}":                                 inGuild((*call).getGuild),
 		"GET /guilds/{guild}/channels":                        inGuild((*call).guildChannels),
 		"GET /guilds/{guild}/threads/active":                  inGuild((*call).guildThreads),

@@ -91,6 +91,7 @@ type Server struct {
 	guilds   []*Guild
 	channels map[string]*Channel
 	commands []obj            // global
+	metadata []obj            // role connection metadata records
 	local    map[string][]obj // of guilds
 
 	sessions     map[string]*session
