@@ -221,9 +221,16 @@ var partNames = map[string]string{
 	parts.Database: "database", parts.Archive: "log of facts", console.FileName: "console", crypto.File: "keys", account.LoginFile: "login",
 }
 
-// networkFindings says which networks a bot that runs does not reach, and why.
+// lately is for how long it is told of what a network has put off.
+const lately = 24 * time.Hour
+
+// networkFindings says which networks a bot that runs does not reach, and why, and where a homeserver slows it down.
 func networkFindings(all []bot.NetworkStatus) (found []finding.Finding) {
 	for _, n := range all {
+		if n.Network == matrix.Network && time.Since(n.LimitedAt) < lately {
+			found = append(found, finding.Finding{Status: finding.Warn, What: "rate limits", Do: survey.Exempt,
+				Text: fmt.Sprintf("the homeserver has put the bot off %s since it started, last at %s: %s", times(n.Limited, "time"), when(n.LimitedAt), survey.Slowed)})
+		}
 		line := finding.Finding{Status: finding.Fail, What: string(n.Network), Text: fmt.Sprintf("offline since %s: %s", when(n.Since), n.Fault)}
 		switch {
 		case n.Up:

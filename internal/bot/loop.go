@@ -235,6 +235,7 @@ func (r *Runner) attempt(a outbox.Attempt) {
 				failpoint.Hit(failpoint.AskAfter)
 				return err
 			})
+			r.networks[a.Network].attempted(in.Err)
 		}
 		r.put(in)
 		return
@@ -247,6 +248,7 @@ func (r *Runner) attempt(a outbox.Attempt) {
 			failpoint.Hit(failpoint.SendAfter)
 			return err
 		})
+		r.networks[a.Network].attempted(in.Err)
 	}
 	r.put(in)
 }

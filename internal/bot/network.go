@@ -35,6 +35,10 @@ type NetworkStatus struct {
 	Since   time.Time        `json:"since,omitzero"`  // when that began
 	Fault   string           `json:"fault,omitempty"` // why its last Run ended; zero while one runs
 	Again   time.Time        `json:"again,omitzero"`  // when it is tried again; zero where it is not
+
+	// Limited is how many attempts the network has put off since the bot started, and LimitedAt when it last did.
+	Limited   int       `json:"limited,omitempty"`
+	LimitedAt time.Time `json:"limited_at,omitzero"`
 }
 
 // NetworkEnd is why a network has ended.
@@ -78,6 +82,9 @@ type network struct {
 	status NetworkStatus
 	end    *NetworkEnd // why the last Run ended; nil while one runs, and where it ended well
 	over   bool        // whether no Run is to come that could help
+
+	limited   int       // attempts that were put off
+	limitedAt time.Time // the last of them
 }
 
 // enter begins an attempt within the Run that runs. The caller calls leave when the attempt has ended; ok is false where no
@@ -90,6 +97,17 @@ func (n *network) enter() (ctx context.Context, leave func(), ok bool) {
 	}
 	n.sends.Add(1)
 	return n.run, n.sends.Done, true
+}
+
+// attempted notes how an attempt has ended.
+func (n *network) attempted(err error) {
+	if resultOf(err) != ResultLimited {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.limited++
+	n.limitedAt = time.Now()
 }
 
 // reach notes whether the network can be reached, as its Run says. It reports whether that Run still runs.

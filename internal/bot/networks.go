@@ -15,7 +15,9 @@ func (r *Runner) Networks() (all []NetworkStatus) {
 	for _, a := range r.Adapters {
 		n := r.networks[a.Network()]
 		n.mu.Lock()
-		all = append(all, n.status)
+		status := n.status
+		status.Limited, status.LimitedAt = n.limited, n.limitedAt
+		all = append(all, status)
 		n.mu.Unlock()
 	}
 	return all

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 
 	"maunium.net/go/mautrix"
@@ -45,7 +46,7 @@ func Account(ctx context.Context, c account.Config, left string) []finding.Findi
 	if u := cli.HomeserverURL; u.Scheme == "http" && !isLoopback(u) {
 		found = append(found, finding.New(finding.Warn, "matrix", "the connection is not encrypted: whoever is on the way can read the access token", "use an address with https:// as homeserver in [matrix]"))
 	}
-	for _, look := range []func(context.Context, *mautrix.Client) ([]finding.Finding, error){device, identity, joined, newest(left)} {
+	for _, look := range []func(context.Context, *mautrix.Client) ([]finding.Finding, error){device, identity, joined, limits, newest(left)} {
 		var more []finding.Finding
 		err := protocol.Guard(func() (err error) { // in case the library takes an answer for what it is not
 			more, err = look(ctx, cli)
@@ -134,6 +135,34 @@ func joined(ctx context.Context, cli *mautrix.Client) ([]finding.Finding, error)
 		found = append(found, finding.New(finding.Fail, "joined", fmt.Sprintf("%d of the first %d are encrypted, and this program cannot read there", sealed, len(looked)), rebuild))
 	}
 	return found, nil
+}
+
+// Slowed is what it means for people that a homeserver limits how fast the bot may send, and Exempt what to do.
+const (
+	Slowed = "in a busy room its answers come late"
+	Exempt = "ask who runs the homeserver to exempt it; “Rate limits” in docs/matrix.md has the command for Synapse and the line for Dendrite"
+)
+
+// limits asks Synapse whether it exempts the bot from its rate limits. It tells its administrators alone, and other homeservers have no
+// such question: what is refused says nothing about the limits, nor about the login.
+func limits(ctx context.Context, cli *mautrix.Client) ([]finding.Finding, error) {
+	var own struct {
+		PerSecond *float64 `json:"messages_per_second"`
+	}
+	path := mautrix.SynapseAdminURLPath{"v1", "users", cli.UserID, "override_ratelimit"}
+	_, err := cli.MakeFullRequest(ctx, mautrix.FullRequest{Method: http.MethodGet, URL: cli.BuildURL(path), ResponseJSON: &own, MaxAttempts: 1})
+	text, do, status := "", "", finding.OK
+	switch {
+	case err != nil:
+		text = "the homeserver does not tell the bot whether it limits how fast it may send; a bot that runs counts how often it is put off"
+	case own.PerSecond == nil:
+		status, text, do = finding.Warn, "the homeserver limits how fast the bot may send, as it does with people: "+Slowed, Exempt
+	case *own.PerSecond == 0:
+		text = "the homeserver exempts the bot from its rate limits"
+	default:
+		text = fmt.Sprintf("the homeserver has a limit of its own for the bot: %g messages a second", *own.PerSecond)
+	}
+	return []finding.Finding{finding.New(status, "rate limits", text, do)}, nil
 }
 
 // newest looks whether another data folder has used the account since this one did.

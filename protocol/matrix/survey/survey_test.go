@@ -24,12 +24,15 @@ type server struct {
 
 const token = "s3cr3t-access-token"
 
+const override = "/_synapse/admin/v1/users/@moot:example.org/override_ratelimit"
+
 func newServer(t *testing.T) *server {
 	s := &server{answers: map[string]string{
 		"versions":          `200 {"versions": ["v1.11"]}`,
 		"v3/account/whoami": `200 {"user_id": "@moot:example.org", "device_id": "DEV"}`,
 		"v3/devices/DEV":    `200 {"device_id": "DEV", "display_name": "moot"}`,
 		"v3/keys/query":     `200 {"device_keys": {}}`,
+		override:            `403 {"errcode": "M_FORBIDDEN", "error": "You are not a server admin"}`,
 		"v3/joined_rooms":   `200 {"joined_rooms": ["!a:example.org", "!b:example.org"]}`,
 		"v3/rooms/!a:example.org/state/m.room.encryption/": `200 {"algorithm": "m.megolm.v1.aes-sha2"}`,
 		"v3/rooms/!b:example.org/state/m.room.encryption/": `404 {"errcode": "M_NOT_FOUND"}`,
@@ -80,6 +83,12 @@ func TestAccount(t *testing.T) {
 		{"an identity that does not vouch", "v3/keys/query", `200 {"device_keys": {"@moot:example.org": {"DEV": {"user_id": "@moot:example.org", "device_id": "DEV", "keys": {"ed25519:DEV": "a"}}}},
 			"master_keys": {"@moot:example.org": {"keys": {"ed25519:m": "m"}}}, "self_signing_keys": {"@moot:example.org": {"keys": {"ed25519:s": "s"}}}}`,
 			[]string{"warn identity: the account does not vouch for the device", "recovery_key in [matrix]", "reset-identity"}},
+		{"who may not ask for limits", "", "", []string{"ok rate limits: the homeserver does not tell"}},
+		{"a homeserver that knows no limits", override, `404 <html>`, []string{"ok rate limits: the homeserver does not tell", "ok matrix: logged in"}},
+		{"a proxy that knows no login", override, dead, []string{"ok rate limits: the homeserver does not tell", "ok matrix: logged in"}},
+		{"limited", override, `200 {}`, []string{"warn rate limits: the homeserver limits how fast the bot may send, ", "-> ask who runs the homeserver to exempt it"}},
+		{"exempt", override, `200 {"messages_per_second": 0, "burst_count": 0}`, []string{"ok rate limits: the homeserver exempts the bot"}},
+		{"limits of its own", override, `200 {"messages_per_second": 2, "burst_count": 10}`, []string{"ok rate limits: the homeserver has a limit of its own for the bot: 2 messages a second"}},
 		{"no identity", "v3/keys/query", `200 {"device_keys": {"@moot:example.org": {"DEV": {"keys": {"ed25519:DEV": "a"}}}}}`, []string{"warn identity: the account has no identity"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
