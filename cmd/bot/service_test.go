@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -20,8 +21,22 @@ func TestUnit(t *testing.T) {
 	if err != nil {
 		t.Skip("systemd is not here")
 	}
-	out, err := exec.Command(tool, "security", "--offline=true", "--threshold=15", "../../deploy/moot.service").CombinedOutput()
+	const unit = "../../deploy/moot.service"
+	out, err := exec.Command(tool, "security", "--offline=true", "--threshold=15", unit).CombinedOutput()
 	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+
+	// It is as it should be, too, but for the program, which is not installed here.
+	text, err := os.ReadFile(unit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := filepath.Join(t.TempDir(), "moot.service")
+	if err := os.WriteFile(here, bytes.ReplaceAll(text, []byte("/usr/local/bin/moot"), []byte("/bin/true")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(tool, "verify", "--man=no", here).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
