@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +29,10 @@ import (
 func TestMain(m *testing.M) {
 	file := os.Getenv("MOOT_TEST_LAUNCHER")
 	if file == "" {
+		flag.Parse()
+		if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
+			_ = flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // the processes mostly wait for one another
+		}
 		code := m.Run()
 		if goBot.path != "" {
 			_ = os.Remove(goBot.path) // it is in a folder that is cleaned anyway

@@ -19,6 +19,7 @@ import (
 // folder, or a whole one. The next one clears up, and the data folder is as it was.
 func TestCrashInBackup(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bin := failpointBot(t)
 	dir := agedFolder(t, protocol.Console)
 	want := stateOf(t, dir, nil)

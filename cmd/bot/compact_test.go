@@ -15,6 +15,7 @@ import (
 // TestCrashInCompaction: a compaction that dies leaves the old file or the new one, whole, and the next one clears up.
 func TestCrashInCompaction(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bin := failpointBot(t)
 	for _, p := range []failpoint.Point{failpoint.CompactBefore, failpoint.CompactAfter} {
 		t.Run(string(p), func(t *testing.T) {

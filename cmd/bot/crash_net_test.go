@@ -75,6 +75,7 @@ func (w *netWorld) strikes(p failpoint.Point) (out []strike) {
 
 func TestCrashOnNetworks(t *testing.T) {
 	inProof(t)
+	t.Parallel()
 	bin := failpointBot(t)
 	tell(os.Stdout, "\n%-16s %-14s %8s %8s   %s", "killed at", "network, data", "come by", "kills", "what people have read, and what the bot knows afterwards")
 	for _, w := range netWorlds(t) {
@@ -131,6 +132,7 @@ func TestCrashOnNetworks(t *testing.T) {
 // TestCrashInAStorm: at random times, while people say more than it answers.
 func TestCrashInAStorm(t *testing.T) {
 	inProof(t)
+	t.Parallel()
 	kills := effort(0, 8, 60)
 	bin := failpointBot(t)
 	for i, w := range netWorlds(t) {

@@ -100,6 +100,7 @@ func (w *crashWorld) dry(t *testing.T, bin string) {
 
 func TestCrashMatrix(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bin := failpointBot(t)
 	worlds := []*crashWorld{{name: "new"}, {name: "aged", data: agedFolder(t, protocol.Console)}}
 	for _, w := range worlds {

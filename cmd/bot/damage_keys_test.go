@@ -18,6 +18,7 @@ import (
 // TestDamagedKeys: the database of keys was cut short, or holds other bits than were written. The bot refuses it in words
 // and leaves it, or works; it never ends in disorder, and check says what is wrong where the bot does not run.
 func TestDamagedKeys(t *testing.T) {
+	t.Parallel()
 	if !crypto.Able {
 		t.Skip("it takes encryption: -tags goolm")
 	}

@@ -27,6 +27,7 @@ const damagedTalk = `{"id":1,"event":{"Room":"console:lobby","ID":"$d1","Sender"
 // checksum of can be damaged unnoticed: how often is shown and not promised.
 func TestDamagedFiles(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bin := failpointBot(t)
 	w := &crashWorld{name: "aged", data: agedFolder(t, protocol.Console)}
 	k := w.begin(t, bin, 0)

@@ -15,6 +15,7 @@ import (
 // TestFullDiskForKeys: there is no space for the keys that messages in encrypted rooms are read with. The bot says so and
 // takes nothing, is killed and started, waits, and goes on by itself when there is space; each message has its one answer.
 func TestFullDiskForKeys(t *testing.T) {
+	t.Parallel()
 	if !crypto.Able {
 		t.Skip("it takes encryption: -tags goolm")
 	}

@@ -40,6 +40,7 @@ func stracer(t *testing.T) string {
 // later, or without.
 func TestDiskFaults(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	strace, bin := stracer(t), failpointBot(t)
 	worlds := []*crashWorld{{name: "new"}, {name: "aged", data: agedFolder(t, protocol.Console)}}
 	for _, w := range worlds {
@@ -148,6 +149,7 @@ func failedCalls(trace string, fresh bool) (failed []failedCall) {
 // TestShortWrites: a file reaches the size that files may have, so that writes are made in part, or not at all. The bot stops in
 // order, and the next start, without the limit, finds what was durable.
 func TestShortWrites(t *testing.T) {
+	t.Parallel()
 	prlimit, err := exec.LookPath("prlimit")
 	if err != nil {
 		t.Skip("prlimit is not installed: short writes were not tried")
@@ -268,6 +270,7 @@ func withoutRuns(out string) string {
 // says so each time, acknowledges nothing, loses nothing, and goes on by itself.
 func TestFullDisk(t *testing.T) {
 	inProof(t)
+	t.Parallel()
 	const small, larger, large = 22 << 20, 28 << 20, 200 << 20
 	bin := failpointBot(t)
 	dir, here := withMounts(t, small)

@@ -25,6 +25,7 @@ var exampleCalls = map[string]struct {
 
 // Each example is whole: its lines are a configuration, its program runs, and its answer is what the page says.
 func TestExamplesOfServices(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("they are written in Python, and there is none")
 	}

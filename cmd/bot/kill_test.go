@@ -310,6 +310,7 @@ func (k *killed) knows() string {
 
 func TestKilledBetweenAnyTwoLines(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bin := buildBot(t)
 	k := &killed{t: t, bin: bin, dir: filepath.Join(t.TempDir(), "data")}
 	want := k.run(0)

@@ -285,6 +285,7 @@ func voteRun(t *testing.T, bin, dir string, at int) (outcome string, lines int) 
 
 func TestKilledInTheMiddleOfAVote(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bin := buildBot(t)
 	dir := t.TempDir()
 	began := time.Now()

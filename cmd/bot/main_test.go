@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,11 +38,22 @@ func (m testsThen) Run() int {
 			f()
 		}
 	}()
-	return m.M.Run()
+	flag.Parse()
+	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
+		// The programs mostly wait, for one another and for their disks.
+		_ = flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // it is a number
+	}
+	code := m.M.Run()
+	for _, p := range spared() {
+		fmt.Fprintf(os.Stderr, "FAIL: nobody is killed at the place %s\n", p)
+		code = max(code, 1)
+	}
+	return code
 }
 
 // The conversations in testdata/script. Beside the commands of testscript they have those below.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
@@ -205,6 +218,7 @@ func bury(ts *testscript.TestScript, neg bool, args []string) {
 
 // The second signal cuts short what the first one has begun.
 func TestSignals(t *testing.T) {
+	t.Parallel()
 	for signals := range 2 {
 		in, out := io.Pipe()
 		defer out.Close()
@@ -256,6 +270,7 @@ func TestExplain(t *testing.T) {
 
 // Without a network and without anybody who types, as a service is started, there is nothing to run.
 func TestNobodyTypes(t *testing.T) {
+	t.Parallel()
 	in, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 // that no patience mends; people on the two others are answered as before, `moot check` says which one is away and why, and
 // the program stops well. With MOOT_LONG it is also seen to come back, for which the bot takes a minute.
 func TestANetworkThatDiesLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name, network string
 		die           func(*trio)

@@ -85,6 +85,7 @@ func (a *authority) nodes() config.Nodes {
 
 // TestNodeCertificates: over an address only those speak with one another who have a certificate of the same authority.
 func TestNodeCertificates(t *testing.T) {
+	t.Parallel()
 	own := newAuthority(t).nodes()
 	secure, err := certificates(own)
 	if err != nil {

@@ -63,6 +63,7 @@ func (m matrixFolder) run(t *testing.T, dir string, args ...string) (code int, o
 // Whatever has become of the login and of the keys for Matrix: check and run agree, and a run that is refused has changed
 // nothing.
 func TestPartsForMatrix(t *testing.T) {
+	t.Parallel()
 	s := matrixtest.New()
 	t.Cleanup(s.Close)
 	whole, other := newMatrixFolder(t, s, "moot"), newMatrixFolder(t, s, "twin")
@@ -116,6 +117,7 @@ func TestPartsForMatrix(t *testing.T) {
 
 // A data folder that was copied, and both run: the older one is refused, by run and by check, and does what it is told to.
 func TestACopyOfTheDataFolder(t *testing.T) {
+	t.Parallel()
 	s := matrixtest.New()
 	t.Cleanup(s.Close)
 	m := newMatrixFolder(t, s, "moot")

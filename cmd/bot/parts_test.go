@@ -61,6 +61,7 @@ func hashes(t *testing.T, dir string) string {
 
 // Whatever has become of whichever part of a data folder: check and run agree, and a run that is refused has changed nothing.
 func TestPartsOfTheFolder(t *testing.T) {
+	t.Parallel()
 	whole, other := aged(t, "!moot vote motion tea"), aged(t, "!moot vote motion coffee\n/as ben\n!moot vote motion cake\n!moot vote show 1")
 	faults := map[string][]partFault{
 		"moot.db": {
@@ -182,6 +183,7 @@ func (f partFault) compare(t *testing.T, dir string, run func(args ...string) (c
 
 // A place in which nothing can be made is refused by check as by run, though its mode lets the bot in.
 func TestNoPlaceForAFolder(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/proc/self"); err != nil {
 		t.Skip("it takes /proc")
 	}
@@ -221,6 +223,7 @@ func ofVersion(n uint64) func(path string) error {
 
 // What a run leaves that is killed at the wrong moment is named by check and cleared away by the next start.
 func TestLeftovers(t *testing.T) {
+	t.Parallel()
 	dir := aged(t, "!moot vote motion tea")
 	names := []string{"moot-verify-123", "moot.db.new77", "console.jsonl.new", ".matrix-login.json-5"}
 	for _, name := range names {

@@ -46,6 +46,7 @@ var pictureSteps = []struct {
 
 // TestPicture: the moving picture of README is what the program shows. -update draws it anew.
 func TestPicture(t *testing.T) {
+	t.Parallel()
 	golden, picture := filepath.Join("testdata", "picture.txt"), filepath.Join("..", "..", "docs", "console.svg")
 	want, err := os.ReadFile(golden)
 	if err != nil && !*update {

@@ -22,6 +22,7 @@ const powerScript = "!moot ping\nhello\n!moot whoami\n!moot nonsense\n!moot ping
 // TestPowerLoss: the power of the real bot fails, from the moment on at which it makes its data folder. What people had read
 // by then the bot has recorded, whatever the disk has kept; everything is in order, and the bot starts again.
 func TestPowerLoss(t *testing.T) {
+	t.Parallel()
 	if err := powerloss.Able(); err != nil {
 		t.Skipf("a power failure was not tried: %v", err)
 	}

@@ -7,9 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"moot/internal/ptytest"
 	"moot/protocol/console/apart"
@@ -44,6 +46,7 @@ func leaves(t *testing.T, tm *ptytest.Terminal, code int) {
 // TestFirstMinute: by the screen alone a person comes from the first screen to a vote with a ballot, in a wide window and in a
 // narrow one.
 func TestFirstMinute(t *testing.T) {
+	t.Parallel()
 	for _, size := range [][2]int{{100, 40}, {60, 20}} {
 		tm := ptytest.Start(t, ptyBot(t), size[0], size[1])
 		tm.Shows("!moot vote motion tea", "opens a vote", "ann in lobby", "›")
@@ -65,6 +68,7 @@ func TestFirstMinute(t *testing.T) {
 // TestTerminalTyping: what is typed stands in the editor, the menus behind / and !moot name what there is, and a pasted text
 // is one message.
 func TestTerminalTyping(t *testing.T) {
+	t.Parallel()
 	tm := ptytest.Start(t, ptyBot(t), 100, 40)
 	tm.Shows("ann in lobby")
 	tm.Type("👨‍👩‍👧 日本語、x")
@@ -89,6 +93,7 @@ func TestTerminalTyping(t *testing.T) {
 
 // TestTerminalResize: the screen is drawn anew for each size, down to windows in which nobody works.
 func TestTerminalResize(t *testing.T) {
+	t.Parallel()
 	tm := ptytest.Start(t, ptyBot(t), 100, 40)
 	tm.Shows("ann in lobby")
 	tm.Type("!moot vote motion tea\r")
@@ -107,6 +112,7 @@ func TestTerminalResize(t *testing.T) {
 
 // TestTerminalSignals: whichever way the bot ends, the terminal is as it was.
 func TestTerminalSignals(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*ptytest.Terminal){
 		"Ctrl-C twice": func(tm *ptytest.Terminal) {
 			tm.Type("\x03")
@@ -129,6 +135,7 @@ func TestTerminalSignals(t *testing.T) {
 
 // TestTerminalSuspend: Ctrl-Z gives the terminal back to the shell, and fg takes it again.
 func TestTerminalSuspend(t *testing.T) {
+	t.Parallel()
 	bot := ptyBot(t)
 	sh := exec.Command("sh", append([]string{"-mc", `"$0" "$@"; echo "stopped with $?"; read -r line; fg >/dev/null; echo "ended with $?"`}, bot.Args...)...)
 	sh.Dir, sh.Env = bot.Dir, append(bot.Env, "PATH="+botOnPath(t)+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -162,9 +169,73 @@ func botOnPath(t *testing.T) string {
 	return dir
 }
 
+// TestTerminalRests: while nothing happens, neither the screen nor the bot wakes up. How often a process gives way is counted by the
+// system, and does not depend on what else the machine does.
+func TestTerminalRests(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/task"); err != nil {
+		t.Skip("this system does not count how often a process wakes up")
+	}
+	cmd := ptyBot(t)
+	tm := ptytest.Start(t, cmd, 100, 40)
+	tm.Shows("ann in lobby")
+	const seconds = 3
+	var woken []int
+	for range 10 { // in the first seconds the bot is still at work on its start
+		before := wakings(t, cmd.Process.Pid)
+		time.Sleep(seconds * time.Second) // what is measured is a rest
+		n := (wakings(t, cmd.Process.Pid) - before) / seconds
+		if woken = append(woken, n); n < 30 {
+			break
+		}
+	}
+	t.Logf("woken a second: %v", woken)
+	if last := woken[len(woken)-1]; last >= 30 { // to draw at 60 frames a second takes 60 and more
+		t.Errorf("nothing happens, and it is woken %d times a second", last)
+	}
+	tm.Type("still here")
+	tm.Shows("› still here")
+	tm.Type("\x15\x04")
+	leaves(t, tm, exitOK)
+}
+
+// wakings is how often the threads of a process and of those that it started have given way so far.
+func wakings(t *testing.T, pid int) (n int) {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		status, err := os.ReadFile(filepath.Join(task, "status"))
+		if err != nil {
+			continue // a thread that has ended
+		}
+		for line := range strings.Lines(string(status)) {
+			if count, ok := strings.CutPrefix(line, "voluntary_ctxt_switches:"); ok {
+				k, err := strconv.Atoi(strings.TrimSpace(count))
+				if err != nil {
+					t.Fatal(err)
+				}
+				n += k
+			}
+		}
+		children, _ := os.ReadFile(filepath.Join(task, "children")) // which some kernels do not tell
+		for _, child := range strings.Fields(string(children)) {
+			k, err := strconv.Atoi(child)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += wakings(t, k)
+		}
+	}
+	return n
+}
+
 // TestTerminalPlain: a terminal that cannot move its cursor, or a person who asks for it, gets lines without any
 // sequence; NO_COLOR keeps the screen and leaves out the colours.
 func TestTerminalPlain(t *testing.T) {
+	t.Parallel()
 	plain := func(name string, cmd *exec.Cmd) {
 		t.Run(name, func(t *testing.T) {
 			tm := ptytest.Start(t, cmd, 80, 24)
@@ -203,6 +274,7 @@ func TestTerminalPlain(t *testing.T) {
 
 // TestTerminalRefused: a bot that does not start says why in the terminal, and a person reads nothing else.
 func TestTerminalRefused(t *testing.T) {
+	t.Parallel()
 	cmd := ptyBot(t)
 	data := filepath.Join(cmd.Dir, "data")
 	if err := os.MkdirAll(data, 0o700); err != nil {
@@ -222,6 +294,7 @@ func TestTerminalRefused(t *testing.T) {
 // TestCrashAtTheTerminal: a person kills the bot in the middle of each thing that it can be in the middle of, and sees it come
 // back: each of their messages has one answer, and is recorded once.
 func TestCrashAtTheTerminal(t *testing.T) {
+	t.Parallel()
 	for _, plain := range []bool{false, true} {
 		t.Run(fmt.Sprintf("plain=%v", plain), func(t *testing.T) {
 			var args []string

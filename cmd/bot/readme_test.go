@@ -14,6 +14,7 @@ var conversation = regexp.MustCompile("(?s)<!-- The tests type these lines[^\n]*
 
 // TestReadme: the conversations in README are what the program says.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,7 @@ const released = "testdata/released"
 // TestReleased: this version opens the data folders and the backups of every version that was released, finds all in them that
 // was there, and goes on with what had begun.
 func TestReleased(t *testing.T) {
+	t.Parallel()
 	if *cut != "" {
 		cutRelease(t, *cut)
 	}

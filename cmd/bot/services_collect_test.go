@@ -76,6 +76,7 @@ done
 
 func TestCollectorsSurviveKills(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bin := failpointBot(t)
 	const each = 12
 	deaths := 0

@@ -86,6 +86,7 @@ func (p *poster) until(ctx context.Context, body string) error {
 // never said.
 func TestWebhooksSurviveKills(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bin := failpointBot(t)
 	const posts = 12
 	deaths := 0

@@ -246,6 +246,7 @@ var servicePlaces = []failpoint.Point{
 
 func TestServicesKilledAtPlaces(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bin := failpointBot(t)
 	calm := newServiceRun(t, bin)
 	calm.until(1)
@@ -274,6 +275,7 @@ func TestServicesKilledAtPlaces(t *testing.T) {
 
 func TestServicesKilledAtRandom(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bin := failpointBot(t)
 	want := effort(12, 64, 256)
 	deaths, jobs, ambiguous := 0, 0, 0

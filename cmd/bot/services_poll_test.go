@@ -13,6 +13,7 @@ import (
 
 // The reminder of the examples opens a poll, for its operator, in the room.
 func TestReminderOpensAPoll(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	lines, err := os.ReadFile("../../examples/services/reminder/config.toml")
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 // The shell of a service does its commands line by line, with the process that stays, and goes on after a fault.
 func TestServiceShell(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"config.toml": `

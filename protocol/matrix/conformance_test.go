@@ -17,6 +17,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	protocoltest.Run(t, func(t testing.TB) protocoltest.Harness { return newHarness(t) })
 }
 

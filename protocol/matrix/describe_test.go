@@ -9,6 +9,7 @@ import (
 
 // TestRoomsAreToldTheCommandsWhereTheBotMay set states: once, and later only what is another.
 func TestRoomsAreToldTheCommandsWhereTheBotMay(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ping := matrix.Command{Path: []string{"vote", "ping"}, Summary: "Pings.", Params: []matrix.CommandParam{{Name: "who", Kind: matrix.ParamPerson, Required: true}}}
 	w.config = func(c *matrix.Config) { c.Commands = []matrix.Command{ping, {Path: []string{"old"}}} }
@@ -44,6 +45,7 @@ func TestRoomsAreToldTheCommandsWhereTheBotMay(t *testing.T) {
 
 // TestACommandThatAProgramHasCompletedIsUnderstood as it is typed.
 func TestACommandThatAProgramHasCompletedIsUnderstood(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	say := func(body string, mentioned string) {

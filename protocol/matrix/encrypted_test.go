@@ -174,6 +174,7 @@ func (w *town) sealed(room string) (texts []string) {
 var encrypted = map[string]map[string]any{"m.room.encryption": {"algorithm": "m.megolm.v1.aes-sha2"}}
 
 func TestAnEncryptedRoomIsAnsweredSealedForAllMembers(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	e := &toy{}
 	w.encrypt(e)
@@ -204,6 +205,7 @@ func TestAnEncryptedRoomIsAnsweredSealedForAllMembers(t *testing.T) {
 }
 
 func TestAnEncryptedRoomIsNeverAnsweredInClear(t *testing.T) {
+	t.Parallel()
 	t.Run("without encryption it is refused", func(t *testing.T) {
 		w := newTown(t)
 		vault := w.Create(w.ann, "Vault", encrypted)
@@ -270,6 +272,7 @@ func TestAnEncryptedRoomIsNeverAnsweredInClear(t *testing.T) {
 }
 
 func TestAMessageWhoseKeyIsMissingWaits(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.encrypt(&toy{})
 	vault := w.Create(w.ann, "Vault", encrypted)
@@ -284,6 +287,7 @@ func TestAMessageWhoseKeyIsMissingWaits(t *testing.T) {
 
 // TestWhoWaitsForTheirDevicesIsHeardInTheirOrder, also where the bot was restarted meanwhile; others do not wait for that.
 func TestWhoWaitsForTheirDevicesIsHeardInTheirOrder(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	e := &toy{news: make(chan struct{}, 1)}
 	w.encrypt(e)
@@ -319,6 +323,7 @@ func TestWhoWaitsForTheirDevicesIsHeardInTheirOrder(t *testing.T) {
 
 // TestABotWithoutItsKeysKnowsWhatItHasSaid, by the key beside the ciphertext, and says nothing twice.
 func TestABotWithoutItsKeysKnowsWhatItHasSaid(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.encrypt(&toy{})
 	vault := w.Create(w.ann, "Vault", encrypted)
@@ -343,6 +348,7 @@ func TestABotWithoutItsKeysKnowsWhatItHasSaid(t *testing.T) {
 // TestInAnEncryptedRoomTheSenderIsVouchedFor: what is in clear there, or comes from a device that its owner has not signed,
 // is refused; what was said before the room was encrypted is not.
 func TestInAnEncryptedRoomTheSenderIsVouchedFor(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	e := &toy{}
 	w.encrypt(e)

@@ -31,6 +31,7 @@ func say(h *harness, key, text string) protocol.Outgoing {
 }
 
 func TestAServerThatAsksToWait(t *testing.T) {
+	t.Parallel()
 	h, a, rec := directly(t)
 	for name, tc := range map[string]struct {
 		fault matrixtest.Fault
@@ -124,6 +125,7 @@ func TestWhatTheServerIsStillAtWorkOnIsNotSentAgain(t *testing.T) {
 }
 
 func TestErrorsOfSending(t *testing.T) {
+	t.Parallel()
 	h, a, rec := directly(t)
 	for name, tc := range map[string]struct {
 		fault       matrixtest.Fault
@@ -196,6 +198,7 @@ func TestAnOutageIsSeenThroughAndReportedOnce(t *testing.T) {
 }
 
 func TestSyncsThatAreCutOffOrGarbled(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	for i, f := range []matrixtest.Fault{
@@ -212,6 +215,7 @@ func TestSyncsThatAreCutOffOrGarbled(t *testing.T) {
 
 // A stop takes nothing new and lets what is being sent end well, also when news comes in that moment.
 func TestNewsDuringAStopCutsNothingShort(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	release := make(chan struct{})
@@ -241,6 +245,7 @@ func TestNewsDuringAStopCutsNothingShort(t *testing.T) {
 
 // TestADeadLoginEndsTheRunWithOneSentence, whatever it is that the server refuses.
 func TestADeadLoginEndsTheRunWithOneSentence(t *testing.T) {
+	t.Parallel()
 	for name, kill := range map[string]func(*town){
 		"while it waits for news": func(w *town) { w.Revoke(w.bot) },
 		"while it sends": func(w *town) {
@@ -275,6 +280,7 @@ func TestADeadLoginEndsTheRunWithOneSentence(t *testing.T) {
 
 // TestASingleRefusalOfTheLoginEndsNothing: the bot looks twice, and loses nothing.
 func TestASingleRefusalOfTheLoginEndsNothing(t *testing.T) {
+	t.Parallel()
 	for _, where := range []string{"/sync", "/send/"} {
 		t.Run(where, func(t *testing.T) {
 			t.Parallel()
@@ -348,6 +354,7 @@ func TestAServerThatForgetsUpToWhereTheBotHasReadIsFollowed(t *testing.T) {
 }
 
 func TestAnotherAccountIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.stop()
@@ -361,6 +368,7 @@ func TestAnotherAccountIsRefused(t *testing.T) {
 
 // Nobody's event ends the bot or holds the others up, and each has a disposition.
 func TestHostileEvents(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	event := func(fields string) string { return `{"origin_server_ts":1,` + fields + `}` }

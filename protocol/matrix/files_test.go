@@ -109,6 +109,7 @@ func TestARefusedFile(t *testing.T) {
 
 // TestAFileForAnEncryptedRoomIsSealed: the server sees neither the file nor its name nor its kind, and the room can open it.
 func TestAFileForAnEncryptedRoomIsSealed(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.encrypt(&toy{})
 	vault := w.Create(w.ann, "Vault", encrypted)

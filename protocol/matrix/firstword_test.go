@@ -124,6 +124,7 @@ func TestTheFirstWordInPrivate(t *testing.T) {
 // TestAJoinThatIsShownAgainIsNoNewOne: what waits for its key is acted on, also where the key comes together with the join once more,
 // as with servers that tell a whole timeline anew.
 func TestAJoinThatIsShownAgainIsNoNewOne(t *testing.T) {
+	t.Parallel()
 	w := newVault(t)
 	vault := w.Create(w.ann, "Vault", encrypted)
 	w.start()
@@ -143,6 +144,7 @@ func TestAJoinThatIsShownAgainIsNoNewOne(t *testing.T) {
 
 // TestAnInvitationThatIsShownAgainPutsNobodyOut: the bot is in the room, whatever a server says of an invitation that it has taken up.
 func TestAnInvitationThatIsShownAgainPutsNobodyOut(t *testing.T) {
+	t.Parallel()
 	w := newVault(t)
 	vault := w.Create(w.ann, "Vault", encrypted)
 	w.start()

@@ -10,6 +10,7 @@ import (
 )
 
 func TestWhatFitsIsOneMessageAlsoWhereAllOfItIsEscaped(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		text protocol.Text
 		fits bool
@@ -27,6 +28,7 @@ func TestWhatFitsIsOneMessageAlsoWhereAllOfItIsEscaped(t *testing.T) {
 }
 
 func TestAnEditIsCutBetweenTwoCharacters(t *testing.T) {
+	t.Parallel()
 	for _, letter := range []string{"é", "漢", "👍", "aé"} {
 		long := protocol.Plain(strings.Repeat(letter, maxPart/len(letter)))
 		if got := shortened(long, maxPart/2).Plain(); !utf8.ValidString(got) || strings.Contains(got, "\uFFFD") || len(got) > maxPart/2 || !strings.HasSuffix(got, "…") {

@@ -79,6 +79,7 @@ func copyOf(t *testing.T, folder *protocoltest.Recorder) *protocoltest.Recorder 
 }
 
 func TestACopyOfTheDataFolderIsNoticed(t *testing.T) {
+	t.Parallel()
 	h := newHarness(t)
 	older := &protocoltest.Recorder{}
 	start := func(folder *protocoltest.Recorder) *life { return h.claims(func() *life { return h.live(folder) }) }
@@ -117,6 +118,7 @@ func copyWithout(t *testing.T, folder *protocoltest.Recorder) *protocoltest.Reco
 
 // What goes wrong between the two writes, or on the account, keeps no bot from going on.
 func TestAGenerationThatIsHalfWritten(t *testing.T) {
+	t.Parallel()
 	const put = "PUT /_matrix/client/v3/user"
 	for name, fault := range map[string]matrixtest.Fault{
 		"the request is lost": {Cut: true},

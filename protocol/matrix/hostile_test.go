@@ -216,6 +216,7 @@ func TestWhatStandsOnTheAccountCannotBeRead(t *testing.T) {
 
 // TestASendThatIsNotAcknowledged is none: only an id says that there is an event.
 func TestASendThatIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
 	w := newHostile(t)
 	w.Ready()
 	w.Break("/send/", 1, matrixtest.Fault{Change: func([]byte) []byte { return []byte("{}") }})

@@ -9,6 +9,7 @@ import (
 // TestWhatIsKeptReadsAsItCame: a message that waits for its key is read once more from what was kept of it. Its
 // age is not kept: it is another by then.
 func TestWhatIsKeptReadsAsItCame(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{
 		`{"event_id":"$a","type":"m.room.encrypted","sender":"@ann:here","origin_server_ts":1700000000000,"content":{"session_id":"s"},"unsigned":{"transaction_id":"k"}}`,
 		`{"event_id":"$a","type":"m.room.encrypted","sender":"@ann:here","origin_server_ts":"soon","content":{"session_id":"s"}}`,

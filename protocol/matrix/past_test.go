@@ -17,6 +17,7 @@ import (
 // What happened before, or while the bot was away.
 
 func TestTheFirstSyncIsHistory(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	old := w.Server.Say(w.town, w.ann, "ping old")
 	w.start()
@@ -42,6 +43,7 @@ func TestTheFirstSyncIsHistory(t *testing.T) {
 // After a kick and a new invitation servers replay the timeline as if it were new (observed with Dendrite, and in the source
 // of Synapse).
 func TestARejoinActsOnNothingOld(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.Server.Say(w.town, w.ann, "ping 1")
@@ -73,6 +75,7 @@ func TestARejoinActsOnNothingOld(t *testing.T) {
 
 // The same while the bot is not running: kick, talk, invitation, join by hand of somebody else with the account.
 func TestARejoinWhileAwayActsOnNothingOld(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.stop()
@@ -89,6 +92,7 @@ func TestARejoinWhileAwayActsOnNothingOld(t *testing.T) {
 }
 
 func TestAKickAndANewInvitationWhileAway(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.stop()
@@ -104,6 +108,7 @@ func TestAKickAndANewInvitationWhileAway(t *testing.T) {
 }
 
 func TestBanAndUnban(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.Member(w.town, w.ann, w.bot, "ban", map[string]any{"reason": "noise"})
@@ -178,6 +183,7 @@ func TestTenThousandMissedEvents(t *testing.T) {
 
 // A server may tell more than what was missed; the gap ends at what was seen.
 func TestAGapEndsAtWhatWasSeen(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.config = func(c *matrix.Config) { c.Timeline = 5 }
 	w.start()
@@ -224,6 +230,7 @@ func TestAGapThatTheServerFailsToTellIsAskedForAgain(t *testing.T) {
 }
 
 func TestAGapThatTheServerRefusesIsTold(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.config = func(c *matrix.Config) { c.Timeline = 5 }
 	w.start()
@@ -254,6 +261,7 @@ func TestAGapThatTheServerRefusesIsTold(t *testing.T) {
 
 // A change of membership may come as state alone, and again later.
 func TestAChangeOfMembershipThatComesAsStateAlone(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	carl := w.Account("carl", "Carl")
@@ -273,6 +281,7 @@ func TestAChangeOfMembershipThatComesAsStateAlone(t *testing.T) {
 }
 
 func TestMembersWhoChangeInAGap(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.config = func(c *matrix.Config) { c.Timeline = 5 }
 	w.start()
@@ -300,6 +309,7 @@ func TestMembersWhoChangeInAGap(t *testing.T) {
 
 // TestARenameInAGapIsNoJoin, also where the server does not say what a state has replaced; a leave and a new join are.
 func TestARenameInAGapIsNoJoin(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.config = func(c *matrix.Config) { c.Timeline = 5 }
 	w.start()
@@ -325,6 +335,7 @@ func TestARenameInAGapIsNoJoin(t *testing.T) {
 }
 
 func TestDuplicatesAndOldEventsOutOfOrderAreHandledOnce(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	var ids []string
@@ -343,6 +354,7 @@ func TestDuplicatesAndOldEventsOutOfOrderAreHandledOnce(t *testing.T) {
 // Dendrite now and then says that the bot is in a room a moment before it shows the join (seen once in e2e). That is one
 // stay: the join does not begin another, which would drop the answers that are on their way.
 func TestAJoinThatIsShownLate(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	hall := w.Create(w.ann, "Hall", nil)

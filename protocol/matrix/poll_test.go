@@ -13,6 +13,7 @@ import (
 // TestPollEvents: what people choose is read by the names of the draft, which programs send, and by those of the
 // specification; polls of others and their ends mean nothing.
 func TestPollEvents(t *testing.T) {
+	t.Parallel()
 	const to = `"m.relates_to":{"rel_type":"m.reference","event_id":"$p"}`
 	response := func(kind, rest string) string { return `"type":"` + kind + `","content":{` + rest + `}` }
 	unstable := "org.matrix.msc3381.poll.response"

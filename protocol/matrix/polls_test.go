@@ -80,6 +80,7 @@ func TestAPollStandsOnceAndEndsOnce(t *testing.T) {
 
 // TestAPollInAnEncryptedRoom is sealed, and so are its end and what people choose, who are vouched for as for any message.
 func TestAPollInAnEncryptedRoom(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	e := &toy{}
 	w.encrypt(e)

@@ -27,6 +27,7 @@ func picture(t *testing.T, file string, width int) {
 
 // TestTheAccountIsPresentedAsConfigured: with its name and its picture, which is uploaded once, and again when it is another.
 func TestTheAccountIsPresentedAsConfigured(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	file := filepath.Join(t.TempDir(), "avatar.png")
 	picture(t, file, 4)
@@ -60,6 +61,7 @@ func TestTheAccountIsPresentedAsConfigured(t *testing.T) {
 
 // TestTheServerIsToldWhatIsHandledAndCountsNothing: receipts in each room, and notifications off.
 func TestTheServerIsToldWhatIsHandledAndCountsNothing(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	said := w.Server.Say(w.town, w.ann, "ping 1")
@@ -78,6 +80,7 @@ func TestTheServerIsToldWhatIsHandledAndCountsNothing(t *testing.T) {
 
 // TestARequestInARoomToVerifyTheBotIsAnsweredOnce, in clear and sealed: the program of who asks would wait for somebody.
 func TestARequestInARoomToVerifyTheBotIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.encrypt(&toy{})
 	vault := w.Create(w.ann, "Vault", encrypted)

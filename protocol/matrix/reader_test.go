@@ -33,6 +33,7 @@ func readJSON(t testing.TB, fields string) protocol.Event {
 func message(content string) string { return `"type":"m.room.message","content":` + content }
 
 func TestMessages(t *testing.T) {
+	t.Parallel()
 	ends := time.UnixMilli(1795000000000).UTC().Add(4 * time.Hour) // of a call that says nothing of it
 	for fields, want := range map[string]protocol.Body{
 		message(`{"msgtype":"m.text","body":"hello"}`):                                                                            protocol.Message{Text: "hello"},
@@ -104,6 +105,7 @@ func TestMessages(t *testing.T) {
 
 // TestACallEndsWhereItsProgramIsSilent: by what the membership says of itself, and after four hours where it says nothing.
 func TestACallEndsWhereItsProgramIsSilent(t *testing.T) {
+	t.Parallel()
 	at := time.UnixMilli(1_700_000_000_000).UTC()
 	for content, want := range map[string]time.Time{
 		`{"application":"m.call"}`:                                              at.Add(4 * time.Hour),
@@ -124,6 +126,7 @@ func TestACallEndsWhereItsProgramIsSilent(t *testing.T) {
 
 // Who is meant, by what people and their programs write. The account of the bot is @moot:fake.test, called "Moot Bot".
 func TestWhoIsAddressed(t *testing.T) {
+	t.Parallel()
 	const mentioned = `,"m.mentions":{"user_ids":["@moot:fake.test"]}`
 	for body, want := range map[string]string{
 		`@moot:fake.test ping`:                                     "ping",
@@ -158,6 +161,7 @@ func TestWhoIsAddressed(t *testing.T) {
 
 // A link to a person is a mention of them, also where the program that wrote it sends no HTML.
 func TestLinksToPeopleInPlainText(t *testing.T) {
+	t.Parallel()
 	for body, want := range map[string]string{
 		"history https://matrix.to/#/@ben:other.test":                  "history <@matrix:@ben:other.test>",
 		"history matrix:u/ben:other.test":                              "history <@matrix:@ben:other.test>",
@@ -206,6 +210,7 @@ func FuzzText(f *testing.F) {
 }
 
 func TestThreads(t *testing.T) {
+	t.Parallel()
 	got := readJSON(t, message(`{"msgtype":"m.text","body":"x","m.relates_to":{"rel_type":"m.thread","event_id":"$root","is_falling_back":true,"m.in_reply_to":{"event_id":"$last"}}}`))
 	if got.Place != "$root" || got.Body != (protocol.Message{Text: "x"}) {
 		t.Errorf("a message in a thread came as %+v", got)
@@ -217,6 +222,7 @@ func TestThreads(t *testing.T) {
 }
 
 func TestMembers(t *testing.T) {
+	t.Parallel()
 	member := func(sender, user, content, before string) string {
 		s := `"sender":"` + sender + `","type":"m.room.member","state_key":"` + user + `","content":` + content
 		if before != "" {
@@ -248,6 +254,7 @@ func TestMembers(t *testing.T) {
 }
 
 func TestOwnEchoes(t *testing.T) {
+	t.Parallel()
 	own := func(fields string) protocol.Body { return readJSON(t, `"sender":"@moot:fake.test",`+fields).Body }
 	for fields, want := range map[string]protocol.Body{
 		message(`{"msgtype":"m.notice","body":"x","org.moot.key":"` + key + `"}`):                                                           protocol.Receipt{Key: key},
@@ -265,6 +272,7 @@ func TestOwnEchoes(t *testing.T) {
 }
 
 func TestShallow(t *testing.T) {
+	t.Parallel()
 	nest := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	for in, want := range map[string]string{
 		`{"a":"[[[\"{","b":[1,{"c":2}]}`: `{"a":"[[[\"{","b":[1,{"c":2}]}`,
@@ -329,6 +337,7 @@ func FuzzRead(f *testing.F) {
 }
 
 func TestSplitKeepsAllAndFits(t *testing.T) {
+	t.Parallel()
 	for name, text := range map[string]protocol.Text{
 		"short":        protocol.Plain("hello"),
 		"paragraphs":   protocol.Plain(strings.Repeat(strings.Repeat("word ", 100)+"\n\n", 100)),
@@ -362,6 +371,7 @@ func TestSplitKeepsAllAndFits(t *testing.T) {
 
 // Names are taken exactly: servers pass on what is written with other letters, and whoever writes it would be who they like.
 func TestNamesAreTakenExactly(t *testing.T) {
+	t.Parallel()
 	got := readJSON(t, `"type":"m.room.message","content":{"msgtype":"m.text","body":"hi","Body":"!moot","MSGTYPE":"m.notice"},`+
 		`"Sender":"@boss:fake.test","SENDER":"@boss:fake.test","Event_ID":"$other","State_Key":"","Type":"m.room.name","Content":{"name":"x"}`)
 	if got.Sender != ann || got.ID != "$e" || got.Body != (protocol.Message{Text: "hi"}) {
@@ -378,6 +388,7 @@ func TestNamesAreTakenExactly(t *testing.T) {
 }
 
 func TestCreatorsOfNewRoomsMayDoEverything(t *testing.T) {
+	t.Parallel()
 	create := readEvent(object(`{"type":"m.room.create","sender":"@ann:fake.test","state_key":"","content":{"room_version":"12","additional_creators":["@ben:other.test",7,"nobody"]}}`))
 	in := ourReader
 	in.creators = creatorsOf(create)
@@ -392,6 +403,7 @@ func TestCreatorsOfNewRoomsMayDoEverything(t *testing.T) {
 }
 
 func TestAnEditMentionsNobodyAnew(t *testing.T) {
+	t.Parallel()
 	c := editContent(protocol.Join(protocol.Mention(ann, "Ann"), " has voted"), "$o")
 	got, err := json.Marshal(c)
 	want := `{"body":"* Ann has voted","format":"org.matrix.custom.html","formatted_body":"* \u003ca href=\"https://matrix.to/#/@ann:fake.test\"\u003eAnn\u003c/a\u003e has voted","m.mentions":{},` +
@@ -404,6 +416,7 @@ func TestAnEditMentionsNobodyAnew(t *testing.T) {
 
 // TestTheBotKnowsWhetherItMaySpeak, in clear and sealed.
 func TestTheBotKnowsWhetherItMaySpeak(t *testing.T) {
+	t.Parallel()
 	for content, mute := range map[string]bool{
 		`{}`:                    false,
 		`{"events_default":50}`: true,

@@ -8,6 +8,7 @@ import (
 // TestTheServerSaysWhatTheStateIs: two servers change the same thing at once, and one change counts. Whether it stands in the
 // timeline says nothing about that.
 func TestTheServerSaysWhatTheStateIs(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"state_after", "org.matrix.msc4222.state_after"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,6 +54,7 @@ func TestTheServerSaysWhatTheStateIs(t *testing.T) {
 
 // TestABanThatDoesNotCount: it stands in the timeline, and the server does not say that it is the state. The members are read.
 func TestABanThatDoesNotCount(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.TellStateAfter("state_after")
 	w.start()

@@ -13,6 +13,7 @@ const (
 )
 
 func TestRestrained(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		content  string
 		creators []string

@@ -4,6 +4,7 @@ import "testing"
 
 // Nobody sees what is said in a space: the bot counts as one that may not write there, so that it says no hello.
 func TestInASpaceTheBotIsMute(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	for name, kind := range map[string]string{"Space": "m.space", "Hall": ""} {
 		room := w.Create(w.ann, name, map[string]map[string]any{"m.room.create": {"room_version": "10", "type": kind}})

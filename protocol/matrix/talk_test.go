@@ -17,6 +17,7 @@ import (
 )
 
 func TestPrivateConversations(t *testing.T) {
+	t.Parallel()
 	for name, counts := range map[string]bool{"with counts of members": true, "without": false} {
 		t.Run(name, func(t *testing.T) { testPrivateConversations(t, counts) })
 	}
@@ -65,6 +66,7 @@ func testPrivateConversations(t *testing.T, counts bool) {
 }
 
 func TestTheBotOpensOneConversationAndFindsItAgain(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	e := &toy{}
 	w.encrypt(e)
@@ -121,6 +123,7 @@ func (w *town) whisperPastLists(members string) (dm string) {
 // Right after a room is made Dendrite may give an empty list of its members. Nothing is sealed for nobody, or for the bot
 // alone.
 func TestAListWithoutTheBotIsNone(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	dm := w.whisperPastLists("")
 	w.settle()
@@ -131,12 +134,14 @@ func TestAListWithoutTheBotIsNone(t *testing.T) {
 
 // Or a list of the bot alone, for whoever it has invited.
 func TestWhoIsInvitedReadsWhatIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.whisperPastLists(fmt.Sprintf(`{"type":"m.room.member","state_key":%q,"sender":%q,"event_id":"$own","content":{"membership":"join"}}`, w.bot, w.bot))
 }
 
 // A conversation that was made in the last moment of an earlier life is found by what stands in it.
 func TestAConversationMadeBeforeACrashIsFound(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.stop()
@@ -152,6 +157,7 @@ func TestAConversationMadeBeforeACrashIsFound(t *testing.T) {
 }
 
 func TestAnInvitationThatIsTurnedDownTellsNothing(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	dm := w.Create(w.ann, "", nil)
@@ -173,6 +179,7 @@ func TestAnInvitationThatIsTurnedDownTellsNothing(t *testing.T) {
 
 // What a server has to allow cannot be hidden from it.
 func TestASealedRemovalRemovesNothing(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.encrypt(&toy{})
 	vault := w.Create(w.ann, "Vault", encrypted)
@@ -189,6 +196,7 @@ func TestASealedRemovalRemovesNothing(t *testing.T) {
 }
 
 func TestARoomOfTwoWithANameIsNoPrivateConversation(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	for _, tc := range []struct {
@@ -237,6 +245,7 @@ func TestALongAnswerComesInPartsInOrderAndOnce(t *testing.T) {
 // TestAMessageOfSeveralPartsIsOne: its address names all parts, also where it is learned from the echo, edits go part by part, and
 // reactions to any part are read.
 func TestAMessageOfSeveralPartsIsOne(t *testing.T) {
+	t.Parallel()
 	h, a, rec := directly(t)
 	text := func(letter string, n int) protocol.Text {
 		return protocol.Plain(strings.Repeat(strings.Repeat(letter, 99)+"\n", n))
@@ -289,6 +298,7 @@ func TestAMessageOfSeveralPartsIsOne(t *testing.T) {
 }
 
 func TestThreadsRepliesAndMentionsAsTheyStand(t *testing.T) {
+	t.Parallel()
 	h, a, rec := directly(t)
 	root := h.Server.Say(h.town, h.ann, "a thread")
 	send := func(key string, out protocol.Outgoing) map[string]any {
@@ -336,6 +346,7 @@ func encode(v any) string {
 }
 
 func TestARoomThatMovesIsFollowed(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	next := w.Create(w.ann, "New Town", map[string]map[string]any{"m.room.join_rules": {"join_rule": "public"}})
@@ -348,6 +359,7 @@ func TestARoomThatMovesIsFollowed(t *testing.T) {
 }
 
 func TestWhoMayKickIsAModerator(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.State(w.town, w.ann, "m.room.power_levels", "", map[string]any{"users": map[string]any{w.ann: 100, w.ben: "60", "nobody": 100}, "kick": 60})
@@ -390,6 +402,7 @@ func TestTheBotShowsThatItIsAtWork(t *testing.T) {
 }
 
 func TestManyReactionsAndOneThatStandsAlready(t *testing.T) {
+	t.Parallel()
 	h, a, rec := directly(t)
 	target := h.Say(h.Room(), mx(h.ann), "react to this")
 	react := func(by string, key string) string {
@@ -436,6 +449,7 @@ func TestManyReactionsAndOneThatStandsAlready(t *testing.T) {
 }
 
 func TestAnAskThatTheServerRefuses(t *testing.T) {
+	t.Parallel()
 	h, a, rec := directly(t)
 	private := h.Create(h.ann, "Private", nil)
 	ask := func(room string, want protocol.Want) error {
@@ -472,6 +486,7 @@ func (w *town) with(user string) (rooms []string) {
 // TestWhoTurnsAConversationDownIsLeftAlone: nobody is invited again within a week who has turned an invitation down, whatever
 // they are told, and also after a restart.
 func TestWhoTurnsAConversationDownIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.Accept(false)
 	w.start()
@@ -503,6 +518,7 @@ func TestWhoTurnsAConversationDownIsLeftAlone(t *testing.T) {
 // TestWhoLeavesTheConversationIsAnsweredAndNotTold: a command brings the private answer, in a new conversation; what nobody
 // has asked for brings no invitation within a week.
 func TestWhoLeavesTheConversationIsAnsweredAndNotTold(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.Server.Say(w.town, w.ann, "whisper 1")
@@ -530,6 +546,7 @@ func TestWhoLeavesTheConversationIsAnsweredAndNotTold(t *testing.T) {
 
 // TestMarksOfConversationsThatAreOverAreTakenAway from the account, also those from before a restart.
 func TestMarksOfConversationsThatAreOverAreTakenAway(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	marked := func(room string) bool { return strings.Contains(w.Data(w.bot, "m.direct"), room) }
@@ -551,6 +568,7 @@ func TestMarksOfConversationsThatAreOverAreTakenAway(t *testing.T) {
 
 // TestWhoLeavesTheirOwnConversationIsInvitedOnce: they made it, and have turned nothing down yet.
 func TestWhoLeavesTheirOwnConversationIsInvitedOnce(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	own := w.Server.Create(w.ann, "", nil)
 	w.Member(own, w.ann, w.bot, "invite", map[string]any{"is_direct": true})
@@ -569,6 +587,7 @@ func TestWhoLeavesTheirOwnConversationIsInvitedOnce(t *testing.T) {
 
 // TestTheBotIsCalledByItsNewName from when it is renamed on, without a restart.
 func TestTheBotIsCalledByItsNewName(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.start()
 	w.Server.Rename(w.bot, "Bob the Bot")

@@ -46,6 +46,7 @@ func (k kept) Sealed() (events []protocol.Event, err error) {
 
 // What was sealed is the same event when its key has come as it would have been at once.
 func TestWhatIsSealedIsReadLater(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{
 		`{"event_id": "$1", "type": "m.room.encrypted", "sender": "@ann:x", "origin_server_ts": 1700000000000, "content": {"algorithm": "m.megolm.v1.aes-sha2", "session_id": "S", "ciphertext": "x"}}`,
 		`{"event_id": "$1", "type": "m.room.encrypted", "sender": "@ann:x", "origin_server_ts": 1700000000000, "state_key": null, "unsigned": {"redacted_because": null, "prev_content": null, "age": 3}, "content": {"algorithm": "m.megolm.v1.aes-sha2", "session_id": "S", "ciphertext": "x"}}`,
@@ -101,6 +102,7 @@ func (s shut) Decrypt(_ context.Context, ev *event.Event) (*event.Event, protoco
 
 // Values of the wrong type count as none, and that alone, whether they were sealed or not.
 func TestWhatIsSealedReadsAsWhatIsNot(t *testing.T) {
+	t.Parallel()
 	read := func(e Encryption, kind, content string) protocol.Event {
 		t.Helper()
 		r := &run{adapter: New(Config{}), log: slog.New(slog.DiscardHandler), client: &mautrix.Client{}, encryption: e, self: "@moot:x", ctx: t.Context(), receipts: map[string]protocol.Ref{}}
@@ -137,6 +139,7 @@ func TestWhatIsSealedReadsAsWhatIsNot(t *testing.T) {
 
 // People can write as many messages as they like that nobody can open: the log has one line of a room.
 func TestTheLogIsNotFilledByWhatCannotBeOpened(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	r := &run{adapter: New(Config{}), log: slog.New(slog.NewTextHandler(&out, nil)), client: &mautrix.Client{}, encryption: shut{}, self: "@moot:x", ctx: t.Context(), receipts: map[string]protocol.Ref{}}
 	for i := range 50 {

@@ -14,10 +14,13 @@ import (
 // Start makes the network for one check. It uses Cleanup for what must end.
 type Start func(t testing.TB) Harness
 
-// Run runs all checks, each against a network of its own.
+// Run runs all checks beside one another, each against a network of its own. Start is called by several goroutines.
 func Run(t *testing.T, start Start) {
 	for _, c := range Checks() {
-		t.Run(c.Name, func(t *testing.T) { c.Run(t, start) })
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel() // they wait more than they work
+			c.Run(t, start)
+		})
 	}
 }
 
