@@ -304,7 +304,8 @@ func (s *state) name(id protocol.UserID) string {
 	return name
 }
 
-// title is how a room is called: by its name, unless another has the same.
+// title is how a room is called: by its name, unless another has the same. One from which everybody has moved on leaves its name to
+// the next.
 func (s *state) title(rm *room) string {
 	if rm.direct != "" {
 		return "the private conversation of " + s.name(rm.direct)
@@ -314,7 +315,7 @@ func (s *state) title(rm *room) string {
 		return rm.id.Local()
 	}
 	for _, other := range s.rooms {
-		if other != rm && alike.Fold(other.name) == alike.Fold(rm.name) {
+		if other != rm && other.successor == "" && alike.Fold(other.name) == alike.Fold(rm.name) {
 			return rm.id.Local()
 		}
 	}

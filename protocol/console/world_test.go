@@ -382,10 +382,16 @@ func errOf[T any](_ T, err error) error { return err }
 func TestUpgradeMovesEverybody(t *testing.T) {
 	w := open(t, frozen(""))
 	check(t, w.Voice(lobby, ben, protocol.VoicePresence{Call: "voice"}))
+	check(t, w.RenameRoom(lobby, ann, "parlour"))
 	next := must[protocol.RoomID](t)(w.Upgrade(lobby, ann))
 	if next != "console:lobby-2" {
 		t.Errorf("the successor is %s", next)
 	}
+	w.look(func(s *state) {
+		if old, now := s.title(s.rooms[lobby]), s.title(s.rooms[next]); old != "lobby" || now != "parlour" {
+			t.Errorf("the rooms are called %s and %s", old, now)
+		}
+	})
 	if _, err := w.Say(lobby, ann, "x", ""); !errors.Is(err, ErrNotMember) {
 		t.Errorf("ann can still speak in the old room: %v", err)
 	}

@@ -16,5 +16,6 @@
 //     backspace removes it as one. (That is why the editor is not a library's: those move by code points.)
 //   - What is pasted is one message, however many lines it has.
 //   - A frame costs as much as what it shows, however long the timeline is.
+//   - While nothing happens, nothing is done: the process sleeps.
 //   - Nothing depends on colour alone. Without colours (NO_COLOR) all is there in words and signs.
 package screen

@@ -47,6 +47,7 @@ type model struct {
 	notice  string // one line above the editor until the next key
 	fault   bool   // whether the notice says that something was not done
 	leaving bool   // whether Ctrl-C was pressed once
+	drawn   func() // called for each view; nil where nobody draws it
 	err     error
 }
 

@@ -60,6 +60,7 @@ func (s *Screen) Run(ctx context.Context) error {
 	m := newModel(ctx, s.cfg)
 	// Signals are for the caller: they end the context.
 	p := tea.NewProgram(m, tea.WithInput(s.cfg.In), tea.WithOutput(s.cfg.Out), tea.WithoutSignalHandler())
+	m.drawn = (&rest{program: p}).wake
 	unhook := context.AfterFunc(ctx, p.Quit)
 	defer unhook()
 	_, err := p.Run()

@@ -64,6 +64,9 @@ func (m *model) paneHeight() int {
 
 // View implements tea.Model.
 func (m *model) View() tea.View {
+	if m.drawn != nil {
+		m.drawn()
+	}
 	edit, x, y := m.editLines()
 	body := m.body(m.paneHeight())
 	menu := m.menuLines()
