@@ -44,7 +44,11 @@ func (f Feature) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) 
 			return store.Outcome{}, err
 		}
 		if f.Log != nil {
-			f.Log.Info("a room has changed", "what", n.What, "room", n.Room, "user", n.User)
+			who := []any{"what", n.What, "room", n.Room}
+			if n.User != "" {
+				who = append(who, "user", n.User)
+			}
+			f.Log.Info("a room has changed", who...)
 		}
 	}
 	if _, ok := ev.Body.(protocol.Answer); ok || result.Ignored == "" {

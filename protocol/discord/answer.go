@@ -69,7 +69,7 @@ func (a *Adapter) content(r rendered, controls []protocol.Control, private bool)
 // rows lays controls out, and logs those that cannot be shown.
 func (a *Adapter) rows(controls []protocol.Control) []component {
 	return layOut(controls, func(c protocol.Control, err error) {
-		a.log.Warn("discord: a control was left out", "label", c.Label, "err", err)
+		a.log.Warn("a control was left out", "label", c.Label, "err", err)
 	})
 }
 
@@ -128,7 +128,7 @@ func (a *Adapter) answer(ctx context.Context, out protocol.Outgoing, attempt pro
 	for n := 1; n <= last; n++ {
 		more, err := a.followUp(ctx, r, shown(n))
 		if err != nil {
-			a.log.Warn("discord: a long answer is not whole", "event", interactionID(h.ID), "piece", n+1, "err", err)
+			a.log.Warn("a long answer is not whole", "event", interactionID(h.ID), "piece", n+1, "err", err)
 			return protocol.Ref{}, &protocol.SendError{Ambiguous: true,
 				Err: fmt.Errorf("its piece %d of %d: %w", n+1, last+1, err)}
 		}

@@ -74,7 +74,7 @@ func (a *Adapter) missedInGuild(ctx context.Context, p *progress, c *discordgo.G
 		found = append(found, list...)
 		switch {
 		case err != nil:
-			a.log.Warn("discord: missed messages could not be fetched", "room", guildRoom(c.ID), "place",
+			a.log.Warn("missed messages could not be fetched", "room", guildRoom(c.ID), "place",
 				ch.ID, "err", err)
 			gaps = append(gaps, "messages in "+protocol.Quoted(ch.Name, 40))
 		case !whole && list == nil:
@@ -117,7 +117,7 @@ func (a *Adapter) mostRecent(rooms []protocol.RoomID) []protocol.RoomID {
 	}
 	slices.SortFunc(rooms, func(r, s protocol.RoomID) int { return cmp.Or(byAge(at[s], at[r]), cmp.Compare(r, s)) })
 	if left := len(rooms) - maxPrivate; left > 0 {
-		a.log.Warn("discord: the session was lost, and only the most recent private conversations are looked into",
+		a.log.Warn("the session was lost, and only the most recent private conversations are looked into",
 			"looked_into", maxPrivate, "left_out", left)
 	}
 	return rooms[:min(len(rooms), maxPrivate)]
@@ -144,7 +144,7 @@ func (a *Adapter) missedInPrivate(ctx context.Context, p *progress, channel stri
 	var lost []string
 	switch {
 	case err != nil:
-		a.log.Warn("discord: missed messages could not be fetched", "room", directRoom(channel), "err", err)
+		a.log.Warn("missed messages could not be fetched", "room", directRoom(channel), "err", err)
 		lost = []string{"messages"}
 	case !whole && list == nil:
 		lost = []string{"messages"}

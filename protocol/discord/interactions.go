@@ -73,7 +73,7 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, backlog boo
 	p, ok := a.pressed(i)
 	switch {
 	case !ok:
-		a.log.Info("discord: an interaction is not of this bot, or of another version", "delivery", delivery, "user",
+		a.log.Info("an interaction is not of this bot, or of another version", "delivery", delivery, "user",
 			userID(person.ID))
 		a.quickly(func(ctx context.Context) { a.outdatedControl(ctx, h) })
 		return nil
@@ -146,7 +146,7 @@ func (a *Adapter) quickly(answer func(ctx context.Context)) {
 	select {
 	case a.quick <- struct{}{}:
 	default:
-		a.log.Warn("discord: too many completions and forms at once; one was dropped")
+		a.log.Warn("too many completions and forms at once; one was dropped")
 		return
 	}
 	a.jobs.Go(func() {
@@ -266,7 +266,7 @@ func (a *Adapter) complete(ctx context.Context, i *interaction, h handle) {
 func (a *Adapter) askFor(ctx context.Context, h handle, c *Command, p press, missing []*Param) {
 	id, err := encodePress(press{Path: p.Path, Args: p.Args})
 	if err != nil {
-		a.log.Warn("discord: a form could not be made", "command", p.Path, "err", err)
+		a.log.Warn("a form could not be made", "command", p.Path, "err", err)
 		return
 	}
 	f := form{CustomID: id, Title: title(upper(c.Summary))}
@@ -328,9 +328,9 @@ func (a *Adapter) callBack(ctx context.Context, h handle, c callback, into any, 
 	case err == nil || what == "":
 	case rest.CodeOf(err) == rest.CodeAlreadyAcknowledged: // by an earlier run, of which this one has the replay, or by a copy
 		a.doubt()
-		a.log.Debug("discord: "+what+" is answered already", "user", userID(h.User))
+		a.log.Debug(what+" is answered already", "user", userID(h.User))
 	default:
-		a.log.Warn("discord: "+what+" could not be answered", "user", userID(h.User), "err", err)
+		a.log.Warn(what+" could not be answered", "user", userID(h.User), "err", err)
 	}
 	return err
 }
@@ -360,7 +360,7 @@ func (a *Adapter) acknowledge(r *reply) {
 	switch rest.CodeOf(err) {
 	case rest.CodeUnknownInteraction:
 		r.stage = stageDead
-		a.log.Warn("discord: an interaction came too late to be acknowledged", "user", userID(r.User), "event",
+		a.log.Warn("an interaction came too late to be acknowledged", "user", userID(r.User), "event",
 			interactionID(r.ID))
 		return
 	case rest.CodeAlreadyAcknowledged:
@@ -373,7 +373,7 @@ func (a *Adapter) acknowledge(r *reply) {
 	}
 	if r.stage = stageDeferred; err != nil {
 		r.stage = stageUnknown
-		a.log.Warn("discord: an interaction could not be acknowledged", "user", userID(r.User), "event",
+		a.log.Warn("an interaction could not be acknowledged", "user", userID(r.User), "event",
 			interactionID(r.ID), "err", err)
 		return
 	}
@@ -402,7 +402,7 @@ func (a *Adapter) apologize(r *reply) {
 	text := render(protocol.Plain("I have not come to this yet. Please look again later, or try once more; if that " +
 		"does not help, tell the person who runs me."))[0]
 	if _, err := a.original(ctx, r, http.MethodPatch, revision{Content: text.Content, Mentions: allow(nil), Components: []component{}}); err != nil && !gone(err) {
-		a.log.Warn("discord: an acknowledgement could not be explained", "event", interactionID(r.ID), "err", err)
+		a.log.Warn("an acknowledgement could not be explained", "event", interactionID(r.ID), "err", err)
 		return
 	}
 	r.stage = stageAnswered

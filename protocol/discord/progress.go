@@ -73,7 +73,7 @@ type progress struct {
 func (a *Adapter) mayAsk(p *progress) bool {
 	n := p.asked.Add(1)
 	if n == maxRequests+1 {
-		a.log.Warn("discord: the session was lost, and not all that was missed is fetched", "shard", p.shard,
+		a.log.Warn("the session was lost, and not all that was missed is fetched", "shard", p.shard,
 			"requests", maxRequests)
 	}
 	return n <= maxRequests

@@ -86,7 +86,7 @@ func (a *Adapter) resume(shard, count int) gateway.Session {
 		p.seq, p.first, p.guilds = 0, s.Seq, s.Guilds
 		l := p.arrived(s.Seq)
 		if err := a.begun(withPlace(a.ctx, l), p); err != nil {
-			a.log.Debug("discord: stopped while the beginning of a session was taken up", "err", err)
+			a.log.Debug("stopped while the beginning of a session was taken up", "err", err)
 		} else {
 			l.done()
 		}
@@ -297,7 +297,7 @@ func (a *Adapter) register(ctx context.Context) {
 			err = a.rest.Do(ctx, rest.Request{Method: http.MethodPut, Path: path, Body: r.Commands})
 		}
 		if err == nil {
-			a.log.Info("discord: the commands are registered", "count", len(r.Names))
+			a.log.Info("the commands are registered", "count", len(r.Names))
 			return
 		}
 		if ctx.Err() != nil {
@@ -307,7 +307,7 @@ func (a *Adapter) register(ctx context.Context) {
 			a.fail(err)
 			return
 		}
-		a.log.Error("discord: the commands could not be registered", "err", err, "again_in", pause)
+		a.log.Error("the commands could not be registered", "err", err, "again_in", pause)
 		select {
 		case <-ctx.Done():
 			return

@@ -124,7 +124,7 @@ func (b *budget) acquire(ctx context.Context, shard int) (*permit, error) {
 			limit := p.info.Limit
 			b.concurrency = max(limit.MaxConcurrency, 1)
 			if wait = b.scarcity(time.Now(), limit); wait > 0 {
-				b.log.Warn("discord: waiting with an identify", "shard", shard, "left", limit.Remaining, "total", limit.Total, "for", wait.Round(time.Second))
+				b.log.Warn("waiting with an identify", "shard", shard, "left", limit.Remaining, "total", limit.Total, "for", wait.Round(time.Second))
 			} else if wait = b.pace(shard); wait <= 0 {
 				return p, nil
 			}

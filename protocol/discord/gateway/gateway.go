@@ -112,7 +112,7 @@ func (g *Gateway) Run(ctx context.Context, handle Handler) error {
 	if count == 0 {
 		count = max(info.Shards, g.cfg.AtLeast, 1) // fewer than AtLeast would end every session
 	}
-	g.cfg.Log.Info("discord: connecting", "shards", count, "advised", info.Shards, "identifies_left", info.Limit.Remaining)
+	g.cfg.Log.Info("connecting", "shards", count, "advised", info.Shards, "identifies_left", info.Limit.Remaining)
 	shards := make([]*shard, count)
 	group, each := errgroup.WithContext(ctx)
 	for i := range shards {
@@ -154,7 +154,7 @@ func (g *Gateway) firstInfo(ctx context.Context) (botInfo, error) {
 			return info, f
 		}
 		wait := g.backoff.After(n)
-		g.cfg.Log.Warn("discord: cannot ask for the gateway", "err", err, "again_in", wait)
+		g.cfg.Log.Warn("cannot ask for the gateway", "err", err, "again_in", wait)
 		if err := pause.Sleep(ctx, wait); err != nil {
 			return info, err
 		}

@@ -61,7 +61,7 @@ func (s *shard) run(ctx context.Context) error {
 			// "Wait a random amount of time between 1 and 5 seconds", says the documentation of op 9.
 			wait = max(wait, s.g.cfg.Backoff+rand.N(4*s.g.cfg.Backoff+1))
 		}
-		s.g.cfg.Log.Info("discord: disconnected", "shard", s.id, "err", err, "resumable", s.session.ID != "", "again_in", wait)
+		s.g.cfg.Log.Info("disconnected", "shard", s.id, "err", err, "resumable", s.session.ID != "", "again_in", wait)
 		if ended != nil {
 			if err := s.call(ctx, *ended); err != nil {
 				return err
@@ -193,7 +193,7 @@ func (s *shard) take(ctx context.Context, c *conn, in payload, p *permit) error 
 func (s *shard) online(c *conn, resumed bool) {
 	s.live.Store(c)
 	s.since, s.resumed = time.Now(), resumed
-	s.g.cfg.Log.Info("discord: connected", "shard", s.id, "new_session", !resumed)
+	s.g.cfg.Log.Info("connected", "shard", s.id, "new_session", !resumed)
 }
 
 // lost notes that a connection has ended: whether it had gone well, and what to tell if it was online.
@@ -219,7 +219,7 @@ func (e ends) Unwrap() error { return e.error }
 func (s *shard) call(ctx context.Context, e Event) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.g.cfg.Log.Error("discord: panic while handling an event", "shard", s.id, "session", e.Session, "seq", e.Seq,
+			s.g.cfg.Log.Error("panic while handling an event", "shard", s.id, "session", e.Session, "seq", e.Seq,
 				"type", e.Type, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()

@@ -128,7 +128,7 @@ func (c *Client) Do(ctx context.Context, r Request) error {
 			if !again || !c.fits(ctx, after) {
 				return err
 			}
-			c.cfg.Log.Debug("discord: making a request again", "err", err, "after", after)
+			c.cfg.Log.Debug("making a request again", "err", err, "after", after)
 			if pause.Sleep(ctx, after) != nil {
 				return err
 			}
@@ -244,7 +244,7 @@ func (c *Client) learn(e *Error, rt route, header http.Header) {
 		}
 		if since := now.UnixNano() - c.refused.Load(); since >= int64(secondLook) &&
 			c.dead.CompareAndSwap(false, true) {
-			c.cfg.Log.Error("discord: the token is not valid; no more requests are made", "err", e)
+			c.cfg.Log.Error("the token is not valid; no more requests are made", "err", e)
 		}
 	case http.StatusForbidden:
 		c.limits.refuse(now)
@@ -257,7 +257,7 @@ func (c *Client) learn(e *Error, rt route, header http.Header) {
 			return // newer messages of the channel can be edited all the same
 		}
 		c.limits.exhausted(now, rt, e)
-		c.cfg.Log.Warn("discord: rate limited", "route", rt.name, "scope", scope, "global", e.Global,
+		c.cfg.Log.Warn("rate limited", "route", rt.name, "scope", scope, "global", e.Global,
 			"after", e.RetryAfter)
 	}
 }
