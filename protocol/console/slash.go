@@ -121,9 +121,13 @@ func (s slash) usage() string {
 }
 
 func findSlash(name string) (slash, error) {
+	folded := alike.Fold(name)
+	if folded == "exit" { // as other programs call it
+		folded = "quit"
+	}
 	var known []string
 	for _, s := range slashes() {
-		if s.name == alike.Fold(name) {
+		if s.name == folded {
 			return s, nil
 		}
 		known = append(known, s.name)

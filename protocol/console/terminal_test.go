@@ -328,6 +328,14 @@ func TestNewTerminalNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// Who leaves by the word of other programs leaves.
+func TestExit(t *testing.T) {
+	text, err := converse(t, console.Config{Frozen: true, Start: start}, "/exit\nstill here\n")
+	if err != nil || strings.Contains(text, "still here") {
+		t.Errorf("it says %v and shows\n%s", err, text)
+	}
+}
+
 // Whatever is typed, nothing breaks, and the world reads back.
 func FuzzTyped(f *testing.F) {
 	for _, line := range []string{"hello", "/help", "/as ben", "/kick moot x", "/react 1 👍", "//x", "! /x", "/wait 3d", "/wait NaNd", `/nick "`, "/upgrade", "/edit 1 \x1b[2J\u202e", "/dm\nhello\n/as eve\nx\n/dm"} {

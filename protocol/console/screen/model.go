@@ -261,12 +261,9 @@ func (m *model) do(line string) tea.Cmd {
 	if trimmed == "" {
 		return nil
 	}
-	switch cmd, rest, _ := strings.Cut(trimmed, " "); {
-	case alike.Fold(cmd) == "/inside" && strings.TrimSpace(rest) == "":
+	if cmd, rest, _ := strings.Cut(trimmed, " "); alike.Fold(cmd) == "/inside" && strings.TrimSpace(rest) == "" {
 		m.toggleInside()
 		return nil
-	case alike.Fold(cmd) == "/exit":
-		trimmed = "/quit"
 	}
 	if told, ok := strings.CutPrefix(trimmed, "# "); ok { // of the tour
 		m.remark(told)
