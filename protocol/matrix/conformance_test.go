@@ -17,7 +17,6 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
 	protocoltest.Run(t, func(t testing.TB) protocoltest.Harness { return newHarness(t) })
 }
 

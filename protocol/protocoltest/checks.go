@@ -38,7 +38,7 @@ func Checks() []Check {
 		{"a private conversation is found again", nil, checkConversation},
 		{"the bot leaves and joins when asked", nil, checkLeaveJoin},
 		{"an ended context ends a send", nil, checkSendContext},
-		{"it ends with its context and leaves nothing running", nil, checkEnds},
+		{leavesNothing, nil, checkEnds},
 	}
 }
 
