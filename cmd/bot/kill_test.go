@@ -353,13 +353,3 @@ var aSent = regexp.MustCompile(`sent as sent\d+ `)
 func withoutTimes(s string) string {
 	return aSent.ReplaceAllString(aTime.ReplaceAllString(s, "TIME"), "sent as ID ")
 }
-
-// buildBot builds the program as a person would and returns its path.
-func buildBot(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "bot")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return bin
-}

@@ -34,7 +34,7 @@ type testsThen struct{ *testing.M }
 // Run implements testscript.TestingM.
 func (m testsThen) Run() int {
 	defer func() {
-		for _, f := range afterTests {
+		for _, f := range afterTests.all {
 			f()
 		}
 	}()

@@ -27,29 +27,48 @@ import (
 // failpointBot builds the bot with failpoints, once for all tests, and returns its path.
 func failpointBot(t testing.TB) string {
 	t.Helper()
-	bin, err := builtBot()
+	return path(t, failpointBuilt)
+}
+
+// buildBot builds the program as a person would, once for all tests, and returns its path.
+func buildBot(t testing.TB) string {
+	t.Helper()
+	return path(t, plainBuilt)
+}
+
+func path(t testing.TB, built func() (string, error)) string {
+	t.Helper()
+	bin, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return bin
 }
 
-var builtBot = sync.OnceValues(func() (string, error) {
+var (
+	failpointBuilt = sync.OnceValues(func() (string, error) {
+		if crypto.Able { // as the tests are built
+			return build("failpoints,goolm")
+		}
+		return build("failpoints")
+	})
+	plainBuilt = sync.OnceValues(func() (string, error) { return build("") })
+)
+
+func build(tags string) (string, error) {
 	dir, err := os.MkdirTemp("", "moot-proof-*")
 	if err != nil {
 		return "", err
 	}
-	afterTests = append(afterTests, func() { os.RemoveAll(dir) })
+	afterTests.Lock()
+	afterTests.all = append(afterTests.all, func() { os.RemoveAll(dir) })
+	afterTests.Unlock()
 	bin := filepath.Join(dir, "bot")
-	tags := "failpoints"
-	if crypto.Able { // as the tests are built
-		tags += ",goolm"
-	}
 	if out, err := exec.Command("go", "build", "-tags", tags, "-o", bin, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return bin, nil
-})
+}
 
 // strikes are the places at which a bot was killed, and the tests that have done so.
 var strikes = struct {
@@ -115,7 +134,10 @@ func inProof(t *testing.T) {
 }
 
 // afterTests is done when all tests of the package are.
-var afterTests []func()
+var afterTests struct {
+	sync.Mutex
+	all []func()
+}
 
 // watchedLog is what a bot writes to its standard error, for others to wait for words in it.
 type watchedLog struct {
