@@ -43,6 +43,8 @@ type fake struct {
 	hold     func(path, body string) // called before a request is answered; set before it is made
 	log      []string                // of what matters to the order: what was uploaded
 	null     string                  // a path whose answer is null
+	twisted  string                  // how the paths begin whose answers are changed
+	change   func([]byte) []byte     // how; nil leaves them as they are
 }
 
 func newFake(t testing.TB) *fake {
@@ -78,6 +80,14 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if path == f.null {
 		_, _ = io.WriteString(w, "null")
 		return
+	}
+	if f.change != nil && strings.HasPrefix(path, f.twisted) {
+		usual := httptest.NewRecorder()
+		defer func(to http.ResponseWriter) {
+			to.WriteHeader(usual.Code)
+			_, _ = to.Write(f.change(usual.Body.Bytes()))
+		}(w)
+		w = usual
 	}
 	if f.fail != nil {
 		if status := f.fail(path); status != 0 {
