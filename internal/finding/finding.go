@@ -2,6 +2,11 @@
 // networks.
 package finding
 
+import (
+	"context"
+	"time"
+)
+
 // Status is how one thing is.
 type Status string
 
@@ -24,3 +29,13 @@ type Finding struct {
 
 // New is a finding; do is what to do about it, zero where there is nothing.
 func New(status Status, what, text, do string) Finding { return Finding{status, what, text, do} }
+
+// Part is the context of one question of a check that has a deadline: it ends after a third of the time that is left, so that a
+// question that hangs leaves the others theirs.
+func Part(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(end)/3)
+}

@@ -168,7 +168,9 @@ func (s *survey) add(status finding.Status, what, text, do string) {
 func (s *survey) get(what, path string, into any) bool {
 	path, query, _ := strings.Cut(path, "?")
 	values, _ := url.ParseQuery(query) // ours
-	err := s.rest.Do(s.ctx, rest.Request{Method: http.MethodGet, Path: path, Query: values, Into: into})
+	ctx, cancel := finding.Part(s.ctx)
+	defer cancel()
+	err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Query: values, Into: into})
 	switch {
 	case err == nil:
 		return true
@@ -187,6 +189,11 @@ func said(err error) string { return protocol.Clean(err.Error()) }
 
 func (s *survey) application() bool {
 	if !s.get("discord", "/applications/@me", &s.app) {
+		return false
+	}
+	if !isSnowflake(s.app.ID) {
+		s.add(finding.Fail, "discord", "what answers does not say whose token it is: it is not Discord, or something stands before it",
+			"look after api_url in [discord], which is "+cmp.Or(s.cfg.APIURL, "not set"))
 		return false
 	}
 	s.add(finding.OK, "discord", fmt.Sprintf("the token is that of the application %s (%s)",

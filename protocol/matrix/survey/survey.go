@@ -38,6 +38,8 @@ func Account(ctx context.Context, c account.Config, left string) []finding.Findi
 		return append([]finding.Finding{finding.New(finding.OK, "matrix", "the homeserver answers, and the bot is not logged in yet", do)}, ability()...)
 	case errors.As(err, &fault):
 		return []finding.Finding{finding.New(finding.Fail, "matrix", fault.What, fault.Do)}
+	case errors.Is(err, context.DeadlineExceeded):
+		return []finding.Finding{finding.New(finding.Fail, "matrix", hangs, "see whether it runs, and correct homeserver in [matrix] if that is not it")}
 	case err != nil:
 		return []finding.Finding{finding.New(finding.Fail, "matrix", said(err), "try again in a moment")}
 	}
@@ -46,21 +48,39 @@ func Account(ctx context.Context, c account.Config, left string) []finding.Findi
 	if u := cli.HomeserverURL; u.Scheme == "http" && !isLoopback(u) {
 		found = append(found, finding.New(finding.Warn, "matrix", "the connection is not encrypted: whoever is on the way can read the access token", "use an address with https:// as homeserver in [matrix]"))
 	}
-	for _, look := range []func(context.Context, *mautrix.Client) ([]finding.Finding, error){device, identity, joined, limits, newest(left)} {
-		var more []finding.Finding
-		err := protocol.Guard(func() (err error) { // in case the library takes an answer for what it is not
-			more, err = look(ctx, cli)
-			return err
-		})
-		if err != nil {
+	for _, q := range []question{{"device", device}, {"identity", identity}, {"joined", joined}, {"limits", limits}, {"account", newest(left)}} {
+		more, err := q.put(ctx, cli)
+		switch {
+		case err == nil:
+		case errors.Is(err, context.DeadlineExceeded):
+			more = []finding.Finding{finding.New(finding.Fail, q.what, hangs, "try again in a moment")}
+		default:
 			if fault := acc.Fault(err); fault != nil {
 				return append(found, finding.New(finding.Fail, "matrix", fault.What, fault.Do))
 			}
-			return append(found, finding.New(finding.Fail, "matrix", "the homeserver does not answer: "+said(err), "try again in a moment"))
+			more = []finding.Finding{finding.New(finding.Fail, q.what, "the homeserver does not answer: "+said(err), "try again in a moment")}
 		}
 		found = append(found, more...)
 	}
 	return append(found, ability()...)
+}
+
+const hangs = "the homeserver takes the question and does not answer it"
+
+// question is one thing that is looked at. What hangs or fails leaves the others to be asked.
+type question struct {
+	what string
+	look func(context.Context, *mautrix.Client) ([]finding.Finding, error)
+}
+
+func (q question) put(ctx context.Context, cli *mautrix.Client) (found []finding.Finding, err error) {
+	ctx, cancel := finding.Part(ctx)
+	defer cancel()
+	err = protocol.Guard(func() (err error) { // in case the library takes an answer for what it is not
+		found, err = q.look(ctx, cli)
+		return err
+	})
+	return found, err
 }
 
 func said(err error) string { return protocol.Shorten(protocol.OneLine(err.Error()), 200) }

@@ -1,12 +1,14 @@
 package survey
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"moot/internal/finding"
 	"moot/internal/generation"
@@ -20,6 +22,8 @@ type server struct {
 	*httptest.Server
 	answers map[string]string // by path: the status, a space, the body
 	odd     bool              // whether requests may come that nobody expects
+	hangs   string            // the path of which nothing is answered
+	drips   string            // the path that is answered a byte at a time, without an end
 }
 
 const token = "s3cr3t-access-token"
@@ -39,6 +43,18 @@ func newServer(t *testing.T) *server {
 	}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := strings.TrimPrefix(r.URL.Path, "/_matrix/client/")
+		switch path {
+		case s.hangs:
+			<-r.Context().Done()
+			return
+		case s.drips:
+			for r.Context().Err() == nil {
+				_, _ = w.Write([]byte(" "))
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(time.Millisecond)
+			}
+			return
+		}
 		answer, ok := s.answers[path]
 		if !s.odd && (!ok || r.Method != http.MethodGet && path != "v3/keys/query") {
 			t.Errorf("nobody expected %s %s", r.Method, path)
@@ -79,7 +95,7 @@ func TestAccount(t *testing.T) {
 		{"down", "versions", "502 bad", []string{"fail matrix: the homeserver cannot be reached: ", "see whether it runs"}},
 		{"device is gone", "v3/devices/DEV", `404 {"errcode": "M_NOT_FOUND", "error": "no"}`, []string{"fail device: the homeserver does not know device DEV -> run `moot matrix forget`"}},
 		{"ends in the middle", "v3/joined_rooms", dead, []string{"ok device: ", "fail matrix: the homeserver does not know the access token of the configuration -> make a new one"}},
-		{"breaks in the middle", "v3/keys/query", "500 x", []string{"ok device: ", "fail matrix: the homeserver does not answer: "}},
+		{"breaks in the middle", "v3/keys/query", "500 x", []string{"ok device: ", "fail identity: the homeserver does not answer: ", "ok joined: "}},
 		{"an identity that does not vouch", "v3/keys/query", `200 {"device_keys": {"@moot:example.org": {"DEV": {"user_id": "@moot:example.org", "device_id": "DEV", "keys": {"ed25519:DEV": "a"}}}},
 			"master_keys": {"@moot:example.org": {"keys": {"ed25519:m": "m"}}}, "self_signing_keys": {"@moot:example.org": {"keys": {"ed25519:s": "s"}}}}`,
 			[]string{"warn identity: the account does not vouch for the device", "recovery_key in [matrix]", "reset-identity"}},
@@ -136,6 +152,50 @@ func TestAnAnswerOfAnotherKind(t *testing.T) {
 			}
 		}
 		s.answers[path] = usual
+	}
+}
+
+// TestAnAnswerThatNeverComes: whichever question hangs, or is answered without an end, is named when its share of the time is over, and
+// the others are asked.
+func TestAnAnswerThatNeverComes(t *testing.T) {
+	const generations = "v3/user/@moot:example.org/account_data/moot.generation"
+	for _, c := range []struct{ path, named string }{
+		{"versions", "matrix"}, {"v3/account/whoami", "matrix"}, {"v3/devices/DEV", "device"}, {"v3/keys/query", "identity"}, {"v3/joined_rooms", "joined"},
+		{generations, "account"},
+	} {
+		for _, how := range []string{"hangs", "drips"} {
+			t.Run(c.path+" "+how, func(t *testing.T) {
+				t.Parallel()
+				s := newServer(t)
+				s.odd = true
+				s.answers[generations] = `404 {"errcode": "M_NOT_FOUND"}`
+				if how == "hangs" {
+					s.hangs = c.path
+				} else {
+					s.drips = c.path
+				}
+				mine, err := generation.Next("", generation.Generation{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				const patience = 3 * time.Second
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				began := time.Now()
+				got := text(Account(ctx, s.config(t), mine.Encode()))
+				if took := time.Since(began); took > patience+time.Second {
+					t.Errorf("it takes %s", took)
+				}
+				if !strings.Contains(got, "fail "+c.named+": the homeserver takes the question and does not answer it -> ") || strings.Count(got, "fail ") != 1 {
+					t.Errorf("it says\n%s", got)
+				}
+				for _, other := range []string{"device", "identity", "joined"} {
+					if c.named != "matrix" && other != c.named && !strings.Contains(got, " "+other+": ") {
+						t.Errorf("nothing is said of %s:\n%s", other, got)
+					}
+				}
+			})
+		}
 	}
 }
 
