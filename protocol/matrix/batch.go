@@ -185,6 +185,13 @@ func (b *batch) left(room id.RoomID, sr *syncRoom) error {
 		return err
 	}
 	c.reader.private = c.recorded.Private
+	if c.recorded.Own == protocol.Invited {
+		// Dendrite may say that an invitation is over before it shows the join that it was taken up by, as a leave that nobody has sent
+		// (syncapi/streams/stream_invite.go). The join itself comes with one of the next responses.
+		if join, err := c.askForJoin(); err != nil || join != nil {
+			return err
+		}
+	}
 	if err := c.members(slices.Concat(c.state, c.timeline), c.recorded.Encrypted); err != nil {
 		return err
 	}

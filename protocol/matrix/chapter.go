@@ -66,6 +66,9 @@ func (c *chapter) askForJoin() (*rawEvent, error) {
 	var resp object
 	path := mautrix.ClientURLPath{"v3", "rooms", c.room, "state", event.StateMember.Type, c.run.self}
 	if err := c.run.request(c.run.ctx, http.MethodGet, path, url.Values{"format": {"event"}}, nil, &resp); err != nil {
+		if status, code := answer(err); code != "" && (status == http.StatusForbidden || status == http.StatusNotFound) {
+			return nil, nil // it is not there
+		}
 		return nil, c.run.persist("read the own join of", c.room, err)
 	}
 	ev := readEvent(resp)

@@ -62,6 +62,10 @@ func TestTheFirstWordInPrivate(t *testing.T) {
 			w.Break("/state/m.room.member/", 1, matrixtest.Refusal(http.StatusForbidden, "M_FORBIDDEN"))
 			w.Member(dm, w.bot, w.bot, "join", nil)
 		},
+		"the invitation over before the join": func(w *town, dm string) {
+			w.RetireFirst()
+			w.Member(dm, w.bot, w.bot, "join", nil)
+		},
 		"the state at the end": func(w *town, dm string) {
 			w.TellStateAfter("state_after")
 			w.Member(dm, w.bot, w.bot, "join", nil)
@@ -139,6 +143,48 @@ func TestAJoinThatIsShownAgainIsNoNewOne(t *testing.T) {
 	w.eventually(func() bool { return len(w.sealed(vault)) > 0 })
 	if got := w.sealed(vault); !slices.Equal(got, []string{"pong 1"}) {
 		t.Errorf("the bot has said %q; the message is %+v\n%s", got, w.disposition(vault, said), w.log)
+	}
+}
+
+// TestALeaveThatNobodyHasSent: a server that says that the invitation is over before it shows the join makes the bot neither think that it
+// was not let in, nor that it came twice; and an invitation that is really taken back is.
+func TestALeaveThatNobodyHasSent(t *testing.T) {
+	for _, taken := range []bool{true, false} {
+		t.Run(fmt.Sprint(taken), func(t *testing.T) {
+			w := newTown(t)
+			w.start()
+			hall := w.Create(w.ann, "Hall", nil)
+			w.Member(hall, w.ann, w.bot, "invite", nil)
+			w.settle()
+			want := protocol.Left
+			if taken {
+				want = protocol.Joined
+				w.RetireFirst()
+				w.Member(hall, w.bot, w.bot, "join", nil)
+				w.Server.Say(hall, w.ann, "ping 1")
+			} else {
+				w.Member(hall, w.ann, w.bot, "leave", nil)
+			}
+			w.settle()
+			var own []protocol.Membership
+			for _, ev := range w.feature.events(hall) {
+				if m, is := ev.Body.(protocol.MemberChange); is && m.Self {
+					own = append(own, m.Membership)
+				}
+			}
+			if !slices.Equal(own, []protocol.Membership{protocol.Invited, want}) {
+				t.Errorf("the bot was told %q", own)
+			}
+			if taken {
+				w.expect(hall, "pong 1")
+			}
+			if info := w.info(hall); info.Own != want || taken && info.Generation != 1 {
+				t.Errorf("the room is recorded as %+v", info)
+			}
+			if n := w.log.count("goes on without"); n > 0 {
+				t.Errorf("the log complains:\n%s", w.log)
+			}
+		})
 	}
 }
 

@@ -159,6 +159,67 @@ func TestWhatWasMissedIsAnsweredOnceAndInOrder(t *testing.T) {
 	}
 }
 
+// TestWhatWasPressedInAGap: responses to polls that a sync leaves out are fetched as messages are, and shown once and in order; those
+// too that are sealed.
+func TestWhatWasPressedInAGap(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{"clear", "encrypted"} {
+		t.Run(in, func(t *testing.T) {
+			t.Parallel()
+			w := newTown(t)
+			room := w.town
+			if in == "encrypted" {
+				w.encrypt(&toy{})
+				room = w.Create(w.ann, "Vault", encrypted)
+			}
+			others := w.config
+			w.config = func(c *matrix.Config) {
+				if c.Timeline = 5; others != nil {
+					others(c)
+				}
+			}
+			w.start()
+			if in == "encrypted" {
+				w.enter(room)
+				w.settle()
+			}
+			w.stop()
+			respond := func(i int) {
+				content := map[string]any{
+					"org.matrix.msc3381.poll.response": map[string]any{"answers": []string{fmt.Sprint(i)}},
+					"m.relates_to":                     map[string]any{"rel_type": "m.reference", "event_id": "$poll"},
+				}
+				if in == "encrypted" {
+					w.Send(room, w.ann, "m.room.encrypted", sealedEvent("open", "org.matrix.msc3381.poll.response", content))
+					return
+				}
+				w.Send(room, w.ann, "org.matrix.msc3381.poll.response", content)
+			}
+			var want []string
+			for i := range 250 {
+				if i%3 > 0 && in == "clear" {
+					w.Server.Say(room, w.ann, "chat")
+				}
+				respond(i)
+				want = append(want, fmt.Sprint(i))
+			}
+			for range 2 { // nothing comes a second time
+				w.start()
+				w.stop()
+			}
+			var got []string
+			for _, ev := range w.feature.events(room) {
+				if r, is := ev.Body.(protocol.PollResponse); is {
+					got = append(got, r.Answers...)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("of %d responses %d were shown: %q", len(want), len(got), got)
+			}
+		})
+	}
+}
+
 func TestTenThousandMissedEvents(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)

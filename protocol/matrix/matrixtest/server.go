@@ -34,6 +34,7 @@ type Server struct {
 	hide    bool
 	silent  bool
 	early   bool           // see EarlyJoin
+	retires bool           // see RetireFirst
 	mum     bool           // see HideBefore
 	invite  map[string]int // see InviteAgain
 	after   string         // see TellStateAfter
@@ -199,6 +200,14 @@ func (s *Server) EarlyJoin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.early = true
+}
+
+// RetireFirst makes the next sync after a join of the account that was invited tell that the invitation is over by a leave that nobody
+// has sent, as Dendrite does where it retires the invitation before it has taken in the join; that comes with the sync behind it.
+func (s *Server) RetireFirst() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retires = true
 }
 
 // HideBefore lets states not say what they replace, from here on.

@@ -110,7 +110,10 @@ func (s *Server) responseLocked(u *user, since int, f filter) (map[string]any, b
 			if s.invite[id] > since && since > 0 {
 				invite[id] = r.invitation(u.id)
 			}
-			if at := slices.IndexFunc(own, isJoin); s.early && since > 0 && at >= 0 {
+			if at := slices.IndexFunc(own, isJoin); s.retires && since > 0 && at >= 0 {
+				s.retires, head = false, own[at].pos-1
+				leave[id] = r.madeUpLeave(u)
+			} else if s.early && since > 0 && at >= 0 {
 				s.early, head = false, own[at].pos-1
 				join[id] = s.earlyLocked(r, u, head, f)
 			} else if sec := s.joinedLocked(r, u, since, own, f); sec != nil {
@@ -227,6 +230,15 @@ func (s *Server) joinedLocked(r *room, u *user, since int, own []*entry, f filte
 // earlyLocked shows a room as joined up to a position that lies before the join.
 func (s *Server) earlyLocked(r *room, u *user, end int, f filter) map[string]any {
 	return map[string]any{"timeline": map[string]any{"events": r.showAll(r.shown(u, 0, end, f), u), "limited": false, "prev_batch": "t0"}}
+}
+
+// madeUpLeave is how Dendrite tells that an invitation is over: its id is made of the room and the person, so it is the same each time.
+func (r *room) madeUpLeave(u *user) map[string]any {
+	leave := map[string]any{
+		"event_id": "$made-up-" + strings.TrimPrefix(r.id, "!"), "type": "m.room.member", "sender": u.id, "state_key": u.id,
+		"origin_server_ts": time.Now().UnixMilli(), "content": map[string]any{"membership": "leave"},
+	}
+	return map[string]any{"timeline": map[string]any{"events": []any{leave}}}
 }
 
 // shown returns the events of the timeline behind one position and up to another.
