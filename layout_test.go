@@ -65,7 +65,7 @@ var directions = map[string][]string{
 	"protocol/console/apart":  {"internal/alike", "protocol", "protocol/console", "protocol/remote", "protocol/remote/wire"},
 	"protocol/console/screen": {"internal/alike", "protocol", "protocol/console"},
 
-	"protocol/discord":                    {"internal/finding", "internal/generation", "protocol", "protocol/discord/gateway", "protocol/discord/rest"},
+	"protocol/discord":                    {"internal/finding", "internal/generation", "internal/pause", "protocol", "protocol/discord/gateway", "protocol/discord/rest"},
 	"protocol/discord/rest":               {"internal/pause"},
 	"protocol/discord/dial":               {},
 	"protocol/discord/gateway":            {"internal/pause", "protocol/discord/dial", "protocol/discord/rest"},

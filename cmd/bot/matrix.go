@@ -13,6 +13,7 @@ import (
 	"moot/commands"
 	"moot/internal/config"
 	"moot/internal/parts"
+	"moot/internal/pause"
 	"moot/internal/record"
 	"moot/protocol"
 	"moot/protocol/matrix"
@@ -192,7 +193,8 @@ func (m *matrixAccount) connect(ctx context.Context) (*account.Account, *crypto.
 	if err != nil || m.keys == nil {
 		return acc, nil, err
 	}
-	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
+	again := pause.Backoff{First: time.Second, Most: time.Minute}
+	for failures := 0; ; failures++ {
 		machine, err := m.keys.Connect(ctx, acc.Client, m.c)
 		var fault *account.Fault
 		switch {
@@ -204,11 +206,10 @@ func (m *matrixAccount) connect(ctx context.Context) (*account.Account, *crypto.
 		if fault = acc.Fault(err); fault != nil {
 			return nil, nil, fault
 		}
-		m.log.Warn("the keys could not be prepared; the bot tries again", "network", matrix.Network, "again", pause, "err", err)
-		select {
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		case <-time.After(pause):
+		wait := again.After(failures)
+		m.log.Warn("the keys could not be prepared; the bot tries again", "network", matrix.Network, "again", wait, "err", err)
+		if err := pause.Sleep(ctx, wait); err != nil {
+			return nil, nil, err
 		}
 	}
 }

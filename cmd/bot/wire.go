@@ -18,6 +18,7 @@ import (
 	"moot/internal/inspect"
 	"moot/internal/page"
 	"moot/internal/parts"
+	"moot/internal/pause"
 	"moot/internal/watch"
 	"moot/protocol"
 	"moot/protocol/matrix/crypto"
@@ -239,9 +240,7 @@ func whenThereIsSpace(ctx context.Context, log *slog.Logger, do func() error) er
 			log.Error("the disk is full: the bot starts when there is space", "err", err)
 			said = true
 		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
+		if pause.Sleep(ctx, time.Second) != nil {
 			return err
 		}
 	}

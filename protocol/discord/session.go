@@ -10,6 +10,7 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"moot/internal/pause"
 	"moot/protocol"
 	"moot/protocol/discord/gateway"
 	"moot/protocol/discord/rest"
@@ -158,10 +159,8 @@ func (a *Adapter) progressOf(shard int) *progress {
 // since a bot that dies shortly after each start would have all replayed to it every time.
 func (a *Adapter) flushing(ctx context.Context) {
 	for every := flushEvery / 8; ; every = min(2*every, flushEvery) {
-		select {
-		case <-ctx.Done():
+		if pause.Sleep(ctx, every) != nil {
 			return
-		case <-time.After(every):
 		}
 		if err := a.flush(ctx); err != nil && ctx.Err() == nil {
 			a.fail(err)
@@ -287,7 +286,8 @@ func (a *Adapter) leaving(guild string) bool {
 func (a *Adapter) register(ctx context.Context) {
 	r := Register(a.cfg.Commands)
 	path := "/applications/" + a.application() + "/commands"
-	for pause := time.Second; ; pause = min(2*pause, 10*time.Minute) {
+	again := pause.Backoff{First: time.Second, Most: 10 * time.Minute}
+	for failures := 0; ; failures++ {
 		var have []registered
 		err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Into: &have})
 		if err == nil && r.stands(have) {
@@ -307,11 +307,10 @@ func (a *Adapter) register(ctx context.Context) {
 			a.fail(err)
 			return
 		}
-		a.log.Error("the commands could not be registered", "err", err, "again_in", pause)
-		select {
-		case <-ctx.Done():
+		wait := again.After(failures)
+		a.log.Error("the commands could not be registered", "err", err, "again_in", wait)
+		if pause.Sleep(ctx, wait) != nil {
 			return
-		case <-time.After(pause):
 		}
 	}
 }
