@@ -48,7 +48,7 @@ var reading = map[string][]string{
 		"lanes", "feature", "clock", "meter", "input", "core", "restored", "turnback", "machine",
 		"transaction", "late", "asks", "dead", "event", "reach", "retry", "sweep", "step",
 		// what feeds it
-		"network", "underway", "runner", "stop", "hold", "admit", "networks", "loop",
+		"network", "underway", "runner", "stop", "leap", "hold", "admit", "networks", "loop",
 	},
 }
 

@@ -79,13 +79,18 @@ func (c *Commit) Due(limit int) []Timer {
 }
 
 // NextTimer returns when the next timer goes off; zero if none is set.
-func (tx *Tx) NextTimer() time.Time {
+func (tx *Tx) NextTimer() time.Time { return tx.NextTimerBut(func(string) bool { return false }) }
+
+// NextTimerBut is NextTimer without the timers whose names skip takes.
+func (tx *Tx) NextTimerBut(skip func(name string) bool) time.Time {
 	from := ""
 	if tx.layer == nil {
 		from = tx.seer.firstTimer()
 	}
 	for k := range tx.Range(timers, from, "") {
-		return ParseTime(k)
+		if !skip(decodeTimer(k, nil).Name) {
+			return ParseTime(k)
+		}
 	}
 	return time.Time{}
 }

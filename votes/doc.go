@@ -12,7 +12,7 @@
 //   - No vote opens while it is not known who is in the room, and none where not all can see it.
 //   - A vote ends once: at its deadline, or before it when no ballot that is out could change the outcome, but never
 //     in its first hour, a challenge never in its first half, a poll and an election never early. Deadlines are durable timers.
-//   - The time in which nobody could vote, because the bot was not connected, not running or not in the room, is
+//   - The time in which nobody could vote, because the bot was not connected, not running, asleep or not in the room, is
 //     given back, as a fact and announced. After 30 days of it a vote is void.
 //   - The ballots of a secret vote go into the log when it closes, all in one fact, sorted by what they say, with
 //     nothing that stands for a voter. Until then they are in a box beside the log, under a hash whose key is random;

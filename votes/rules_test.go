@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/bot"
 	"moot/protocol"
 	"moot/store"
 	"moot/votes"
@@ -283,6 +284,25 @@ func TestTimeAwayIsGivenBack(t *testing.T) {
 	w.botJoins(lobby)
 	if v := w.vote(lobby, 1); v.Outcome != votes.Void || w.isChallenged(lobby, "ben") {
 		t.Fatalf("got %+v", v)
+	}
+}
+
+// TestSleepIsGivenBack: a machine that slept over the end of a vote takes nobody's ballot, though no network was ever lost.
+func TestSleepIsGivenBack(t *testing.T) {
+	w := opened(t)
+	deadline, since := w.vote(lobby, 1).Deadline, w.now
+	w.now = deadline.Add(8 * time.Hour)
+	slept := w.now.Sub(since)
+	w.step(bot.Slept{Since: since})
+	v := w.vote(lobby, 1)
+	if d := v.Deadline.Sub(deadline) - slept; v.Status != votes.Running || d < -time.Minute || d > time.Minute {
+		t.Fatalf("slept for %s: %s, and the deadline has moved by %s", slept, v.Status, v.Deadline.Sub(deadline))
+	}
+	w.react(lobby, "ann", "👍")
+	w.counts(1, 1, 0, 0)
+	w.wait(25 * time.Hour)
+	if v := w.vote(lobby, 1); v.Open() {
+		t.Errorf("it never ends: %+v", v)
 	}
 }
 

@@ -104,6 +104,9 @@ func (h *atHand) stop() {
 	}
 }
 
+// Pulse reports whether a timer of that name only makes a commit.
+func (f *Feature) Pulse(name string) bool { return name == timerPulse }
+
 // beat makes the next commit of a room in which votes are open. All rooms beat at the same time, in one commit.
 func (f *Feature) beat(tx *store.Tx, room protocol.RoomID) {
 	if hasOpen(tx, room) {

@@ -49,5 +49,8 @@
 //     the future; no event has a say in what the time is.
 //   - Time flows: while the clock is behind the last commit it goes on by what really passes, so that no limit, timer or retry
 //     stands still.
+//   - A clock that people move, as the console's, is followed from one thing that is due to the next: each timer goes off at its time,
+//     and sees what came of those before it. Others go off late where they are late, at the time that it is then.
+//   - Where no step was made for two minutes, as by a machine that slept, features hear that the bot was away, as at a start.
 //   - Any other error of the store ends the Step, and the process with it. Nothing goes on after it.
 package bot

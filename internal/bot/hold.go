@@ -10,7 +10,7 @@ import (
 )
 
 // step makes a step with the inputs, behind those of a step that was held.
-func (r *Runner) step(inputs []Input) (Effects, error) {
+func (r *Runner) step(inputs []Input, ph phase) (Effects, error) {
 	inputs = append(r.hold.inputs, inputs...)
 	r.hold.inputs = nil
 	err := r.clockFault()
@@ -21,8 +21,12 @@ func (r *Runner) step(inputs []Input) (Effects, error) {
 	case err != nil:
 		return Effects{}, err
 	}
-	now, began := r.flow.Now(), time.Now()
-	fx, err := r.Machine.Step(now, inputs)
+	now, inputs, err := r.at(inputs, ph)
+	if err != nil {
+		return Effects{}, err
+	}
+	began := time.Now()
+	fx, err := r.Machine.Step(now, r.woken(now, inputs))
 	switch {
 	case errors.Is(err, store.ErrFull):
 		r.holdStill(err, inputs)
@@ -36,7 +40,7 @@ func (r *Runner) step(inputs []Input) (Effects, error) {
 	if r.Meter != nil {
 		r.Meter.Stepped(time.Since(began), fx.Counts)
 	}
-	return fx, nil
+	return fx, r.look()
 }
 
 // holdStill notes that a step could not be made with what it was to take.

@@ -34,6 +34,9 @@ type Online struct {
 	Up      bool
 }
 
+// Slept says that the loop was not running for a while, though the networks never noticed: nobody could be heard.
+type Slept struct{ Since time.Time }
+
 // RetryDead wants a dead letter to be tried again.
 type RetryDead struct{ ID uint64 }
 
@@ -48,6 +51,7 @@ func (Admitted) input()  {}
 func (Sent) input()      {}
 func (Answered) input()  {}
 func (Online) input()    {}
+func (Slept) input()     {}
 func (RetryDead) input() {}
 func (Ending) input()    {}
 

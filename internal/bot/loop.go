@@ -110,9 +110,10 @@ func (r *Runner) loop(stop context.Context, ended <-chan struct{}, stopWork func
 			inputs = append(inputs, Ending{}) // an attempt would be in vain, and yet count as one
 		}
 		var err error
-		if fx, err = r.step(inputs); err != nil {
+		if fx, err = r.step(inputs, ph); err != nil {
 			return err
 		}
+		r.leap.busy = !fx.Quiet
 		r.act(fx, ph)
 		for _, answer := range r.lives {
 			answer <- r.hold.err // which has room for it
@@ -125,7 +126,7 @@ func (r *Runner) loop(stop context.Context, ended <-chan struct{}, stopWork func
 			}
 			fx.More = fx.More || more
 		}
-		if ph == draining && (fx.Quiet && len(r.inbox) == 0 || errors.Is(r.hold.err, errAsking)) {
+		if ph == draining && (fx.Quiet && len(r.inbox) == 0 && len(r.leap.kept) == 0 || errors.Is(r.hold.err, errAsking)) {
 			end()
 		}
 	}
@@ -139,7 +140,7 @@ func (r *Runner) wait(fx Effects, ph phase, w waits) ([]Input, signal) {
 	if r.hold.err != nil && ph != ending {
 		return nil, r.waitHeld(w)
 	}
-	if fx.More && ph != ending {
+	if (fx.More || r.leap.arrived()) && ph != ending {
 		select {
 		case <-w.stop:
 			return r.drain(nil), wantsStop
@@ -161,7 +162,11 @@ func (r *Runner) wait(fx Effects, ph phase, w waits) ([]Input, signal) {
 		next = r.nextArchive
 	}
 	if !next.IsZero() && ph != ending {
-		t := time.NewTimer(min(next.Sub(r.flow.Now()), longestSleep))
+		sleep := min(next.Sub(r.flow.Now()), longestSleep)
+		if !r.leap.stop.IsZero() && r.leap.busy && !r.leap.over {
+			sleep = leapPatience
+		}
+		t := time.NewTimer(sleep)
 		defer t.Stop()
 		wake = t.C
 	}
@@ -175,6 +180,7 @@ func (r *Runner) wait(fx Effects, ph phase, w waits) ([]Input, signal) {
 		r.lives = append(r.lives, answer)
 		return nil, none
 	case <-wake:
+		r.leap.over = !r.leap.stop.IsZero() && r.leap.busy
 		return nil, none
 	case <-r.Clock.Jumped():
 		return nil, none
@@ -206,7 +212,7 @@ func (r *Runner) act(fx Effects, ph phase) {
 	for _, a := range fx.Attempts {
 		r.sends.Go(func() { r.attempt(a) })
 	}
-	if fx.Quiet && len(r.inbox) == 0 || ph == ending {
+	if fx.Quiet && len(r.inbox) == 0 && r.leap.stop.IsZero() && len(r.leap.kept) == 0 || ph == ending {
 		for _, done := range r.waiting {
 			close(done)
 		}

@@ -145,6 +145,12 @@ func (s *step) start() bool {
 	return true
 }
 
+// slept has all scopes told, as at a start, that the bot was away; then that each network that is in reach is so again.
+func (s *step) slept(since time.Time) {
+	s.started, s.away = false, since
+	clear(s.heard)
+}
+
 // noteAway notes since when the bot was away, so that a run that ends before all have heard of it leaves that to the next.
 func (s *step) noteAway(since []byte) {
 	err := s.run("", protocol.Ref{}, "away", func(tx *store.Tx) error {

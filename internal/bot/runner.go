@@ -82,6 +82,7 @@ type Runner struct {
 	nextArchive time.Time       // owned by loop
 	archiveSaid time.Duration   // clock.Elapsed when it was last said that the disk is full for it; owned by loop
 	hold        hold            // owned by loop
+	leap        leap            // owned by loop
 	holds       atomic.Bool     // whether it holds still for what a person has to put right, as far as others see it
 	flow        *clock.Flow
 	began       time.Duration // clock.Elapsed when it was made

@@ -59,6 +59,8 @@ func (s *step) take(in Input) {
 	case Online:
 		s.outbox.SetOnline(in.Network, in.Up)
 		s.up[in.Network] = in.Up
+	case Slept:
+		s.slept(in.Since)
 	case RetryDead:
 		s.wantRetry(in.ID)
 	case DropDead:
