@@ -104,6 +104,12 @@ var directions = map[string][]string{
 	"cluster/settings":  {"internal/near"},
 	"cluster/web":       {"cluster/fleet", "internal/site"},
 
+	"replica":                       {"backup", "events", "internal/finding", "internal/parts", "internal/pause", "store", "store/disk"},
+	"replica/postgres":              {"internal/finding", "replica", "store"},
+	"replica/postgres/postgrestest": {},
+	"replica/redis":                 {"internal/finding", "replica", "store"},
+	"replica/replicatest":           {"replica", "store"},
+
 	"votes":       {"commands", "events", "internal/alike", "internal/say", "internal/span", "outbox", "protocol", "rooms", "store", "votes/tally", "votes/words"},
 	"votes/tally": {},
 	"votes/words": {"internal/say", "protocol", "votes/tally"},
@@ -127,12 +133,13 @@ var outside = map[string][]string{
 	"github.com/robfig/cron/v3":     {"protocol/service/schedule"},
 	"github.com/tetratelabs/wazero": {"protocol/service/wasm"},
 
-	"github.com/redis/go-redis/v9": {"cluster/channel", "cluster/redistest", "protocol/service/cannon"},
+	"github.com/redis/go-redis/v9": {"cluster/channel", "cluster/redistest", "protocol/service/cannon", "replica/redis"},
+	"github.com/jackc/pgx/v5":      {"replica/postgres", "replica/postgres/postgrestest"},
 	"go.yaml.in/yaml/v3":           {"cluster/settings"},
 	"github.com/joho/godotenv":     {"cluster"},
 
 	"filippo.io/age":                {"backup", "cmd/bot"},
-	"github.com/klauspost/compress": {"backup"},
+	"github.com/klauspost/compress": {"backup", "replica"},
 	"github.com/sahilm/fuzzy":       {"commands"},
 
 	"charm.land/bubbletea/v2":               {"protocol/console/screen"},

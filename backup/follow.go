@@ -77,7 +77,7 @@ func (m *Maker) goOn(r Request) (b Backup, err error) {
 	}
 	err = m.Store.View(func(tx *store.Tx) error {
 		last := all[len(all)-1]
-		if last.Life == life(tx) && last.Sealed == (r.Recipients != nil) && time.Since(last.Made) < baseEvery {
+		if last.Life == Life(tx) && last.Sealed == (r.Recipients != nil) && time.Since(last.Made) < baseEvery {
 			b = last
 		}
 		return nil

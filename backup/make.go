@@ -343,7 +343,7 @@ func look(path string, whole bool) (k known, err error) {
 	k.instance, _, err = st.Instance()
 	if err == nil {
 		err = st.View(func(tx *store.Tx) error {
-			k.at, k.life, k.pair, k.archive = tx.Now(), life(tx), parts.Pair(tx), events.Committed(tx)
+			k.at, k.life, k.pair, k.archive = tx.Now(), Life(tx), parts.Pair(tx), events.Committed(tx)
 			return nil
 		})
 	}

@@ -214,7 +214,8 @@ var lives = store.SharedBucket("lives")
 
 const lifeKey = "life"
 
-func life(tx *store.Tx) string { return string(tx.Get(lives, lifeKey)) }
+// Life tells apart the lives of a database, whose changes have the same numbers: each restore begins another. Empty before the first.
+func Life(tx *store.Tx) string { return string(tx.Get(lives, lifeKey)) }
 
 func beginLife(st *store.Store, at time.Time) error {
 	return st.Commit(at, func(c *store.Commit) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"moot/events/docbuf"
 	"moot/store/disk"
@@ -14,9 +15,10 @@ import (
 // archive is the file of the facts that have left the window. It holds nothing in memory: what
 // counts of the file is known to each transaction.
 type archive struct {
-	path  string
-	read  *os.File // for ReadAt only; nil if there is no file, which a log that was opened for reading may lack
-	write *os.File // its position belongs to ArchiveStep; nil in a log that was opened for reading
+	path    string
+	opening sync.Mutex
+	read    *os.File // for ReadAt only; nil until there is a file, which a log that was opened for reading may lack; guarded by opening
+	write   *os.File // its position belongs to ArchiveStep; nil in a log that was opened for reading
 }
 
 // openArchive opens the file, as far as it is committed. It refuses one that Examine refuses, and
@@ -78,18 +80,33 @@ func (a *archive) append(end int64) (*docbuf.DocumentBuffer[block], error) {
 	return openBuffer(a.write, end)
 }
 
+// reader returns the file. A copy of a store that is written elsewhere gets its archive later than it is opened.
+func (a *archive) reader() (*os.File, error) {
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	if a.read == nil {
+		read, err := os.Open(a.path)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrArchive, err)
+		}
+		a.read = read
+	}
+	return a.read, nil
+}
+
 // view returns a buffer over the file up to end that reads only, and may be used while ArchiveStep
 // writes.
 func (a *archive) view(end int64) (*docbuf.DocumentBuffer[block], error) {
-	if a.read == nil {
-		return nil, fmt.Errorf("%w: there was no file when it was opened", ErrArchive)
+	read, err := a.reader()
+	if err != nil {
+		return nil, err
 	}
-	info, err := a.read.Stat()
+	info, err := read.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if info.Size() < end {
 		return nil, fmt.Errorf("%w: it has %d bytes, where %d were committed", ErrArchive, info.Size(), end)
 	}
-	return openBuffer(section{io.NewSectionReader(a.read, 0, end)}, end)
+	return openBuffer(section{io.NewSectionReader(read, 0, end)}, end)
 }

@@ -73,6 +73,15 @@ func (s *Store) Follow(ctx context.Context, after uint64) iter.Seq2[Change, erro
 	}
 }
 
+// Ship has each later Commit hand its change to f before it makes it durable here. What f has taken may come back by
+// Apply, and nothing else may: an error, after which nobody knows whether the change was taken, breaks the store
+// (ErrShip). The change is valid until f returns. A change that is applied is not shipped again.
+func (s *Store) Ship(f func(Change) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ship = f
+}
+
 // Apply applies a change that was made elsewhere, as its commit did there, and makes it durable. It
 // must be the one after the last: ErrOrder. A change that cannot be read is ErrDamaged, and one of
 // a newer version ErrNewer; nothing has happened then. Its other errors are those of Commit.

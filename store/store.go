@@ -26,7 +26,8 @@ var (
 	// and nothing has changed, so the same commit may be tried again as soon as there is space.
 	ErrFull   = disk.ErrFull
 	ErrBroken = errors.New("the store is broken by an earlier failed write")
-	ErrWrite  = errors.New("the file could not be written") // of the commit that breaks the store
+	ErrWrite  = errors.New("the file could not be written")   // of the commit that breaks the store
+	ErrShip   = errors.New("the change could not be shipped") // of the commit that breaks the store: see Store.Ship
 )
 
 // IsFull reports whether an error says that a disk, or a user's share of it, is full.
@@ -69,6 +70,8 @@ type Store struct {
 	last   time.Time  // of the last commit, also of one that wrote nothing; guarded by mu
 	buffer []byte     // of changes that are written; guarded by mu
 	batch  seen.Batch // of the commit that runs; guarded by mu
+
+	ship func(Change) error // see Ship; nil where nobody wants them; guarded by mu
 
 	state atomic.Pointer[state]
 	// publishing is held, for an instant, by whoever stores a state.

@@ -95,6 +95,13 @@ func (s *Store) apply(c *content, body []byte) error {
 		if s.buffer = record; cap(record) > 1<<20 {
 			s.buffer = nil
 		}
+		if body == nil && s.ship != nil {
+			if err := s.ship(Change{number, record[wal.Head:]}); err != nil {
+				err = fmt.Errorf("%w: %w", ErrShip, err)
+				s.fail(err, false)
+				return fmt.Errorf("commit: %w", err)
+			}
+		}
 		if _, err := s.log.Append(record); err != nil {
 			err = fmt.Errorf("%w: %w", ErrWrite, err)
 			s.fail(err, false)

@@ -21,13 +21,15 @@ type Server struct {
 	*redis.Client
 
 	t     testing.TB
+	more  []string
 	dir   string
 	cmd   *exec.Cmd     // nil while it does not run
 	ended chan struct{} // closed when it has ended
 }
 
-// Start starts a Redis. Where there is none, the test is left out; .ci/run installs one.
-func Start(t testing.TB) *Server {
+// Start starts a Redis that keeps nothing on its disk, unless more arguments say something else. Where there is none,
+// the test is left out; .ci/run installs one.
+func Start(t testing.TB, more ...string) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("there is no redis-server here; .ci/run installs one")
@@ -36,7 +38,7 @@ func Start(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, dir: dir}
+	s := &Server{t: t, more: more, dir: dir}
 	for range 10 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -86,7 +88,8 @@ func (s *Server) try() bool {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", s.logFile())
+	args := []string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", s.logFile()}
+	cmd := exec.Command("redis-server", append(args, s.more...)...)
 	ended, started := make(chan struct{}), make(chan error)
 	go func() {
 		defer close(ended)

@@ -108,6 +108,7 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []finding.Finding
 	if token, err := cfg.Discord.Token.Token(); err == nil && cfg.Discord.Enabled() {
 		found = append(found, checkDiscord(ctx, cfg, token, whole.Cursors[discord.GenerationCursor], nets.server())...)
 	}
+	found = append(found, replicaFindings(ctx, cfg)...)
 	client := newClient(cfg)
 	status, err := client.Status(ctx)
 	if len(cfg.Networks()) > 0 {
@@ -120,6 +121,8 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []finding.Finding
 		return found
 	case err != nil:
 		return append(found, finding.Finding{Status: finding.Fail, What: "database", Text: explain(at(cfg, err))})
+	case status.Standby:
+		found = append(found, finding.Finding{Status: finding.OK, What: "bot", Text: fmt.Sprintf("standing by as process %d since %s", status.PID, when(status.Started))})
 	case status.Running:
 		found = append(found, finding.Finding{Status: finding.OK, What: "bot", Text: fmt.Sprintf("running as process %d since %s", status.PID, when(status.Started))})
 		found = append(found, networkFindings(status.Networks)...)

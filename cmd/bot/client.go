@@ -55,28 +55,42 @@ func openFiles(cfg config.Config, write bool) (*control.Handler, func() error, e
 	} else if info.Size() == 0 { // a start makes it anew
 		return nil, nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
+	if write {
+		if err := alone(cfg.Data); err != nil {
+			return nil, nil, err
+		}
+	}
 	s, err := store.Open(store.Config{Path: path, ReadOnly: !write, LockTimeout: time.Millisecond})
 	if err != nil {
 		return nil, nil, err
 	}
+	h, release, err := answerFrom(cfg, s)
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return h, func() error { return errors.Join(release(), s.Close()) }, nil
+}
+
+// answerFrom returns who answers from a store for which no bot runs, and what lets go of the rest.
+func answerFrom(cfg config.Config, s *store.Store) (*control.Handler, func() error, error) {
 	inspector := &inspect.Inspector{Store: s, Networks: allNetworks(cfg)}
 	inspector.Bus, inspector.BusErr = events.Open(events.Config{Store: s, Kinds: kinds(), ReadOnly: true})
 	if inspector.Bus != nil {
 		guests, err := newInvites(cfg, inspector.Bus, nil)
 		if err != nil {
-			return nil, nil, errors.Join(err, inspector.Bus.Close(), s.Close())
+			return nil, nil, errors.Join(err, inspector.Bus.Close())
 		}
 		inspector.Features = invitationFindings(guests)
 	}
 	helpers, err := newServices(cfg, nobodyChallenged, func() *commands.Commands { return nil }) // nothing begins here
 	if err != nil {
-		return nil, nil, errors.Join(err, s.Close())
+		return nil, nil, err
 	}
 	release := func() error {
 		if inspector.Bus != nil {
-			return errors.Join(inspector.Bus.Close(), s.Close())
+			return inspector.Bus.Close()
 		}
-		return s.Close()
+		return nil
 	}
 	return &control.Handler{
 		Inspector: inspector,

@@ -90,9 +90,13 @@ func TestDiscordKills(t *testing.T) {
 
 // newKilledTown makes a town in which two votes are open, and a bot that knows it.
 func newKilledTown(t *testing.T) *killedTown {
+	return newKilledTownOf(newDiscordBot(t, "message_content = true\n[commands]\nrate_burst = 1000"))
+}
+
+// newKilledTownOf makes one of a bot.
+func newKilledTownOf(b *discordBot) *killedTown {
 	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	b := newDiscordBot(t, "message_content = true\n[commands]\nrate_burst = 1000")
+	b.Logf("seed %d", seed)
 	w := &killedTown{town: b.settle("Lab"), r: rand.New(rand.NewPCG(seed, 0)), stands: map[*discordtest.User]bool{},
 		private: map[string]*confidant{}, risky: map[*discordtest.Interaction]bool{}}
 	b.srv.Set(func(s *discordtest.Server) { s.Patience, s.AnswerWithin = 2*time.Minute, 2*time.Minute })

@@ -87,6 +87,7 @@ func (b *discordBot) command(args ...string) *exec.Cmd {
 	cmd.Args[0] = "bot" // by which testscript.Main knows what to be
 	cmd.Dir = b.dir
 	cmd.Env = append(os.Environ(), "MOOT_CONFIG=", "XDG_RUNTIME_DIR="+b.dir, "DISCORD_TOKEN="+b.srv.Token)
+	cmd.Env = append(cmd.Env, b.env...)
 	return cmd
 }
 
@@ -95,16 +96,21 @@ func (b *discordBot) start() {
 	b.Helper()
 	b.srv.Until("the bot that ran before is gone", func() bool { return b.srv.Online() == 0 })
 	before := b.srv.Connections()
+	b.launch()
+	b.srv.Until("the bot is online", func() bool { return b.srv.Online() > 0 && b.srv.Connections() > before })
+}
+
+// launch starts it and waits for nothing.
+func (b *discordBot) launch() {
+	b.Helper()
 	b.cmd = b.command()
 	b.cmd.Stdout, b.cmd.Stderr = &b.log, &b.log
-	b.cmd.Env = append(b.cmd.Env, b.env...)
 	if b.observe {
 		b.cmd.Env = append(b.cmd.Env, observeVariable+"="+b.socket())
 	}
 	if err := b.cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.srv.Until("the bot is online", func() bool { return b.srv.Online() > 0 && b.srv.Connections() > before })
 }
 
 // socket is where a bot is looked into that is observed.

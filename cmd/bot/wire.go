@@ -22,14 +22,25 @@ import (
 	"moot/internal/watch"
 	"moot/protocol"
 	"moot/protocol/matrix/crypto"
+	"moot/replica"
 	"moot/sealed"
 	"moot/store"
 	"moot/store/disk"
 )
 
-// run puts the bot together, from the bottom up, and runs it until the context or its terminal ends. What was made last is
-// taken down first.
-func (a *app) run(ctx context.Context, f runFlags) (err error) {
+// run runs the bot until the context or its terminal ends. A machine of several that leads no more stands by from then on.
+func (a *app) run(ctx context.Context, f runFlags) error {
+	for {
+		err := a.runOnce(ctx, f)
+		if !errors.Is(err, replica.ErrLost) || ctx.Err() != nil {
+			return err
+		}
+		a.saidWhy = false
+	}
+}
+
+// runOnce puts the bot together, from the bottom up, and runs it. What was made last is taken down first.
+func (a *app) runOnce(ctx context.Context, f runFlags) (err error) {
 	cfg, src, err := a.load()
 	if err != nil {
 		return err
@@ -72,6 +83,13 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	if err := disk.MakeFolder(cfg.Data); err != nil {
 		return fmt.Errorf("the data folder cannot be made: %w", err)
 	}
+	several, lease, err := a.join(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if several != nil {
+		defer closing(&err, "close the log of several machines", several.Log.Close)
+	}
 	st, err := store.Open(store.Config{Path: storeFile(cfg), LockTimeout: cfg.Store.LockTimeout})
 	if err != nil {
 		return inUse(ctx, cfg, err)
@@ -112,6 +130,23 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		if f.Status != finding.OK {
 			log.Warn("the data folder has a problem", "what", f.What, "detail", f.Text, "do", f.Do)
 		}
+	}
+
+	// Where several machines share the bot this is where the others wait.
+	if several != nil {
+		several.Logger = log
+		if lease, err = a.standBy(ctx, cfg, several, st, lease, began); err != nil {
+			if ctx.Err() != nil {
+				log.Info("the bot has stopped")
+				err = nil
+			}
+			return err
+		}
+		defer closing(&err, "give the lease back", func() error { return giveBack(ctx, lease) })
+		st.Ship(lease.Ship)
+		var unhook func()
+		ctx, unhook = lose(ctx, lease)
+		defer unhook()
 	}
 
 	// Facts, what is done about them, and the loop.
@@ -210,9 +245,15 @@ func (a *app) run(ctx context.Context, f runFlags) (err error) {
 		metrics.Hooks(hooks)
 		beside = append(beside, func(ctx context.Context) error { return metrics.Serve(ctx, listener, web, log) })
 	}
+	if several != nil {
+		beside = append(beside, func(ctx context.Context) error { return several.Keep(ctx, st, lease) })
+	}
 	ran = true
 	err = together{runner, term, len(cfg.Networks()) == 0, socket, handler, beside, log}.run(ctx)
 	log.Info("the bot has stopped")
+	if lost := context.Cause(ctx); errors.Is(lost, replica.ErrLost) {
+		err = errors.Join(err, lost)
+	}
 	return err
 }
 

@@ -50,6 +50,7 @@ func (d *decoder) check(c *Config) {
 	d.discord(c.Discord)
 	d.http(&c.HTTP)
 	d.nodes(&c.Nodes, c.Discord)
+	d.replica(c)
 	d.services(c)
 	if c.Commands.MaxAge > c.Store.Retention && !d.faulty("store") {
 		d.complain([]string{"commands", "max_age"}, "max_age in [commands]: it is longer than retention in [store] (%q), after which the bot cannot tell whether it has seen a command before",
@@ -228,6 +229,23 @@ func (d *decoder) nodes(c *Nodes, discord Discord) {
 		d.complain(at("listen"), `listen in [nodes]: %s is neither a socket, such as "unix:/run/moot/nodes.sock", nor an address, such as "10.0.0.5:7400"`, describe(c.Listen))
 	case c.Certificate == "" || c.Key == "" || c.Authority == "":
 		d.complain(at("listen"), "listen in [nodes]: at an address others could pass for a node; write certificate, key and authority too, or take a socket (unix:)")
+	}
+}
+
+// logName is what a log of changes may be called: it becomes a part of names on servers.
+var logName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+
+// replica finds what cannot be where several machines share a bot.
+func (d *decoder) replica(c *Config) {
+	at := func(key string) []string { return []string{"replica", key} }
+	if !logName.MatchString(c.Replica.Name) {
+		d.complain(at("name"), "name in [replica]: %s has to begin with a small letter, and to have no more than 32 of a to z, 0 to 9, - and _", describe(c.Replica.Name))
+	}
+	if protocol.OneLine(c.Replica.Node) != c.Replica.Node || protocol.Shorten(c.Replica.Node, maxName) != c.Replica.Node {
+		d.complain(at("node"), `node in [replica]: expected at most %d characters on one line, such as "left"`, maxName)
+	}
+	if c.Replica.Enabled() && c.Console.Enabled {
+		d.complain([]string{"console", "enabled"}, "enabled in [console]: the console is on one machine, and [replica] is for a bot that several share")
 	}
 }
 

@@ -48,6 +48,7 @@ type Config struct {
 	Matrix   Matrix   `toml:"matrix"`
 	Discord  Discord  `toml:"discord"`
 	Nodes    Nodes    `toml:"nodes"`
+	Replica  Replica  `toml:"replica"`
 	// Services are what the bot does by programs of the operator.
 	Services []Service `toml:"service"`
 
@@ -192,6 +193,19 @@ type Nodes struct {
 	Writer string `toml:"writer" oneof:"run cluster"`
 }
 
+// Replica says where the log is that several machines share, of which one leads.
+type Replica struct {
+	// URL is the server of the log: postgres://, redis://, rediss:// or sentinel://. Zero means that this machine is alone.
+	URL Secret `toml:"url"`
+	// Name is that of the log on the server.
+	Name string `toml:"name"`
+	// Node is what this machine is called; zero means its host name.
+	Node string `toml:"node" like:"left"`
+}
+
+// Enabled tells whether there is a log.
+func (r Replica) Enabled() bool { return !r.URL.IsZero() }
+
 // Default returns what holds where nobody says otherwise: what the shipped config.toml says.
 func Default() Config {
 	return Config{
@@ -215,6 +229,7 @@ func Default() Config {
 		},
 		Discord: Discord{Enforcement: "off"},
 		Nodes:   Nodes{Writer: "run"},
+		Replica: Replica{Name: "moot"},
 	}
 }
 

@@ -152,6 +152,7 @@ func (c *Config) named() []named {
 		{"password in [matrix]", &c.Matrix.Password, formWords, 0, true},
 		{"recovery_key in [matrix]", &c.Matrix.RecoveryKey, formKey, 0, true},
 		{"token in [discord]", &c.Discord.Token, formBot, 0, false},
+		{"url in [replica]", &c.Replica.URL, formWords, 0, false},
 	}
 	for i := range c.Services {
 		all = append(all, named{"webhook_secret in [[service]] " + c.Services[i].Name, &c.Services[i].WebhookSecret, formWords, 16, false})

@@ -41,6 +41,7 @@ type Handler struct {
 // Status is how a bot is.
 type Status struct {
 	Running  bool                `json:"running"`
+	Standby  bool                `json:"standby,omitempty"` // whether another machine leads
 	PID      int                 `json:"pid,omitempty"`
 	Version  string              `json:"version,omitempty"`
 	Started  time.Time           `json:"started,omitzero"`

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"moot/internal/config"
+	"moot/internal/control"
+	"moot/internal/finding"
+	"moot/protocol/matrix/crypto"
+	"moot/replica"
+	"moot/replica/postgres"
+	"moot/replica/redis"
+	"moot/store"
+)
+
+// shared is this machine as one of several; nil where it is alone.
+type shared struct {
+	*replica.Node
+	where string // the server, without its password
+}
+
+// openReplica makes a machine of several of what the configuration says, and looks at the server; nil where this
+// machine is alone.
+func openReplica(ctx context.Context, cfg config.Config, log *slog.Logger) (*shared, error) {
+	if !cfg.Replica.Enabled() {
+		return nil, nil
+	}
+	if cfg.UseConsole() {
+		return nil, errors.New("[replica] is for a bot on a network, and none is switched on: the console is on one machine")
+	}
+	if cfg.Matrix.Enabled() && crypto.Able {
+		return nil, errors.New("[replica] cannot be used with Matrix yet: the keys for encrypted rooms are in a file of their own, which the log does not have; use one machine, or Discord alone")
+	}
+	l, where, err := openLogOf(ctx, cfg.Replica)
+	if err != nil {
+		return nil, err
+	}
+	name := cfg.Replica.Node
+	if name == "" {
+		if name, err = os.Hostname(); err != nil {
+			return nil, errors.Join(fmt.Errorf("node in [replica] is not set, and this machine has no name: %w", err), l.Close())
+		}
+	}
+	return &shared{&replica.Node{Log: l, Name: name, Folder: cfg.Data, Version: version(), Logger: log}, where}, nil
+}
+
+// openLogOf opens the log that the configuration names, and returns where it is, without its password.
+func openLogOf(ctx context.Context, c config.Replica) (l replica.Log, where string, err error) {
+	url, err := c.URL.Reveal()
+	if err != nil {
+		return nil, "", fmt.Errorf("url in [replica]: %w", err)
+	}
+	scheme, rest, _ := strings.Cut(url, "://")
+	if i := strings.LastIndex(rest, "@"); i >= 0 {
+		rest = rest[i+1:]
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	switch scheme {
+	case "postgres", "postgresql":
+		l, err = postgres.Open(ctx, url, c.Name)
+	case "redis", "rediss", "sentinel":
+		l, err = redis.Open(url, c.Name)
+	default:
+		err = errors.New(`it has to begin with "postgres://", "redis://", "rediss://" or "sentinel://"`)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("url in [replica]: %w", err)
+	}
+	return l, scheme + "://" + rest, nil
+}
+
+// fit waits until the server answers, and refuses one that would lose what it has acknowledged.
+func (s *shared) fit(ctx context.Context) error {
+	for said := false; ; {
+		trial, cancel := context.WithTimeout(ctx, 5*time.Second)
+		found, err := s.Log.Check(trial)
+		cancel()
+		switch {
+		case err == nil:
+			for _, f := range found {
+				if f.Status != finding.OK {
+					s.Logger.Warn("the server of the log risks something", "detail", f.Text, "do", f.Do)
+				}
+			}
+			return nil
+		case errors.Is(err, replica.ErrUnfit), ctx.Err() != nil:
+			return err
+		case !said:
+			said = true
+			s.Logger.Warn("the server of the log does not answer; the bot starts when it does", "server", s.where, "err", err)
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// markName is the file that says that a data folder belongs to a log: what is written without the log would be lost, or
+// part the machines.
+const markName = "replica.txt"
+
+// mark writes the file.
+func (s *shared) mark(folder string) error {
+	path := filepath.Join(folder, markName)
+	text := "This folder follows a log of changes that several machines share: " + s.where + "\n" +
+		"moot writes to it with [replica] in its configuration, and not without. To use it alone, stop moot on all\nmachines and delete this file; the log is of no use then.\n"
+	if was, err := os.ReadFile(path); err == nil && string(was) == text {
+		return nil
+	}
+	return os.WriteFile(path, []byte(text), 0o600)
+}
+
+// errFollows is the error of who wants to write to a folder of several machines without the log.
+var errFollows = errors.New("this data folder belongs to a bot of several machines, and is written only with [replica] in the configuration; " + markName + " in it says more")
+
+// alone fails where a folder belongs to a log.
+func alone(folder string) error {
+	if _, err := os.Stat(filepath.Join(folder, markName)); err == nil {
+		return errFollows
+	}
+	return nil
+}
+
+// join makes a machine of several, and sees to it that it has a store to open; nil where this machine is alone. The lease
+// is that of the first of all.
+func (a *app) join(ctx context.Context, cfg config.Config) (*shared, *replica.Lease, error) {
+	early := slog.New(slog.NewTextHandler(a.errs, nil)) // nobody holds the log yet
+	s, err := openReplica(ctx, cfg, early)
+	if s == nil && err == nil {
+		err = alone(cfg.Data)
+	}
+	if s == nil || err != nil {
+		return nil, nil, err
+	}
+	if err = s.fit(ctx); err == nil && a.needsBase {
+		err = s.TakeBase(ctx)
+	}
+	a.needsBase = false
+	var l *replica.Lease
+	if err == nil {
+		l, err = s.Prepare(ctx)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Log.Close())
+	}
+	return s, l, nil
+}
+
+// giveBack lets another machine lead at once.
+func giveBack(ctx context.Context, l *replica.Lease) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return l.Release(ctx)
+}
+
+// standBy follows the log until this machine leads. Meanwhile it answers those who look in.
+func (a *app) standBy(ctx context.Context, cfg config.Config, s *shared, st *store.Store, l *replica.Lease, began time.Time) (*replica.Lease, error) {
+	if err := s.mark(cfg.Data); err != nil {
+		return nil, err
+	}
+	looked, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- a.serveStandby(looked, cfg, s, st, began) }()
+	l, err := s.Stand(ctx, st, l)
+	stop()
+	if failed := <-done; failed != nil {
+		s.Logger.Warn("the standby cannot be asked anything", "err", failed)
+	}
+	if errors.Is(err, store.ErrGone) { // the log begins behind what this machine has
+		a.needsBase = true
+		err = fmt.Errorf("%w: %w", replica.ErrLost, err)
+	}
+	return l, err
+}
+
+// serveStandby answers the commands of this machine while another one leads.
+func (a *app) serveStandby(ctx context.Context, cfg config.Config, s *shared, st *store.Store, began time.Time) error {
+	handler, release, err := answerFrom(cfg, st)
+	if err != nil {
+		return err
+	}
+	defer release() //nolint:errcheck // it was only read
+	refuse := func() error {
+		leader := "another machine"
+		if now, err := s.Log.Stand(ctx); err == nil && now.Held {
+			leader = now.Leader
+		}
+		return fmt.Errorf("this machine stands by; ask %s, which leads", leader)
+	}
+	handler.Inspector.Running = true
+	handler.Retry = func(context.Context, uint64) (string, error) { return "", refuse() }
+	handler.Drop = func(context.Context, uint64) error { return refuse() }
+	handler.Service = func(context.Context, control.ServiceOrder) (string, error) { return "", refuse() }
+	handler.LogLevel, handler.Web = a.changeLevel, func() (string, error) { return "", refuse() }
+	handler.Status = func() control.Status {
+		return control.Status{
+			Running: true, PID: os.Getpid(), Version: version(), Started: began, Folder: cfg.Data, Reached: reached(st), Standby: true,
+		}
+	}
+	socket, err := control.Listen(cfg.Data, s.Logger)
+	if err != nil {
+		return err
+	}
+	sd := service{func(context.Context) (error, error) { return nil, nil }, s.Logger}
+	ended := make(chan error, 1)
+	go func() { ended <- sd.run(ctx) }()
+	return errors.Join(socket.Serve(ctx, handler), <-ended)
+}
+
+// lose returns a context that ends when the machine leads no more.
+func lose(ctx context.Context, l *replica.Lease) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	unhook := context.AfterFunc(l.Context(), func() { cancel(context.Cause(l.Context())) })
+	return ctx, func() { unhook(); cancel(nil) }
+}
+
+// replicaFindings is what check says of the log.
+func replicaFindings(ctx context.Context, cfg config.Config) []finding.Finding {
+	if !cfg.Replica.Enabled() {
+		if err := alone(cfg.Data); err != nil {
+			return []finding.Finding{finding.New(finding.Fail, "replica", err.Error(), "")}
+		}
+		return nil
+	}
+	fail := func(err error) []finding.Finding {
+		return []finding.Finding{finding.New(finding.Fail, "replica", err.Error(), "")}
+	}
+	l, where, err := openLogOf(ctx, cfg.Replica)
+	if err != nil {
+		return fail(err)
+	}
+	defer l.Close() //nolint:errcheck // it was only asked
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	found, err := l.Check(ctx)
+	if err != nil {
+		return fail(fmt.Errorf("%s: %w", where, err))
+	}
+	now, err := l.Stand(ctx)
+	if err != nil {
+		return append(found, fail(fmt.Errorf("%s: %w", where, err))...)
+	}
+	text := "nobody leads"
+	if now.Held {
+		text = fmt.Sprintf("%s leads, in term %d", now.Leader, now.Term)
+	}
+	if now.Identity != "" {
+		text += fmt.Sprintf("; the log ends at change %d, and its base is of change %d", now.Last, now.Base)
+	}
+	return append(found, finding.New(finding.OK, "replica", text, ""))
+}

@@ -1,0 +1,144 @@
+package replica
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+
+	"moot/backup"
+	"moot/internal/parts"
+	"moot/store"
+	"moot/store/disk"
+)
+
+// A base is a backup, as a tar archive that zstd has compressed. The manifest of the backup has the sums of its files.
+
+// MakeBase puts a backup of the store beside the log.
+func (n *Node) MakeBase(ctx context.Context, st *store.Store, l *Lease) (uint64, error) {
+	dir, err := os.MkdirTemp("", parts.Stage)
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // it is in the folder for such files
+	id, err := Identity(st)
+	if err != nil {
+		return 0, err
+	}
+	m := &backup.Maker{Store: st, Folder: n.Folder, Version: n.Version}
+	b, _, err := m.Make(ctx, backup.Request{Dir: dir}, nil)
+	if err != nil {
+		return 0, err
+	}
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(pack(w, b.Folder)) }()
+	err = n.Log.PutBase(ctx, l.Term, id, b.Change, r)
+	r.CloseWithError(err) // who packs does not wait for ever
+	return b.Change, err
+}
+
+func pack(to io.Writer, folder string) error {
+	z, err := zstd.NewWriter(to, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	t := tar.NewWriter(z)
+	err = t.AddFS(os.DirFS(folder))
+	return errors.Join(err, t.Close(), z.Close())
+}
+
+// TakeBase puts the store of the base into the folder, in place of one that is there: of that the log has all.
+func (n *Node) TakeBase(ctx context.Context) error {
+	aside := filepath.Join(n.Folder, ".base.new")
+	if err := errors.Join(os.RemoveAll(aside), os.MkdirAll(aside, 0o700)); err != nil {
+		return err
+	}
+	defer os.RemoveAll(aside) //nolint:errcheck // it is there only after an error
+	number, r, err := n.Log.Base(ctx)
+	if err != nil {
+		return err
+	}
+	err = unpack(r, aside)
+	if err := errors.Join(err, r.Close()); err != nil {
+		return fmt.Errorf("read the base: %w", err)
+	}
+	b, err := backup.Read(aside)
+	if err == nil && b.Change != number {
+		err = fmt.Errorf("%w: the base of change %d has change %d", backup.ErrDamaged, number, b.Change)
+	}
+	if err == nil {
+		_, err = b.Check(ctx, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("read the base: %w", err)
+	}
+	n.Logger.Info("the base was taken", "change", number, "at", b.At)
+	return n.settle(aside, b)
+}
+
+// settle moves the files of a base into the folder. The database goes first and comes last: without it the folder has
+// none, and the base is taken again.
+func (n *Node) settle(aside string, b backup.Backup) error {
+	database := filepath.Join(n.Folder, parts.Database)
+	if err := errors.Join(os.RemoveAll(database), disk.SyncFolder(n.Folder)); err != nil {
+		return err
+	}
+	moved := map[string]bool{parts.Database: true}
+	for _, f := range b.Files {
+		name, _, _ := strings.Cut(f.Name, "/")
+		if moved[name] {
+			continue
+		}
+		moved[name] = true
+		to := filepath.Join(n.Folder, name)
+		if err := errors.Join(os.RemoveAll(to), os.Rename(filepath.Join(aside, name), to)); err != nil {
+			return err
+		}
+	}
+	err := errors.Join(disk.SyncFolder(n.Folder), os.Rename(filepath.Join(aside, parts.Database), database))
+	return errors.Join(err, disk.SyncFolder(n.Folder))
+}
+
+// unpack reads a base into an empty folder.
+func unpack(from io.Reader, to string) error {
+	z, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20))
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	root, err := os.OpenRoot(to)
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // what was written is synced
+	for t := tar.NewReader(z); ; {
+		h, err := t.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeDir {
+			if err := root.Mkdir(strings.TrimSuffix(h.Name, "/"), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+			continue
+		}
+		f, err := root.OpenFile(h.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, t)
+		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+}

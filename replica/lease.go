@@ -1,0 +1,111 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"moot/internal/pause"
+	"moot/store"
+)
+
+// Times of a lease.
+const (
+	// TTL is for how long a lease runs that is not renewed.
+	TTL = 6 * time.Second
+	// renewEvery is after what time a lease is renewed.
+	renewEvery = 2 * time.Second
+	// margin is how long before the end of a lease that cannot be renewed its leader stops.
+	margin = 2 * time.Second
+	// againAfter is after what time something that failed is tried again.
+	againAfter = 50 * time.Millisecond
+)
+
+// ErrLost says that a node leads no more: its lease ended before it could be renewed, or another node leads.
+var ErrLost = errors.New("this node leads no more")
+
+var errReleased = fmt.Errorf("%w: it has given the lease back", ErrLost)
+
+// Lease is the leading of a node. It renews itself until it is released or lost.
+type Lease struct {
+	// Term is the term that it is of.
+	Term Term
+
+	log    Log
+	logger *slog.Logger
+	ctx    context.Context // ends with the lease, and its cause says why
+	end    context.CancelCauseFunc
+	renews sync.WaitGroup
+
+	shipped atomic.Int64 // bytes
+}
+
+// newLease keeps a lease that was asked for at a time.
+func newLease(log Log, t Term, asked time.Time, logger *slog.Logger) *Lease {
+	l := &Lease{Term: t, log: log, logger: logger}
+	l.ctx, l.end = context.WithCancelCause(context.Background())
+	l.renews.Go(func() { l.renew(asked) })
+	return l
+}
+
+// Context ends when the node leads no more. Its cause is ErrLost then.
+func (l *Lease) Context() context.Context { return l.ctx }
+
+// renew renews the lease until it ends. The server counts from when it was asked, at the earliest.
+func (l *Lease) renew(asked time.Time) {
+	for l.ctx.Err() == nil {
+		ctx, cancel := context.WithDeadline(l.ctx, asked.Add(TTL-margin))
+		next := time.Now().Add(renewEvery)
+		err := pause.Sleep(ctx, renewEvery)
+		for err == nil {
+			next = time.Now()
+			if err = l.log.Renew(ctx, l.Term, TTL); err == nil {
+				break
+			}
+			if errors.Is(err, ErrFenced) {
+				l.end(fmt.Errorf("%w: %w", ErrLost, err))
+				break
+			}
+			l.logger.Warn("the lease could not be renewed; it is tried again", "err", err)
+			err = pause.Sleep(ctx, againAfter)
+		}
+		cancel()
+		if err != nil {
+			l.end(fmt.Errorf("%w: the lease could not be renewed for %s", ErrLost, TTL-margin))
+		}
+		asked = next
+	}
+}
+
+// Ship appends a change. One that is not known to be appended is tried again, under the same number, until the lease
+// ends: then the error is ErrLost. It is for Store.Ship.
+func (l *Lease) Ship(ch store.Change) error {
+	for tries := 0; l.ctx.Err() == nil; tries++ {
+		err := l.log.Append(l.ctx, l.Term, ch)
+		switch {
+		case err == nil:
+			l.shipped.Add(int64(len(ch.Body)))
+			return nil
+		case errors.Is(err, ErrFenced), errors.Is(err, ErrGap):
+			l.end(fmt.Errorf("%w: change %d: %w", ErrLost, ch.Number, err))
+		case tries == 0:
+			l.logger.Warn("a change could not be appended to the log; it is tried again", "change", ch.Number, "err", err)
+		}
+		_ = pause.Sleep(l.ctx, againAfter) // the end of the lease is seen above
+	}
+	return context.Cause(l.ctx)
+}
+
+// Release gives the lease back, so that another node may lead at once. Nothing is shipped any more then.
+func (l *Lease) Release(ctx context.Context) error {
+	l.end(errReleased)
+	l.renews.Wait()
+	if context.Cause(l.ctx) != errReleased { //nolint:errorlint // it is that value or another
+		return nil
+	}
+	return l.log.Release(ctx, l.Term)
+}

@@ -1,0 +1,337 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"moot/replica"
+	"moot/store"
+)
+
+// Log is a log in a server of Redis.
+type Log struct {
+	client   *goredis.Client
+	name     string
+	replicas int           // how many have to have a change
+	patience time.Duration // for how long a change waits for them
+	ownDisk  bool          // whether WAITAOF is asked for; set by Check
+}
+
+const (
+	patience = 2 * time.Second
+	// readChanges is how many changes are asked for at once.
+	readChanges = 64
+	partBytes   = 1 << 20
+	// lookEvery is for how long a standby waits for the next change before it sees whether it is still to wait.
+	lookEvery = 100 * time.Millisecond
+)
+
+// Open prepares a log on the server that a URL names, under a name of its own. Beside redis:// and rediss:// it may be
+// sentinel://HOST:PORT,HOST:PORT/MASTER?db=0. The parameter replicas is how many replicas have to have each change.
+// Nothing is asked of the server yet.
+func Open(address, name string) (*Log, error) {
+	l := &Log{name: "{" + name + "}", patience: patience}
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("the address of Redis cannot be read; write it like redis://:password@host:6379")
+	}
+	query := u.Query()
+	if text := query.Get("replicas"); text != "" {
+		if l.replicas, err = strconv.Atoi(text); err != nil || l.replicas < 0 {
+			return nil, fmt.Errorf("replicas=%s in the address of Redis: write a whole number", text)
+		}
+	}
+	query.Del("replicas")
+	u.RawQuery = query.Encode()
+	if u.Scheme == "sentinel" {
+		l.client, err = sentinel(u)
+		return l, err
+	}
+	o, err := goredis.ParseURL(u.String())
+	if err != nil {
+		return nil, fmt.Errorf("the address of Redis cannot be read: %w", errors.Unwrap(fmt.Errorf("%w", err)))
+	}
+	o.ContextTimeoutEnabled, o.DialTimeout, o.MaxRetries = true, patience, -1
+	l.client = goredis.NewClient(o)
+	return l, nil
+}
+
+func sentinel(u *url.URL) (*goredis.Client, error) {
+	master := strings.Trim(u.Path, "/")
+	db, err := strconv.Atoi(u.Query().Get("db"))
+	if u.Query().Get("db") == "" {
+		err = nil
+	}
+	if master == "" || err != nil {
+		return nil, errors.New("the address of Sentinel cannot be read; write it like sentinel://:password@host:26379,host:26379/mymaster?db=0")
+	}
+	o := &goredis.FailoverOptions{
+		MasterName: master, SentinelAddrs: strings.Split(u.Host, ","), DB: db,
+		ContextTimeoutEnabled: true, DialTimeout: patience, MaxRetries: -1,
+	}
+	o.Username = u.User.Username()
+	o.Password, _ = u.User.Password()
+	return goredis.NewFailoverClient(o), nil
+}
+
+// quiet is where the library would write what it returns as an error too.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+func init() { goredis.SetLogger(quiet{}) }
+
+// Close lets go of the server.
+func (l *Log) Close() error { return l.client.Close() }
+
+func (l *Log) leadKey() string            { return l.name + ":lead" }
+func (l *Log) logKey() string             { return l.name + ":log" }
+func (l *Log) baseKey(n uint64) string    { return fmt.Sprintf("%s:base:%d", l.name, n) }
+func (l *Log) keys() []string             { return []string{l.leadKey(), l.logKey()} }
+func text[N ~uint64 | ~int64](n N) string { return fmt.Sprint(n) }
+
+// told turns what a script has said into an error.
+func told(err error) error {
+	said := (goredis.Error)(nil)
+	if !errors.As(err, &said) {
+		return err
+	}
+	switch word, rest, _ := strings.Cut(strings.TrimPrefix(said.Error(), "ERR "), " "); word {
+	case saidFenced:
+		return replica.ErrFenced
+	case saidHeld:
+		return replica.ErrHeld
+	case saidOther:
+		return replica.ErrOther
+	case saidGap:
+		return fmt.Errorf("%w: it ends at %q", replica.ErrGap, rest)
+	}
+	return err
+}
+
+// Stand says how the log stands.
+func (l *Log) Stand(ctx context.Context) (s replica.Standing, err error) {
+	h, err := standScript.Run(ctx, l.client, l.keys()).StringSlice()
+	if err != nil {
+		return s, err
+	}
+	number := func(text string) (n uint64) {
+		if err == nil && text != "" {
+			n, err = strconv.ParseUint(text, 10, 64)
+		}
+		return n
+	}
+	s = replica.Standing{Term: replica.Term(number(h[0])), Leader: h[1], Held: h[2] != "", Identity: h[3], Base: number(h[4]), Last: number(h[5])}
+	return s, err
+}
+
+// Lead takes the lease where nobody has it.
+func (l *Log) Lead(ctx context.Context, node string, ttl time.Duration) (replica.Term, error) {
+	t, err := leadScript.Run(ctx, l.client, l.keys(), node, ttl.Milliseconds()).Uint64()
+	if err == nil {
+		err = l.settle(ctx, l.client)
+	}
+	return replica.Term(t), told(err)
+}
+
+// Renew has the lease run on.
+func (l *Log) Renew(ctx context.Context, t replica.Term, ttl time.Duration) error {
+	return told(renewScript.Run(ctx, l.client, l.keys(), text(t), ttl.Milliseconds()).Err())
+}
+
+// Release gives the lease back.
+func (l *Log) Release(ctx context.Context, t replica.Term) error {
+	return told(releaseScript.Run(ctx, l.client, l.keys(), text(t)).Err())
+}
+
+// Append puts a change behind the last one.
+func (l *Log) Append(ctx context.Context, t replica.Term, ch store.Change) error {
+	args := []any{text(t), text(ch.Number), text(ch.Number - 1), ch.Body}
+	if l.replicas == 0 && !l.ownDisk {
+		return told(appendScript.Run(ctx, l.client, l.keys(), args...).Err())
+	}
+	conn := l.client.Conn() // what waits, waits for what its own connection wrote
+	defer conn.Close()      //nolint:errcheck // it goes back to the pool
+	if err := told(appendScript.Run(ctx, conn, l.keys(), args...).Err()); err != nil {
+		return err
+	}
+	return l.settle(ctx, conn)
+}
+
+// waiter is a connection, or a client with one at a time.
+type waiter interface {
+	Do(ctx context.Context, args ...any) *goredis.Cmd
+}
+
+// settle waits until what was written on a connection is where it has to be.
+func (l *Log) settle(ctx context.Context, conn waiter) error {
+	var have []int64
+	var err error
+	switch {
+	case l.ownDisk:
+		have, err = conn.Do(ctx, "WAITAOF", 1, l.replicas, l.patience.Milliseconds()).Int64Slice()
+	case l.replicas > 0:
+		var n int64
+		n, err = conn.Do(ctx, "WAIT", l.replicas, l.patience.Milliseconds()).Int64()
+		have = []int64{1, n}
+	default:
+		return nil
+	}
+	if err == nil && (len(have) != 2 || have[0] < 1 || have[1] < int64(l.replicas)) {
+		err = fmt.Errorf("after %s it was not on as many disks as it has to be: its own %v, replicas %v of %d", l.patience, have[:1], have[1:], l.replicas)
+	}
+	return err
+}
+
+// Follow goes through the changes after a number.
+func (l *Log) Follow(ctx context.Context, after uint64) iter.Seq2[store.Change, error] {
+	return func(yield func(store.Change, error) bool) {
+		for {
+			next, err := l.read(ctx, after, yield)
+			if err == errStopped { //nolint:errorlint // it is that value
+				return
+			}
+			if err != nil {
+				yield(store.Change{}, err)
+				return
+			}
+			after = next
+		}
+	}
+}
+
+var errStopped = errors.New("the caller has stopped")
+
+// read hands on what there is, waiting for it for a moment, and returns the number of the last.
+func (l *Log) read(ctx context.Context, after uint64, yield func(store.Change, error) bool) (uint64, error) {
+	s, err := l.Stand(ctx)
+	switch {
+	case err != nil:
+		return after, err
+	case after > s.Last:
+		return after, fmt.Errorf("%w: it ends at change %d, and %d was asked for", store.ErrAhead, s.Last, after)
+	}
+	// The end of ctx does not wake who waits here.
+	streams, err := l.client.XRead(context.WithoutCancel(ctx), &goredis.XReadArgs{
+		Streams: []string{l.logKey()}, ID: text(after) + "-0", Count: readChanges, Block: lookEvery,
+	}).Result()
+	switch {
+	case ctx.Err() != nil:
+		return after, ctx.Err()
+	case errors.Is(err, goredis.Nil) && after < s.Last:
+		return after, store.ErrGone
+	case errors.Is(err, goredis.Nil):
+		return after, nil
+	case err != nil:
+		return after, err
+	}
+	for _, m := range streams[0].Messages {
+		n, err := strconv.ParseUint(strings.TrimSuffix(m.ID, "-0"), 10, 64)
+		body, ok := m.Values["body"].(string)
+		switch {
+		case err != nil || !ok:
+			return after, fmt.Errorf("%w: the entry %s of the log", store.ErrDamaged, m.ID)
+		case n != after+1:
+			return after, store.ErrGone
+		}
+		if after = n; !yield(store.Change{Number: n, Body: []byte(body)}, nil) {
+			return after, errStopped
+		}
+	}
+	return after, nil
+}
+
+// PutBase puts a base in place of the one before it.
+func (l *Log) PutBase(ctx context.Context, t replica.Term, identity string, number uint64, r io.Reader) error {
+	s, err := l.Stand(ctx)
+	if err != nil {
+		return err
+	}
+	aside := l.name + ":base:new:" + text(t)
+	if err := l.client.Del(ctx, aside).Err(); err != nil {
+		return err
+	}
+	part := make([]byte, partBytes)
+	for {
+		size, err := io.ReadFull(r, part)
+		if size > 0 {
+			if err := l.client.RPush(ctx, aside, part[:size]).Err(); err != nil {
+				return errors.Join(err, l.client.Del(context.WithoutCancel(ctx), aside).Err())
+			}
+		}
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			break
+		}
+		if err != nil {
+			return errors.Join(err, l.client.Del(context.WithoutCancel(ctx), aside).Err())
+		}
+	}
+	keys := append(l.keys(), aside, l.baseKey(number))
+	if err := baseScript.Run(ctx, l.client, keys, text(t), identity, text(number)).Err(); err != nil {
+		return errors.Join(told(err), l.client.Del(context.WithoutCancel(ctx), aside).Err())
+	}
+	if s.Identity != "" && s.Base != number {
+		return l.client.Unlink(ctx, l.baseKey(s.Base)).Err()
+	}
+	return nil
+}
+
+// Base reads the base.
+func (l *Log) Base(ctx context.Context) (uint64, io.ReadCloser, error) {
+	s, err := l.Stand(ctx)
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case s.Identity == "":
+		return 0, nil, replica.ErrNoBase
+	}
+	parts, err := l.client.LLen(ctx, l.baseKey(s.Base)).Result()
+	if err == nil && parts == 0 {
+		err = errors.New("another base was put meanwhile")
+	}
+	return s.Base, &baseReader{ctx: ctx, log: l, key: l.baseKey(s.Base), parts: parts}, err
+}
+
+// baseReader reads a base, part by part.
+type baseReader struct {
+	ctx         context.Context
+	log         *Log
+	key         string
+	next, parts int64
+	rest        []byte
+}
+
+func (r *baseReader) Read(b []byte) (n int, err error) {
+	if len(r.rest) == 0 {
+		if r.next == r.parts {
+			return 0, io.EOF
+		}
+		if r.rest, err = r.log.client.LIndex(r.ctx, r.key, r.next).Bytes(); err != nil {
+			return 0, err
+		}
+		r.next++
+	}
+	n = copy(b, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+func (r *baseReader) Close() error { return nil }
+
+// Trim lets go of the changes up to a number.
+func (l *Log) Trim(ctx context.Context, t replica.Term, upTo uint64) error {
+	s, err := l.Stand(ctx)
+	if err != nil {
+		return err
+	}
+	return told(trimScript.Run(ctx, l.client, l.keys(), text(t), text(min(upTo, s.Base)+1)).Err())
+}

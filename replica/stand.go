@@ -1,0 +1,256 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"moot/backup"
+	"moot/events"
+	"moot/internal/parts"
+	"moot/internal/pause"
+	"moot/store"
+)
+
+// standEvery is after what time a standby asks again whether nobody leads.
+const standEvery = 200 * time.Millisecond
+
+// Node is a machine that may lead.
+type Node struct {
+	Log Log
+	// Name is what people know it by; it is said to who asks another node to write.
+	Name string
+	// Folder is its data folder, and Version that of the program.
+	Folder, Version string
+	// Logger is told what happens.
+	Logger *slog.Logger
+
+	tries time.Duration // zero means standEvery
+}
+
+// Prepare sees to it that there is a store to open: in an empty folder that of the base. Where the log has no base yet
+// the first who leads makes its own, and leads on. The lease is nil otherwise.
+func (n *Node) Prepare(ctx context.Context) (*Lease, error) {
+	said := false
+	for {
+		s, err := n.Log.Stand(ctx)
+		if err == nil && s.Identity != "" {
+			return nil, n.begin(ctx)
+		}
+		if err == nil {
+			var l *Lease
+			if l, err = n.lead(ctx); err == nil {
+				return l, nil
+			}
+		}
+		if !errors.Is(err, ErrHeld) {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			n.Logger.Warn("the log cannot be reached; it is tried again", "err", err)
+		} else if !said {
+			n.Logger.Info("another node makes the base", "leader", s.Leader)
+			said = true
+		}
+		if err := pause.Sleep(ctx, n.every()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (n *Node) every() time.Duration {
+	if n.tries != 0 {
+		return n.tries
+	}
+	return standEvery
+}
+
+// begin takes the base where the folder has no store.
+func (n *Node) begin(ctx context.Context) error {
+	if _, err := os.Stat(filepath.Join(n.Folder, parts.Database)); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return n.TakeBase(ctx)
+}
+
+func (n *Node) lead(ctx context.Context) (*Lease, error) {
+	asked := time.Now()
+	t, err := n.Log.Lead(ctx, n.Name, TTL)
+	if err != nil {
+		return nil, err
+	}
+	return newLease(n.Log, t, asked, n.Logger), nil
+}
+
+// Identity says of what store a log is: of its file, and of its life since the last restore.
+func Identity(st *store.Store) (id string, err error) {
+	instance, _, err := st.Instance()
+	if err == nil {
+		err = st.View(func(tx *store.Tx) error {
+			id = instance + "/" + backup.Life(tx)
+			return nil
+		})
+	}
+	return id, err
+}
+
+// Stand follows the log until the node leads, and returns its lease. The store has all changes of the log then. It ends with
+// an error: store.ErrGone where the store is too old for the log and the folder needs the base, ErrOther and
+// store.ErrAhead where they are not of one another. What the server has is tried again until ctx ends.
+func (n *Node) Stand(ctx context.Context, st *store.Store, l *Lease) (*Lease, error) {
+	if l != nil { // the first of all
+		_, err := n.MakeBase(ctx, st, l)
+		if err != nil {
+			err = errors.Join(err, l.Release(ctx))
+		}
+		return l, err
+	}
+	id, err := Identity(st)
+	if err != nil {
+		return nil, err
+	}
+	archive := &archive{path: filepath.Join(n.Folder, parts.Archive)}
+	defer archive.close()
+	for said := ""; ; {
+		l, err := n.stand(ctx, st, id, archive, &said)
+		if l != nil || final(err) || ctx.Err() != nil {
+			return l, err
+		}
+		n.Logger.Warn("the log cannot be followed; it is tried again", "err", err)
+		if err := pause.Sleep(ctx, n.every()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// final reports whether an error does not pass by itself.
+func final(err error) bool {
+	return slices.ContainsFunc([]error{
+		store.ErrGone, store.ErrAhead, ErrOther, store.ErrDamaged, store.ErrNewer, store.ErrBroken, store.ErrWrite, errApply,
+	}, func(e error) bool { return errors.Is(err, e) })
+}
+
+// errApply is of a change that cannot be applied here.
+var errApply = errors.New("the change cannot be applied")
+
+func (n *Node) stand(ctx context.Context, st *store.Store, id string, a *archive, said *string) (*Lease, error) {
+	s, err := n.Log.Stand(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.Identity != id:
+		return nil, fmt.Errorf("%w: the log is of %s, and the folder of %s", ErrOther, s.Identity, id)
+	}
+	follow, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- n.follow(follow, st, a) }()
+	for {
+		l, err := n.lead(ctx)
+		if err == nil {
+			stop()
+			if err := <-ended; err != nil && follow.Err() == nil {
+				return nil, errors.Join(err, l.Release(ctx))
+			}
+			if err := n.catchUp(l.Context(), st, a); err != nil {
+				return nil, errors.Join(err, l.Release(ctx))
+			}
+			n.Logger.Info("this node leads", "term", l.Term, "change", st.Change())
+			return l, nil
+		}
+		if !errors.Is(err, ErrHeld) {
+			stop()
+			return nil, errors.Join(err, ignoreEnd(<-ended, follow))
+		}
+		if s, err := n.Log.Stand(ctx); err == nil && s.Leader != *said {
+			*said = s.Leader
+			n.Logger.Info("this node stands by", "leader", s.Leader, "term", s.Term, "behind", s.Last-min(s.Last, st.Change()))
+		}
+		select {
+		case err := <-ended:
+			return nil, err
+		case <-time.After(n.every()):
+		case <-ctx.Done():
+			stop()
+			<-ended
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func ignoreEnd(err error, ctx context.Context) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// follow applies what the log has, until ctx ends.
+func (n *Node) follow(ctx context.Context, st *store.Store, a *archive) error {
+	for ch, err := range n.Log.Follow(ctx, st.Change()) {
+		if err == nil {
+			err = a.apply(st, ch)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// catchUp applies the rest of the log, to which nobody else appends any more.
+func (n *Node) catchUp(ctx context.Context, st *store.Store, a *archive) error {
+	s, err := n.Log.Stand(ctx)
+	if err != nil || s.Last == st.Change() {
+		return err
+	}
+	if s.Last < st.Change() {
+		return fmt.Errorf("%w: the log ends at change %d, and the folder at %d", store.ErrAhead, s.Last, st.Change())
+	}
+	for ch, err := range n.Log.Follow(ctx, st.Change()) {
+		if err == nil {
+			err = a.apply(st, ch)
+		}
+		if err != nil || ch.Number == s.Last {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// archive is that of the facts, of which a change may bring a part.
+type archive struct {
+	path string
+	file *os.File // nil until something is written
+}
+
+// apply applies a change. What it has for the archive is on the disk before.
+func (a *archive) apply(st *store.Store, ch store.Change) error {
+	s, ok, err := events.ShelvedIn(ch)
+	if err == nil && ok && a.file == nil {
+		a.file, err = os.OpenFile(a.path, os.O_RDWR|os.O_CREATE, 0o600)
+	}
+	if err == nil && ok {
+		if _, err = a.file.WriteAt(s.Data, s.At); err == nil {
+			err = a.file.Sync()
+		}
+	}
+	if err == nil {
+		err = st.Apply(store.Change{Number: ch.Number, Body: slices.Clone(ch.Body)})
+	}
+	if err != nil && !store.IsFull(err) {
+		err = fmt.Errorf("%w: %w", errApply, err)
+	}
+	return err
+}
+
+func (a *archive) close() {
+	if a.file != nil {
+		a.file.Close() //nolint:errcheck // it was synced
+	}
+}
