@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"container/heap"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -62,6 +61,9 @@ func (d *Dispatcher) SetOnline(name protocol.Network, online bool) {
 		d.route(way, name).online = online
 	}
 }
+
+// AtOnce says how many asks a network takes at the same time.
+func (d *Dispatcher) AtOnce(name protocol.Network, n int) { d.route(askWay, name).most = n }
 
 func (d *Dispatcher) route(way string, network protocol.Network) *route {
 	name := way + string(network)
@@ -162,9 +164,8 @@ func (d *Dispatcher) head(c *store.Commit, l *lane, ends *int) (a Attempt, answe
 			d.ready(l, q)
 			return a, answers, false
 		}
-		var e envelope
 		state, reason := store.StateFailed, ""
-		switch err := json.Unmarshal(q.Payload, &e); {
+		switch e, err := open(q); {
 		case err != nil:
 			reason = fmt.Sprintf("cannot be read: %v", err)
 		case !q.Expires.IsZero() && !q.Expires.After(c.Now()):
@@ -392,8 +393,11 @@ func (d *Dispatcher) end(c *store.Commit, q store.Queued, state store.State, ref
 	}
 	c.Finish(q, state, ref, reason)
 	d.wake(c, q.Key)
-	var e envelope
-	if state == store.StateSent || json.Unmarshal(q.Payload, &e) != nil {
+	if state == store.StateSent {
+		return nil
+	}
+	e, err := open(q)
+	if err != nil {
 		return nil
 	}
 	if e.Out != nil && state == store.StateFailed {

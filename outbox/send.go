@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -21,6 +22,30 @@ type envelope struct {
 	Ask *protocol.Ask      `json:",omitempty"`
 }
 
+// sealed returns the payload of an envelope that holds one thing under a name, and the form that it is read as; nil where that may be
+// another than what was given.
+func sealed(name string, it json.Marshaler, e envelope) (payload []byte, form any, err error) {
+	data, err := it.MarshalJSON()
+	if err != nil {
+		return nil, nil, err
+	}
+	payload = make([]byte, 0, len(data)+len(name)+5)
+	payload = append(append(append(payload, `{"`...), name...), `":`...)
+	payload = append(append(payload, data...), '}')
+	if !bytes.Contains(data, []byte(`\ufffd`)) { // what JSON cannot write
+		form = e
+	}
+	return payload, form, nil
+}
+
+// open returns what an entry holds.
+func open(q store.Queued) (e envelope, err error) {
+	if e, is := q.Form.(envelope); is {
+		return e, nil
+	}
+	return e, json.Unmarshal(q.Payload, &e)
+}
+
 // Send puts o into the outbox and returns its key. Where o has no key it gets the next one of its cause, where it has
 // no cause that of the transaction, and where it has no time of expiry (Never is one) it expires after DefaultExpiry.
 func Send(tx *store.Tx, o protocol.Outgoing) (protocol.Key, error) {
@@ -31,11 +56,11 @@ func Send(tx *store.Tx, o protocol.Outgoing) (protocol.Key, error) {
 		o.Cause = tx.Cause()
 	}
 	o.Expires = expiry(tx, o.Expires)
-	payload, err := json.Marshal(envelope{Out: &o})
+	payload, form, err := sealed("Out", o, envelope{Out: &o})
 	if err != nil {
 		return "", fmt.Errorf("encode an outgoing: %w", err)
 	}
-	e := store.Entry{Key: o.Key, Lane: sendLane(o), Message: o.Key, Expires: o.Expires, Cause: o.Cause, Payload: payload}
+	e := store.Entry{Key: o.Key, Lane: sendLane(o), Message: o.Key, Expires: o.Expires, Cause: o.Cause, Payload: payload, Form: form}
 	switch act := o.Act.(type) {
 	case protocol.Revise:
 		e.Message, e.Edit = act.Original, true
@@ -55,11 +80,11 @@ func Ask(tx *store.Tx, a protocol.Ask) (protocol.Key, error) {
 		a.Key = tx.NewKey()
 	}
 	a.Expires = expiry(tx, a.Expires)
-	payload, err := json.Marshal(envelope{Ask: &a})
+	payload, form, err := sealed("Ask", a, envelope{Ask: &a})
 	if err != nil {
 		return "", fmt.Errorf("encode an ask: %w", err)
 	}
-	e := store.Entry{Key: a.Key, Expires: a.Expires, Cause: tx.Cause(), Payload: payload}
+	e := store.Entry{Key: a.Key, Expires: a.Expires, Cause: tx.Cause(), Payload: payload, Form: form}
 	if want, ok := a.Want.(protocol.AskReactions); ok {
 		e.Message = want.Original
 	}
@@ -74,20 +99,23 @@ func Ask(tx *store.Tx, a protocol.Ask) (protocol.Key, error) {
 // to tell is as new as what another would. It does not see what the transaction itself has asked.
 func Waiting(tx *store.Tx, room protocol.RoomID, want protocol.Want) bool {
 	for q := range tx.Queue(askWay+string(room), 0) {
-		var e envelope
-		if q.Attempts == 0 && json.Unmarshal(q.Payload, &e) == nil && e.Ask != nil && protocol.KindOf(e.Ask.Want) == protocol.KindOf(want) {
+		if q.Attempts > 0 {
+			continue
+		}
+		if e, err := open(q); err == nil && e.Ask != nil && protocol.KindOf(e.Ask.Want) == protocol.KindOf(want) {
 			return true
 		}
 	}
 	return false
 }
 
+// expiry returns when something expires, as it is read again.
 func expiry(tx *store.Tx, at time.Time) time.Time {
 	switch {
 	case at.IsZero():
-		return tx.Now().Add(DefaultExpiry)
+		at = tx.Now().Add(DefaultExpiry)
 	case at.Equal(Never):
 		return time.Time{}
 	}
-	return at
+	return at.Round(0).UTC()
 }

@@ -132,13 +132,78 @@ func (c *RoomChange) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// oneAct is an act under the name of its kind, as member writes it. What is said is written more often than anything else, and
+// this is done in one go, without a map.
+type oneAct struct {
+	Say       *Say       `json:",omitempty"`
+	Whisper   *Whisper   `json:",omitempty"`
+	Revise    *Revise    `json:",omitempty"`
+	React     *React     `json:",omitempty"`
+	StartPoll *StartPoll `json:",omitempty"`
+	EndPoll   *EndPoll   `json:",omitempty"`
+}
+
+func actOf(a Act) (*oneAct, error) {
+	switch a := a.(type) {
+	case nil:
+		return nil, nil
+	case Say:
+		return &oneAct{Say: &a}, nil
+	case Whisper:
+		return &oneAct{Whisper: &a}, nil
+	case Revise:
+		return &oneAct{Revise: &a}, nil
+	case React:
+		return &oneAct{React: &a}, nil
+	case StartPoll:
+		return &oneAct{StartPoll: &a}, nil
+	case EndPoll:
+		return &oneAct{EndPoll: &a}, nil
+	}
+	return nil, fmt.Errorf("%w: %T", ErrUnknownBody, a)
+}
+
+// oneWant is a want under the name of its kind, as oneAct is an act.
+type oneWant struct {
+	AskMembers   *AskMembers   `json:",omitempty"`
+	AskReactions *AskReactions `json:",omitempty"`
+	AskJoin      *AskJoin      `json:",omitempty"`
+	AskLeave     *AskLeave     `json:",omitempty"`
+	AskRestrain  *AskRestrain  `json:",omitempty"`
+	AskTask      *AskTask      `json:",omitempty"`
+}
+
+func wantOf(w Want) (*oneWant, error) {
+	switch w := w.(type) {
+	case nil:
+		return nil, nil
+	case AskMembers:
+		return &oneWant{AskMembers: &w}, nil
+	case AskReactions:
+		return &oneWant{AskReactions: &w}, nil
+	case AskJoin:
+		return &oneWant{AskJoin: &w}, nil
+	case AskLeave:
+		return &oneWant{AskLeave: &w}, nil
+	case AskRestrain:
+		return &oneWant{AskRestrain: &w}, nil
+	case AskTask:
+		return &oneWant{AskTask: &w}, nil
+	}
+	return nil, fmt.Errorf("%w: %T", ErrUnknownBody, w)
+}
+
 // MarshalJSON writes the outgoing with its act under the name of its kind.
 func (o Outgoing) MarshalJSON() ([]byte, error) {
 	type plain Outgoing
+	act, err := actOf(o.Act)
+	if err != nil {
+		return nil, err
+	}
 	return json.Marshal(struct {
 		plain
-		Act member[Act]
-	}{plain(o), member[Act]{o.Act}})
+		Act *oneAct
+	}{plain(o), act})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
@@ -156,10 +221,14 @@ func (o *Outgoing) UnmarshalJSON(data []byte) error {
 // MarshalJSON writes the ask with its want under the name of its kind.
 func (a Ask) MarshalJSON() ([]byte, error) {
 	type plain Ask
+	want, err := wantOf(a.Want)
+	if err != nil {
+		return nil, err
+	}
 	return json.Marshal(struct {
 		plain
-		Want member[Want]
-	}{plain(a), member[Want]{a.Want}})
+		Want *oneWant
+	}{plain(a), want})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.

@@ -21,12 +21,13 @@ type Commit struct {
 	attached []attachment
 	doubt    time.Time // see Doubt
 	first    string    // a key before which Due has found no timer; empty before it is called
+	lately   *lately
 	looking
 }
 
-// newCommit returns a commit on a state. The batch is empty, and belongs to the commit while that lasts.
-func newCommit(now time.Time, v *viewer, batch *seen.Batch) *Commit {
-	return &Commit{now: now, layer: newLayer(v.state.reader(v.view)), looking: looking{viewer: v, batch: batch, leads: v.state.ahead}}
+// newCommit returns a commit on a state. The batch is empty, and belongs to the commit while that lasts, as does what was written lately.
+func newCommit(now time.Time, v *viewer, batch *seen.Batch, l *lately) *Commit {
+	return &Commit{now: now, layer: newLayer(v.state.reader(v.view)), lately: l, looking: looking{viewer: v, batch: batch, leads: v.state.ahead}}
 }
 
 // empty reports whether the commit has done nothing that is to be kept.
@@ -54,7 +55,9 @@ func (c *Commit) Now() time.Time { return c.now }
 func (c *Commit) Appended() bool { return c.appended }
 
 // Read returns a transaction that reads what the commit has done so far and writes nothing.
-func (c *Commit) Read() *Tx { return &Tx{now: c.now, shared: &shared{reader: c.layer, seer: c}} }
+func (c *Commit) Read() *Tx {
+	return &Tx{now: c.now, shared: &shared{reader: c.layer, seer: c, lately: c.lately}}
+}
 
 // next gives out the next number of a series. Numbers of a discarded commit are given again.
 func (c *Commit) next(series string) uint64 {

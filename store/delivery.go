@@ -20,6 +20,9 @@ type Entry struct {
 	Expires time.Time    `json:",omitzero"` // zero means never
 	Cause   protocol.Ref `json:",omitzero"`
 	Payload json.RawMessage
+	// Form is what Payload was encoded from by encoding/json, and is read as; neither changes any more. It is there for the commits
+	// that follow, which need not decode the payload then, and is nil where an entry was written long ago or by somebody else.
+	Form any `json:"-"`
 }
 
 // Queued is an entry that waits in its lane, or is being sent.

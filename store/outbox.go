@@ -24,14 +24,19 @@ func (tx *Tx) Enqueue(e Entry) {
 	case !tx.writable():
 	case e.Key == "" || e.Lane == "" || len(e.Key)+len(e.Lane) > maxKey-64, !utf8.ValidString(e.Lane):
 		tx.fail(fmt.Errorf("%w: outbox entry %q in lane %.80q", ErrKey, e.Key, e.Lane))
-	case json.Valid(e.Payload):
-		if e.Expires = e.Expires.UTC(); e.Expires.Year() > 9999 {
+	default:
+		if e.Expires = plainTime(e.Expires); e.Expires.Year() > 9999 {
 			e.Expires = time.Time{} // JSON does not reach further
 		}
-		e.Payload = bytes.Clone(e.Payload)
+		if e.Form == nil {
+			payload, err := json.Marshal(e.Payload)
+			if err != nil || len(e.Payload) == 0 {
+				tx.fail(fmt.Errorf("outbox entry %q: the payload is not JSON", e.Key))
+				return
+			}
+			e.Payload = payload
+		}
 		tx.sends = append(tx.sends, e)
-	default:
-		tx.fail(fmt.Errorf("outbox entry %q: the payload is not JSON", e.Key))
 	}
 }
 
@@ -41,7 +46,7 @@ func (c *Commit) enqueue(entries []Entry) {
 			continue
 		}
 		q := Queued{Entry: e, Number: c.next("outbox"), Created: c.now, Doubt: c.doubt}
-		c.put(outbox, Key(q.Lane, Number(q.Number)), q)
+		q = c.putQueued(q)
 		c.putDelivery(e.Key, Delivery{State: StateQueued, Lane: q.Lane, Number: q.Number, Cause: e.Cause})
 		c.queued = append(c.queued, q)
 	}
@@ -65,8 +70,7 @@ func (tx *Tx) Queue(lane string, from uint64) iter.Seq[Queued] {
 			if lane != "" && len(k) != len(lane)+len(Sep)+8 || ParseNumber(k) < from {
 				continue
 			}
-			var q Queued
-			if json.Unmarshal(v, &q) == nil && !yield(q) {
+			if q, ok := tx.lately.queuedAt(k, v); ok && !yield(q) {
 				return
 			}
 		}
@@ -75,10 +79,7 @@ func (tx *Tx) Queue(lane string, from uint64) iter.Seq[Queued] {
 
 // Delivery returns what is known of a key; the State is empty where nothing is.
 func (tx *Tx) Delivery(key protocol.Key) Delivery {
-	var s Delivery
-	if v := tx.Get(sent, string(key)); v != nil {
-		_ = json.Unmarshal(v, &s) // what the store wrote it can read
-	}
+	s := tx.lately.deliveryAt(string(key), tx.Get(sent, string(key)))
 	s.Key = key
 	return s
 }
@@ -101,20 +102,20 @@ func (c *Commit) Begin(q Queued) Queued {
 		q.First = c.now
 	}
 	q.Due = time.Time{}
-	c.put(outbox, Key(q.Lane, Number(q.Number)), q)
-	return q
+	return c.putQueued(q)
 }
 
 // Postpone notes that the attempt failed and that there is to be another one at the given time.
 func (c *Commit) Postpone(q Queued, due time.Time, fault string) Queued {
 	q.Due, q.Fault = due, protocol.Shorten(protocol.OneLine(fault), 300)
-	c.put(outbox, Key(q.Lane, Number(q.Number)), q)
-	return q
+	return c.putQueued(q)
 }
 
 // Finish takes the entry out of its lane and notes what became of it.
 func (c *Commit) Finish(q Queued, state State, ref protocol.Ref, reason string) {
-	c.layer.put(outbox.name, Key(q.Lane, Number(q.Number)), nil)
+	key := Key(q.Lane, Number(q.Number))
+	c.layer.put(outbox.name, key, nil)
+	c.lately.queued.drop(key)
 	c.putDelivery(q.Key, Delivery{
 		State: state, Lane: q.Lane, Number: q.Number, Ref: ref, Cause: q.Cause, Attempts: q.Attempts,
 		Reason: protocol.Shorten(protocol.OneLine(reason), 300),
@@ -130,7 +131,7 @@ func (c *Commit) Doubt(since time.Time) { c.doubt = since }
 func (c *Commit) DoubtQueued() (n int) {
 	for q := range c.Read().Queue("", 0) {
 		q.Doubt = q.Created
-		c.put(outbox, Key(q.Lane, Number(q.Number)), q)
+		c.putQueued(q)
 		n++
 	}
 	return n
@@ -152,16 +153,33 @@ func (c *Commit) Queued(key protocol.Key) (q Queued, ok bool) {
 	if s.State != StateQueued {
 		return q, false
 	}
-	v := c.layer.get(outbox.name, Key(s.Lane, Number(s.Number)))
-	return q, v != nil && json.Unmarshal(v, &q) == nil
+	at := Key(s.Lane, Number(s.Number))
+	return c.lately.queuedAt(at, c.layer.get(outbox.name, at))
+}
+
+// putQueued writes an entry that waits, and returns it as it is read.
+func (c *Commit) putQueued(q Queued) Queued {
+	for _, t := range []*time.Time{&q.Created, &q.First, &q.Due, &q.Doubt} {
+		*t = plainTime(*t)
+	}
+	l, at := c.lately, Key(q.Lane, Number(q.Number))
+	l.scratch = appendQueued(l.scratch[:0], &q)
+	value := bytes.Clone(l.scratch)
+	c.layer.put(outbox.name, at, value)
+	l.queued.put(at, value, q)
+	return q
 }
 
 func (c *Commit) putDelivery(key protocol.Key, s Delivery) {
 	if was := c.Read().Delivery(key); was.State != "" {
 		c.layer.put(sentByTime.name, Key(Time(was.Time), string(key)), nil)
 	}
-	s.Time = c.now
-	c.put(sent, string(key), s)
+	s.Key, s.Time = "", plainTime(c.now)
+	l := c.lately
+	l.scratch = appendDelivery(l.scratch[:0], &s)
+	value := bytes.Clone(l.scratch)
+	c.layer.put(sent.name, string(key), value)
+	l.deliveries.put(string(key), value, s)
 	c.layer.put(sentByTime.name, Key(Time(c.now), string(key)), []byte{})
 }
 

@@ -28,7 +28,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // broken rule, or a PanicError.
 func (c *Commit) Run(scope protocol.Scope, cause protocol.Ref, f func(*Tx) error) error {
 	l := newLayer(c.layer)
-	tx := &Tx{now: c.now, scope: scope, shared: &shared{reader: l, seer: c, layer: l, cause: cause}}
+	tx := &Tx{now: c.now, scope: scope, shared: &shared{reader: l, seer: c, lately: c.lately, layer: l, cause: cause}}
 	if err := protect(tx, func(tx *Tx) error {
 		if err := f(tx); err != nil {
 			return err

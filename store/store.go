@@ -70,6 +70,7 @@ type Store struct {
 	last   time.Time  // of the last commit, also of one that wrote nothing; guarded by mu
 	buffer []byte     // of changes that are written; guarded by mu
 	batch  seen.Batch // of the commit that runs; guarded by mu
+	lately lately     // guarded by mu
 
 	ship func(Change) error // see Ship; nil where nobody wants them; guarded by mu
 

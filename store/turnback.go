@@ -80,6 +80,6 @@ func (c *Commit) turnQueue() {
 		if q.First.After(c.now) {
 			q.First = c.now.Add(-longTried)
 		}
-		c.put(outbox, Key(q.Lane, Number(q.Number)), q)
+		c.putQueued(q)
 	}
 }

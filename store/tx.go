@@ -35,7 +35,8 @@ type Tx struct {
 type shared struct {
 	reader reader
 	seer   seer
-	layer  *layer // nil in a read transaction
+	lately *lately // nil where nothing is remembered
+	layer  *layer  // nil in a read transaction
 	cause  protocol.Ref
 	facts  []fact
 	sends  []Entry

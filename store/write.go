@@ -29,7 +29,7 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 		now = s.last.Add(1)
 	}
 	s.last = now
-	c := newCommit(now, &viewer{s.seen, st, v}, &s.batch)
+	c := newCommit(now, &viewer{s.seen, st, v}, &s.batch, &s.lately)
 	defer s.batch.Reset()
 	if err := disk.Guard(func() error { return f(c) }); err != nil {
 		if errors.Is(err, ErrDamaged) {
