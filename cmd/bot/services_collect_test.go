@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,13 +18,15 @@ import (
 	"testing"
 	"time"
 
+	"moot/cluster/redistest"
 	"moot/internal/pause"
 	"moot/protocol"
 	"moot/protocol/protocoltest"
 )
 
 // What collectors find is said once, however often the bot is killed: lines of a file that is put away meanwhile, entries of a feed,
-// and what a program prints, which takes back what came of it. The tasks are a program and an address, which is called under one key.
+// and what a program prints, which takes back what came of it, and answers of a service of botcannon in a real Redis, where there is
+// one. The tasks are a program, a module of WebAssembly, and an address, which is called under one key.
 
 const collectConfig = `
 operators = ["console:ann"]
@@ -48,8 +51,33 @@ timeout = "5s"
 run = ["./say"]
 output = "text"
 [[service.task]]
+wasm = "mark.wasm"
+memory = 16
+[[service.task]]
 http = "%[1]s/task"
 `
+
+const cannonConfig = `
+[[service.collector]]
+name = "winds"
+botcannon = "%s"
+stream = "winds"
+`
+
+// markModule is a module of WebAssembly that writes a line, as its bytes: small enough to be there at once in each of many lives.
+func markModule() []byte {
+	const line = "{\"marked\":true}\n"
+	section := func(id byte, body string) string { return string(append([]byte{id, byte(len(body))}, body...)) }
+	name := func(s string) string { return string(append([]byte{byte(len(s))}, s...)) }
+	return []byte("\x00asm\x01\x00\x00\x00" +
+		section(1, "\x02\x60\x04\x7f\x7f\x7f\x7f\x01\x7f\x60\x00\x00") + // types: of fd_write, and of _start
+		section(2, "\x01"+name("wasi_snapshot_preview1")+name("fd_write")+"\x00\x00") +
+		section(3, "\x01\x01") +
+		section(5, "\x01\x00\x01") + // a page of memory
+		section(7, "\x02"+name("memory")+"\x02\x00"+name("_start")+"\x00\x01") +
+		section(10, "\x01\x0d\x00\x41\x01\x41\x00\x41\x01\x41\x08\x10\x00\x1a\x0b") + // fd_write(1, 0, 1, 8)
+		section(11, "\x01\x00\x41\x00\x0b"+name("\x10\x00\x00\x00"+string(rune(len(line)))+"\x00\x00\x00"+strings.Repeat("\x00", 8)+line)))
+}
 
 // counterScript counts from its cursor on, and writes down by which keys it was told what came of it.
 const counterScript = `#!/bin/sh
@@ -79,6 +107,15 @@ func TestCollectorsSurviveKills(t *testing.T) {
 	t.Parallel()
 	bin := failpointBot(t)
 	const each = 12
+	blow, cannon := func(context.Context, string) error { return nil }, false
+	conf := collectConfig
+	if _, err := exec.LookPath("redis-server"); err == nil {
+		server := redistest.Start(t)
+		cannon, conf = true, strings.Replace(collectConfig, "[[service.task]]", fmt.Sprintf(cannonConfig, server.Address)+"[[service.task]]", 1)
+		blow = func(ctx context.Context, text string) error {
+			return server.Do(ctx, "XADD", "DEFAULT|streams:winds:taskback", "*", "text", text).Err()
+		}
+	}
 	deaths := 0
 	for seed := uint64(1); deaths < effort(8, 60, 256); seed++ {
 		var mu sync.Mutex
@@ -87,9 +124,15 @@ func TestCollectorsSurviveKills(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			if r.URL.Path == "/task" {
-				var job struct{ Text string }
+				var job struct {
+					Text    string
+					Results struct{ Marked bool }
+				}
 				if err := json.NewDecoder(r.Body).Decode(&job); err != nil {
 					return // the bot was killed meanwhile
+				}
+				if !job.Results.Marked {
+					t.Errorf("%s comes without what the module has written", job.Text)
 				}
 				if called[job.Text] == nil {
 					called[job.Text] = map[string]bool{}
@@ -106,7 +149,7 @@ func TestCollectorsSurviveKills(t *testing.T) {
 		dir := t.TempDir()
 		log := filepath.Join(dir, "app.log")
 		for name, text := range map[string]string{
-			"config.toml": fmt.Sprintf(collectConfig, web.URL), "counter": counterScript, "app.log": "old\n",
+			"config.toml": fmt.Sprintf(conf, web.URL), "mark.wasm": string(markModule()), "counter": counterScript, "app.log": "old\n",
 			"say": "#!/bin/sh\nsed 's/.*\"text\":\"\\([^\"]*\\)\".*/\\1/'\n",
 		} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
@@ -144,7 +187,7 @@ func TestCollectorsSurviveKills(t *testing.T) {
 		}
 		ended := make(chan world, 1)
 		go func() {
-			n, err := collectWorld(t.Context(), k, log, each, func() int {
+			n, err := collectWorld(t.Context(), k, log, each, cannon, blow, func() int {
 				mu.Lock()
 				defer mu.Unlock()
 				entries++
@@ -183,7 +226,11 @@ func TestCollectorsSurviveKills(t *testing.T) {
 			acks[what][key] = true
 		}
 		for n := range each {
-			for _, what := range []string{fmt.Sprint("line ", n), fmt.Sprint("entry ", w.entries+n), fmt.Sprint("count ", n+1)} {
+			whats := []string{fmt.Sprint("line ", n), fmt.Sprint("entry ", w.entries+n), fmt.Sprint("count ", n+1)}
+			if cannon {
+				whats = append(whats, fmt.Sprint("wind ", n))
+			}
+			for _, what := range whats {
 				if said[what] != 1 || len(called[what]) != 1 || called[what][""] {
 					t.Errorf("%q was said %d times, and the task of it called under the keys %v", what, said[what], called[what])
 				}
@@ -197,12 +244,14 @@ func TestCollectorsSurviveKills(t *testing.T) {
 		}
 		deaths += k.deaths
 	}
-	t.Logf("%d kills", deaths)
+	t.Logf("%d kills, with botcannon: %v", deaths, cannon)
 }
 
 // collectWorld writes lines, puts the log away, and has entries come, while the bot lives and dies. It begins when the bot has seen
 // what there was, and says the last line when all that it has made was said.
-func collectWorld(ctx context.Context, k *killed, log string, each int, entry func() int) (entries int, err error) {
+func collectWorld(
+	ctx context.Context, k *killed, log string, each int, cannon bool, blow func(context.Context, string) error, entry func() int,
+) (entries int, err error) {
 	write := func(line string) {
 		f, ferr := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if ferr == nil {
@@ -216,14 +265,20 @@ func collectWorld(ctx context.Context, k *killed, log string, each int, entry fu
 		return !slices.ContainsFunc(what, func(w string) bool { return !strings.Contains(text, w) })
 	}
 	pace := func() bool { return pause.Sleep(ctx, 20*time.Millisecond) == nil && err == nil }
-	for n := 0; !heard("warm", "entry") && pace(); n++ {
+	first := []string{"warm", "entry"}
+	if cannon {
+		first = append(first, "breeze")
+	}
+	for n := 0; !heard(first...) && pace(); n++ {
 		write(fmt.Sprint("warm ", n))
 		entries = entry()
+		err = errors.Join(err, blow(ctx, fmt.Sprint("breeze ", n)))
 	}
 	k.kill <- struct{}{}
 	for n := range each {
 		write(fmt.Sprint("line ", n))
 		entry()
+		err = errors.Join(err, blow(ctx, fmt.Sprint("wind ", n)))
 		if n%5 == 4 {
 			for i := 8; i > 0; i-- {
 				_ = os.Rename(fmt.Sprintf("%s.%d", log, i), fmt.Sprintf("%s.%d", log, i+1)) // where there is one
@@ -235,6 +290,9 @@ func collectWorld(ctx context.Context, k *killed, log string, each int, entry fu
 	want := []string{fmt.Sprintf("entry %d", entries+each-1)}
 	for n := range each {
 		want = append(want, fmt.Sprint("line ", n), fmt.Sprint("count ", n+1))
+		if cannon {
+			want = append(want, fmt.Sprint("wind ", n))
+		}
 	}
 	for !heard(want...) && pace() {
 	}
