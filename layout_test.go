@@ -56,7 +56,7 @@ var directions = map[string][]string{
 	"internal/watch":        {"internal/bot", "internal/files", "internal/site", "protocol", "sealed", "store"},
 	"internal/setup":        {"internal/config", "internal/files", "internal/finding", "protocol", "protocol/discord", "protocol/matrix/account"},
 	"internal/site":         {},
-	"internal/page":         {"backup", "events", "internal/bot", "internal/files", "internal/inspect", "internal/site", "outbox", "protocol", "rooms", "sealed", "store", "votes", "votes/tally"},
+	"internal/page":         {"backup", "events", "internal/bot", "internal/files", "internal/inspect", "internal/site", "outbox", "protocol", "rooms", "sealed", "services", "store", "votes", "votes/tally"},
 	"internal/record":       {"activity", "protocol", "protocol/discord", "protocol/matrix", "rooms", "sealed", "store"},
 	"cmd/bot":               {"*"},
 	"docs/extending":        {"commands", "events", "outbox", "protocol", "store"},

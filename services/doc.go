@@ -32,6 +32,7 @@
 //	service-jobs   scope ␟ job          Job (JSON)
 //	service-asks   scope ␟ ask          job
 //	service-load   scope                how many of its jobs wait
+//	service-stuck  scope                how many of its jobs have failed, or are ambiguous
 //
 //	cursor                 value
 //	service.NAME/paused    "yes" where the service is paused; its adapter sets it

@@ -89,7 +89,7 @@ func (f *Feature) admit(tx *store.Tx, j Job) error {
 	if s == nil {
 		return f.tell(tx, j, protocol.Plainf("%s is no longer there.", j.Service), "gone")
 	}
-	if _, is := getJob(tx, tx.Scope(), j.Key); is {
+	if tx.Has(jobs, store.Key(tx.Scope(), string(j.Key))) {
 		return nil
 	}
 	if waitingJobs(tx) >= uint64(s.Queue) {
@@ -110,7 +110,14 @@ func (f *Feature) next(tx *store.Tx, s *Spec, j Job) error {
 	if j.Ask != "" {
 		tx.Delete(asks, store.Key(tx.Scope(), string(j.Ask)))
 	}
-	task := s.tasks(j)[j.Task]
+	tasks := s.tasks(j)
+	for len(tasks[j.Task].Torch) > 0 { // another task follows
+		if sorry := read(f.trees[s.Name], tasks[j.Task].Torch, &j.Input); sorry != nil {
+			return f.ends(tx, s, j, sorry)
+		}
+		j.Task++
+	}
+	task := tasks[j.Task]
 	j.Ask = protocol.DeriveKey("task", string(j.Key), fmt.Sprint(j.Task), fmt.Sprint(j.Round))
 	j.State, j.Fault, j.Changed = Waiting, "", tx.Now()
 	key := protocol.DeriveKey("task", string(j.Key), fmt.Sprint(j.Task))

@@ -62,8 +62,11 @@ func (f *Feature) answered(tx *store.Tx, a protocol.Answer) (store.Outcome, erro
 	if err := merge(&j, done.Output); err != nil {
 		return f.fails(tx, s, j, task.Name, err.Error())
 	}
+	if _, err := fileOf(j.Results); err != nil {
+		return f.fails(tx, s, j, task.Name, err.Error())
+	}
 	if j.Task++; j.Task < len(s.tasks(j)) {
-		return store.WasHandled(task.Name + " is done"), f.next(tx, s, j)
+		return store.WasHandled(task.Name + " is done"), errors.Join(f.progresses(tx, s, &j), f.next(tx, s, j))
 	}
 	if err := f.gives(tx, s, j); err != nil {
 		j.Task--
@@ -143,7 +146,13 @@ func reaction(results map[string]json.RawMessage) (r string) {
 
 // done ends a job that went well, and says what its tasks want said.
 func (f *Feature) done(tx *store.Tx, s *Spec, j Job) error {
-	text, sign := Answer(j.Results), reaction(j.Results)
+	return f.ends(tx, s, j, Answer(j.Results))
+}
+
+// ends ends a job that has not failed, with an answer.
+func (f *Feature) ends(tx *store.Tx, s *Spec, j Job, text protocol.Text) error {
+	sign := reaction(j.Results)
+	file, _ := fileOf(j.Results) // it was looked at when it came
 	j.State, j.Changed = Done, tx.Now()
 	origin := j.Origin
 	j.Origin.Handle, j.Input, j.Results = "", Input{Kind: j.Input.Kind, Collector: j.Input.Collector, Command: j.Input.Command, Event: j.Input.Event, Time: j.Input.Time}, nil // no longer needed
@@ -160,28 +169,31 @@ func (f *Feature) done(tx *store.Tx, s *Spec, j Job) error {
 			return err
 		}
 	}
-	return f.say(tx, s, j, text, reacts && !j.Progress)
+	return f.say(tx, s, j, text, file, reacts && !j.Progress)
 }
 
 // say says the answer of a job where it belongs. Who has given a command hears something in any case, unless they can see already
 // that it is done.
-func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text, seen bool) error {
+func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text, file *protocol.File, seen bool) error {
 	back := text
 	if len(s.To) > 0 {
 		for _, room := range s.To {
-			if len(text) == 0 {
+			if len(text) == 0 && file == nil {
 				break
 			}
-			o := protocol.Outgoing{Room: room, Act: protocol.Say{Text: text}}
+			o := withFile(protocol.Outgoing{Room: room, Act: protocol.Say{Text: text}}, file)
 			if err := f.send(tx, j, o, "to "+string(room)); err != nil {
 				return err
 			}
 		}
 		if j.Origin.Room != "" && !(len(s.To) == 1 && s.To[0] == j.Origin.Room) {
-			back = nil // it is said elsewhere
+			back, file = nil, nil // it is said elsewhere
 		} else {
 			return nil
 		}
+	}
+	if len(back) == 0 && file != nil {
+		back = protocol.Code(file.Name)
 	}
 	if len(back) == 0 {
 		if j.Input.Kind != "command" && !j.Progress || seen {
@@ -189,7 +201,7 @@ func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text, seen boo
 		}
 		back = protocol.Plain("Done.")
 	}
-	return f.tell(tx, j, back, "answer")
+	return f.hand(tx, j, back, file, "answer")
 }
 
 // fails ends a job of which a task has failed for good.
@@ -213,6 +225,11 @@ func (f *Feature) isAmbiguous(tx *store.Tx, _ *Spec, j Job, task Task, fault str
 
 // tell says something about a job to whom it came from.
 func (f *Feature) tell(tx *store.Tx, j Job, text protocol.Text, what string) error {
+	return f.hand(tx, j, text, nil, what)
+}
+
+// hand is tell with a file, where there is one.
+func (f *Feature) hand(tx *store.Tx, j Job, text protocol.Text, file *protocol.File, what string) error {
 	o := j.Origin
 	if o.Room == "" {
 		return nil // nobody waits for it
@@ -220,7 +237,7 @@ func (f *Feature) tell(tx *store.Tx, j Job, text protocol.Text, what string) err
 	out := protocol.Outgoing{Handle: o.Handle, Cause: protocol.Ref{Room: o.Room, Event: o.Event}}
 	if o.Whisper && !o.Private {
 		out.Act = protocol.Whisper{User: o.Sender, Text: text, Asked: true}
-		return f.send(tx, j, out, what)
+		return f.send(tx, j, withFile(out, file), what)
 	}
 	if !here(tx, o) {
 		return nil // nobody is there who could hear it
@@ -230,10 +247,18 @@ func (f *Feature) tell(tx *store.Tx, j Job, text protocol.Text, what string) err
 		say.ReplyTo = o.Event
 	}
 	out.Room, out.Place, out.Act = o.Room, o.Place, say
-	if j.Progress {
-		out.Handle, out.Act = "", protocol.Revise{Original: keyOf(j, progressKey), Text: text}
+	if !j.Progress {
+		return f.send(tx, j, withFile(out, file), what)
 	}
-	return f.send(tx, j, out, what)
+	edit := out
+	edit.Handle, edit.Act = "", protocol.Revise{Original: keyOf(j, progressKey), Text: text}
+	if err := f.send(tx, j, edit, what); err != nil || file == nil {
+		return err
+	}
+	// A file cannot be put to what stands already.
+	out.Handle, say.Text = "", protocol.Code(file.Name)
+	out.Act = say
+	return f.send(tx, j, withFile(out, file), what+" file")
 }
 
 // here reports whether the bot is still where a job came from.

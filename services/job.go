@@ -43,6 +43,8 @@ type Job struct {
 	Progress bool `json:",omitempty"`
 	Created  time.Time
 	Changed  time.Time
+
+	was State // as it stands in the store; zero where it does not
 }
 
 // Origin is where a job came from, and where its answer belongs.
@@ -108,47 +110,57 @@ var (
 	jobs = store.ScopedBucket("service-jobs")
 	asks = store.ScopedBucket("service-asks")
 	load = store.ScopedBucket("service-load")
+
+	stuck = store.ScopedBucket("service-stuck")
 )
 
 func getJob(tx *store.Tx, scope protocol.Scope, key protocol.Key) (j Job, ok bool) {
 	v := tx.Get(jobs, store.Key(scope, string(key)))
-	return j, v != nil && json.Unmarshal(v, &j) == nil
+	ok = v != nil && json.Unmarshal(v, &j) == nil
+	j.was = j.State
+	return j, ok
 }
 
-// putJob writes a job under the scope of the transaction, and counts whether it waits.
+// putJob writes a job under the scope of the transaction, once in each, and counts whether it waits, or has failed.
 func putJob(tx *store.Tx, j Job) error {
-	was, had := getJob(tx, tx.Scope(), j.Key)
 	data, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("encode job %s: %w", j.Key, err)
 	}
 	tx.Put(jobs, store.Key(tx.Scope(), string(j.Key)), data)
-	count(tx, j.State == Waiting, had && was.State == Waiting)
+	recount(tx, j.was, j.State)
 	return nil
 }
 
 func dropJob(tx *store.Tx, j Job) {
 	tx.Delete(jobs, store.Key(tx.Scope(), string(j.Key)))
 	tx.Delete(asks, store.Key(tx.Scope(), string(j.Ask)))
-	count(tx, false, j.State == Waiting)
+	recount(tx, j.State, "")
 }
 
-// count keeps how many jobs of the scope wait.
-func count(tx *store.Tx, waits, waited bool) {
-	n := waitingJobs(tx)
-	switch {
-	case waits && !waited:
-		n++
-	case !waits && waited:
-		n--
-	default:
+// recount keeps how many jobs of the scope wait, and how many somebody has to look at.
+func recount(tx *store.Tx, was, is State) {
+	count(tx, load, is == Waiting, was == Waiting)
+	count(tx, stuck, is == Failed || is == Ambiguous, was == Failed || was == Ambiguous)
+}
+
+// count counts a job in or out.
+func count(tx *store.Tx, in store.Bucket, is, was bool) {
+	if is == was {
 		return
+	}
+	n := store.ParseNumber(string(tx.Get(in, string(tx.Scope()))))
+	switch {
+	case is:
+		n++
+	case n > 0: // what had failed before there was such a count is in none
+		n--
 	}
 	if n == 0 {
-		tx.Delete(load, string(tx.Scope()))
+		tx.Delete(in, string(tx.Scope()))
 		return
 	}
-	tx.Put(load, string(tx.Scope()), []byte(store.Number(n)))
+	tx.Put(in, string(tx.Scope()), []byte(store.Number(n)))
 }
 
 func waitingJobs(tx *store.Tx) uint64 { return waitingIn(tx, tx.Scope()) }

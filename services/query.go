@@ -34,6 +34,9 @@ type JobLine struct {
 	Fault   string         `json:"fault,omitempty"`
 	Input   string         `json:"input,omitempty"` // JSON, without what nobody is to see
 	Scope   protocol.Scope `json:"scope"`
+	// Room is that which it came from, zero where it came from none, and Private whether that is a private conversation.
+	Room    protocol.RoomID `json:"-"`
+	Private bool            `json:"-"`
 }
 
 // JobPage is some of the jobs, the last change first.
@@ -92,7 +95,7 @@ func (f *Feature) Jobs(tx *store.Tx, q JobQuery) (page JobPage) {
 func (f *Feature) line(tx *store.Tx, scope protocol.Scope, j Job) JobLine {
 	l := JobLine{
 		Job: j.Key, Service: j.Service, State: j.State, From: string(j.Origin.Room), Created: j.Created, Changed: j.Changed,
-		Fault: j.Fault, Scope: scope,
+		Fault: j.Fault, Scope: scope, Room: j.Origin.Room, Private: j.Origin.Private,
 	}
 	if l.From == "" {
 		if l.From = j.Input.Kind; j.Input.Collector != "" {
@@ -125,10 +128,11 @@ func (f *Feature) line(tx *store.Tx, scope protocol.Scope, j Job) JobLine {
 	return l
 }
 
-// Errors of Find.
+// Errors of Find, and of retrying what has not failed.
 var (
-	ErrNoJob    = errors.New("there is no such job")
-	ErrManyJobs = errors.New("several jobs begin so")
+	ErrNotFailed = errors.New("it can be retried only when it has failed, or is ambiguous")
+	ErrNoJob     = errors.New("there is no such job")
+	ErrManyJobs  = errors.New("several jobs begin so")
 )
 
 // Find returns the one job whose name begins so.
@@ -144,8 +148,13 @@ func (f *Feature) Find(tx *store.Tx, name string) (JobLine, error) {
 }
 
 // Unfinished returns how many jobs of all services have not come to an end.
-func (f *Feature) Unfinished(tx *store.Tx) (n uint64) {
-	for _, v := range tx.Range(load, "", "") {
+func (f *Feature) Unfinished(tx *store.Tx) (n uint64) { return total(tx, load) }
+
+// Stuck returns how many jobs of all services have failed, or are ambiguous, and wait for somebody.
+func (f *Feature) Stuck(tx *store.Tx) (n uint64) { return total(tx, stuck) }
+
+func total(tx *store.Tx, of store.Bucket) (n uint64) {
+	for _, v := range tx.Range(of, "", "") {
 		n += store.ParseNumber(string(v))
 	}
 	return n

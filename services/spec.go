@@ -65,6 +65,9 @@ type Task struct {
 	Name string
 	// Once is whether it runs at most once for a job.
 	Once bool
+	// Torch are the commands of the service as one of which the text of the job is read, for the tasks that follow. The network does
+	// not know of such a task. None means that it is another task.
+	Torch []string
 }
 
 // Command is a command that a service declares.
@@ -98,11 +101,12 @@ type Config struct {
 type Feature struct {
 	Config
 	byName map[string]*Spec
+	trees  map[string]*commands.Commands // by which texts are read, by the name of the service
 }
 
 // New returns the feature.
 func New(c Config) (*Feature, error) {
-	f := &Feature{Config: c, byName: map[string]*Spec{}}
+	f := &Feature{Config: c, byName: map[string]*Spec{}, trees: map[string]*commands.Commands{}}
 	for i := range c.Services {
 		s := &c.Services[i]
 		switch {
@@ -112,12 +116,18 @@ func New(c Config) (*Feature, error) {
 			return nil, fmt.Errorf("services: two are called %q", s.Name)
 		case len(s.Tasks) == 0:
 			return nil, fmt.Errorf("services: %s has no task", s.Name)
+		case len(s.Tasks[len(s.Tasks)-1].Torch) > 0:
+			return nil, fmt.Errorf("services: nothing follows the torch of %s", s.Name)
 		case s.Pattern != nil && len(s.Rooms) == 0:
 			return nil, fmt.Errorf("services: the pattern of %s needs rooms", s.Name)
 		case s.Queue < 1 || s.Keep <= 0:
 			return nil, fmt.Errorf("services: %s needs a Queue and a Keep", s.Name)
 		}
 		f.byName[s.Name] = s
+		var err error
+		if f.trees[s.Name], err = torches(s); err != nil {
+			return nil, err
+		}
 	}
 	if c.Meant == nil || c.Challenged == nil || c.Behalf == nil {
 		return nil, errors.New("services: Meant, Challenged or Behalf is missing")

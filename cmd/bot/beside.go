@@ -14,6 +14,7 @@ import (
 	"moot/internal/bot"
 	"moot/internal/config"
 	"moot/internal/watch"
+	"moot/services"
 	"moot/store"
 	"moot/votes"
 )
@@ -31,9 +32,10 @@ func openWatch(cfg config.Config) (net.Listener, error) {
 }
 
 // watched is what a bot is watched by.
-func watched(cfg config.Config, st *store.Store, runner *bot.Runner, maker *backup.Maker, jobs func(*store.Tx) uint64) watch.Sources {
+func watched(cfg config.Config, st *store.Store, runner *bot.Runner, maker *backup.Maker, jobs *services.Feature) watch.Sources {
 	return watch.Sources{
-		Store: st, Folder: cfg.Data, Version: version(), Networks: runner.Networks, Live: runner.Live, Votes: votes.CountOpen, Jobs: jobs, Backup: maker.Last,
+		Store: st, Folder: cfg.Data, Version: version(), Networks: runner.Networks, Live: runner.Live, Votes: votes.CountOpen,
+		Jobs: jobs.Unfinished, Stuck: jobs.Stuck, Backup: maker.Last,
 	}
 }
 

@@ -70,7 +70,7 @@ func openCollector(s config.Service, c config.ServiceCollector, log *slog.Logger
 	}
 	return program.New(program.Config{
 		Service: s.Name, Name: c.Name, Every: c.Every, Back: c.Back, Timeout: c.Timeout, Log: log,
-		Exec: exec.Config{Argv: c.Run, Folder: c.Folder, Env: env, Memory: int64(c.Memory) << 20, Log: log},
+		Exec: exec.Config{Argv: c.Run, Folder: c.Folder, Env: env, Memory: int64(c.Memory) << 20, Groups: exec.Delegated(), Log: log},
 	})
 }
 

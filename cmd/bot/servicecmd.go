@@ -244,6 +244,9 @@ func showService(out io.Writer, s config.Service) error {
 			what, how = "POST "+t.HTTP, times(t.Max, "call")+" at once"
 		case "wasm":
 			what, how = t.Wasm, times(t.Max, "job")+" at once, with memory of their own"
+		case "torch":
+			fmt.Fprintf(w, "  task %s\treads the text as one of the commands %s\n", t.Name, clean(strings.Join(t.Torch, ", ")))
+			continue
 		}
 		fmt.Fprintf(w, "  task %s\t%s\n", t.Name, clean(what))
 		fmt.Fprintf(w, "  \tin %s, within %s, %s, %s, retry %s\n", clean(t.Folder), t.Timeout, t.Output, how, retry)

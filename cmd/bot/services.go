@@ -68,7 +68,7 @@ func specOf(s config.Service) (services.Spec, error) {
 		}
 	}
 	for _, t := range s.Tasks {
-		spec.Tasks = append(spec.Tasks, services.Task{Name: t.Name, Once: t.Retry == "never"})
+		spec.Tasks = append(spec.Tasks, services.Task{Name: t.Name, Once: t.Retry == "never", Torch: t.Torch})
 	}
 	for _, c := range s.Collectors {
 		if c.Back {
@@ -111,6 +111,9 @@ func openServices(cfg config.Config, st *store.Store, f *services.Feature, log *
 			}
 		}
 	}()
+	if len(cfg.Services) > 0 {
+		exec.Sweep(exec.Delegated())
+	}
 	for _, s := range cfg.Services {
 		paused := false
 		err := st.View(func(tx *store.Tx) error {
@@ -138,9 +141,12 @@ func openServices(cfg config.Config, st *store.Store, f *services.Feature, log *
 	return all, nil
 }
 
-// openTasks returns what does the tasks of a service.
+// openTasks returns what does the tasks of a service, but for those that only read a text.
 func openTasks(s config.Service, log *slog.Logger) (tasks []servicenet.Task, _ error) {
 	for _, t := range s.Tasks {
+		if t.Kind() == "torch" {
+			continue
+		}
 		run, err := openTask(t, log.With("service", s.Name, "task", t.Name))
 		if err != nil {
 			for _, t := range tasks {
@@ -148,7 +154,7 @@ func openTasks(s config.Service, log *slog.Logger) (tasks []servicenet.Task, _ e
 			}
 			return nil, fmt.Errorf("task %s of the service %s: %w", t.Name, s.Name, err)
 		}
-		tasks = append(tasks, servicenet.Task{Name: t.Name, Run: run, Tries: t.Tries})
+		tasks = append(tasks, servicenet.Task{Name: t.Name, Run: run, Tries: t.Tries, Max: t.Max, Once: t.Retry == "never"})
 	}
 	return tasks, nil
 }
@@ -174,7 +180,7 @@ func openTask(t config.ServiceTask, log *slog.Logger) (servicenet.Runner, error)
 	}
 	return exec.New(exec.Config{
 		Argv: t.Run, Folder: t.Folder, Timeout: t.Timeout, Text: t.Output == "text", Warm: t.Warm, Min: t.Min, Max: t.Max,
-		Memory: int64(t.Memory) << 20, Env: env, Log: log,
+		Memory: int64(t.Memory) << 20, Groups: exec.Delegated(), Env: env, Log: log,
 	})
 }
 
@@ -244,7 +250,7 @@ func orderJob(
 		return "", err
 	}
 	if o.What == string(protocol.OrderRetry) && job.State != services.Failed && job.State != services.Ambiguous {
-		return "", fmt.Errorf("job %s is %s; only one that has failed, or is ambiguous, can be retried", job.Job, job.State)
+		return "", fmt.Errorf("job %s is %s; %w", job.Job, job.State, services.ErrNotFailed)
 	}
 	s, err := find(job.Service)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,24 @@ func closeTasks(tasks []servicenet.Task) {
 func (a *app) tryTasks(ctx context.Context, s config.Service, tasks []servicenet.Task, words []string) error {
 	in := sample(s, words)
 	results := map[string]json.RawMessage{}
-	for _, t := range tasks {
+	spec, err := specOf(s)
+	if err != nil {
+		return err
+	}
+	for _, one := range spec.Tasks {
+		if len(one.Torch) > 0 {
+			sorry, err := services.Torch(spec, one, &in)
+			switch {
+			case err != nil:
+				return err
+			case sorry != nil:
+				a.printf("task %s cannot read that as a command. The answer is\n  %s\n", one.Name, indented(sorry))
+				return nil
+			}
+			a.printf("task %s reads it as the command %s\n", one.Name, in.Command)
+			continue
+		}
+		t := tasks[slices.IndexFunc(tasks, func(t servicenet.Task) bool { return t.Name == one.Name })]
 		line, err := services.Line("test", s.Name, t.Name, in, results)
 		if err != nil {
 			return err
@@ -77,11 +95,15 @@ func (a *app) tryTasks(ctx context.Context, s config.Service, tasks []servicenet
 		}
 	}
 	if text := services.Answer(results); len(text) > 0 {
-		a.printf("The answer is\n  %s\n", strings.ReplaceAll(protocol.Clean(text.Plain()), "\n", "\n  "))
+		a.printf("The answer is\n  %s\n", indented(text))
 	} else {
 		a.printf("There is no answer: none of them wrote one as \"answer\".\n")
 	}
 	return nil
+}
+
+func indented(text protocol.Text) string {
+	return strings.ReplaceAll(protocol.Clean(text.Plain()), "\n", "\n  ")
 }
 
 // sample is the input of a job that somebody makes up.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/page"
+	"moot/protocol"
 	"moot/protocol/discord"
 )
 
@@ -45,7 +47,10 @@ func (a *app) newPage(cfg config.Config, h *control.Handler, maker *backup.Maker
 	return page.New(page.Config{
 		Inspector: h.Inspector, Version: "moot " + version(), Started: began, Folder: cfg.Data,
 		Networks: func() []bot.NetworkStatus { return h.Status().Networks }, Shards: nets.shards, Retry: h.Retry, Drop: h.Drop, Tail: a.tail, Log: log,
-		Backups: func() ([]backup.Backup, time.Time) { return maker.Recent(), maker.Last() },
+		Backups: func() ([]backup.Backup, time.Time) { return maker.Recent(), maker.Last() }, Jobs: h.Jobs,
+		Order: func(ctx context.Context, what protocol.OrderKind, job protocol.Key) (string, error) {
+			return h.Service(ctx, control.ServiceOrder{What: string(what), Job: string(job)})
+		},
 	})
 }
 

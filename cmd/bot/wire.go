@@ -196,7 +196,7 @@ func (a *app) runOnce(ctx context.Context, f runFlags) (err error) {
 		defer closing(&err, "close the socket", socket.Close)
 	}
 	maker := newMaker(cfg, st)
-	metrics.Watch(watched(cfg, st, runner, maker, features.services.Unfinished))
+	metrics.Watch(watched(cfg, st, runner, maker, features.services))
 	listener, err := openWatch(cfg)
 	if err != nil {
 		return err

@@ -117,6 +117,7 @@ func TestShippedExampleOfAService(t *testing.T) {
 
 func TestServices(t *testing.T) {
 	const task = "[[service.task]]\nrun = [\"true\"]\n"
+	const command = "[[service.command]]\nname = \"roll\"\nsummary = \"roll\"\nparams = [\"who:person\"]\n"
 	const found = "[[service]]\nname = \"a\"\nto = [\"console:lobby\"]\n" + task + "[[service.collector]]\n"
 	for name, tc := range map[string]struct{ text, want string }{
 		"no task":        {"[[service]]\nname = \"a\"", "c.toml:1: [[service]] a: it has no [[service.task]], and so does nothing"},
@@ -139,7 +140,7 @@ func TestServices(t *testing.T) {
 		"too often":      {found + "feed = \"http://example.org\"\nevery = \"1s\"", "c.toml:8: every in [[service.collector]]: a feed that is not on this machine is asked once a minute at most"},
 		"reserved":       {found + "name = \"run\"\ntail = \"x\"", "c.toml:7: name in [[service.collector]]: expected a word"},
 		"said nowhere":   {"[[service]]\nname = \"a\"\n" + task + "[[service.collector]]\ntail = \"x\"", "c.toml:6: tail in [[service.collector]]: where is the answer to be said?"},
-		"two ways":       {"[[service]]\nname = \"a\"\n" + task + "wasm = \"x\"", "c.toml:4: [[service.task]]: expected one of run, http and wasm"},
+		"two ways":       {"[[service]]\nname = \"a\"\n" + task + "wasm = \"x\"", "c.toml:4: [[service.task]]: expected one of run, http, wasm and torch"},
 		"called where":   {"[[service]]\nname = \"a\"\n[[service.task]]\nhttp = \"x\"", "c.toml:4: http in [[service.task]]: expected an address"},
 		"warm module":    {"[[service]]\nname = \"a\"\n[[service.task]]\nwasm = \"x\"\nwarm = true", "c.toml:5: warm, lazy and min in [[service.task]] are for programs"},
 		"token for what": {"[[service]]\nname = \"a\"\n" + task + "token = { env = \"X\" }", "c.toml:5: token in [[service.task]] is for what is called by http"},
@@ -148,6 +149,10 @@ func TestServices(t *testing.T) {
 		"may do":         {"operators = [\"console:ann\"]\n[[service]]\nname = \"a\"\nas = \"console:ann\"\nallow = [\"vote cast\"]\n" + task, "c.toml:5: allow in [[service]]: a service may give"},
 		"which stream":   {found + "botcannon = \"127.0.0.1:6379\"", "c.toml:6: stream in [[service.collector]]: expected the name"},
 		"stream of what": {found + "tail = \"x\"\nstream = \"y\"", "c.toml:8: stream and password in [[service.collector]] are for botcannon"},
+		"torch alone":    {"[[service]]\nname = \"a\"\n" + command + "[[service.task]]\ntorch = [\"roll\"]", "c.toml:8: torch in [[service.task]]: it reads a command for the tasks behind it, and there is none"},
+		"torch of what":  {"[[service]]\nname = \"a\"\n[[service.task]]\ntorch = [\"roll\"]\n" + task, "c.toml:4: torch in [[service.task]]: the service has no [[service.command]] \"roll\""},
+		"torch of whom":  {"[[service]]\nname = \"a\"\n" + command + "[[service.task]]\ntorch = [\"roll\"]\n" + task, "c.toml:8: torch in [[service.task]]: a text cannot be read as \"roll\", since who is a person"},
+		"torch that may": {"[[service]]\nname = \"a\"\n" + command + "[[service.task]]\ntorch = [\"roll\"]\nretry = \"never\"\n" + task, "c.toml:8: torch in [[service.task]]: it runs nothing"},
 		"warm text":      {"[[service]]\nname = \"a\"\n" + task + "warm = true\noutput = \"text\"", "c.toml:5: warm in [[service.task]]"},
 		"param":          {"[[service]]\nname = \"a\"\n" + task + "[[service.command]]\nname = \"x\"\nsummary = \"y\"\nparams = [\"dice:weight\"]", `c.toml:8: params in [[service.command]]: "dice:weight": the kind is one of`},
 		"too many":       {"[[service]]\nname = \"a\"\n" + task + "max = 1000", `c.toml:5: max in [[service.task]]: 1000 is too much`},

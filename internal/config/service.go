@@ -74,6 +74,8 @@ type ServiceTask struct {
 	HTTP  string   `toml:"http" like:"https://example.org/task"`
 	Token Secret   `toml:"token"`
 	Wasm  string   `toml:"wasm" like:"filter.wasm"`
+	// Torch are the commands of the service as one of which the text of the job is read, for the tasks behind it.
+	Torch []string `toml:"torch"`
 	// Folder is where it runs; a relative one in a file counts from the folder of that file.
 	Folder string `toml:"folder" like:"dice"`
 	// Output is what it writes.
@@ -94,9 +96,9 @@ type ServiceTask struct {
 	Env []string `toml:"env"`
 }
 
-// Kind returns by what it is done: "run", "http" or "wasm"; zero where that is not one of them.
+// Kind returns by what it is done: "run", "http", "wasm" or "torch"; zero where that is not one of them.
 func (t ServiceTask) Kind() string {
-	return oneOf(map[string]bool{"run": len(t.Run) > 0 && t.Run[0] != "", "http": t.HTTP != "", "wasm": t.Wasm != ""})
+	return oneOf(map[string]bool{"run": len(t.Run) > 0 && t.Run[0] != "", "http": t.HTTP != "", "wasm": t.Wasm != "", "torch": len(t.Torch) > 0})
 }
 
 // oneOf returns the one name that is true; zero where there is none, or several.
@@ -180,6 +182,7 @@ func (d *decoder) services(c *Config) {
 		for n := range s.Tasks {
 			in := []string{"service", numberMark + strconv.Itoa(i), "task", numberMark + strconv.Itoa(n)}
 			d.serviceTask(func(key string) []string { return append(slices.Clone(in), key) }, s.Tasks, n)
+			d.torch(func(key string) []string { return append(slices.Clone(in), key) }, s, n)
 		}
 		for n, command := range s.Commands {
 			in := []string{"service", numberMark + strconv.Itoa(i), "command", numberMark + strconv.Itoa(n)}
@@ -254,10 +257,10 @@ func (d *decoder) webhook(at func(string) []string, c *Config, s *Service) {
 func (d *decoder) serviceTask(at func(string) []string, tasks []ServiceTask, n int) {
 	t := &tasks[n]
 	switch u, err := url.Parse(t.HTTP); {
-	case t.Kind() == "" && t.HTTP == "" && t.Wasm == "":
-		d.complain(at("run"), `run in [[service.task]]: expected a program and its arguments, such as ["python3", "roll.py"], or http, or wasm`)
+	case t.Kind() == "" && t.HTTP == "" && t.Wasm == "" && len(t.Torch) == 0:
+		d.complain(at("run"), `run in [[service.task]]: expected a program and its arguments, such as ["python3", "roll.py"], or http, or wasm, or torch`)
 	case t.Kind() == "":
-		d.complain(at("run"), "[[service.task]]: expected one of run, http and wasm")
+		d.complain(at("run"), "[[service.task]]: expected one of run, http, wasm and torch")
 	case t.Kind() != "run" && (t.Warm || t.Lazy || t.Min > 0):
 		d.complain(at("warm"), "warm, lazy and min in [[service.task]] are for programs (run)")
 	case t.Kind() == "http" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == ""):
@@ -285,6 +288,32 @@ func (d *decoder) serviceTask(at func(string) []string, tasks []ServiceTask, n i
 		d.complain(at("name"), "name in [[service.task]]: expected a word of a-z, 0-9 and - that no other task of the service has, and not %s", describe(t.Name))
 	}
 	d.variables(at("env"), t.Env)
+}
+
+// torch finds what is wrong with a task that reads texts as commands.
+func (d *decoder) torch(at func(string) []string, s *Service, n int) {
+	t := s.Tasks[n]
+	if len(t.Torch) == 0 {
+		return
+	}
+	if n == len(s.Tasks)-1 {
+		d.complain(at("torch"), "torch in [[service.task]]: it reads a command for the tasks behind it, and there is none")
+	}
+	if t.Retry != "safe" || t.Output != "json" || len(t.Env) > 0 {
+		d.complain(at("torch"), "torch in [[service.task]]: it runs nothing, so that retry, output and env mean nothing")
+	}
+	for _, name := range t.Torch {
+		i := slices.IndexFunc(s.Commands, func(c ServiceCommand) bool { return c.Name == name })
+		if i < 0 {
+			d.complain(at("torch"), "torch in [[service.task]]: the service has no [[service.command]] %s", describe(name))
+			continue
+		}
+		for _, text := range s.Commands[i].Params {
+			if p, err := ParseParam(text); err == nil && p.Kind == "person" {
+				d.complain(at("torch"), "torch in [[service.task]]: a text cannot be read as %s, since %s is a person, whom only a room knows", describe(name), p.Name)
+			}
+		}
+	}
 }
 
 // variables finds what is wrong with a list of names of variables.

@@ -13,6 +13,8 @@ import (
 	"moot/internal/bot"
 	"moot/internal/inspect"
 	"moot/internal/site"
+	"moot/protocol"
+	"moot/services"
 )
 
 // Config says what is shown.
@@ -30,6 +32,10 @@ type Config struct {
 	// Retry has a dead letter tried again and says what came of it, and Drop lets go of one.
 	Retry func(ctx context.Context, id uint64) (string, error)
 	Drop  func(ctx context.Context, id uint64) error
+	// Jobs are those of services, and Order has one of them tried again, or dropped, and says what came of it; nil means that there are
+	// no services.
+	Jobs  func(services.JobQuery) (services.JobPage, error)
+	Order func(ctx context.Context, what protocol.OrderKind, job protocol.Key) (string, error)
 	// Tail is the log of the bot.
 	Tail *Tail
 	Log  *slog.Logger
@@ -68,7 +74,7 @@ const liveScript = "/live.js"
 // places are the pages, in the order of the menu.
 var places = []site.Place{
 	{Path: "/", Name: "Overview"}, {Path: "/rooms", Name: "Rooms"}, {Path: "/votes", Name: "Votes"}, {Path: "/outbox", Name: "Outbox"},
-	{Path: "/dead", Name: "Dead letters"}, {Path: "/events", Name: "Events"}, {Path: "/networks", Name: "Networks"}, {Path: "/backups", Name: "Backups"},
+	{Path: "/dead", Name: "Dead letters"}, {Path: "/jobs", Name: "Jobs"}, {Path: "/events", Name: "Events"}, {Path: "/networks", Name: "Networks"}, {Path: "/backups", Name: "Backups"},
 	{Path: "/log", Name: "Log"},
 }
 
@@ -84,13 +90,14 @@ func New(c Config) *Page {
 	p.Open("GET "+liveScript, site.Asset(static, "static/live.js", "text/javascript"))
 	views := map[string]func(*http.Request) (view, error){
 		"/{$}": p.overview, "/rooms": p.rooms, "/room": p.room, "/votes": p.votes, "/vote": p.vote, "/outbox": p.outbox,
-		"/dead": p.dead, "/events": p.events, "/networks": p.networks, "/backups": p.backups, "/log": p.logPage,
+		"/dead": p.dead, "/jobs": p.jobs, "/events": p.events, "/networks": p.networks, "/backups": p.backups, "/log": p.logPage,
 	}
 	for path, f := range views {
 		p.Handle("GET "+path, func(w http.ResponseWriter, r *http.Request, s *session) { p.show(w, r, s, f) })
 	}
 	p.Handle("GET /log/stream", p.stream)
 	p.Handle("POST /dead", p.changeDead)
+	p.Handle("POST /jobs", p.changeJob)
 	return p
 }
 

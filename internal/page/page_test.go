@@ -22,7 +22,9 @@ import (
 	"moot/internal/inspect"
 	"moot/internal/site"
 	"moot/internal/watch"
+	"moot/protocol"
 	"moot/rooms"
+	"moot/services"
 	"moot/store"
 	"moot/votes"
 	"moot/votes/tally"
@@ -35,6 +37,9 @@ type bench struct {
 	store   *store.Store
 	dropped []uint64
 	retried []uint64
+	jobs    []services.JobLine // those that there are
+	asked   services.JobQuery  // the last one
+	ordered []string
 }
 
 func newBench(t testing.TB) *bench {
@@ -70,6 +75,20 @@ func newBench(t testing.TB) *bench {
 		Drop: func(_ context.Context, id uint64) error {
 			b.dropped = append(b.dropped, id)
 			return nil
+		},
+		Jobs: func(q services.JobQuery) (services.JobPage, error) {
+			b.asked = q
+			return services.JobPage{Jobs: b.jobs, More: true}, nil
+		},
+		Order: func(_ context.Context, what protocol.OrderKind, job protocol.Key) (string, error) {
+			switch job {
+			case "gone":
+				return "", fmt.Errorf("%w: gone", services.ErrNoJob)
+			case "runs":
+				return "", fmt.Errorf("job runs is running; %w", services.ErrNotFailed)
+			}
+			b.ordered = append(b.ordered, string(what)+" "+string(job))
+			return "Job " + string(job) + " is seen to.", nil
 		},
 		Tail: &Tail{}, Log: slog.New(slog.DiscardHandler),
 	})
@@ -113,7 +132,7 @@ func (b *bench) enter() string {
 }
 
 // paths are all pages, and the stream behind one of them.
-var paths = []string{"/", "/rooms", "/room?id=a", "/votes", "/vote?room=a&id=1", "/outbox", "/dead", "/events", "/networks", "/backups", "/log", "/log/stream", "/nowhere"}
+var paths = []string{"/", "/rooms", "/room?id=a", "/votes", "/vote?room=a&id=1", "/outbox", "/dead", "/jobs", "/jobs?state=failed", "/events", "/networks", "/backups", "/log", "/log/stream", "/nowhere"}
 
 // TestClosed: without a session nothing is told, and nothing is changed.
 func TestClosed(t *testing.T) {
@@ -203,7 +222,7 @@ func TestOtherSites(t *testing.T) {
 		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, // another port of this machine
 		{"Sec-Fetch-Site", "", "Origin", "https://evil.example"}, {"Sec-Fetch-Site", "", "Origin", "null"}, {"Sec-Fetch-Site", "", "Origin", "http://127.0.0.1:8080"},
 	} {
-		for _, path := range []string{"/dead", "/logout", "/login"} {
+		for _, path := range []string{"/dead", "/jobs", "/logout", "/login"} {
 			if w := b.request("POST", path, change, append([]string{"Cookie", cookie}, from...)...); w.Code != http.StatusForbidden {
 				t.Errorf("%s from %v is %d", path, from, w.Code)
 			}

@@ -37,8 +37,8 @@ type Sources struct {
 	Live func(context.Context) (held, err error)
 	// Votes counts the votes that are open, up to a limit.
 	Votes func(tx *store.Tx, limit int) int
-	// Jobs counts the jobs of services that have not come to an end.
-	Jobs func(tx *store.Tx) uint64
+	// Jobs counts the jobs of services that have not come to an end, and Stuck those that have failed, or are ambiguous.
+	Jobs, Stuck func(tx *store.Tx) uint64
 	// Backup says when the last backup was made; zero where none was.
 	Backup func() time.Time
 }
@@ -107,7 +107,8 @@ func (m *Metrics) Watch(s Sources) {
 var gauges = struct {
 	build, goroutines, lastStep                     *prometheus.Desc
 	up, since, lastEvent                            *prometheus.Desc
-	waiting, oldest, dead, sealed, votes, jobs      *prometheus.Desc
+	waiting, oldest, dead, sealed, votes            *prometheus.Desc
+	jobs, stuck                                     *prometheus.Desc
 	change, bytes, memory, seen, diskFree, backedUp *prometheus.Desc
 }{
 	build:      gauge("moot_build_info", "1, with the version of the program.", "version"),
@@ -122,6 +123,7 @@ var gauges = struct {
 	sealed:     gauge("moot_sealed_waiting", "Encrypted events that wait for their key; 500 stands for more."),
 	votes:      gauge("moot_votes_open", "Votes that are open; 500 stands for more."),
 	jobs:       gauge("moot_jobs_unfinished", "Jobs of services that wait or are worked on."),
+	stuck:      gauge("moot_jobs_stuck", "Jobs of services that have failed or are ambiguous, and wait for somebody."),
 	change:     gauge("moot_store_change", "The number of the last commit that changed something."),
 	bytes:      gauge("moot_store_bytes", "Bytes of the database in use, free within it, and of its log.", "part"),
 	memory:     gauge("moot_store_memory_bytes", "Bytes of rows that are only in the log and in memory."),
@@ -202,6 +204,9 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 		}
 		if s.Jobs != nil {
 			send(g.jobs, float64(s.Jobs(tx)))
+		}
+		if s.Stuck != nil {
+			send(g.stuck, float64(s.Stuck(tx)))
 		}
 		return nil
 	})

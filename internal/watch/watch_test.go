@@ -47,6 +47,7 @@ func newBench(t testing.TB) *bench {
 		Live:   func(context.Context) (error, error) { return b.held, b.live },
 		Votes:  func(*store.Tx, int) int { return 3 },
 		Jobs:   func(*store.Tx) uint64 { return 4 },
+		Stuck:  func(*store.Tx) uint64 { return 2 },
 		Backup: func() time.Time { return time.Unix(1_800_000_000, 0) },
 	})
 	return b
@@ -93,7 +94,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{
 		`moot_events_total{disposition="handled",network="discord"} 1`, `moot_attempts_total{result="failed"} 2`, `moot_attempts_total{result="done"} 0`,
-		`moot_network_up{network="matrix"} 0`, `moot_network_up{network="discord"} 1`, `moot_votes_open 3`, `moot_jobs_unfinished 4`, `moot_step_seconds_count 1`,
+		`moot_network_up{network="matrix"} 0`, `moot_network_up{network="discord"} 1`, `moot_votes_open 3`, `moot_jobs_unfinished 4`, `moot_jobs_stuck 2`, `moot_step_seconds_count 1`,
 		`moot_backup_timestamp_seconds 1.8e+09`, `moot_build_info{version="test"} 1`, `moot_outbox_waiting 0`, "moot_disk_free_bytes",
 	} {
 		if !strings.Contains(text, want) {

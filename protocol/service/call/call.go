@@ -88,7 +88,7 @@ func (c *Caller) Do(ctx context.Context, line []byte, _ ...string) (json.RawMess
 			out = whole.Bytes()
 		}
 	}
-	return result.Read(out, c.cfg.Text)
+	return result.Read(out, c.cfg.Text, "")
 }
 
 func (c *Caller) post(ctx context.Context, line []byte) ([]byte, error) {

@@ -9,6 +9,8 @@
 //     has not after a second is killed. So is what a process leaves behind in its group when it ends.
 //   - A process is killed when the bot dies, however the bot does. What has left the group meanwhile, or was started by the
 //     process in turn, is not: a process that is to clean up reads its standard input, which ends then.
+//   - Where the bot may make control groups, all that a process has started ends with it, also what has left its group, and there are
+//     limits on how much of it there is.
 //   - What it writes is read up to [result.MaxOutput] bytes; more is a fault, and ends it. What it writes to standard error goes to the
 //     log, a limited number of lines.
 //   - It has limits of its own on memory, open files, the size of files, and, where it is one process per job, on processor time.
@@ -59,6 +61,8 @@ type Config struct {
 	Min, Max int
 	// Memory is how many bytes of its own a process may have; zero means no limit.
 	Memory int64
+	// Groups is the folder of a control group, in which each process gets one of its own; see Delegated. Zero means that it gets none.
+	Groups string
 	Log    *slog.Logger // nil means none
 }
 
@@ -181,7 +185,7 @@ func (p *Pool) Do(ctx context.Context, line []byte, env ...string) (json.RawMess
 		}
 		return nil, err
 	}
-	return result.Read(out, p.cfg.Text)
+	return result.Read(out, p.cfg.Text, p.cfg.Folder)
 }
 
 // once runs a process for one job.

@@ -58,7 +58,8 @@ func (s *spawner) close() { close(s.done) }
 func (s *spawner) start(c Config, env []string) (*process, error) {
 	cmd := &exec.Cmd{Path: launcherPath, Args: launch(c), Dir: c.Folder, Env: env}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	p := &process{cmd: cmd, ended: make(chan struct{}), log: c.Log, warm: c.Warm}
+	p := &process{cmd: cmd, ended: make(chan struct{}), log: c.Log, warm: c.Warm, group: groups{c.Groups, c.Log}.open(c.Memory)}
+	p.group.into(cmd.SysProcAttr)
 	ends := [3]*os.File{}
 	closeAll := func(files ...*os.File) {
 		for _, f := range files {
@@ -85,6 +86,7 @@ func (s *spawner) start(c Config, env []string) (*process, error) {
 	closeAll(ends[:]...)
 	if err != nil {
 		closeAll(p.in, p.out, p.errs)
+		p.group.close()
 		return nil, fmt.Errorf("start %s: %w", c.Argv[0], err)
 	}
 	p.reader = bufio.NewReader(p.out)
@@ -102,6 +104,7 @@ type process struct {
 	reader *bufio.Reader
 	log    *slog.Logger
 	warm   bool
+	group  *group    // nil where it has none
 	since  time.Time // when it was last put aside
 	work   sync.WaitGroup
 	ended  chan struct{} // closed when it has ended
@@ -121,10 +124,12 @@ func (p *process) wait() {
 		}
 	}
 	p.signal(syscall.SIGKILL)
+	p.group.kill()
 	p.mu.Lock()
 	p.state = p.cmd.Wait()
 	p.gone = true
 	p.mu.Unlock()
+	p.group.close()
 	close(p.ended)
 	// What has left the group may still hold the pipes.
 	late := time.Now().Add(grace)
@@ -152,6 +157,7 @@ func (p *process) end() {
 			case <-p.ended:
 			case <-t.C:
 				p.signal(syscall.SIGKILL)
+				p.group.kill()
 			}
 		})
 	})

@@ -9,6 +9,12 @@ import (
 
 var errLinux = errors.New("programs of services are run on Linux only")
 
+// Delegated returns nothing: there are no control groups.
+func Delegated() string { return "" }
+
+// Sweep does nothing.
+func Sweep(string) {}
+
 type spawner struct{}
 
 func newSpawner() (*spawner, error) { return nil, errLinux }

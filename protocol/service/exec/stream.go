@@ -24,7 +24,7 @@ func Check(c Config) error {
 	return err
 }
 
-// Start starts a program. Of the Config it takes Argv, Folder, Env, Memory and Log.
+// Start starts a program. Of the Config it takes Argv, Folder, Env, Memory, Groups and Log.
 func Start(c Config) (*Stream, error) {
 	c, err := prepared(c)
 	if err != nil {

@@ -344,7 +344,7 @@ func (c *Collector) Do(ctx context.Context, line []byte, _ ...string) (json.RawM
 		if !ok {
 			return nil, result.ErrDied
 		}
-		return answer(out)
+		return answer(out, c.cfg.Exec.Folder)
 	case <-within.Done():
 		return nil, context.Cause(within)
 	}
@@ -371,9 +371,9 @@ func (c *Collector) expect(ctx context.Context, key protocol.Key) (*exec.Stream,
 	}
 }
 
-// answer is an acknowledgement as the result of a task.
-func answer(line []byte) (json.RawMessage, error) {
-	out, err := result.Read(line, false)
+// answer is an acknowledgement as the result of a task. A file in it is read from the folder of the program.
+func answer(line []byte, folder string) (json.RawMessage, error) {
+	out, err := result.Read(line, false, folder)
 	if err != nil {
 		return nil, err
 	}

@@ -31,8 +31,9 @@ func Open(err error) bool {
 	return errors.Is(err, ErrTimeout) || errors.Is(err, ErrDied) || errors.Is(err, ErrOutput)
 }
 
-// Read makes one object of what a task has written: of JSON objects, one a line, or of the answer as it stands, where it is text.
-func Read(out []byte, text bool) (json.RawMessage, error) {
+// Read makes one object of what a task has written: of JSON objects, one a line, or of the answer as it stands, where it is text. A
+// file in it is read from the folder in which the task ran; zero means that it has none.
+func Read(out []byte, text bool, folder string) (json.RawMessage, error) {
 	if text {
 		return json.Marshal(map[string]string{"answer": strings.TrimSpace(strings.ToValidUTF8(string(out), "\uFFFD"))})
 	}
@@ -57,6 +58,9 @@ func Read(out []byte, text bool) (json.RawMessage, error) {
 			fault = string(raw)
 		}
 		return nil, fmt.Errorf("%w: %s", ErrFailed, protocol.Shorten(protocol.OneLine(fault), 300))
+	}
+	if err := take(all, folder); err != nil {
+		return nil, err
 	}
 	return json.Marshal(all)
 }

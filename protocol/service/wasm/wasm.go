@@ -143,7 +143,7 @@ func (m *Module) Do(ctx context.Context, line []byte, env ...string) (json.RawMe
 	case err != nil: // it ran into something, such as the end of its memory
 		return nil, fmt.Errorf("%w: %s", result.ErrFailed, protocol.Shorten(protocol.OneLine(err.Error()), 300))
 	}
-	return result.Read(out.Bytes(), m.cfg.Text)
+	return result.Read(out.Bytes(), m.cfg.Text, "")
 }
 
 // says writes into the log what a job has said to standard error.

@@ -1,0 +1,63 @@
+package services_test
+
+import (
+	"strings"
+	"testing"
+
+	"moot/commands"
+	"moot/protocol"
+	"moot/services"
+)
+
+// torchSpec is a service whose pattern finds what is to be read as a command.
+func torchSpec() services.Spec {
+	s := roll(services.Spec{
+		Who: commands.Member, Pattern: pattern("(?i)^dice, (.*)"), Rooms: []protocol.RoomID{lobby},
+		Tasks: []services.Task{{Name: "look"}, {Name: "torch", Torch: []string{"roll"}}, {Name: "work"}},
+	})
+	s.Commands = append(s.Commands, services.Command{Name: "melt", Summary: "melt the dice"})
+	return s
+}
+
+// What a pattern has found is read as a command of the service, if it is one of those allowed; the tasks behind it are given it as if
+// somebody had given the command.
+func TestTorch(t *testing.T) {
+	r := open(t, torchSpec())
+	r.says(lobby, "ben", "dice, roll 2d6 3")
+	got := r.work(answers("a nine"))
+	if len(got) != 2 || got[0].Task != "look" || got[0].Command != "" || got[1].Task != "work" || got[1].Command != "roll" ||
+		got[1].Args["dice"] != "2d6" || got[1].Args["times"] != 3.0 || got[1].Kind != "pattern" {
+		t.Errorf("the tasks were given %+v", got)
+	}
+	r.said("a nine")
+	r.says(lobby, "ben", "dice, melt")
+	r.says(lobby, "ben", "dice, roll; rm -rf /")
+	r.says(lobby, "ben", "dice, roll 2d6 often")
+	if got := r.work(answers("never said")); len(got) != 3 {
+		t.Errorf("the tasks were given %+v", got)
+	}
+	said := r.Said()
+	if len(said) != 3 || !strings.Contains(said[0], "melt is no command here") || !strings.Contains(said[1], "no command here") || !strings.Contains(said[2], "whole number") {
+		t.Errorf("it said %q", said)
+	}
+	r.states("4 done")
+}
+
+func TestTorchThatCannotBe(t *testing.T) {
+	for name, change := range map[string]func(*services.Spec){
+		"nothing follows": func(s *services.Spec) { s.Tasks = s.Tasks[:2] },
+		"has no command":  func(s *services.Spec) { s.Tasks[1].Torch = []string{"dance"} },
+		"is a person": func(s *services.Spec) {
+			s.Commands[0].Params = append(s.Commands[0].Params, commands.Param{Name: "who", Kind: commands.Person, Summary: "who"})
+		},
+	} {
+		s := fill(torchSpec())
+		change(&s)
+		_, err := services.New(services.Config{
+			Services: []services.Spec{s}, Meant: func(protocol.Event, protocol.Message) bool { return false }, Challenged: nobody, Behalf: noBehalf,
+		})
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: it says %v", name, err)
+		}
+	}
+}
