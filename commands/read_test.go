@@ -32,7 +32,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("it was read as %s, %q, %d", call.Command.Name, call.Word("dice"), call.Integer("times"))
 	}
 	for line, want := range map[string]string{
-		"": "is no command here", "dance": "dance", "shut": "is no command here", "roll": "dice", "roll 2d6 x": "whole number", "roll 2d6 10": "1 to 9",
+		"": "is no command here", "dance": "dance", "shut": "is no command here", "roll": "DICE is missing", "roll 2d6 x": "whole number", "roll 2d6 10": "1 to 9",
 		`roll "2d6`: "quotation", "roll --help": "Usage", "roll a 2 b": "know what to do", "roll; rm -rf /": "is no command here",
 		"$(roll)": "is no command here", "`roll`": "is no command here", "roll " + strings.Repeat("x", 2000): "too long",
 	} {

@@ -39,11 +39,15 @@ func withFile(o protocol.Outgoing, file *protocol.File) protocol.Outgoing {
 	case protocol.Say:
 		instead := act
 		instead.Text = unsent(act.Text, file)
-		act.File, o.Act, without.Act = file, act, instead
+		without.Act = instead
+		act.File = file
+		o.Act = act
 	case protocol.Whisper:
 		instead := act
 		instead.Text = unsent(act.Text, file)
-		act.File, o.Act, without.Act = file, act, instead
+		without.Act = instead
+		act.File = file
+		o.Act = act
 	}
 	o.Else = []protocol.Outgoing{without}
 	return o

@@ -36,7 +36,7 @@ func TestTorch(t *testing.T) {
 	if got := r.work(answers("never said")); len(got) != 3 {
 		t.Errorf("the tasks were given %+v", got)
 	}
-	said := r.Said()
+	said := outs(r)
 	if len(said) != 3 || !strings.Contains(said[0], "melt is no command here") || !strings.Contains(said[1], "no command here") || !strings.Contains(said[2], "whole number") {
 		t.Errorf("it said %q", said)
 	}

@@ -49,7 +49,7 @@ func main() {
 		os.Exit(3)
 	case strings.Contains(s, "reach"):
 		_, file := os.ReadFile("/etc/passwd")
-		fmt.Printf("{\"file\": %t, \"key\": %q, \"home\": %q}\n", file == nil, os.Getenv("MOOT_KEY"), os.Getenv("HOME"))
+		fmt.Printf("{\"read\": %t, \"key\": %q, \"home\": %q}\n", file == nil, os.Getenv("MOOT_KEY"), os.Getenv("HOME"))
 	default:
 		fmt.Printf("{\"answer\": %q}\n", strings.TrimSpace(s))
 	}
@@ -108,7 +108,7 @@ func TestModule(t *testing.T) {
 	if err != nil || string(out) != `{"answer":"{\"a\":1}"}` {
 		t.Errorf("it wrote %s, %v", out, err)
 	}
-	if out, err = m.Do(t.Context(), []byte("reach"), "MOOT_KEY=K"); err != nil || string(out) != `{"file":false,"home":"","key":"K"}` {
+	if out, err = m.Do(t.Context(), []byte("reach"), "MOOT_KEY=K"); err != nil || string(out) != `{"home":"","key":"K","read":false}` {
 		t.Errorf("it wrote %s, %v", out, err)
 	}
 	if _, err = m.Do(t.Context(), []byte("fail")); !errors.Is(err, result.ErrFailed) || !strings.Contains(err.Error(), "exit code 3") {
