@@ -65,7 +65,7 @@ var directions = map[string][]string{
 	"protocol/console/apart":  {"internal/alike", "protocol", "protocol/console", "protocol/remote", "protocol/remote/wire"},
 	"protocol/console/screen": {"internal/alike", "protocol", "protocol/console"},
 
-	"protocol/discord":                    {"internal/finding", "internal/generation", "internal/pause", "protocol", "protocol/discord/gateway", "protocol/discord/rest"},
+	"protocol/discord":                    {"internal/alike", "internal/finding", "internal/generation", "internal/pause", "protocol", "protocol/discord/gateway", "protocol/discord/rest"},
 	"protocol/discord/rest":               {"internal/pause"},
 	"protocol/discord/dial":               {},
 	"protocol/discord/gateway":            {"internal/pause", "protocol/discord/dial", "protocol/discord/rest"},
@@ -110,12 +110,13 @@ var directions = map[string][]string{
 	"replica/redis":                 {"internal/finding", "replica", "store"},
 	"replica/replicatest":           {"replica", "store"},
 
-	"votes":       {"commands", "events", "internal/alike", "internal/say", "internal/span", "outbox", "protocol", "rooms", "store", "votes/tally", "votes/words"},
-	"votes/tally": {},
-	"votes/words": {"internal/say", "protocol", "votes/tally"},
-	"invites":     {"commands", "events", "outbox", "protocol", "rooms", "store"},
-	"enforce":     {"outbox", "protocol", "rooms", "store"},
-	"challenges":  {"commands", "events", "outbox", "protocol", "rooms", "store"},
+	"votes":         {"commands", "events", "internal/alike", "internal/say", "internal/span", "outbox", "protocol", "rooms", "store", "votes/picture", "votes/tally", "votes/words"},
+	"votes/picture": {},
+	"votes/tally":   {},
+	"votes/words":   {"internal/say", "protocol", "votes/tally"},
+	"invites":       {"commands", "events", "outbox", "protocol", "rooms", "store"},
+	"enforce":       {"outbox", "protocol", "rooms", "store"},
+	"challenges":    {"commands", "events", "outbox", "protocol", "rooms", "store"},
 }
 
 // outside says which packages alone may import a module of others.
@@ -151,7 +152,8 @@ var outside = map[string][]string{
 	"github.com/creack/pty":                 {"internal/ptytest"},
 
 	"github.com/mtibben/confusables": {"internal/alike"},
-	"golang.org/x/text":              {"internal/alike", "internal/say"},
+	"golang.org/x/text":              {"internal/alike", "internal/say", "votes/picture"},
+	"golang.org/x/image":             {"votes/picture"},
 	"github.com/nicksnyder/go-i18n":  {"internal/say"},
 
 	"github.com/bwmarrin/discordgo": {"protocol/discord"},

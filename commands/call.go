@@ -95,9 +95,9 @@ func (c *Call) Loose(name string) bool { return slices.Contains(c.run.given[loos
 // Has tells whether the parameter was given.
 func (c *Call) Has(name string) bool { return len(c.run.values[name]) > 0 }
 
-// Word returns the value of a Word, a Text or a Choice, or the choice that stands in the place of a Room. Whom a person
+// Word returns the value of a Word, a Text, a Choice or a NamedRole, or the choice that stands in the place of a Room. Whom a person
 // mentions in it is written out, and not mentioned when it is shown.
-func (c *Call) Word(name string) string { return c.one(name, Word, Text, Choice, Room).word }
+func (c *Call) Word(name string) string { return c.one(name, Word, Text, Choice, Room, NamedRole).word }
 
 // Words returns all values of a Word or a Choice that may be given several times.
 func (c *Call) Words(name string) []string {

@@ -139,10 +139,12 @@ const (
 	Choice
 	// Switch is there or not. It is always given by name.
 	Switch
+	// NamedRole is a role that the network knows: by its name, its id or a mention. Whether there is one the network tells.
+	NamedRole
 )
 
 func (k Kind) String() string {
-	names := [...]string{"word", "text", "integer", "duration", "person", "room", "choice", "switch"}
+	names := [...]string{"word", "text", "integer", "duration", "person", "room", "choice", "switch", "role"}
 	if k >= 0 && int(k) < len(names) {
 		return names[k]
 	}

@@ -103,7 +103,7 @@ func (s *manner) hint(p *Param) string {
 	case p.Repeat > 1 && p.Joined:
 		return "" // so many words, not so many things
 	case !s.native():
-	case p.Kind == Text, p.Kind == Person, p.Kind == Room:
+	case p.Kind == Text, p.Kind == Person, p.Kind == Room, p.Kind == NamedRole:
 		return "" // the interface shows it
 	}
 	switch p.Kind {
@@ -117,6 +117,8 @@ func (s *manner) hint(p *Param) string {
 		return "a number" + numbers(p)
 	case Duration:
 		return "a length of time" + spans(p) + ", such as 90m, 2h30m, 3d or 1w"
+	case NamedRole:
+		return "a role of the server: a mention, an id, or its name, between quotes if it has several words"
 	case Person:
 		return "a mention, an id or an exact name"
 	case Room:

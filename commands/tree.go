@@ -292,7 +292,7 @@ func (p *Param) check(where Where) error {
 	switch {
 	case p.Name == inFlag || p.Name == helpFlag:
 		return errors.New("that name means the same to every command")
-	case p.Kind < Word || p.Kind > Switch:
+	case p.Kind < Word || p.Kind > NamedRole:
 		return errors.New("its kind is unknown")
 	case p.Listed && p.Repeat < 2:
 		return errors.New("it is no list")

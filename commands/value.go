@@ -15,7 +15,7 @@ import (
 
 // value is a value of a parameter as it was understood.
 type value struct {
-	word   string // of a Word, Text or Choice; of a Room if it is one of its choices
+	word   string // of a Word, Text, Choice or NamedRole; of a Room if it is one of its choices
 	number int64  // of an Integer, or of a Duration in nanoseconds
 	on     bool   // of a Switch
 	person rooms.Member
@@ -47,6 +47,8 @@ func (r *run) value(p *Param, w string) (v value, m *Mistake) {
 	case Word:
 		v.word = protocol.OneLine(r.readable(w))
 		return v, r.length(p, v.word)
+	case NamedRole:
+		v.word = protocol.OneLine(w)
 	case Text:
 		v.word = r.readable(w)
 		return v, r.length(p, v.word)

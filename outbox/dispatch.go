@@ -391,19 +391,22 @@ func (d *Dispatcher) end(c *store.Commit, q store.Queued, state store.State, ref
 	if q.Edit && d.newest[q.Message] == q.Number {
 		delete(d.newest, q.Message)
 	}
+	var e envelope
+	readable := false
+	if state != store.StateSent {
+		read, err := open(q)
+		e, readable = read, err == nil
+	}
+	replaced := e.Out != nil && state == store.StateFailed && len(e.Out.Else) > 0
+	if replaced {
+		state = store.StateReplaced // whether that failed is to be seen at what takes its place
+	}
 	c.Finish(q, state, ref, reason)
 	d.wake(c, q.Key)
-	if state == store.StateSent {
-		return nil
-	}
-	e, err := open(q)
-	if err != nil {
-		return nil
-	}
-	if e.Out != nil && state == store.StateFailed {
+	if replaced {
 		instead(c, q, e.Out.Else)
 	}
-	if e.Ask == nil {
+	if !readable || e.Ask == nil {
 		return nil
 	}
 	if reason == "" {

@@ -15,7 +15,7 @@
 // store tells which entries may have been sent. The Dispatcher keeps only an index of the lanes in memory, which
 // [Dispatcher.Load] makes from the store.
 //
-// An entry ends in exactly one way: sent, failed, expired, superseded by a newer edit of the same message, ambiguous,
-// or ended because the bot left the room. An ask that ends in any other way than being answered is answered with a
+// An entry ends in exactly one way: sent, failed, replaced by what takes its place because it failed, expired, superseded by a
+// newer edit of the same message, ambiguous, or ended because the bot left the room. An ask that ends in any other way than being answered is answered with a
 // fault.
 package outbox

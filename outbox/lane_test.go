@@ -272,13 +272,14 @@ func TestWhatHasNoPlaceGoesToTheNext(t *testing.T) {
 	key := r.send(o)[0]
 	r.only()
 	r.done(key, &protocol.SendError{Final: true, Err: protocol.ErrGone})
-	r.expect(key, store.StateFailed)
+	r.expect(key, store.StateReplaced)
 	r.crash()
 	second := r.only()
 	if second.Out.Place != "" || second.Out.Room != lobby || second.Out.Expires != (time.Time{}) {
 		t.Errorf("then %+v", second.Out)
 	}
 	r.done(second.Key, &protocol.SendError{Final: true, Err: errors.New("the bot may not write there")})
+	r.expect(second.Key, store.StateReplaced)
 	r.crash()
 	attempts, _ := r.next()
 	told := map[protocol.UserID]bool{}

@@ -11,11 +11,11 @@ import (
 var kinds = map[reflect.Type]map[string]reflect.Type{
 	reflect.TypeFor[Body](): byName(Message{}, Edit{}, Deletion{}, ReactionAdded{}, ReactionRemoved{}, ReactionSet{}, PollResponse{},
 		MemberChange{}, MemberList{}, RoomChange{}, VoicePresence{}, Invocation{}, Receipt{}, Answer{},
-		Restrained{}, TaskDone{}, Order{}, Collected{}, Gap{}, Timer{}, Internal{}, Sealed{}, Malformed{}, Other{}),
+		Restrained{}, RoleHolders{}, TaskDone{}, Order{}, Collected{}, Gap{}, Timer{}, Internal{}, Sealed{}, Malformed{}, Other{}),
 	reflect.TypeFor[Change](): byName(Renamed{}, Realiased{}, TopicChanged{}, EncryptionEnabled{}, Upgraded{},
 		PowersChanged{}, OwnPowersChanged{}, Available{}, Outdated{}),
 	reflect.TypeFor[Act]():  byName(Say{}, Whisper{}, Revise{}, React{}, StartPoll{}, EndPoll{}),
-	reflect.TypeFor[Want](): byName(AskMembers{}, AskReactions{}, AskJoin{}, AskLeave{}, AskRestrain{}, AskTask{}),
+	reflect.TypeFor[Want](): byName(AskMembers{}, AskReactions{}, AskRole{}, AskJoin{}, AskLeave{}, AskRestrain{}, AskTask{}),
 }
 
 func byName(members ...any) map[string]reflect.Type {

@@ -297,8 +297,25 @@ type Receipt struct {
 type Answer struct {
 	Ask   Key
 	Fault string // why it failed; zero means that it worked
-	// Result is what was asked for: a MemberList, a ReactionSet, a Restrained, a TaskDone, or nil where there is nothing to tell.
+	// Result is what was asked for: a MemberList, a ReactionSet, a RoleHolders, a Restrained, a TaskDone, or nil where there is nothing
+	// to tell.
 	Result Body
+}
+
+// MaxHolders is how many people are named at most who hold a role.
+const MaxHolders = 10_000
+
+// RoleHolders says who holds a role of the room, as the result of an AskRole.
+type RoleHolders struct {
+	Role string // its id; zero where no role, or more than one, is meant
+	Name string // what it is called
+	// Alike is how many roles are meant, as they have that name or one that looks the same.
+	Alike int
+	// Everyone is whether it is the role that every member has. Its holders are not named.
+	Everyone bool
+	// Count is how many members hold it, and Holders who they are: nobody where there are more than MaxHolders.
+	Count   int
+	Holders []UserID
 }
 
 // Restrained says what somebody now is to the network's own means of holding people back, as the result of an AskRestrain.
@@ -384,6 +401,7 @@ func (Invocation) body()      {}
 func (Receipt) body()         {}
 func (Answer) body()          {}
 func (Restrained) body()      {}
+func (RoleHolders) body()     {}
 func (Gap) body()             {}
 func (Timer) body()           {}
 func (Internal) body()        {}
@@ -456,6 +474,16 @@ func checkBody(b Body, network Network) error {
 		return fmt.Errorf("%w: %s: %s", ErrMalformed, Shorten(OneLine(b.Kind), 60), Shorten(OneLine(b.Reason), 200))
 	case Restrained:
 		return user(b.User)
+	case RoleHolders:
+		if len(b.Holders) > MaxHolders {
+			return fmt.Errorf("%w: %d hold a role", ErrHolders, len(b.Holders))
+		}
+		for _, id := range b.Holders {
+			if err := user(id); err != nil {
+				return err
+			}
+		}
+		return nil
 	case Edit:
 		return target(b.Target)
 	case Deletion:

@@ -49,6 +49,7 @@ var (
 	ErrNoBody      = errors.New("event has no body")
 	ErrUnknownBody = errors.New("unknown kind of body")
 	ErrMembership  = errors.New("unknown membership")
+	ErrHolders     = errors.New("too many hold a role to be named")
 	ErrSealed      = errors.New("sealed event is empty or too long")
 	ErrMalformed   = errors.New("it breaks the rules of its network")
 )

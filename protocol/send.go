@@ -98,6 +98,10 @@ type AskReactions struct {
 	Target   EventID
 }
 
+// AskRole wants to know who holds a role of the room, which is named by its id, by a mention of it as the network writes one, or by
+// what it is called. Its answer is a [RoleHolders].
+type AskRole struct{ Role string }
+
 // AskJoin wants the bot to join the room.
 type AskJoin struct{}
 
@@ -118,6 +122,7 @@ type AskRestrain struct {
 
 func (AskMembers) want()   {}
 func (AskReactions) want() {}
+func (AskRole) want()      {}
 func (AskJoin) want()      {}
 func (AskLeave) want()     {}
 func (AskRestrain) want()  {}

@@ -49,6 +49,7 @@ const (
 	StateFailed     State = "failed"
 	StateExpired    State = "expired"
 	StateSuperseded State = "superseded" // by a newer edit of the same message
+	StateReplaced   State = "replaced"   // it could not be sent, and something else is in its place
 	StateAmbiguous  State = "ambiguous"  // it cannot be known whether it was sent
 	StateEnded      State = "ended"      // the bot left the room, or nobody wants it any more
 )

@@ -126,7 +126,7 @@ func (a *fold) opened() error {
 	v := Vote{
 		ID: a.id, Type: Type(a.Keys[keyType]), Status: Running, Secret: p.Secret, Hidden: p.Hidden, Appeal: p.Appeal,
 		Opener: a.People[roleOpener], Target: a.People[roleTarget], Text: p.Text, Options: p.Options,
-		Setting: p.Setting, Value: p.Value,
+		Setting: p.Setting, Value: p.Value, Role: p.Role,
 		Rules: p.Rules, Tally: p.Tally, Size: max(p.Size, len(p.Electorate)), Peers: p.Peers, Waived: p.Waived,
 		Opened: a.Time, Deadline: p.Deadline, Place: p.Place,
 	}

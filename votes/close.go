@@ -103,6 +103,9 @@ func (f *Feature) missed(tx *store.Tx, room protocol.RoomID) error {
 
 // answered handles the answer about the reactions of a vote that is closing.
 func (f *Feature) answered(tx *store.Tx, ev protocol.Event, a protocol.Answer) (store.Outcome, error) {
+	if n, ok := enrolmentIn(tx, ev.Room); ok && n.Asked != "" && n.Asked == a.Ask {
+		return store.WasHandled("who holds a role"), f.heldBy(tx, ev.Room, n, a)
+	}
 	for v := range f.openIn(tx, ev.Room) {
 		set, ok := a.Result.(protocol.ReactionSet)
 		b := v.posting()

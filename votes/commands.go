@@ -17,6 +17,8 @@ func (f *Feature) Commands() []*commands.Command {
 		Name: "for", Kind: commands.Duration, Flag: true, Summary: "how long it runs",
 		Min: int64(f.Shortest), Max: int64(f.Longest),
 	}
+	role := commands.Param{Name: "role", Kind: commands.NamedRole, Flag: true,
+		Summary: "on Discord: only who has this role when it opens can vote"}
 	of := commands.Param{Name: ofParam, Kind: commands.Word, Flag: true, Hidden: true,
 		Summary: "which vote a control was made for"}
 	place := commands.Param{
@@ -74,10 +76,11 @@ func (f *Feature) Commands() []*commands.Command {
 					Name: "motion", Summary: "opens a vote on a sentence: yes or no",
 					Examples: []string{"vote motion we meet on Tuesdays",
 						"vote motion --for 3d --secret we meet on Tuesdays",
-						"vote motion --consent we meet on Tuesdays"},
+						"vote motion --consent we meet on Tuesdays",
+						"vote motion --role councillors we meet on Tuesdays"},
 					Where: commands.NeedsRoom,
 					Params: []commands.Param{
-						secret, hidden, runs,
+						secret, hidden, runs, role,
 						{Name: string(twoThirds), Kind: commands.Switch, Summary: "passes with two thirds of yes and no"},
 						{Name: string(unanimous), Kind: commands.Switch, Summary: "passes if nobody says no"},
 						{Name: string(consent), Kind: commands.Switch,
@@ -111,7 +114,7 @@ func (f *Feature) Commands() []*commands.Command {
 					Examples: []string{`vote poll "Which day?" Monday Tuesday "any other day"`},
 					Where:    commands.NeedsRoom,
 					Params: []commands.Param{
-						secret, hidden, runs, {Name: "multiple", Kind: commands.Switch,
+						secret, hidden, runs, role, {Name: "multiple", Kind: commands.Switch,
 							Summary: "several options can be chosen"},
 						{Name: "question", Kind: commands.Word, Summary: "the question", Min: 1, Max: MaxQuery},
 						{Name: "option", Kind: commands.Word, Summary: "an option", Repeat: MaxOptions, Min: 1,
@@ -128,7 +131,7 @@ func (f *Feature) Commands() []*commands.Command {
 						`vote elect --seats 2 "Who keeps the garden?" Anna Bob Cleo Dan`},
 					Where: commands.NeedsRoom,
 					Params: []commands.Param{
-						secret, hidden, runs,
+						secret, hidden, runs, role,
 						{Name: "seats", Kind: commands.Integer, Flag: true, Min: 1, Max: MaxOptions - 1,
 							Summary: "how many seats are filled; 1 if left out"},
 						{Name: "question", Kind: commands.Word, Summary: "the question", Min: 1, Max: MaxQuery},
@@ -292,7 +295,7 @@ func (f *Feature) openChallenge(c *commands.Call) error {
 
 func (f *Feature) openMotion(c *commands.Call) error {
 	w := proposal{Type: Motion, Text: protocol.OneLine(c.Word("text")), Secret: c.Switch("secret"),
-		Hidden: c.Switch("hidden"), Runs: c.Duration("for"), Objections: int(max(1, c.Integer("objections")))}
+		Hidden: c.Switch("hidden"), Runs: c.Duration("for"), Role: Role{Name: c.Word("role")}, Objections: int(max(1, c.Integer("objections")))}
 	for _, m := range []majority{twoThirds, unanimous, consent} {
 		switch {
 		case !c.Switch(string(m)):
@@ -327,7 +330,7 @@ func (f *Feature) openPoll(c *commands.Call) error {
 	}
 	return f.open(c, proposal{
 		Type: Poll, Text: protocol.OneLine(c.Word("question")), Options: list, Multiple: c.Switch("multiple"),
-		Secret: c.Switch("secret"), Hidden: c.Switch("hidden"), Runs: c.Duration("for"),
+		Secret: c.Switch("secret"), Hidden: c.Switch("hidden"), Runs: c.Duration("for"), Role: Role{Name: c.Word("role")},
 	})
 }
 

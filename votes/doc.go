@@ -9,6 +9,8 @@
 //     anything. It can be changed and withdrawn until then, by command, by reaction, or in private.
 //   - Nobody waives how long one has to be a member. Where fewer than three would be active enough, activity is
 //     waived, and the vote says so. Where too few remain even so, no challenge and no motion opens.
+//   - A vote for a role is for those who hold it when the bot asks the network, at the opening, and who could vote without it.
+//     Who gets the role later cannot vote, and whom it is taken from still can.
 //   - No vote opens while it is not known who is in the room, and none where not all can see it.
 //   - A vote ends once: at its deadline, or before it when no ballot that is out could change the outcome, but never
 //     in its first hour, a challenge never in its first half, a poll and an election never early. Deadlines are durable timers.
@@ -26,7 +28,7 @@
 //   - Reactions of one person make at most one fact about a vote in the time between two edits, but where the vote
 //     ends.
 //   - Nobody is shown what tells of another room: no number of a person or a fact, no title of a room that they have
-//     left.
+//     left. What came of a vote is told another room where somebody wants that who moderates both, and for as long as they do.
 //   - Who opens what binds is one of those who may vote on it; but whoever is challenged can appeal. The one whom a
 //     vote is about never votes on it.
 //   - No step takes longer in a large room than in a small one: those who may vote are looked at in slices.
@@ -73,6 +75,7 @@
 //	votes-reasons     room ␟ vote ␟ person           how many options, the options, id of the reason in their words
 //	votes-limits      room ␟ what ␟ person           time until when
 //	settings          room ␟ name                    value
+//	settings-by       room ␟ name                    the person who has set it, where it names another room
 //
 // Beside it, what serves the display, the reactions and the secrets, and is no part of the truth:
 //
@@ -95,6 +98,7 @@
 //	votes-tenures     room ␟ user                          since when they had been in the room before
 //	votes-enrolments  room                                 enrolment (JSON): a vote that is about to open in a large room
 //	votes-electing    room ␟ person                        1 or 0: were they active? while that is found out
+//	votes-holders     room                                 who holds the role that it is for (JSON)
 //	votes-visibility  room ␟ place                         1 or 0: is it hidden from some members?
 //	votes-unsaid      room ␟ vote                          ∅     it ended while the bot was out of the room
 //

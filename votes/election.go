@@ -35,7 +35,7 @@ func (f *Feature) openElection(c *commands.Call) error {
 	}
 	return f.open(c, proposal{
 		Type: Election, Text: protocol.OneLine(c.Word("question")), Options: list, Seats: seats,
-		Secret: c.Switch("secret"), Hidden: c.Switch("hidden"), Runs: c.Duration("for"),
+		Secret: c.Switch("secret"), Hidden: c.Switch("hidden"), Runs: c.Duration("for"), Role: Role{Name: c.Word("role")},
 	})
 }
 

@@ -157,6 +157,9 @@ func (o *opening) mayBeOpener(e electors) protocol.Text {
 	if o.Type == Poll {
 		return o.mayPoll()
 	}
+	if o.Role.ID != "" && size > 0 && !o.holds(o.Opener) {
+		return o.Say("opener-role", o.role())
+	}
 	if o.appeal() || size == 0 || o.Type != Restore && size < o.rules.Voters {
 		return nil // where there are too few, that is what they are told
 	}
@@ -203,6 +206,10 @@ func (h *atHand) whyNot(s say.Speaker, info rooms.Info, user protocol.UserID, sh
 		return s.Say("voter-out", h.number())
 	case m.Bot:
 		return s.Say("voter-bot", h.number())
+	case h.Role != Role{} && h.Type == Poll:
+		return s.Say("voter-role-poll", h.number(), h.role())
+	case h.Role != Role{}:
+		return s.Say("voter-role", h.number(), h.role(), member)
 	case h.Type == Poll:
 		return s.Say("voter-poll", h.number())
 	case since(info, m).After(h.Opened.Add(-h.Rules.Member)):

@@ -1,6 +1,7 @@
 package votes_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -107,4 +108,22 @@ func TestChainedChallenges(t *testing.T) {
 	if v := w.vote(lobby, 4); v.Tally.LeastYes != 3 {
 		t.Errorf("after 30 days: got %+v", v)
 	}
+}
+
+// memberList is what the network says of who is in a room.
+func (w *town) memberList(room protocol.RoomID) protocol.MemberList {
+	list := protocol.MemberList{Last: true, Members: []protocol.Member{{User: self, Self: true, Bot: true}}}
+	var ids []protocol.UserID
+	for id := range w.members[room] {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		m := protocol.Member{User: id, Name: name(id), Since: w.members[room][id]}
+		if w.mods[id] {
+			m.Power = protocol.PowerModerator
+		}
+		list.Members = append(list.Members, m)
+	}
+	return list
 }

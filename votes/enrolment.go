@@ -38,6 +38,8 @@ type enrolment struct {
 	Private bool
 
 	Generation uint64 // of the membership of the bot
+	// Asked is the ask for those who hold the role, until it is answered.
+	Asked protocol.Key `json:",omitempty"`
 	// While members are looked at: from whom on the next ones are, and how those before them were.
 	Next   protocol.UserID
 	Counts electors
@@ -53,39 +55,59 @@ func (f *Feature) enrolsAnother(tx *store.Tx, room protocol.RoomID) bool {
 		return true
 	}
 	tx.Delete(enrolments, string(room))
+	tx.Delete(roleHolders, string(room))
 	f.clearElecting(tx, room)
 	return !tx.Timer(timerClear).IsZero()
 }
 
 // enrol begins to find out who may vote.
 func (o *opening) enrol(c *commands.Call) error {
-	// Who cannot open it in any case does not keep others waiting while all members are looked at.
-	if o.Type == Poll {
-		if why := o.mayPoll(); why != nil {
-			return o.privately(c, why)
-		}
-	} else if m, in := rooms.Lookup(c.Tx, c.Room.ID, o.Opener); in && !o.appeal() {
-		if is := o.votesOn(m); is != isActive && is != isIdle {
-			return o.privately(c, o.mayBeOpener(electors{Active: o.rules.Voters}))
-		}
+	if why := o.cannotOpen(c); why != nil {
+		return o.privately(c, why)
 	}
-	if err := continueEnrolment(c.Tx, c.Room.ID, enrolment{
-		Proposal: o.proposal, Cause: c.Event.Ref(), Handle: c.Event.Handle, Place: c.Event.Place, Private: c.Event.Private,
-		Generation: c.Room.Generation,
-	}); err != nil {
+	if err := continueEnrolment(c.Tx, c.Room.ID, o.enrolment(c)); err != nil {
 		return err
 	}
 	return c.Answer(o.Say("enrolling", say.Number("Members", c.Room.Count)))
 }
 
+// cannotOpen tells somebody why they cannot open it in any case, so that they do not keep others waiting while it is found out who
+// may vote; nil where that is not known yet.
+func (o *opening) cannotOpen(c *commands.Call) protocol.Text {
+	if o.Type == Poll {
+		return o.mayPoll()
+	}
+	if m, in := rooms.Lookup(c.Tx, c.Room.ID, o.Opener); in && !o.appeal() {
+		if is := o.votesOn(m); is != isActive && is != isIdle {
+			return o.mayBeOpener(electors{Active: o.rules.Voters})
+		}
+	}
+	return nil
+}
+
+// enrolment is the proposal as it waits until it is known who may vote.
+func (o *opening) enrolment(c *commands.Call) enrolment {
+	return enrolment{
+		Proposal: o.proposal, Cause: c.Event.Ref(), Handle: c.Event.Handle, Place: c.Event.Place, Private: c.Event.Private,
+		Generation: c.Room.Generation,
+	}
+}
+
 // continueEnrolment keeps how far an opening is, and sets the timer for its next step.
 func continueEnrolment(tx *store.Tx, room protocol.RoomID, o enrolment) error {
+	if err := putEnrolment(tx, room, o); err != nil {
+		return err
+	}
+	tx.SetTimer(timerEnrol, tx.Now(), nil)
+	return nil
+}
+
+func putEnrolment(tx *store.Tx, room protocol.RoomID, o enrolment) error {
 	data, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("encode an opening: %w", err)
 	}
 	tx.Put(enrolments, string(room), data)
-	tx.SetTimer(timerEnrol, tx.Now(), nil)
 	return nil
 }
 
@@ -101,11 +123,24 @@ func (f *Feature) elect(tx *store.Tx, room protocol.RoomID) error {
 	if !ok {
 		return nil
 	}
-	info, _ := rooms.Get(tx, room)
-	if err := f.opening(tx, info, n.Proposal, f.to(tx, room, n.Proposal.Opener)).nextElectors(&n); err != nil {
-		return f.abandon(tx, info, n, err)
+	o := f.reopened(tx, room, n)
+	err := error(nil)
+	if n.Asked != "" { // nobody has answered
+		err = sorry(o.Speaker, "role-unread", o.role())
+	} else {
+		o.holders = holdersKept(tx, room)
+		err = o.nextElectors(&n)
+	}
+	if err != nil {
+		return f.abandon(tx, o.room, n, err)
 	}
 	return nil
+}
+
+// reopened returns the proposal of an enrolment at hand once more.
+func (f *Feature) reopened(tx *store.Tx, room protocol.RoomID, n enrolment) *opening {
+	info, _ := rooms.Get(tx, room)
+	return f.opening(tx, info, n.Proposal, f.to(tx, room, n.Proposal.Opener))
 }
 
 // nextElectors looks at the next members or, when all were looked at, publishes the next of those who may vote. When
@@ -126,7 +161,7 @@ func (o *opening) nextElectors(n *enrolment) error {
 // lookAtMembers looks at the next members.
 func (o *opening) lookAtMembers(n *enrolment) error {
 	tx, room, looked := o.tx, o.room.ID, 0
-	for m := range rooms.MembersFrom(tx, room, n.Next) {
+	for m := range o.candidates(n.Next) {
 		if looked++; looked > o.AtOnce {
 			n.Next = m.User
 			return continueEnrolment(tx, room, *n)
@@ -178,6 +213,7 @@ func (o *opening) publishElectors(n *enrolment) error {
 		return continueEnrolment(tx, room, *n)
 	}
 	tx.Delete(enrolments, string(room))
+	tx.Delete(roleHolders, string(room))
 	v, err := o.begin(n.Counts, nil)
 	if err != nil || !n.Private && o.Place == n.Place {
 		return err // its message says it
@@ -193,6 +229,8 @@ func (f *Feature) abandon(tx *store.Tx, info rooms.Info, o enrolment, err error)
 		return err
 	}
 	tx.Delete(enrolments, string(info.ID))
+	tx.Delete(roleHolders, string(info.ID))
+	tx.StopTimer(timerEnrol)
 	f.clearElecting(tx, info.ID)
 	return f.tell(tx, info, o, m.Text)
 }

@@ -42,6 +42,7 @@ type exported struct {
 	Seats   int           `json:"seats,omitempty"`
 	Elected []string      `json:"elected,omitempty"`
 	Tied    []string      `json:"tied,omitempty"` // for seats that are left
+	Role    string        `json:"role,omitempty"` // only who had it could vote
 }
 
 type exportedFor struct {
@@ -49,7 +50,7 @@ type exportedFor struct {
 	Votes  int    `json:"votes"`
 }
 
-var exportHead = []string{"vote", "type", "state", "opened", "ended", "opener", "target", "text", "could_vote", "voted", "quorum", "secret", "choices", "why", "seats", "elected", "tied"}
+var exportHead = []string{"vote", "type", "state", "opened", "ended", "opener", "target", "text", "could_vote", "voted", "quorum", "secret", "choices", "why", "seats", "elected", "tied", "role"}
 
 // exported returns the vote as it is exported.
 func (h *atHand) exported() exported {
@@ -57,6 +58,7 @@ func (h *atHand) exported() exported {
 		Vote: h.ID, Type: string(h.Type), State: string(h.Outcome), Opened: h.Opened.UTC().Format(time.RFC3339),
 		Opener: string(h.userOf(h.Opener)), Target: string(h.userOf(h.Target)), Text: protocol.Shorten(h.text(h.Text), exportText),
 		Could: h.Size, Voted: h.Turnout, Quorum: h.Tally.Quorum, Secret: h.Secret, Why: protocol.Shorten(h.text(h.Why), exportText),
+		Role: h.Role.Name,
 	}
 	if h.Appeal {
 		e.Type = "appeal"
@@ -101,7 +103,7 @@ func (e exported) csv() string {
 	return csvLine([]string{
 		fmt.Sprint(e.Vote), e.Type, e.State, e.Opened, e.Ended, e.Opener, e.Target, e.Text, fmt.Sprint(e.Could), fmt.Sprint(e.Voted),
 		fmt.Sprint(e.Quorum), fmt.Sprint(e.Secret), strings.Join(choices, "; "), e.Why,
-		seats, strings.Join(e.Elected, "; "), strings.Join(e.Tied, "; "),
+		seats, strings.Join(e.Elected, "; "), strings.Join(e.Tied, "; "), e.Role,
 	})
 }
 

@@ -51,6 +51,7 @@ type opened struct {
 	Options  []string         `json:"options,omitempty"`
 	Setting  string           `json:"setting,omitempty"`
 	Value    string           `json:"value,omitempty"`
+	Role     Role             `json:"role,omitzero"`
 	Rules    Rules            `json:"rules"`
 	Tally    tally.Rules      `json:"tally"`
 	Waived   bool             `json:"waived,omitempty"`

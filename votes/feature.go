@@ -77,6 +77,8 @@ type Config struct {
 	Reacts []protocol.Network
 	// Polls are the networks on which a vote is put to the room as a poll of their own, too. Nil means Matrix.
 	Polls []protocol.Network
+	// Roles are the networks whose members have roles, so that a vote can be for one of them. Nil means Discord.
+	Roles []protocol.Network
 	// Reminders is whether those who may vote and have not are told so in private at half of the time.
 	Reminders bool
 	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be
@@ -116,6 +118,9 @@ func New(c Config) (*Feature, error) {
 	}
 	if c.Places == nil {
 		c.Places = []protocol.Network{"discord"}
+	}
+	if c.Roles == nil {
+		c.Roles = []protocol.Network{"discord"}
 	}
 	if c.Reacts == nil {
 		c.Reacts = []protocol.Network{"matrix"}

@@ -167,7 +167,7 @@ func called(f ast.Expr) string {
 // filled returns the names of the slots that arguments fill, and whether all of them can be told.
 func filled(args []ast.Expr) (names []string, all bool) {
 	helpers := map[string]string{"number": "Vote", "vote": "Vote", "when": "When", "slot": "Setting", "boundsSlot": "Bounds", "cameToSlot": "Ended",
-		"typeSlot": "Type", "soMany": "Votes", "reactionSlot": "Reaction", "until": "Until", "named": "Setting"}
+		"typeSlot": "Type", "soMany": "Votes", "role": "Role", "roleSlot": "Role", "reactionSlot": "Reaction", "until": "Until", "named": "Setting"}
 	for _, arg := range args {
 		call, ok := arg.(*ast.CallExpr)
 		if !ok {

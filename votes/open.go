@@ -31,6 +31,7 @@ type proposal struct {
 	Majority   majority      // of a motion
 	Objections int           // that defeat a motion by consent
 	Runs       time.Duration // zero means the usual
+	Role       Role          // whose holders alone may vote; without an id until it is known which is meant
 
 	Opener protocol.UserID
 	Place  protocol.PlaceID // where it is held
@@ -83,6 +84,7 @@ type opening struct {
 	proposal
 	rules Rules // by which the vote is held
 	say.Speaker
+	holders []protocol.UserID // of the role, in order, where the vote is for one
 }
 
 // opening returns a proposal at hand. A rule of the room is changed by those whom the operator's rules let vote, so that no
@@ -92,7 +94,7 @@ func (f *Feature) opening(tx *store.Tx, room rooms.Info, w proposal, s say.Speak
 	if w.Type != Rule {
 		rules = f.settings.Rules(tx, room.ID)
 	}
-	return &opening{f, tx, room, w, rules, s}
+	return &opening{f, tx, room, w, rules, s, nil}
 }
 
 // appeal reports whether it is the wish of somebody who is challenged to be restored.
@@ -125,6 +127,9 @@ func (f *Feature) open(c *commands.Call, w proposal) error {
 	}
 	if f.enrolsAnother(c.Tx, c.Room.ID) {
 		return sorry(o.Speaker, "enrols-another")
+	}
+	if w.Role.Name != "" {
+		return o.enrolRole(c)
 	}
 	if c.Room.Count > f.AtOnce {
 		return o.enrol(c)
@@ -173,6 +178,9 @@ func (o *opening) replace() error {
 func (o *opening) enough(e electors) error {
 	least := o.settings.rules.Voters
 	n := e.size(o.Type, least)
+	if o.Role.ID != "" && n == 0 {
+		return sorry(o.Speaker, "role-nobody", o.role())
+	}
 	if o.Type != Poll && (n == 0 || n < o.rules.Voters && o.Type != Restore) {
 		why := o.tooFew(e, n, e.waived(o.Type, least))
 		if o.Type == Motion || o.Type == Election {
@@ -233,7 +241,8 @@ func (o *opening) begin(e electors, voters people) (*atHand, error) {
 		return nil, err
 	}
 	p := opened{
-		Secret: o.Secret, Hidden: o.Hidden, Appeal: o.appeal(), Options: o.Options, Setting: o.Setting, Value: o.Value, Rules: o.rules,
+		Secret: o.Secret, Hidden: o.Hidden, Appeal: o.appeal(), Options: o.Options, Setting: o.Setting, Value: o.Value,
+		Role: o.Role, Rules: o.rules,
 		Waived:   waived,
 		Deadline: o.tx.Now().Add(o.runs()).Round(0), Place: o.Place, Size: size, Peers: size + e.Apart,
 		Electorate: voters, Tally: o.decidedBy(e, size),

@@ -188,18 +188,15 @@ func (h *atHand) sayOutcome(text protocol.Text) error {
 			o = protocol.Outgoing{Room: h.room, Place: place, Act: there, Else: []protocol.Outgoing{o}}
 		}
 	}
+	if file := h.pictureOf(); file != nil {
+		if firsts := h.firsts(); firsts != nil {
+			text = protocol.Lines(text, firsts)
+		}
+		o = protocol.Outgoing{Room: h.room, Place: o.Place, Act: protocol.Say{Text: text, File: file}, Else: []protocol.Outgoing{o}}
+	}
 	o.Expires = outbox.Never
 	_, err := outbox.Send(h.tx, o)
 	return err
-}
-
-// minute says what became of a vote where the room keeps that, unless it is said there already.
-func (h *atHand) minute(text protocol.Text) error {
-	place := h.settings.minutes(h.tx, h.room)
-	if place == "" || place == h.Place {
-		return nil
-	}
-	return h.Feature.announce(h.tx, h.room, place, text)
 }
 
 // announce says something in a room.

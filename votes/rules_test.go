@@ -497,4 +497,13 @@ func TestTick(t *testing.T) {
 	w.expect("@lobby: Your ballot in vote 1 is yes. You can change or withdraw it until the vote closes.")
 	w.say(lobby, "ben", "!moot vote withdraw 1")
 	w.expect("@lobby: Your ballot in vote 1 is withdrawn.")
+	ends := map[store.State]int{}
+	w.view(func(tx *store.Tx) {
+		for s := range tx.RecentDeliveries() {
+			ends[s.State]++
+		}
+	})
+	if ends[store.StateFailed] != 0 || ends[store.StateReplaced] != 2 {
+		t.Errorf("what was sent has ended so: %v", ends)
+	}
 }

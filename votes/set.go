@@ -86,11 +86,20 @@ func (f *Feature) set(c *commands.Call) error {
 	case one.placed && w == "here":
 		value = string(c.Event.Place)
 	default:
+		if one.name == minutes {
+			var err error
+			if value, err = f.minutesElsewhere(c, w); err != nil {
+				return err
+			}
+		}
+		if value != "" {
+			break
+		}
 		if value, ok = one.read(w); !ok {
 			return sorry(s, "cannot-set", say.Quoted("Value", w, 40), one.slot(), one.boundsSlot(s))
 		}
 	}
-	if one.placed && value != "" {
+	if one.placed && value != "" && !isRoom(value) {
 		notePlace(tx, c.Event)
 		switch hidden, mute, known := placeOf(tx, room, protocol.PlaceID(value)); {
 		case hidden:

@@ -26,8 +26,13 @@ func (f *Feature) listSettings(c *commands.Call) error {
 		reminder = s.Say("set-reminder", named("votes.reminder"))
 	}
 	kept := s.Say("set-no-minutes", named(minutes))
-	if at := set.minutes(tx, room); at != "" {
-		kept = s.Say("set-minutes", say.Place("Channel", protocol.Place(at)), named(minutes))
+	if one, _ := set.find(minutes); set.minutes(tx, room) != (minutesAt{}) {
+		at, _ := set.shown(s, tx, room, one)
+		kept = s.Say("set-minutes", say.Place("Channel", at), named(minutes))
+	}
+	picture := s.Say("set-no-picture", named(pictures))
+	if set.pictured(tx, room) {
+		picture = s.Say("set-picture", named(pictures))
 	}
 	passes := "set-passes"
 	if r.ChallengeMax == 0 {
@@ -40,7 +45,7 @@ func (f *Feature) listSettings(c *commands.Call) error {
 	}
 	lines := []protocol.Text{
 		s.Say("set-moderators", say.Code("Command", c.Code("room set votes.duration 48h"))),
-		say.Sentences(where, s.Say("set-runs", value("Duration", "votes.duration")), reminder, kept, s.Say("set-language", value("Language", language))),
+		say.Sentences(where, s.Say("set-runs", value("Duration", "votes.duration")), reminder, kept, picture, s.Say("set-language", value("Language", language))),
 		rules,
 		s.Say("set-who", value("Member", "votes.member"), value("Days", "votes.active-days"), value("Window", "votes.active-window"),
 			value("Voters", "votes.voters")),

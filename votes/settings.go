@@ -55,7 +55,7 @@ func NewSettings(c SettingsConfig) (*Settings, error) {
 func settingKinds() []events.Kind {
 	return []events.Kind{{
 		Name: KindSetting, Version: 1, Describe: describeSetting, Apply: applySetting,
-		Buckets: []store.Bucket{settings},
+		Buckets: []store.Bucket{settings, settingsBy},
 	}}
 }
 
@@ -68,6 +68,8 @@ const (
 	channel = "votes.channel"
 	// minutes is the name of the setting that says where each outcome is said, too.
 	minutes = "votes.minutes"
+	// pictures is the name of the setting that says whether a picture goes with each outcome.
+	pictures = "votes.picture"
 	// language is the name of the setting that says which language the bot speaks.
 	language = "language"
 )
@@ -85,6 +87,11 @@ func applySetting(tx *store.Tx, f events.Fact) error {
 		return err
 	}
 	key := store.Key(f.Scope, f.Keys[keySetting])
+	if isRoom(p.Value) {
+		tx.Put(settingsBy, key, []byte(voter(f.People[roleBy])))
+	} else {
+		tx.Delete(settingsBy, key)
+	}
 	if p.Value == "" {
 		tx.Delete(settings, key)
 	} else {
@@ -161,7 +168,8 @@ func table(d Rules, shortest time.Duration) []setting {
 	runs.moderators = true
 	return []setting{
 		placed(channel),
-		placed(minutes),
+		kept(),
+		pictured(),
 		runs,
 		spoken(),
 		duration("votes.member", func(r *Rules) *time.Duration { return &r.Member }, d.Member, 365*day),
@@ -206,6 +214,13 @@ func placed(name string) setting {
 		name: name, moderators: true, placed: true, bounds: func(s say.Speaker) protocol.Text { return s.Say("bounds-place") },
 		read: func(w string) (string, bool) { return w, protocol.CheckID(w) == nil && protocol.OneLine(w) == w },
 	}
+}
+
+// kept is where outcomes are said, too: a channel or thread, or another room.
+func kept() setting {
+	one := placed(minutes)
+	one.bounds = func(s say.Speaker) protocol.Text { return s.Say("bounds-minutes") }
+	return one
 }
 
 // spoken is the language that the bot speaks in the room.
@@ -292,11 +307,6 @@ func (s *Settings) Language(tx *store.Tx, room protocol.RoomID) say.Language {
 	return say.English
 }
 
-// minutes returns where the outcomes of the room are said, too; zero means nowhere.
-func (s *Settings) minutes(tx *store.Tx, room protocol.RoomID) protocol.PlaceID {
-	return protocol.PlaceID(tx.Get(settings, store.Key(room, minutes)))
-}
-
 // ChallengeMax returns how long a challenge that begins now stands at most; zero means until it is lifted.
 func (s *Settings) ChallengeMax(tx *store.Tx, room protocol.RoomID) time.Duration {
 	return s.Rules(tx, room).ChallengeMax
@@ -326,10 +336,14 @@ func (s *Settings) value(to say.Speaker, tx *store.Tx, room protocol.RoomID, one
 		return one.show(s.Rules(tx, room)), v != nil
 	}
 	switch {
+	case isRoom(string(v)):
+		return to.Plain("value-another-room"), true
 	case v != nil:
 		return string(v), true
 	case one.name == minutes:
 		return to.Plain("value-nowhere"), false
+	case one.name == pictures:
+		return "off", false
 	case one.name == language:
 		return string(s.Language(tx, room)), false
 	}
@@ -351,7 +365,7 @@ func (s *Settings) valueOf(one setting, kept string) (string, bool) {
 // shown is value for people to read, in the room itself or in private.
 func (s *Settings) shown(to say.Speaker, tx *store.Tx, room protocol.RoomID, one setting) (value protocol.Text, set bool) {
 	v, set := s.value(to, tx, room, one)
-	if one.placed && set {
+	if one.placed && set && !isRoom(string(tx.Get(settings, store.Key(room, one.name)))) {
 		return protocol.Place(protocol.PlaceID(v)), true
 	}
 	return protocol.Plain(v), set
@@ -361,7 +375,7 @@ func (s *Settings) shown(to say.Speaker, tx *store.Tx, room protocol.RoomID, one
 func (s *Settings) carry(tx *store.Tx, room protocol.RoomID) map[string]string {
 	out := map[string]string{}
 	for k, v := range tx.Prefix(settings, store.Key(room, "")) {
-		if name := strings.TrimPrefix(k, store.Key(room, "")); name != channel && name != minutes { // it has channels of its own
+		if name := strings.TrimPrefix(k, store.Key(room, "")); carriedOver(name) {
 			out[name] = string(v)
 		}
 	}

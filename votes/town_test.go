@@ -75,7 +75,8 @@ type town struct {
 	polls    []protocol.Network
 	reminded bool // whether people are reminded in private
 	places   []protocol.Network
-	atOnce   int // see votes.Config; zero means the default
+	has      map[string][]string // the roles of the network, and who has them; nil where it has none
+	atOnce   int                 // see votes.Config; zero means the default
 	rules    votes.Rules
 }
 
@@ -167,8 +168,12 @@ func (w *town) features(r *bottest.Rig) []bot.Feature {
 		fail(err)
 	}
 	random := byte(0)
+	var roles []protocol.Network
+	if w.has != nil {
+		roles = []protocol.Network{protocol.Console}
+	}
 	w.votes, err = votes.New(votes.Config{
-		Bus: w.bus, Settings: settings, Activity: judge, Sanctions: w.challenges, Operators: operators,
+		Roles: roles, Bus: w.bus, Settings: settings, Activity: judge, Sanctions: w.challenges, Operators: operators,
 		AtOnce: w.atOnce, Buttons: w.buttons, Reacts: w.reacts, Polls: w.polls, Reminders: w.reminded, Places: w.places,
 		Fits: func(_ protocol.Network, t protocol.Text) bool { return w.fits == nil || w.fits(t) },
 		Random: func(b []byte) {
@@ -333,6 +338,11 @@ func (w *town) asked(a outbox.Attempt) []bot.Input {
 			break
 		}
 		ans.Result = protocol.ReactionSet{Target: a.Try.Original.Event, Reactions: slices.Clone(m.reactions)}
+	case protocol.AskRole:
+		if w.mute {
+			return nil
+		}
+		ans.Result = w.holders(want.Role)
 	case protocol.AskJoin:
 		if w.members[a.Ask.Room] == nil {
 			ans.Err = &protocol.SendError{Final: true, Err: protocol.ErrGone}
@@ -340,23 +350,6 @@ func (w *town) asked(a outbox.Attempt) []bot.Input {
 		_ = want
 	}
 	return []bot.Input{ans}
-}
-
-func (w *town) memberList(room protocol.RoomID) protocol.MemberList {
-	list := protocol.MemberList{Last: true, Members: []protocol.Member{{User: self, Self: true, Bot: true}}}
-	var ids []protocol.UserID
-	for id := range w.members[room] {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		m := protocol.Member{User: id, Name: name(id), Since: w.members[room][id]}
-		if w.mods[id] {
-			m.Power = protocol.PowerModerator
-		}
-		list.Members = append(list.Members, m)
-	}
-	return list
 }
 
 // name is what people call somebody.

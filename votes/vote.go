@@ -76,6 +76,7 @@ type Vote struct {
 	// Corrected is whether its opener has written the text anew, before the first ballot.
 	Corrected bool   `json:"corrected,omitempty"`
 	Value     string `json:"value,omitempty"` // to what; empty takes it back
+	Role      Role   `json:"role,omitzero"`   // only who had it may vote
 
 	Rules  Rules       `json:"rules"`
 	Tally  tally.Rules `json:"tally"`
@@ -100,6 +101,12 @@ type Vote struct {
 	By        events.Number   `json:"by,omitempty"`       // who cancelled it
 	Why       events.TextID   `json:"why,omitempty"`      // in their words
 	Successor protocol.RoomID `json:"successor,omitempty"`
+}
+
+// Role is a role of the network for which a vote is; zero means that it is for all who may vote.
+type Role struct {
+	ID   string `json:"id"`
+	Name string `json:"name"` // as it was called when the vote opened
 }
 
 // Number returns the id as people write it.

@@ -79,6 +79,8 @@ func discordParam(p *commands.Param) discord.Param {
 		out.Kind = discord.Switch
 	case commands.Person:
 		out.Kind = discord.Person
+	case commands.NamedRole:
+		out.Kind = discord.Role
 	case commands.Text:
 		out.Kind, out.Min, out.Max = discord.Long, p.Min, p.Max
 	case commands.Word:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/md5"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,8 +18,8 @@ import (
 )
 
 // A whole vote, with the bot killed between any two lines: opened, voted on by command, by reaction and in private, in secret,
-// answered, through a kick and a return, closed; the one who is challenged is refused, appeals, is restored in a vote that
-// moves to another room in between. What people see in the end, and what the bot knows, must be what they are where it
+// answered, through a kick and a return, closed, with a picture; the one who is challenged is refused, appeals, is restored in a vote
+// that moves to another room in between; at last somebody takes the votes away as a file. What people see in the end, and what the bot knows, must be what they are where it
 // never dies.
 
 const (
@@ -101,7 +102,8 @@ func (w *voteWorld) answer(ask protocol.Ask) (protocol.Body, error) {
 	case protocol.AskMembers:
 		list := protocol.MemberList{Last: true, Members: []protocol.Member{{User: "console:moot", Name: "moot", Bot: true, Self: true}}}
 		for _, name := range votePeople {
-			list.Members = append(list.Members, protocol.Member{User: person(name), Name: name, Since: voteEpoch.Add(-1000 * time.Hour)})
+			power := map[bool]protocol.Power{true: protocol.PowerModerator, false: protocol.PowerMember}[name == "eve"]
+			list.Members = append(list.Members, protocol.Member{User: person(name), Name: name, Power: power, Since: voteEpoch.Add(-1000 * time.Hour)})
 		}
 		return list, nil
 	case protocol.AskReactions:
@@ -136,6 +138,7 @@ func (w *voteWorld) stages() []killStage {
 	const hour, day = time.Hour, 24 * time.Hour
 	do("", w.passes(0), append([][]protocol.Event{w.own(voteRoom, protocol.Joined)}, everybody(voteRoom, "hello", votePeople...)...)...)
 	do("", w.passes(day), everybody(voteRoom, "hello again", votePeople...)...)
+	do("has set votes.picture", nil, w.says(voteRoom, "eve", "!moot room set votes.picture on"))
 	do("Vote 1: ann wants to challenge ben", nil, w.says(voteRoom, "ann", "!moot vote challenge ben he is loud"))
 	ticked(w.says(voteRoom, "ann", "!moot vote cast yes"))
 	do("", w.reacts("cem", "Vote 1:", "👍", false))
@@ -165,6 +168,7 @@ func (w *voteWorld) stages() []killStage {
 	ticked(everybody(voteHall, "!moot vote cast 4 yes", "cem", "dan")...)
 	do("ben is restored", w.passes(26*hour))
 	do("pong", nil, w.says(voteHall, "ben", "!moot ping"))
+	do("holds 4 votes", nil, w.says(direct("eve"), "eve", "vote export --in lobby"))
 	do("", w.passes(hour))
 	return all
 }
@@ -204,11 +208,11 @@ func inTheEnd(seen []protocoltest.Entry) string {
 		switch act := e.Act.(type) {
 		case protocol.Say:
 			byRoom[e.Ref.Room] = append(byRoom[e.Ref.Room], e.Key)
-			last[e.Key] = act.Text.Plain()
+			last[e.Key] = act.Text.Plain() + withFile(act.File)
 		case protocol.Revise:
 			last[act.Original] = act.Text.Plain()
 		case protocol.Whisper:
-			whispers = append(whispers, fmt.Sprintf("to %s: %s\n", act.User, act.Text.Plain()))
+			whispers = append(whispers, fmt.Sprintf("to %s: %s%s\n", act.User, act.Text.Plain(), withFile(act.File)))
 		}
 	}
 	var b strings.Builder
@@ -225,6 +229,17 @@ func inTheEnd(seen []protocoltest.Entry) string {
 	}
 	slices.Sort(whispers)
 	return b.String() + strings.Join(whispers, "")
+}
+
+// withFile shows a file: what stands in it, or of a picture its size and sum.
+func withFile(f *protocol.File) string {
+	switch {
+	case f == nil:
+		return ""
+	case f.IsPicture():
+		return fmt.Sprintf("\nwith %s, %d × %d, %x", f.Name, f.Width, f.Height, md5.Sum(f.Data))
+	}
+	return fmt.Sprintf("\nwith %s:\n%s", f.Name, f.Data)
 }
 
 // What is another in each run: hashes that stand for voters in a secret vote, the time to the nanosecond at which a timer
@@ -291,7 +306,7 @@ func TestKilledInTheMiddleOfAVote(t *testing.T) {
 	began := time.Now()
 	want, lines := voteRun(t, bin, filepath.Join(dir, "0"), 0)
 	t.Logf("%d lines without a kill, in %s; in the end:\n%s", lines, time.Since(began), want)
-	for _, words := range []string{"ben is now suspended", "ben is restored", "Vote 2: motion «we sing» has closed", "pong", "They give exactly what the bot knows"} {
+	for _, words := range []string{"ben is now suspended", "ben is restored", "Vote 2: motion «we sing» has closed", "pong", "with vote-1.png, 900 × ", "with vote-2.png", ".csv:\nvote,type,state,", "They give exactly what the bot knows"} {
 		if !strings.Contains(want, words) {
 			t.Fatalf("nobody hears %q", words)
 		}

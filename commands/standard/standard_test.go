@@ -112,7 +112,7 @@ func TestFiltersThatCannotBothHold(t *testing.T) {
 func TestWhatBecameOfWhatWasSent(t *testing.T) {
 	seen := map[string]bool{}
 	for _, state := range []store.State{store.StateQueued, store.StateSent, store.StateFailed, store.StateExpired,
-		store.StateSuperseded, store.StateAmbiguous, store.StateEnded} {
+		store.StateSuperseded, store.StateReplaced, store.StateAmbiguous, store.StateEnded} {
 		line := bullet(sentLine(store.Delivery{State: state})...).Plain()
 		if !strings.HasSuffix(line, ".") || seen[line] {
 			t.Errorf("%s is told as %q", state, line)

@@ -126,6 +126,8 @@ func sentLine(s store.Delivery) []any {
 		return []any{"I sent something because of it on ", at, ", and cannot know whether it arrived."}
 	case store.StateSuperseded:
 		return []any{"What I wanted to send because of it gave way to something newer."}
+	case store.StateReplaced:
+		return []any{"What I wanted to send because of it could not be sent, and something else took its place."}
 	case store.StateExpired:
 		return []any{"What I wanted to send because of it could not be sent in time."}
 	case store.StateEnded:

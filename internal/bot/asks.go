@@ -43,6 +43,8 @@ func checkAnswer(ask protocol.Ask, ev protocol.Event) error {
 		fits = ok && list.Part == 0 && list.Last
 	case protocol.AskReactions:
 		_, fits = result.(protocol.ReactionSet)
+	case protocol.AskRole:
+		_, fits = result.(protocol.RoleHolders)
 	case protocol.AskRestrain:
 		_, fits = result.(protocol.Restrained)
 	case protocol.AskTask:

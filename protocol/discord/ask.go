@@ -38,7 +38,9 @@ func (a *Adapter) learn(ctx context.Context, ask protocol.Ask) (protocol.Body, e
 		if err != nil {
 			return nil, err
 		}
-		return a.membersOf(ctx, guildID, string(ask.Key))
+		return a.membersOf(ctx, guildID, "", string(ask.Key))
+	case protocol.AskRole:
+		return a.holders(ctx, ask.Room, want.Role, string(ask.Key))
 	case protocol.AskJoin:
 		if _, err := a.guildIn(ctx, ask.Room); err == nil || !errors.Is(err, protocol.ErrGone) {
 			return nil, err

@@ -44,6 +44,7 @@ var (
 // reading is a list of members that comes in chunks.
 type reading struct {
 	guild   string
+	role    string // only who has it is kept; zero means everybody
 	members []protocol.Member
 	got     map[int]bool
 	moved   chan struct{} // gets a value with each chunk
@@ -125,7 +126,7 @@ func newChunks() *chunks {
 }
 
 // begin registers a reading, or returns how long it is too soon for one.
-func (c *chunks) begin(guild, nonce string, now time.Time) (*reading, time.Duration) {
+func (c *chunks) begin(guild, role, nonce string, now time.Time) (*reading, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, at := range c.last {
@@ -136,7 +137,7 @@ func (c *chunks) begin(guild, nonce string, now time.Time) (*reading, time.Durat
 	if at, ok := c.last[guild]; ok {
 		return nil, chunkPace - now.Sub(at)
 	}
-	r := &reading{guild: guild, got: map[int]bool{}, moved: make(chan struct{}, 1), done: make(chan struct{})}
+	r := &reading{guild: guild, role: role, got: map[int]bool{}, moved: make(chan struct{}, 1), done: make(chan struct{})}
 	c.last[guild] = now
 	c.byNonce[nonce] = r
 	return r, 0
@@ -178,7 +179,7 @@ func (c *chunks) take(ch *discordgo.GuildMembersChunk, member func(*discordgo.Me
 	}
 	r.got[ch.ChunkIndex] = true
 	for _, m := range ch.Members {
-		if sound(m) && counts(m) {
+		if sound(m) && counts(m) && has(m, r.role) {
 			r.members = append(r.members, member(m))
 		}
 	}
@@ -227,16 +228,16 @@ func (c *chunks) stop(such func(nonce string, r *reading) bool, err error) {
 	}
 }
 
-// membersOf reads all members of a guild: by the gateway, or page by page where that was asked not
-// long ago.
-func (a *Adapter) membersOf(ctx context.Context, guild, nonce string) (protocol.MemberList, error) {
+// membersOf reads all members of a guild, or those who have a role: by the gateway, or page by page
+// where that was asked not long ago.
+func (a *Adapter) membersOf(ctx context.Context, guild, role, nonce string) (protocol.MemberList, error) {
 	if err := a.chunks.turn(ctx, guild); err != nil {
 		return protocol.MemberList{}, err
 	}
 	defer a.chunks.over()
-	r, soon := a.chunks.begin(guild, nonce, time.Now())
+	r, soon := a.chunks.begin(guild, role, nonce, time.Now())
 	if r == nil {
-		return a.listMembers(ctx, guild, soon)
+		return a.listMembers(ctx, guild, role, soon)
 	}
 	defer a.chunks.end(nonce)
 	if err := a.gw.RequestMembers(ctx, guild, nonce); err != nil {
@@ -249,7 +250,7 @@ func (a *Adapter) membersOf(ctx context.Context, guild, nonce string) (protocol.
 		case <-r.done:
 			var soon *protocol.SendError
 			if errors.As(r.err, &soon) { // an earlier run has asked
-				return a.listMembers(ctx, guild, soon.RetryAfter)
+				return a.listMembers(ctx, guild, role, soon.RetryAfter)
 			}
 			return protocol.MemberList{Last: true, Members: r.members}, r.err
 		case <-r.moved:
@@ -263,13 +264,13 @@ func (a *Adapter) membersOf(ctx context.Context, guild, nonce string) (protocol.
 }
 
 // listMembers reads the members page by page. Large guilds wait for the gateway instead.
-func (a *Adapter) listMembers(ctx context.Context, guild string,
+func (a *Adapter) listMembers(ctx context.Context, guild, role string,
 	soon time.Duration) (list protocol.MemberList, err error) {
 	if wait := a.chunks.page(guild, time.Now()); wait > 0 {
 		return list, &protocol.SendError{RetryAfter: wait, Err: errTooOften}
 	}
 	list.Last = true
-	for after := "0"; ; {
+	for after, listed := "0", 0; ; {
 		var page []*discordgo.Member
 		q := url.Values{"limit": {"1000"}, "after": {after}}
 		if err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: "/guilds/" + guild + "/members", Query: q,
@@ -280,14 +281,17 @@ func (a *Adapter) listMembers(ctx context.Context, guild string,
 			if !sound(m) {
 				continue
 			}
-			if after = m.User.ID; counts(m) {
+			if after = m.User.ID; !counts(m) {
+				continue
+			}
+			if listed++; has(m, role) {
 				list.Members = append(list.Members, a.member(guild, m))
 			}
 		}
 		switch {
 		case len(page) < 1000:
 			return list, nil
-		case len(list.Members) >= maxListed:
+		case listed >= maxListed:
 			return list, &protocol.SendError{RetryAfter: soon, Err: errTooSoon}
 		}
 	}

@@ -83,7 +83,7 @@ func TestChunksArePaced(t *testing.T) {
 	c, now := newChunks(), time.Now()
 	went := 0
 	for i := range 1000 {
-		r, wait := c.begin("1", fmt.Sprint(i), now.Add(time.Duration(i)*100*time.Millisecond))
+		r, wait := c.begin("1", "", fmt.Sprint(i), now.Add(time.Duration(i)*100*time.Millisecond))
 		if r != nil {
 			went++
 			c.end(fmt.Sprint(i))

@@ -57,6 +57,7 @@ const (
 	Integer
 	Switch
 	Person
+	Role // of the guild
 )
 
 // Limits of Discord (developer documentation, "Application Commands").
@@ -79,6 +80,7 @@ const (
 	optionInteger = 4
 	optionBoolean = 5
 	optionUser    = 6
+	optionRole    = 8
 
 	contextGuild = 0
 	contextBotDM = 1
@@ -318,6 +320,8 @@ func (p *Param) option(slot string, n int) option {
 		o.Type = optionBoolean
 	case Person:
 		o.Type, o.Complete = optionUser, false
+	case Role:
+		o.Type, o.Complete = optionRole, false
 	default:
 		if p.Min != 0 || p.Max != 0 {
 			least, most := float64(min(max(p.Min, 0), 6000)), float64(min(max(p.Max, 1), 6000))
@@ -341,7 +345,7 @@ func describe(summary string) string { return protocol.Shorten(summary, maxDescr
 func (c *Command) missing(args map[string]string, form []string) (out []*Param) {
 	for i := range c.Params {
 		p := &c.Params[i]
-		if len(p.Slots) == 0 || p.Kind == Person || p.Kind == Switch {
+		if len(p.Slots) == 0 || p.Kind == Person || p.Kind == Role || p.Kind == Switch {
 			continue
 		}
 		_, given := args[p.Slots[0]]

@@ -25,6 +25,9 @@ func (v Vote) Message(live bool, characters int) protocol.Text {
 		}
 		add("option", say.Number("Place", i+1), option)
 	}
+	if v.Role != "" {
+		add("for-role", v.role())
+	}
 	if v.Reply != "" {
 		add("answers", say.Person("Target", v.Target), v.wrote("Reply", v.Reply, characters))
 	}

@@ -14,6 +14,12 @@ func (v Vote) Closing() protocol.Text {
 	return protocol.Lines(append(lines, v.reasons()...)...)
 }
 
+// Outcomes says what came of a vote in a few sentences that name options by their numbers.
+func (v Vote) Outcomes() []protocol.Text {
+	v.Elsewhere, v.Unread = true, false
+	return v.outcome(true)
+}
+
 // outcome says what came of a vote, with its arithmetic; in brief where the options of a poll stand beside it.
 func (v Vote) outcome(brief bool) (lines []protocol.Text) {
 	add := func(id string, slots ...say.Slot) { lines = append(lines, v.Say(id, slots...)) }
@@ -31,7 +37,7 @@ func (v Vote) outcome(brief bool) (lines []protocol.Text) {
 	case v.Outcome == tally.Open:
 	case v.Type == Election:
 		lines = append(lines, v.Elects(brief))
-		if v.Election != nil && !brief {
+		if v.Election != nil && !brief && !v.Elsewhere {
 			add("how-counted", say.Code("Command", v.command("vote show")))
 		}
 	case v.Type == Poll:
@@ -39,7 +45,7 @@ func (v Vote) outcome(brief bool) (lines []protocol.Text) {
 	default:
 		lines = append(lines, v.result())
 	}
-	if v.Why != "" {
+	if v.Why != "" && !v.Elsewhere {
 		add("reason", say.Words("Text", protocol.Plain(v.Why)))
 	}
 	if v.Unread {

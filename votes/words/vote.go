@@ -83,7 +83,8 @@ type Vote struct {
 	Text, Reply, Why   string        // what people wrote
 	RuleSummary        protocol.Text // of a vote on a rule: what that is
 	Options            []string
-	Corrected          bool // the text is not the first one
+	Role               string // only who had it when the vote opened may vote
+	Corrected          bool   // the text is not the first one
 
 	Tally    tally.Rules
 	Size     int // how many can vote
@@ -99,17 +100,19 @@ type Vote struct {
 	Unread   bool          // it closed without an answer about the reactions
 	Void     time.Duration // after how long away a vote is void
 
-	Removed int                             // reactions that were removed by others than who gave them
-	Untold  bool                            // its target was not reached in private
-	Reasons []Reason                        // that people gave with their ballots,
-	More    int                             // and how many of them are not shown
-	Poll    bool                            // it has, or had, a poll of the network's own
-	Presses bool                            // its message has controls
-	Polled  bool                            // its poll can be pressed
-	Asked   bool                            // it can be put as a poll in private
-	Room    string                          // how the room is named behind --in
-	Example string                          // a ballot of an election as it can be typed
-	Command func(line string) protocol.Text // shows a command as it is given in the room
+	Removed int      // reactions that were removed by others than who gave them
+	Untold  bool     // its target was not reached in private
+	Reasons []Reason // that people gave with their ballots,
+	More    int      // and how many of them are not shown
+	// Elsewhere is whether it is told in another room, of which nobody gives a command on it.
+	Elsewhere bool
+	Poll      bool                            // it has, or had, a poll of the network's own
+	Presses   bool                            // its message has controls
+	Polled    bool                            // its poll can be pressed
+	Asked     bool                            // it can be put as a poll in private
+	Room      string                          // how the room is named behind --in
+	Example   string                          // a ballot of an election as it can be typed
+	Command   func(line string) protocol.Text // shows a command as it is given in the room
 }
 
 // Reason is why somebody voted so.
@@ -128,6 +131,8 @@ func (v Vote) open() bool { return v.Status == Open || v.Status == Closing }
 
 // objects reports whether a no is an objection, which needs a reason.
 func (v Vote) objects() bool { return v.Tally.Method == tally.Consent }
+
+func (v Vote) role() say.Slot { return say.Quoted("Role", v.Role, titleWords) }
 
 func (v Vote) vote() say.Slot { return say.Number("Vote", v.ID) }
 
