@@ -197,7 +197,7 @@ func newBench(t *testing.T, language string, shards, parallel int, more string) 
 		defer close(done)
 		for m := range in {
 			var v map[string]any
-			if json.Unmarshal([]byte(m.Payload), &v) == nil {
+			if json.Unmarshal([]byte(m.Payload), &v) == nil && v != nil {
 				v["heard at"] = time.Now()
 				b.heard <- v
 			}

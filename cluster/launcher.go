@@ -299,5 +299,8 @@ func (l *launcher) message(m channel.Message) {
 		l.hand(fleet.Command{Action: a, ID: id, NoID: !known, CommandID: m.CommandID})
 	default:
 		l.Log.Warn("the launcher has no such action", "action", m.Action)
+		if m.CommandID != "" { // somebody waits
+			l.hand(fleet.Command{Action: a, ID: id, NoID: !known, CommandID: m.CommandID})
+		}
 	}
 }

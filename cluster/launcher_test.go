@@ -79,13 +79,18 @@ func TestBots(t *testing.T) {
 			if !slices.Equal(launched, []string{"shards_launched", "shards_launched", "shards_launched"}) {
 				t.Errorf("the action log has %v", launched)
 			}
+			for _, text := range []string{"no JSON", "[1]", "null"} { // which is nothing to anybody
+				if err := b.redis.Publish(t.Context(), "bots", text).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
 			b.next("a ping", func(m map[string]any) bool { return m["diag"] == true })
 			for _, c := range []struct {
 				action string
 				args   any
 				says   string
 			}{
-				{"stop", id(9), "there is no cluster 9"}, {"start", id(0), "cluster 0 runs already"}, {"start", nil, "args.id says which cluster"}, {"stop", id(1), "ok"},
+				{"stop", id(9), "there is no cluster 9"}, {"start", id(0), "cluster 0 runs already"}, {"start", nil, "args.id says which cluster"}, {"sing", nil, `there is no action "sing"`}, {"stop", id(1), "ok"},
 			} {
 				if got := b.ask(c.action, c.args); got != c.says {
 					t.Errorf("%s %v says %v", c.action, c.args, got)

@@ -60,7 +60,12 @@ if mode() != "silent":
     say({"scope": "launcher", "action": "action_logs", "data": {"event": "shards_launched", "cluster": id, "from": shards[0], "to": shards[-1]}})
     say({"scope": "launcher", "action": "launch_next", "args": {"id": id, "pid": os.getpid()}})
 while True:
-    m = json.loads(hear.read()[2])
+    try:
+        m = json.loads(hear.read()[2])
+    except ValueError:
+        continue  # anybody may write anything on the channel
+    if not isinstance(m, dict):
+        continue
     if m.get("diag") and m["id"] == id and mode() not in ("mute", "silent"):
         data = [{"shard_id": s, "up": True, "latency": 12.5, "guilds": 7, "users": 70} for s in shards]
         say({"scope": "launcher", "action": "diag", "output": json.dumps({"Nonce": m["nonce"], "Data": data})})
