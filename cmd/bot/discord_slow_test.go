@@ -24,7 +24,7 @@ func answered(t *testing.T, all []*discordtest.Interaction) (took []time.Duratio
 // shown. Commands elsewhere are answered as before: within 50 ms more.
 func TestDiscordASlowChannelHoldsUpNothingElse(t *testing.T) {
 	unhurried(t)
-	b := newDiscordBot(t, "[commands]\nrate_burst = 1000")
+	b := newMeasuredBot(t, "[commands]\nrate_burst = 1000")
 	town := b.settle("Lab")
 	other := town.NewChannel("other")
 	people := town.Populate(50)
@@ -65,7 +65,7 @@ func patience() time.Duration {
 // answers a second all the same.
 func TestDiscordPublicAnswersAtALatency(t *testing.T) {
 	unhurried(t)
-	b := newDiscordBot(t, "[commands]\nrate_burst = 1000")
+	b := newMeasuredBot(t, "[commands]\nrate_burst = 1000")
 	b.srv.AnswerWithin = time.Minute
 	town := b.settle("Lab")
 	people := town.Populate(400)
@@ -94,7 +94,7 @@ func TestDiscordManyInteractionsAtOnce(t *testing.T) {
 	if os.Getenv("MOOT_LONG") != "" {
 		n = 2000
 	}
-	b := newDiscordBot(t, "[commands]\nrate_burst = 1000")
+	b := newMeasuredBot(t, "[commands]\nrate_burst = 1000")
 	b.env = []string{"GOMAXPROCS=1"}
 	b.srv.AnswerWithin = time.Minute // that each was in time is looked at below
 	town := b.settle("Lab")

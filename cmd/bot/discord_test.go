@@ -27,9 +27,15 @@ type discordBot struct {
 	observe bool     // whether insideOf its socket shows what is going on
 }
 
-// newDiscordBot makes a bot that is not started. Lines are added to the section [discord] of its configuration.
+// newDiscordBot makes a bot that is not started, in a test that runs beside others. Lines are added to the section [discord] of its
+// configuration.
 func newDiscordBot(t *testing.T, lines ...string) *discordBot {
 	t.Parallel() // they wait more than they work
+	return newMeasuredBot(t, lines...)
+}
+
+// newMeasuredBot is newDiscordBot for a test that says how fast the bot is, and therefore runs alone.
+func newMeasuredBot(t *testing.T, lines ...string) *discordBot {
 	b := &discordBot{T: t, srv: discordtest.New(t), dir: t.TempDir()}
 	b.configure(lines...)
 	t.Cleanup(func() {

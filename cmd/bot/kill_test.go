@@ -32,7 +32,7 @@ const (
 )
 
 // killTimeout is how long one life, or the wait for one, may take before the test gives up.
-const killTimeout = 30 * time.Second
+const killTimeout = time.Minute
 
 // killStage is a part of what happens in the network: lines, and how many messages the bot has sent when all is done. The
 // next stage waits for that, since what is not sent when the bot is kicked is never sent.

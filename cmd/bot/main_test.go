@@ -41,7 +41,7 @@ func (m testsThen) Run() int {
 	flag.Parse()
 	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
 		// The programs mostly wait, for one another and for their disks.
-		_ = flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // it is a number
+		_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // it is a number
 	}
 	code := m.M.Run()
 	for _, p := range spared() {
