@@ -17,7 +17,7 @@ import (
 var directions = map[string][]string{
 	".":                     {},
 	"protocol":              {},
-	"protocol/console":      {"internal/alike", "internal/files", "internal/near", "protocol", "protocol/remote/wire"},
+	"protocol/console":      {"internal/alike", "internal/files", "internal/near", "internal/say", "protocol", "protocol/remote/wire"},
 	"protocol/remote/wire":  {"protocol"},
 	"protocol/protocoltest": {"protocol", "protocol/remote/wire"},
 	"store":                 {"internal/failpoint", "protocol", "store/bolt", "store/disk", "store/seen", "store/wal"},
@@ -40,6 +40,7 @@ var directions = map[string][]string{
 	"internal/pause":        {},
 	"internal/span":         {},
 	"internal/say":          {"protocol"},
+	"internal/say/saytest":  {"internal/say"},
 	"internal/failpoint":    {},
 	"internal/finding":      {},
 	"internal/powerloss":    {},
@@ -62,8 +63,8 @@ var directions = map[string][]string{
 	"docs/extending":        {"commands", "events", "outbox", "protocol", "store"},
 
 	"protocol/remote":         {"internal/pause", "protocol", "protocol/remote/wire"},
-	"protocol/console/apart":  {"internal/alike", "protocol", "protocol/console", "protocol/remote", "protocol/remote/wire"},
-	"protocol/console/screen": {"internal/alike", "protocol", "protocol/console"},
+	"protocol/console/apart":  {"internal/alike", "internal/say", "protocol", "protocol/console", "protocol/remote", "protocol/remote/wire"},
+	"protocol/console/screen": {"internal/alike", "internal/say", "protocol", "protocol/console"},
 
 	"protocol/discord":                    {"internal/alike", "internal/finding", "internal/generation", "internal/pause", "protocol", "protocol/discord/gateway", "protocol/discord/rest"},
 	"protocol/discord/rest":               {"internal/pause"},

@@ -12,6 +12,7 @@ import (
 
 	"moot/internal/bot"
 	"moot/internal/config"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/protocol/console"
 	"moot/protocol/console/apart"
@@ -45,6 +46,7 @@ func (a *app) runApart(ctx context.Context, cfg config.Config, f runFlags) (err 
 			cmd.Args[0] = os.Args[0]
 			return cmd
 		},
+		Language: spoken(cfg),
 		Tell: func(sentence string) {
 			select {
 			case notices <- sentence:
@@ -55,15 +57,15 @@ func (a *app) runApart(ctx context.Context, cfg config.Config, f runFlags) (err 
 	if err := k.Start(ctx); err != nil {
 		return err
 	}
-	world, err := console.Open(console.Config{Dir: cfg.Data})
+	world, err := console.Open(console.Config{Dir: cfg.Data, Language: spoken(cfg)})
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the console: %w", err), k.Abandon())
 	}
 	defer closing(&err, "close the console", world.Close)
 	a.sayLog(cfg)
-	look := &remoteLook{keeper: k}
+	look := &remoteLook{keeper: k, language: spoken(cfg)}
 	adapter := console.NewAdapter(world)
-	term, err := a.newTerminal(console.TerminalConfig{World: world, Adapter: adapter, Crash: look.crash, Notices: notices}, look, cfg, f)
+	term, err := a.newTerminal(console.TerminalConfig{World: world, Adapter: adapter, Crash: k.Asked, Notices: notices}, look, cfg, f)
 	if err != nil {
 		return errors.Join(err, k.Abandon())
 	}
@@ -80,25 +82,6 @@ func (a *app) runApart(ctx context.Context, cfg config.Config, f runFlags) (err 
 	stop()
 	wg.Wait()
 	return errors.Join(err, termErr)
-}
-
-// crash kills the bot at a place.
-func (l *remoteLook) crash(word string) (says []string, err error) {
-	if word == "" {
-		says = []string{fmt.Sprintf("The bot is process %d. /crash PLACE kills it, and it comes back by itself:", l.keeper.PID())}
-		for _, word := range apart.Places() {
-			says = append(says, fmt.Sprintf("  %-8s  %s", word, apart.Place(word).Says()))
-		}
-		return says, nil
-	}
-	place, ok := apart.ParsePlace(word)
-	if !ok {
-		return nil, fmt.Errorf("there is no place %s; /crash lists them", protocol.Quoted(word, 20))
-	}
-	if err := l.keeper.Crash(place); err != nil || place == apart.Now {
-		return nil, err
-	}
-	return []string{"moot is killed " + place.Says() + ". Say something to it, such as !moot ping."}, nil
 }
 
 // What the console asks a bot in another process.
@@ -142,7 +125,8 @@ func (in *insight) committed(ctx context.Context, after uint64) (uint64, error) 
 
 // remoteLook asks a bot in another process. What it shows while that one is dead, or busy, is what it last knew.
 type remoteLook struct {
-	keeper *apart.Keeper
+	keeper   *apart.Keeper
+	language say.Language
 
 	mu    sync.Mutex
 	known []screen.Card
@@ -180,7 +164,7 @@ func (l *remoteLook) cards() []screen.Card {
 func (l *remoteLook) steps(ref protocol.Ref) []screen.Step {
 	steps, err := ask[protocol.Ref, []screen.Step](l, lookInside, ref)
 	if err != nil {
-		return unknownSteps(ref)
+		return screen.UnknownSteps(l.language, ref)
 	}
 	return steps
 }

@@ -33,6 +33,7 @@ type testsThen struct{ *testing.M }
 
 // Run implements testscript.TestingM.
 func (m testsThen) Run() int {
+	_ = os.Setenv("LC_ALL", "C") // the tests read English, whoever runs them
 	defer func() {
 		for _, f := range afterTests.all {
 			f()
@@ -68,7 +69,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "say": say, "stop": stop, "heard": heard,
+			"start": start, "say": sayLine, "stop": stop, "heard": heard,
 			"hold": hold, "newer": newer, "bury": bury, "spoil": spoil,
 		},
 	})
@@ -119,8 +120,8 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	l.say(ts, "# here")
 }
 
-// say LINE types a line, and waits until the bot has answered what there is to answer.
-func say(ts *testscript.TestScript, neg bool, args []string) {
+// sayLine is say LINE: it types a line, and waits until the bot has answered what there is to answer.
+func sayLine(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(liveKey{}).(*live).say(ts, strings.Join(args, " "))
 }
 

@@ -98,7 +98,9 @@ func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, s
 	if !usesConsole(cfg, f) {
 		return n, nil
 	}
-	world, err := console.Open(console.Config{Dir: cfg.Data, Frozen: !f.start.IsZero(), Start: f.start, Real: len(cfg.Networks()) > 0})
+	world, err := console.Open(console.Config{
+		Dir: cfg.Data, Frozen: !f.start.IsZero(), Start: f.start, Real: len(cfg.Networks()) > 0, Language: spoken(cfg),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the console: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"moot/internal/ptytest"
+	"moot/internal/say"
 	"moot/protocol/console/apart"
 )
 
@@ -314,7 +315,7 @@ func TestCrashAtTheTerminal(t *testing.T) {
 			tm.Shows("moot is back after")
 			for i, place := range apart.Places()[1:] {
 				tm.Type("/crash " + place + "\r")
-				tm.Shows("moot is killed " + apart.Place(place).Says()[:16])
+				tm.Shows("moot is killed " + apart.Place(place).Says(say.English)[:16])
 				tm.Type("!moot ping\r")
 				tm.Until("the end of death "+place, func(screen string) bool {
 					return strings.Count(screen, "nothing was done twice.") == i+1

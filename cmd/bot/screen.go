@@ -16,6 +16,7 @@ import (
 	"moot/internal/bot"
 	"moot/internal/config"
 	"moot/internal/inspect"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/protocol/console"
 	"moot/protocol/console/screen"
@@ -68,8 +69,9 @@ type look interface {
 
 // newTerminal returns the whole screen where there is one, or else lines.
 func (a *app) newTerminal(t console.TerminalConfig, l look, cfg config.Config, fl runFlags) (terminal, error) {
+	nothing := screen.Words(spoken(cfg)).Plain("nothing")
 	t.In, t.Out, t.Complete = a.in, a.out, l.complete
-	t.Inside = func(ref protocol.Ref) []string { return stepLines(l.steps(ref)) }
+	t.Inside = func(ref protocol.Ref) []string { return stepLines(nothing, l.steps(ref)) }
 	term, err := console.NewTerminal(t)
 	if err != nil || !a.isTerminal() || fl.plain || !screen.Able(os.Getenv) {
 		return term, err
@@ -132,11 +134,20 @@ func (in *insight) complete(t console.Typing) (found []console.Suggestion) {
 	return found
 }
 
+// spoken is the language of the people at the terminal: the one that is configured, or that of the environment.
+func spoken(cfg config.Config) say.Language {
+	if l, ok := say.Parse(cfg.Console.Language); ok {
+		return l
+	}
+	return say.Environment(os.Getenv)
+}
+
 // insight is what the terminal shows of the bot beside what the bot says. It only reads.
 type insight struct {
 	store    *store.Store
 	bus      *events.Bus
 	features *features
+	words    say.Speaker // of the person at the terminal
 }
 
 // cards returns the open votes of the console.
@@ -160,10 +171,11 @@ func (in *insight) cards() (cards []screen.Card) {
 
 func (in *insight) card(tx *store.Tx, info rooms.Info, v votes.Vote) screen.Card {
 	c := screen.Card{
-		Room: info.ID, Where: info.Title(), Name: "Vote " + v.Number(), Title: in.about(tx, info.ID, v),
+		Room: info.ID, Where: info.Title(), Name: in.words.Plain("vote", say.Number("Vote", v.Number())), Title: in.about(tx, info.ID, v),
 		Turnout: v.Turnout, Size: v.Size, Quorum: v.Tally.Quorum, Closes: v.Deadline, Private: v.Secret,
 	}
-	labels := []string{"yes", "no", "abstain"}
+	ballots := []string{"yes", "no", "abstain"}
+	labels := []string{in.words.Plain("choice-yes"), in.words.Plain("choice-no"), in.words.Plain("choice-abstain")}
 	keys := []string{"y", "n", "a"}
 	if len(v.Options) > 0 {
 		labels, keys = v.Options, nil
@@ -175,7 +187,7 @@ func (in *insight) card(tx *store.Tx, info rooms.Info, v votes.Vote) screen.Card
 	for i, label := range labels {
 		key, ballot := strconv.Itoa(i+1), "#"+strconv.Itoa(i+1)
 		if keys != nil {
-			key, ballot = keys[i], label
+			key, ballot = keys[i], ballots[i]
 		}
 		if v.Type == votes.Election { // each press ranks one more, behind those that the ballot has
 			ballot = "--place " + key
@@ -188,7 +200,7 @@ func (in *insight) card(tx *store.Tx, info rooms.Info, v votes.Vote) screen.Card
 	}
 	if v.Type == votes.Election {
 		c.Ranks = true
-		c.Choices = append(c.Choices, screen.Choice{Key: "0", Label: "begin anew",
+		c.Choices = append(c.Choices, screen.Choice{Key: "0", Label: in.words.Plain("choice-anew"),
 			Line: in.features.typed("vote withdraw "+v.Number(), v.Secret) + private})
 	}
 	return c
@@ -205,17 +217,18 @@ func (f *features) typed(line string, private bool) string {
 // about says what a vote is about.
 func (in *insight) about(tx *store.Tx, room protocol.RoomID, v votes.Vote) string {
 	text, _ := in.bus.Text(tx, v.Text)
-	who := "somebody"
+	who := in.words.Say("somebody")
 	if user, ok := in.bus.Who(tx, v.Target); ok {
-		who = rooms.NamesIn(tx, room).Person(user).Plain()
+		who = rooms.NamesIn(tx, room).Person(user)
 	}
+	target, wrote := say.Person("Target", who), say.Words("Text", protocol.Plain(text))
 	switch v.Type {
 	case votes.Challenge:
-		return "challenge " + who + ": " + text
+		return in.words.Plain("about-challenge", target, wrote)
 	case votes.Restore:
-		return "restore " + who + ": " + text
+		return in.words.Plain("about-restore", target, wrote)
 	case votes.Rule:
-		return "rule: " + text
+		return in.words.Plain("about-rule", wrote)
 	}
 	return text
 }
@@ -223,17 +236,18 @@ func (in *insight) about(tx *store.Tx, room protocol.RoomID, v votes.Vote) strin
 // steps says what the bot did with a message, from its arrival to what was sent for it.
 func (in *insight) steps(ref protocol.Ref) []screen.Step {
 	i := &inspect.Inspector{Store: in.store, Bus: in.bus}
-	arrived := unknownSteps(ref)[0]
+	arrived := screen.UnknownSteps(in.words.Language(), ref)[0]
 	why, err := i.Why(inspect.WhyQuery{Room: string(ref.Room), Event: string(ref.Event)})
 	if err != nil {
-		return unknownSteps(ref)
+		return screen.UnknownSteps(in.words.Language(), ref)
 	}
-	seen := screen.Step{Name: "seen before?", Detail: []string{"not then; recorded " + when(why.Time) + ". Delivered again, it is a duplicate"}}
-	facts := screen.Step{Name: "facts"}
+	name := func(id string) screen.Step { return screen.Step{Name: in.words.Plain(id)} }
+	seen, facts := name("step-seen"), name("step-facts")
+	seen.Detail = []string{in.words.Plain("step-seen-not", say.Code("When", protocol.Plain(when(why.Time))))}
 	for _, f := range why.Facts {
 		facts.Detail = append(facts.Detail, protocol.Shorten(factLine(f), 160))
 	}
-	sent, receipt := screen.Step{Name: "outbox"}, screen.Step{Name: "receipt"}
+	sent, receipt, ended := name("step-outbox"), name("step-receipt"), name("step-disposition")
 	for _, s := range why.Sent {
 		sent.Detail = append(sent.Detail, strings.TrimSpace(fmt.Sprintf("%s for %s", s.Kind, clean(inspect.LaneName(s.Lane)))))
 		receipt.Detail = append(receipt.Detail, sendingLine(s))
@@ -242,20 +256,15 @@ func (in *insight) steps(ref protocol.Ref) []screen.Step {
 	if why.Reason != "" {
 		end += ": " + why.Reason
 	}
-	return []screen.Step{arrived, seen, facts, sent, receipt, {Name: "disposition", Detail: []string{end}}}
-}
-
-// unknownSteps are those of a message that the bot knows nothing of yet.
-func unknownSteps(ref protocol.Ref) []screen.Step {
-	arrived := screen.Step{Name: "event", Detail: []string{string(ref.Event) + " in " + string(ref.Room) + ", in console.jsonl on disk"}}
-	return []screen.Step{arrived, {Name: "seen before?"}, {Name: "facts"}, {Name: "outbox"}, {Name: "receipt"}, {Name: "disposition"}}
+	ended.Detail = []string{end}
+	return []screen.Step{arrived, seen, facts, sent, receipt, ended}
 }
 
 // stepLines is steps for a terminal of lines.
-func stepLines(steps []screen.Step) (out []string) {
+func stepLines(nothing string, steps []screen.Step) (out []string) {
 	for _, s := range steps {
 		if len(s.Detail) == 0 {
-			s.Detail = []string{"nothing"}
+			s.Detail = []string{nothing}
 		}
 		for i, d := range s.Detail {
 			name := s.Name

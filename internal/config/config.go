@@ -109,6 +109,8 @@ type Privacy struct {
 type Console struct {
 	// Enabled is whether it runs beside other networks too. Where no network is switched on it always does.
 	Enabled bool `toml:"enabled"`
+	// Language is what the people at the terminal speak; zero means that of the environment.
+	Language string `toml:"language" oneof:"en de"`
 }
 
 // Invites says whose invitations are accepted, and how the bot comes and goes.

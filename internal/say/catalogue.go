@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/BurntSushi/toml"
@@ -55,6 +56,15 @@ func New(files fs.FS) *Catalogue {
 	return c
 }
 
+// disguised is whether all speak Pseudo.
+var disguised atomic.Bool
+
+// Disguise has everything said in [Pseudo], whatever language was chosen, until the function that it returns is called. It is for tests.
+func Disguise() (undo func()) {
+	disguised.Store(true)
+	return func() { disguised.Store(false) }
+}
+
 // Speaker speaks one language. The zero value says nothing: it comes from [Catalogue.In].
 type Speaker struct {
 	catalogue *Catalogue
@@ -63,6 +73,9 @@ type Speaker struct {
 
 // In returns who speaks the language; English where the catalogue has it not.
 func (c *Catalogue) In(l Language) Speaker {
+	if disguised.Load() {
+		l = Pseudo
+	}
 	if c.in[l] == nil && l != Pseudo {
 		l = English
 	}
@@ -93,7 +106,9 @@ func (s Speaker) Say(id string, slots ...Slot) protocol.Text {
 	var text protocol.Text
 	for _, p := range s.catalogue.pieces(message) {
 		if p.name == "" {
-			text = add(text, protocol.Span{Style: p.style, Text: protocol.Clean(s.written(p.style, p.text))})
+			for _, span := range s.written(p) {
+				text = add(text, span)
+			}
 			continue
 		}
 		i := slices.IndexFunc(slots, func(s Slot) bool { return s.name == p.name && s.kind == p.kind })
@@ -141,24 +156,42 @@ func (s Speaker) fill(slot Slot) protocol.Text {
 		return s.Length(slot.length)
 	case slot.kind == number && s.language == German:
 		return protocol.Plain(strings.ReplaceAll(slot.text.Plain(), ".", ","))
-	case slot.kind == words && s.language == Pseudo:
-		return protocol.Join("⟦", slot.text, "⟧")
+	case s.language == Pseudo && slot.kind != part && slot.kind != count && len(slot.text) > 0:
+		return apart(slot.text)
 	}
 	return slot.text
 }
 
+// apart puts what no catalogue says between the marks of [Pseudo].
+func apart(text protocol.Text) protocol.Text { return protocol.Join("⟦", text, "⟧") }
+
 // written returns the words of a message as they are written.
-func (s Speaker) written(style protocol.Style, text string) string {
-	if s.language != Pseudo || style == protocol.CodeStyle {
-		return text
+func (s Speaker) written(p piece) protocol.Text {
+	plain := protocol.Text{{Style: p.style, Text: protocol.Clean(p.text)}}
+	switch {
+	case s.language != Pseudo:
+		return plain
+	case p.style == protocol.CodeStyle:
+		return apart(plain)
 	}
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
-			return r - '!' + '！' // the wide forms stand in the same order
+	var b strings.Builder
+	for _, r := range plain[0].Text {
+		marked := r
+		if i := strings.IndexRune(plainLetters, r); i >= 0 {
+			marked = markedLetters[i]
 		}
-		return r
-	}, text)
+		b.WriteRune(marked)
+		if strings.ContainsRune("aeiou", r) {
+			b.WriteRune(marked)
+		}
+	}
+	plain[0].Text = b.String()
+	return plain
 }
+
+const plainLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+var markedLetters = []rune("åƀçðéƒĝĥîĵķļɱñöþǫŕšţûṽŵẋýžÅƁÇÐÉƑĜĤÎĴĶĻṀÑÖÞǪŔŠŢÛṼŴẊÝŽ")
 
 // Length says how long something takes, in its two largest units: "1 day and 2 hours". Less than a second is "0 seconds".
 func (s Speaker) Length(d time.Duration) protocol.Text {

@@ -57,8 +57,16 @@ takes = "{{span .Long}}"
 		t.Errorf("got %q", got)
 	}
 	pseudo := c.In(Pseudo).Plain("hello", Number("Vote", 3), Person("Who", ann))
-	if !strings.HasPrefix(pseudo, "Ｖｏｔｅ 3 ｂｙ Ann: 2 * 3, ｓａｙ yes") {
-		t.Errorf("in wide letters: %q", pseudo)
+	if pseudo != "Ṽööţéé ⟦3⟧ ƀý ⟦Ann⟧: 2 * 3, šååý ⟦yes⟧" {
+		t.Errorf("in disguise: %q", pseudo)
+	}
+	undo := Disguise()
+	if got := c.In(German).Language(); got != Pseudo {
+		t.Errorf("in disguise %s is spoken", got)
+	}
+	undo()
+	if got := c.In(German).Language(); got != German {
+		t.Errorf("out of it %s is spoken", got)
 	}
 }
 
@@ -101,6 +109,25 @@ func TestParse(t *testing.T) {
 	for _, word := range []string{"", "fr", "klingon", "d", "qps"} {
 		if _, ok := Parse(word); ok {
 			t.Errorf("%q is a language", word)
+		}
+	}
+}
+
+// TestEnvironment: who starts a program says by its environment what they speak.
+func TestEnvironment(t *testing.T) {
+	for _, one := range []struct {
+		env  map[string]string
+		want Language
+	}{
+		{nil, English},
+		{map[string]string{"LANG": "de_DE.UTF-8"}, German},
+		{map[string]string{"LANG": "de_DE.UTF-8", "LC_MESSAGES": "en_GB.UTF-8"}, English},
+		{map[string]string{"LANG": "en_US.UTF-8", "LC_ALL": "de_AT"}, German},
+		{map[string]string{"LANG": "de_DE.UTF-8", "LC_ALL": "C"}, English},
+		{map[string]string{"LANG": "fr_FR.UTF-8"}, English},
+	} {
+		if got := Environment(func(name string) string { return one.env[name] }); got != one.want {
+			t.Errorf("with %v it is %s", one.env, got)
 		}
 	}
 }

@@ -39,9 +39,9 @@ func (t *Terminal) private() bool { return strings.HasPrefix(t.view.place.Local(
 func (t *Terminal) suggestSlash(line string) []Suggestion {
 	given := strings.Split(line[1:], " ")
 	if len(given) == 1 {
-		return commandNames("/")
+		return t.commandNames("/")
 	}
-	s, err := findSlash(given[0])
+	s, err := findSlash(t.speak, given[0])
 	if err != nil || len(given)-2 >= len(s.params) {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (t *Terminal) suggestSlash(line string) []Suggestion {
 	case aRoom:
 		return t.rooms()
 	case aCommand:
-		return commandNames("")
+		return t.commandNames("")
 	case aMessage:
 		return t.newest()
 	default:
@@ -75,9 +75,9 @@ func (t *Terminal) newest() (list []Suggestion) {
 	return list
 }
 
-func commandNames(prefix string) (names []Suggestion) {
+func (t *Terminal) commandNames(prefix string) (names []Suggestion) {
 	for _, s := range slashes() {
-		names = append(names, Suggestion{prefix + s.name, s.summary})
+		names = append(names, Suggestion{prefix + s.name, s.summary(t.speak)})
 	}
 	return names
 }

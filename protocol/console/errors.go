@@ -14,6 +14,7 @@ var (
 	ErrBadText    = errors.New("not a text")
 	ErrNoChange   = errors.New("nothing to change")
 	ErrRoomClosed = errors.New("the room goes on elsewhere")
+	ErrNoCommand  = errors.New("no such command")
 )
 
 // Errors of Open.

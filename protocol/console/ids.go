@@ -1,12 +1,12 @@
 package console
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -45,34 +45,21 @@ func position(id protocol.EventID) (pos uint64, ok bool) {
 
 const maxName = 32
 
-// localName makes the part of an identifier out of what a person typed as the name of something new.
-func localName(what, typed string) (string, error) {
+// localName makes the part of an identifier out of what a person typed as the name of something new: a person or a room.
+func (s *state) localName(what, typed string) (string, error) {
 	name := strings.ToLower(protocol.OneLine(typed))
 	switch {
 	case name == "":
-		return "", refuse(ErrBadName, "%s needs a name", what)
+		return "", s.refuse(ErrBadName, "nameless-"+what)
 	case utf8.RuneCountInString(name) > maxName:
-		return "", refuse(ErrBadName, "the name of %s has at most %d characters", what, maxName)
+		return "", s.refuse(ErrBadName, "name-long-"+what, say.Number("Most", maxName))
 	case strings.HasPrefix(name, directPrefix):
-		return "", refuse(ErrBadName, "names that begin with %s belong to private conversations", directPrefix)
+		return "", s.refuse(ErrBadName, "name-private", code("Prefix", directPrefix))
 	}
 	for _, r := range name {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r) {
-			return "", refuse(ErrBadName, "the name of %s is one word of letters, digits, - _ and .", what)
+			return "", s.refuse(ErrBadName, "name-word-"+what)
 		}
 	}
 	return name, nil
-}
-
-// refusal is an error that a person reads.
-type refusal struct {
-	kind     error
-	sentence string
-}
-
-func (r *refusal) Error() string { return r.sentence }
-func (r *refusal) Unwrap() error { return r.kind }
-
-func refuse(kind error, format string, args ...any) error {
-	return &refusal{kind, fmt.Sprintf(format, args...)}
 }

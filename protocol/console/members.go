@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -21,9 +22,9 @@ func (w *World) Join(in protocol.RoomID, user protocol.UserID) error {
 		}
 		switch rm.membership(user) {
 		case protocol.Joined:
-			return refuse(ErrNoChange, "%s is already in %s", c.name(user), c.title(rm))
+			return c.refuse(ErrNoChange, "already-in", whom("Who", c.name(user)), inRoom("Room", c.title(rm)))
 		case protocol.Banned:
-			return refuse(ErrBanned, "%s is banned from %s; a moderator can /unban them", c.name(user), c.title(rm))
+			return c.refuse(ErrBanned, "banned-join", whom("Who", c.name(user)), inRoom("Room", c.title(rm)))
 		}
 		return c.join(rm, user, "")
 	})
@@ -37,7 +38,7 @@ func (w *World) Leave(in protocol.RoomID, user protocol.UserID) error {
 			return err
 		}
 		if rm.direct != "" {
-			return refuse(ErrForbidden, "a private conversation is not left; /in ROOM goes elsewhere")
+			return c.refuse(ErrForbidden, "private-stays")
 		}
 		return c.set(rm, user, protocol.Left, "")
 	})
@@ -52,11 +53,11 @@ func (w *World) Invite(in protocol.RoomID, by, user protocol.UserID) error {
 		}
 		switch rm.membership(user) {
 		case protocol.Joined:
-			return refuse(ErrNoChange, "%s is already in %s", c.name(user), c.title(rm))
+			return c.refuse(ErrNoChange, "already-in", whom("Who", c.name(user)), inRoom("Room", c.title(rm)))
 		case protocol.Invited:
-			return refuse(ErrNoChange, "%s is already invited to %s", c.name(user), c.title(rm))
+			return c.refuse(ErrNoChange, "already-invited", whom("Who", c.name(user)), inRoom("Room", c.title(rm)))
 		case protocol.Banned:
-			return refuse(ErrBanned, "%s is banned from %s; /unban %s first", c.name(user), c.title(rm), user.Local())
+			return c.refuse(ErrBanned, "banned-invite", whom("Who", c.name(user)), inRoom("Room", c.title(rm)), code("Name", user.Local()))
 		}
 		return c.set(rm, user, protocol.Invited, "")
 	})
@@ -73,7 +74,7 @@ func (w *World) Kick(in protocol.RoomID, by, user protocol.UserID, reason string
 			return err
 		}
 		if !rm.has(user) {
-			return refuse(ErrNotMember, "%s is not in %s", c.name(user), c.title(rm))
+			return c.refuse(ErrNotMember, "not-in", whom("Who", c.name(user)), inRoom("Room", c.title(rm)))
 		}
 		return c.set(rm, user, protocol.Kicked, reason)
 	})
@@ -90,7 +91,7 @@ func (w *World) Ban(in protocol.RoomID, by, user protocol.UserID, reason string)
 			return err
 		}
 		if rm.membership(user) == protocol.Banned {
-			return refuse(ErrNoChange, "%s is already banned from %s", c.name(user), c.title(rm))
+			return c.refuse(ErrNoChange, "already-banned", whom("Who", c.name(user)), inRoom("Room", c.title(rm)))
 		}
 		return c.set(rm, user, protocol.Banned, reason)
 	})
@@ -107,7 +108,7 @@ func (w *World) Unban(in protocol.RoomID, by, user protocol.UserID, reason strin
 			return err
 		}
 		if rm.membership(user) != protocol.Banned {
-			return refuse(ErrNoChange, "%s is not banned from %s", c.name(user), c.title(rm))
+			return c.refuse(ErrNoChange, "not-banned", whom("Who", c.name(user)), inRoom("Room", c.title(rm)))
 		}
 		return c.set(rm, user, protocol.Left, reason)
 	})
@@ -126,9 +127,9 @@ func (w *World) SetModerator(in protocol.RoomID, by, user protocol.UserID, on bo
 		is := rm.power(user) == protocol.PowerModerator
 		switch {
 		case is && on:
-			return refuse(ErrNoChange, "%s already is a moderator of %s", c.name(user), c.title(rm))
+			return c.refuse(ErrNoChange, "already-moderator", whom("Who", c.name(user)), inRoom("Room", c.title(rm)))
 		case !is && !on:
-			return refuse(ErrNoChange, "%s is no moderator of %s", c.name(user), c.title(rm))
+			return c.refuse(ErrNoChange, "no-moderator", whom("Who", c.name(user)), inRoom("Room", c.title(rm)))
 		}
 		mods := slices.DeleteFunc(slices.Clone(rm.moderators), func(u protocol.UserID) bool { return u == user })
 		if on {
@@ -149,7 +150,7 @@ func (w *World) RenameRoom(in protocol.RoomID, by protocol.UserID, name string) 
 		if err := c.moderating(rm); err != nil {
 			return err
 		}
-		if err := checkNick(name); err != nil {
+		if err := c.checkNick(name); err != nil {
 			return err
 		}
 		_, err = c.add(in, roomNamed{name})
@@ -168,7 +169,7 @@ func (w *World) SetTopic(in protocol.RoomID, by protocol.UserID, topic string) e
 			return err
 		}
 		if len(topic) > MaxText {
-			return refuse(ErrBadText, "a topic has at most %d bytes", MaxText)
+			return c.refuse(ErrBadText, "topic-long", say.Number("Most", MaxText))
 		}
 		_, err = c.add(in, topicSet{topic})
 		return err
@@ -181,7 +182,7 @@ func (w *World) SetNick(user protocol.UserID, name string) error {
 		if _, err := c.person(user); err != nil {
 			return err
 		}
-		if err := checkNick(name); err != nil {
+		if err := c.checkNick(name); err != nil {
 			return err
 		}
 		if _, err := c.add("", personNamed{user, name}); err != nil {
@@ -202,13 +203,13 @@ func (w *World) SetNick(user protocol.UserID, name string) error {
 // AddPerson brings somebody new into the world, who is in no room yet.
 func (w *World) AddPerson(name string) (user protocol.UserID, err error) {
 	err = w.act("", func(c *change) error {
-		local, err := localName("a person", name)
+		local, err := c.localName("person", name)
 		if err != nil {
 			return err
 		}
 		user = userID(local)
 		if c.people[user] != nil {
-			return refuse(ErrBadName, "there already is somebody called %s", local)
+			return c.refuse(ErrBadName, "called-person", whom("Name", local))
 		}
 		_, err = c.add("", personMade{User: user, Name: protocol.OneLine(name)})
 		return err
@@ -222,13 +223,13 @@ func (w *World) CreateRoom(by protocol.UserID, name string) (id protocol.RoomID,
 		if _, err := c.person(by); err != nil {
 			return err
 		}
-		local, err := localName("a room", name)
+		local, err := c.localName("room", name)
 		if err != nil {
 			return err
 		}
 		id = roomID(local)
 		if c.rooms[id] != nil {
-			return refuse(ErrBadName, "there already is a room called %s", local)
+			return c.refuse(ErrBadName, "called-room", inRoom("Name", local))
 		}
 		begins := roomState{Name: protocol.OneLine(name), Moderators: []protocol.UserID{by}}
 		if _, err := c.add(id, roomMade{roomState: begins}); err != nil {
@@ -288,7 +289,7 @@ func (w *World) Direct(user protocol.UserID) (id protocol.RoomID, err error) {
 		if p, err := c.person(user); err != nil {
 			return err
 		} else if p.bot {
-			return refuse(ErrForbidden, "%s cannot talk to itself", p.name)
+			return c.refuse(ErrForbidden, "bot-itself", whom("Who", p.name))
 		}
 		id, err = c.direct(user)
 		return err
@@ -320,7 +321,7 @@ func (c *change) direct(user protocol.UserID) (protocol.RoomID, error) {
 func (c *change) open(id protocol.RoomID) (*room, error) {
 	rm, err := c.room(id)
 	if err == nil && rm.direct != "" {
-		return nil, refuse(ErrForbidden, "a private conversation has two people and stays so")
+		return nil, c.refuse(ErrForbidden, "two-people")
 	}
 	return rm, err
 }

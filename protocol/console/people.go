@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -49,7 +50,7 @@ func (w *World) Edit(in protocol.RoomID, by protocol.UserID, target protocol.Eve
 			return err
 		}
 		if m.by != by {
-			return refuse(ErrForbidden, "%s wrote that; only they can change it", c.name(m.by))
+			return c.refuse(ErrForbidden, "only-author", whom("Who", c.name(m.by)))
 		}
 		if text, err = c.text(text); err != nil {
 			return err
@@ -93,10 +94,10 @@ func (w *World) React(in protocol.RoomID, by protocol.UserID, target protocol.Ev
 		}
 		with = protocol.OneLine(with)
 		if with == "" || len(with) > maxReaction {
-			return refuse(ErrBadText, "a reaction is an emoji or a short word")
+			return c.refuse(ErrBadText, "reaction-word")
 		}
 		if rm.reactionOf(m, by, with) != "" {
-			return refuse(ErrNoChange, "%s has already reacted with %s", c.name(by), with)
+			return c.refuse(ErrNoChange, "reacted-already", whom("Who", c.name(by)), wrote("Reaction", with))
 		}
 		_, err = c.add(in, reacted{Target: target, Reaction: with})
 		return err
@@ -117,7 +118,7 @@ func (w *World) Unreact(in protocol.RoomID, by protocol.UserID, target protocol.
 		with = protocol.OneLine(with)
 		id := rm.reactionOf(m, by, with)
 		if id == "" {
-			return refuse(ErrNoChange, "%s has not reacted with %s", c.name(by), protocol.Quoted(with, 20))
+			return c.refuse(ErrNoChange, "reacted-not", whom("Who", c.name(by)), say.Quoted("Reaction", with, 20))
 		}
 		_, err = c.add(in, deleted{Target: id})
 		return err
@@ -133,7 +134,7 @@ func (w *World) Voice(in protocol.RoomID, by protocol.UserID, to protocol.VoiceP
 		}
 		v := voiceSet{to.Call, to.Deafened, to.AFK}
 		if rm.members[by].voice == v {
-			return refuse(ErrNoChange, "nothing changes: that is how %s is already", c.name(by))
+			return c.refuse(ErrNoChange, "unchanged-voice", whom("Who", c.name(by)))
 		}
 		_, err = c.add(in, v)
 		return err
@@ -149,7 +150,7 @@ func (w *World) Again(in protocol.RoomID, target protocol.EventID) error {
 		}
 		pos, ok := position(target)
 		if !ok || !slices.Contains(rm.timeline, pos) {
-			return refuse(ErrNoMessage, "there is no event %s in %s", target, c.title(rm))
+			return c.refuse(ErrNoMessage, "no-event", code("Event", string(target)), inRoom("Room", c.title(rm)))
 		}
 		_, err = c.add(in, again{target})
 		return err
@@ -160,10 +161,10 @@ func (w *World) Again(in protocol.RoomID, target protocol.EventID) error {
 func (w *World) Wait(d time.Duration) error {
 	return w.act("", func(c *change) error {
 		if d <= 0 || d > 100*365*day {
-			return refuse(ErrNoChange, "time goes forward, by at most a hundred years at once")
+			return c.refuse(ErrNoChange, "time-forward")
 		}
 		if w.real {
-			return refuse(ErrForbidden, "time cannot be moved here: other networks run beside the console")
+			return c.refuse(ErrForbidden, "time-stands")
 		}
 		w.clock.move(d)
 		_, err := c.add("", clockMoved{d})
@@ -175,7 +176,7 @@ func (w *World) Wait(d time.Duration) error {
 func (w *World) FailMembers(on bool) error {
 	return w.act("", func(c *change) error {
 		if c.failMembers == on {
-			return refuse(ErrNoChange, "nothing changes: that is how it is already")
+			return c.refuse(ErrNoChange, "unchanged")
 		}
 		_, err := c.add("", membersFail{on})
 		return err
@@ -188,14 +189,14 @@ func (c *change) room(id protocol.RoomID) (*room, error) {
 	if rm := c.rooms[id]; rm != nil {
 		return rm, nil
 	}
-	return nil, refuse(ErrNoRoom, "there is no room %s", protocol.Quoted(id.Local(), 40))
+	return nil, c.refuse(ErrNoRoom, "no-room", say.Quoted("Typed", id.Local(), 40))
 }
 
 func (c *change) person(id protocol.UserID) (*person, error) {
 	if p := c.people[id]; p != nil {
 		return p, nil
 	}
-	return nil, refuse(ErrNoPerson, "there is nobody called %s", protocol.Quoted(id.Local(), 40))
+	return nil, c.refuse(ErrNoPerson, "no-person", say.Quoted("Typed", id.Local(), 40))
 }
 
 // inside checks that the one who acts is in the room.
@@ -209,12 +210,12 @@ func (c *change) inside(id protocol.RoomID) (*room, error) {
 	}
 	if !rm.has(c.by) {
 		if rm.direct != "" {
-			return nil, refuse(ErrNotMember, "%s is not part of that private conversation", c.name(c.by))
+			return nil, c.refuse(ErrNotMember, "not-part", whom("Who", c.name(c.by)))
 		}
 		if rm.membership(c.by) == protocol.Banned {
-			return nil, refuse(ErrBanned, "%s is banned from %s", c.name(c.by), c.title(rm))
+			return nil, c.refuse(ErrBanned, "banned-from", whom("Who", c.name(c.by)), inRoom("Room", c.title(rm)))
 		}
-		return nil, refuse(ErrNotMember, "%s is not in %s; /join %s goes in", c.name(c.by), c.title(rm), rm.id.Local())
+		return nil, c.refuse(ErrNotMember, "not-in-join", whom("Who", c.name(c.by)), inRoom("Room", c.title(rm)), code("Name", rm.id.Local()))
 	}
 	return rm, nil
 }
@@ -226,7 +227,8 @@ func (c *change) speaking(id protocol.RoomID) (*room, error) {
 		return nil, err
 	}
 	if rm.successor != "" {
-		return nil, refuse(ErrRoomClosed, "%s goes on as %s; /in %s goes there", c.title(rm), rm.successor.Local(), rm.successor.Local())
+		next := rm.successor.Local()
+		return nil, c.refuse(ErrRoomClosed, "goes-on", inRoom("Room", c.title(rm)), inRoom("Successor", next), code("Name", next))
 	}
 	return rm, nil
 }
@@ -234,7 +236,7 @@ func (c *change) speaking(id protocol.RoomID) (*room, error) {
 // moderating checks that the one who acts is a moderator of the room.
 func (c *change) moderating(rm *room) error {
 	if rm.direct != "" {
-		return refuse(ErrForbidden, "that cannot be done in a private conversation")
+		return c.refuse(ErrForbidden, "not-private")
 	}
 	if rm.power(c.by) == protocol.PowerModerator {
 		return nil
@@ -246,19 +248,20 @@ func (c *change) moderating(rm *room) error {
 		}
 	}
 	if len(names) == 0 {
-		return refuse(ErrForbidden, "only a moderator can do that, and %s has none any more", c.title(rm))
+		return c.refuse(ErrForbidden, "moderators-none", inRoom("Room", c.title(rm)))
 	}
-	return refuse(ErrForbidden, "%s is no moderator of %s; %s can do that", c.name(c.by), c.title(rm), list(names, "or"))
+	return c.refuse(ErrForbidden, "moderators-can", whom("Who", c.name(c.by)), inRoom("Room", c.title(rm)),
+		say.Part("Moderators", c.speak.Or(texts(c.speak, names))))
 }
 
 // standing finds a message that was not deleted.
 func (c *change) standing(rm *room, id protocol.EventID) (*message, error) {
 	m := rm.messages[id]
 	if m == nil {
-		return nil, refuse(ErrNoMessage, "there is no such message in %s", c.title(rm))
+		return nil, c.refuse(ErrNoMessage, "no-such-message", inRoom("Room", c.title(rm)))
 	}
 	if m.deletion != "" {
-		return nil, refuse(ErrNoMessage, "that message was deleted")
+		return nil, c.refuse(ErrNoMessage, "was-deleted")
 	}
 	return m, nil
 }
@@ -267,10 +270,10 @@ func (c *change) standing(rm *room, id protocol.EventID) (*message, error) {
 func (c *change) text(typed string) (string, error) {
 	typed = strings.ToValidUTF8(typed, "\uFFFD")
 	if strings.TrimSpace(typed) == "" {
-		return "", refuse(ErrBadText, "there is nothing to say")
+		return "", c.refuse(ErrBadText, "say-nothing")
 	}
 	if len(typed) > MaxText {
-		return "", refuse(ErrBadText, "a message has at most %d bytes; this one has %d", MaxText, len(typed))
+		return "", c.refuse(ErrBadText, "text-long", say.Number("Most", MaxText), say.Number("Size", len(typed)))
 	}
 	return c.withMentions(typed), nil
 }
@@ -308,7 +311,7 @@ func (s *state) name(id protocol.UserID) string {
 // the next.
 func (s *state) title(rm *room) string {
 	if rm.direct != "" {
-		return "the private conversation of " + s.name(rm.direct)
+		return s.speak.Plain("private-of", whom("Who", s.name(rm.direct)))
 	}
 	name := protocol.Shorten(protocol.OneLine(rm.name), maxName)
 	if name == "" {
@@ -322,22 +325,10 @@ func (s *state) title(rm *room) string {
 	return name
 }
 
-// list writes names as a sentence does.
-func list(names []string, last string) string {
-	switch n := len(names); n {
-	case 0:
-		return "nobody"
-	case 1:
-		return names[0]
-	default:
-		return strings.Join(names[:n-1], ", ") + " " + last + " " + names[n-1]
-	}
-}
-
 // checkNick tells whether a display name will do. It may be as odd as people like.
-func checkNick(name string) error {
+func (s *state) checkNick(name string) error {
 	if protocol.OneLine(name) == "" || utf8.RuneCountInString(name) > 255 {
-		return refuse(ErrBadName, "a name has between 1 and 255 characters")
+		return s.refuse(ErrBadName, "name-length")
 	}
 	return nil
 }

@@ -3,10 +3,10 @@ package console
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -17,8 +17,6 @@ const (
 	whoWidth    = 7
 	textColumn  = numberWidth + placeWidth + whoWidth
 )
-
-const timeFormat = "Mon 2 Jan 2006, 15:04 UTC"
 
 // view is who looks at the screen, and what they have seen. It is owned by the Terminal.
 type view struct {
@@ -37,7 +35,7 @@ func (v *view) record(s *state, r record) []string {
 	}
 	if day := r.At.Format(time.DateOnly); day != v.day {
 		v.day = day
-		lines = append([]string{v.paint(dim, "--- "+r.At.Format("Monday 2 January 2006")+" ---")}, lines...)
+		lines = append([]string{v.paint(dim, "--- "+dayOf(s.speak, r.At)+" ---")}, lines...)
 	}
 	return lines
 }
@@ -47,10 +45,10 @@ func (v *view) show(s *state, r record) []string {
 	switch d := r.Deed.(type) {
 	case said:
 		v.remember(r, r.id(), d.Text)
-		return v.message(s, rm, r.By, r.id(), d.Text, d.Rich, rm.replyNote(d.ReplyTo), "")
+		return v.message(s, rm, r.By, r.id(), d.Text, d.Rich, s.replyNote(rm, d.ReplyTo), "")
 	case edited:
 		was := v.remember(r, d.Target, d.Text)
-		return v.message(s, rm, r.By, d.Target, d.Text, changes(was, d.Rich), "", "(edited)")
+		return v.message(s, rm, r.By, d.Target, d.Text, changes(was, d.Rich), "", s.speak.Plain("edited"))
 	}
 	sentence := v.sentence(s, rm, r)
 	if sentence == "" {
@@ -88,11 +86,11 @@ func (v *view) message(s *state, rm *room, by protocol.UserID, id protocol.Event
 		pieces = append(pieces, piece{dim, " " + after})
 	}
 	if rm.direct != "" && rm.id != v.place {
-		who := "you see"
+		only := s.speak.Plain("only-you")
 		if rm.direct != v.me {
-			who = s.name(rm.direct) + " sees"
+			only = s.speak.Plain("only-they", whom("Who", s.name(rm.direct)))
 		}
-		pieces = append(pieces, piece{private, "  [only " + who + " this]"})
+		pieces = append(pieces, piece{private, "  " + only})
 	}
 	return v.under(head, textColumn, pieces)
 }
@@ -107,7 +105,7 @@ func (v *view) under(head string, indent int, pieces []piece) []string {
 // where names the place of a message in a word or two.
 func (v *view) where(s *state, rm *room) string {
 	if rm.direct != "" {
-		return "dm " + s.name(rm.direct)
+		return s.speak.Plain("dm", whom("Who", s.name(rm.direct)))
 	}
 	return s.title(rm)
 }
@@ -119,14 +117,14 @@ func (v *view) placeStyle(rm *room) style {
 	return dim
 }
 
-func (rm *room) replyNote(to protocol.EventID) string {
+func (s *state) replyNote(rm *room, to protocol.EventID) string {
 	if to == "" {
 		return ""
 	}
 	if m := rm.messages[to]; m != nil {
-		return "(to " + strconv.Itoa(m.number) + ")"
+		return s.speak.Plain("reply-to", say.Number("N", m.number))
 	}
-	return "(to an earlier message)"
+	return s.speak.Plain("reply-earlier")
 }
 
 // remember keeps what a message of the bot says, and returns what it said before. People see their own edits whole.
@@ -181,52 +179,52 @@ func textLines(text protocol.Text) []protocol.Text {
 
 // sentence says what a record that is no message has changed; nothing where a person need not be told.
 func (v *view) sentence(s *state, rm *room, r record) string {
-	by := s.name(r.By)
+	by, speak := whom("Who", s.name(r.By)), s.speak
 	switch d := r.Deed.(type) {
 	case personMade:
-		return fmt.Sprintf("%s is new in this world", s.name(d.User))
+		return speak.Plain("new-person", whom("Who", s.name(d.User)))
 	case personNamed:
-		return fmt.Sprintf("%s is now called %s", d.User.Local(), protocol.Quoted(d.Name, maxName))
+		return speak.Plain("named", code("ID", d.User.Local()), say.Quoted("Name", d.Name, maxName))
 	case clockMoved:
-		by, verb := span(d.By), "have"
-		if strings.HasPrefix(by, "1 ") && strings.Count(by, " ") == 1 {
-			verb = "has"
+		id, units := "passed", span(speak, d.By)
+		if text := units.Plain(); strings.HasPrefix(text, "1 ") && strings.Count(text, " ") == 1 {
+			id = "passed-one"
 		}
-		return fmt.Sprintf("%s %s passed; it is %s", by, verb, r.At.Format(timeFormat))
+		return speak.Plain(id, say.Part("Span", units), say.Part("Moment", momentOf(speak, r.At)))
 	case membersFail:
 		if d.On {
-			return "from now on the bot cannot read who is in a room"
+			return speak.Plain("members-fail")
 		}
-		return "the bot can read again who is in a room"
+		return speak.Plain("members-work")
 	case roomMade:
 		if d.Direct != "" {
 			return ""
 		}
-		return fmt.Sprintf("%s made the room %s", by, s.title(rm))
+		return speak.Plain("room-made", by, inRoom("Room", s.title(rm)))
 	case memberSet:
 		if d.Profile || rm.direct != "" || rm.moved(d) {
 			return ""
 		}
 		return membershipSentence(s, rm, r.By, d)
 	case roomNamed:
-		return fmt.Sprintf("%s renamed the room to %s", by, protocol.Quoted(d.Name, 60))
+		return speak.Plain("room-renamed", by, say.Quoted("Name", d.Name, 60))
 	case topicSet:
 		if d.Topic == "" {
-			return by + " removed the topic"
+			return speak.Plain("topic-removed", by)
 		}
-		return fmt.Sprintf("%s set the topic to %s", by, protocol.Quoted(d.Topic, 100))
+		return speak.Plain("topic-set", by, say.Quoted("Topic", d.Topic, 100))
 	case upgraded:
-		return fmt.Sprintf("%s upgraded the room: everybody moves on to %s", by, d.Successor.Local())
+		return speak.Plain("upgraded", by, inRoom("Successor", d.Successor.Local()))
 	case powersSet:
-		return fmt.Sprintf("the moderators are %s", s.names(d.Moderators))
+		return speak.Plain("moderators-are", say.Part("Moderators", s.names(d.Moderators)))
 	case voiceSet:
-		return by + voiceSentence(d)
+		return speak.Plain("voice-"+voiceWord(d), by)
 	case deleted:
 		return v.deletionSentence(s, rm, r.By, d)
 	case reacted:
-		return fmt.Sprintf("%s reacted with %s to %s", by, protocol.OneLine(d.Reaction), rm.theMessage(d.Target))
+		return speak.Plain("reacted", by, wrote("Reaction", protocol.OneLine(d.Reaction)), s.theMessage(rm, d.Target))
 	case again:
-		return rm.theMessage(d.Target) + " is delivered to the bot again"
+		return speak.Plain("again", s.theMessage(rm, d.Target))
 	}
 	return ""
 }
@@ -236,98 +234,102 @@ func (rm *room) moved(d memberSet) bool {
 	return d.Reason == movedOn || d.Reason == movedIn
 }
 
-func (rm *room) theMessage(id protocol.EventID) string {
+func (s *state) theMessage(rm *room, id protocol.EventID) say.Slot {
 	if m := rm.messages[id]; m != nil {
-		return "message " + strconv.Itoa(m.number)
+		return say.Part("Message", s.speak.Say("message", say.Number("N", m.number)))
 	}
-	return "an event that is no message"
+	return say.Part("Message", s.speak.Say("message-none"))
 }
 
 func (v *view) deletionSentence(s *state, rm *room, by protocol.UserID, d deleted) string {
+	who := whom("Who", s.name(by))
 	if re := rm.reactions[d.Target]; re != nil {
-		return fmt.Sprintf("%s took back %s from %s", s.name(by), protocol.OneLine(re.reaction), rm.theMessage(re.target))
+		return s.speak.Plain("unreacted", who, wrote("Reaction", protocol.OneLine(re.reaction)), s.theMessage(rm, re.target))
 	}
-	return fmt.Sprintf("%s deleted %s%s", s.name(by), rm.theMessage(d.Target), because(d.Reason))
+	return because(s, s.speak.Say("deleted-message", who, s.theMessage(rm, d.Target)), d.Reason).Plain()
 }
 
 func membershipSentence(s *state, rm *room, by protocol.UserID, d memberSet) string {
-	who, actor, back := s.name(d.User), s.name(by), ""
-	if d.User == Bot {
-		switch d.Membership {
-		case protocol.Left, protocol.Kicked:
-			back = fmt.Sprintf("; /invite %s brings it back", Bot.Local())
-		case protocol.Banned:
-			back = fmt.Sprintf("; /unban %s and then /invite %[1]s bring it back", Bot.Local())
+	who, actor := whom("Who", s.name(d.User)), whom("By", s.name(by))
+	back := func(text protocol.Text) string {
+		bot := code("Bot", Bot.Local())
+		switch {
+		case d.User != Bot:
+			return text.Plain()
+		case d.Membership == protocol.Banned:
+			return s.speak.Plain("back-unban", say.Part("What", text), bot)
 		}
+		return s.speak.Plain("back-invite", say.Part("What", text), bot)
 	}
 	switch d.Membership {
 	case protocol.Joined:
-		return fmt.Sprintf("%s joined", who)
+		return s.speak.Plain("joined", who)
 	case protocol.Invited:
 		if d.User == Bot {
-			return fmt.Sprintf("%s invited %s, which joins by itself", actor, who)
+			return s.speak.Plain("invited-bot", actor, who)
 		}
-		return fmt.Sprintf("%s invited %s; /as %s and /join %s go in", actor, who, d.User.Local(), rm.id.Local())
+		return s.speak.Plain("invited", actor, who, code("Name", d.User.Local()), code("Room", rm.id.Local()))
 	case protocol.Kicked:
-		return fmt.Sprintf("%s kicked %s%s%s", actor, who, because(d.Reason), back)
+		return back(because(s, s.speak.Say("kicked", actor, who), d.Reason))
 	case protocol.Banned:
-		return fmt.Sprintf("%s banned %s%s%s", actor, who, because(d.Reason), back)
+		return back(because(s, s.speak.Say("banned", actor, who), d.Reason))
 	case protocol.Left:
 		if by != d.User {
-			return fmt.Sprintf("%s unbanned %s%s", actor, who, back)
+			return back(s.speak.Say("unbanned", actor, who))
 		}
-		return fmt.Sprintf("%s left%s", who, back)
+		return back(s.speak.Say("left", who))
 	}
-	return fmt.Sprintf("%s is now %s", who, d.Membership)
+	return s.speak.Plain("is-now", who, code("Membership", string(d.Membership)))
 }
 
-func voiceSentence(d voiceSet) string {
+// voiceWord is what somebody is to a voice call.
+func voiceWord(d voiceSet) string {
 	switch {
 	case d.Call == "":
-		return " left the voice call"
+		return "off"
 	case d.AFK:
-		return " sits in the voice channel for those who are away"
+		return "away"
 	case d.Deafened:
-		return " is in the voice call, deafened"
+		return "deaf"
 	}
-	return " is in the voice call"
+	return "on"
 }
 
-func because(reason string) string {
+// because adds a reason to a sentence, if there is one.
+func because(s *state, what protocol.Text, reason string) protocol.Text {
 	if reason == "" {
-		return ""
+		return what
 	}
-	return " (" + protocol.Shorten(protocol.OneLine(reason), 200) + ")"
+	return s.speak.Say("why", say.Part("What", what), wrote("Reason", protocol.Shorten(protocol.OneLine(reason), 200)))
 }
 
-func (s *state) names(ids []protocol.UserID) string {
+func (s *state) names(ids []protocol.UserID) protocol.Text {
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		names[i] = s.name(id)
 	}
-	return list(names, "and")
+	return list(s.speak, names)
 }
 
-// span writes a duration as people say it: "1 day 1 hour".
-func span(d time.Duration) string {
-	out := ""
+// span writes a duration as people say it, in all of its units: "1 day 1 hour".
+func span(speak say.Speaker, d time.Duration) (out protocol.Text) {
+	whole := d
 	for _, u := range []struct {
 		unit time.Duration
-		name string
-	}{{day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
-		if n := d / u.unit; n > 0 {
-			d -= n * u.unit
-			if out != "" {
-				out += " "
-			}
-			out += fmt.Sprintf("%d %s", n, u.name)
-			if n > 1 {
-				out += "s"
-			}
+		id   string
+	}{{day, "span-days"}, {time.Hour, "span-hours"}, {time.Minute, "span-minutes"}, {time.Second, "span-seconds"}} {
+		n := d / u.unit
+		if n == 0 {
+			continue
 		}
+		d -= n * u.unit
+		if len(out) > 0 {
+			out = protocol.Join(out, " ")
+		}
+		out = append(out, speak.Say(u.id, say.Count("N", int(n)))...)
 	}
-	if out == "" {
-		return d.String()
+	if len(out) == 0 {
+		return protocol.Plain(whole.String())
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 
 	"moot/internal/alike"
 	"moot/internal/near"
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -28,13 +29,13 @@ func (s *state) findPerson(typed string) (protocol.UserID, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", refuse(ErrNoPerson, "there is nobody called %s%s", protocol.Quoted(name, 40), meant(name, known, "/people lists everybody"))
+		return "", s.unknown(ErrNoPerson, "no-person", name, known)
 	}
 	var ids []string
 	for _, id := range found {
 		ids = append(ids, id.Local())
 	}
-	return "", refuse(ErrNoPerson, "%s are all called %s; use one of these names", list(ids, "and"), protocol.Quoted(name, 40))
+	return "", s.refuse(ErrNoPerson, "same-name", say.Part("IDs", list(s.speak, ids)), say.Quoted("Typed", name, 40))
 }
 
 // findRoom finds the room that a name means: an id, or the name of one room. A room that goes on elsewhere means the
@@ -65,13 +66,13 @@ func (s *state) findRoom(typed string) (protocol.RoomID, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", refuse(ErrNoRoom, "there is no room %s%s", protocol.Quoted(name, 40), meant(name, known, "/rooms lists them"))
+		return "", s.unknown(ErrNoRoom, "no-room", name, known)
 	}
 	var ids []string
 	for _, id := range found {
 		ids = append(ids, id.Local())
 	}
-	return "", refuse(ErrNoRoom, "%s are all called %s; use one of these names", list(ids, "and"), protocol.Quoted(name, 40))
+	return "", s.refuse(ErrNoRoom, "same-name", say.Part("IDs", list(s.speak, ids)), say.Quoted("Typed", name, 40))
 }
 
 // findMessage finds the message with a number: in the room where the person is, or, as "garden:3", in another.
@@ -88,21 +89,23 @@ func (s *state) findMessage(in protocol.RoomID, typed string) (protocol.Ref, err
 	n, err := strconv.Atoi(digits)
 	switch {
 	case err != nil:
-		return protocol.Ref{}, refuse(ErrNoMessage, "%s is not the number of a message; it stands at the left of it", protocol.Quoted(typed, 20))
+		return protocol.Ref{}, s.refuse(ErrNoMessage, "no-number", say.Quoted("Typed", typed, 20))
 	case len(rm.numbered) == 0:
-		return protocol.Ref{}, refuse(ErrNoMessage, "there is no message in %s yet", s.title(rm))
+		return protocol.Ref{}, s.refuse(ErrNoMessage, "no-message-yet", inRoom("Room", s.title(rm)))
 	case n < 1 || n > len(rm.numbered):
-		return protocol.Ref{}, refuse(ErrNoMessage, "there is no message %d in %s; the last one is %d", n, s.title(rm), len(rm.numbered))
+		last := say.Number("Last", len(rm.numbered))
+		return protocol.Ref{}, s.refuse(ErrNoMessage, "no-message", say.Number("N", n), inRoom("Room", s.title(rm)), last)
 	}
 	return protocol.Ref{Room: in, Event: rm.numbered[n-1]}, nil
 }
 
-// meant is the end of a sentence about an unknown word: which one it may have been, or else where they are listed.
-func meant(word string, known []string, otherwise string) string {
+// unknown refuses an unknown word, and says which one it may have been, or else where they are listed.
+func (s *state) unknown(kind error, id, word string, known []string) error {
+	typed := say.Quoted("Typed", word, 40)
 	if best := nearest(word, known); best != "" {
-		return "; did you mean " + best + "?"
+		return s.refuse(kind, id+"-meant", typed, code("Best", best))
 	}
-	return "; " + otherwise
+	return s.refuse(kind, id+"-list", typed)
 }
 
 // nearest returns the known word that is most like the given one, zero if none is much like it.

@@ -32,7 +32,8 @@ func (e *ScriptError) Error() string {
 
 func (e *ScriptError) Unwrap() error { return e.Err }
 
-var errNotRefused = errors.New("it should have been refused, and was done")
+// errNotRefused is a line that was done and should have been refused.
+var errNotRefused = errors.New("not refused")
 
 func (t *Terminal) runScript(ctx context.Context) error {
 	in, stop, err := stoppable(t.cfg.In)
@@ -115,7 +116,7 @@ func (t *Terminal) scriptLine(ctx context.Context, typed string) (bad, err error
 	}
 	if refused {
 		if bad == nil {
-			bad = errNotRefused
+			bad = sorry(t.speak, errNotRefused, "not-refused")
 			t.complain(bad)
 		} else {
 			bad = nil

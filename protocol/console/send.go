@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -100,7 +101,7 @@ func (c *change) saying(text protocol.Text, file *protocol.File, replyTo protoco
 		if err != nil {
 			return nil, err
 		}
-		text = protocol.Lines(text, protocol.Join("File: ", protocol.Code(path)))
+		text = c.speak.Say("file", say.Part("Text", text), code("Path", path))
 	}
 	plain := text.Plain()
 	if plain == "" || len(plain) > MaxText {

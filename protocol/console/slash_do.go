@@ -1,12 +1,12 @@
 package console
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -37,7 +37,7 @@ func (t *Terminal) as(args []string) error {
 		return err
 	}
 	if id == Bot {
-		return refuse(ErrForbidden, "%s speaks for itself", Bot.Local())
+		return sorry(t.speak, ErrForbidden, "bot-speaks", whom("Who", Bot.Local()))
 	}
 	t.view.me = id
 	if t.private() {
@@ -80,19 +80,17 @@ func (t *Terminal) goTo(id protocol.RoomID) {
 
 // here says who speaks where, and what keeps them from it.
 func (t *Terminal) here() {
-	var text string
 	t.w.look(func(s *state) {
-		rm, me := s.rooms[t.view.place], s.name(t.view.me)
+		rm, me := s.rooms[t.view.place], whom("Who", s.name(t.view.me))
 		switch {
 		case rm.direct != "":
-			text = fmt.Sprintf("%s now talks with %s alone; /dm goes back", me, Bot.Local())
+			t.tell("here-private", me, whom("Bot", Bot.Local()))
 		case !rm.has(t.view.me):
-			text = fmt.Sprintf("you are %s at the door of %s, and not in it; /join goes in", me, s.title(rm))
+			t.tell("here-door", me, inRoom("Room", s.title(rm)))
 		default:
-			text = fmt.Sprintf("you are %s in %s", me, s.title(rm))
+			t.tell("here", me, inRoom("Room", s.title(rm)))
 		}
 	})
-	t.tell("%s", text)
 }
 
 func (t *Terminal) reply(args []string) error {
@@ -147,7 +145,7 @@ func (t *Terminal) again(args []string) error {
 func (t *Terminal) id(args []string) error {
 	ref, err := t.findMessage(args[0])
 	if err == nil {
-		t.tell("message %s is the event %s in %s", args[0], ref.Event, ref.Room)
+		t.tell("message-is", say.Number("N", args[0]), code("Event", string(ref.Event)), code("Room", string(ref.Room)))
 	}
 	return err
 }
@@ -200,7 +198,7 @@ func (t *Terminal) unban(args []string) error {
 }
 
 func (t *Terminal) mod(args []string) error {
-	on, err := parseSwitch(args[1])
+	on, err := parseSwitch(t.speak, args[1])
 	if err != nil {
 		return err
 	}
@@ -218,7 +216,7 @@ func (t *Terminal) voice(args []string) error {
 	case "afk":
 		v.Call, v.AFK = "afk", true
 	default:
-		return refuse(ErrNoChange, "it is on, off, deaf or afk, not %s", protocol.Quoted(args[0], 20))
+		return sorry(t.speak, ErrNoChange, "no-voice", say.Quoted("Typed", args[0], 20))
 	}
 	return t.w.Voice(t.view.place, t.view.me, v)
 }
@@ -243,23 +241,23 @@ func (t *Terminal) create(args []string) error {
 		return err
 	}
 	t.goTo(id)
-	t.tell("/invite %s asks the bot in", Bot.Local())
+	t.tell("invite-bot", code("Bot", Bot.Local()))
 	return nil
 }
 
 func (t *Terminal) person(args []string) error {
 	id, err := t.w.AddPerson(args[0])
 	if err == nil {
-		t.tell("%s is in no room yet; /as %[1]s and then /join goes into this one", id.Local())
+		t.tell("person-new", whom("Who", id.Local()), code("Name", id.Local()))
 	}
 	return err
 }
 
 func (t *Terminal) members(args []string) error {
 	if alike.Fold(args[0]) != "fail" {
-		return refuse(ErrNoChange, "only /members fail on and /members fail off are known; /who lists who is here")
+		return sorry(t.speak, ErrNoChange, "members-what")
 	}
-	on, err := parseSwitch(args[1])
+	on, err := parseSwitch(t.speak, args[1])
 	if err != nil {
 		return err
 	}
@@ -267,7 +265,7 @@ func (t *Terminal) members(args []string) error {
 }
 
 func (t *Terminal) wait(args []string) error {
-	d, err := parseDuration(args[0])
+	d, err := parseDuration(t.speak, args[0])
 	if err != nil {
 		return err
 	}
@@ -275,7 +273,7 @@ func (t *Terminal) wait(args []string) error {
 }
 
 func (t *Terminal) time([]string) error {
-	t.tell("it is %s", t.w.clock.Now().Format(timeFormat))
+	t.tell("time-is", say.Part("Moment", momentOf(t.speak, t.w.clock.Now())))
 	return nil
 }
 
@@ -291,12 +289,12 @@ func (t *Terminal) listRooms([]string) error {
 			if rm.direct != "" {
 				continue
 			}
-			line := "  " + t.view.paint(bold, pad(s.title(rm), placeWidth)) + " " + s.names(rm.joined())
+			line := "  " + t.view.paint(bold, pad(s.title(rm), placeWidth)) + " " + s.names(rm.joined()).Plain()
 			switch {
 			case rm.successor != "":
-				line += t.view.paint(dim, " (goes on as "+rm.successor.Local()+")")
+				line += t.view.paint(dim, " "+t.speak.Plain("room-successor", inRoom("Successor", rm.successor.Local())))
 			case alike.Fold(s.title(rm)) != alike.Fold(id.Local()):
-				line += t.view.paint(dim, " (id "+id.Local()+")")
+				line += t.view.paint(dim, " "+t.speak.Plain("room-id", code("ID", id.Local())))
 			}
 			t.note(line)
 		}
@@ -313,13 +311,13 @@ func (t *Terminal) listPeople([]string) error {
 					in = append(in, s.title(rm))
 				}
 			}
-			where := "in no room"
+			where := t.speak.Plain("in-no-room")
 			if len(in) > 0 {
-				where = "in " + list(in, "and")
+				where = t.speak.Plain("in-rooms", say.Part("Rooms", list(t.speak, in)))
 			}
 			line := "  " + t.view.paint(bold, pad(s.name(user), placeWidth)) + " " + where
 			if user == t.view.me {
-				line += t.view.paint(dim, " (you)")
+				line += t.view.paint(dim, " "+t.speak.Plain("you"))
 			}
 			t.note(line)
 		}
@@ -333,40 +331,45 @@ func (t *Terminal) listMembers([]string) error {
 		for _, user := range rm.joined() {
 			var marks []string
 			if rm.power(user) == protocol.PowerModerator {
-				marks = append(marks, "moderator")
+				marks = append(marks, t.speak.Plain("moderator"))
 			}
 			if s.people[user].bot {
-				marks = append(marks, "the bot")
+				marks = append(marks, t.speak.Plain("the-bot"))
 			}
-			if v := rm.members[user].voice; v.Call != "" {
-				marks = append(marks, strings.TrimPrefix(strings.TrimPrefix(voiceSentence(v), " is "), " sits "))
+			switch voiceWord(rm.members[user].voice) {
+			case "on":
+				marks = append(marks, t.speak.Plain("in-call"))
+			case "deaf":
+				marks = append(marks, t.speak.Plain("in-call-deaf"))
+			case "away":
+				marks = append(marks, t.speak.Plain("in-call-away"))
 			}
-			marks = append(marks, "since "+rm.members[user].since.Format("2 Jan 2006"))
+			marks = append(marks, t.speak.Plain("since", parts(t.speak, "-short", rm.members[user].since)...))
 			t.note("  " + t.view.paint(bold, pad(s.name(user), placeWidth)) + " " + strings.Join(marks, ", "))
 		}
 	})
 	return nil
 }
 
-func parseSwitch(word string) (on bool, err error) {
+func parseSwitch(speak say.Speaker, word string) (on bool, err error) {
 	switch alike.Fold(word) {
 	case "on":
 		return true, nil
 	case "off":
 		return false, nil
 	}
-	return false, refuse(ErrNoChange, "it is on or off, not %s", protocol.Quoted(word, 20))
+	return false, sorry(speak, ErrNoChange, "no-switch", say.Quoted("Typed", word, 20))
 }
 
 // parseDuration reads "25h", "3d", "1d12h", "90s".
-func parseDuration(word string) (time.Duration, error) {
-	bad := refuse(ErrNoChange, "%s is no duration; write 10m, 25h or 3d", protocol.Quoted(word, 20))
+func parseDuration(speak say.Speaker, word string) (time.Duration, error) {
+	bad := sorry(speak, ErrNoChange, "no-duration", say.Quoted("Typed", word, 20))
 	var sum time.Duration
 	if days, rest, ok := strings.Cut(word, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
 		switch {
 		case err == nil && n > 36500:
-			return 0, refuse(ErrNoChange, "%s is too long; time moves by at most a hundred years at once", protocol.Quoted(word, 20))
+			return 0, sorry(speak, ErrNoChange, "duration-long", say.Quoted("Typed", word, 20))
 		case err != nil || !(n >= 0):
 			return 0, bad
 		}

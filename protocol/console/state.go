@@ -7,12 +7,14 @@ import (
 	"slices"
 	"time"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
 // state is the fold over the log. It has no clock, no randomness and no I/O.
 type state struct {
-	log         []record // at position p stands log[p-1]
+	speak       say.Speaker // of the people at the terminal; no record depends on it
+	log         []record    // at position p stands log[p-1]
 	people      map[protocol.UserID]*person
 	everybody   []protocol.UserID // in the order in which they came
 	rooms       map[protocol.RoomID]*room
@@ -78,6 +80,7 @@ type reaction struct {
 
 func newState() *state {
 	return &state{
+		speak:  catalogue.In(say.English),
 		people: map[protocol.UserID]*person{},
 		rooms:  map[protocol.RoomID]*room{},
 		sent:   map[protocol.Key]protocol.Ref{},

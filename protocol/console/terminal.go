@@ -12,6 +12,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -68,6 +69,7 @@ type Suggestion struct {
 type Terminal struct {
 	cfg   TerminalConfig
 	w     *World
+	speak say.Speaker
 	quit  bool
 	view  view
 	back  protocol.RoomID // where /dm goes back to
@@ -94,7 +96,7 @@ func NewTerminal(cfg TerminalConfig) (*Terminal, error) {
 	if cfg.Room == "" {
 		cfg.Room = seedRooms[0].name
 	}
-	t := &Terminal{cfg: cfg, w: cfg.World, print: func(text string) { _, _ = io.WriteString(cfg.Out, text) }}
+	t := &Terminal{cfg: cfg, w: cfg.World, speak: cfg.World.speak, print: func(text string) { _, _ = io.WriteString(cfg.Out, text) }}
 	t.view.said = map[protocol.Ref]string{}
 	t.view.day = t.w.clock.Now().Format(time.DateOnly)
 	var err error
@@ -143,7 +145,7 @@ func isTerminal(f any) bool {
 // do does what a person typed: a command of the console after a slash, or else something that is said.
 func (t *Terminal) do(typed string) error {
 	if told, ok := strings.CutPrefix(typed, "# "); ok { // of the tour
-		t.tell("%s", told)
+		t.inform(told)
 		return nil
 	}
 	if cmd, ok := strings.CutPrefix(typed, "/"); ok {
@@ -185,8 +187,11 @@ func (t *Terminal) printLines(lines []string) {
 }
 
 // tell lets a command answer with a sentence.
-func (t *Terminal) tell(format string, args ...any) {
-	for _, line := range t.view.lines([]piece{{plain, fmt.Sprintf(format, args...)}}, 0) {
+func (t *Terminal) tell(id string, slots ...say.Slot) { t.inform(t.speak.Plain(id, slots...)) }
+
+// inform lets a command answer with a text.
+func (t *Terminal) inform(text string) {
+	for _, line := range t.view.lines([]piece{{plain, text}}, 0) {
 		t.note(line)
 	}
 }
@@ -210,9 +215,10 @@ func (t *Terminal) prompt() string {
 	st := bold
 	t.w.look(func(s *state) {
 		rm := s.rooms[t.view.place]
-		text = s.name(t.view.me) + " in " + t.view.where(s, rm)
+		me := whom("Who", s.name(t.view.me))
+		text = t.speak.Plain("prompt", me, inRoom("Room", t.view.where(s, rm)))
 		if rm.direct != "" {
-			text, st = s.name(t.view.me)+" to "+Bot.Local()+" alone", private
+			text, st = t.speak.Plain("prompt-private", me, whom("Bot", Bot.Local())), private
 		}
 	})
 	return t.view.paint(st, text) + "> "
@@ -224,7 +230,7 @@ func (t *Terminal) greet() {
 		t.note(line)
 	}
 	if !t.w.New() {
-		t.tell("This was said last:")
+		t.tell("said-last")
 		t.showLast(5)
 	}
 }
@@ -234,18 +240,18 @@ func (t *Terminal) Welcome() (lines []string) {
 	var me, where string
 	t.w.look(func(s *state) { me, where = s.name(t.view.me), t.view.where(s, s.rooms[t.view.place]) })
 	if !t.w.New() {
-		return []string{fmt.Sprintf("You are %s in the %s; /help lists what you can do, /tour shows it.", me, where)}
+		return []string{t.speak.Plain("welcome-back", whom("Who", me), inRoom("Room", where))}
 	}
-	lines = append(lines, fmt.Sprintf("You are %s in the %s, and the bot is there too. Say something, or try", me, where))
+	lines = append(lines, t.speak.Plain("welcome", whom("Who", me), inRoom("Room", where)))
 	for _, l := range [][2]string{
-		{"/tour", "shows all of it in a minute"},
-		{"!moot vote motion tea", "opens a vote"},
-		{"/as ben", "speaks as ben, who can vote too"},
-		{"/wait 3d", "lets three days pass: the vote ends"},
-		{"!moot help", "asks the bot what it can do"},
-		{"/dm", "talks with it alone, and comes back"},
-		{"/crash", "kills the bot; it loses nothing"},
-		{"/help", "lists all of this; /quit leaves"},
+		{"/tour", t.speak.Plain("try-tour")},
+		{"!moot vote motion " + t.speak.Plain("try-motion-line"), t.speak.Plain("try-motion")},
+		{"/as ben", t.speak.Plain("try-as")},
+		{"/wait 3d", t.speak.Plain("try-wait")},
+		{"!moot help", t.speak.Plain("try-help")},
+		{"/dm", t.speak.Plain("try-dm")},
+		{"/crash", t.speak.Plain("try-crash")},
+		{"/help", t.speak.Plain("try-slash")},
 	} {
 		if l[0] == "/crash" && t.cfg.Crash == nil {
 			continue
@@ -337,7 +343,7 @@ func (t *Terminal) runPlain(ctx context.Context) error {
 			if err := t.show(false); err != nil {
 				return err
 			}
-			t.tell("%s", notice)
+			t.inform(notice)
 		case <-next:
 			t.print("\n")
 			t.plainLine(t.step())

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"go.uber.org/goleak"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/protocol/console"
 )
@@ -179,7 +180,9 @@ func TestConversations(t *testing.T) {
 		t.Fatal("no conversations in testdata", err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		language, _ := say.Parse(name)
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ar, err := txtar.ParseFile(file)
 			if err != nil {
@@ -191,7 +194,7 @@ func TestConversations(t *testing.T) {
 				if !strings.HasPrefix(f.Name, "typed") {
 					continue
 				}
-				text, err := converse(t, console.Config{Dir: dir, Frozen: true, Start: start}, string(f.Data))
+				text, err := converse(t, console.Config{Dir: dir, Frozen: true, Start: start, Language: language}, string(f.Data))
 				if err != nil {
 					text += fmt.Sprintf("error: %v\n", err)
 				}

@@ -1,60 +1,63 @@
 package console
 
-import "errors"
+import "moot/internal/say"
 
 // tourSteps are the lines of the tour, which are done one after another as if a person had typed them. What begins with #
 // is told to the one who watches.
-var tourSteps = []string{
-	"# Six people live here, and moot, the bot. Watch what they do for a minute.",
-	"/in lobby",
-	"/as cleo",
-	"There is soup tonight, for everybody.",
-	"/as finn",
-	"BUY SCREWS! BUY SCREWS! BUY SCREWS!",
-	"BUY SCREWS! BUY SCREWS! BUY SCREWS!",
-	"/as ben",
-	"finn, please stop.",
-	"# Nobody here is the boss of the bot. Ben asks the room to challenge finn, who then cannot use it.",
-	"!moot vote challenge finn floods the lobby",
-	"# A vote is open. A ballot is a reaction, a key, or a command.",
-	"/as ann",
-	"!moot vote cast yes",
-	"/as cleo",
-	"!moot vote cast yes",
-	"/as dan",
-	"!moot vote cast yes",
-	"/as eve",
-	"!moot vote cast no",
-	"# A challenge runs for a day. Here time can be moved.",
-	"/wait 25h",
-	"# It has passed. What does the bot say to finn now? It tells him alone: see what is private.",
-	"/as finn",
-	"!moot vote motion screws for everybody",
-	"# Finn is refused, and can appeal: the same people decide again.",
-	"!moot vote appeal I am sorry, no more screws",
-	"/as ben",
-	"!moot vote cast yes",
-	"/as cleo",
-	"!moot vote cast yes",
-	"/as dan",
-	"!moot vote cast yes",
-	"/wait 25h",
-	"/as ann",
-	"# That was all done by lines that you can type: /as ben speaks as ben, /wait moves time, !moot help asks the bot.",
-	"# /inside shows what the bot did with a message. /crash kills the bot in the middle of one, and you watch it come back.",
+func tourSteps(speak say.Speaker) []string {
+	tell := func(id string) string { return "# " + speak.Plain(id) }
+	return []string{
+		tell("tour-begins"),
+		"/in lobby",
+		"/as cleo",
+		speak.Plain("tour-soup"),
+		"/as finn",
+		speak.Plain("tour-screws"),
+		speak.Plain("tour-screws"),
+		"/as ben",
+		speak.Plain("tour-stop"),
+		tell("tour-challenge"),
+		"!moot vote challenge finn " + speak.Plain("tour-floods"),
+		tell("tour-open"),
+		"/as ann",
+		"!moot vote cast yes",
+		"/as cleo",
+		"!moot vote cast yes",
+		"/as dan",
+		"!moot vote cast yes",
+		"/as eve",
+		"!moot vote cast no",
+		tell("tour-day"),
+		"/wait 25h",
+		tell("tour-passed"),
+		"/as finn",
+		"!moot vote motion " + speak.Plain("tour-motion"),
+		tell("tour-appeal"),
+		"!moot vote appeal " + speak.Plain("tour-sorry"),
+		"/as ben",
+		"!moot vote cast yes",
+		"/as cleo",
+		"!moot vote cast yes",
+		"/as dan",
+		"!moot vote cast yes",
+		"/wait 25h",
+		"/as ann",
+		tell("tour-typed"),
+		tell("tour-ends"),
+	}
 }
 
 func (t *Terminal) tour([]string) error {
 	if t.w.real {
-		return errors.New("the tour moves time, and other networks run beside the console; start the bot without a network for it")
+		return sorry(t.speak, ErrForbidden, "tour-real")
 	}
-	t.steps = append([]string{}, tourSteps...)
+	t.steps = tourSteps(t.speak)
 	return nil
 }
 
 func (t *Terminal) crash(args []string) error {
 	if t.cfg.Crash == nil {
-		return errors.New("the bot runs within this process here; in a terminal, without a network, it has one of its own that can be killed")
+		return sorry(t.speak, ErrForbidden, "crash-within")
 	}
 	says, err := t.cfg.Crash(args[0])
 	for _, line := range says {
@@ -69,7 +72,7 @@ func (t *Terminal) inside(args []string) error {
 		return err
 	}
 	if t.cfg.Inside == nil {
-		return errors.New("the bot cannot be looked into here")
+		return sorry(t.speak, ErrForbidden, "inside-not")
 	}
 	for _, line := range t.cfg.Inside(ref) {
 		t.note("  " + line)

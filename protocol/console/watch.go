@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -73,7 +74,7 @@ func (s *state) messageEntry(rm *room, m *message) Entry {
 		e.ReplyTo = to.number
 	}
 	if e.Deleted {
-		e.Text = protocol.Plain("deleted")
+		e.Text = s.speak.Say("deleted")
 		return e
 	}
 	if e.Text = m.rich; m.rich == nil {
@@ -164,7 +165,7 @@ func (t *Terminal) Go(to protocol.RoomID) error {
 	var err error
 	t.w.look(func(s *state) {
 		if s.rooms[to] == nil {
-			err = refuse(ErrNoRoom, "there is no room %s", protocol.Quoted(to.Local(), 40))
+			err = s.refuse(ErrNoRoom, "no-room", say.Quoted("Typed", to.Local(), 40))
 		}
 	})
 	if err == nil && to != t.view.place {

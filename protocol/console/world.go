@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -22,6 +23,9 @@ type Config struct {
 	// Tick is how far a frozen clock goes on with each thing that a person does; zero means one second, a negative
 	// one not at all.
 	Tick time.Duration
+	// Language is what the people at the terminal speak; zero means English. What is said in a new world before anybody comes is in it,
+	// too.
+	Language say.Language
 	// Real keeps the world on the real clock, as it must be beside other networks: Open refuses a world whose clock was
 	// moved, and Wait moves nothing.
 	Real bool
@@ -32,6 +36,7 @@ type Config struct {
 // of this package; nothing has then happened. Methods never return before what they did is written.
 type World struct {
 	dir    string // zero for a world in memory
+	speak  say.Speaker
 	clock  *Clock
 	real   bool
 	header header
@@ -51,12 +56,14 @@ type World struct {
 //
 // The errors wrap ErrCorrupt, ErrNewer, ErrForeign, ErrMoved or what the file system said, and name the file.
 func Open(cfg Config) (*World, error) {
-	w := &World{dir: cfg.Dir, real: cfg.Real, state: newState(), grown: make(chan struct{})}
+	speak := catalogue.In(cfg.Language)
+	w := &World{dir: cfg.Dir, speak: speak, real: cfg.Real, state: newState(), grown: make(chan struct{})}
+	w.state.speak = speak
 	var seeded []record
 	fresh := func() (header, []record) {
 		w.clock = newClock(cfg, 0, time.Time{})
 		now := w.clock.Now()
-		seeded = seed(now)
+		seeded = seed(speak, now)
 		return newHeader(now, cfg.Frozen), seeded
 	}
 	if cfg.Dir == "" {

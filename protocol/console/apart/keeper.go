@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/protocol/console"
 	"moot/protocol/remote"
@@ -27,12 +28,15 @@ type KeeperConfig struct {
 	Command func() *exec.Cmd
 	// Tell tells the person at the terminal about a death and what came of it, a sentence at a time. It must not block.
 	Tell func(sentence string)
+	// Language is what that person speaks; zero means English.
+	Language say.Language
 }
 
 // Keeper runs a bot in a process of its own and starts it again when a signal has ended it. Use NewKeeper, Start and Run, in
 // this order.
 type Keeper struct {
 	cfg   KeeperConfig
+	speak say.Speaker
 	world *console.World
 
 	mu      sync.Mutex
@@ -65,7 +69,7 @@ type life struct {
 
 // NewKeeper returns a Keeper that keeps nothing yet.
 func NewKeeper(cfg KeeperConfig) *Keeper {
-	return &Keeper{cfg: cfg, met: map[protocol.Ref]*course{}}
+	return &Keeper{cfg: cfg, speak: catalogue.In(cfg.Language), met: map[protocol.Ref]*course{}}
 }
 
 // Ended is the error of a bot that has ended by itself.
@@ -188,7 +192,8 @@ func (k *Keeper) Run(ctx context.Context, w *console.World, a *console.Adapter) 
 		case ctx.Err() != nil:
 			return nil
 		}
-		k.cfg.Tell(fmt.Sprintf("moot is dead (process %d, %s). The rooms go on without it; it starts again in a moment.", l.cmd.Process.Pid, l.cmd.ProcessState))
+		state := say.Code("State", protocol.Plain(l.cmd.ProcessState.String()))
+		k.cfg.Tell(k.speak.Plain("dead", say.Number("PID", l.cmd.Process.Pid), state))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -347,13 +352,33 @@ func (k *Keeper) killLocked(l *life, message protocol.Ref) {
 	_ = l.cmd.Process.Kill()
 }
 
+// Asked kills the bot at the place of a word, or lists the places where there is none. What it says, and the error, are for the person at
+// the terminal.
+func (k *Keeper) Asked(word string) (says []string, err error) {
+	if word == "" {
+		says = []string{k.speak.Plain("places", say.Number("PID", k.PID()))}
+		for _, p := range places {
+			says = append(says, fmt.Sprintf("  %-8s  %s", p, p.Says(k.cfg.Language)))
+		}
+		return says, nil
+	}
+	place, ok := ParsePlace(word)
+	if !ok {
+		return nil, errors.New(k.speak.Plain("no-place", say.Quoted("Typed", word, 20)))
+	}
+	if err := k.Crash(place); err != nil || place == Now {
+		return nil, err
+	}
+	return []string{k.speak.Plain("killed", say.Part("When", k.speak.Say(string(place))))}, nil
+}
+
 // Crash kills the bot, now or at the place that the next message comes by.
 func (k *Keeper) Crash(at Place) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
 	case k.life == nil:
-		return errors.New("moot is dead already; it comes back in a moment")
+		return errors.New(k.speak.Plain("dead-already"))
 	case at == Now:
 		k.killLocked(k.life, protocol.Ref{})
 	default:
@@ -449,7 +474,7 @@ func (k *Keeper) tellReturn(ctx context.Context, l *life, a *console.Adapter) {
 		return
 	}
 	took := time.Since(l.began).Round(time.Millisecond)
-	k.cfg.Tell(fmt.Sprintf("moot is back after %s, as process %d.", took, l.cmd.Process.Pid))
+	k.cfg.Tell(k.speak.Plain("back", say.Code("Took", protocol.Plain(took.String())), say.Number("PID", l.cmd.Process.Pid)))
 	if a.Admitted(ctx) != nil || l.look(ctx, Settled, struct{}{}, nil) != nil {
 		return
 	}
@@ -458,7 +483,7 @@ func (k *Keeper) tellReturn(ctx context.Context, l *life, a *console.Adapter) {
 	k.victim = protocol.Ref{}
 	var text string
 	if c != nil {
-		text = c.tell()
+		text = c.tell(k.speak)
 	}
 	k.mu.Unlock()
 	if text != "" {
@@ -467,32 +492,20 @@ func (k *Keeper) tellReturn(ctx context.Context, l *life, a *console.Adapter) {
 }
 
 // tell says what became of a message in the middle of which the bot was killed.
-func (c *course) tell() string {
-	text := "The message in the middle of which it died was handed over " + times(c.handed)
+func (c *course) tell(speak say.Speaker) string {
+	handed := times(speak, "Handed", c.handed)
 	if c.tried == 0 {
-		return text + ", and had no answer." // whether it wanted one is for the person to say
+		return speak.Plain("unanswered", handed) // whether it wanted an answer is for the person to say
 	}
-	text += fmt.Sprintf(", its answer was tried %s, and stands %s.", times(c.tried), times(len(c.answers)))
+	tried, stands := times(speak, "Tried", c.tried), times(speak, "Stands", len(c.answers))
 	if len(c.answers) == 1 {
-		text += " Nothing was lost, and nothing was done twice."
+		return speak.Plain("answered-once", handed, tried, stands)
 	}
-	return text
+	return speak.Plain("answered", handed, tried, stands)
 }
 
 // Settled is the name under which a bot registers what returns when all that it has admitted is handled and sent.
 const Settled = "settle"
-
-func times(n int) string {
-	switch n {
-	case 0:
-		return "never"
-	case 1:
-		return "once"
-	case 2:
-		return "twice"
-	}
-	return fmt.Sprintf("%d times", n)
-}
 
 // tail keeps the end of what was written to it.
 type tail struct {

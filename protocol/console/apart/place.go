@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"moot/internal/alike"
+	"moot/internal/say"
 )
 
 // Place is where a bot is killed.
@@ -18,41 +19,22 @@ const (
 	Receipt Place = "receipt"
 )
 
-var places = []struct {
-	place Place
-	says  string
-}{
-	{Now, "at once, while nothing is under way"},
-	{Arrival, "when the next message is on its way to it, and nothing is written down"},
-	{Commit, "while it writes the next message down; whether that is durable is for the next life to find out"},
-	{Sending, "when an answer is written down as begun, and the network does not have it"},
-	{Receipt, "when the network has the answer, and the bot does not know that it has"},
-}
+// places are all of them. What each is called in words is the message of its name.
+var places = []Place{Now, Arrival, Commit, Sending, Receipt}
 
 // Places are the words for all places, in order.
 func Places() (words []string) {
 	for _, p := range places {
-		words = append(words, string(p.place))
+		words = append(words, string(p))
 	}
 	return words
 }
 
 // Says says in words when a bot is killed at the place.
-func (p Place) Says() string {
-	i := slices.IndexFunc(places, func(known struct {
-		place Place
-		says  string
-	}) bool {
-		return known.place == p
-	})
-	if i < 0 {
-		return ""
-	}
-	return places[i].says
-}
+func (p Place) Says(l say.Language) string { return catalogue.In(l).Plain(string(p)) }
 
 // ParsePlace reads a word, in any case.
 func ParsePlace(word string) (Place, bool) {
 	p := Place(alike.Fold(word))
-	return p, p.Says() != ""
+	return p, slices.Contains(places, p)
 }

@@ -7,6 +7,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -39,16 +40,16 @@ type Bar struct {
 type Choice struct{ Key, Label, Line string }
 
 // left writes how long something runs in two words.
-func left(d time.Duration) string {
+func left(speak say.Speaker, d time.Duration) string {
 	switch {
 	case d <= 0:
-		return "time is over"
+		return speak.Plain("left-none")
 	case d < time.Hour:
-		return fmt.Sprintf("%d min left", int((d+time.Minute-1)/time.Minute))
+		return speak.Plain("left-minutes", say.Number("N", int((d+time.Minute-1)/time.Minute)))
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h left", int(d/time.Hour))
+		return speak.Plain("left-hours", say.Number("N", int(d/time.Hour)))
 	}
-	return fmt.Sprintf("%d days left", int(d/(24*time.Hour)))
+	return speak.Plain("left-days", say.Count("N", int(d/(24*time.Hour))))
 }
 
 // bar draws a part of a whole in cells of which the last may be filled by eighths.
@@ -64,13 +65,13 @@ func bar(part, whole, width int) string {
 	return out
 }
 
-func (c Card) counts() string {
+func (c Card) counts(speak say.Speaker) string {
 	switch {
 	case len(c.Bars) > 0:
 	case c.Ranks && !c.Private:
-		return "counted at the end"
+		return speak.Plain("counted-later")
 	default:
-		return "secret until the end"
+		return speak.Plain("secret")
 	}
 	parts := make([]string, len(c.Bars))
 	for i, b := range c.Bars {
@@ -79,30 +80,30 @@ func (c Card) counts() string {
 	return strings.Join(parts, ", ")
 }
 
-func (c Card) turnout() string {
-	s := fmt.Sprintf("%d of %d voted", c.Turnout, c.Size)
+func (c Card) turnout(speak say.Speaker) string {
+	voted, size := say.Number("Voted", c.Turnout), say.Number("Size", c.Size)
 	switch {
 	case c.Quorum > 0 && c.Turnout >= c.Quorum:
-		s += ", quorum met"
+		return speak.Plain("turnout-met", voted, size)
 	case c.Quorum > 0:
-		s += fmt.Sprintf(", quorum %d", c.Quorum)
+		return speak.Plain("turnout-quorum", voted, size, say.Number("Quorum", c.Quorum))
 	}
-	return s
+	return speak.Plain("turnout", voted, size)
 }
 
-func (c Card) press(chosen bool) string {
+func (c Card) press(speak say.Speaker, chosen bool) string {
 	if !chosen {
-		return "Tab: vote"
-	}
-	first := ""
-	if c.Ranks {
-		first = "rank one after another: "
+		return speak.Plain("tab-votes")
 	}
 	parts := make([]string, len(c.Choices))
 	for i, ch := range c.Choices {
 		parts[i] = ch.Key + " " + protocol.Shorten(protocol.OneLine(ch.Label), 12)
 	}
-	return first + strings.Join(parts, " · ")
+	choices := strings.Join(parts, " · ")
+	if c.Ranks {
+		return speak.Plain("rank", say.Part("Choices", protocol.Plain(choices)))
+	}
+	return choices
 }
 
 // cardLines draws a card of a width, as a box.
@@ -138,11 +139,11 @@ func (m *model) cardLines(c Card, chosen bool, width int) []string {
 		add(m.cells.fit(protocol.OneLine(b.Label), label) + fmt.Sprintf(" %3d ", b.Count) + st.Render(bar(b.Count, c.Size, room)))
 	}
 	if len(c.Bars) == 0 {
-		add(c.counts())
+		add(c.counts(m.speak))
 	}
-	add(th.dim.Render(c.turnout()))
-	add(th.dim.Render(left(c.Closes.Sub(m.here.Now))))
-	for _, l := range m.cells.wrap(c.press(chosen), in) {
+	add(th.dim.Render(c.turnout(m.speak)))
+	add(th.dim.Render(left(m.speak, c.Closes.Sub(m.here.Now))))
+	for _, l := range m.cells.wrap(c.press(m.speak, chosen), in) {
 		if chosen {
 			l = th.bold.Render(l)
 		}
@@ -159,12 +160,13 @@ func (m *model) cardStrip(c Card, chosen bool, width int) []string {
 		name = th.selected.Render(c.Name)
 	}
 	first := name + " " + th.dim.Render(c.Where) + " " + protocol.OneLine(c.Title)
-	second := "  " + c.counts() + th.dim.Render(fmt.Sprintf(" · %d of %d · %s", c.Turnout, c.Size, left(c.Closes.Sub(m.here.Now))))
+	turnout := m.speak.Plain("turnout-short", say.Number("Voted", c.Turnout), say.Number("Size", c.Size))
+	second := "  " + c.counts(m.speak) + th.dim.Render(" · "+turnout+" · "+left(m.speak, c.Closes.Sub(m.here.Now)))
 	if !chosen {
-		return []string{m.cells.fit(first, width), m.cells.fit(second+th.dim.Render(" · ")+c.press(false), width)}
+		return []string{m.cells.fit(first, width), m.cells.fit(second+th.dim.Render(" · ")+c.press(m.speak, false), width)}
 	}
 	out := []string{m.cells.fit(first, width), m.cells.fit(second, width)}
-	for _, l := range m.cells.wrap(c.press(true), width-2) {
+	for _, l := range m.cells.wrap(c.press(m.speak, true), width-2) {
 		out = append(out, m.cells.fit("  "+th.bold.Render(l), width))
 	}
 	return out

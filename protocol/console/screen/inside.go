@@ -3,6 +3,7 @@ package screen
 import (
 	"slices"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -12,10 +13,21 @@ type Step struct {
 	Detail []string // what is known of it, a line each; none means that it has not happened
 }
 
+// UnknownSteps are those of a message that the bot knows nothing of yet.
+func UnknownSteps(l say.Language, ref protocol.Ref) (steps []Step) {
+	speak := catalogue.In(l)
+	for _, id := range []string{"step-event", "step-seen", "step-facts", "step-outbox", "step-receipt", "step-disposition"} {
+		steps = append(steps, Step{Name: speak.Plain(id)})
+	}
+	event, room := say.Code("Event", protocol.Plain(string(ref.Event))), say.Code("Room", protocol.Plain(string(ref.Room)))
+	steps[0].Detail = []string{speak.Plain("step-event-of", event, room)}
+	return steps
+}
+
 // toggleInside opens or closes the pane that shows what happened to a message.
 func (m *model) toggleInside() {
 	if m.cfg.Inside == nil {
-		m.say("The bot cannot be looked into here.", true)
+		m.say(m.speak.Plain("inside-not"), true)
 		return
 	}
 	m.inside = !m.inside
@@ -79,7 +91,7 @@ func (m *model) traceLines(width int) (out []string) {
 	t := m.timeline(m.here.Room)
 	if i, ok := t.where[m.chosen]; ok {
 		e := t.entries[i]
-		out = append(out, th.bold.Render(m.cells.Truncate(protocol.OneLine("Inside: "+e.Name+": "+e.Text.Plain()), width, "…")))
+		out = append(out, th.bold.Render(m.cells.Truncate(protocol.OneLine(m.speak.Plain("inside", whom("Who", e.Name), wrote("Text", e.Text.Plain()))), width, "…")))
 	}
 	for i, s := range m.trace {
 		sign := "○ "
@@ -97,7 +109,7 @@ func (m *model) traceLines(width int) (out []string) {
 		}
 	}
 	if len(m.trace) == 0 {
-		out = append(out, "No message is chosen: ↑ and ↓ choose one.")
+		out = append(out, m.speak.Plain("none-chosen"))
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -27,7 +28,7 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 			return tea.Quit
 		}
 		m.leaving = true
-		m.say("Ctrl-C once more, Ctrl-D or /quit leaves.", false)
+		m.say(m.speak.Plain("leave"), false)
 		return nil
 	case "ctrl+z":
 		return tea.Suspend
@@ -92,7 +93,7 @@ func (m *model) cardKey(name, text string) bool {
 			if err := m.term.Say(c.Room, c.Private, ch.Line); err != nil {
 				m.say(protocol.OneLine(err.Error()), true)
 			} else {
-				m.say(m.here.Name+" votes: "+ch.Label+". Esc goes back to writing.", false)
+				m.say(m.speak.Plain("votes", whom("Who", m.here.Name), say.Part("Choice", protocol.Plain(ch.Label))), false)
 			}
 			m.read()
 			m.refresh()

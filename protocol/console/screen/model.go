@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/protocol/console"
 )
@@ -17,6 +18,7 @@ import (
 type model struct {
 	cfg   Config
 	term  *console.Terminal
+	speak say.Speaker
 	ctx   context.Context
 	theme theme
 	cells cells
@@ -67,7 +69,7 @@ type (
 
 func newModel(ctx context.Context, cfg Config) *model {
 	m := &model{
-		cfg: cfg, term: cfg.Terminal, ctx: ctx, theme: newTheme(true), cells: cells{ansi.WcWidth}, width: 80, height: 24,
+		cfg: cfg, term: cfg.Terminal, speak: catalogue.In(cfg.Terminal.Language()), ctx: ctx, theme: newTheme(true), cells: cells{ansi.WcWidth}, width: 80, height: 24,
 		look: 1, timelines: map[protocol.RoomID]*timeline{}, history: openHistory(cfg.Dir),
 	}
 	m.read()
@@ -302,7 +304,7 @@ func (m *model) stopTour() bool {
 		return false
 	}
 	m.term.Stop()
-	m.say("The tour has stopped. Each step can be done by you; /tour begins again.", false)
+	m.say(m.speak.Plain("tour-stopped"), false)
 	return true
 }
 

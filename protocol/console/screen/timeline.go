@@ -8,6 +8,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/protocol/console"
 )
@@ -61,7 +62,7 @@ func (m *model) linesOf(t *timeline, i, width int) []string {
 	}
 	e.layout, e.lines = now, nil
 	if i == 0 || !sameDay(t.entries[i-1].At, e.At) {
-		e.lines = append(e.lines, m.cells.fit(m.theme.dim.Render("── "+e.At.Format("Monday 2 January 2006")+" ──"), width))
+		e.lines = append(e.lines, m.cells.fit(m.theme.dim.Render("── "+m.term.Day(e.At)+" ──"), width))
 	}
 	for _, l := range m.layEntry(e.Entry, width) {
 		e.lines = append(e.lines, m.cells.fit(l, width))
@@ -109,7 +110,7 @@ func (m *model) layEntry(e console.Entry, width int) []string {
 	filler := strings.Repeat("\u00a0", max(0, m.cells.StringWidth(head)-indent))
 	b.WriteString(filler)
 	if e.ReplyTo != 0 {
-		b.WriteString(th.dim.Render(fmt.Sprintf("(to %d) ", e.ReplyTo)))
+		b.WriteString(th.dim.Render(m.speak.Plain("reply-to", say.Number("N", e.ReplyTo)) + " "))
 	}
 	left := maxShown
 	for _, span := range e.Text {
@@ -121,7 +122,7 @@ func (m *model) layEntry(e console.Entry, width int) []string {
 		}
 	}
 	if e.Edited && !e.Deleted {
-		b.WriteString(th.dim.Render(" (edited)"))
+		b.WriteString(th.dim.Render(" " + m.speak.Plain("edited")))
 	}
 	out := m.cells.wrap(b.String(), width-indent)
 	for i := range out {
@@ -186,7 +187,7 @@ func (m *model) visible(t *timeline, width, height int) []string {
 	lines = lines[:len(lines)-t.back]
 	lines = lines[len(lines)-height:]
 	if t.back > 0 && height > 1 {
-		lines[height-1] = m.cells.fit(m.theme.dim.Render(fmt.Sprintf("↓ %d more lines below: PgDn", t.back)), width)
+		lines[height-1] = m.cells.fit(m.theme.dim.Render(m.speak.Plain("below", say.Count("N", t.back))), width)
 	}
 	return lines
 }

@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/protocol/console"
 )
@@ -177,9 +178,9 @@ func (m *model) sidebar(width, height int) []string {
 	var out []string
 	at, head := 0, ""
 	for _, p := range m.places {
-		section := "Rooms"
+		section := m.speak.Plain("rooms")
 		if p.Person != "" {
-			section = "Private"
+			section = m.speak.Plain("direct")
 		}
 		if section != head {
 			head = section
@@ -215,20 +216,20 @@ func (m *model) sidebar(width, height int) []string {
 // statusLine says who speaks where, who reads it, and what time it is there.
 func (m *model) statusLine() string {
 	th, h := m.theme, m.here
-	now := h.Now.Format("Mon 2 Jan 15:04")
+	now := m.term.Moment(h.Now)
 	var left string
 	switch {
 	case h.Private && h.Member:
-		left = th.private.Render(" "+h.Name+" ⇄ "+console.Bot.Local()) + " private: nobody else reads it"
+		left = th.private.Render(" "+h.Name+" ⇄ "+console.Bot.Local()) + " " + m.speak.Plain("private")
 	case h.Private:
-		left = th.private.Render(" "+h.Title) + " private: " + h.Name + " is not part of it"
+		left = th.private.Render(" "+h.Title) + " " + m.speak.Plain("private-of", whom("Who", h.Name))
 	case !h.Member:
-		left = th.name.Render(" "+h.Name) + " at the door of " + h.Title + ": /join goes in"
+		left = th.name.Render(" "+h.Name) + " " + m.speak.Plain("door", inRoom("Room", h.Title))
 	default:
-		left = th.name.Render(" "+h.Name) + " in " + th.bold.Render(h.Title) + " public: everybody reads it"
+		left = th.name.Render(" "+h.Name) + " " + m.styled(m.speak.Say("public", inRoom("Room", h.Title)))
 	}
 	if m.cfg.Dead != nil && m.cfg.Dead() {
-		left = th.fault.Render(" "+console.Bot.Local()+" is dead") + left
+		left = th.fault.Render(" "+m.speak.Plain("dead", whom("Bot", console.Bot.Local()))) + left
 	}
 	room := m.width - m.cells.StringWidth(now) - 2
 	return th.status.Render(m.cells.fit(m.cells.fit(left, room)+" "+now+" ", m.width))
@@ -244,24 +245,37 @@ func (m *model) hintLine() string {
 		}
 		return st.Render(m.cells.fit(text, m.width))
 	}
-	hint := "Enter sends · Alt-Enter new line · / and !moot list commands"
+	hint := m.speak.Say("hint")
 	switch {
 	case m.term.Steps() > 0:
-		hint = "The tour: any key stops it"
+		hint = m.speak.Say("hint-tour")
 	case m.page != nil:
-		hint = "PgUp and PgDn turn pages · Esc goes back"
+		hint = m.speak.Say("hint-page")
 	case m.card > 0:
-		hint = m.cards[m.card-1].press(true) + " · Tab next · Esc back"
+		hint = m.speak.Say("hint-card", say.Part("Choices", protocol.Plain(m.cards[m.card-1].press(m.speak, true))))
 	case m.inside:
-		hint = "↑ and ↓ choose a message · Esc closes"
+		hint = m.speak.Say("hint-inside")
 	case len(m.menu) > 0:
-		hint = "Tab takes it · ↑ and ↓ choose · Enter sends"
+		hint = m.speak.Say("hint-menu")
 	case len(m.cards) > 0:
-		hint = "Tab votes · Alt-↑ Alt-↓ rooms · " + hint
+		hint = m.speak.Say("hint-votes", say.Part("Hint", hint))
 	default:
-		hint += " · Alt-↑ Alt-↓ rooms"
+		hint = m.speak.Say("hint-rooms", say.Part("Hint", hint))
 	}
-	return m.theme.dim.Render(m.cells.fit(hint, m.width))
+	return m.theme.dim.Render(m.cells.fit(hint.Plain(), m.width))
+}
+
+// styled writes a text with its strong parts in bold.
+func (m *model) styled(text protocol.Text) string {
+	var b strings.Builder
+	for _, span := range text {
+		if span.Style == protocol.StrongStyle {
+			b.WriteString(m.theme.bold.Render(span.Text))
+			continue
+		}
+		b.WriteString(span.Text)
+	}
+	return b.String()
 }
 
 const promptSign = "› "
@@ -311,7 +325,7 @@ func (m *model) menuLines() (out []string) {
 		out = append(out, m.cells.fit(line, m.width))
 	}
 	if more := len(m.menu) - len(shown) - first; more > 0 {
-		out = append(out, m.cells.fit(m.theme.status.Render(m.cells.fit(fmt.Sprintf(" … %d more", more), width)), m.width))
+		out = append(out, m.cells.fit(m.theme.status.Render(m.cells.fit(" "+m.speak.Plain("more", say.Number("N", more)), width)), m.width))
 	}
 	return out
 }
