@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -46,7 +47,7 @@ func pageWorld(t *testing.T) *setupFolder {
 		t.Fatal(err)
 	}
 	shown := 0
-	for _, c := range (&insight{store: st, bus: bus, features: &features{}}).cards() {
+	for _, c := range newInsight(st, bus, &features{}, say.English).cards() {
 		if c.Title == "Which hour?" && len(c.Bars) > 0 {
 			t.Errorf("the card of a hidden vote tells %v", c.Bars)
 		}

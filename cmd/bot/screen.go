@@ -150,6 +150,10 @@ type insight struct {
 	words    say.Speaker // of the person at the terminal
 }
 
+func newInsight(st *store.Store, bus *events.Bus, f *features, l say.Language) *insight {
+	return &insight{store: st, bus: bus, features: f, words: screen.Words(l)}
+}
+
 // cards returns the open votes of the console.
 func (in *insight) cards() (cards []screen.Card) {
 	err := in.store.View(func(tx *store.Tx) error {

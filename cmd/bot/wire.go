@@ -204,7 +204,7 @@ func (a *app) runOnce(ctx context.Context, f runFlags) (err error) {
 	sd := service{runner.Live, log}
 	beside := []func(context.Context) error{sd.run}
 	defer context.AfterFunc(ctx, sd.stopping)()
-	in := &insight{store: st, bus: bus, features: features, words: screen.Words(spoken(cfg))}
+	in := newInsight(st, bus, features, spoken(cfg))
 	if nets.remote != nil {
 		quit := make(chan struct{})
 		defer close(quit)
