@@ -184,7 +184,7 @@ func (s slash) parse(speak say.Speaker, typed string) (args []string, wrong prot
 			return nil, speak.Say("quote-open")
 		}
 		if args[i] == "" && !p.optional {
-			return nil, speak.Say("missing", say.Part("Param", protocol.Plain(p.label(speak))))
+			return nil, speak.Say("missing", code("Param", p.label(speak)))
 		}
 	}
 	if typed = strings.TrimSpace(typed); typed != "" {
