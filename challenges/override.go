@@ -10,23 +10,21 @@ import (
 
 // Commands returns the commands with which an operator overrides what a room has decided, or has not.
 func (f *Feature) Commands() []*commands.Command {
-	params := func(whom string) []commands.Param {
-		return []commands.Param{
-			{Name: "person", Kind: commands.Person, Summary: whom, Outside: true},
-			{Name: "reason", Kind: commands.Text, Summary: "why, for all to read", Min: 1, Max: 1000},
-		}
+	params := []commands.Param{
+		{Name: "person", Kind: commands.Person, Outside: true},
+		{Name: "reason", Kind: commands.Text, Min: 1, Max: 1000},
 	}
 	return []*commands.Command{{
-		Name: "override", Summary: "suspends or restores somebody without a vote; it is announced",
+		Name: "override", Words: catalogue,
 		Sub: []*commands.Command{
 			{
-				Name: "challenge", Summary: "suspends somebody in this room without a vote; it is announced",
-				Where: commands.NeedsRoom, Who: commands.Operator, Params: params("whom to suspend"),
+				Name:  "challenge",
+				Where: commands.NeedsRoom, Who: commands.Operator, Params: params,
 				Run: f.overrideChallenge,
 			},
 			{
-				Name: "restore", Summary: "restores somebody in this room without a vote; it is announced",
-				Where: commands.NeedsRoom, Who: commands.Operator, Params: params("whom to restore"),
+				Name:  "restore",
+				Where: commands.NeedsRoom, Who: commands.Operator, Params: params,
 				Run: f.overrideRestore,
 			},
 		},

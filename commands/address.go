@@ -7,6 +7,7 @@ import (
 
 	"moot/internal/alike"
 	"moot/protocol"
+	"moot/store"
 )
 
 // address says how a message is meant for the bot.
@@ -100,15 +101,16 @@ func (p prefix) cut(text string) (rest string, ok bool) {
 	return rest, ok
 }
 
-// mannerOf returns how to speak where the event was said.
-func (c *Commands) mannerOf(ev protocol.Event) *manner {
-	if _, ok := ev.Body.(protocol.Invocation); ok {
-		return &manner{lead: "/", private: ev.Private, tree: c}
+// mannerOf returns how to speak where the event was said, about a command.
+func (c *Commands) mannerOf(tx *store.Tx, ev protocol.Event, n *Node) *manner {
+	s := &manner{lead: c.shownPrefix()}
+	switch _, native := ev.Body.(protocol.Invocation); {
+	case native:
+		s = &manner{lead: "/", private: ev.Private, tree: c}
+	case ev.Private:
+		s = &manner{private: true}
 	}
-	if ev.Private {
-		return &manner{private: true}
-	}
-	return &manner{lead: c.shownPrefix()}
+	return s.speaks(tx, ev, n, "")
 }
 
 // shownPrefix is what stands before a command that is typed in a room.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -31,9 +32,12 @@ func Sorry(text protocol.Text) error { return &Mistake{Text: text, why: "decline
 // Sorryf is Sorry with formatting. Words of people go through [protocol.Quoted] or [protocol.OneLine] first.
 func Sorryf(format string, args ...any) error { return Sorry(protocol.Plainf(format, args...)) }
 
-// and adds to what the person is told. Parts are as for [protocol.Join].
-func (m *Mistake) and(parts ...any) *Mistake {
-	m.Text = append(m.Text, protocol.Join(parts...)...)
+// also adds a sentence to what the person is told, and line a line.
+func (m *Mistake) also(sentence protocol.Text) *Mistake { return m.add(" ", sentence) }
+func (m *Mistake) line(text protocol.Text) *Mistake     { return m.add("\n", text) }
+
+func (m *Mistake) add(between string, text protocol.Text) *Mistake {
+	m.Text = protocol.Join(m.Text, between, text)
 	return m
 }
 
@@ -42,12 +46,10 @@ type manner struct {
 	lead    string    // what stands before a command that is typed: "!moot ", or nothing
 	private bool      // whether it is a private conversation
 	tree    *Commands // the commands, where it is through the network's own interface; otherwise nil
+	// language is that of the answer, and own that of the person alone; zero stands for English.
+	language, own say.Language
 	// offered reports whether a command is for whom this is shown to; nil where that is not known.
 	offered func(*Node) bool
-}
-
-func (s *manner) mistake(why string, parts ...any) *Mistake {
-	return &Mistake{Text: protocol.Join(parts...), why: why}
 }
 
 // aside makes the answer to a mistake private.
@@ -75,12 +77,12 @@ func (s *manner) code(line string) protocol.Text {
 
 // usageOf is the line of a mistake that shows how the command is used.
 func (s *manner) usageOf(n *Node) protocol.Text {
-	return protocol.Join("\nUsage: ", s.shown(s.usage(n)))
+	return s.speaker().Say("usage", say.Code("Usage", s.shown(s.usage(n))))
 }
 
 // moreAbout is the end of a mistake that says where there is more to read.
 func (s *manner) moreAbout(n *Node) protocol.Text {
-	return protocol.Join(" More: ", s.code("help "+n.Title()))
+	return s.speaker().Say("more", s.commandSlot("help "+n.Title()))
 }
 
 // words shows the words of a person within a sentence.
@@ -126,40 +128,24 @@ func readableBy(s string, name func(protocol.UserID) string) string {
 	return b.String() + s
 }
 
-// list shows things as "a", "a and b", "a, b and c", with the given word before the last.
-func list[S ~[]E, E any](things S, last string) protocol.Text {
-	var t protocol.Text
-	for i, thing := range things {
-		switch {
-		case i > 0 && i == len(things)-1:
-			t = protocol.Join(t, " "+last+" ", thing)
-		case i > 0:
-			t = protocol.Join(t, ", ", thing)
-		default:
-			t = protocol.Join(thing)
-		}
-	}
-	return t
-}
-
 // reply answers an event where it was said, or, where that is not private and the answer is to be, to the person alone. It
 // returns the key of the answer.
-func reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) (protocol.Key, error) {
-	return outbox.Send(tx, replyTo(ev, v, text, nil))
+func (s *manner) reply(tx *store.Tx, ev protocol.Event, v Visibility, text protocol.Text) (protocol.Key, error) {
+	return outbox.Send(tx, s.replyTo(ev, v, text, nil))
 }
 
 // replyTo is what reply sends; with a file, unless that is nil.
-func replyTo(ev protocol.Event, v Visibility, text protocol.Text, file *protocol.File) protocol.Outgoing {
+func (s *manner) replyTo(ev protocol.Event, v Visibility, text protocol.Text, file *protocol.File) protocol.Outgoing {
 	o := protocol.Outgoing{Handle: ev.Handle, Cause: ev.Ref()}
-	text = clip(harmless(text), MaxAnswer)
+	text = s.clip(harmless(text), MaxAnswer)
 	if v.In(ev) == Private && !ev.Private {
 		o.Act = protocol.Whisper{User: ev.Sender, Text: text, Asked: true, File: file}
 	} else {
-		say := protocol.Say{Text: text, File: file}
+		act := protocol.Say{Text: text, File: file}
 		if _, ok := ev.Body.(protocol.Message); ok {
-			say.ReplyTo = ev.ID
+			act.ReplyTo = ev.ID
 		}
-		o.Room, o.Place, o.Act = ev.Room, ev.Place, say
+		o.Room, o.Place, o.Act = ev.Room, ev.Place, act
 	}
 	return o
 }
@@ -172,7 +158,7 @@ func (r *run) tick(v Visibility, text protocol.Text) error {
 	r.said = true
 	_, err := outbox.Send(r.tx, protocol.Outgoing{
 		Room: r.ev.Room, Place: r.ev.Place, Cause: r.ev.Ref(), Act: protocol.React{Target: r.ev.ID, Reaction: obeyed},
-		Else: []protocol.Outgoing{replyTo(r.ev, v, text, nil)},
+		Else: []protocol.Outgoing{r.replyTo(r.ev, v, text, nil)},
 	})
 	return err
 }
@@ -193,7 +179,7 @@ func harmless(text protocol.Text) protocol.Text {
 
 // clip returns the text without the lines at its end that do not fit into so many characters, and says how many they
 // are. A first line that is too long by itself is shortened.
-func clip(text protocol.Text, most int) protocol.Text {
+func (s *manner) clip(text protocol.Text, most int) protocol.Text {
 	if characters(text) <= most {
 		return text
 	}
@@ -211,7 +197,7 @@ func clip(text protocol.Text, most int) protocol.Text {
 		kept = append(kept, protocol.Plain(protocol.Shorten(lines[0].Plain(), most-forTail)))
 	}
 	if more := len(lines) - len(kept); more > 0 {
-		kept = append(kept, protocol.Plainf("… %d more", more))
+		kept = append(kept, s.say("more-lines", say.Count("N", more)))
 	}
 	return protocol.Lines(kept...)
 }

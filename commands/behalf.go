@@ -22,7 +22,7 @@ func (c *Commands) Behalf(tx *store.Tx, ev protocol.Event, line string, allowed 
 		return fmt.Errorf("%w: %s", ErrNotAllowed, protocol.Quoted(line, 80))
 	}
 	ev.Body = protocol.Invocation{Path: node.Path} // there is no message to reply to
-	given, m := c.mannerOf(ev).parseLine(node, rest)
+	given, m := c.mannerOf(tx, ev, node).parseLine(node, rest)
 	if m != nil {
 		return errors.New(m.Text.Plain())
 	}

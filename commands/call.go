@@ -1,11 +1,14 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"moot/internal/languages"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -59,6 +62,20 @@ func (c *Call) WhisperFile(text protocol.Text, file protocol.File, otherwise pro
 // conversation, through the network's own interface, and where the bot may not react.
 func (c *Call) Tick(text protocol.Text) error { return c.run.tick(c.Command.Visibility, text) }
 
+// Language returns the language in which the command is answered: that of the room where others read the answer, and else that of
+// the person.
+func (c *Call) Language() say.Language {
+	if c.Event.Private || c.Command.Visibility.In(c.Event) == Private {
+		return c.OwnLanguage()
+	}
+	return languages.Room(c.Tx, c.Room.ID)
+}
+
+// OwnLanguage returns the language of what the person alone reads, as by [Call.Whisper].
+func (c *Call) OwnLanguage() say.Language {
+	return languages.To(c.Tx, c.Person, cmp.Or(c.Room.ID, Chosen(c.Tx, c.Person)))
+}
+
 // Code shows a line as it is given where the command was: with a prefix in a room, without one in private, with the fields
 // of the network's own interface where it came through that. It is about the same room, if that was named behind --in.
 func (c *Call) Code(line string) protocol.Text {
@@ -71,7 +88,7 @@ func (c *Call) Code(line string) protocol.Text {
 }
 
 // NamedIn says how a command in private names the room that it is about, behind "name it".
-func (c *Call) NamedIn() protocol.Text { return c.run.naming() }
+func (c *Call) NamedIn() protocol.Text { return c.run.say(c.run.way("named-in"), c.run.inSlot()) }
 
 // Native tells whether the command came through the network's own interface, which nobody else has seen.
 func (c *Call) Native() bool { return c.run.native() }

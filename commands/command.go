@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -13,6 +14,10 @@ import (
 type Command struct {
 	// Name is one word of a-z, 0-9 and -, at most MaxName bytes long.
 	Name string
+	// Words is the catalogue that has the summary, the detail and the summaries of the parameters, under the ids command-NAME,
+	// detail-NAME and param-NAME-PARAMETER, in which all words of the command stand with a hyphen between. Zero means that of
+	// the group, or that what stands below is said, in every language.
+	Words *say.Catalogue
 	// Summary says what it does, in at most MaxSummary characters, beginning in lower case and without a full stop.
 	Summary string
 	// Detail says more, for the help about this command alone. Zero means that there is no more to say.

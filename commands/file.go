@@ -11,8 +11,8 @@ func (r *run) file(text protocol.Text, file protocol.File, otherwise protocol.Te
 		return err
 	}
 	r.said = true
-	o := replyTo(r.ev, Private, r.placed(Private, text), &file)
-	o.Else = []protocol.Outgoing{replyTo(r.ev, Private, r.placed(Private, otherwise), nil)}
+	o := r.replyTo(r.ev, Private, r.placed(Private, text), &file)
+	o.Else = []protocol.Outgoing{r.replyTo(r.ev, Private, r.placed(Private, otherwise), nil)}
 	key, err := outbox.Send(r.tx, o)
 	r.key = key
 	return err

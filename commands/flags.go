@@ -6,7 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"moot/protocol"
+	"moot/internal/say"
 )
 
 // A flag is a word like --secret or --for=3d. People write it with what their phone or keyboard makes of two hyphens, in
@@ -121,8 +121,7 @@ func (p *Param) fits(after string) bool {
 func (p *linePass) flagged() (taken bool, m *Mistake) {
 	w, ok := flagAt(p.rest())
 	if name := w.apart(p.node); name != "" {
-		return false, p.mistake("a flag apart from its hyphens", "Is that ", protocol.Code("--"+name), "? Then write it as one word. If it is "+
-			"none, put the whole text between quotes.").and(p.usageOf(p.node))
+		return false, p.mistake("a flag apart from its hyphens", "flag-apart", flagSlot(name)).line(p.usageOf(p.node))
 	}
 	if !ok {
 		return false, nil
@@ -143,14 +142,14 @@ func (p *linePass) flagged() (taken bool, m *Mistake) {
 		return false, p.unknownFlag(p.node, w.name)
 	}
 	p.at += w.size
-	if p.given.has(w.name) {
-		return false, p.mistake("a flag is given twice", protocol.Code("--"+w.name), " stands there twice.").and(p.usageOf(p.node))
+	if p.given.has(param.Name) {
+		return false, p.mistake("a flag is given twice", "flag-twice", flagSlot(w.name)).line(p.usageOf(p.node))
 	}
 	value, m := p.flagValue(param, w)
 	if m != nil {
 		return false, m
 	}
-	p.given[w.name] = []string{value}
+	p.given[param.Name] = []string{value}
 	return true, nil
 }
 
@@ -229,8 +228,7 @@ func (p *linePass) tail(text string) (body string, m *Mistake) {
 		within = w.name
 	}
 	if within != "" && unquoted(text) == strings.TrimSpace(text) {
-		return "", p.mistake("a flag within the text", protocol.Code("--"+within), " stands within the text. Put it before or behind the text. "+
-			"If it is meant as words, put the text between quotes.").and(p.usageOf(p.node))
+		return "", p.mistake("a flag within the text", "flag-in-text", flagSlot(within)).line(p.usageOf(p.node))
 	}
 	return text, nil
 }
@@ -286,8 +284,8 @@ func (n *Node) fieldFlag(text string) string {
 
 // roomFlag and aboutFlag are what every command understands.
 var (
-	roomFlag  = &Param{Name: inFlag, Kind: Room, Flag: true, Summary: "the room that it is about"}
-	aboutFlag = &Param{Name: helpFlag, Kind: Switch, Summary: "says how the command works"}
+	roomFlag  = &Param{Name: inFlag, Kind: Room, Flag: true, Summary: catalogue.In(say.English).Plain("param-in")}
+	aboutFlag = &Param{Name: helpFlag, Kind: Switch, Summary: catalogue.In(say.English).Plain("param-help")}
 )
 
 // flag returns the parameter that is given by that name; nil if there is none.
@@ -301,6 +299,13 @@ func (n *Node) flag(name string) *Param {
 	for i := range n.Params {
 		if p := &n.Params[i]; p.ByName() && p.Name == name {
 			return p
+		}
+	}
+	for _, l := range say.Languages() { // what they are called elsewhere, where that means no other
+		for i := range n.Params {
+			if p := &n.Params[i]; p.ByName() && !p.Hidden && fold(n.ParamNameIn(l, p)) == name {
+				return p
+			}
 		}
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"moot/internal/languages"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -42,6 +44,9 @@ func (c *Commands) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error
 		case body.Bot:
 			return ignored("written by a bot")
 		}
+		if ev.Sender != "" {
+			languages.Heard(tx.In(protocol.Scope(ev.Sender)), body.Locale)
+		}
 		return c.invocation(tx, ev, body)
 	case protocol.PollResponse:
 		if !ev.Private || ev.History || c.config.Pressed == nil {
@@ -52,7 +57,7 @@ func (c *Commands) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error
 		if !ok {
 			return store.Outcome{}, nil
 		}
-		a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev, node: node}
+		a := &asked{Commands: c, manner: c.mannerOf(tx, ev, node), tx: tx, ev: ev, node: node}
 		a.parse = func() (given, *Mistake) { return what, nil }
 		return a.obey()
 	}
@@ -103,7 +108,7 @@ func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) 
 	tooLong := len(m.Text) > c.maxBytes() || size(c.config.MaxLength, line) > c.config.MaxLength
 	m.Text = line // clean, and without what addresses it
 	ev.Body = m
-	a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev, node: node}
+	a := &asked{Commands: c, manner: c.mannerOf(tx, ev, node), tx: tx, ev: ev, node: node}
 	a.parse = func() (given, *Mistake) {
 		switch {
 		case tooLong:
@@ -111,7 +116,7 @@ func (c *Commands) message(tx *store.Tx, ev protocol.Event, m protocol.Message) 
 		case stray != "":
 			return nil, a.unknown(stray)
 		case node == &c.root:
-			return nil, a.mistake("addressed without a command", "Yes? ", a.code("help"), " tells what you can ask of me.")
+			return nil, a.mistake("addressed without a command", "yes", a.commandSlot("help"))
 		}
 		return a.parseLine(node, rest)
 	}
@@ -132,7 +137,7 @@ func (c *Commands) replied(tx *store.Tx, ev protocol.Event, m protocol.Message, 
 	}
 	m.Text = text
 	ev.Body = m
-	a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev, node: node}
+	a := &asked{Commands: c, manner: c.mannerOf(tx, ev, node), tx: tx, ev: ev, node: node}
 	a.parse = func() (given, *Mistake) {
 		if tooLong {
 			return nil, a.tooLong()
@@ -147,7 +152,7 @@ func (c *Commands) invocation(tx *store.Tx, ev protocol.Event, i protocol.Invoca
 	if !ok {
 		node = &c.root
 	}
-	a := &asked{Commands: c, manner: c.mannerOf(ev), tx: tx, ev: ev, node: node}
+	a := &asked{Commands: c, manner: c.mannerOf(tx, ev, node), tx: tx, ev: ev, node: node}
 	a.parse = func() (given, *Mistake) {
 		parts := slices.Clone(i.Path)
 		for name, value := range i.Args {
@@ -181,7 +186,7 @@ func (a *asked) obey() (store.Outcome, error) {
 		reason := fmt.Sprintf("older than %s", a.config.MaxAge)
 		if a.ev.Late {
 			// It was said that it could not be read, or nothing was; now there is something to say.
-			m := a.mistake(reason+" when its key came", "I could read this only now, and it is too old to be done without asking. Give the command again if it still holds.")
+			m := a.mistake(reason+" when its key came", "late")
 			return a.refuse(m)
 		}
 		return ignored(reason)
@@ -213,8 +218,7 @@ func (a *asked) route(g given) (store.Outcome, error) {
 	case NeedsRoom:
 		switch {
 		case !a.ev.Private && g.has(inFlag):
-			return a.refuse(a.mistake("--in outside a private conversation",
-				a.in(), " is for our private conversation; here it is always about this room."))
+			return a.refuse(a.mistake("--in outside a private conversation", "in-outside", a.inSlot()))
 		case !a.ev.Private:
 			task.Room = a.ev.Room
 		default:
@@ -228,13 +232,11 @@ func (a *asked) route(g given) (store.Outcome, error) {
 		to = protocol.Scope(a.ev.Sender)
 	case PrivateOnly:
 		if !a.ev.Private {
-			return a.refuse(a.mistake("only in private", a.code(a.node.Title()),
-				" is for our private conversation. Write to me there."))
+			return a.refuse(a.mistake("only in private", "only-private", a.commandSlot(a.node.Title())))
 		}
 	}
 	if a.node.Where != NeedsRoom && g.has(inFlag) {
-		return a.refuse(a.mistake("--in without need", a.code(a.node.Title()),
-			" is not about a room, and takes no ", a.in(), "."))
+		return a.refuse(a.mistake("--in without need", "in-needless", a.commandSlot(a.node.Title()), a.inSlot()))
 	}
 	if to == a.tx.Scope() {
 		reason, err := a.perform(a.tx, task)
@@ -255,7 +257,7 @@ func (a *asked) done(reason string, err error) (store.Outcome, error) {
 
 // answered answers, and gives the outcome.
 func (a *asked) answered(reason string, v Visibility, text protocol.Text) (store.Outcome, error) {
-	_, err := reply(a.tx, a.ev, v, text)
+	_, err := a.reply(a.tx, a.ev, v, text)
 	return a.done(reason, err)
 }
 
@@ -269,16 +271,17 @@ func (a *asked) refuse(m *Mistake) (store.Outcome, error) {
 }
 
 func (a *asked) tooLong() *Mistake {
-	return a.mistake("too long for a command", "That is too long for me: I read at most ", a.config.MaxLength, " characters at once.")
+	return a.mistake("too long for a command", "too-long-line", say.Number("Most", a.config.MaxLength))
 }
 
 // unknown is the answer to a word that is no command.
 func (a *asked) unknown(stray string) *Mistake {
-	m := a.mistake("an unknown command", "I know no command ", words(strings.TrimSpace(a.node.Title()+" "+stray)))
+	const why = "an unknown command"
+	word := typed("Word", strings.TrimSpace(a.node.Title()+" "+stray))
 	if meant := a.meant(stray, 3); len(meant) > 0 {
-		return m.and("; did you mean ", list(meant, "or"), "?")
+		return a.mistake(why, "unknown-meant", word, say.Code("Meant", a.speaker().Or(meant)))
 	}
-	return m.and(". ", a.code(strings.TrimSpace("help "+a.node.Title())), " lists those that there are.")
+	return a.mistake(why, "unknown", word, a.commandSlot(strings.TrimSpace("help "+a.node.Title())))
 }
 
 // meant shows at most so many commands that somebody may mean who typed a word behind those of the group: first those anywhere

@@ -1,12 +1,12 @@
 package commands
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -30,7 +30,7 @@ func (s *manner) usage(n *Node) string {
 	case s.native():
 		parts = append(parts, "["+inFlag+":…]")
 	default:
-		parts = append(parts, "[--"+inFlag+" ROOM]")
+		parts = append(parts, "[--"+inFlag+" "+s.speaker().Plain("place-room")+"]")
 	}
 	return strings.Join(parts, " ")
 }
@@ -42,9 +42,9 @@ func (s *manner) shownSubs(n *Node) []*Node {
 
 func (s *manner) usageParam(p *Param) string {
 	if s.native() {
-		return p.field()
+		return s.field(p)
 	}
-	return p.usage()
+	return s.typedAs(p)
 }
 
 // shown shows the usage of a command.
@@ -61,13 +61,14 @@ func (s *manner) brief(n *Node) string {
 	}
 	for i := range n.Params {
 		if p := &n.Params[i]; !p.ByName() {
-			parts = append(parts, p.usage())
+			parts = append(parts, s.typedAs(p))
 		}
 	}
 	return strings.Join(parts, " ")
 }
 
-func (p *Param) usage() string {
+// typedAs shows how a parameter is typed.
+func (s *manner) typedAs(p *Param) string {
 	what := strings.ToUpper(p.Name)
 	switch {
 	case p.Kind == Switch:
@@ -77,9 +78,9 @@ func (p *Param) usage() string {
 			what = all
 		}
 	case p.Flag && p.Kind == Integer:
-		what = "NUMBER"
+		what = s.speaker().Plain("place-number")
 	case p.Flag && p.Kind == Duration:
-		what = "TIME"
+		what = s.speaker().Plain("place-time")
 	case p.Flag && p.Kind == Choice:
 		what = strings.Join(p.Choices, "|")
 	case p.Kind == Text:
@@ -98,54 +99,53 @@ func (p *Param) usage() string {
 }
 
 // hint says what is expected of the value of a parameter; zero where that needs no saying.
-func (s *manner) hint(p *Param) string {
+func (s *manner) hint(p *Param) protocol.Text {
 	switch {
 	case p.Repeat > 1 && p.Joined:
-		return "" // so many words, not so many things
+		return nil // so many words, not so many things
 	case !s.native():
 	case p.Kind == Text, p.Kind == Person, p.Kind == Room, p.Kind == NamedRole:
-		return "" // the interface shows it
+		return nil // the interface shows it
 	}
+	most := say.Number("Most", p.Repeat)
 	switch p.Kind {
 	case Word:
-		if !s.native() && p.Max > longWord {
-			return "between quotes if it has several words" + times(p.Repeat, ", and up to %d of them")
+		switch long := !s.native() && p.Max > longWord; {
+		case long && p.Repeat > 1:
+			return s.say("hint-words-many", most)
+		case long:
+			return s.say("hint-words")
 		}
 	case Text:
-		return "all the rest of the message"
+		return s.say("hint-text")
 	case Integer:
-		return "a number" + numbers(p)
+		return s.say(p.ranged("hint-number"), p.bounds()...)
 	case Duration:
-		return "a length of time" + spans(p) + ", such as 90m, 2h30m, 3d or 1w"
+		return s.say(p.ranged("hint-time"), p.bounds()...)
 	case NamedRole:
-		return "a role of the server: a mention, an id, or its name, between quotes if it has several words"
+		return s.say("hint-role")
 	case Person:
-		return "a mention, an id or an exact name"
+		return s.say("hint-person")
 	case Room:
-		hint := "the name or the id of a room that we share"
+		hint := s.say("hint-room")
 		if p.Fuzzy {
-			hint = "the name, a part of it, or the id of a room that we share"
+			hint = s.say("hint-room-fuzzy")
 		}
 		if len(p.Choices) > 0 {
-			hint += ", or " + strings.Join(p.Choices, ", ")
+			hint = s.say("hint-or", say.Part("Hint", hint), say.Code("Choices", say.Commas(codes(p.Choices))))
 		}
 		return hint
 	case Choice:
-		return "one of " + strings.Join(p.Choices, ", ")
+		return s.say("hint-one-of", say.Code("Choices", say.Commas(codes(p.Choices))))
 	}
-	return times(p.Repeat, "up to %d of them")
+	if p.Repeat > 1 {
+		return s.say("hint-many", most)
+	}
+	return nil
 }
 
 // longWord is from how many characters on a word is likely to be several.
 const longWord = 40
-
-// times says how often something can be given, in a format; nothing where that is once.
-func times(n int, format string) string {
-	if n <= 1 {
-		return ""
-	}
-	return fmt.Sprintf(format, n)
-}
 
 // sentence makes a sentence of a summary.
 func sentence(s string) string {
@@ -155,35 +155,35 @@ func sentence(s string) string {
 
 // helpAbout explains a command or a group.
 func (s *manner) helpAbout(n *Node) protocol.Text {
-	lines := []protocol.Text{s.shown(s.usage(n)), protocol.Plain(sentence(n.Summary))}
+	lines := []protocol.Text{s.shown(s.usage(n)), protocol.Plain(sentence(n.SummaryIn(s.language)))}
 	add := func(parts ...any) { lines = append(lines, protocol.Join(parts...)) }
-	if n.Detail != "" {
-		add(n.Detail)
+	if detail := n.DetailIn(s.language); detail != "" {
+		add(detail)
 	}
 	subs := s.shownSubs(n)
 	for _, sub := range subs {
-		add("• ", s.shown(s.usage(sub)), " — "+sub.Summary)
+		add("• ", s.shown(s.usage(sub)), " — "+sub.SummaryIn(s.language))
 	}
 	for i := range n.Params {
 		p := &n.Params[i]
 		if p.Hidden {
 			continue
 		}
-		line := protocol.Join("• ", s.label(p), " — "+p.Summary)
-		if hint := s.hint(p); hint != "" {
-			line = protocol.Join(line, " ("+hint+")")
+		line := protocol.Join("• ", s.label(p), " — "+n.ParamSummaryIn(s.language, p))
+		if hint := s.hint(p); hint != nil {
+			line = protocol.Join(line, " (", hint, ")")
 		}
 		lines = append(lines, line)
 	}
 	if len(n.Examples) > 0 {
-		add("For example:")
+		lines = append(lines, s.say("help-examples"))
 		for _, e := range n.Examples {
 			add("• ", s.code(e))
 		}
 	}
 	if len(n.subs) > 0 {
 		if len(subs) > 0 {
-			add("More about one of them: ", s.code("help "+n.Title()+" "+subs[0].Name))
+			lines = append(lines, s.say("help-more", s.commandSlot("help "+n.Title()+" "+subs[0].Name)))
 		}
 		return protocol.Lines(lines...)
 	}
@@ -195,32 +195,27 @@ func (s *manner) helpAbout(n *Node) protocol.Text {
 
 // rules says who may use a command where; nil if there is nothing special about it.
 func (s *manner) rules(n *Node) protocol.Text {
-	var rules protocol.Text
-	add := func(parts ...any) {
-		if rules != nil {
-			parts = append([]any{" "}, parts...)
-		}
-		rules = append(rules, protocol.Join(parts...)...)
-	}
+	var rules []protocol.Text
+	add := func(id string, slots ...say.Slot) { rules = append(rules, s.say(id, slots...)) }
 	switch n.Who {
 	case Moderator:
-		add("It is for moderators.")
+		add("help-moderators")
 	case Operator:
-		add("It is for those who operate me.")
+		add("help-operators")
 	}
 	switch {
 	case n.Where == PrivateOnly:
-		add("It works in our private conversation only.")
+		add("help-private")
 	case n.Where == NeedsRoom && s.private:
-		add("It is about the room that you name ", s.naming(), " or have chosen with ", s.code("use ROOM"), ".")
+		add(s.way("help-which-room"), s.inSlot(), s.useSlot())
 	}
 	if n.Visibility == Private && !s.private {
-		add("Only you see the answer.")
+		add("help-only-you")
 	}
 	if n.Ageless {
-		add("It counts however late it reaches me, unless what it is about has ended.")
+		add("help-ageless")
 	}
-	return rules
+	return say.Sentences(rules...)
 }
 
 // help explains what the path leads to, or lists what the person can use where they are.
@@ -244,7 +239,7 @@ func (r *run) overview() protocol.Text {
 		if !r.offered(n) || n.Where == PrivateOnly && !r.ev.Private {
 			continue
 		}
-		line := protocol.Join("• ", r.shown(r.brief(n)), " — "+n.Summary)
+		line := protocol.Join("• ", r.shown(r.brief(n)), " — "+n.SummaryIn(r.language))
 		switch where(n) {
 		case NeedsRoom:
 			room = append(room, line)
@@ -255,24 +250,25 @@ func (r *run) overview() protocol.Text {
 		}
 	}
 	var lines []protocol.Text
-	add := func(parts ...any) { lines = append(lines, protocol.Join(parts...)) }
-	section := func(title protocol.Text, list []protocol.Text) {
+	add := func(id string, slots ...say.Slot) { lines = append(lines, r.say(id, slots...)) }
+	section := func(id string, list []protocol.Text, slots ...say.Slot) {
 		if len(list) > 0 {
-			lines = append(append(lines, title), list...)
+			add(id, slots...)
+			lines = append(lines, list...)
 		}
 	}
 	if r.ev.Private {
-		section(protocol.Plain("What you can ask of me here:"), here)
-		section(protocol.Plain("About yourself:"), own)
-		section(protocol.Join("About a room, which you name ", r.naming(), " or choose with ", r.code("use ROOM"), ":"), room)
+		section("help-here-private", here)
+		section("help-own-private", own)
+		section(r.way("help-rooms"), room, r.inSlot(), r.useSlot())
 	} else {
-		section(protocol.Plain("What you can ask of me:"), here)
-		section(protocol.Plain("About this room:"), room)
-		section(protocol.Plain("About yourself, answered in private:"), own)
+		section("help-here", here)
+		section("help-room", room)
+		section("help-own", own)
 	}
-	add("More about one of them: ", r.code("help COMMAND"))
+	add("help-more", r.commandSlot("help "+r.speaker().Plain("place-command")))
 	if !r.ev.Private {
-		add("In a private conversation with me you need no ", protocol.Code(strings.TrimSpace(r.lead)), ".")
+		add("help-no-prefix", say.Code("Prefix", protocol.Code(strings.TrimSpace(r.lead))))
 	}
 	return protocol.Lines(lines...)
 }

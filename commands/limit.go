@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"moot/internal/languages"
+	"moot/internal/say"
 	"moot/internal/span"
 	"moot/protocol"
 	"moot/rooms"
@@ -71,8 +73,8 @@ func decodeRate(v []byte) (until time.Time, told bool) {
 
 func (a *asked) tooFast(wait time.Duration) *Mistake {
 	seconds := (wait + time.Second - 1) / time.Second
-	return a.mistake(rateLimit, "One at a time, please: I take ", a.config.Burst, " in a row from one person, and then one every ",
-		span.Format(a.config.Every), ". Try again in ", int64(seconds), " s.")
+	return a.mistake(rateLimit, "too-fast", say.Number("Burst", a.config.Burst), say.Number("Every", span.Format(a.config.Every)),
+		say.Number("Wait", int64(seconds)))
 }
 
 // asks holds by which events people have addressed the bot in rooms, because the store does not know who sent what.
@@ -110,12 +112,13 @@ func AskedIn(tx *store.Tx, room protocol.RoomID, person protocol.UserID) iter.Se
 	}
 }
 
-// Forget removes what this package keeps of the person in whose scope the transaction is: the room that they have chosen,
-// and by which events they have asked something in rooms, which are told of it. How many turns they have left stays for the
+// Forget removes what this package keeps of the person in whose scope the transaction is: the room and the language that they have
+// chosen, and by which events they have asked something in rooms, which are told of it. How many turns they have left stays for the
 // minute that it is kept: else there would be no end of turns.
 func Forget(tx *store.Tx) {
 	person := string(tx.Scope())
 	tx.Delete(chosen, person)
+	languages.Forget(tx)
 	for info := range rooms.All(tx) {
 		for range AskedIn(tx, info.ID, protocol.UserID(person)) {
 			tx.Tell(protocol.Scope(info.ID), protocol.Internal{Kind: toldForget, Data: []byte(person)})

@@ -69,24 +69,16 @@ func (s *manner) label(p *Param) protocol.Text {
 // in is how the parameter is called by which a command in private names its room.
 func (s *manner) in() protocol.Text { return s.label(roomFlag) }
 
-// naming says how a room is named by it.
-func (s *manner) naming() protocol.Text {
-	if s.native() {
-		return protocol.Join("in the field ", s.in())
-	}
-	return protocol.Join("behind ", s.in())
-}
-
 // field shows a parameter in the usage of a command, as the network's own interface shows it.
-func (p *Param) field() string {
+func (s *manner) field(p *Param) string {
 	what := "…"
 	switch {
 	case p.Kind == Switch:
 		what = "True"
 	case p.Kind == Integer:
-		what = "NUMBER"
+		what = s.speaker().Plain("place-number")
 	case p.Kind == Duration:
-		what = "TIME"
+		what = s.speaker().Plain("place-time")
 	case p.Kind == Choice && len(strings.Join(p.Choices, "|")) <= 40:
 		what = strings.Join(p.Choices, "|")
 	}

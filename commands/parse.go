@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -165,8 +166,7 @@ func (s *manner) parseArgs(n *Node, args map[string]string) (given, *Mistake) {
 		}
 	}
 	if mistaken != "" {
-		return nil, s.mistake("a flag within a field", words("--"+mistaken), " stands among the words. There is a field ",
-			protocol.Code(mistaken), " for it; if it is meant as words, leave out the hyphens.")
+		return nil, s.mistake("a flag within a field", "flag-in-field", typed("Word", "--"+mistaken), say.Code("Field", protocol.Code(mistaken)))
 	}
 	return g, s.missing(n, g)
 }
@@ -179,31 +179,31 @@ func (s *manner) missing(n *Node, g given) *Mistake {
 	for i := range n.Params {
 		p := &n.Params[i]
 		if p.Required() && !slices.ContainsFunc(g[p.Name], func(v string) bool { return v != "" }) {
-			return s.mistake("something is missing", s.label(p), " is missing: ", p.Summary, ".").and(s.usageOf(n))
+			return s.mistake("something is missing", "missing", s.labelSlot(p), s.summarySlot(n, p)).line(s.usageOf(n))
 		}
 	}
 	return nil
 }
 
 func (s *manner) unclosed(n *Node) *Mistake {
-	return s.mistake("a quotation does not end",
-		"A quotation begins there and does not end. Put a second quotation mark, or ", protocol.Code(`\`), " before the first.").and(s.moreAbout(n))
+	return s.mistake("a quotation does not end", "unclosed", say.Code("Backslash", protocol.Code(`\`))).also(s.moreAbout(n))
 }
 
 func (s *manner) tooMuch(n *Node, word string) *Mistake {
-	m := s.mistake("too many words", "I do not know what to do with ", words(word), ".")
+	const why = "too many words"
+	m := s.mistake(why, "too-much", typed("Word", word))
 	if i := slices.IndexFunc(n.Params, func(p Param) bool { return p.Repeat > 1 && !p.ByName() && !p.Joined }); i >= 0 {
 		p := &n.Params[i]
-		m = s.mistake("too many words", "There can be at most ", p.Repeat, " of ", s.label(p), "; ", words(word), " is one too many.")
+		m = s.mistake(why, "too-many", say.Number("Most", p.Repeat), s.labelSlot(p), typed("Word", word))
 	}
 	if len(n.Params) == 0 {
-		m = s.mistake("too many words", s.code(n.Title()), " stands by itself; I do not know what to do with ", words(word), ".")
+		m = s.mistake(why, "by-itself", s.commandSlot(n.Title()), typed("Word", word))
 	}
-	return m.and(s.usageOf(n))
+	return m.line(s.usageOf(n))
 }
 
 func (s *manner) noValue(n *Node, p *Param) *Mistake {
-	return s.mistake("a flag without its value", protocol.Code("--"+p.Name), " needs something behind it: ", p.Summary, ".").and(s.usageOf(n))
+	return s.mistake("a flag without its value", "flag-alone", flagSlot(p.Name), s.summarySlot(n, p)).line(s.usageOf(n))
 }
 
 func (s *manner) unknownFlag(n *Node, name string) *Mistake {
@@ -214,13 +214,15 @@ func (s *manner) unknownFlag(n *Node, name string) *Mistake {
 		}
 	}
 	if s.native() { // an interface that was made for another version
-		return s.mistake("an unknown field", s.code(n.Title()), " has no field ", words(name), ".").and(s.moreAbout(n))
+		return s.mistake("an unknown field", "field-unknown", s.commandSlot(n.Title()), typed("Word", name)).also(s.moreAbout(n))
 	}
-	m := s.mistake("an unknown flag", s.code(n.Title()), " knows no ", words("--"+name), ".")
+	const why = "an unknown flag"
 	if near := nearest(name, names, 1); len(near) > 0 {
-		return m.and(" Did you mean ", protocol.Code("--"+names[near[0]]), "?")
+		return s.mistake(why, "flag-unknown-meant", s.commandSlot(n.Title()), typed("Word", "--"+name),
+			say.Code("Meant", protocol.Code("--"+names[near[0]])))
 	}
-	return m.and(" If it is no name, put ", protocol.Code("--"), " before it.").and(s.moreAbout(n))
+	return s.mistake(why, "flag-unknown", s.commandSlot(n.Title()), typed("Word", "--"+name), say.Code("Dashes", protocol.Code("--"))).
+		also(s.moreAbout(n))
 }
 
 // size returns how many characters, at least, somebody gave; counting stops above the limit.

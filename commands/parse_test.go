@@ -148,7 +148,7 @@ func TestClip(t *testing.T) {
 	for range 100 {
 		long = append(long, protocol.Join(protocol.Strong("forty characters of a line that is long "), "\n")...)
 	}
-	got := clip(long, 1000).Plain()
+	got := (&manner{}).clip(long, 1000).Plain()
 	if n := utf8.RuneCountInString(got); n > 1000 || n < 900 {
 		t.Errorf("it has %d characters", n)
 	}
@@ -156,11 +156,11 @@ func TestClip(t *testing.T) {
 	if want := "… 78 more"; lines[len(lines)-1] != want || len(lines) != 24 {
 		t.Errorf("%d lines, the last is %q", len(lines), lines[len(lines)-1])
 	}
-	if got := clip(protocol.Plain(strings.Repeat("x", 5000)), 1000).Plain(); utf8.RuneCountInString(got) > 1000 || !strings.HasSuffix(got, "…") {
+	if got := (&manner{}).clip(protocol.Plain(strings.Repeat("x", 5000)), 1000).Plain(); utf8.RuneCountInString(got) > 1000 || !strings.HasSuffix(got, "…") {
 		t.Errorf("one long line becomes %d characters", len(got))
 	}
 	short := protocol.Lines(protocol.Plain("a"), protocol.Strong("b"))
-	if got := clip(short, 1000); len(got) != len(short) {
+	if got := (&manner{}).clip(short, 1000); len(got) != len(short) {
 		t.Error("what fits is not left alone")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -42,10 +43,9 @@ func (r *run) outsider(p *Param, id protocol.UserID) (rooms.Member, bool, *Mista
 		return rooms.Member{User: id, Name: protocol.OneLine(id.Local())}, false, nil
 	}
 	if r.room.Members != rooms.Known {
-		return rooms.Member{}, false, r.mistake("the members are not known yet",
-			"I am still reading the list of members, and do not know yet who ", words(id.Local()), " is. Try again in a moment.")
+		return rooms.Member{}, false, r.mistake("the members are not known yet", "members-unknown", typed("Word", id.Local()))
 	}
-	return rooms.Member{}, false, r.mistake("not in the room", words(id.Local()), " is not in this room.")
+	return rooms.Member{}, false, r.mistake("not in the room", "not-here", typed("Word", id.Local()))
 }
 
 // named finds the person with a local id or a display name. An id is not worth more than a name here: whoever takes the
@@ -63,8 +63,7 @@ func (r *run) named(p *Param, name string) (who rooms.Member, in bool, m *Mistak
 		case isLocal:
 			return r.outsider(p, local)
 		}
-		return who, false, r.mistake("a name in a large room",
-			"In a room of this size I know people by mention or id only, not by name.")
+		return who, false, r.mistake("a name in a large room", "large-room")
 	}
 	var fit, all []rooms.Member
 	var names []string
@@ -80,7 +79,7 @@ func (r *run) named(p *Param, name string) (who rooms.Member, in bool, m *Mistak
 	longer := r.goesOn(p, bare, all)
 	switch {
 	case len(fit) == 1 && len(longer) > 0:
-		return who, false, r.ambiguous(name, append(fit, longer...)).and(" Or put the whole name between quotation marks.")
+		return who, false, r.ambiguous(name, append(fit, longer...)).also(r.speaker().Say("or-quote"))
 	case len(fit) == 1:
 		return fit[0], true, nil
 	case len(fit) > 1:
@@ -88,18 +87,17 @@ func (r *run) named(p *Param, name string) (who rooms.Member, in bool, m *Mistak
 	case isLocal:
 		return r.outsider(p, local)
 	case r.room.Members != rooms.Known:
-		return who, false, r.mistake("the members are not known yet",
-			"I am still reading the list of members, and do not know yet who ", words(name), " is. Try again in a moment.")
+		return who, false, r.mistake("the members are not known yet", "members-unknown", typed("Word", name))
 	}
-	m = r.mistake("nobody of that name", "Nobody here is called ", words(name))
+	const why = "nobody of that name"
 	var near []protocol.Text
 	for _, i := range nearest(bare, names, 3) {
 		near = append(near, protocol.Person(all[i].User, "«"+all[i].Name+"»"))
 	}
 	if len(near) > 0 {
-		return who, false, m.and("; did you mean ", list(near, "or"), "?")
+		return who, false, r.mistake(why, "nobody-meant", typed("Word", name), say.Part("Meant", r.speaker().Or(near)))
 	}
-	return who, false, m.and(". A person is named by a mention, by their id, or by their exact name.")
+	return who, false, r.mistake(why, "nobody", typed("Word", name))
 }
 
 // unmarked returns a name without the quotation marks around it, which are read as those of a quotation.
@@ -135,15 +133,16 @@ func (r *run) goesOn(p *Param, name string, members []rooms.Member) (longer []ro
 // ambiguous lists the people who fit a name, for one of them to be named by id.
 func (r *run) ambiguous(name string, fit []rooms.Member) *Mistake {
 	const most = 5
-	m := r.mistake("several of that name", words(name), " may be several people here. Name one by a mention or by their id: ")
+	const why = "several of that name"
 	var ids []protocol.Text
-	for i, f := range fit {
-		if i == most {
-			return m.and(list(ids, "or"), " … ", len(fit)-most, " more.")
-		}
+	for _, f := range fit[:min(most, len(fit))] {
 		ids = append(ids, protocol.Code(string(f.User)))
 	}
-	return m.and(list(ids, "or"), ".")
+	slots := []say.Slot{typed("Word", name), say.Code("IDs", r.speaker().Or(ids))}
+	if more := len(fit) - most; more > 0 {
+		return r.mistake(why, "several-more", append(slots, say.Number("More", more))...)
+	}
+	return r.mistake(why, "several", slots...)
 }
 
 // isBot reports whether somebody is known to be a bot in the room, or to be this bot.

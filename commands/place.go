@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -81,27 +82,27 @@ func (s *manner) findRoom(own []rooms.Info, w string, loose bool) (rooms.Info, *
 	case len(fit) == 1:
 		return fit[0], nil
 	case len(fit) > 1:
-		return rooms.Info{}, s.mistake("several rooms of that name",
-			words(w), " may be several rooms. Name one by its id: ", list(titles(fit, 5), "or"), ".").aside()
+		return rooms.Info{}, s.mistake("several rooms of that name", "several-rooms", typed("Word", w),
+			say.Part("Rooms", s.speaker().Or(titles(fit, 5)))).aside()
 	}
 	if loose {
 		if i, n := spelled(w, names); n == 1 {
 			return own[i], nil
 		}
 	}
-	m := s.mistake("no such room", "I find no room called ", words(w)).aside()
+	const why = "no such room"
 	var near []rooms.Info
 	for _, i := range nearest(w, names, 3) {
 		near = append(near, own[i])
 	}
 	if len(near) > 0 {
-		return rooms.Info{}, m.and("; did you mean ", list(titles(near, 3), "or"), "?")
+		return rooms.Info{}, s.mistake(why, "no-room-meant", typed("Word", w), say.Part("Meant", s.speaker().Or(titles(near, 3)))).aside()
 	}
-	return rooms.Info{}, m.and(". ", s.code("rooms"), " lists those that we share.")
+	return rooms.Info{}, s.mistake(why, "no-room", typed("Word", w), s.commandSlot("rooms")).aside()
 }
 
 // StillReading says why a room that two share may not be known yet. Which one that is, it must not tell.
-const StillReading = "In a room that I have just come into I may still be reading who is there."
+func StillReading(l say.Language) protocol.Text { return catalogue.In(l).Say("still-reading") }
 
 // about finds the room that a command in private is about.
 func (s *manner) about(tx *store.Tx, person protocol.UserID, g given, outside ...rooms.Info) (rooms.Info, *Mistake) {
@@ -117,16 +118,16 @@ func (s *manner) about(tx *store.Tx, person protocol.UserID, g given, outside ..
 	}
 	switch len(own) {
 	case 0:
-		return rooms.Info{}, s.mistake("no room", "That is about a room, and I know of none that we share. ", StillReading)
+		return rooms.Info{}, s.mistake("no room", "no-room-shared", say.Part("Why", s.speaker().Say("still-reading")))
 	case 1:
 		return own[0], nil
 	}
 	const most = 6
-	m := s.mistake("no room named", "Which room is it about? We share ", list(titles(own, most), "and"))
+	list := s.speaker().And(titles(own, most))
 	if more := len(own) - most; more > 0 {
-		m.and(" … ", more, " more")
+		list = s.speaker().Say("rooms-more", say.Part("Rooms", list), say.Number("More", more))
 	}
-	return rooms.Info{}, m.and(". Name one ", s.naming(), ", or choose one with ", s.code("use ROOM"), ".")
+	return rooms.Info{}, s.mistake("no room named", s.way("which-room"), say.Part("Rooms", list), s.inSlot(), s.useSlot())
 }
 
 // chosenRoom is the room that a person has chosen, if they still share it. It is not fallen back from in silence: what is
@@ -136,6 +137,5 @@ func (s *manner) chosenRoom(own []rooms.Info, id protocol.RoomID) (rooms.Info, *
 		return own[i], nil
 	}
 	// It has no name here: the person knew one when they chose it, and must not learn of another.
-	return rooms.Info{}, s.mistake("no such room", "I do not find the room that you chose any more. Choose another one with ",
-		s.code("use ROOM"), ", or take the choice back with ", s.code("use -"), ".")
+	return rooms.Info{}, s.mistake("no such room", "room-gone", s.useSlot(), say.Code("Back", s.code("use -")))
 }

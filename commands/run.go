@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -77,7 +78,7 @@ func (c *Commands) perform(tx *store.Tx, t task) (reason string, err error) {
 	if !ok {
 		return "", fmt.Errorf("command %q: not in the tree", t.Path)
 	}
-	r := &run{Commands: c, manner: c.mannerOf(t.Event), tx: tx, ev: t.Event, node: node, given: t.Given}
+	r := &run{Commands: c, manner: c.mannerOf(tx, t.Event, node), tx: tx, ev: t.Event, node: node, given: t.Given}
 	reason = "command " + node.Title()
 	err = r.do(t.Room)
 	var m *Mistake
@@ -86,7 +87,7 @@ func (c *Commands) perform(tx *store.Tx, t task) (reason string, err error) {
 		err = r.answer(m.visibility(node, t.Event), m.Text)
 	}
 	if _, native := t.Event.Body.(protocol.Invocation); native && err == nil && !r.said {
-		err = r.answer(node.Visibility, protocol.Plain("Done."))
+		err = r.answer(node.Visibility, r.say("done"))
 	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", reason, err)
@@ -104,6 +105,7 @@ func (r *run) do(room protocol.RoomID) error {
 	case !r.ev.Private:
 		r.room, _ = rooms.Get(r.tx, r.ev.Room)
 	}
+	r.speaks(r.tx, r.ev, r.node, r.room.ID)
 	r.role = r.roleOf(r.tx, r.room.ID, r.ev.Sender)
 	if m := r.allowed(); m != nil {
 		return m
@@ -132,7 +134,7 @@ func (r *run) enter(room protocol.RoomID) *Mistake {
 	if _, m := r.about(r.tx, r.ev.Sender, r.given); m != nil {
 		return m
 	}
-	return r.mistake("no such room", "The room that this was about is not one that we share any more. ", r.code("rooms"), " lists those that are.")
+	return r.mistake("no such room", "room-left", r.commandSlot("rooms"))
 }
 
 // outside returns the rooms that somebody is not in, and about which they can still give this command in private.
@@ -146,16 +148,16 @@ func (c *Commands) outside(tx *store.Tx, n *Node, person protocol.UserID) []room
 // allowed tells why the person may not give the command, nil if they may.
 func (r *run) allowed() *Mistake {
 	if why, is := r.challenged(); is && !r.node.Challenged {
-		return r.mistake("the person is suspended", why).aside()
+		return (&Mistake{Text: why, why: "the person is suspended"}).aside()
 	}
 	if r.role >= r.node.Who {
 		return nil
 	}
-	who := "the moderators of this room"
+	id := "for-moderators"
 	if r.node.Who == Operator {
-		who = "those who operate me"
+		id = "for-operators"
 	}
-	return r.mistake("only for a "+r.node.Who.String(), r.code(r.node.Title()), " is for ", who, ".")
+	return r.mistake("only for a "+r.node.Who.String(), id, r.commandSlot(r.node.Title()))
 }
 
 func (r *run) challenged() (why protocol.Text, is bool) {
@@ -168,7 +170,7 @@ func (r *run) challenged() (why protocol.Text, is bool) {
 // answer says something to the person.
 func (r *run) answer(v Visibility, text protocol.Text) error {
 	r.said = true
-	key, err := reply(r.tx, r.ev, v, r.placed(v, text))
+	key, err := r.reply(r.tx, r.ev, v, r.placed(v, text))
 	r.key = key
 	return err
 }
@@ -185,5 +187,5 @@ func (r *run) placed(v Visibility, text protocol.Text) protocol.Text {
 	if len(splitLines(text)) > 1 {
 		between = "\n"
 	}
-	return protocol.Join("In ", title(r.room), ":"+between, text)
+	return protocol.Join(catalogue.In(r.own).Say("in-room", say.Place("Room", protocol.Plain(title(r.room)))), between, text)
 }

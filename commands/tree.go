@@ -188,6 +188,7 @@ func (n *Node) grow() (errs []error) {
 			continue
 		}
 		s := &Node{Command: sub, Path: append(slices.Clone(n.Path), sub.Name)}
+		s.texts(n.Words)
 		if n.byName[sub.Name] != nil {
 			fail(fmt.Errorf("two of its commands are called %q", sub.Name))
 			continue
@@ -200,6 +201,7 @@ func (n *Node) grow() (errs []error) {
 		}
 		errs = append(errs, s.grow()...)
 	}
+	n.names()
 	return errs
 }
 

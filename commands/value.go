@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"moot/internal/say"
 	"moot/internal/span"
 	"moot/protocol"
 	"moot/rooms"
@@ -78,15 +79,15 @@ func (r *run) length(p *Param, w string) *Mistake {
 		return nil
 	}
 	if int64(n) < p.Min {
-		return r.mistake("too short", r.label(p), protocol.Plainf(" has %d characters; it needs at least %d.", n, p.Min))
+		return r.mistake("too short", "too-short", r.labelSlot(p), say.Number("Has", n), say.Number("Least", p.Min))
 	}
-	return r.mistake("too long", r.label(p), protocol.Plainf(" has %d characters; at most %d fit.", n, p.Max))
+	return r.mistake("too long", "too-long", r.labelSlot(p), say.Number("Has", n), say.Number("Most", p.Max))
 }
 
 func (r *run) integer(p *Param, w string) (int64, *Mistake) {
 	n, err := wholeNumber(w)
 	if err != nil || !p.within(n) {
-		return 0, r.mistake("not a fitting number", r.label(p), " has to be a whole number", numbers(p), ", not ", words(w), ".")
+		return 0, r.mistake("not a fitting number", p.ranged("number"), append(p.bounds(), r.labelSlot(p), typed("Word", w))...)
 	}
 	return n, nil
 }
@@ -100,53 +101,53 @@ func wholeNumber(w string) (int64, error) {
 	return strconv.ParseInt(w, 10, 64)
 }
 
-// numbers says the bounds of an integer.
-func numbers(p *Param) string {
+// ranged returns the id of the message that says the bounds of a number or a length of time, as far as there are any.
+func (p *Param) ranged(id string) string {
 	switch {
 	case !p.bounded():
-		return ""
+		return id
 	case p.Max == math.MaxInt64:
-		return " from " + strconv.FormatInt(p.Min, 10) + " on"
+		return id + "-from"
 	}
-	return " from " + strconv.FormatInt(p.Min, 10) + " to " + strconv.FormatInt(p.Max, 10)
+	return id + "-between"
+}
+
+// bounds are the slots of that message.
+func (p *Param) bounds() []say.Slot {
+	if p.Kind == Duration {
+		return []say.Slot{say.Number("Least", span.Format(time.Duration(p.Min))), say.Number("Most", span.Format(time.Duration(p.Max)))}
+	}
+	return []say.Slot{say.Number("Least", p.Min), say.Number("Most", p.Max)}
 }
 
 func (r *run) duration(p *Param, w string) (int64, *Mistake) {
 	d, ok := ParseDuration(w)
 	if !ok {
-		return 0, r.mistake("not a length of time", words(w), " is not a length of time. Write it like ",
-			protocol.Code("90m"), ", ", protocol.Code("2h30m"), ", ", protocol.Code("3d"), " or ", protocol.Code("1w"), ".")
+		return 0, r.mistake("not a length of time", "no-time", typed("Word", w))
 	}
 	if !p.within(int64(d)) {
-		return 0, r.mistake("not a fitting length of time", r.label(p), " has to be a length of time", spans(p), ", not ", words(w), ".")
+		return 0, r.mistake("not a fitting length of time", p.ranged("time"), append(p.bounds(), r.labelSlot(p), typed("Word", w))...)
 	}
 	return int64(d), nil
-}
-
-// spans says the bounds of a length of time.
-func spans(p *Param) string {
-	switch {
-	case !p.bounded():
-		return ""
-	case p.Max == math.MaxInt64:
-		return " of at least " + span.Format(time.Duration(p.Min))
-	}
-	return " from " + span.Format(time.Duration(p.Min)) + " to " + span.Format(time.Duration(p.Max))
 }
 
 func (r *run) choice(p *Param, w string) (string, *Mistake) {
 	if choice, ok := oneOf(p.Choices, w); ok {
 		return choice, nil
 	}
-	var all []protocol.Text
-	for _, c := range p.Choices {
-		all = append(all, protocol.Code(c))
+	for _, l := range say.Languages() {
+		for _, choice := range p.Choices {
+			if fold(r.node.ChoiceIn(l, p, choice)) == fold(w) {
+				return choice, nil
+			}
+		}
 	}
-	m := r.mistake("not one of the choices", r.label(p), " cannot be ", words(w), "; it is one of ", list(all, "and"), ".")
+	const why = "not one of the choices"
+	slots := []say.Slot{r.labelSlot(p), typed("Word", w), say.Code("Choices", r.speaker().And(codes(p.Choices)))}
 	if near := nearest(w, p.Choices, 1); len(near) > 0 {
-		m.and(" Did you mean ", all[near[0]], "?")
+		return "", r.mistake(why, "no-choice-meant", append(slots, say.Code("Meant", protocol.Code(p.Choices[near[0]])))...)
 	}
-	return "", m
+	return "", r.mistake(why, "no-choice", slots...)
 }
 
 func oneOf(choices []string, w string) (string, bool) {
@@ -159,12 +160,12 @@ func oneOf(choices []string, w string) (string, bool) {
 
 func (r *run) onOff(p *Param, w string) (bool, *Mistake) {
 	switch fold(w) {
-	case "yes", "on", "true", "1":
+	case "yes", "on", "true", "1", "ja", "an":
 		return true, nil
-	case "no", "off", "false", "0":
+	case "no", "off", "false", "0", "nein", "aus":
 		return false, nil
 	}
-	return false, r.mistake("neither yes nor no", r.label(p), " is yes or no, not ", words(w), ".")
+	return false, r.mistake("neither yes nor no", "yes-or-no", r.labelSlot(p), typed("Word", w))
 }
 
 // units of a length of time, from the longest to the shortest, by all their names.

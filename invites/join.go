@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"moot/internal/languages"
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -199,17 +201,17 @@ func (f *Feature) added(tx *store.Tx, ev protocol.Event) error {
 }
 
 func (f *Feature) greet(tx *store.Tx, room protocol.RoomID, private bool) error {
-	say := protocol.Say{Text: f.greeting(room.Network(), private)}
-	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Act: say})
+	text := f.greeting(languages.Room(tx, room), room.Network(), private)
+	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Act: protocol.Say{Text: text}})
 	return err
 }
 
-func (f *Feature) greeting(network protocol.Network, private bool) protocol.Text {
+func (f *Feature) greeting(l say.Language, network protocol.Network, private bool) protocol.Text {
 	help := f.Typed(network, "help")
 	if private {
 		help = "help"
 	}
-	return protocol.Join("Hello, I am "+f.Name+". ", protocol.Code(help), " says what I can do.")
+	return catalogue.In(l).Say("greeting", say.Words("Name", protocol.Plain(f.Name)), say.Code("Command", protocol.Code(help)))
 }
 
 // over ends an open invitation.

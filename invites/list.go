@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"moot/commands"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -39,27 +40,27 @@ func (f *Feature) Open(tx *store.Tx) iter.Seq[Invitation] {
 
 // Commands returns the commands with which an operator looks at invitations and decides them.
 func (f *Feature) Commands() []*commands.Command {
-	room := []commands.Param{{Name: "room", Kind: commands.Word, Summary: "the id of the room, as the list shows it", Complete: completeRoom}}
+	room := []commands.Param{{Name: "room", Kind: commands.Word, Complete: completeRoom}}
 	return []*commands.Command{{
-		Name: "invites", Summary: "lists the invitations that I have not accepted, and decides them", Alone: "list",
+		Name: "invites", Words: catalogue, Alone: "list",
 		Where: commands.Personal, Who: commands.Operator,
 		Sub: []*commands.Command{
 			{
-				Name: "list", Summary: "lists the invitations that I have not accepted",
+				Name:  "list",
 				Where: commands.Personal, Who: commands.Operator, Visibility: commands.Private, Run: f.list,
 			},
 			{
-				Name: "accept", Summary: "lets me join a room that I was invited to", Params: room,
+				Name: "accept", Params: room,
 				Where: commands.Personal, Who: commands.Operator, Visibility: commands.Private,
 				Run: func(c *commands.Call) error {
-					return f.decide(c, tellAccept, "I am on my way to ")
+					return f.decide(c, tellAccept, "coming")
 				},
 			},
 			{
-				Name: "decline", Summary: "declines an invitation", Params: room,
+				Name: "decline", Params: room,
 				Where: commands.Personal, Who: commands.Operator, Visibility: commands.Private,
 				Run: func(c *commands.Call) error {
-					return f.decide(c, tellDecline, "I have turned down the invitation to ")
+					return f.decide(c, tellDecline, "declined")
 				},
 			},
 		},
@@ -77,6 +78,7 @@ func completeRoom(tx *store.Tx, _ commands.CompletionContext, _ string) (ids []s
 const listed = 20
 
 func (f *Feature) list(c *commands.Call) error {
+	s := catalogue.In(c.Language())
 	var lines []protocol.Text
 	more := 0
 	for i := range f.Open(c.Tx) {
@@ -84,51 +86,57 @@ func (f *Feature) list(c *commands.Call) error {
 			more++
 			continue
 		}
-		lines = append(lines, protocol.Join("• ", protocol.Quoted(i.Title, 0), " (", protocol.Code(string(i.Room)), "), ", f.story(i)))
+		lines = append(lines, s.Say("room", placeSlot(i.Title), idSlot(i.Room), say.Part("Story", f.story(s, i))))
 	}
 	if len(lines) == 0 {
-		return c.Answerf("No invitation waits.")
+		return c.Answer(s.Say("none"))
 	}
 	if more > 0 {
-		lines = append(lines, protocol.Plainf("There are %d more, which `moot check` counts.", more))
+		lines = append(lines, s.Say("more", say.Count("N", more)))
 	}
-	head := protocol.Join("These invitations are open. ", c.Code("invites accept ROOM"), " and ", c.Code("invites decline ROOM"), " decide one:")
+	head := s.Say("open", say.Code("Accept", c.Code("invites accept ROOM")), say.Code("Decline", c.Code("invites decline ROOM")))
 	return c.Answer(protocol.Lines(append([]protocol.Text{head}, lines...)...))
 }
 
 // story says how an invitation stands.
-func (f *Feature) story(i Invitation) protocol.Text {
-	who := protocol.Plain("by somebody whom I no longer know")
+func (f *Feature) story(s say.Speaker, i Invitation) protocol.Text {
+	who := say.Part("By", s.Say("by-unknown"))
 	if i.By != "" {
-		who = protocol.Join("by ", protocol.Code(string(i.By)))
+		who = say.Part("By", s.Say("by", say.Code("Person", protocol.Code(string(i.By)))))
 	}
-	switch i.State {
-	case Held:
-		return protocol.Join(who, ", who has invited me often within an hour: I accept it later")
-	case Accepted:
-		if i.Fault != "" {
-			return protocol.Join(who, ": accepted, and not joined yet, because ", protocol.Quoted(i.Fault, 100))
-		}
-		return protocol.Join(who, ": accepted, and not joined yet")
-	case Failed:
-		return protocol.Join(who, ": accepted, and given up, because ", protocol.Quoted(i.Fault, 100))
+	fault := say.Quoted("Fault", i.Fault, 100)
+	switch {
+	case i.State == Held:
+		return s.Say("held", who)
+	case i.State == Accepted && i.Fault != "":
+		return s.Say("accepted-fault", who, fault)
+	case i.State == Accepted:
+		return s.Say("accepted", who)
+	case i.State == Failed:
+		return s.Say("failed", who, fault)
+	case i.By == "":
+		return s.Say("waits", who)
 	}
-	if i.By == "" {
-		return protocol.Join(who, ": it waits")
-	}
-	return protocol.Join(who, ": it waits, and would not with ", protocol.Code(f.Line(i.By)), " in [invites]")
+	return s.Say("waits-line", who, say.Code("Line", protocol.Code(f.Line(i.By))))
 }
+
+func placeSlot(title string) say.Slot {
+	return say.Place("Room", protocol.Plain(protocol.Quoted(title, 0)))
+}
+
+func idSlot(room protocol.RoomID) say.Slot { return say.Code("ID", protocol.Code(string(room))) }
 
 // decide tells a room what an operator decided about its invitation.
 func (f *Feature) decide(c *commands.Call, kind, answer string) error {
+	s, all := catalogue.In(c.Language()), say.Code("Command", c.Code("invites"))
 	room := protocol.RoomID(c.Word("room"))
 	i, ok := find(c.Tx, room)
 	switch {
 	case !ok:
-		return commands.Sorry(protocol.Join("I have no open invitation to a room with that id. ", c.Code("invites"), " lists those that there are."))
+		return commands.Sorry(s.Say("not-open", all))
 	case kind == tellAccept && i.State == Accepted:
-		return commands.Sorry(protocol.Join("I am already on my way there. ", c.Code("invites"), " shows how it goes."))
+		return commands.Sorry(s.Say("on-my-way", all))
 	}
 	tell(c.Tx, room, kind, note{})
-	return c.Answer(protocol.Join(answer, protocol.Quoted(title(c.Tx, room), 0), "."))
+	return c.Answer(s.Say(answer, placeSlot(title(c.Tx, room))))
 }

@@ -3,6 +3,8 @@ package invites
 import (
 	"iter"
 
+	"moot/internal/languages"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -10,13 +12,15 @@ import (
 // Export goes through what is stored of a person's invitations beside the facts that name them.
 func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
+		s := catalogue.In(languages.To(tx, user, ""))
 		for i := range f.Open(tx) {
-			if i.By == user && !yield(protocol.Join("You invited me to ", protocol.Quoted(i.Title, 0), " (", protocol.Code(string(i.Room)), "), ", protocol.Moment(i.At), ": ", string(i.State), ".")) {
+			if i.By == user && !yield(s.Say("yours", placeSlot(i.Title), idSlot(i.Room), say.Moment("At", i.At),
+				say.Part("State", s.Say("state-"+string(i.State))))) {
 				return
 			}
 		}
 		if n := len(tx.Get(rates, string(user))) / 8; n > 0 {
-			yield(protocol.Plainf("How many invitations of yours I have accepted within the last hour or so: %d.", n))
+			yield(s.Say("lately", say.Count("N", n)))
 		}
 	}
 }
@@ -27,5 +31,5 @@ func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (gone, stays protoc
 	if !tx.Has(rates, string(user)) {
 		return nil, nil
 	}
-	return nil, protocol.Plain("How many of your invitations I have accepted lately; I forget it within an hour.")
+	return nil, catalogue.In(languages.To(tx, user, "")).Say("lately-stays")
 }

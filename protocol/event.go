@@ -283,6 +283,8 @@ type Invocation struct {
 	Path []string          // names from the root of the command tree
 	Args map[string]string // parameters by name, as text
 	Bot  bool
+	// Locale is the language in which the person uses the network, such as "de" or "en-US"; zero where it does not say.
+	Locale string `json:",omitempty"`
 }
 
 // Receipt says under which id something that we sent stands in the network. The room may be one that the adapter

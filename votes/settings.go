@@ -11,6 +11,7 @@ import (
 	"moot/commands"
 	"moot/events"
 	"moot/internal/alike"
+	"moot/internal/languages"
 	"moot/internal/say"
 	"moot/internal/span"
 	"moot/protocol"
@@ -55,7 +56,7 @@ func NewSettings(c SettingsConfig) (*Settings, error) {
 func settingKinds() []events.Kind {
 	return []events.Kind{{
 		Name: KindSetting, Version: 1, Describe: describeSetting, Apply: applySetting,
-		Buckets: []store.Bucket{settings, settingsBy},
+		Buckets: []store.Bucket{settings, settingsBy, languages.Rooms},
 	}}
 }
 
@@ -91,6 +92,9 @@ func applySetting(tx *store.Tx, f events.Fact) error {
 		tx.Put(settingsBy, key, []byte(voter(f.People[roleBy])))
 	} else {
 		tx.Delete(settingsBy, key)
+	}
+	if f.Keys[keySetting] == language {
+		languages.SetRoom(tx, protocol.RoomID(f.Scope), say.Language(p.Value))
 	}
 	if p.Value == "" {
 		tx.Delete(settings, key)
@@ -299,14 +303,6 @@ func (s *Settings) Channel(tx *store.Tx, room protocol.RoomID) protocol.PlaceID 
 	return protocol.PlaceID(tx.Get(settings, store.Key(room, channel)))
 }
 
-// Language returns the language that the bot speaks in a room.
-func (s *Settings) Language(tx *store.Tx, room protocol.RoomID) say.Language {
-	if v := tx.Get(settings, store.Key(room, language)); v != nil {
-		return say.Language(v)
-	}
-	return say.English
-}
-
 // ChallengeMax returns how long a challenge that begins now stands at most; zero means until it is lifted.
 func (s *Settings) ChallengeMax(tx *store.Tx, room protocol.RoomID) time.Duration {
 	return s.Rules(tx, room).ChallengeMax
@@ -345,7 +341,7 @@ func (s *Settings) value(to say.Speaker, tx *store.Tx, room protocol.RoomID, one
 	case one.name == pictures:
 		return "off", false
 	case one.name == language:
-		return string(s.Language(tx, room)), false
+		return string(languages.Room(tx, room)), false
 	}
 	return to.Plain("value-where-opened"), false
 }

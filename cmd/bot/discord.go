@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"moot/commands"
 	"moot/internal/config"
 	"moot/internal/record"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/protocol/discord"
 	"moot/store"
@@ -35,6 +37,26 @@ func discordConfig(cfg config.Config, token string) discord.Config {
 	}
 }
 
+// foreign are the languages in which the bot tells Discord what commands are called, beside English.
+var foreign = slices.DeleteFunc(say.Languages(), func(l say.Language) bool { return l == say.English })
+
+// foreignOf are the languages of a command; one that an operator has made says in all of them what they have written.
+func foreignOf(n *commands.Node) []say.Language {
+	if n.Words == nil {
+		return nil
+	}
+	return foreign
+}
+
+// inServer is what the parameter is called by which a command in private names its server.
+var inServer = func() map[say.Language]discord.Locale {
+	in := map[say.Language]discord.Locale{}
+	for _, l := range foreign {
+		in[l] = discord.InServer(l)
+	}
+	return in
+}()
+
 // discordCommands describes the command tree as Discord wants to have it.
 func discordCommands(tree *commands.Commands) (list []discord.Command) {
 	hidden := map[string]bool{}
@@ -49,9 +71,16 @@ func discordCommands(tree *commands.Commands) (list []discord.Command) {
 			Operators: n.Who == commands.Operator,
 			Private:   n.Visibility.In(protocol.Event{Body: protocol.Invocation{}}) == commands.Private,
 			InGuilds:  n.Where != commands.PrivateOnly, InPrivate: true,
+			In: map[say.Language]discord.Locale{}, MenuIn: map[say.Language]discord.Locale{},
+		}
+		for _, l := range foreignOf(n) {
+			c.In[l] = discord.Locale{Name: n.NameIn(l), Summary: sentence(n.SummaryIn(l))}
+			if n.OnPerson != "" {
+				c.MenuIn[l] = discord.Locale{Name: n.OnPersonIn(l)}
+			}
 		}
 		for i := range n.Params {
-			if p := discordParam(&n.Params[i]); n.Params[i].Hidden {
+			if p := discordParam(n, &n.Params[i]); n.Params[i].Hidden {
 				c.Hidden = append(c.Hidden, p)
 			} else {
 				c.Params = append(c.Params, p)
@@ -59,7 +88,7 @@ func discordCommands(tree *commands.Commands) (list []discord.Command) {
 		}
 		if n.Where == commands.NeedsRoom && !c.Group {
 			c.Params = append(c.Params, discord.Param{
-				Name: "in", Slots: []string{"in"}, Summary: "In a private message to me: the server that it concerns", Complete: true,
+				Name: "in", Slots: []string{"in"}, Summary: discord.InServer(say.English).Summary, Complete: true, In: inServer,
 			})
 		}
 		list = append(list, c)
@@ -67,10 +96,25 @@ func discordCommands(tree *commands.Commands) (list []discord.Command) {
 	return list
 }
 
-func discordParam(p *commands.Param) discord.Param {
+func discordParam(n *commands.Node, p *commands.Param) discord.Param {
 	out := discord.Param{
 		Name: p.Name, Summary: sentence(p.Summary), Required: p.Required(), Slots: p.Slots(), Choices: p.Choices,
 		Complete: p.Complete != nil || p.Kind == commands.Room, Joined: p.Joined,
+		In: map[say.Language]discord.Locale{}, ChoicesIn: map[string]map[say.Language]discord.Locale{},
+	}
+	const example = " (90m, 2h30m, 3d)"
+	for _, l := range foreignOf(n) {
+		in := discord.Locale{Name: n.ParamNameIn(l, p), Summary: sentence(n.ParamSummaryIn(l, p))}
+		if p.Kind == commands.Duration {
+			in.Summary += example
+		}
+		out.In[l] = in
+		for _, choice := range p.Choices {
+			if out.ChoicesIn[choice] == nil {
+				out.ChoicesIn[choice] = map[say.Language]discord.Locale{}
+			}
+			out.ChoicesIn[choice][l] = discord.Locale{Name: n.ChoiceIn(l, p, choice)}
+		}
 	}
 	switch p.Kind {
 	case commands.Integer:
@@ -86,7 +130,7 @@ func discordParam(p *commands.Param) discord.Param {
 	case commands.Word:
 		out.Min, out.Max = p.Min, p.Max
 	case commands.Duration:
-		out.Summary += " (90m, 2h30m, 3d)"
+		out.Summary += example
 	case commands.Room:
 		out.Choices = nil // they stand beside the names of rooms, which are completed
 	}

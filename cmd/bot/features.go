@@ -100,8 +100,8 @@ func newFeatures(cfg config.Config, bus *events.Bus) (*features, error) {
 		Version:  ownVersion(cfg.Name),
 		Outcomes: outcomes(),
 		Filters: []standard.Filter{
-			{Key: "vote", Summary: "only what concerns the vote with that number"},
-			{Key: "outcome", Summary: "only votes that ended like that", Values: votes.Outcomes()},
+			{Key: "vote"},
+			{Key: "outcome", Values: votes.Outcomes()},
 		},
 		Retention: cfg.Store.Retention,
 		Personal: []standard.Personal{

@@ -12,11 +12,9 @@ import (
 
 func help() *commands.Command {
 	return &commands.Command{
-		Name:    "help",
-		Summary: "lists what you can ask of me, or explains one command",
+		Name: "help",
 		Params: []commands.Param{{
 			Name: "command", Kind: commands.Word, Optional: true, Repeat: commands.MaxDepth, Joined: true,
-			Summary:  "the command to explain",
 			Complete: completeCommand,
 		}},
 		Visibility: commands.Discreet,
@@ -54,24 +52,21 @@ func completeCommand(_ *store.Tx, where commands.CompletionContext, typed string
 
 func ping() *commands.Command {
 	return &commands.Command{
-		Name:    "ping",
-		Summary: "answers, so that you see that I am here",
-		Run:     func(c *commands.Call) error { return c.Answerf("pong") },
+		Name: "ping",
+		Run:  func(c *commands.Call) error { return c.Answerf("pong") },
 	}
 }
 
 func (conf Config) version() *commands.Command {
 	return &commands.Command{
-		Name:    "version",
-		Summary: "says which version of me this is",
-		Run:     func(c *commands.Call) error { return c.Answer(protocol.Plain(conf.Version)) },
+		Name: "version",
+		Run:  func(c *commands.Call) error { return c.Answer(protocol.Plain(conf.Version)) },
 	}
 }
 
 func whoami() *commands.Command {
 	return &commands.Command{
 		Name:       "whoami",
-		Summary:    "says who you are to me, and what you may do",
 		Visibility: commands.Private,
 		Challenged: true,
 		Run: func(c *commands.Call) error {

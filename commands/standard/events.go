@@ -17,21 +17,18 @@ import (
 
 func (conf Config) events() *commands.Command {
 	params := []commands.Param{
-		{Name: "kind", Kind: commands.Word, Flag: true, Summary: "only what is of that kind", Complete: conf.completeKind},
-		{Name: "person", Kind: commands.Person, Flag: true, Outside: true, Summary: "only what is about that person"},
+		{Name: "kind", Kind: commands.Word, Flag: true, Complete: conf.completeKind},
+		{Name: "person", Kind: commands.Person, Flag: true, Outside: true},
 	}
 	for _, f := range conf.Filters {
-		p := commands.Param{Name: f.Key, Kind: commands.Word, Flag: true, Summary: f.Summary}
+		p := commands.Param{Name: f.Key, Kind: commands.Word, Flag: true}
 		if f.Values != nil {
 			p.Kind, p.Choices = commands.Choice, f.Values
 		}
 		params = append(params, p)
 	}
 	return &commands.Command{
-		Name:    "events",
-		Summary: "lists what has happened in the room, the last first",
-		Detail: "You see what was decided, and what is about you. Moderators see everything. " +
-			"It holds no messages.",
+		Name:       "events",
 		Where:      commands.NeedsRoom,
 		Visibility: commands.Private,
 		Params:     append(params, pages()),

@@ -12,13 +12,11 @@ import (
 func (conf Config) mydata() *commands.Command {
 	return &commands.Command{
 		Name:       "mydata",
-		Summary:    "shows everything that I hold about you",
 		Where:      commands.Personal,
 		Visibility: commands.Private,
 		Challenged: true,
-		Detail:     "With --raw the facts about you stand there as I store them, without the numbers by which I count people over all rooms.",
 		Params: []commands.Param{
-			{Name: "raw", Kind: commands.Switch, Summary: "shows the facts as they are stored"}, pages(),
+			{Name: "raw", Kind: commands.Switch}, pages(),
 		},
 		Run: func(c *commands.Call) error {
 			flags := ""
@@ -58,14 +56,10 @@ func (conf Config) handledIDs() string {
 
 func (conf Config) forget() *commands.Command {
 	return &commands.Command{
-		Name:    "forget",
-		Summary: "makes me forget you",
+		Name: "forget",
 		Sub: []*commands.Command{{
-			Name:    "me",
-			Summary: "says what it means to be forgotten, and with yes does it",
-			Detail: "What I hold about you is shown by mydata. There is no way back. " +
-				"If you go on taking part, you are somebody new to me.",
-			Params:     []commands.Param{{Name: "sure", Kind: commands.Choice, Choices: []string{"yes"}, Optional: true, Summary: "that you mean it"}},
+			Name:       "me",
+			Params:     []commands.Param{{Name: "sure", Kind: commands.Choice, Choices: []string{"yes"}, Optional: true}},
 			Where:      commands.Personal,
 			Visibility: commands.Private,
 			Challenged: true,

@@ -9,6 +9,7 @@ import (
 
 	"moot/commands"
 	"moot/events"
+	"moot/internal/languages"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -96,7 +97,16 @@ func stayMembership(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Te
 func exportChosen(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
 		if id := commands.Chosen(tx, user); id != "" {
-			yield(protocol.Join("for what you ask in private: ", placeName(tx, id, user)))
+			if !yield(protocol.Join("for what you ask in private: ", placeName(tx, id, user))) {
+				return
+			}
+		}
+		own := languages.Of(tx, user)
+		if own.Chosen != "" && !yield(protocol.Join("what I say to you alone: in ", protocol.Code(string(own.Chosen)))) {
+			return
+		}
+		if own.Network != "" {
+			yield(protocol.Join("the language of your program, as your network tells it: ", protocol.Code(string(own.Network))))
 		}
 	}
 }
@@ -120,7 +130,7 @@ func exportAsked(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 
 func forgetAsked(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Text) {
 	commands.Forget(tx)
-	return protocol.Plain("Which room you had chosen, and by which events you have asked me something in rooms."), nil
+	return protocol.Plain("Which room and which language you had chosen, and by which events you have asked me something in rooms."), nil
 }
 
 // theirs tells whether a dead letter is of something that the person did or said.

@@ -14,14 +14,13 @@ import (
 func roomList() *commands.Command {
 	return &commands.Command{
 		Name:       "rooms",
-		Summary:    "lists the rooms that we share",
 		Where:      commands.Personal,
 		Visibility: commands.Private,
 		Params:     []commands.Param{pages()},
 		Run: func(c *commands.Call) error {
 			own := commands.OwnRooms(c.Tx, c.Person)
 			if len(own) == 0 {
-				return c.Answer(protocol.Join("We share no room that I know of. ", commands.StillReading))
+				return c.Answer(protocol.Join("We share no room that I know of. ", commands.StillReading(c.Language())))
 			}
 			now, _ := chosen(c, own)
 			head := protocol.Join("We share ", plural(len(own), "room", "rooms"), ". Choose one with ", c.Code("use ROOM"),
@@ -55,13 +54,10 @@ func namesake(list []rooms.Info, info rooms.Info) bool {
 func use() *commands.Command {
 	return &commands.Command{
 		Name:       "use",
-		Summary:    "chooses the room that your commands in private are about",
-		Detail:     "Without a room it says which one you have chosen.",
 		Where:      commands.Personal,
 		Visibility: commands.Private,
 		Params: []commands.Param{{
 			Name: "room", Kind: commands.Room, Optional: true, Fuzzy: true, Choices: []string{"-"},
-			Summary: "the room; - takes the choice back",
 		}},
 		Examples: []string{"use lobby", "use -"},
 		Run: func(c *commands.Call) error {
@@ -89,25 +85,16 @@ func nowUsing(c *commands.Call) error {
 	return c.Answer(protocol.Join("You have not chosen a room. ", c.Code("rooms"), " lists those that we share."))
 }
 
-// room is one command, or a group of them with that one as what it does alone.
+// room is the group of what concerns a room; alone it shows the room.
 func (conf Config) room() *commands.Command {
 	show := showRoom()
-	if len(conf.RoomCommands) == 0 {
-		return show
-	}
-	group := &commands.Command{
-		Name: show.Name, Summary: "tells what I know of the room, and sets how things are done in it",
-		Where: show.Where, Alone: "show", Sub: append([]*commands.Command{show}, conf.RoomCommands...),
-	}
-	show.Name = group.Alone
-	return group
+	return &commands.Command{Name: "room", Where: show.Where, Alone: show.Name, Sub: append([]*commands.Command{show}, conf.RoomCommands...)}
 }
 
 func showRoom() *commands.Command {
 	return &commands.Command{
-		Name:    "room",
-		Summary: "tells what I know of the room",
-		Where:   commands.NeedsRoom,
+		Name:  "show",
+		Where: commands.NeedsRoom,
 		Run: func(c *commands.Call) error {
 			r := c.Room
 			lines := []protocol.Text{protocol.Join("This is ", title(r.Title()), " (", protocol.Code(string(r.ID)), "):")}
@@ -165,10 +152,9 @@ func moderators(c *commands.Call) []string {
 
 func members() *commands.Command {
 	return &commands.Command{
-		Name:    "members",
-		Summary: "lists who is in the room",
-		Where:   commands.NeedsRoom,
-		Params:  []commands.Param{pages()},
+		Name:   "members",
+		Where:  commands.NeedsRoom,
+		Params: []commands.Param{pages()},
 		Run: func(c *commands.Call) error {
 			head := membership(c.Room)
 			if c.Room.Members == rooms.Known && c.Room.Count > maxListed {

@@ -39,25 +39,27 @@ type Config struct {
 
 // Filter is a key of facts as a flag.
 type Filter struct {
-	Key     string // its name is that of the flag too
-	Summary string
-	Values  []string // those that there are; nil means any word
+	Key    string   // its name is that of the flag too, and its summary is param-events-KEY of the catalogue
+	Values []string // those that there are; nil means any word
 }
 
 // Commands returns the commands, in the order in which help shows them.
 func Commands(c Config) []*commands.Command {
 	c.Retention = cmp.Or(c.Retention, 60*24*time.Hour)
-	return []*commands.Command{
+	list := []*commands.Command{
 		help(), ping(), c.version(),
 		c.room(), members(), c.events(), c.why(),
-		whoami(), roomList(), use(), c.mydata(), c.forget(),
+		whoami(), roomList(), use(), language(), c.mydata(), c.forget(),
 	}
+	for _, one := range list {
+		one.Words = catalogue
+	}
+	return list
 }
 
 // pages is the parameter of what is listed page by page.
 func pages() commands.Param {
 	return commands.Param{
 		Name: "page", Kind: commands.Integer, Flag: true, Min: 1, Max: maxPage,
-		Summary: "which page of the list",
 	}
 }

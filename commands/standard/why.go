@@ -13,13 +13,10 @@ import (
 
 func (conf Config) why() *commands.Command {
 	return &commands.Command{
-		Name:    "why",
-		Summary: "says what became of something that you wrote, and why",
-		Detail: "Give it as a reply to the message, or name the event by its id. " +
-			"You can ask about what you said to me; moderators about everything in their room.",
+		Name:       "why",
 		Visibility: commands.Private,
 		Params: []commands.Param{{
-			Name: "event", Kind: commands.Word, Optional: true, Summary: "the id of the message or event; a reply needs none",
+			Name: "event", Kind: commands.Word, Optional: true,
 		}},
 		Run: func(c *commands.Call) error {
 			id := protocol.EventID(c.Word("event"))

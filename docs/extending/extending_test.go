@@ -13,6 +13,7 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/bot/bottest"
+	"moot/internal/say/saytest"
 	"moot/protocol"
 	"moot/protocol/protocoltest"
 	"moot/rooms"
@@ -72,6 +73,17 @@ func TestRoll(t *testing.T) {
 	}
 	if said := says(r, "!moot roll 21"); !strings.Contains(said, "20") {
 		t.Errorf("21 dice gave %q", said)
+	}
+}
+
+// TestWords: the catalogue and the code go together, and the command is known by its German name.
+func TestWords(t *testing.T) {
+	saytest.Check(t, catalogue, saytest.Config{})
+	r := newRig(t)
+	begin(r)
+	defer r.Close()
+	if said := says(r, "!moot würfeln 2"); !strings.HasSuffix(said, " with 2 dice") {
+		t.Errorf("«würfeln» is answered by %q", said)
 	}
 }
 
@@ -145,7 +157,7 @@ func TestPostbox(t *testing.T) {
 	protocoltest.Run(t, func(testing.TB) protocoltest.Harness { return house{NewPost()} })
 }
 
-var excerpt = regexp.MustCompile("(?s)<!-- ([a-z]+\\.go) -->\n```go\n(.*?)```\n")
+var excerpt = regexp.MustCompile("(?s)<!-- ([a-z]+\\.(?:go|toml)) -->\n```(?:go|toml)\n(.*?)```\n")
 
 // TestPage: what docs/extending.md shows stands in these files.
 func TestPage(t *testing.T) {
@@ -154,7 +166,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := excerpt.FindAllStringSubmatch(string(page), -1)
-	if len(all) < 3 || len(all) != strings.Count(string(page), "```go\n") {
+	if len(all) < 3 || len(all) != strings.Count(string(page), "```go\n")+strings.Count(string(page), "```toml\n") {
 		t.Fatalf("found %d excerpts", len(all))
 	}
 	for _, e := range all {

@@ -1,17 +1,26 @@
 package extending
 
 import (
+	"embed"
+
 	"moot/commands"
+	"moot/internal/say"
 )
 
-// Roll is a command: !moot roll 2 6.
+//go:embed *.toml
+var files embed.FS
+
+// catalogue has the sentences, in every language.
+var catalogue = say.New(files)
+
+// Roll is a command: !moot roll 2 6. What it says of itself, and what it answers, is in the catalogue.
 func Roll() *commands.Command {
 	return &commands.Command{
-		Name:    "roll",
-		Summary: "rolls dice",
+		Name:  "roll",
+		Words: catalogue,
 		Params: []commands.Param{
-			{Name: "dice", Kind: commands.Integer, Min: 1, Max: 20, Summary: "how many"},
-			{Name: "sides", Kind: commands.Integer, Min: 2, Max: 100, Optional: true, Summary: "how many sides each has; 6 if you leave it out"},
+			{Name: "dice", Kind: commands.Integer, Min: 1, Max: 20},
+			{Name: "sides", Kind: commands.Integer, Min: 2, Max: 100, Optional: true},
 		},
 		Examples: []string{"roll 2", "roll 1 20"},
 		Run: func(c *commands.Call) error {
@@ -23,7 +32,7 @@ func Roll() *commands.Command {
 			for range c.Integer("dice") {
 				sum += 1 + c.Chance().Int64N(sides)
 			}
-			return c.Answerf("🎲 %d", sum)
+			return c.Answer(catalogue.In(c.Language()).Say("rolled", say.Number("Sum", sum), say.Count("Dice", int(c.Integer("dice")))))
 		},
 	}
 }

@@ -2,6 +2,7 @@ package say
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -29,16 +30,23 @@ type Catalogue struct {
 //go:embed en.toml de.toml
 var own embed.FS
 
-// New returns the catalogue of the files, with the lengths of time and the lists of this package. Files of the program
-// itself are right or the program is not, so that an error is a panic.
+// New returns the catalogue of the files, with the lengths of time and the lists of this package. What commands say of themselves
+// may stand in files of its own, commands.en.toml and so on. Files of the program itself are right or the program is not, so that
+// an error is a panic.
 func New(files fs.FS) *Catalogue {
 	c := &Catalogue{in: map[Language]*i18n.Localizer{}, ids: map[Language]map[string]*i18n.Message{}}
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
 	for _, l := range Languages() {
 		c.ids[l] = map[string]*i18n.Message{}
-		for _, from := range []fs.FS{own, files} {
-			f, err := bundle.LoadMessageFileFS(from, string(l)+".toml")
+		for _, from := range []struct {
+			files fs.FS
+			name  string
+		}{{own, ""}, {files, ""}, {files, "commands."}} {
+			f, err := bundle.LoadMessageFileFS(from.files, from.name+string(l)+".toml")
+			if from.name != "" && errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
 			if err != nil {
 				panic(fmt.Errorf("say: %s: %w", l, err))
 			}

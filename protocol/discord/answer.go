@@ -305,7 +305,7 @@ func (a *Adapter) tellInstead(
 	if err != nil {
 		return protocol.Ref{}, a.fault(fmt.Errorf("%w: %w", errUndeliverable, err))
 	}
-	what.text = append(protocol.Plain("My answer to what you asked in a server that we share:\n"), what.text...)
+	what.text = append(protocol.Join(h.told("answer-from"), "\n"), what.text...)
 	return a.post(ctx, out, attempt, target{channel: channel, room: directRoom(channel)}, what, "")
 }
 

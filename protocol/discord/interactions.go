@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/protocol/discord/rest"
 )
@@ -56,7 +58,7 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, backlog boo
 			return nil // an earlier run has dealt with it, and answers it by the outbox
 		}
 	}
-	h := handle{ID: i.ID, Token: i.Token, User: person.ID, Channel: i.Channel, Guild: i.Guild,
+	h := handle{ID: i.ID, Token: i.Token, User: person.ID, Channel: i.Channel, Guild: i.Guild, Locale: localeOf(i.Locale),
 		Arrived: time.Now().UTC(),
 		Quiet:   i.Type == interactionCommand && i.Data.Type == typeUser}
 	if i.Type == interactionComplete {
@@ -104,7 +106,7 @@ func (a *Adapter) onInteraction(ctx context.Context, i *interaction, backlog boo
 		Room: roomOf(i.Guild, i.Channel), Place: placeOf(i.Guild, i.Channel), Private: i.Guild == "",
 		Hidden: a.guilds.hidden(i.Guild, i.Channel), Mute: i.mute(),
 		ID: interactionID(i.ID), Sender: userID(person.ID), Time: timeOf(i.ID), Backlog: backlog, Handle: h.String(),
-		Body: protocol.Invocation{Path: p.Path, Args: p.Args, Bot: person.Bot},
+		Body: protocol.Invocation{Path: p.Path, Args: p.Args, Bot: person.Bot, Locale: h.Locale},
 	}
 	a.aged(&ev)
 	w := work{room: ev.Room, about: person.ID,
@@ -254,7 +256,7 @@ func (a *Adapter) complete(ctx context.Context, i *interaction, h handle) {
 		where := Where{User: userID(h.User), Room: roomOf(i.Guild, i.Channel), Private: i.Guild == ""}
 		for _, v := range a.cfg.Completer.Complete(where, path, param, typed.text(), args) {
 			if v = protocol.OneLine(v); v != "" && units(v) <= maxChoice && len(choices) < maxOptions {
-				choices = append(choices, choice{v, v})
+				choices = append(choices, choice{v, nil, v})
 			}
 		}
 	}
@@ -269,12 +271,13 @@ func (a *Adapter) askFor(ctx context.Context, h handle, c *Command, p press, mis
 		a.log.Warn("a form could not be made", "command", p.Path, "err", err)
 		return
 	}
-	f := form{CustomID: id, Title: title(upper(c.Summary))}
+	l := speaker(h.Locale).Language()
+	f := form{CustomID: id, Title: title(upper(cmp.Or(c.In[l].Summary, c.Summary)))}
 	if c.OnPerson != "" {
-		f.Title = title(c.OnPerson)
+		f.Title = title(cmp.Or(c.MenuIn[l].Name, c.OnPerson))
 	}
 	for _, m := range missing {
-		f.Components = append(f.Components, field(m, m.Required || contains(p.Form, m.Name)))
+		f.Components = append(f.Components, field(m, l, m.Required || contains(p.Form, m.Name)))
 	}
 	a.callBack(ctx, h, callback{callbackForm, f}, nil, "a form")
 }
@@ -282,7 +285,7 @@ func (a *Adapter) askFor(ctx context.Context, h handle, c *Command, p press, mis
 // field makes what a form asks for one parameter: an input within a label, which Discord wants
 // instead of a row of inputs (developer documentation, "Label"). What is too long for the label
 // stands below it.
-func field(p *Param, required bool) component {
+func field(p *Param, l say.Language, required bool) component {
 	input := component{Type: componentTextInput, CustomID: p.Slots[0], Style: 1, Required: &required}
 	if p.Kind == Long {
 		input.Style = 2
@@ -290,7 +293,7 @@ func field(p *Param, required bool) component {
 	if p.Kind != Integer {
 		input.MinLength, input.MaxLength = int(min(max(p.Min, 0), maxInput)), int(min(max(p.Max, 0), maxInput))
 	}
-	asks := upper(p.Summary)
+	asks := upper(cmp.Or(p.In[l].Summary, p.Summary))
 	label := component{Type: componentLabel, Label: title(asks), Component: &input}
 	if label.Label != asks {
 		label.Detail = describe(asks)
@@ -300,17 +303,14 @@ func field(p *Param, required bool) component {
 
 // outdatedControl tells somebody that what they pressed is not understood any more.
 func (a *Adapter) outdatedControl(ctx context.Context, h handle) {
-	text := protocol.Join("I do not understand this any more: it was made by another version of me. Please type the "+
-		"command instead; ",
-		protocol.Code("/help"), " lists what there is.")
+	text := h.told("outdated", say.Code("Command", protocol.Code("/help")))
 	a.callBack(ctx, h, callback{callbackMessage, a.content(render(text)[0], nil, h.Guild != "")}, nil, "an old control")
 }
 
 // tooEarly answers in a server of which Discord has not told yet. What is asked there would be
 // ignored: the bot is not in it as far as it knows.
 func (a *Adapter) tooEarly(ctx context.Context, h handle) {
-	text := protocol.Plain("I have only just arrived, and Discord has not told me of this server yet. Please try " +
-		"again in a moment.")
+	text := h.told("too-early")
 	a.callBack(ctx, h, callback{callbackMessage, a.content(render(text)[0], nil, true)}, nil,
 		"a command from a server that is not known yet")
 }
@@ -354,7 +354,7 @@ func (a *Adapter) acknowledge(r *reply) {
 	}
 	held := a.held()
 	if held {
-		c = callback{callbackMessage, a.content(render(unwell)[0], nil, r.private)}
+		c = callback{callbackMessage, a.content(render(r.told("unwell"))[0], nil, r.private)}
 	}
 	err := a.callBack(ctx, r.handle, c, nil, "")
 	switch rest.CodeOf(err) {
@@ -384,10 +384,6 @@ func (a *Adapter) acknowledge(r *reply) {
 	a.replies.later(r, a.cfg.ForgetAfter, a.apologize)
 }
 
-// unwell is what somebody is told who gives a command while the bot holds still.
-var unwell = protocol.Plain("I cannot do this yet: the clock of the machine that I run on is wrong, or its disk is full. " +
-	"I come to it once that is put right; please tell the person who runs me.")
-
 // apologize puts a sentence where the acknowledgement stands to which there was no answer in time:
 // as when the bot has come to hold still since. An answer that comes
 // all the same follows up.
@@ -399,8 +395,7 @@ func (a *Adapter) apologize(r *reply) {
 	}
 	ctx, cancel := context.WithTimeout(a.ctx, 5*time.Second)
 	defer cancel()
-	text := render(protocol.Plain("I have not come to this yet. Please look again later, or try once more; if that " +
-		"does not help, tell the person who runs me."))[0]
+	text := render(r.told("not-yet"))[0]
 	if _, err := a.original(ctx, r, http.MethodPatch, revision{Content: text.Content, Mentions: allow(nil), Components: []component{}}); err != nil && !gone(err) {
 		a.log.Warn("an acknowledgement could not be explained", "event", interactionID(r.ID), "err", err)
 		return

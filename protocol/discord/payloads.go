@@ -114,6 +114,7 @@ type interaction struct {
 	Token   string `json:"token"`
 	Guild   string `json:"guild_id"`
 	Channel string `json:"channel_id"`
+	Locale  string `json:"locale"` // in which the person uses Discord
 	// Allowed is what the bot itself may do in the channel.
 	Allowed string `json:"app_permissions"`
 	Place   struct {

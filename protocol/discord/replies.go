@@ -37,6 +37,8 @@ type handle struct {
 	// Quiet is whether all answers are private: what somebody does in the menu of another person
 	// nobody else has seen.
 	Quiet bool
+	// Locale is the language in which the person uses Discord; zero where that is not known.
+	Locale string
 }
 
 func (h handle) String() string {
@@ -44,20 +46,36 @@ func (h handle) String() string {
 	if h.Quiet {
 		kind = "2"
 	}
-	return strings.Join([]string{kind, h.ID, h.User, h.Guild, h.Channel,
-		strconv.FormatInt(h.Arrived.UnixMilli(), 10), h.Token}, " ")
+	parts := []string{kind, h.ID, h.User, h.Guild, h.Channel, strconv.FormatInt(h.Arrived.UnixMilli(), 10), h.Token}
+	if h.Locale != "" {
+		parts = append(parts, h.Locale)
+	}
+	return strings.Join(parts, " ")
+}
+
+// localeOf returns a locale if it is one by its form, as "de" or "pt-BR".
+func localeOf(s string) string {
+	if len(s) > 8 || strings.ContainsFunc(s, func(r rune) bool {
+		return r != '-' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}) {
+		return ""
+	}
+	return s
 }
 
 // parseHandle reads what String wrote; ok is false for anything else.
 func parseHandle(s string) (h handle, ok bool) {
 	parts := strings.Split(s, " ")
-	if len(parts) != 7 || parts[0] != "1" && parts[0] != "2" {
+	if len(parts) != 7 && len(parts) != 8 || parts[0] != "1" && parts[0] != "2" {
 		return handle{}, false
 	}
 	ms, err := strconv.ParseInt(parts[5], 10, 64)
 	h = handle{ID: parts[1], User: parts[2], Guild: parts[3], Channel: parts[4], Token: parts[6],
 		Arrived: time.UnixMilli(ms).UTC(),
 		Quiet:   parts[0] == "2"}
+	if len(parts) == 8 {
+		h.Locale = localeOf(parts[7])
+	}
 	ok = err == nil && isSnowflake(h.ID) && isSnowflake(h.User) && isSnowflake(h.Channel) && h.Token != "" &&
 		(h.Guild == "" || isSnowflake(h.Guild))
 	return h, ok

@@ -281,6 +281,9 @@ func (a *Adapter) leaving(guild string) bool {
 	return was
 }
 
+// withLocales asks for commands with what they are called in other languages, which Discord leaves out otherwise.
+var withLocales = map[string][]string{"with_localizations": {"true"}}
+
 // register registers the commands, if they are others than those that stand with Discord. It tries
 // until it works.
 func (a *Adapter) register(ctx context.Context) {
@@ -289,7 +292,7 @@ func (a *Adapter) register(ctx context.Context) {
 	again := pause.Backoff{First: time.Second, Most: 10 * time.Minute}
 	for failures := 0; ; failures++ {
 		var have []registered
-		err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Into: &have})
+		err := a.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Query: withLocales, Into: &have})
 		if err == nil && r.stands(have) {
 			return
 		}

@@ -106,7 +106,7 @@ func Repair(ctx context.Context, cfg Config) (count int, err error) {
 	}
 	path, r := "/applications/"+s.app.ID+"/commands", Register(cfg.Commands)
 	var have []registered
-	if err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Into: &have}); err != nil {
+	if err := s.rest.Do(ctx, rest.Request{Method: http.MethodGet, Path: path, Query: withLocales, Into: &have}); err != nil {
 		return 0, err
 	}
 	if len(have) == 0 || r.stands(have) {

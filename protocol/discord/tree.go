@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -16,7 +17,10 @@ import (
 type Command struct {
 	Path    []string
 	Summary string
-	Group   bool
+	// In is what it is called and said of it in other languages, and MenuIn what it is called there in the menu of a person.
+	In     map[say.Language]Locale
+	MenuIn map[say.Language]Locale
+	Group  bool
 	// Private is whether only the person sees the answers to what came through Discord's own
 	// interface.
 	Private bool
@@ -35,6 +39,7 @@ type Command struct {
 // Param is something that a command takes.
 type Param struct {
 	Name, Summary string
+	In            map[say.Language]Locale
 	Kind          Kind
 	Required      bool
 	// Slots are the names under which values are given: that of the parameter, and more where it
@@ -43,8 +48,10 @@ type Param struct {
 	// Min and Max bound an Integer, and the characters of Words; both zero means no bounds.
 	Min, Max int64
 	Choices  []string
-	Complete bool // whether its values are completed while they are typed
-	Joined   bool // whether what is given in several slots may stand in the first, so that this is all that is offered
+	// ChoicesIn are what choices are called in other languages.
+	ChoicesIn map[string]map[say.Language]Locale
+	Complete  bool // whether its values are completed while they are typed
+	Joined    bool // whether what is given in several slots may stand in the first, so that this is all that is offered
 }
 
 // Kind is the kind of a parameter.
@@ -89,12 +96,14 @@ const (
 // registered is a command as it is registered, and as Discord tells it: it adds fields. discordgo's own types write fields that Discord's
 // schema refuses.
 type registered struct {
-	Type        int      `json:"type"`
-	Name        string   `json:"name"`
-	Description string   `json:"description,omitempty"`
-	Options     []option `json:"options,omitempty"`
-	Contexts    []int    `json:"contexts"`
-	Integration []int    `json:"integration_types"`
+	Type        int               `json:"type"`
+	Name        string            `json:"name"`
+	Names       map[string]string `json:"name_localizations,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Described   map[string]string `json:"description_localizations,omitempty"`
+	Options     []option          `json:"options,omitempty"`
+	Contexts    []int             `json:"contexts"`
+	Integration []int             `json:"integration_types"`
 	// Permissions is a set of bits as a string, as the documentation of Application Commands has
 	// it; its OpenAPI document says a number. "0" shows the command to administrators alone; nil
 	// shows it to all.
@@ -103,22 +112,25 @@ type registered struct {
 
 // option is a parameter of a command. Discord writes its numbers as floating point.
 type option struct {
-	Type        int      `json:"type"`
-	Name        string   `json:"name"`
-	Description string   `json:"description"`
-	Required    bool     `json:"required,omitempty"`
-	Complete    bool     `json:"autocomplete,omitempty"`
-	Choices     []choice `json:"choices,omitempty"`
-	MinValue    *float64 `json:"min_value,omitempty"`
-	MaxValue    *float64 `json:"max_value,omitempty"`
-	MinLength   *float64 `json:"min_length,omitempty"`
-	MaxLength   *float64 `json:"max_length,omitempty"`
-	Options     []option `json:"options,omitempty"`
+	Type        int               `json:"type"`
+	Name        string            `json:"name"`
+	Names       map[string]string `json:"name_localizations,omitempty"`
+	Description string            `json:"description"`
+	Described   map[string]string `json:"description_localizations,omitempty"`
+	Required    bool              `json:"required,omitempty"`
+	Complete    bool              `json:"autocomplete,omitempty"`
+	Choices     []choice          `json:"choices,omitempty"`
+	MinValue    *float64          `json:"min_value,omitempty"`
+	MaxValue    *float64          `json:"max_value,omitempty"`
+	MinLength   *float64          `json:"min_length,omitempty"`
+	MaxLength   *float64          `json:"max_length,omitempty"`
+	Options     []option          `json:"options,omitempty"`
 }
 
 type choice struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+	Name  string            `json:"name"`
+	Names map[string]string `json:"name_localizations,omitempty"`
+	Value string            `json:"value"`
 }
 
 // tree is the commands, ready to be found.
@@ -187,7 +199,8 @@ func (t *tree) registration() []registered {
 		c := &t.list[i]
 		if len(c.Path) == 1 {
 			out = append(out, registered{
-				Type: typeSlash, Name: c.Path[0], Description: describe(c.Summary), Options: t.options(c),
+				Type: typeSlash, Name: c.Path[0], Names: localized(c.In, nameIn),
+				Description: describe(c.Summary), Described: localized(c.In, summaryOf), Options: t.options(c),
 				Contexts: t.contexts(c), Integration: []int{0}, Permissions: shownTo(c),
 			})
 		}
@@ -195,7 +208,7 @@ func (t *tree) registration() []registered {
 	for i := range t.list {
 		if c := &t.list[i]; c.OnPerson != "" {
 			out = append(out, registered{
-				Type: typeUser, Name: protocol.Shorten(c.OnPerson, maxMenuName), Contexts: []int{contextGuild},
+				Type: typeUser, Name: protocol.Shorten(c.OnPerson, maxMenuName), Names: localized(c.MenuIn, nameIn), Contexts: []int{contextGuild},
 				Integration: []int{0}, Permissions: shownTo(c),
 			})
 		}
@@ -277,7 +290,8 @@ func (t *tree) options(c *Command) (out []option) {
 				kind = optionGroup
 			}
 			out = append(out, option{
-				Type: kind, Name: s.Path[len(s.Path)-1], Description: describe(s.Summary), Options: t.options(s),
+				Type: kind, Name: s.Path[len(s.Path)-1], Names: localized(s.In, nameIn),
+				Description: describe(s.Summary), Described: localized(s.In, summaryOf), Options: t.options(s),
 			})
 		}
 		return out
@@ -307,8 +321,14 @@ func (t *tree) options(c *Command) (out []option) {
 
 // option makes the option of one slot of a parameter. Only the first may be required.
 func (p *Param) option(slot string, n int) option {
-	o := option{Type: optionString, Name: slot, Description: describe(p.Summary), Required: p.Required && n == 0,
-		Complete: p.Complete}
+	named := func(l Locale) string {
+		if l.Name == "" {
+			return ""
+		}
+		return l.Name + strings.TrimPrefix(slot, p.Name) // "option-2" after "option"
+	}
+	o := option{Type: optionString, Name: slot, Names: localized(p.In, named),
+		Description: describe(p.Summary), Described: localized(p.In, summaryOf), Required: p.Required && n == 0, Complete: p.Complete}
 	switch p.Kind {
 	case Integer:
 		o.Type = optionInteger
@@ -331,7 +351,7 @@ func (p *Param) option(slot string, n int) option {
 			o.Complete = false
 			o.MinLength, o.MaxLength = nil, nil
 			for _, c := range p.Choices {
-				o.Choices = append(o.Choices, choice{c, c})
+				o.Choices = append(o.Choices, choice{c, localized(p.ChoicesIn[c], nameIn), c})
 			}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"moot/votes/tally"
 )
 
-//go:embed en.toml de.toml
+//go:embed *.toml
 var files embed.FS
 
 var catalogue = say.New(files)
@@ -17,9 +17,8 @@ var catalogue = say.New(files)
 // In returns who says the sentences of votes in a language.
 func In(l say.Language) say.Speaker { return catalogue.In(l) }
 
-// IDs returns the ids of all sentences, and Slots the slots of one, by which tests hold the code to them.
-func IDs() []string            { return catalogue.IDs() }
-func Slots(id string) []string { return catalogue.Slots(id) }
+// Catalogue returns all that is said of votes.
+func Catalogue() *say.Catalogue { return catalogue }
 
 const (
 	// ShownWords is how many characters of what somebody wrote the message of a vote shows at most. All of it is shown by the

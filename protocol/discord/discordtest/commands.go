@@ -57,11 +57,71 @@ func (c *call) listCommands() (int, any) {
 	if c.v("app") != c.s.AppID {
 		return refuse(404, 10002, "Unknown Application")
 	}
+	list := c.s.commands
 	if id := c.v("guild"); id != "" {
-		return 200, append([]obj{}, c.s.local[id]...)
+		list = c.s.local[id]
 	}
-	return 200, append([]obj{}, c.s.commands...)
+	if c.query("with_localizations") == "true" {
+		return 200, append([]obj{}, list...)
+	}
+	plain := []obj{}
+	for _, cmd := range list {
+		plain = append(plain, withoutLocales(cmd))
+	}
+	return 200, plain
 }
+
+// withoutLocales returns a command, an option or a choice as Discord shows it to whoever does not ask for its names elsewhere.
+func withoutLocales(o obj) obj {
+	o = maps.Clone(o)
+	delete(o, "name_localizations")
+	delete(o, "description_localizations")
+	for _, key := range []string{"options", "choices"} {
+		list, ok := o[key].([]any)
+		if !ok {
+			continue
+		}
+		var plain []any
+		for _, each := range list {
+			inner, _ := each.(map[string]any)
+			plain = append(plain, withoutLocales(inner))
+		}
+		o[key] = plain
+	}
+	return o
+}
+
+// checkLocales says what is wrong with what something is called in other languages. Seen are the names of its siblings, by
+// locale; nil where they do not matter.
+func checkLocales(o obj, slash bool, most int, seen map[string]bool) string {
+	names, _ := o["name_localizations"].(map[string]any)
+	for locale, v := range names {
+		name, _ := v.(string)
+		n := utf8.RuneCountInString(name)
+		switch {
+		case !localeForm.MatchString(locale):
+			return fmt.Sprintf("%q is no locale", locale)
+		case n < 1 || n > most || slash && (!commandName.MatchString(name) || strings.ToLower(name) != name):
+			return fmt.Sprintf("the name %q in %s is not to be had", name, locale)
+		case seen[locale+" "+name]:
+			return fmt.Sprintf("two of the name %q in %s", name, locale)
+		}
+		if seen != nil {
+			seen[locale+" "+name] = true
+		}
+	}
+	texts, _ := o["description_localizations"].(map[string]any)
+	for locale, v := range texts {
+		text, _ := v.(string)
+		if n := utf8.RuneCountInString(text); !localeForm.MatchString(locale) || n < 1 || n > 100 {
+			return fmt.Sprintf("%v: the description in %s has %d characters, of which 1 to 100 are allowed", o["name"], locale, n)
+		}
+	}
+	return ""
+}
+
+// localeForm is that of the locales that Discord has (developer documentation, "Locales").
+var localeForm = regexp.MustCompile(`^(id|da|de|en-GB|en-US|es-ES|es-419|fr|hr|it|lt|hu|nl|no|pl|pt-BR|ro|fi|sv-SE|vi|tr|cs|el|bg|ru|uk|hi|th|zh-CN|ja|zh-TW|ko)$`)
 
 // putCommands is the bulk overwrite.
 func (c *call) putCommands() (int, any) {
@@ -133,6 +193,9 @@ func registered(cmd obj) (obj, string) {
 	}
 	name, _ := cmd["name"].(string)
 	desc, _ := cmd["description"].(string)
+	if fault := checkLocales(cmd, o["type"] == slashCommand, 32, nil); fault != "" {
+		return nil, fault
+	}
 	if o["type"] != slashCommand {
 		if n := utf8.RuneCountInString(name); n < 1 || n > 32 || desc != "" || cmd["options"] != nil {
 			return nil, fmt.Sprintf("%q: a menu command has a name of 1 to 32 characters and nothing else", name)
@@ -168,6 +231,7 @@ func checkOptions(v any, depth int) string {
 		return "more than 25 options"
 	}
 	seen, optional, kinds := map[string]bool{}, false, map[bool]bool{}
+	elsewhere := map[string]bool{}
 	for _, each := range list {
 		o, _ := each.(map[string]any)
 		name, _ := o["name"].(string)
@@ -177,6 +241,9 @@ func checkOptions(v any, depth int) string {
 		}
 		if seen[name] {
 			return "two options of the name " + name
+		}
+		if fault := checkLocales(o, true, 32, elsewhere); fault != "" {
+			return fault
 		}
 		seen[name] = true
 		kind, _ := o["type"].(float64)
@@ -205,6 +272,9 @@ func checkOptions(v any, depth int) string {
 			if n := utf8.RuneCountInString(text); n < 1 || n > 100 || choice["value"] == nil {
 				return name + ": a choice has a name of 1 to 100 characters and a value"
 			}
+			if fault := checkLocales(choice, false, 100, nil); fault != "" {
+				return name + ": " + fault
+			}
 		}
 	}
 	if len(kinds) > 1 {
@@ -213,12 +283,20 @@ func checkOptions(v any, depth int) string {
 	return ""
 }
 
-// commandSize counts what Discord counts: names, descriptions and values, of all levels.
+// commandSize counts what Discord counts: names, descriptions and values, of all levels, each in the longest of its languages.
 func commandSize(o obj) (n int) {
 	for _, key := range []string{"name", "description", "value"} {
+		longest := 0
 		if s, ok := o[key].(string); ok {
-			n += utf8.RuneCountInString(s)
+			longest = utf8.RuneCountInString(s)
 		}
+		locales, _ := o[key+"_localizations"].(map[string]any)
+		for _, v := range locales {
+			if s, ok := v.(string); ok {
+				longest = max(longest, utf8.RuneCountInString(s))
+			}
+		}
+		n += longest
 	}
 	for _, key := range []string{"options", "choices"} {
 		list, _ := o[key].([]any)
@@ -239,7 +317,7 @@ func (s *Server) commandLocked(u *User, ch *Channel, kind int, name string) obj 
 	}
 	for _, list := range lists {
 		for _, c := range list {
-			if c["name"] != name || c["type"] != kind {
+			if !u.calls(c, name) || c["type"] != kind {
 				continue
 			}
 			context := 0
@@ -252,6 +330,13 @@ func (s *Server) commandLocked(u *User, ch *Channel, kind int, name string) obj 
 		}
 	}
 	return nil
+}
+
+// calls reports whether a command, an option or a choice is called so for somebody: by its name, or as it is called in the language in
+// which they use Discord. The interaction brings the name itself.
+func (u *User) calls(o obj, name string) bool {
+	names, _ := o["name_localizations"].(map[string]any)
+	return o["name"] == name || name != "" && names[u.Locale] == name
 }
 
 // showsLocked reports whether somebody may use a command in the channel, as the default permissions

@@ -1,6 +1,7 @@
 package discordtest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -80,7 +81,7 @@ func (u *User) UsesOn(ch *Channel, command string, target *User) *Interaction {
 	if cmd == nil {
 		u.srv.tb.Fatalf("discordtest: %s has no command %q in the menu of a person", u.Name, command)
 	}
-	data := obj{"id": cmd["id"], "name": command, "type": userCommand, "target_id": target.ID,
+	data := obj{"id": cmd["id"], "name": cmd["name"], "type": userCommand, "target_id": target.ID,
 		"resolved": u.srv.resolvedLocked(ch, []any{target})}
 	return u.interactLocked(ch, interactionCommand, data, nil)
 }
@@ -160,7 +161,7 @@ func (u *User) interactLocked(ch *Channel, kind int, data obj, source *message) 
 	s.interactions[i.Token] = i
 	p := obj{"id": i.ID, "application_id": s.AppID, "type": kind, "data": data, "channel_id": ch.ID,
 		"channel": ch.json(), "token": i.Token, "version": 1,
-		"locale": "en-US", "entitlements": []any{}, "authorizing_integration_owners": obj{}, "attachment_size_limit": 10485760, "context": 0}
+		"locale": cmp.Or(u.Locale, "en-US"), "entitlements": []any{}, "authorizing_integration_owners": obj{}, "attachment_size_limit": 10485760, "context": 0}
 	if g := ch.Guild; g != nil {
 		m := g.members[u.ID]
 		if m == nil {
@@ -208,11 +209,11 @@ func (s *Server) typedLocked(u *User, ch *Channel, command string, opts Options,
 	data := obj{"id": cmd["id"], "name": cmd["name"], "type": slashCommand}
 	at := data
 	for _, name := range path[1:] {
-		next := optionNamed(options, name)
+		next := u.optionNamed(options, name)
 		if next == nil || number(next["type"]) > optGroup {
 			return nil, fmt.Sprintf("it has no subcommand %q", name)
 		}
-		inner := obj{"name": name, "type": number(next["type"])}
+		inner := obj{"name": next["name"], "type": number(next["type"])}
 		at["options"] = []any{inner}
 		at, level, options = inner, next, next["options"]
 	}
@@ -221,8 +222,9 @@ func (s *Server) typedLocked(u *User, ch *Channel, command string, opts Options,
 	}
 	var typed []any
 	var named []any
+	given := map[any]bool{}
 	for _, name := range slices.Sorted(maps.Keys(opts)) {
-		o := optionNamed(options, name)
+		o := u.optionNamed(options, name)
 		if o == nil {
 			return nil, fmt.Sprintf("it has no option %q, only %v", name, names(options))
 		}
@@ -233,7 +235,8 @@ func (s *Server) typedLocked(u *User, ch *Channel, command string, opts Options,
 		if ref != nil {
 			named = append(named, ref)
 		}
-		one := obj{"name": name, "type": number(o["type"]), "value": value}
+		one := obj{"name": o["name"], "type": number(o["type"]), "value": value}
+		given[o["name"]] = true
 		if name == focused {
 			one["focused"] = true
 			if o["autocomplete"] != true {
@@ -245,7 +248,7 @@ func (s *Server) typedLocked(u *User, ch *Channel, command string, opts Options,
 	list, _ := level["options"].([]any)
 	for _, each := range list {
 		o := each.(map[string]any)
-		if _, given := opts[o["name"].(string)]; o["required"] == true && !given && focused == "" {
+		if o["required"] == true && !given[o["name"]] && focused == "" {
 			return nil, fmt.Sprintf("the option %v is required", o["name"])
 		}
 	}
@@ -258,10 +261,10 @@ func (s *Server) typedLocked(u *User, ch *Channel, command string, opts Options,
 	return data, ""
 }
 
-func optionNamed(options any, name string) obj {
+func (u *User) optionNamed(options any, name string) obj {
 	list, _ := options.([]any)
 	for _, each := range list {
-		if o := each.(map[string]any); o["name"] == name {
+		if o := each.(map[string]any); u.calls(o, name) {
 			return o
 		}
 	}

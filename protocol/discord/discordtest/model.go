@@ -51,6 +51,7 @@ const (
 // User is a person, or a bot.
 type User struct {
 	ID, Name string
+	Locale   string // in which they use Discord; zero means en-US
 	srv      *Server
 	bot      bool
 	dm       *Channel // with our bot

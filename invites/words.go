@@ -1,0 +1,12 @@
+package invites
+
+import (
+	"embed"
+
+	"moot/internal/say"
+)
+
+//go:embed *.toml
+var files embed.FS
+
+var catalogue = say.New(files)
