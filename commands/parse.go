@@ -36,7 +36,7 @@ func (c *Commands) find(line string) (n *Node, stray, rest string) {
 			return n, "", "" // a group says by itself how it works
 		case next == nil && n.Else != "" && n.Takes(word):
 			return n.byName[n.Else], "", line[before:]
-		case next == nil && n.alone() != nil && strings.HasPrefix(word, "--"):
+		case next == nil && n.alone() != nil && begins(line[before:]):
 			return n.alone(), "", line[before:] // a flag of the command that runs alone
 		case next == nil:
 			return n, word, line[before:]
@@ -47,6 +47,12 @@ func (c *Commands) find(line string) (n *Node, stray, rest string) {
 		n = alone
 	}
 	return n, "", s.rest()
+}
+
+// begins reports whether a line begins with a flag, with whatever is written for its hyphens.
+func begins(line string) bool {
+	w, ok := flagAt(line)
+	return ok && !w.weak && w.name != ""
 }
 
 // parseLine takes apart what was typed behind the words of a command.

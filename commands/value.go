@@ -173,11 +173,11 @@ var units = []struct {
 	names []string
 	d     time.Duration
 }{
-	{[]string{"w", "wk", "week", "weeks"}, 7 * 24 * time.Hour},
-	{[]string{"d", "day", "days"}, 24 * time.Hour},
-	{[]string{"h", "hr", "hrs", "hour", "hours"}, time.Hour},
-	{[]string{"m", "min", "mins", "minute", "minutes"}, time.Minute},
-	{[]string{"s", "sec", "secs", "second", "seconds"}, time.Second},
+	{[]string{"w", "wk", "week", "weeks", "woche", "wochen"}, 7 * 24 * time.Hour},
+	{[]string{"d", "day", "days", "tag", "tage", "tagen"}, 24 * time.Hour},
+	{[]string{"h", "hr", "hrs", "hour", "hours", "std", "stunde", "stunden"}, time.Hour},
+	{[]string{"m", "min", "mins", "minute", "minutes", "minuten"}, time.Minute},
+	{[]string{"s", "sec", "secs", "second", "seconds", "sek", "sekunde", "sekunden"}, time.Second},
 	{[]string{"ms"}, time.Millisecond},
 }
 

@@ -5,6 +5,7 @@ import (
 	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
+	"moot/votes/words"
 )
 
 // Commands returns the commands about votes: the group "vote", and "history".
