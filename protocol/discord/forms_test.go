@@ -90,7 +90,7 @@ func TestControlsComeBackAsCommands(t *testing.T) {
 	i := s.ben.Press(board, board.Button("Yes"))
 	ev, inv := s.invoked()
 	if d := cmp.Diff(protocol.Invocation{Path: []string{"vote", "cast"},
-		Args: map[string]string{"ballot": "3", "ballot-2": "yes"}}, inv); d != "" {
+		Args: map[string]string{"ballot": "3", "ballot-2": "yes"}, Locale: "en-US"}, inv); d != "" {
 		t.Error(d)
 	}
 	s.send(reply(ev, "1", "counted", true))

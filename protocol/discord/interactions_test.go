@@ -26,7 +26,7 @@ func TestACommandIsAnswered(t *testing.T) {
 	ev, inv := s.invoked()
 	want := protocol.Invocation{Path: []string{"vote", "challenge"}, Args: map[string]string{
 		"person": "<@discord:" + s.ann.ID + ">", "reason": "spam", "secret": "yes", "days": "3",
-	}}
+	}, Locale: "en-US"}
 	if d := cmp.Diff(want, inv); d != "" {
 		t.Error(d)
 	}
