@@ -289,12 +289,14 @@ func (a *asked) unknown(stray string) *Mistake {
 func (a *asked) meant(stray string, most int) (shown []protocol.Text) {
 	seat := a.seatOf(a.tx, a.ev.Sender, a.ev.Room, a.ev.Private)
 	near := func(nodes []*Node) (found []*Node) {
-		names := make([]string, len(nodes))
-		for i, n := range nodes {
-			names[i] = n.Name
-		}
-		for _, i := range nearest(stray, names, most) {
-			found = append(found, nodes[i])
+		for _, l := range []say.Language{say.English, a.speaker().Language()} {
+			names := make([]string, len(nodes))
+			for i, n := range nodes {
+				names[i] = n.NameIn(l)
+			}
+			for _, i := range nearest(stray, names, most) {
+				found = append(found, nodes[i])
+			}
 		}
 		return found
 	}
