@@ -3,6 +3,7 @@ package commands
 import (
 	"slices"
 
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -11,7 +12,7 @@ import (
 func (c *Commands) Read(line string, allowed []string) (*Call, *Mistake) {
 	m := &manner{private: true}
 	if len(line) > c.maxBytes() {
-		return nil, m.mistake("too long", protocol.Plainf("That is too long; at most %d characters fit.", c.config.MaxLength))
+		return nil, m.mistake("too long for a command", "too-long-line", say.Number("Most", c.config.MaxLength))
 	}
 	node, _, rest := c.find(readable(line))
 	if len(node.Path) == 0 || len(node.subs) > 0 || !slices.Contains(allowed, node.Title()) {
@@ -19,11 +20,11 @@ func (c *Commands) Read(line string, allowed []string) (*Call, *Mistake) {
 		for _, title := range allowed {
 			all = append(all, protocol.Code(title))
 		}
-		return nil, m.mistake("no command that is allowed here", words(line), " is no command here. There is ", list(all, "and"), ".")
+		return nil, m.mistake("no command that is allowed here", "not-allowed", typed("Word", line), say.Code("Choices", say.Commas(all)))
 	}
 	given, mistake := m.parseLine(node, rest)
 	if mistake == nil && given.has(helpFlag) {
-		mistake = m.mistake("help", protocol.Code(node.Title()), ": ", node.Summary, ".").and(m.usageOf(node))
+		mistake = (&Mistake{Text: protocol.Join(protocol.Code(node.Title()), ": "+sentence(node.SummaryIn(m.language))), why: "help"}).line(m.usageOf(node))
 	}
 	if mistake != nil {
 		return nil, mistake

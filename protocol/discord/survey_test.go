@@ -57,7 +57,7 @@ func (e endless) Read(p []byte) (int, error) {
 func surveyed(ctx context.Context, srv *discordtest.Server, over http.RoundTripper) []finding.Finding {
 	return discord.Survey(ctx, discord.Config{
 		Token: srv.Token, APIURL: srv.APIURL(), Transport: over, Commands: []discord.Command{{Path: []string{"ping"}, Summary: "answers"}},
-	})
+	}, "")
 }
 
 func lines(found []finding.Finding) string {
