@@ -110,7 +110,7 @@ var directions = map[string][]string{
 	"replica/postgres":              {"internal/finding", "replica", "store"},
 	"replica/postgres/postgrestest": {},
 	"replica/redis":                 {"internal/finding", "replica", "store"},
-	"replica/replicatest":           {"replica", "store"},
+	"replica/replicatest":           {"internal/finding", "replica", "store"},
 
 	"votes":         {"commands", "events", "internal/alike", "internal/languages", "internal/say", "internal/span", "outbox", "protocol", "rooms", "store", "votes/picture", "votes/tally", "votes/words"},
 	"votes/picture": {},

@@ -167,6 +167,7 @@ func actOf(a Act) (*oneAct, error) {
 type oneWant struct {
 	AskMembers   *AskMembers   `json:",omitempty"`
 	AskReactions *AskReactions `json:",omitempty"`
+	AskRole      *AskRole      `json:",omitempty"`
 	AskJoin      *AskJoin      `json:",omitempty"`
 	AskLeave     *AskLeave     `json:",omitempty"`
 	AskRestrain  *AskRestrain  `json:",omitempty"`
@@ -181,6 +182,8 @@ func wantOf(w Want) (*oneWant, error) {
 		return &oneWant{AskMembers: &w}, nil
 	case AskReactions:
 		return &oneWant{AskReactions: &w}, nil
+	case AskRole:
+		return &oneWant{AskRole: &w}, nil
 	case AskJoin:
 		return &oneWant{AskJoin: &w}, nil
 	case AskLeave:

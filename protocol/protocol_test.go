@@ -77,7 +77,7 @@ func TestOutgoingsAndAsksSurviveJSON(t *testing.T) {
 			t.Error(d)
 		}
 	}
-	for _, w := range []Want{AskMembers{}, AskReactions{Target: "e"}, AskJoin{}, AskLeave{Reason: "r"},
+	for _, w := range []Want{AskMembers{}, AskReactions{Target: "e"}, AskRole{Role: "councillors"}, AskJoin{}, AskLeave{Reason: "r"},
 		AskRestrain{User: "console:ann", On: true, Reason: "r"}, AskTask{Task: "t", Input: []byte(`{"a":1}`), Once: true}} {
 		want := Ask{Key: "k", Room: "console:lobby", Expires: at, Want: w}
 		data, err := json.Marshal(want)

@@ -4,34 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"moot/backup"
 	"moot/events"
 	"moot/internal/parts"
 	"moot/internal/pause"
 	"moot/store"
 )
-
-// standEvery is after what time a standby asks again whether nobody leads.
-const standEvery = 200 * time.Millisecond
-
-// Node is a machine that may lead.
-type Node struct {
-	Log Log
-	// Name is what people know it by; it is said to who asks another node to write.
-	Name string
-	// Folder is its data folder, and Version that of the program.
-	Folder, Version string
-	// Logger is told what happens.
-	Logger *slog.Logger
-
-	tries time.Duration // zero means standEvery
-}
 
 // Prepare sees to it that there is a store to open: in an empty folder that of the base. Where the log has no base yet
 // the first who leads makes its own, and leads on. The lease is nil otherwise.
@@ -63,40 +45,12 @@ func (n *Node) Prepare(ctx context.Context) (*Lease, error) {
 	}
 }
 
-func (n *Node) every() time.Duration {
-	if n.tries != 0 {
-		return n.tries
-	}
-	return standEvery
-}
-
 // begin takes the base where the folder has no store.
 func (n *Node) begin(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join(n.Folder, parts.Database)); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return n.TakeBase(ctx)
-}
-
-func (n *Node) lead(ctx context.Context) (*Lease, error) {
-	asked := time.Now()
-	t, err := n.Log.Lead(ctx, n.Name, TTL)
-	if err != nil {
-		return nil, err
-	}
-	return newLease(n.Log, t, asked, n.Logger), nil
-}
-
-// Identity says of what store a log is: of its file, and of its life since the last restore.
-func Identity(st *store.Store) (id string, err error) {
-	instance, _, err := st.Instance()
-	if err == nil {
-		err = st.View(func(tx *store.Tx) error {
-			id = instance + "/" + backup.Life(tx)
-			return nil
-		})
-	}
-	return id, err
 }
 
 // Stand follows the log until the node leads, and returns its lease. The store has all changes of the log then. It ends with

@@ -37,7 +37,7 @@ func TestTorch(t *testing.T) {
 		t.Errorf("the tasks were given %+v", got)
 	}
 	said := outs(r)
-	if len(said) != 3 || !strings.Contains(said[0], "melt is no command here") || !strings.Contains(said[1], "no command here") || !strings.Contains(said[2], "whole number") {
+	if len(said) != 3 || !strings.Contains(said[0], "«melt» is no command here") || !strings.Contains(said[1], "is no command here") || !strings.Contains(said[2], "whole number") {
 		t.Errorf("it said %q", said)
 	}
 	r.states("4 done")

@@ -25,19 +25,6 @@ const (
 	leapStops = 1000
 )
 
-// leap is the way of a clock that somebody has moved, as by /wait in the console, to what it shows now: it stops at
-// everything that is due before that, so that each timer goes off at its own time and sees what came of those before it.
-type leap struct {
-	stop  time.Time // the next thing that is due; zero where the clock has arrived
-	stops int
-	busy  bool    // whether what was begun has not ended
-	over  bool    // whether it is waited for no more
-	kept  []Input // batches that came by the new time
-}
-
-// arrived reports whether the clock shows the time by which batches came that waited for that.
-func (l *leap) arrived() bool { return l.stop.IsZero() && len(l.kept) > 0 }
-
 // movable reports whether the clock is one that people move.
 func (r *Runner) movable() bool { return r.Clock.Jumped() != nil }
 

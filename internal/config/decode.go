@@ -268,7 +268,7 @@ func set(into reflect.Value, f reflect.StructField, value any) error {
 		if !ok {
 			return fmt.Errorf(`expected a text in quotes, such as %q, and not %s`, cmp.Or(f.Tag.Get("like"), example(into)), describe(value))
 		}
-		if words := strings.Fields(f.Tag.Get("oneof")); len(words) > 0 && !slices.Contains(words, s) {
+		if words := strings.Fields(f.Tag.Get("oneof")); len(words) > 0 && !slices.Contains(words, s) && (s != "" || into.String() != "") { // what is "" if left out may be so
 			return fmt.Errorf("expected one of %s, and not %s", quoteAll(words), describe(value))
 		}
 		into.SetString(s)

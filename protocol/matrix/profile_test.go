@@ -10,6 +10,7 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
+	"moot/protocol"
 	"moot/protocol/matrix"
 )
 
@@ -114,4 +115,22 @@ func TestARequestInARoomToVerifyTheBotIsAnsweredOnce(t *testing.T) {
 	if n, c, v := cancelled(), w.clear(w.town), w.sealed(vault); n != 1 || c != 1 || len(v) != 2 || w.clear(vault) != 0 {
 		t.Errorf("%d cancels and %d sentences in clear, %q sealed, %d in clear among them", n, c, v, w.clear(vault))
 	}
+}
+
+// TestTheBotIsCalledByItsNewName from when it is renamed on, without a restart.
+func TestTheBotIsCalledByItsNewName(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.start()
+	w.Server.Rename(w.bot, "Bob the Bot")
+	w.Member(w.town, w.bot, w.bot, "join", nil)
+	w.settle()
+	w.Server.Say(w.town, w.ann, "Bob the Bot: ping 1")
+	w.settle()
+	for _, ev := range w.feature.events(w.town) {
+		if m, ok := ev.Body.(protocol.Message); ok && m.Addressed && m.Text == "ping 1" {
+			return
+		}
+	}
+	t.Errorf("it does not know its new name\n%s", w.log)
 }

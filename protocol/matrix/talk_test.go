@@ -584,21 +584,3 @@ func TestWhoLeavesTheirOwnConversationIsInvitedOnce(t *testing.T) {
 		t.Errorf("%d conversations were opened\n%s", got, w.log)
 	}
 }
-
-// TestTheBotIsCalledByItsNewName from when it is renamed on, without a restart.
-func TestTheBotIsCalledByItsNewName(t *testing.T) {
-	t.Parallel()
-	w := newTown(t)
-	w.start()
-	w.Server.Rename(w.bot, "Bob the Bot")
-	w.Member(w.town, w.bot, w.bot, "join", nil)
-	w.settle()
-	w.Server.Say(w.town, w.ann, "Bob the Bot: ping 1")
-	w.settle()
-	for _, ev := range w.feature.events(w.town) {
-		if m, ok := ev.Body.(protocol.Message); ok && m.Addressed && m.Text == "ping 1" {
-			return
-		}
-	}
-	t.Errorf("it does not know its new name\n%s", w.log)
-}
