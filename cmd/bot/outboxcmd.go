@@ -30,9 +30,9 @@ func (a *app) outboxCommand() *cobra.Command {
 		Long: `Shows what waits to be sent and what was sent last, but not the words.
 
 The states: queued (waits), sent, failed (the network will never accept it),
-expired (too late to be of use), superseded (by a newer edit), replaced (it could
-not be sent, and something else took its place), ambiguous (nobody can know
-whether it was sent), ended (the bot left the room).`,
+expired (too late to be of use), superseded (by a newer edit), replaced (failed,
+and something else was sent in its place), ambiguous (nobody
+can know whether it was sent), ended (the bot left the room).`,
 		Example: `  moot outbox
   moot outbox --state queued
   moot outbox --state failed --state ambiguous --room lobby`,
