@@ -41,6 +41,27 @@ func TestDiscordPoll(t *testing.T) {
 	b.stop()
 }
 
+// TestDiscordRole: a vote for a role that is chosen in the form of the command: who has it when the vote opens can press, nobody else.
+func TestDiscordRole(t *testing.T) {
+	b := newDiscordBot(t)
+	town := b.settle("Lab")
+	council := town.NewRole("council", 0)
+	for _, u := range []*discordtest.User{town.ann, town.ben, town.cem} {
+		town.Give(u, council)
+	}
+	b.start()
+	town.ready()
+	b.expect("asked for", town.ann.Slash(town.general, "vote motion", discordtest.Options{"text": "we sing", "role": council}).Reply().Content,
+		"I am finding out who has the role")
+	board := b.shows(town.ben, town.general, "moves: we sing", "Only who had the role «council» when this opened can vote.", "Turnout: 0 of 3")
+	town.Give(town.dan, council)
+	town.Take(town.cem, council)
+	b.expect("who has the role now", town.dan.Press(board, board.Button("Yes")).Reply().Content, "You cannot vote in vote 1")
+	b.expect("who had it then", town.cem.Press(board, board.Button("Yes")).Reply().Content, "Your ballot in vote 1 is yes")
+	b.shows(town.ben, town.general, "Turnout: 1 of 3")
+	b.stop()
+}
+
 // TestDiscordSecretVote: nobody sees how somebody votes in secret, not even in the answer to a reaction.
 func TestDiscordSecretVote(t *testing.T) {
 	b := newDiscordBot(t)
