@@ -292,7 +292,7 @@ func TestKeysAreStableAndShort(t *testing.T) {
 	if k == DeriveKey("console:lobbye", "1", "0") || k == DeriveKey("console:lobby", "e1") {
 		t.Error("other parts gave the same key")
 	}
-	if len(k) != 25 {
+	if len(k) != 24 {
 		t.Errorf("key %q has %d characters", k, len(k))
 	}
 }
