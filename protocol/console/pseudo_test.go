@@ -17,7 +17,7 @@ var (
 	// message is a line of what somebody says, or goes on to say.
 	message = regexp.MustCompile(`^ *\d+ \S|^ {21}|^> |^#`)
 	// column is what stands before a sentence: where it happened, or who or what a list is about.
-	column = regexp.MustCompile(`^    .*?— |^  /.*?  +|^  \S+ +`)
+	column = regexp.MustCompile(`^    .*?— |^  /.*?  +|^  \S+( \S+)?  +|^  \S+ +`)
 )
 
 // TestInDisguise: all that the console itself says stands in its catalogue.

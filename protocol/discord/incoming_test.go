@@ -131,7 +131,7 @@ func TestHandlesSurvive(t *testing.T) {
 			t.Errorf("%+v came back as %+v, %v", h, got, ok)
 		}
 	}
-	for _, s := range []string{"", "token", "1 1 2 4 3 x t", "3 1 2 4 3 5 t", "1 1 2 4 3 5 ", "1 a 2 4 3 5 t", "1 1 2 4 3 5 t u"} {
+	for _, s := range []string{"", "token", "1 1 2 4 3 x t", "3 1 2 4 3 5 t", "1 1 2 4 3 5 ", "1 a 2 4 3 5 t", "1 1 2 4 3 5 t u v"} {
 		if h, ok := parseHandle(s); ok {
 			t.Errorf("%q was read as %+v", s, h)
 		}
