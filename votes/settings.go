@@ -333,17 +333,17 @@ func (s *Settings) value(to say.Speaker, tx *store.Tx, room protocol.RoomID, one
 	}
 	switch {
 	case isRoom(string(v)):
-		return to.Plain("value-another-room"), true
+		return to.Plain("shown-another-room"), true
 	case v != nil:
 		return string(v), true
 	case one.name == minutes:
-		return to.Plain("value-nowhere"), false
+		return to.Plain("shown-nowhere"), false
 	case one.name == pictures:
 		return "off", false
 	case one.name == language:
 		return string(languages.Room(tx, room)), false
 	}
-	return to.Plain("value-where-opened"), false
+	return to.Plain("shown-where-opened"), false
 }
 
 // valueOf returns what a value that is kept stands for, in words; an empty one is what no room has set.
