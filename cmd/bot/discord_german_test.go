@@ -165,7 +165,7 @@ func TestGermanOnDiscord(t *testing.T) {
 	if got := w.ann.Slash(w.general, "mitglieder", discordtest.Options{"seite": 1}).Reply(); got.Ephemeral || !strings.Contains(got.Content, "members, me included") {
 		t.Errorf("the server reads: %s", got.Content)
 	}
-	if got := w.ann.Slash(w.general, "abstimmung antrag", discordtest.Options{"text": "wir singen", "geheim": true}).Reply(); !strings.Contains(got.Content, "is open") {
+	if got := w.ann.Slash(w.general, "abstimmung antrag", discordtest.Options{"text": "wir singen", "geheim": true}).Reply(); !strings.Contains(got.Content, "Abstimmung 1 läuft") {
 		t.Errorf("a motion is answered: %s", got.Content)
 	}
 	if got := w.ann.Slash(w.general, "sprache", discordtest.Options{"sprache": "en"}).Reply(); !strings.Contains(got.Content, "in English") {
