@@ -42,8 +42,8 @@ var reading = map[string][]string{
 	"events/people": {"people", "texts", "hold", "forget"},
 	"outbox":        {"lanes", "send", "dispatch"},
 	"replica":       {"log", "lease", "node", "base", "keep", "stand"},
-	"rooms":         {"info", "member", "name", "applier", "putout", "fact", "direct", "list", "apply", "follow", "feature"},
-	"sealed":        {"sealed", "tell", "feature", "export", "trust"},
+	"rooms":         {"words", "info", "member", "name", "applier", "putout", "fact", "direct", "list", "apply", "follow", "feature"},
+	"sealed":        {"words", "sealed", "tell", "feature", "export", "trust"},
 	"internal/bot": {
 		// a step: what it is made of, what it goes through, itself
 		"lanes", "feature", "clock", "meter", "input", "core", "restored", "turnback", "machine",

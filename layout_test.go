@@ -52,7 +52,7 @@ var directions = map[string][]string{
 	"internal/clock":        {},
 	"internal/parts":        {"events", "internal/files", "protocol/console", "protocol/matrix/account", "protocol/matrix/crypto", "store"},
 	"internal/config":       {".", "internal/files", "internal/near", "internal/span", "protocol", "protocol/service/schedule"},
-	"internal/inspect":      {"events", "internal/alike", "internal/files", "internal/finding", "outbox", "protocol", "rooms", "sealed", "store"},
+	"internal/inspect":      {"events", "internal/alike", "internal/files", "internal/finding", "internal/say", "outbox", "protocol", "rooms", "sealed", "store"},
 	"backup":                {"events", "internal/failpoint", "internal/files", "internal/parts", "protocol", "protocol/console", "protocol/matrix/account", "protocol/matrix/crypto", "store", "store/disk"},
 	"internal/control":      {"backup", "events", "internal/bot", "internal/finding", "internal/inspect", "internal/pause", "protocol", "services", "store"},
 	"internal/watch":        {"internal/bot", "internal/files", "internal/site", "protocol", "sealed", "store"},

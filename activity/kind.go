@@ -2,10 +2,10 @@ package activity
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -56,20 +56,20 @@ func Kind() events.Kind {
 	}
 }
 
-func describe(f events.Fact) string {
-	_, by, err := decode(f)
-	if err != nil {
-		return ""
-	}
-	if by == byVoice {
-		return "somebody was in a call"
-	}
-	return "somebody took part by a " + by
-}
+func describe(l say.Language, f events.Fact) string { return saidOf(l, "fact-", f) }
 
 // own says to a person what a fact holds about them.
-func own(_ *store.Tx, f events.Fact, _ events.Number) string {
-	return "you" + strings.TrimPrefix(strings.Replace(describe(f), " was ", " were ", 1), "somebody")
+func own(l say.Language, _ *store.Tx, f events.Fact, _ events.Number) string {
+	return saidOf(l, "own-", f)
+}
+
+// saidOf says a fact by the messages of a beginning: by what somebody took part.
+func saidOf(l say.Language, begin string, f events.Fact) string {
+	speak := catalogue.In(l)
+	if _, by, err := decode(f); err == nil && speak.Has(begin+by) {
+		return speak.Plain(begin + by)
+	}
+	return ""
 }
 
 // rowOf returns the row of a fact.

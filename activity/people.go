@@ -2,12 +2,12 @@ package activity
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -39,14 +39,15 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) (texts []protocol.T
 			byRoom[room].add(at)
 		}
 	}
+	speak := to(tx, user)
 	for info := range rooms.Of(tx, user) {
+		room := say.Place("Room", protocol.Plain(protocol.Quoted(info.Title(), 0)))
 		if s := byRoom[info.ID]; s != nil {
-			texts = append(texts, s.text("Active in "+protocol.Quoted(info.Title(), 0)))
+			texts = append(texts, speak.Say("active-in", s.slots(room)...))
 			delete(byRoom, info.ID)
 		}
 		if p, ok := getPresence(tx, info.ID, user); ok && p.Gen == info.Generation {
-			texts = append(texts, protocol.Plainf("In a voice call in %s at present.",
-				protocol.Quoted(info.Title(), 0)))
+			texts = append(texts, speak.Say("in-call", room))
 		}
 	}
 	if len(byRoom) > 0 {
@@ -57,7 +58,7 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) (texts []protocol.T
 				rest.days[d] = struct{}{}
 			}
 		}
-		texts = append(texts, rest.text("Active in rooms where you are no longer"))
+		texts = append(texts, speak.Say("active-elsewhere", rest.slots()...))
 	}
 	return texts
 }
@@ -67,15 +68,14 @@ func (s *summary) add(at time.Time) {
 	s.n, s.last = s.n+1, later(s.last, at)
 }
 
-func (s *summary) text(where string) protocol.Text {
+// slots adds to others those of a summary.
+func (s *summary) slots(others ...say.Slot) []say.Slot {
 	var days []string
 	for d := range s.days {
 		days = append(days, d.start().Format(time.DateOnly))
 	}
 	slices.Sort(days)
-	return protocol.Join(
-		fmt.Sprintf("%s: noted %d×, on %s; the last time at ", where, s.n, strings.Join(days, ", ")),
-		protocol.Moment(s.last), ".")
+	return append(others, say.Number("Times", s.n), say.Part("Days", protocol.Plain(strings.Join(days, ", "))), say.Moment("Last", s.last))
 }
 
 // Forget is for a person who wants to be forgotten, in the scope of that person. What leads from the facts to the

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -65,24 +66,23 @@ func Kinds() []events.Kind {
 }
 
 // describe says in a few words what a fact is about, without whom it names.
-func describe(f events.Fact) string {
-	because := map[string]string{
-		byVote: "by vote " + f.Keys[keyVote], byOverride: "by an operator, not by a vote",
-		byExpiry: "because the time of the challenge is over", byUpgrade: "as in the room that this one follows",
-	}[f.Keys[keyBy]]
-	if f.Kind == KindRestore {
-		return "somebody was restored " + because
+func describe(l say.Language, f events.Fact) string { return saidOf(l, "fact-", f).Plain() }
+
+// saidOf says a fact by the messages of a beginning: what became of somebody, and by what.
+func saidOf(l say.Language, begin string, f events.Fact) protocol.Text {
+	speak, id := catalogue.In(l), begin+f.Kind
+	if by := id + "-" + f.Keys[keyBy]; speak.Has(by) {
+		id = by
 	}
-	return "somebody was suspended " + because
+	return speak.Say(id, say.Number("Vote", f.Keys[keyVote]))
 }
 
 // own says to a person what a fact holds about them.
-func own(_ *store.Tx, f events.Fact, n events.Number) string {
-	words := describe(f)
+func own(l say.Language, _ *store.Tx, f events.Fact, n events.Number) string {
 	if f.People[roleTarget] == n {
-		return "you" + strings.TrimPrefix(strings.Replace(words, " was ", " were ", 1), "somebody")
+		return saidOf(l, "own-", f).Plain()
 	}
-	return words + "; you decided it"
+	return catalogue.In(l).Plain("own-decided", say.Part("What", saidOf(l, "fact-", f)))
 }
 
 func key[S ~string](room S, n events.Number) string {
@@ -195,31 +195,25 @@ func (f *Feature) Challenged(tx *store.Tx, room protocol.RoomID, user protocol.U
 		return nil, false
 	}
 	code := func(line string) protocol.Text { return protocol.Code(f.Line(room.Network(), line)) }
-	info := seenBy(tx, room, user)
-	why = protocol.Join("I am sorry: since ", protocol.Moment(s.Since), " you are suspended in ",
-		protocol.Quoted(info.Title(), 0), ", ",
-		f.reason(tx, s, code), ", and most of what I do there is not open to you.")
-	if !s.Until.IsZero() {
-		why = protocol.Join(why, " That ends by itself on ", protocol.Moment(s.Until), ".")
-	}
-	return protocol.Join(why, " You can ask to be restored, once a week: ", code("vote appeal REASON"),
-		". Anybody else there can ask for you, too. You can still read votes, vote in those that you could vote "+
-			"in before, and answer one about yourself."), true
+	speak := to(tx, user, room)
+	id, slots := s.until("is", titled(seenBy(tx, room, user)), say.Moment("Since", s.Since), say.Part("Why", f.reason(tx, speak, s, code)),
+		say.Code("Appeal", code("vote appeal REASON")))
+	return speak.Say(id, slots...), true
 }
 
 // reason says what a challenge rests on.
-func (f *Feature) reason(tx *store.Tx, s standing, code func(string) protocol.Text) protocol.Text {
+func (f *Feature) reason(tx *store.Tx, speak say.Speaker, s standing, code func(string) protocol.Text) protocol.Text {
 	switch {
 	case s.Vote != "":
-		return protocol.Join("by vote ", s.Vote, " (", code("vote show "+s.Vote), ")")
+		return speak.Say("why-vote", say.Number("Vote", s.Vote), say.Code("Command", code("vote show "+s.Vote)))
 	case s.By == byOverride:
 		text, ok := f.bus.Text(tx, s.Text)
 		if !ok {
-			return protocol.Plain("by somebody who operates me")
+			return speak.Say("why-override")
 		}
-		return protocol.Join("by somebody who operates me, for this reason: ", protocol.Quoted(text, 1000))
+		return speak.Say("why-override-reason", say.Quoted("Reason", text, 1000))
 	}
-	return protocol.Plain("as in the room that this one follows")
+	return speak.Say("why-upgrade")
 }
 
 const timerExpire = "challenges.expire/"
@@ -408,8 +402,7 @@ func (f *Feature) expire(tx *store.Tx, n events.Number) error {
 	if err := f.restore(tx, user, map[string]string{keyBy: byExpiry}, nil, payload{}); err != nil {
 		return err
 	}
-	return f.announce(tx, room, protocol.Join(f.name(tx, room, user),
-		" is no longer suspended: the time of the challenge is over."))
+	return f.announce(tx, room, in(tx, room).Say("expired", say.Person("Who", f.name(tx, room, user))))
 }
 
 // Export goes through what is stored of a person beside the facts that name them.
@@ -420,12 +413,10 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 			if !is {
 				continue
 			}
-			text := protocol.Join("You are suspended in ", rooms.Titled(tx, info, user), " since ",
-				protocol.Moment(s.Since), ", ", f.reason(tx, s, privately(info)))
-			if !s.Until.IsZero() {
-				text = protocol.Join(text, ", until ", protocol.Moment(s.Until))
-			}
-			if !yield(protocol.Join(text, ".")) {
+			speak := to(tx, user, info.ID)
+			id, slots := s.until("stored", say.Place("Room", rooms.Titled(tx, info, user)), say.Moment("Since", s.Since),
+				say.Part("Why", f.reason(tx, speak, s, privately(info))))
+			if !yield(speak.Say(id, slots...)) {
 				return
 			}
 		}
@@ -439,8 +430,7 @@ func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays pro
 		func(r string) bool { return strings.HasPrefix(r, hold("")) }) {
 		return nil, nil
 	}
-	return nil, protocol.Plain("That you are suspended, under a hash by which you are recognised until you are " +
-		"restored.")
+	return nil, to(tx, user, "").Say("stays")
 }
 
 // toldCarry is the kind of the internal event with which a room hands its challenges to its successor.

@@ -2,6 +2,7 @@ package challenges
 
 import (
 	"moot/commands"
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -33,15 +34,15 @@ func (f *Feature) Commands() []*commands.Command {
 
 func (f *Feature) overrideChallenge(c *commands.Call) error {
 	who, _ := c.Somebody("person")
-	name := f.name(c.Tx, c.Room.ID, who.User)
+	name := say.Person("Who", f.name(c.Tx, c.Room.ID, who.User))
 	_, _, is := f.lookup(c.Tx, c.Room.ID, who.User)
 	switch {
 	case who.Bot || who.Self:
-		return commands.Sorry(protocol.Join(name, " is a bot. People are suspended."))
+		return sorry(c, "target-bot", name)
 	case f.operators[who.User]:
-		return commands.Sorry(protocol.Join(name, " operates me and cannot be suspended."))
+		return sorry(c, "target-operator", name)
 	case is:
-		return commands.Sorry(protocol.Join(name, " is suspended here already."))
+		return sorry(c, "target-suspended", name)
 	}
 	text := protocol.OneLine(c.Word("reason"))
 	p := payload{Text: f.bus.KeepText(c.Tx, c.Person, text)}
@@ -50,15 +51,14 @@ func (f *Feature) overrideChallenge(c *commands.Call) error {
 	if err != nil {
 		return err
 	}
-	return f.say(c, protocol.Join(name, " is now suspended by decision of ", f.name(c.Tx, c.Room.ID, c.Person),
-		", who operates me, and not by a vote. Reason: ", text))
+	return f.say(c, "override-challenge", name, f.operator(c), say.Words("Reason", protocol.Plain(text)))
 }
 
 func (f *Feature) overrideRestore(c *commands.Call) error {
 	who, _ := c.Somebody("person")
-	name := f.name(c.Tx, c.Room.ID, who.User)
+	name := say.Person("Who", f.name(c.Tx, c.Room.ID, who.User))
 	if _, _, is := f.lookup(c.Tx, c.Room.ID, who.User); !is {
-		return commands.Sorry(protocol.Join(name, " is not suspended here."))
+		return sorry(c, "target-not", name)
 	}
 	text := protocol.OneLine(c.Word("reason"))
 	p := payload{Text: f.bus.KeepText(c.Tx, c.Person, text)}
@@ -66,19 +66,29 @@ func (f *Feature) overrideRestore(c *commands.Call) error {
 	if err := f.restore(c.Tx, who.User, map[string]string{keyBy: byOverride}, by, p); err != nil {
 		return err
 	}
-	return f.say(c, protocol.Join(name, " is restored by decision of ", f.name(c.Tx, c.Room.ID, c.Person),
-		", who operates me, and not by a vote. Reason: ", text))
+	return f.say(c, "override-restore", name, f.operator(c), say.Words("Reason", protocol.Plain(text)))
 }
 
 // say announces in the room what was done, also where it was done in private.
-func (f *Feature) say(c *commands.Call, text protocol.Text) error {
+func (f *Feature) say(c *commands.Call, id string, slots ...say.Slot) error {
+	text := in(c.Tx, c.Room.ID).Say(id, slots...)
 	if !c.Event.Private {
 		return c.Answer(text)
 	}
 	if err := f.announce(c.Tx, c.Room.ID, text); err != nil {
 		return err
 	}
-	return c.Answer(protocol.Plain("Done, and announced in the room."))
+	return c.Answer(catalogue.In(c.Language()).Say("announced"))
+}
+
+// sorry returns the error with which a command tells what is wrong.
+func sorry(c *commands.Call, id string, slots ...say.Slot) error {
+	return commands.Sorry(catalogue.In(c.Language()).Say(id, slots...))
+}
+
+// operator is who gives the command.
+func (f *Feature) operator(c *commands.Call) say.Slot {
+	return say.Person("Operator", f.name(c.Tx, c.Room.ID, c.Person))
 }
 
 func (f *Feature) announce(tx *store.Tx, room protocol.RoomID, text protocol.Text) error {

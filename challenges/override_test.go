@@ -12,6 +12,7 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/bot/bottest"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -248,14 +249,14 @@ func TestSaysWhatFactsSay(t *testing.T) {
 			"upgrade": "as in the room that this one follows",
 		} {
 			f := events.Fact{Kind: kind.Name, Keys: map[string]string{"by": by, "vote": "3"}, People: map[string]events.Number{"target": 7, "operator": 8}}
-			if got := kind.Describe(f); !strings.HasPrefix(got, "somebody was ") || !strings.HasSuffix(got, want) {
+			if got := kind.Describe(say.English, f); !strings.HasPrefix(got, "somebody was ") || !strings.HasSuffix(got, want) {
 				t.Errorf("%s by %s: %q", kind.Name, by, got)
 			}
 			r.View(func(tx *store.Tx) {
-				if got := kind.Own(tx, f, 7); !strings.HasPrefix(got, "you were ") || !strings.HasSuffix(got, want) {
+				if got := kind.Own(say.English, tx, f, 7); !strings.HasPrefix(got, "you were ") || !strings.HasSuffix(got, want) {
 					t.Errorf("to the one whom it is about: %q", got)
 				}
-				if got := kind.Own(tx, f, 8); !strings.HasSuffix(got, "; you decided it") {
+				if got := kind.Own(say.English, tx, f, 8); !strings.HasSuffix(got, "; you decided it") {
 					t.Errorf("to who decided it: %q", got)
 				}
 			})

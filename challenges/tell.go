@@ -1,6 +1,7 @@
 package challenges
 
 import (
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -13,30 +14,37 @@ func (f *Feature) tellChallenged(tx *store.Tx, room protocol.RoomID, target prot
 	if !is {
 		return nil
 	}
-	info := seenBy(tx, room, target)
-	text := protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are now suspended, ",
-		f.reason(tx, s, privately(info)),
-		". You cannot use my features there.")
-	if !s.Until.IsZero() {
-		text = protocol.Join(text, " That ends by itself on ", protocol.Moment(s.Until), ".")
+	info, speak := seenBy(tx, room, target), to(tx, target, room)
+	id, slots := s.until("challenged", titled(info), say.Part("Why", f.reason(tx, speak, s, privately(info))),
+		say.Code("Appeal", privately(info)("vote appeal REASON")))
+	return f.whisper(tx, target, speak.Say(id, slots...))
+}
+
+// until returns a message and its slots; where the challenge ends by itself, those of the message that says so.
+func (s standing) until(id string, slots ...say.Slot) (string, []say.Slot) {
+	if s.Until.IsZero() {
+		return id, slots
 	}
-	return f.whisper(tx, target, protocol.Join(text, " You can ask to be restored, once a week: ",
-		privately(info)("vote appeal REASON"), "."))
+	return id + "-until", append(slots, say.Moment("Until", s.Until))
 }
 
 // tellRestored tells somebody in private that they are challenged no longer.
 func (f *Feature) tellRestored(tx *store.Tx, room protocol.RoomID, target protocol.UserID, keys map[string]string,
 	p payload) error {
-	info := seenBy(tx, room, target)
-	because := protocol.Plain("because the time of the challenge is over")
+	info, speak := seenBy(tx, room, target), to(tx, target, room)
+	because := speak.Say("why-expiry")
 	switch keys[keyBy] {
 	case byVote:
-		because = protocol.Join("by vote ", keys[keyVote])
+		because = speak.Say("why-vote-restored", say.Number("Vote", keys[keyVote]))
 	case byOverride:
-		because = f.reason(tx, standing{By: byOverride, Text: p.Text}, privately(info))
+		because = f.reason(tx, speak, standing{By: byOverride, Text: p.Text}, privately(info))
 	}
-	return f.whisper(tx, target, protocol.Join("In ", protocol.Quoted(info.Title(), 0), " you are restored, ", because,
-		". You can use all my features there again."))
+	return f.whisper(tx, target, speak.Say("restored", titled(info), say.Part("Why", because)))
+}
+
+// titled is the room as a sentence names it.
+func titled(info rooms.Info) say.Slot {
+	return say.Place("Room", protocol.Plain(protocol.Quoted(info.Title(), 0)))
 }
 
 // seenBy is the room as it is shown to somebody, who may be out of it.

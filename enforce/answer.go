@@ -3,6 +3,7 @@ package enforce
 import (
 	"iter"
 
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -43,9 +44,8 @@ func (f *Feature) answered(tx *store.Tx, room protocol.RoomID, a protocol.Answer
 	case got.Refused == protocol.RefusedOff:
 		forget(tx, room, user)
 		if r.On && !r.Want { // it was switched off while they were held back
-			name := f.name(tx, room, user)
-			return store.WasHandled("holding back is switched off, and the network still holds somebody back"), f.say(tx, room, protocol.Join(name,
-				" is restored. But I can no longer lift what holds them back in this room, because that is switched off in my configuration. A moderator can lift it."))
+			return store.WasHandled("holding back is switched off, and the network still holds somebody back"),
+				f.say(tx, room, in(tx, room).Say("off", f.name(tx, room, user)))
 		}
 		return store.WasHandled("holding back is switched off"), nil
 	}
@@ -72,26 +72,21 @@ func (f *Feature) say(tx *store.Tx, room protocol.RoomID, text protocol.Text) er
 	return err
 }
 
-func (f *Feature) name(tx *store.Tx, room protocol.RoomID, user protocol.UserID) protocol.Text {
-	return rooms.Person(tx, room, user)
+func (f *Feature) name(tx *store.Tx, room protocol.RoomID, user protocol.UserID) say.Slot {
+	return say.Person("Who", rooms.Person(tx, room, user))
 }
 
 // note says to the room why the network does not go along; nil where there is nothing to say.
 func (f *Feature) note(tx *store.Tx, room protocol.RoomID, user protocol.UserID, r row) protocol.Text {
-	why := map[protocol.Refusal]string{
-		protocol.RefusedPower:     "I lack the permission for that. Those who run this room can give it to me; then I try again.",
-		protocol.RefusedOutranked: "they rank as high in it as I do, or higher. Those who run this room can change that; then I try again.",
-		protocol.RefusedMeans:     "the role that I use for that ranks as high as mine, or higher. Those who run this room can move my role up; then I try again.",
-		protocol.RefusedSetting:   "my configuration names something for that which does not exist here. My operators can change that.",
-	}[r.Refused]
-	if why == "" {
+	id := "off-"
+	if r.Want {
+		id = "on-"
+	}
+	speak := in(tx, room)
+	if id += string(r.Refused); !speak.Has(id) {
 		return nil
 	}
-	name := f.name(tx, room, user)
-	if r.Want {
-		return protocol.Join(name, " is suspended and still cannot use my features here. But I cannot hold them back in this room in any other way: ", why)
-	}
-	return protocol.Join(name, " is restored. But I cannot lift what holds them back in this room: ", why)
+	return speak.Say(id, f.name(tx, room, user))
 }
 
 // Export goes through what is stored of a person.
@@ -102,11 +97,11 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 			if !ok {
 				continue
 			}
-			text := protocol.Join("In ", rooms.Titled(tx, info, user), " I have asked the network to hold you back while you are suspended")
+			id := "stored"
 			if !r.On {
-				text = protocol.Join(text, ", which it does not")
+				id = "stored-not"
 			}
-			if !yield(protocol.Join(text, ".")) {
+			if !yield(to(tx, user, info.ID).Say(id, say.Place("Room", rooms.Titled(tx, info, user)))) {
 				return
 			}
 		}
@@ -116,19 +111,20 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 // Forget removes what is stored of a person, but where the network still holds them back, since the bot has to know whom to
 // let go, and where it is still to do so: to be forgotten is no way out.
 func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays protocol.Text) {
+	speak := to(tx, user, "")
 	for info := range rooms.All(tx) {
 		switch r, ok := get(tx, info.ID, user); {
 		case !ok && f.wanted(tx, info.ID, user): // nothing was asked yet, and only the row will lead to it
 			put(tx.In(protocol.Scope(info.ID)), info.ID, user, row{})
-			stays = protocol.Plain("That I ask the network to hold you back, until you are restored.")
+			stays = speak.Say("stays-asked")
 		case !ok:
 		case r.On || r.Maybe || r.Ask != "":
-			stays = protocol.Plain("That the network holds you back for me, until you are restored: I have to know whom to let go.")
+			stays = speak.Say("stays-held")
 		case f.wanted(tx, info.ID, user): // it goes on to be asked for, and would not be without the row
-			stays = protocol.Plain("That I ask the network to hold you back, until you are restored.")
+			stays = speak.Say("stays-asked")
 		default:
 			forget(tx.In(protocol.Scope(info.ID)), info.ID, user)
-			removed = protocol.Plain("That I have asked the network to hold you back.")
+			removed = speak.Say("removed")
 		}
 	}
 	return removed, stays

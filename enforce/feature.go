@@ -246,12 +246,12 @@ func (f *Feature) bringAbout(tx *store.Tx, room protocol.RoomID, user protocol.U
 		f.look(tx, user, r.Again)
 		return nil
 	}
-	reason := "restored"
+	reason := in(tx, room).Plain("reason-off")
 	if want {
-		reason = "suspended from using the bot"
+		reason = in(tx, room).Plain("reason-on")
 	}
 	key, err := outbox.Ask(tx, protocol.Ask{
-		Room: room, Expires: tx.Now().Add(askExpiry), Want: protocol.AskRestrain{User: user, On: want, Reason: reason + " by the room", Before: r.Before},
+		Room: room, Expires: tx.Now().Add(askExpiry), Want: protocol.AskRestrain{User: user, On: want, Reason: reason, Before: r.Before},
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"moot/events/people"
+	"moot/internal/say"
 	"moot/store"
 )
 
@@ -16,12 +17,12 @@ type Kind struct {
 	Version int
 	// Disposable facts are dropped when they are older than the window; all others are archived.
 	Disposable bool
-	// Describe says in a few words what a fact is about, for people, without whom it names; zero
-	// means that there is nothing to say but its kind and keys.
-	Describe func(f Fact) string
+	// Describe says in a few words what a fact is about, for people who speak the language, without
+	// whom it names; zero means that there is nothing to say but its kind and keys.
+	Describe func(l say.Language, f Fact) string
 	// Own says to the person of a number what a fact that names them holds about them, in a sentence;
 	// nil means that there is nothing more to say than what Describe does, and their role.
-	Own func(tx *store.Tx, f Fact, n people.Number) string
+	Own func(l say.Language, tx *store.Tx, f Fact, n people.Number) string
 	// Numbers are the fields of a payload, at any depth, that hold numbers of people or of texts. They
 	// are counted over all rooms, so nobody is shown them.
 	Numbers []string

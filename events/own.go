@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"moot/events/people"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -13,11 +14,11 @@ import (
 // depend on what has happened, so it tells nobody anything.
 func (p *publisher) Known() []string { return sortedKeys(p.kinds.byName) }
 
-// Own says to the person of a number what a fact that names them holds about them, in a sentence; empty
-// where its kind does not.
-func (p *publisher) Own(tx *store.Tx, f Fact, n people.Number) string {
+// Own says to the person of a number what a fact that names them holds about them, in a sentence in their
+// language; empty where its kind does not.
+func (p *publisher) Own(l say.Language, tx *store.Tx, f Fact, n people.Number) string {
 	if k, ok := p.kinds.byName[f.Kind]; ok && k.Own != nil {
-		return protocol.OneLine(k.Own(tx, f, n))
+		return protocol.OneLine(k.Own(l, tx, f, n))
 	}
 	return ""
 }

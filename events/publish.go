@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"moot/events/people"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -121,10 +122,11 @@ func checkDraft(tx *store.Tx, d Draft) error {
 	return nil
 }
 
-// Describe says in a few words what a fact is about, for people, without whom it names.
-func (p *publisher) Describe(f Fact) string {
+// Describe says in a few words what a fact is about, for people who speak the language, without whom it
+// names.
+func (p *publisher) Describe(l say.Language, f Fact) string {
 	if k, ok := p.kinds.byName[f.Kind]; ok && k.Describe != nil {
-		if words := protocol.OneLine(k.Describe(f)); words != "" {
+		if words := protocol.OneLine(k.Describe(l, f)); words != "" {
 			return words
 		}
 	}

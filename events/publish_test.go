@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -236,8 +237,8 @@ func TestConfigsThatAreRefused(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	w := newWorld(t, func(c *Config) {
 		c.Kinds = append(c.Kinds,
-			Kind{Name: "said", Version: 1, Describe: func(Fact) string { return "something\nwas said" }},
-			Kind{Name: "mute", Version: 1, Describe: func(Fact) string { return "" }})
+			Kind{Name: "said", Version: 1, Describe: func(say.Language, Fact) string { return "something\nwas said" }},
+			Kind{Name: "mute", Version: 1, Describe: func(say.Language, Fact) string { return "" }})
 	})
 	keys := map[string]string{"vote": "3", "a": strings.Repeat("x", 100)}
 	for kind, want := range map[string]string{
@@ -246,7 +247,7 @@ func TestDescribe(t *testing.T) {
 		"ballot":  "ballot a=" + strings.Repeat("x", 79) + "… vote=3",
 		"unknown": "unknown a=" + strings.Repeat("x", 79) + "… vote=3",
 	} {
-		if got := w.bus.Describe(Fact{Kind: kind, Keys: keys}); got != want {
+		if got := w.bus.Describe(say.English, Fact{Kind: kind, Keys: keys}); got != want {
 			t.Errorf("%s: %q", kind, got)
 		}
 	}

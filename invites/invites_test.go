@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -487,7 +488,7 @@ func TestWhoIsForgottenIsNotShownAndStillLimited(t *testing.T) {
 
 func TestFactsSpeakForThemselves(t *testing.T) {
 	for _, s := range []State{Waiting, Held, Accepted, Failed, Joined, Withdrawn, Declined} {
-		if describe(events.Fact{Keys: map[string]string{keyWhat: string(s)}}) == "" {
+		if describe(say.English, events.Fact{Keys: map[string]string{keyWhat: string(s)}}) == "" {
 			t.Errorf("%s is not described", s)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -97,22 +98,10 @@ func rowOf(f events.Fact) ([]byte, error) {
 	return json.Marshal(invitation{state, f.People[RoleBy], f.Keys[keyFrom] == fromOwn, f.Time})
 }
 
-func describe(f events.Fact) string {
-	switch State(f.Keys[keyWhat]) {
-	case Waiting:
-		return "the bot was invited by somebody who may not decide that"
-	case Held:
-		return "the bot was invited too often within an hour"
-	case Accepted:
-		return "an invitation was accepted"
-	case Joined:
-		return "the bot joined by an invitation"
-	case Failed:
-		return "the bot was invited and could not come"
-	case Withdrawn:
-		return "an invitation was withdrawn"
-	case Declined:
-		return "an invitation was declined"
+// describe says what became of an invitation.
+func describe(l say.Language, f events.Fact) string {
+	if s, id := catalogue.In(l), "fact-"+f.Keys[keyWhat]; s.Has(id) {
+		return s.Plain(id)
 	}
 	return ""
 }

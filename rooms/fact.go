@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -29,27 +30,15 @@ func gapFact(g protocol.Gap) events.Draft {
 	return events.Draft{Kind: Kind.Name, Keys: map[string]string{"what": gapWhat}, Payload: g}
 }
 
-func describeRoom(f events.Fact) string {
-	if f.Keys["what"] == gapWhat {
-		return "the bot was disconnected, and some of what happened is lost"
+// describeRoom says what happened to a room.
+func describeRoom(l say.Language, f events.Fact) string {
+	id := map[string]string{
+		gapWhat: "fact-gap", string(BotJoined): "fact-joined", string(BotLeft): "fact-left", string(BotKicked): "fact-kicked",
+		string(BotBanned): "fact-banned", string(RoomNamed): "fact-named", string(RoomMoved): "fact-moved", string(ListRead): "fact-read",
+		string(ListFailed): "fact-unread",
+	}[f.Keys["what"]]
+	if id == "" {
+		return ""
 	}
-	switch What(f.Keys["what"]) {
-	case BotJoined:
-		return "the bot joined"
-	case BotLeft:
-		return "the bot left"
-	case BotKicked:
-		return "the bot was kicked"
-	case BotBanned:
-		return "the bot was banned"
-	case RoomNamed:
-		return "the room was renamed"
-	case RoomMoved:
-		return "the room goes on elsewhere"
-	case ListRead:
-		return "the list of members was read"
-	case ListFailed:
-		return "the list of members could not be read"
-	}
-	return ""
+	return catalogue.In(l).Plain(id)
 }

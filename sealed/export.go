@@ -3,6 +3,7 @@ package sealed
 import (
 	"iter"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -18,13 +19,12 @@ func (f Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Te
 					waits++
 				}
 			}
-			name := rooms.Titled(tx, info, user)
-			if waits > 0 && !yield(protocol.Join("Encrypted messages of yours in ", name, " that I cannot read yet, as I got them: ",
-				waits, ". They are gone when their key comes, or does not.")) {
+			name, speak := say.Place("Room", rooms.Titled(tx, info, user)), to(tx, user, info.ID)
+			if waits > 0 && !yield(speak.Say("stored-waits", name, say.Number("N", waits))) {
 				return
 			}
-			if v := tx.Get(told, store.Key(info.ID, string(user))); v != nil && !yield(protocol.Join(
-				"I have told ", name, " that I could not read what you wrote, at ", protocol.Moment(store.ParseTime(string(v))), ".")) {
+			if v := tx.Get(told, store.Key(info.ID, string(user))); v != nil &&
+				!yield(speak.Say("stored-told", name, say.Moment("At", store.ParseTime(string(v))))) {
 				return
 			}
 		}

@@ -1,9 +1,9 @@
 package sealed
 
 import (
-	"fmt"
 	"slices"
 
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -21,24 +21,19 @@ func tell(tx *store.Tx, room protocol.RoomID, people []protocol.UserID) error {
 	if len(people) == 0 {
 		return tx.Err()
 	}
-	var names protocol.Text
-	for i, p := range people {
+	var names []protocol.Text
+	for _, p := range people {
 		tx.Put(told, store.Key(room, string(p)), []byte(store.Time(tx.Now())))
-		switch {
-		case i == maxNamed:
-			names = protocol.Join(names, fmt.Sprintf(" and %d more", len(people)-maxNamed))
-		case i > maxNamed:
-		case i > 0 && i == len(people)-1:
-			names = protocol.Join(names, " and ", nameOf(tx, room, p))
-		case i > 0:
-			names = protocol.Join(names, ", ", nameOf(tx, room, p))
-		default:
-			names = nameOf(tx, room, p)
+		if len(names) < maxNamed {
+			names = append(names, nameOf(tx, room, p))
 		}
 	}
-	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Act: protocol.Say{Text: protocol.Join(
-		"I could not read what ", names, " wrote: the key to it never reached me. Please write it again if it was for me; if that does not help, ",
-		"begin a new session of your program for this room (in Element by /discardsession), and write again.")}})
+	speak := in(tx, room)
+	all := speak.And(names)
+	if more := len(people) - len(names); more > 0 {
+		all = speak.Say("people-more", say.Person("People", say.Commas(names)), say.Number("More", more))
+	}
+	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Act: protocol.Say{Text: speak.Say("unread", say.Part("People", all))}})
 	return err
 }
 
@@ -49,9 +44,8 @@ func tellWithheld(tx *store.Tx, room protocol.RoomID, user protocol.UserID) erro
 		return nil
 	}
 	tx.Put(told, key, []byte(store.Time(tx.Now())))
-	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Act: protocol.Say{Text: protocol.Join(
-		"I cannot read what ", nameOf(tx, room, user), " writes: their program does not give me the key. What helps: in that program, allow ",
-		"messages to sessions that are not verified, or verify my account; then write again.")}})
+	text := in(tx, room).Say("withheld", say.Person("Who", nameOf(tx, room, user)))
+	_, err := outbox.Send(tx, protocol.Outgoing{Room: room, Act: protocol.Say{Text: text}})
 	return err
 }
 

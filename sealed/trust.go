@@ -1,6 +1,7 @@
 package sealed
 
 import (
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -40,14 +41,9 @@ func (t Trust) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	case protocol.Message, protocol.Edit, protocol.PollResponse:
 		switch {
 		case ev.Trust == protocol.TrustClear:
-			return t.refuse(tx, ev, "in clear in an encrypted room", protocol.Plain(
-				"I do not act on it: it came in clear, and the room is encrypted, so anybody who runs one of its servers could have "+
-					"written it in your name. Write with a program that encrypts there."))
+			return t.refuse(tx, ev, "in clear in an encrypted room", "refused-clear")
 		case ev.Trust == protocol.TrustUnsigned && !t.Unsigned:
-			return t.refuse(tx, ev, unsigned, protocol.Plain(
-				"I do not act on it: your program's session is not verified, so it could be somebody else's. Verify the session "+
-					"with another of yours or with your recovery key; if your account has neither, set up recovery (also called secure "+
-					"backup) first. Then write again."))
+			return t.refuse(tx, ev, unsigned, "refused-unsigned")
 		}
 	case protocol.ReactionAdded:
 		switch { // where reactions in clear count, there is nothing to ask of those that are sealed
@@ -60,23 +56,25 @@ func (t Trust) Handle(tx *store.Tx, ev protocol.Event) (store.Outcome, error) {
 	return store.Outcome{}, nil
 }
 
-// refuse refuses a message, and tells its sender so: in private, and once while the bot is in the room.
-func (t Trust) refuse(tx *store.Tx, ev protocol.Event, why string, say protocol.Text) (store.Outcome, error) {
+// refuse refuses a message, and tells its sender so: in private, and once while the bot is in the room. The id is that of what is said; that of
+// a poll, and of what is said elsewhere, begins with it.
+func (t Trust) refuse(tx *store.Tx, ev protocol.Event, why, id string) (store.Outcome, error) {
 	out := store.WasRefused(why)
 	key := store.Key(ev.Room, string(ev.Sender))
 	if ev.Sender == "" || tx.Has(warned, key) || !t.meant(tx, ev) {
 		return out, nil
 	}
 	tx.Put(warned, key, []byte(store.Time(tx.Now())))
-	you := "You wrote to me, or somebody did in your name"
 	if _, is := ev.Body.(protocol.PollResponse); is {
-		you = "You answered a poll of mine, or somebody did in your name"
+		id += "-poll"
 	}
-	answer := protocol.Outgoing{Room: ev.Room, Act: protocol.Say{Text: protocol.Join(you, ". ", say), ReplyTo: ev.ID}}
-	if !ev.Private {
+	answer := protocol.Outgoing{}
+	if ev.Private {
+		answer.Room, answer.Act = ev.Room, protocol.Say{Text: to(tx, ev.Sender, "").Say(id), ReplyTo: ev.ID}
+	} else {
 		info, _ := rooms.Get(tx, ev.Room)
-		answer.Room = ""
-		answer.Act = protocol.Whisper{User: ev.Sender, Text: protocol.Join(you, ", in ", info.Title(), ". ", say)}
+		room := say.Place("Room", protocol.Plain(info.Title()))
+		answer.Act = protocol.Whisper{User: ev.Sender, Text: to(tx, ev.Sender, ev.Room).Say(id+"-in", room)}
 	}
 	_, err := outbox.Send(tx, answer)
 	return out, err

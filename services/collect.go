@@ -45,9 +45,9 @@ func (f *Feature) command(s *Spec, c Command) *commands.Command {
 func (f *Feature) commanded(call *commands.Call, s *Spec, c Command) error {
 	switch {
 	case len(s.Rooms) > 0 && !slices.Contains(s.Rooms, call.Room.ID):
-		return commands.Sorryf("%s is not for this room.", c.Name)
+		return commands.Sorry(catalogue.In(call.Language()).Say("not-here", named("Command", c.Name)))
 	case Paused(call.Tx, s.Name):
-		return commands.Sorryf("%s is paused by those who operate me. Try again later.", s.Name)
+		return commands.Sorry(catalogue.In(call.Language()).Say("paused", named("Service", s.Name)))
 	}
 	in := Input{Kind: "command", Command: c.Name, Args: map[string]any{}, Text: words(call.Event)}
 	for _, p := range c.Params {

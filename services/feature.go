@@ -87,13 +87,13 @@ func (f *Feature) service(tx *store.Tx) *Spec {
 func (f *Feature) admit(tx *store.Tx, j Job) error {
 	s := f.service(tx)
 	if s == nil {
-		return f.tell(tx, j, protocol.Plainf("%s is no longer there.", j.Service), "gone")
+		return f.tell(tx, j, of(tx, j.Origin).Say("gone", named("Service", j.Service)), "gone")
 	}
 	if tx.Has(jobs, store.Key(tx.Scope(), string(j.Key))) {
 		return nil
 	}
 	if waitingJobs(tx) >= uint64(s.Queue) {
-		return f.tell(tx, j, protocol.Plainf("%s has too much to do here. Try again later.", j.Service), "busy")
+		return f.tell(tx, j, of(tx, j.Origin).Say("busy", named("Service", j.Service)), "busy")
 	}
 	j.Created = tx.Now()
 	if s.Progress != "" && j.Origin.Room != "" && (!j.Origin.Whisper || j.Origin.Private) {

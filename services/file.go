@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -30,7 +31,7 @@ func fileOf(results map[string]json.RawMessage) (*protocol.File, error) {
 }
 
 // withFile puts a file to what is said, and in its place, where that cannot be sent, that it could not.
-func withFile(o protocol.Outgoing, file *protocol.File) protocol.Outgoing {
+func withFile(s say.Speaker, o protocol.Outgoing, file *protocol.File) protocol.Outgoing {
 	if file == nil {
 		return o
 	}
@@ -38,13 +39,13 @@ func withFile(o protocol.Outgoing, file *protocol.File) protocol.Outgoing {
 	switch act := o.Act.(type) {
 	case protocol.Say:
 		instead := act
-		instead.Text = unsent(act.Text, file)
+		instead.Text = unsent(s, act.Text, file)
 		without.Act = instead
 		act.File = file
 		o.Act = act
 	case protocol.Whisper:
 		instead := act
-		instead.Text = unsent(act.Text, file)
+		instead.Text = unsent(s, act.Text, file)
 		without.Act = instead
 		act.File = file
 		o.Act = act
@@ -53,8 +54,8 @@ func withFile(o protocol.Outgoing, file *protocol.File) protocol.Outgoing {
 	return o
 }
 
-func unsent(text protocol.Text, file *protocol.File) protocol.Text {
-	note := protocol.Join("The file ", protocol.Code(file.Name), " could not be sent here.")
+func unsent(s say.Speaker, text protocol.Text, file *protocol.File) protocol.Text {
+	note := s.Say("file-unsent", say.Code("File", protocol.Code(file.Name)))
 	if len(text) == 0 {
 		return note
 	}

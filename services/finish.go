@@ -181,7 +181,7 @@ func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text, file *pr
 			if len(text) == 0 && file == nil {
 				break
 			}
-			o := withFile(protocol.Outgoing{Room: room, Act: protocol.Say{Text: text}}, file)
+			o := withFile(in(tx, room), protocol.Outgoing{Room: room, Act: protocol.Say{Text: text}}, file)
 			if err := f.send(tx, j, o, "to "+string(room)); err != nil {
 				return err
 			}
@@ -199,7 +199,7 @@ func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text, file *pr
 		if j.Input.Kind != "command" && !j.Progress || seen {
 			return nil
 		}
-		back = protocol.Plain("Done.")
+		back = of(tx, j.Origin).Say("done")
 	}
 	return f.hand(tx, j, back, file, "answer")
 }
@@ -211,14 +211,14 @@ func (f *Feature) fails(tx *store.Tx, s *Spec, j Job, task, fault string) (store
 	out := store.WasHandled("a job of " + j.Service + " has failed")
 	out.Fault = fmt.Sprintf("task %s of %s has failed: %s; job %s, input: %s", task, j.Service, j.Fault, j.Key,
 		protocol.Shorten(input, shownInput))
-	text := protocol.Join("That did not work: ", j.Service, " has failed. Those who operate me can see why.")
+	text := of(tx, j.Origin).Say("failed", named("Service", j.Service))
 	return out, errors.Join(putJob(tx, j), f.tell(tx, j, text, fmt.Sprint("failed ", j.Round)))
 }
 
 // isAmbiguous ends a job of which a task may have run, and may not run again.
 func (f *Feature) isAmbiguous(tx *store.Tx, _ *Spec, j Job, task Task, fault string) (store.Outcome, error) {
 	j.State, j.Fault, j.Changed = Ambiguous, protocol.Shorten(protocol.OneLine(fault), 500), tx.Now()
-	text := protocol.Join("I was interrupted while ", j.Service, " worked on that, and it cannot be known whether it was done. Look before you ask again.")
+	text := of(tx, j.Origin).Say("ambiguous", named("Service", j.Service))
 	return store.WasHandled("nobody can know whether " + task.Name + " was done"),
 		errors.Join(putJob(tx, j), f.tell(tx, j, text, fmt.Sprint("ambiguous ", j.Round)))
 }
@@ -237,7 +237,7 @@ func (f *Feature) hand(tx *store.Tx, j Job, text protocol.Text, file *protocol.F
 	out := protocol.Outgoing{Handle: o.Handle, Cause: protocol.Ref{Room: o.Room, Event: o.Event}}
 	if o.Whisper && !o.Private {
 		out.Act = protocol.Whisper{User: o.Sender, Text: text, Asked: true}
-		return f.send(tx, j, withFile(out, file), what)
+		return f.send(tx, j, withFile(of(tx, o), out, file), what)
 	}
 	if !here(tx, o) {
 		return nil // nobody is there who could hear it
@@ -248,7 +248,7 @@ func (f *Feature) hand(tx *store.Tx, j Job, text protocol.Text, file *protocol.F
 	}
 	out.Room, out.Place, out.Act = o.Room, o.Place, say
 	if !j.Progress {
-		return f.send(tx, j, withFile(out, file), what)
+		return f.send(tx, j, withFile(of(tx, o), out, file), what)
 	}
 	edit := out
 	edit.Handle, edit.Act = "", protocol.Revise{Original: keyOf(j, progressKey), Text: text}
@@ -258,7 +258,7 @@ func (f *Feature) hand(tx *store.Tx, j Job, text protocol.Text, file *protocol.F
 	// A file cannot be put to what stands already.
 	out.Handle, say.Text = "", protocol.Code(file.Name)
 	out.Act = say
-	return f.send(tx, j, withFile(out, file), what+" file")
+	return f.send(tx, j, withFile(of(tx, o), out, file), what+" file")
 }
 
 // here reports whether the bot is still where a job came from.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -167,7 +168,7 @@ func (f *Feature) Export(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.T
 			if j.Origin.Sender != user {
 				continue
 			}
-			if !yield(protocol.Join("A job of ", j.Service, " that you caused, ", string(j.State), ", from ", protocol.Moment(j.Created))) {
+			if !yield(to(tx, user).Say("stored-"+string(j.State), named("Service", j.Service), say.Moment("At", j.Created))) {
 				return
 			}
 		}
@@ -180,12 +181,12 @@ func (f *Feature) Forget(tx *store.Tx, user protocol.UserID) (removed, stays pro
 		switch {
 		case j.Origin.Sender != user:
 		case j.State == Waiting:
-			stays = protocol.Plain("What you have asked of services, and waits: it is done first.")
+			stays = to(tx, user).Say("stays")
 		default:
 			in := tx.In(scope)
 			f.unbury(in, j)
 			dropJob(in, j)
-			removed = protocol.Plain("What you have asked of services.")
+			removed = to(tx, user).Say("removed")
 		}
 	}
 	return removed, stays

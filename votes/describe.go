@@ -12,86 +12,69 @@ import (
 )
 
 // describeVote says in a few words what a fact about a vote is about, without whom it names.
-func describeVote(f events.Fact) string {
-	vote := "vote " + f.Keys[keyVote]
-	switch f.Keys[keyWhat] {
-	case whatOpened:
-		return vote + " was opened: " + f.Keys[keyType]
-	case whatElecting:
-		return "who may vote in " + vote + ", which is about to open"
-	case whatBallot:
-		return "a ballot in " + vote
-	case whatBallots:
-		return "the ballots of " + vote + ", which was secret"
-	case whatWithdrawn:
-		return "a ballot in " + vote + " was withdrawn"
-	case whatReplied:
-		return vote + " was answered by the one whom it is about"
-	case whatCorrected:
-		return "the text of " + vote + " was corrected by its opener"
-	case whatExtended:
-		return vote + " ends later, by the time in which nobody could vote"
-	case whatClosing:
-		return vote + " takes no more ballots"
-	case whatReopened:
-		return vote + " takes ballots again: the reactions did not settle it"
-	case whatClosed:
-		return vote + " closed: " + endedAs(f)
-	case whatMoved:
-		return vote + " moved to the room that follows this one"
-	case whatCarried:
-		return vote + " goes on here from the room before"
-	case whatCarrying:
-		return "voters or ballots of " + vote
-	case whatLimits:
-		return "the numbers of votes and what may not be asked again, from the room before"
+func describeVote(l say.Language, f events.Fact) string {
+	s, id := words.In(l), "fact-"+f.Keys[keyWhat]
+	if f.Keys[keyWhat] == whatOpened {
+		id += "-" + f.Keys[keyType]
 	}
-	return ""
+	if !s.Has(id) {
+		return ""
+	}
+	return s.Plain(id, voteOf(f), endedAs(s, f))
 }
 
-// endedAs says what came of a vote, as the fact that it has closed says it.
-func endedAs(f events.Fact) string {
-	return ended(words.In(say.English), Vote{Status: Closed, Outcome: tally.Outcome(f.Keys[keyOutcome])}).Plain()
+// voteOf is the vote that a fact is about, and endedAs what came of it, as the fact that it has closed says.
+func voteOf(f events.Fact) say.Slot { return say.Number("Vote", f.Keys[keyVote]) }
+
+func endedAs(s say.Speaker, f events.Fact) say.Slot {
+	if !s.Has("ended-" + f.Keys[keyOutcome]) {
+		return say.Part("Ended", protocol.Plain(f.Keys[keyOutcome]))
+	}
+	return say.Part("Ended", ended(s, Vote{Status: Closed, Outcome: tally.Outcome(f.Keys[keyOutcome])}))
 }
 
 // describeSetting says which setting was set.
-func describeSetting(f events.Fact) string { return f.Keys[keySetting] + " was set for the room" }
-
-// ownVote says to a person what a fact about a vote holds about them.
-func ownVote(tx *store.Tx, f events.Fact, n events.Number) string {
-	vote := "vote " + f.Keys[keyVote]
-	id, _ := strconv.ParseUint(f.Keys[keyVote], 10, 64)
-	v, known := Get(tx, protocol.RoomID(f.Scope), id)
-	var p cast
-	switch what := f.Keys[keyWhat]; {
-	case what == whatOpened && f.People[roleOpener] == n:
-		return "you opened " + vote + ", " + f.Keys[keyType]
-	case what == whatOpened:
-		return vote + ", " + f.Keys[keyType] + ", was opened, and it is about you"
-	case what == whatBallot && known && f.Decode(&p) == nil && v.Tally.Valid(p.Choices):
-		if p.Why != "" {
-			vote += ", with a reason,"
-		}
-		return "your ballot in " + vote + " was " + words.Vote{Speaker: words.In(say.English), Type: words.Type(v.Type), Options: v.Options, Tally: v.Tally}.Ballot(p.Choices).Plain() + how[p.Via]
-	case what == whatWithdrawn:
-		return "you withdrew your ballot in " + vote
-	case what == whatReplied:
-		return "you answered " + vote
-	case what == whatCorrected:
-		return "you corrected the text of " + vote
-	case what == whatClosed && f.People[roleBy] == n:
-		return "you ended " + vote + ": " + endedAs(f)
-	case what == whatClosed && f.People[roleTarget] == n:
-		return describeVote(f) + "; it is about you"
-	case what == whatClosed:
-		return describeVote(f) + "; you opened it"
-	}
-	return ""
+func describeSetting(l say.Language, f events.Fact) string {
+	return words.In(l).Plain("fact-setting", say.Code("Setting", protocol.Plain(f.Keys[keySetting])))
 }
 
-// how says how a ballot came.
-var how = map[string]string{
-	viaCommand: ", by a command", viaPrivate: ", in private", viaReaction: ", by a reaction",
-	viaPoll: ", in a poll",
-	viaRead: ", by a reaction that I read later",
+// ownVote says to a person what a fact about a vote holds about them.
+func ownVote(l say.Language, tx *store.Tx, f events.Fact, n events.Number) string {
+	s, vote := words.In(l), voteOf(f)
+	id, _ := strconv.ParseUint(f.Keys[keyVote], 10, 64)
+	v, known := Get(tx, protocol.RoomID(f.Scope), id)
+	kind := func() say.Slot { return say.Part("Type", s.Say("type-"+f.Keys[keyType])) }
+	var p cast
+	switch what := f.Keys[keyWhat]; {
+	case what == whatOpened && !s.Has("type-"+f.Keys[keyType]):
+		return ""
+	case what == whatOpened && f.People[roleOpener] == n:
+		return s.Plain("own-opened", vote, kind())
+	case what == whatOpened:
+		return s.Plain("own-about", vote, kind())
+	case what == whatBallot && known && f.Decode(&p) == nil && v.Tally.Valid(p.Choices):
+		id := "own-ballot"
+		if p.Why != "" {
+			id = "own-ballot-why"
+		}
+		ballot := words.Vote{Speaker: s, Type: words.Type(v.Type), Options: v.Options, Tally: v.Tally}.Ballot(p.Choices)
+		text := s.Say(id, vote, say.Part("Ballot", ballot))
+		if how := "own-via-" + p.Via; s.Has(how) {
+			text = s.Say(how, say.Part("What", text))
+		}
+		return text.Plain()
+	case what == whatWithdrawn:
+		return s.Plain("own-withdrew", vote)
+	case what == whatReplied:
+		return s.Plain("own-answered", vote)
+	case what == whatCorrected:
+		return s.Plain("own-corrected", vote)
+	case what == whatClosed && f.People[roleBy] == n:
+		return s.Plain("own-ended", vote, endedAs(s, f))
+	case what == whatClosed && f.People[roleTarget] == n:
+		return s.Plain("own-closed-about", vote, endedAs(s, f))
+	case what == whatClosed:
+		return s.Plain("own-closed-opened", vote, endedAs(s, f))
+	}
+	return ""
 }

@@ -200,8 +200,8 @@ func (w *town) forgetting() []*commands.Command {
 	all := standard.Commands(standard.Config{
 		Bus: w.bus, Version: "test", Outcomes: []events.Query{{Kind: votes.KindVote, Filters: map[string]string{"what": "closed"}}},
 		Personal: []standard.Personal{
-			{Name: "Your votes", Export: w.votes.Export, Forget: w.votes.Forget},
-			{Name: "Challenges", Export: w.challenges.Export, Forget: w.challenges.Forget},
+			{Name: "votes", Export: w.votes.Export, Forget: w.votes.Forget},
+			{Name: "challenges", Export: w.challenges.Export, Forget: w.challenges.Forget},
 		},
 	})
 	return slices.DeleteFunc(all, func(c *commands.Command) bool { return c.Name != "forget" && c.Name != "mydata" && c.Name != "events" })
@@ -252,6 +252,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			where += "/" + string(o.Place)
 		}
 		w.hear(where, act.Text)
+		offers(act.Controls)
 		w.file(act.File)
 	case protocol.Whisper:
 		if w.deaf[act.User] {
@@ -286,6 +287,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 		for i, o := range act.Options {
 			options[i] = o.Label
 		}
+		overhear(append(options, act.Question)...)
 		w.hear(line, protocol.Plainf("%s (%s, %s, at most %d)", act.Question, strings.Join(options, "; "), kind, act.Most))
 	case protocol.EndPoll:
 		m := w.messages[a.Try.Original.Event]
@@ -297,6 +299,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
 		}
 		m.controls = act.Controls
+		offers(act.Controls)
 		if text := act.Text.Plain(); m.text != text {
 			w.hear("edits @"+m.room.Local(), act.Text)
 			m.text = text
@@ -310,7 +313,31 @@ func private(room protocol.RoomID) bool { return strings.Contains(string(room), 
 // shownCode is something that can be typed, in what the bot has said.
 type shownCode struct{ where, code string }
 
+// overheard is told of all that the bot says, unless it is nil.
+var overheard func(text string)
+
+func overhear(texts ...string) {
+	for _, text := range texts {
+		if overheard != nil {
+			overheard(text)
+		}
+	}
+}
+
+// offers is what stands on buttons and in menus.
+func offers(controls []protocol.Control) {
+	for _, c := range controls {
+		overhear(c.Label)
+		for _, o := range c.Options {
+			overhear(o.Label, o.Detail)
+		}
+	}
+}
+
 func (w *town) hear(where string, text protocol.Text) {
+	if !strings.HasPrefix(where, "polls ") {
+		overhear(text.Plain())
+	}
 	for _, span := range text {
 		if span.Style == protocol.CodeStyle {
 			w.shown = append(w.shown, shownCode{where, span.Text})

@@ -106,12 +106,12 @@ func newFeatures(cfg config.Config, bus *events.Bus) (*features, error) {
 		Retention: cfg.Store.Retention,
 		Personal: []standard.Personal{
 			personalActivity(active),
-			{Name: "Your votes", Export: ballots.Export, Forget: ballots.Forget},
-			{Name: "Challenges", Export: sanctions.Export, Forget: sanctions.Forget},
-			{Name: "What networks do for me", Export: enforcer.Export, Forget: enforcer.Forget},
-			{Name: "What I cannot read yet", Export: sealed.Feature{}.Export},
-			{Name: "Your invitations", Export: guests.Export, Forget: guests.Forget},
-			{Name: "What services do for you", Export: helpers.Export, Forget: helpers.Forget},
+			{Name: "votes", Export: ballots.Export, Forget: ballots.Forget},
+			{Name: "challenges", Export: sanctions.Export, Forget: sanctions.Forget},
+			{Name: "networks", Export: enforcer.Export, Forget: enforcer.Forget},
+			{Name: "sealed", Export: sealed.Feature{}.Export},
+			{Name: "invitations", Export: guests.Export, Forget: guests.Forget},
+			{Name: "services", Export: helpers.Export, Forget: helpers.Forget},
 		},
 		RoomCommands: ballots.RoomCommands(),
 	})
@@ -208,7 +208,7 @@ func (f *features) list() []bot.Feature {
 // personalActivity is what is stored about when people were active.
 func personalActivity(f *activity.Feature) standard.Personal {
 	return standard.Personal{
-		Name: "When you were active",
+		Name: "activity",
 		Export: func(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 			return slices.Values(f.Export(tx, user))
 		},

@@ -5,6 +5,7 @@ import (
 
 	"moot/commands"
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -53,7 +54,7 @@ func completeCommand(_ *store.Tx, where commands.CompletionContext, typed string
 func ping() *commands.Command {
 	return &commands.Command{
 		Name: "ping",
-		Run:  func(c *commands.Call) error { return c.Answerf("pong") },
+		Run:  func(c *commands.Call) error { return c.Answer(answers(c).Say("pong")) },
 	}
 }
 
@@ -70,17 +71,18 @@ func whoami() *commands.Command {
 		Visibility: commands.Private,
 		Challenged: true,
 		Run: func(c *commands.Call) error {
-			lines := []protocol.Text{protocol.Join("You are ", protocol.Code(string(c.Person)), ".")}
+			s := answers(c)
+			lines := []protocol.Text{s.Say("you-are", id(c.Person))}
 			if c.Role == commands.Operator {
-				lines = append(lines, protocol.Plain("You are one of those who operate me."))
+				lines = append(lines, s.Say("you-operate"))
 			}
 			if c.Room.ID != "" {
 				lines = append(lines, hereYouAre(c)...)
 			}
 			own := commands.OwnRooms(c.Tx, c.Person)
-			lines = append(lines, protocol.Join("We share ", plural(len(own), "room", "rooms"), "; ", c.Code("rooms"), " lists them."))
+			lines = append(lines, s.Say("share", say.Count("N", len(own)), say.Code("Command", c.Code("rooms"))))
 			if info, ok := chosen(c, own); ok {
-				lines = append(lines, protocol.Join("What you ask in private is about ", title(info.Title()), "."))
+				lines = append(lines, s.Say("private-about", titled(info)))
 			}
 			return c.Answer(protocol.Lines(lines...))
 		},
@@ -89,20 +91,19 @@ func whoami() *commands.Command {
 
 // hereYouAre says what the person is in the room in which they ask.
 func hereYouAre(c *commands.Call) []protocol.Text {
-	here := protocol.Join("In ", title(c.Room.Title()), " you are a member")
-	m, known := rooms.Lookup(c.Tx, c.Room.ID, c.Person)
-	if known {
+	message, slots := "here-member", []say.Slot{titled(c.Room)}
+	if m, known := rooms.Lookup(c.Tx, c.Room.ID, c.Person); known {
 		if m.Moderator {
-			here = protocol.Join("In ", title(c.Room.Title()), " you are a moderator")
+			message = "here-moderator"
 		}
-		if since := rooms.Since(c.Room, m); m.Since.IsZero() {
-			here = protocol.Join(here, " since before I first looked, on ", protocol.Moment(since))
+		if m.Since.IsZero() {
+			message += "-before"
 		} else {
-			here = protocol.Join(here, " since ", protocol.Moment(since))
+			message += "-called"
 		}
-		here = protocol.Join(here, ", called ", title(m.Name))
+		slots = append(slots, say.Moment("Since", rooms.Since(c.Room, m)), say.Quoted("Name", m.Name, 0))
 	}
-	lines := []protocol.Text{protocol.Join(here, ".")}
+	lines := []protocol.Text{answers(c).Say(message, slots...)}
 	if why, is := c.Challenged(); is {
 		lines = append(lines, why)
 	}

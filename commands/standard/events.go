@@ -10,6 +10,7 @@ import (
 	"moot/commands"
 	"moot/events"
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -39,9 +40,9 @@ func (conf Config) events() *commands.Command {
 				return err
 			}
 			for range facts {
-				return answerPage(c, protocol.Plain("What has happened, the last first:"), conf.factLines(c, facts), flags)
+				return answerPage(c, answers(c).Say("events"), conf.factLines(c, facts), flags)
 			}
-			return c.Answerf("There is nothing of that for you to see.")
+			return c.Answer(answers(c).Say("events-none"))
 		},
 	}
 }
@@ -58,7 +59,8 @@ func (conf Config) listed(c *commands.Call) (facts iter.Seq2[events.Fact, error]
 	if c.Has("kind") {
 		want.Kind = alike.Fold(c.Word("kind"))
 		if kinds := conf.Bus.Known(); !slices.Contains(kinds, want.Kind) {
-			return nil, "", commands.Sorryf("There is no kind %s; there is %s.", protocol.Quoted(c.Word("kind"), 40), strings.Join(kinds, ", "))
+			there := say.Code("Kinds", protocol.Plain(strings.Join(kinds, ", ")))
+			return nil, "", commands.Sorry(answers(c).Say("no-kind", say.Quoted("Kind", c.Word("kind"), 40), there))
 		}
 		flags += "--kind " + want.Kind + " "
 	}
@@ -73,7 +75,7 @@ func (conf Config) listed(c *commands.Call) (facts iter.Seq2[events.Fact, error]
 		}
 		value := strings.TrimPrefix(c.Word(f.Key), "#")
 		if protocol.CheckID(value) != nil {
-			return nil, "", commands.Sorryf("%s cannot be the value of %s.", protocol.Quoted(value, 40), f.Key)
+			return nil, "", commands.Sorry(answers(c).Say("no-value", say.Quoted("Value", value, 40), say.Code("Key", protocol.Plain(f.Key))))
 		}
 		want.Filters[f.Key] = value
 		flags += "--" + f.Key + " " + value + " "
@@ -168,9 +170,9 @@ func (conf Config) factLines(c *commands.Call, facts iter.Seq2[events.Fact, erro
 	return func(yield func(protocol.Text) bool) {
 		names := rooms.NamesIn(c.Tx, c.Room.ID)
 		for f, err := range facts {
-			line := bullet(conf.factLine(c.Tx, names, f))
+			line := bullet(conf.factLine(c, names, f))
 			if err != nil {
-				line = bullet("something that cannot be read")
+				line = bullet(answers(c).Say("unreadable"))
 			}
 			if !yield(line) {
 				return
@@ -181,19 +183,28 @@ func (conf Config) factLines(c *commands.Call, facts iter.Seq2[events.Fact, erro
 
 // factLine shows a fact to somebody in a room, without its number: facts are numbered over all rooms, and how much happens
 // elsewhere is nobody's to know.
-func (conf Config) factLine(tx *store.Tx, names *rooms.Names, f events.Fact) protocol.Text {
-	line := protocol.Join(protocol.Moment(f.Time), " ", conf.Bus.Describe(f))
+func (conf Config) factLine(c *commands.Call, names *rooms.Names, f events.Fact) protocol.Text {
+	s := answers(c)
+	line := s.Say("fact", say.Moment("At", f.Time), say.Part("What", protocol.Plain(conf.Bus.Describe(c.Language(), f))))
 	for _, role := range slices.Sorted(maps.Keys(f.People)) {
-		line = protocol.Join(line, ", "+role+": ", conf.person(tx, names, f.People[role]))
+		line = s.Say("fact-person", say.Part("Line", line), roleOf(s, role), say.Person("Who", conf.person(c.Tx, s, names, f.People[role])))
 	}
 	return line
 }
 
 // person names somebody whom a fact names, as they are called in the room.
-func (conf Config) person(tx *store.Tx, names *rooms.Names, n events.Number) protocol.Text {
+func (conf Config) person(tx *store.Tx, s say.Speaker, names *rooms.Names, n events.Number) protocol.Text {
 	id, ok := conf.Bus.Who(tx, n)
 	if !ok {
-		return protocol.Plain("somebody who is forgotten")
+		return s.Say("forgotten")
 	}
 	return names.Person(id)
+}
+
+// roleOf is what somebody is to a fact.
+func roleOf(s say.Speaker, role string) say.Slot {
+	if s.Has("role-" + role) {
+		return say.Part("Role", s.Say("role-"+role))
+	}
+	return say.Part("Role", protocol.Plain(role)) // of a feature whose roles this package does not know
 }

@@ -4,7 +4,7 @@ import (
 	"iter"
 
 	"moot/commands"
-	"moot/internal/span"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -23,7 +23,7 @@ func (conf Config) mydata() *commands.Command {
 			if c.Switch("raw") {
 				flags = "--raw "
 			}
-			head := protocol.Join("What I hold about ", protocol.Code(string(c.Person)), ", on ", protocol.Moment(c.Tx.Now()), ":")
+			head := answers(c).Say("mydata", id(c.Person), say.Moment("At", c.Tx.Now()))
 			return answerPage(c, head, conf.export(c.Tx, c.Person, c.Switch("raw")), flags)
 		},
 	}
@@ -32,26 +32,31 @@ func (conf Config) mydata() *commands.Command {
 // export goes through everything that is stored about a person, a line each.
 func (conf Config) export(tx *store.Tx, user protocol.UserID, raw bool) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
+		s := to(tx, user)
 		for _, p := range conf.personal(raw) {
 			first := true
 			for line := range p.Export(tx, user) {
-				if first && !yield(protocol.Strong(p.Name)) || !yield(bullet(line)) {
+				if first && !yield(protocol.Strong(headOf(s, p.Name))) || !yield(bullet(line)) {
 					return
 				}
 				first = false
 			}
 		}
-		_ = yield(protocol.Strong("Beside that")) &&
-			yield(bullet(conf.handledIDs())) &&
-			yield(bullet("For a minute or so, how many commands you have given. ",
-				"What the logs of those who operate me hold is not in my reach."))
+		_ = yield(protocol.Strong(s.Plain("beside"))) && yield(bullet(conf.handledIDs(s))) && yield(bullet(s.Say("beside-rate")))
 	}
 }
 
 // handledIDs says what is remembered of events, which is not by person.
-func (conf Config) handledIDs() string {
-	return "For " + span.Words(conf.Retention) + ", the ids of the events that I have handled and of the messages that I have sent, " +
-		"without what they said: so that nothing is done twice."
+func (conf Config) handledIDs(s say.Speaker) protocol.Text {
+	return s.Say("beside-ids", say.Span("Retention", conf.Retention))
+}
+
+// headOf is the head line over what is of one kind.
+func headOf(s say.Speaker, name string) string {
+	if s.Has("head-" + name) {
+		return s.Plain("head-" + name)
+	}
+	return name
 }
 
 func (conf Config) forget() *commands.Command {
@@ -72,18 +77,19 @@ func (conf Config) forget() *commands.Command {
 					if p.Forget == nil {
 						continue
 					}
-					g, s := p.Forget(c.Tx, c.Person)
+					g, stay := p.Forget(c.Tx, c.Person)
 					if g != nil {
 						gone = append(gone, bullet(g))
 					}
-					if s != nil {
-						stays = append(stays, bullet(s))
+					if stay != nil {
+						stays = append(stays, bullet(stay))
 					}
 				}
-				lines := append([]protocol.Text{protocol.Plain("This is forgotten:")}, gone...)
-				lines = append(lines, protocol.Plain("This stays:"))
+				s := answers(c)
+				lines := append([]protocol.Text{s.Say("forgotten-gone")}, gone...)
+				lines = append(lines, s.Say("forgotten-stays"))
 				lines = append(lines, stays...)
-				lines = append(lines, bullet(conf.handledIDs()))
+				lines = append(lines, bullet(conf.handledIDs(s)))
 				return c.Answer(protocol.Lines(lines...))
 			},
 		}},
@@ -92,14 +98,12 @@ func (conf Config) forget() *commands.Command {
 
 // beforeForgetting says what it means to be forgotten, before anything is done.
 func (conf Config) beforeForgetting(c *commands.Call) protocol.Text {
+	s := answers(c)
 	lines := []protocol.Text{
-		protocol.Join("This cannot be undone. If you want it, say ", c.Code("forget me yes"), "."),
-		bullet("You become somebody new to me: I no longer know when you were active, and for some days you cannot vote."),
-		bullet("Ballots, votes and motions stand, without your name. Your reasons and answers are removed."),
+		s.Say("before-sure", say.Code("Command", c.Code("forget me yes"))), bullet(s.Say("before-new")), bullet(s.Say("before-stands")),
 	}
 	if n := conf.Bus.Lookup(c.Tx, c.Person); n != 0 && conf.Bus.Held(c.Tx, n) {
-		lines = append(lines, bullet("Something still runs: a vote that you have opened or that is about you, a challenge, or what "+
-			"may not be asked again yet. Being forgotten ends none of it. Until it has ended I keep a hash of your id, by which I recognise you."))
+		lines = append(lines, bullet(s.Say("before-runs")))
 	}
-	return protocol.Lines(append(lines, protocol.Join("What I hold about you: ", c.Code("mydata"), "."))...)
+	return protocol.Lines(append(lines, s.Say("before-mydata", say.Code("Command", c.Code("mydata"))))...)
 }

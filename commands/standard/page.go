@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"moot/commands"
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -56,21 +57,14 @@ func answerPage(c *commands.Call, head protocol.Text, lines iter.Seq[protocol.Te
 	number := max(1, c.Integer("page"))
 	p := page(lines, number)
 	if len(p.lines) == 0 && number > 1 {
-		return commands.Sorryf("There is no page %d.", number)
+		return commands.Sorry(answers(c).Say("no-page", say.Number("Page", number)))
 	}
 	out := append([]protocol.Text{head}, p.lines...)
 	if p.more && number < maxPage {
-		out = append(out, protocol.Join("There is more: ", c.Again(flags+"--page "+strconv.FormatInt(number+1, 10))))
+		again := c.Again(flags + "--page " + strconv.FormatInt(number+1, 10))
+		out = append(out, answers(c).Say("more", say.Code("Command", again)))
 	}
 	return c.Answer(protocol.Lines(slices.DeleteFunc(out, func(t protocol.Text) bool { return t == nil })...))
-}
-
-// plural writes a number with its noun.
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
 }
 
 // title shows the name of a room.

@@ -1,7 +1,6 @@
 package standard
 
 import (
-	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"moot/commands"
 	"moot/events"
 	"moot/internal/languages"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -17,7 +17,7 @@ import (
 
 // Personal is one kind of what is stored about people.
 type Personal struct {
-	// Name is what it is, as a head line: "Your ballots".
+	// Name is the message of its head line, behind "head-", in the catalogue of this package; what is in none stands as it is.
 	Name string
 	// Export goes through all of it, a line each. It reads only.
 	Export func(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text]
@@ -33,13 +33,13 @@ func (conf Config) personal(raw bool) []Personal {
 		return conf.exportFacts(tx, user, raw)
 	}
 	core := []Personal{
-		{"Where you are", exportMembership, stayMembership},
-		{"What you have chosen", exportChosen, nil},
-		{"What you have asked me", exportAsked, forgetAsked},
-		{"What I could not handle", exportLetters, forgetLetters},
-		{"What waits to be sent to you", exportWaiting, nil},
-		{"Your own words", conf.exportTexts, conf.forgetTexts},
-		{"Facts about you", facts, conf.forgetFacts},
+		{"membership", exportMembership, stayMembership},
+		{"chosen", exportChosen, nil},
+		{"asked", exportAsked, forgetAsked},
+		{"letters", exportLetters, forgetLetters},
+		{"waiting", exportWaiting, nil},
+		{"words", conf.exportTexts, conf.forgetTexts},
+		{"facts", facts, conf.forgetFacts},
 	}
 	return append(core, conf.Personal...)
 }
@@ -47,36 +47,43 @@ func (conf Config) personal(raw bool) []Personal {
 // placeName names a room to somebody. One that they are not in any more has its id only: that is all they may know.
 func placeName(tx *store.Tx, room protocol.RoomID, user protocol.UserID) protocol.Text {
 	info, _ := rooms.Get(tx, room)
+	s := to(tx, user)
 	if _, in := rooms.Lookup(tx, room, user); in && !info.Private {
-		return protocol.Join(title(info.Title()), " (", protocol.Code(string(room)), ")")
+		return s.Say("place-named", titled(info), code("ID", string(room)))
 	}
-	return protocol.Code(string(room))
+	return s.Say("place-id", code("ID", string(room)))
+}
+
+// at is a room as it is named to somebody, in a sentence.
+func at(tx *store.Tx, room protocol.RoomID, user protocol.UserID) say.Slot {
+	return say.Part("Place", placeName(tx, room, user))
 }
 
 func exportMembership(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
+		s := to(tx, user)
 		for info := range rooms.Of(tx, user) {
 			m, _ := rooms.Lookup(tx, info.ID, user)
-			line := protocol.Join("in ", placeName(tx, info.ID, user))
+			name := say.Quoted("Name", m.Name, 0)
+			line := s.Say("in-room", at(tx, info.ID, user), name)
 			if info.Private {
-				line = protocol.Join("in our private conversation ", protocol.Code(string(info.ID)))
+				line = s.Say("in-private", code("ID", string(info.ID)), name)
 			}
-			line = protocol.Join(line, ", called ", title(m.Name))
 			if !m.Since.IsZero() {
-				line = protocol.Join(line, ", since ", protocol.Moment(m.Since))
+				line = s.Say("in-since", say.Part("Line", line), say.Moment("At", m.Since))
 			}
 			if m.Moderator {
-				line = protocol.Join(line, ", as a moderator")
+				line = s.Say("in-moderator", say.Part("Line", line))
 			}
 			if m.Bot {
-				line = protocol.Join(line, ", as a bot")
+				line = s.Say("in-bot", say.Part("Line", line))
 			}
 			if !yield(line) {
 				return
 			}
 		}
-		for room, at := range rooms.PutOut(tx, user) {
-			if !yield(protocol.Join("put out of ", placeName(tx, room, user), " on ", protocol.Moment(at), ", and since when you had been there")) {
+		for room, when := range rooms.PutOut(tx, user) {
+			if !yield(s.Say("put-out", at(tx, room, user), say.Moment("At", when))) {
 				return
 			}
 		}
@@ -85,11 +92,10 @@ func exportMembership(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text
 
 func stayMembership(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Text) {
 	if rooms.ForgetPutOut(tx, user) {
-		gone = protocol.Plain("Out of which rooms you were put.")
+		gone = to(tx, user).Say("gone-put-out")
 	}
 	for range rooms.Of(tx, user) {
-		return gone, protocol.Plain("In which rooms you are and what you are called there: the network tells me so, and without it " +
-			"I could not tell who may do what. It goes when you leave them.")
+		return gone, to(tx, user).Say("stays-membership")
 	}
 	return gone, nil
 }
@@ -97,16 +103,16 @@ func stayMembership(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Te
 func exportChosen(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
 		if id := commands.Chosen(tx, user); id != "" {
-			if !yield(protocol.Join("for what you ask in private: ", placeName(tx, id, user))) {
+			if !yield(to(tx, user).Say("chosen-private", at(tx, id, user))) {
 				return
 			}
 		}
 		own := languages.Of(tx, user)
-		if own.Chosen != "" && !yield(protocol.Join("what I say to you alone: in ", protocol.Code(string(own.Chosen)))) {
+		if own.Chosen != "" && !yield(to(tx, user).Say("chosen-language", code("Language", string(own.Chosen)))) {
 			return
 		}
 		if own.Network != "" {
-			yield(protocol.Join("the language of your program, as your network tells it: ", protocol.Code(string(own.Network))))
+			yield(to(tx, user).Say("network-language", code("Language", string(own.Network))))
 		}
 	}
 }
@@ -115,10 +121,11 @@ func exportAsked(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
 		for info := range rooms.All(tx) {
 			for id := range commands.AskedIn(tx, info.ID, user) {
-				line := protocol.Join("by ", protocol.Code(string(id)), " in ", placeName(tx, info.ID, user), ", just now")
+				s, event, where := to(tx, user), code("Event", string(id)), at(tx, info.ID, user)
+				line := s.Say("asked-now", event, where)
 				if seen := tx.Seen(info.ID, id); seen.Disposition != store.Unseen {
-					line = protocol.Join("by ", protocol.Code(string(id)), " in ", placeName(tx, info.ID, user), ", on ",
-						protocol.Moment(seen.Time), ": ", seen.Disposition.String(), ", "+seen.Reason)
+					reason := say.Words("Reason", protocol.Plain(seen.Reason))
+					line = s.Say("asked", event, where, say.Moment("At", seen.Time), endOf(s, seen.Disposition), reason)
 				}
 				if !yield(line) {
 					return
@@ -129,8 +136,9 @@ func exportAsked(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 }
 
 func forgetAsked(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Text) {
+	s := to(tx, user) // before that is forgotten
 	commands.Forget(tx)
-	return protocol.Plain("Which room and which language you had chosen, and by which events you have asked me something in rooms."), nil
+	return s.Say("gone-asked"), nil
 }
 
 // theirs tells whether a dead letter is of something that the person did or said.
@@ -152,12 +160,13 @@ func exportLetters(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 			if l.Event.Sender != user && l.Scope != protocol.Scope(user) {
 				continue
 			}
-			line := protocol.Join(fmt.Sprintf("dead letter %d, ", l.ID), strings.ToLower(protocol.KindOf(l.Event.Body)), " ",
-				protocol.Code(string(l.Event.ID)), " in ", placeName(tx, l.Event.Room, user), ", on ", protocol.Moment(l.Time))
+			kind := strings.ToLower(protocol.KindOf(l.Event.Body))
+			id, slots := "letter", []say.Slot{say.Number("Letter", l.ID), say.Code("Kind", protocol.Plain(kind)),
+				code("Event", string(l.Event.ID)), at(tx, l.Event.Room, user), say.Moment("At", l.Time)}
 			if said := words(l.Event.Body); said != "" {
-				line = protocol.Join(line, ": ", protocol.Quoted(said, 4000))
+				id, slots = "letter-said", append(slots, say.Quoted("Said", said, 4000))
 			}
-			if !yield(line) {
+			if !yield(to(tx, user).Say(id, slots...)) {
 				return
 			}
 		}
@@ -198,7 +207,7 @@ func forgetLetters(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Tex
 	if n == 0 {
 		return nil, nil
 	}
-	return protocol.Plain("What you said and I could not handle: " + plural(n, "event", "events") + "."), nil
+	return to(tx, user).Say("gone-letters", say.Count("N", n)), nil
 }
 
 func exportWaiting(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
@@ -216,7 +225,7 @@ func exportWaiting(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 			}
 		}
 		if n > 0 {
-			yield(protocol.Plain(plural(n, "message", "messages") + ", which I delete when they are sent or too late"))
+			yield(to(tx, user).Say("waits", say.Count("N", n)))
 		}
 	}
 }
@@ -224,7 +233,7 @@ func exportWaiting(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 func (conf Config) exportTexts(tx *store.Tx, user protocol.UserID) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
 		for _, text := range conf.Bus.Texts(tx, user) {
-			if !yield(protocol.Plain(protocol.Quoted(text, 2500))) {
+			if !yield(to(tx, user).Say("own-words", say.Quoted("Text", text, 2500))) {
 				return
 			}
 		}
@@ -240,17 +249,17 @@ func (conf Config) forgetTexts(tx *store.Tx, user protocol.UserID) (gone, stays 
 		return nil, nil
 	}
 	// They are removed together with the number, by forgetFacts.
-	return protocol.Plain("Your own words: " + plural(n, "text", "texts") + "."), nil
+	return to(tx, user).Say("gone-words", say.Count("N", n)), nil
 }
 
 func (conf Config) exportFacts(tx *store.Tx, user protocol.UserID, raw bool) iter.Seq[protocol.Text] {
 	return func(yield func(protocol.Text) bool) {
 		own := conf.Bus.Lookup(tx, user)
-		if own == 0 || !yield(protocol.Plain("Facts name you by a number, under which I keep your id.")) {
+		if own == 0 || !yield(to(tx, user).Say("facts-number")) {
 			return
 		}
 		for f, err := range conf.Bus.Matching(tx, events.Query{Filters: map[string]string{events.KeyPerson: own.String()}}) {
-			line := protocol.Plain("one that cannot be read")
+			line := to(tx, user).Say("fact-unreadable")
 			switch {
 			case err != nil:
 			case raw:
@@ -267,39 +276,41 @@ func (conf Config) exportFacts(tx *store.Tx, user protocol.UserID, raw bool) ite
 
 // ownFact says to somebody what a fact that names them holds.
 func (conf Config) ownFact(tx *store.Tx, user protocol.UserID, own events.Number, f events.Fact) protocol.Text {
-	says := conf.Bus.Own(tx, f, own)
-	if says == "" {
-		says = conf.Bus.Describe(f)
+	s := to(tx, user)
+	says := protocol.Plain(conf.Bus.Own(s.Language(), tx, f, own))
+	if says.Plain() == "" {
+		says = protocol.Plain(conf.Bus.Describe(s.Language(), f))
 		for _, role := range slices.Sorted(maps.Keys(f.People)) {
 			switch {
 			case f.People[role] != own || role == "who":
 			case role == "by":
-				says += ", by you"
+				says = s.Say("fact-by", say.Part("What", says))
 			default:
-				says += "; you are its " + role
+				says = s.Say("fact-role", say.Part("What", says), roleOf(s, role))
 			}
 		}
 	}
-	return protocol.Join(protocol.Moment(f.Time), ", in ", placeName(tx, protocol.RoomID(f.Scope), user), ": ", says, ".")
+	return s.Say("fact-own", say.Moment("At", f.Time), at(tx, protocol.RoomID(f.Scope), user), say.Part("What", says))
 }
 
 // rawFact shows a fact to somebody whom it names as it is stored, whole but for who else is in it.
 func (conf Config) rawFact(tx *store.Tx, user protocol.UserID, own events.Number, f events.Fact) protocol.Text {
-	line := protocol.Join(protocol.Moment(f.Time), " ", f.Kind, " in ", placeName(tx, protocol.RoomID(f.Scope), user))
+	s := to(tx, user)
+	var line protocol.Text
 	for _, key := range slices.Sorted(maps.Keys(f.Keys)) {
 		line = protocol.Join(line, " "+key+"="+protocol.OneLine(f.Keys[key]))
 	}
 	for _, role := range slices.Sorted(maps.Keys(f.People)) {
-		who := "somebody else"
+		who := s.Plain("raw-other")
 		if f.People[role] == own {
-			who = "you"
+			who = s.Plain("raw-you")
 		}
 		line = protocol.Join(line, ", "+role+": "+who)
 	}
 	if payload := conf.Bus.Raw(f); payload != "" {
 		line = protocol.Join(line, ", ", protocol.Code(protocol.Shorten(payload, 2000)))
 	}
-	return line
+	return s.Say("raw", say.Moment("At", f.Time), say.Code("Kind", protocol.Plain(f.Kind)), at(tx, protocol.RoomID(f.Scope), user), say.Code("Rest", line))
 }
 
 func (conf Config) forgetFacts(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Text) {
@@ -309,11 +320,10 @@ func (conf Config) forgetFacts(tx *store.Tx, user protocol.UserID) (gone, stays 
 	}
 	keep := conf.Bus.Held(tx, n)
 	conf.Bus.Forget(tx, user, keep)
-	gone = protocol.Plain("Which number in the facts is yours.")
-	stays = protocol.Plain("The facts themselves, under that number: what was decided rests on them. Nothing leads from it to you any more.")
+	s := to(tx, user)
+	gone, stays = s.Say("gone-number"), s.Say("stays-facts")
 	if keep {
-		stays = protocol.Join(stays, " Something still runs: a vote that you have opened or that is about you, a challenge, or what may not be asked "+
-			"again yet. Until it ends a hash of your id stays, by which I recognise you, and from which nobody can read who you are.")
+		stays = s.Say("stays-facts-held")
 	}
 	return gone, stays
 }

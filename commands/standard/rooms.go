@@ -7,6 +7,7 @@ import (
 
 	"moot/commands"
 	"moot/internal/alike"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 )
@@ -18,26 +19,25 @@ func roomList() *commands.Command {
 		Visibility: commands.Private,
 		Params:     []commands.Param{pages()},
 		Run: func(c *commands.Call) error {
-			own := commands.OwnRooms(c.Tx, c.Person)
+			own, s := commands.OwnRooms(c.Tx, c.Person), answers(c)
 			if len(own) == 0 {
-				return c.Answer(protocol.Join("We share no room that I know of. ", commands.StillReading(c.Language())))
+				return c.Answer(s.Say("share-none", say.Part("StillReading", commands.StillReading(c.Language()))))
 			}
 			now, _ := chosen(c, own)
-			head := protocol.Join("We share ", plural(len(own), "room", "rooms"), ". Choose one with ", c.Code("use ROOM"),
-				", and what you ask in private is about it:")
+			head := s.Say("share-choose", say.Number("N", len(own)), say.Code("Command", c.Code("use ROOM")))
 			if len(own) == 1 {
-				head = protocol.Join("We share 1 room, and what you ask in private is about it:")
+				head = s.Say("share-one")
 			}
 			return answerPage(c, head, func(yield func(protocol.Text) bool) {
 				for _, info := range own {
-					line := bullet(title(info.Title()))
+					line := s.Say("room-name", titled(info))
 					if commands.Telling(info.ID.Local()) || namesake(own, info) {
-						line = protocol.Join(line, " (", protocol.Code(string(info.ID)), ")")
+						line = s.Say("room-id", titled(info), code("ID", string(info.ID)))
 					}
 					if info.ID == now.ID {
-						line = protocol.Join(line, " — chosen")
+						line = s.Say("room-chosen", say.Part("Line", line))
 					}
-					if !yield(line) {
+					if !yield(bullet(line)) {
 						return
 					}
 				}
@@ -66,10 +66,10 @@ func use() *commands.Command {
 				return nowUsing(c)
 			case room.ID == "":
 				commands.Choose(c.Tx, "")
-				return c.Answer(protocol.Join("You have no room chosen any more. For one command, name it ", c.NamedIn(), "."))
+				return c.Answer(answers(c).Say("unchosen", say.Part("NamedIn", c.NamedIn())))
 			default:
 				commands.Choose(c.Tx, room.ID)
-				return c.Answer(protocol.Join("What you ask in private is now about ", title(room.Title()), ". ", c.Code("use -"), " takes that back."))
+				return c.Answer(answers(c).Say("chosen-now", titled(room), say.Code("Back", c.Code("use -"))))
 			}
 		},
 	}
@@ -77,12 +77,12 @@ func use() *commands.Command {
 
 func nowUsing(c *commands.Call) error {
 	if info, ok := chosen(c, commands.OwnRooms(c.Tx, c.Person)); ok {
-		return c.Answer(protocol.Join("What you ask in private is about ", title(info.Title()), ". ", c.Code("use -"), " takes that back."))
+		return c.Answer(answers(c).Say("chosen-is", titled(info), say.Code("Back", c.Code("use -"))))
 	}
 	if commands.Chosen(c.Tx, c.Person) != "" {
-		return c.Answer(protocol.Join("I do not find the room that you chose any more. ", c.Code("rooms"), " lists those that we share."))
+		return c.Answer(answers(c).Say("chosen-lost", say.Code("Command", c.Code("rooms"))))
 	}
-	return c.Answer(protocol.Join("You have not chosen a room. ", c.Code("rooms"), " lists those that we share."))
+	return c.Answer(answers(c).Say("chosen-none", say.Code("Command", c.Code("rooms"))))
 }
 
 // room is the group of what concerns a room; alone it shows the room.
@@ -96,54 +96,63 @@ func showRoom() *commands.Command {
 		Name:  "show",
 		Where: commands.NeedsRoom,
 		Run: func(c *commands.Call) error {
-			r := c.Room
-			lines := []protocol.Text{protocol.Join("This is ", title(r.Title()), " (", protocol.Code(string(r.ID)), "):")}
-			add := func(parts ...any) { lines = append(lines, bullet(parts...)) }
+			r, s := c.Room, answers(c)
+			lines := []protocol.Text{s.Say("this-is", titled(r), code("ID", string(r.ID)))}
+			add := func(id string, slots ...say.Slot) { lines = append(lines, bullet(s.Say(id, slots...))) }
 			if topic := protocol.OneLine(r.Topic); topic != "" {
-				add("Its topic is ", protocol.Quoted(topic, 300))
+				add("topic", say.Quoted("Topic", topic, 300))
 			}
-			add(membership(r))
+			switch {
+			case r.Members == rooms.Known:
+				add("has-members", say.Count("N", r.Count))
+			case r.Fault != "":
+				add("list-fault")
+			default:
+				add("list-reading")
+			}
 			if names := moderators(c); len(names) > 0 {
-				add("Its moderators are ", strings.Join(names, ", "))
+				add("moderators", say.Part("People", say.Commas(names)))
 			}
-			add("I have been here since ", protocol.Moment(r.JoinedAt))
+			add("since", say.Moment("At", r.JoinedAt))
 			if !r.FirstJoined.Equal(r.JoinedAt) {
-				add("I first came on ", protocol.Moment(r.FirstJoined))
+				add("first-came", say.Moment("At", r.FirstJoined))
 			}
 			if r.Encrypted {
-				add("It is encrypted")
+				add("encrypted")
 			}
 			if r.Outage {
-				add("The network cannot reach it at present")
+				add("unreachable")
 			}
 			if r.Successor != "" {
-				add("It has been given up for another room")
+				add("given-up")
 			}
 			return c.Answer(protocol.Lines(lines...))
 		},
 	}
 }
 
-// membership says how many members a room has, as far as that is known.
-func membership(r rooms.Info) string {
+// membership says how many members a room has, as far as that is known, before they are listed.
+func membership(s say.Speaker, r rooms.Info) protocol.Text {
 	switch {
+	case r.Members == rooms.Known && r.Count > maxListed:
+		return s.Say("members-some", say.Count("N", r.Count), say.Number("Listed", maxListed))
 	case r.Members == rooms.Known:
-		return "It has " + plural(r.Count, "member", "members") + ", me included"
+		return s.Say("members", say.Count("N", r.Count))
 	case r.Fault != "":
-		return "I could not read the list of its members, and try again by myself"
+		return s.Say("members-fault")
 	}
-	return "I am still reading the list of its members"
+	return s.Say("members-reading")
 }
 
 // maxListed is how many members are listed; more cannot be sorted, or read by people, in good time.
 const maxListed = 5000
 
 // moderators returns the names of the moderators, if they are not many.
-func moderators(c *commands.Call) []string {
+func moderators(c *commands.Call) []protocol.Text {
 	const most = 10
-	var names []string
+	var names []protocol.Text
 	for m := range rooms.Moderators(c.Tx, c.Room.ID) {
-		if names = append(names, protocol.Quoted(m.Name, 40)); len(names) > most {
+		if names = append(names, answers(c).Say("member", say.Person("Who", protocol.Plain(protocol.Quoted(m.Name, 40))))); len(names) > most {
 			return nil
 		}
 	}
@@ -156,14 +165,7 @@ func members() *commands.Command {
 		Where:  commands.NeedsRoom,
 		Params: []commands.Param{pages()},
 		Run: func(c *commands.Call) error {
-			head := membership(c.Room)
-			if c.Room.Members == rooms.Known && c.Room.Count > maxListed {
-				head += "; these are " + plural(maxListed, "of them", "of them")
-			}
-			if c.Room.Members != rooms.Known {
-				head += "; I know of these"
-			}
-			return answerPage(c, protocol.Plain(head+":"), memberLines(c), "")
+			return answerPage(c, membership(answers(c), c.Room), memberLines(c), "")
 		},
 	}
 }
@@ -180,33 +182,34 @@ func memberLines(c *commands.Call) iter.Seq[protocol.Text] {
 	})
 	return func(yield func(protocol.Text) bool) {
 		for _, m := range list {
-			if !yield(memberLine(m, c.Person)) {
+			if !yield(memberLine(answers(c), m, c.Person)) {
 				return
 			}
 		}
 	}
 }
 
-func memberLine(m rooms.Member, asker protocol.UserID) protocol.Text {
-	line := bullet(protocol.Person(m.User, protocol.Shorten(m.Name, rooms.MaxName)))
+func memberLine(s say.Speaker, m rooms.Member, asker protocol.UserID) protocol.Text {
+	who := say.Person("Who", protocol.Person(m.User, protocol.Shorten(m.Name, rooms.MaxName)))
+	line := s.Say("member", who)
 	if id := m.User.Local(); m.Name != id && commands.Telling(id) { // one that does not tell is shown by the mention
-		line = protocol.Join(line, " (", protocol.Code(m.User.Local()), ")")
+		line = s.Say("member-id", who, code("ID", id))
 	}
-	var notes []string
+	var notes []protocol.Text
 	switch {
 	case m.Self:
-		notes = append(notes, "me")
+		notes = append(notes, s.Say("note-me"))
 	case m.Bot:
-		notes = append(notes, "a bot")
+		notes = append(notes, s.Say("note-bot"))
 	}
 	if m.User == asker {
-		notes = append(notes, "you")
+		notes = append(notes, s.Say("note-you"))
 	}
 	if m.Moderator {
-		notes = append(notes, "moderator")
+		notes = append(notes, s.Say("note-moderator"))
 	}
 	if len(notes) > 0 {
-		line = protocol.Join(line, " — "+strings.Join(notes, ", "))
+		line = s.Say("member-notes", say.Part("Line", line), say.Part("Notes", say.Commas(notes)))
 	}
-	return line
+	return bullet(line)
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -113,7 +114,7 @@ func TestWhatBecameOfWhatWasSent(t *testing.T) {
 	seen := map[string]bool{}
 	for _, state := range []store.State{store.StateQueued, store.StateSent, store.StateFailed, store.StateExpired,
 		store.StateSuperseded, store.StateReplaced, store.StateAmbiguous, store.StateEnded} {
-		line := bullet(sentLine(store.Delivery{State: state})...).Plain()
+		line := bullet(sentLine(catalogue.In(say.English), store.Delivery{State: state})).Plain()
 		if !strings.HasSuffix(line, ".") || seen[line] {
 			t.Errorf("%s is told as %q", state, line)
 		}

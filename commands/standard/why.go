@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"moot/commands"
-	"moot/internal/span"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
@@ -24,10 +24,10 @@ func (conf Config) why() *commands.Command {
 				id = m.ReplyTo
 			}
 			if id == "" && c.Native() {
-				return commands.Sorry(protocol.Join("Which message do you mean? Name its id in the field ", protocol.Code("event"), "."))
+				return commands.Sorry(answers(c).Say("which-native", code("Field", "event")))
 			}
 			if id == "" {
-				return commands.Sorry(protocol.Join("Which message do you mean? Answer to it with ", c.Code("why"), ", or name its id."))
+				return commands.Sorry(answers(c).Say("which", say.Code("Command", c.Code("why"))))
 			}
 			for room := range searched(c) {
 				ref := protocol.Ref{Room: room.ID, Event: id}
@@ -35,9 +35,7 @@ func (conf Config) why() *commands.Command {
 					return c.Answer(conf.account(c, room, ref))
 				}
 			}
-			return c.Answer(protocol.Join("I know of no such event of yours. ", "I keep in mind what is said to me, in private or behind ",
-				protocol.Code(c.Tree().Prefix()), " or my name, for "+span.Words(conf.Retention)+
-					", unless it comes faster than I take it. All else I read and let go."))
+			return c.Answer(answers(c).Say("no-event", code("Prefix", c.Tree().Prefix()), say.Span("Retention", conf.Retention)))
 		},
 	}
 }
@@ -84,51 +82,62 @@ func mayAsk(c *commands.Call, room rooms.Info, ref protocol.Ref) bool {
 // account says what became of an event.
 func (conf Config) account(c *commands.Call, room rooms.Info, ref protocol.Ref) protocol.Text {
 	seen := c.Tx.Seen(ref.Room, ref.Event)
-	reason := seen.Reason
+	s, reason, why := answers(c), seen.Reason, "why-recorded"
 	if seen.Disposition == store.Failed && c.Role < commands.Operator {
 		reason, _, _ = strings.Cut(reason, ":") // its cause is for those who operate the bot
-		reason += "; that is a fault of mine, which those who operate me see and can have tried again"
+		why = "why-fault"
 	}
-	where := "our private conversation"
-	if !room.Private {
-		where = title(room.Title())
+	id, slots := "saw", []say.Slot{code("Event", string(ref.Event)), say.Moment("At", seen.Time), endOf(s, seen.Disposition)}
+	if room.Private {
+		id = "saw-private"
+	} else {
+		slots = append(slots, titled(room))
 	}
-	first := protocol.Join("I saw ", protocol.Code(string(ref.Event)), " in "+where+" on ", protocol.Moment(seen.Time), ": ", seen.Disposition.String())
-	if reason != "" {
-		first = protocol.Join(first, " (", reason, ")")
+	if reason != "" { // as it was recorded
+		id, slots = id+"-why", append(slots, say.Part("Why", s.Say(why, say.Words("Reason", protocol.Plain(reason)))))
 	}
-	lines := []protocol.Text{protocol.Join(first, ".")}
+	lines := []protocol.Text{s.Say(id, slots...)}
 	for n := 1; ; n++ {
 		sent := c.Tx.Delivery(store.CauseKey(ref, n))
 		if sent.State == "" {
 			break
 		}
-		lines = append(lines, bullet(sentLine(sent)...))
+		lines = append(lines, bullet(sentLine(s, sent)))
 	}
 	if len(lines) == 1 {
-		lines = append(lines, protocol.Plain("I sent nothing because of it."))
+		lines = append(lines, s.Say("sent-nothing"))
 	}
 	return protocol.Lines(lines...)
 }
 
-// sentLine says what became of something that was sent because of the event.
-func sentLine(s store.Delivery) []any {
-	at := protocol.Moment(s.Time)
-	switch s.State {
-	case store.StateQueued:
-		return []any{"Something that I want to send because of it still waits."}
-	case store.StateSent:
-		return []any{"What I sent because of it arrived on ", at, "."}
-	case store.StateAmbiguous:
-		return []any{"I sent something because of it on ", at, ", and cannot know whether it arrived."}
-	case store.StateSuperseded:
-		return []any{"What I wanted to send because of it gave way to something newer."}
-	case store.StateReplaced:
-		return []any{"What I wanted to send because of it could not be sent, and something else took its place."}
-	case store.StateExpired:
-		return []any{"What I wanted to send because of it could not be sent in time."}
-	case store.StateEnded:
-		return []any{"What I wanted to send because of it was given up when I left the room."}
+// endOf is what became of an event.
+func endOf(s say.Speaker, d store.Disposition) say.Slot {
+	ends := map[store.Disposition]string{store.Unseen: "end-unseen", store.Handled: "end-handled", store.Ignored: "end-ignored",
+		store.Refused: "end-refused", store.Failed: "end-failed", store.Waiting: "end-waiting"}
+	if id := ends[d]; id != "" {
+		return say.Part("End", s.Say(id))
 	}
-	return []any{"What I wanted to send because of it could not be sent."}
+	return say.Part("End", protocol.Plain(d.String())) // no other is recorded
+}
+
+// sentLine says what became of something that was sent because of the event.
+func sentLine(s say.Speaker, d store.Delivery) protocol.Text {
+	at := say.Moment("At", d.Time)
+	switch d.State {
+	case store.StateQueued:
+		return s.Say("sent-queued")
+	case store.StateSent:
+		return s.Say("sent-sent", at)
+	case store.StateAmbiguous:
+		return s.Say("sent-ambiguous", at)
+	case store.StateSuperseded:
+		return s.Say("sent-superseded")
+	case store.StateReplaced:
+		return s.Say("sent-replaced")
+	case store.StateExpired:
+		return s.Say("sent-expired")
+	case store.StateEnded:
+		return s.Say("sent-ended")
+	}
+	return s.Say("sent-failed")
 }

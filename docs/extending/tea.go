@@ -6,6 +6,7 @@ import (
 
 	"moot/commands"
 	"moot/events"
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/store"
@@ -28,7 +29,7 @@ var cups = store.ScopedBucket("tea-cups")
 func TeaKind() events.Kind {
 	return events.Kind{
 		Name: teaKind, Version: 1, Buckets: []store.Bucket{cups},
-		Describe: func(events.Fact) string { return "a cup of tea" },
+		Describe: func(l say.Language, _ events.Fact) string { return catalogue.In(l).Plain("fact-tea") },
 		Apply: func(tx *store.Tx, f events.Fact) error {
 			n := store.ParseNumber(string(tx.Get(cups, string(f.Scope))))
 			tx.Put(cups, string(f.Scope), []byte(store.Number(n+1)))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"moot/events"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/store"
 )
@@ -47,7 +48,7 @@ func showFact(tx *store.Tx, bus *events.Bus, f events.Fact, err error) Fact {
 		return Fact{Seq: f.Seq, Fault: err.Error()}
 	}
 	out := Fact{
-		Seq: f.Seq, Time: f.Time, Kind: f.Kind, Version: f.Version, Text: bus.Describe(f), Scope: f.Scope,
+		Seq: f.Seq, Time: f.Time, Kind: f.Kind, Version: f.Version, Text: bus.Describe(say.English, f), Scope: f.Scope,
 		Cause: refOf(f.Cause), Keys: f.Keys, Payload: slices.Clone(f.Payload),
 	}
 	if len(f.People) > 0 {

@@ -87,7 +87,7 @@ func (h *history) wire(st *store.Store, bus *events.Bus, l *life) ([]bot.Feature
 	list := standard.Commands(standard.Config{
 		Bus: bus, Version: "simulated", RoomCommands: ballots.RoomCommands(),
 		Personal: []standard.Personal{{
-			Name: "When you were active",
+			Name: "activity",
 			Export: func(tx *store.Tx, u protocol.UserID) iter.Seq[protocol.Text] {
 				return slices.Values(active.Export(tx, u))
 			},
@@ -96,10 +96,10 @@ func (h *history) wire(st *store.Store, bus *events.Bus, l *life) ([]bot.Feature
 				return nil, nil
 			},
 		},
-			{Name: "Your votes", Export: ballots.Export, Forget: ballots.Forget},
-			{Name: "Challenges", Export: sanctions.Export, Forget: sanctions.Forget},
-			{Name: "What networks do for me", Export: enforcer.Export, Forget: enforcer.Forget},
-			{Name: "Your invitations", Export: guests.Export, Forget: guests.Forget},
+			{Name: "votes", Export: ballots.Export, Forget: ballots.Forget},
+			{Name: "challenges", Export: sanctions.Export, Forget: sanctions.Forget},
+			{Name: "networks", Export: enforcer.Export, Forget: enforcer.Forget},
+			{Name: "invitations", Export: guests.Export, Forget: guests.Forget},
 		},
 	})
 	list = append(list, ballots.Commands()...)

@@ -1,0 +1,12 @@
+package sealed
+
+import (
+	"testing"
+
+	"moot/internal/say/saytest"
+)
+
+// TestWords: every language has every sentence, the code says those and no others, and fills their slots.
+func TestWords(t *testing.T) {
+	saytest.Check(t, catalogue, saytest.Config{Least: 4, Says: map[string]int{"refuse": 3}, Adds: []string{"refuse"}, Made: []string{"refused-"}})
+}

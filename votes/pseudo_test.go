@@ -1,0 +1,38 @@
+package votes_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moot/internal/say/saytest"
+)
+
+// TestInDisguise: all that the conversations hear stands in a catalogue. What it does not say are names, words of people, and what can be
+// typed, and these are marked.
+func TestInDisguise(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.chat")
+	if err != nil || len(files) < 30 {
+		t.Fatalf("no conversations: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".chat"), func(t *testing.T) {
+			script, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			saytest.Disguise(t)
+			lines := 0
+			overheard = func(text string) {
+				lines++
+				saytest.Hold(t, text, nil)
+			}
+			defer func() { overheard = nil }()
+			play(t, string(script))
+			if lines == 0 {
+				t.Error("nothing is heard")
+			}
+		})
+	}
+}
