@@ -27,7 +27,9 @@ func of(tx *store.Tx, o Origin) say.Speaker {
 }
 
 // in returns who speaks in a room.
-func in(tx *store.Tx, room protocol.RoomID) say.Speaker { return catalogue.In(languages.Room(tx, room)) }
+func in(tx *store.Tx, room protocol.RoomID) say.Speaker {
+	return catalogue.In(languages.Room(tx, room))
+}
 
 // to returns who speaks to somebody alone, about what is about no room.
 func to(tx *store.Tx, user protocol.UserID) say.Speaker {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"moot/internal/say/saytest"
+	"moot/protocol"
 )
 
 // TestInDisguise: all that the conversations hear stands in a catalogue. What it does not say are names, words of people, and what can be
@@ -34,5 +35,26 @@ func TestInDisguise(t *testing.T) {
 				t.Error("nothing is heard")
 			}
 		})
+	}
+}
+
+// overheard is told of all that the bot says, unless it is nil.
+var overheard func(text string)
+
+func overhear(texts ...string) {
+	for _, text := range texts {
+		if overheard != nil {
+			overheard(text)
+		}
+	}
+}
+
+// offers is what stands on buttons and in menus.
+func offers(controls []protocol.Control) {
+	for _, c := range controls {
+		overhear(c.Label)
+		for _, o := range c.Options {
+			overhear(o.Label, o.Detail)
+		}
 	}
 }

@@ -313,27 +313,6 @@ func private(room protocol.RoomID) bool { return strings.Contains(string(room), 
 // shownCode is something that can be typed, in what the bot has said.
 type shownCode struct{ where, code string }
 
-// overheard is told of all that the bot says, unless it is nil.
-var overheard func(text string)
-
-func overhear(texts ...string) {
-	for _, text := range texts {
-		if overheard != nil {
-			overheard(text)
-		}
-	}
-}
-
-// offers is what stands on buttons and in menus.
-func offers(controls []protocol.Control) {
-	for _, c := range controls {
-		overhear(c.Label)
-		for _, o := range c.Options {
-			overhear(o.Label, o.Detail)
-		}
-	}
-}
-
 func (w *town) hear(where string, text protocol.Text) {
 	if !strings.HasPrefix(where, "polls ") {
 		overhear(text.Plain())
