@@ -37,6 +37,9 @@ func english(t *testing.T) (pieces []string) {
 	return pieces
 }
 
+// alone is what somebody hears who shares no room with the bot any more, and has chosen no language.
+var alone = regexp.MustCompile(`^    • (When you left rooms|Ballots that you have cast in votes that are open)`)
+
 // TestInGerman: in a room that speaks German the conversations go on as in English, and nothing that the catalogue says in English
 // is said there.
 func TestInGerman(t *testing.T) {
@@ -55,7 +58,7 @@ func TestInGerman(t *testing.T) {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(play(t, "* language de\n"+string(script))) {
-				if !strings.HasPrefix(line, "    ") {
+				if !strings.HasPrefix(line, "    ") || strings.HasSuffix(file, "escape.chat") && alone.MatchString(line) {
 					continue
 				}
 				for _, piece := range pieces {

@@ -17,20 +17,20 @@ func TestInDisguise(t *testing.T) {
 	if err != nil || len(files) < 30 {
 		t.Fatalf("no conversations: %v", err)
 	}
+	saytest.Disguise(t) // until all of them have ended, as they are played beside each other
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".chat"), func(t *testing.T) {
 			script, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			saytest.Disguise(t)
 			lines := 0
-			overheard = func(text string) {
-				lines++
-				saytest.Hold(t, text, nil)
-			}
-			defer func() { overheard = nil }()
-			play(t, string(script))
+			play(t, string(script), func(w *town) {
+				w.overheard = func(text string) {
+					lines++
+					saytest.Hold(t, text, nil)
+				}
+			})
 			if lines == 0 {
 				t.Error("nothing is heard")
 			}
@@ -38,23 +38,20 @@ func TestInDisguise(t *testing.T) {
 	}
 }
 
-// overheard is told of all that the bot says, unless it is nil.
-var overheard func(text string)
-
-func overhear(texts ...string) {
+func (w *town) overhear(texts ...string) {
 	for _, text := range texts {
-		if overheard != nil {
-			overheard(text)
+		if w.overheard != nil {
+			w.overheard(text)
 		}
 	}
 }
 
 // offers is what stands on buttons and in menus.
-func offers(controls []protocol.Control) {
+func (w *town) offers(controls []protocol.Control) {
 	for _, c := range controls {
-		overhear(c.Label)
+		w.overhear(c.Label)
 		for _, o := range c.Options {
-			overhear(o.Label, o.Detail)
+			w.overhear(o.Label, o.Detail)
 		}
 	}
 }

@@ -48,6 +48,7 @@ type town struct {
 	bus        *events.Bus  // too
 	votes      *votes.Feature
 	challenges *challenges.Feature
+	overheard  func(text string) // is told of all that the bot says; may be nil
 	commands   *commands.Commands
 	now        time.Time
 	next       int
@@ -252,7 +253,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			where += "/" + string(o.Place)
 		}
 		w.hear(where, act.Text)
-		offers(act.Controls)
+		w.offers(act.Controls)
 		w.file(act.File)
 	case protocol.Whisper:
 		if w.deaf[act.User] {
@@ -287,7 +288,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 		for i, o := range act.Options {
 			options[i] = o.Label
 		}
-		overhear(append(options, act.Question)...)
+		w.overhear(append(options, act.Question)...)
 		w.hear(line, protocol.Plainf("%s (%s, %s, at most %d)", act.Question, strings.Join(options, "; "), kind, act.Most))
 	case protocol.EndPoll:
 		m := w.messages[a.Try.Original.Event]
@@ -299,7 +300,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
 		}
 		m.controls = act.Controls
-		offers(act.Controls)
+		w.offers(act.Controls)
 		if text := act.Text.Plain(); m.text != text {
 			w.hear("edits @"+m.room.Local(), act.Text)
 			m.text = text
@@ -315,7 +316,7 @@ type shownCode struct{ where, code string }
 
 func (w *town) hear(where string, text protocol.Text) {
 	if !strings.HasPrefix(where, "polls ") {
-		overhear(text.Plain())
+		w.overhear(text.Plain())
 	}
 	for _, span := range text {
 		if span.Style == protocol.CodeStyle {

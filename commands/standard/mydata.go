@@ -72,20 +72,8 @@ func (conf Config) forget() *commands.Command {
 				if !c.Has("sure") {
 					return c.Answer(conf.beforeForgetting(c))
 				}
-				var gone, stays []protocol.Text
-				for _, p := range conf.personal(false) {
-					if p.Forget == nil {
-						continue
-					}
-					g, stay := p.Forget(c.Tx, c.Person)
-					if g != nil {
-						gone = append(gone, bullet(g))
-					}
-					if stay != nil {
-						stays = append(stays, bullet(stay))
-					}
-				}
-				s := answers(c)
+				s := answers(c) // before it is forgotten in which language
+				gone, stays := conf.forgetAll(c.Tx, c.Person)
 				lines := append([]protocol.Text{s.Say("forgotten-gone")}, gone...)
 				lines = append(lines, s.Say("forgotten-stays"))
 				lines = append(lines, stays...)
@@ -94,6 +82,29 @@ func (conf Config) forget() *commands.Command {
 			},
 		}},
 	}
+}
+
+// forgetAll removes all that can be removed, and returns what of it is gone and what stays. What somebody has chosen is removed last: all
+// else is said in the language that they have chosen.
+func (conf Config) forgetAll(tx *store.Tx, user protocol.UserID) (gone, stays []protocol.Text) {
+	kinds := conf.personal(false)
+	removed, kept := make([]protocol.Text, len(kinds)), make([]protocol.Text, len(kinds))
+	for _, last := range []bool{false, true} {
+		for i, p := range kinds {
+			if p.Forget != nil && (p.Name == asked) == last {
+				removed[i], kept[i] = p.Forget(tx, user)
+			}
+		}
+	}
+	for i := range kinds {
+		if removed[i] != nil {
+			gone = append(gone, bullet(removed[i]))
+		}
+		if kept[i] != nil {
+			stays = append(stays, bullet(kept[i]))
+		}
+	}
+	return gone, stays
 }
 
 // beforeForgetting says what it means to be forgotten, before anything is done.

@@ -26,6 +26,9 @@ type Personal struct {
 	Forget func(tx *store.Tx, user protocol.UserID) (gone, stays protocol.Text)
 }
 
+// asked is the name of what also holds what somebody has chosen.
+const asked = "asked"
+
 // personal is all that is stored about people: what the core stores, and what features do. Raw is whether facts are shown
 // as they are stored.
 func (conf Config) personal(raw bool) []Personal {
@@ -35,7 +38,7 @@ func (conf Config) personal(raw bool) []Personal {
 	core := []Personal{
 		{"membership", exportMembership, stayMembership},
 		{"chosen", exportChosen, nil},
-		{"asked", exportAsked, forgetAsked},
+		{asked, exportAsked, forgetAsked},
 		{"letters", exportLetters, forgetLetters},
 		{"waiting", exportWaiting, nil},
 		{"words", conf.exportTexts, conf.forgetTexts},
