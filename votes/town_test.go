@@ -48,7 +48,6 @@ type town struct {
 	bus        *events.Bus  // too
 	votes      *votes.Feature
 	challenges *challenges.Feature
-	overheard  func(text string) // is told of all that the bot says; may be nil
 	commands   *commands.Commands
 	now        time.Time
 	next       int
@@ -253,7 +252,6 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			where += "/" + string(o.Place)
 		}
 		w.hear(where, act.Text)
-		w.offers(act.Controls)
 		w.file(act.File)
 	case protocol.Whisper:
 		if w.deaf[act.User] {
@@ -288,7 +286,6 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 		for i, o := range act.Options {
 			options[i] = o.Label
 		}
-		w.overhear(append(options, act.Question)...)
 		w.hear(line, protocol.Plainf("%s (%s, %s, at most %d)", act.Question, strings.Join(options, "; "), kind, act.Most))
 	case protocol.EndPoll:
 		m := w.messages[a.Try.Original.Event]
@@ -300,7 +297,6 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
 		}
 		m.controls = act.Controls
-		w.offers(act.Controls)
 		if text := act.Text.Plain(); m.text != text {
 			w.hear("edits @"+m.room.Local(), act.Text)
 			m.text = text
@@ -315,9 +311,6 @@ func private(room protocol.RoomID) bool { return strings.Contains(string(room), 
 type shownCode struct{ where, code string }
 
 func (w *town) hear(where string, text protocol.Text) {
-	if !strings.HasPrefix(where, "polls ") {
-		w.overhear(text.Plain())
-	}
 	for _, span := range text {
 		if span.Style == protocol.CodeStyle {
 			w.shown = append(w.shown, shownCode{where, span.Text})
