@@ -63,3 +63,7 @@ func (f *Feature) ticked(tx *store.Tx, data []byte) error {
 	}
 	return f.admit(tx, j)
 }
+
+// Pulse reports whether a clock that is moved does not stop at a timer: what was due meanwhile is missed, and is made up for as the
+// schedule says.
+func (f *Feature) Pulse(name string) bool { return name == timerTick || name == timerClear }
