@@ -3,6 +3,7 @@ package survey
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -43,6 +44,7 @@ func newServer(t *testing.T) *server {
 	}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := strings.TrimPrefix(r.URL.Path, "/_matrix/client/")
+		_, _ = io.Copy(io.Discard, r.Body) // until then a server does not notice that somebody has hung up
 		switch path {
 		case s.hangs:
 			<-r.Context().Done()
