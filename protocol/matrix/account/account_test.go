@@ -204,7 +204,13 @@ func TestUnreachable(t *testing.T) {
 		}
 	}))
 	defer silent.Close()
+	half := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte(`{"versions": `))
+	}))
+	defer half.Close()
 	for server, want := range map[string]string{
+		half.URL: " breaks off in the middle of an answer: unexpected EOF; see whether it runs",
 		strings.Replace(plain.URL, "http:", "https:", 1): "does not speak TLS; correct the address of the homeserver: one without TLS begins with http://",
 		tls.URL: "signed by unknown authority; correct the address of the homeserver, or have its certificate mended; if an authority of your own has signed it, name the file with that in the environment variable SSL_CERT_FILE",
 		strings.Replace(tls.URL, "https:", "http:", 1): " speaks TLS, or is no Matrix homeserver: it answers 400 Bad Request; correct the address of the homeserver: one with TLS begins with https://",

@@ -61,6 +61,8 @@ func diagnose(base string, err error) error {
 	case errors.As(err, &answer) && answer.Response != nil && answer.IsStatus(http.StatusBadRequest) && answer.RespError == nil && strings.HasPrefix(base, "http://"):
 		// So servers answer in clear that are written in Go, or stand behind nginx.
 		return &Fault{base + " speaks TLS, or is no Matrix homeserver: it answers " + said(answer), "correct the address of the homeserver: one with TLS begins with https://", err}
+	case errors.As(err, &answer) && answer.Response != nil && strings.Contains(err.Error(), "failed to read response body"):
+		return busy{fmt.Errorf("%w: %s breaks off in the middle of an answer: %s", ErrUnreachable, base, bare(err))}
 	case errors.As(err, &answer) && answer.Response != nil:
 		return diagnoseAnswer(base, answer)
 	case strings.HasPrefix(base, "http://") && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):

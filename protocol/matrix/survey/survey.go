@@ -36,10 +36,10 @@ func Account(ctx context.Context, c account.Config, left string) []finding.Findi
 			do = "start it: it shows a link to log it in by, where the server offers that; otherwise name its password in [matrix]"
 		}
 		return append([]finding.Finding{finding.New(finding.OK, "matrix", "the homeserver answers, and the bot is not logged in yet", do)}, ability()...)
+	case err != nil && ctx.Err() != nil:
+		return []finding.Finding{finding.New(finding.Fail, "matrix", hangs, "see whether it runs, and correct homeserver in [matrix] if that is not it")}
 	case errors.As(err, &fault):
 		return []finding.Finding{finding.New(finding.Fail, "matrix", fault.What, fault.Do)}
-	case errors.Is(err, context.DeadlineExceeded):
-		return []finding.Finding{finding.New(finding.Fail, "matrix", hangs, "see whether it runs, and correct homeserver in [matrix] if that is not it")}
 	case err != nil:
 		return []finding.Finding{finding.New(finding.Fail, "matrix", said(err), "try again in a moment")}
 	}
@@ -80,6 +80,9 @@ func (q question) put(ctx context.Context, cli *mautrix.Client) (found []finding
 		found, err = q.look(ctx, cli)
 		return err
 	})
+	if err != nil && ctx.Err() != nil {
+		err = context.DeadlineExceeded // also where an answer has begun, of which the library says that it is none
+	}
 	return found, err
 }
 
