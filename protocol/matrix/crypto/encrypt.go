@@ -130,6 +130,9 @@ func (m *Machine) begin(ctx context.Context, devices []*id.Device) error {
 		return nil
 	}
 	resp, err := m.client.ClaimKeys(ctx, &mautrix.ReqClaimKeys{OneTimeKeys: wanted, Timeout: claimTimeout.Milliseconds()})
+	if err == nil && resp == nil {
+		err = errors.New("the homeserver gives no answer")
+	}
 	if err != nil {
 		return fmt.Errorf("claim one-time keys: %w", err)
 	}

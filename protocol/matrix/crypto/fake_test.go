@@ -18,6 +18,8 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"moot/protocol/matrix/account"
 )
 
 // fake is the part of a homeserver that knows keys: it keeps what devices upload, and hands on what they send each other.
@@ -45,6 +47,7 @@ type fake struct {
 	null     string                  // a path whose answer is null
 	twisted  string                  // how the paths begin whose answers are changed
 	change   func([]byte) []byte     // how; nil leaves them as they are
+	whole    bool                    // whether clients take nothing for an answer that is none
 }
 
 func newFake(t testing.TB) *fake {
@@ -65,6 +68,9 @@ func (f *fake) client(user id.UserID, device id.DeviceID) *mautrix.Client {
 		f.t.Fatal(err)
 	}
 	cli.DeviceID = device
+	if f.whole {
+		cli.Client = &http.Client{Transport: account.NoNull(nil)} // as that of the bot
+	}
 	return cli
 }
 
