@@ -121,7 +121,7 @@ func TestFiles(t *testing.T) {
 			w.Errorf("it has %d bytes, and is said to have %s", len(file), size)
 		}
 		text := will.Answer(dm, will.Say(dm, "vote export --text --in hall")).Body()
-		if got := strings.TrimSuffix(strings.ReplaceAll(string(file), "\r\n", "\n"), "\n"); got != text || !strings.Contains(text, "\n1,poll,chosen,") {
+		if got := strings.TrimSuffix(strings.ReplaceAll(string(file), "\r\n", "\n"), "\n"); !strings.HasSuffix(text, ":\n"+got) || !strings.Contains(text, "\n1,poll,chosen,") {
 			w.Errorf("the file holds\n%s\nand as text it is\n%s", got, text)
 		}
 		if n := will.Answers(dm, asked); n != 1 {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,8 +25,11 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	logs := map[string]*replicatest.Memory{}
+	var mu sync.Mutex
+	logs := map[string]*replicatest.Memory{} // guarded by mu
 	replicatest.Run(t, func(_ *testing.T, name string) replica.Log {
+		mu.Lock()
+		defer mu.Unlock()
 		if logs[name] == nil {
 			logs[name] = replicatest.NewMemory()
 		}
