@@ -214,7 +214,8 @@ var lives = store.SharedBucket("lives")
 
 const lifeKey = "life"
 
-// Life tells apart the lives of a database, whose changes have the same numbers: each restore begins another. Empty before the first.
+// Life tells apart the lives of a database, whose changes have the same numbers: each restore begins another. It is
+// empty before the first.
 func Life(tx *store.Tx) string { return string(tx.Get(lives, lifeKey)) }
 
 func beginLife(st *store.Store, at time.Time) error {

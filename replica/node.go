@@ -21,15 +21,6 @@ type Node struct {
 	Folder, Version string
 	// Logger is told what happens.
 	Logger *slog.Logger
-
-	tries time.Duration // zero means standEvery
-}
-
-func (n *Node) every() time.Duration {
-	if n.tries != 0 {
-		return n.tries
-	}
-	return standEvery
 }
 
 // lead takes the lease where nobody has it.

@@ -39,7 +39,7 @@ func (n *Node) Prepare(ctx context.Context) (*Lease, error) {
 			n.Logger.Info("another node makes the base", "leader", s.Leader)
 			said = true
 		}
-		if err := pause.Sleep(ctx, n.every()); err != nil {
+		if err := pause.Sleep(ctx, standEvery); err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +76,7 @@ func (n *Node) Stand(ctx context.Context, st *store.Store, l *Lease) (*Lease, er
 			return l, err
 		}
 		n.Logger.Warn("the log cannot be followed; it is tried again", "err", err)
-		if err := pause.Sleep(ctx, n.every()); err != nil {
+		if err := pause.Sleep(ctx, standEvery); err != nil {
 			return nil, err
 		}
 	}
@@ -108,7 +108,7 @@ func (n *Node) stand(ctx context.Context, st *store.Store, id string, a *archive
 		l, err := n.lead(ctx)
 		if err == nil {
 			stop()
-			if err := <-ended; err != nil && follow.Err() == nil {
+			if err := <-ended; final(err) {
 				return nil, errors.Join(err, l.Release(ctx))
 			}
 			if err := n.catchUp(l.Context(), st, a); err != nil {
@@ -119,7 +119,10 @@ func (n *Node) stand(ctx context.Context, st *store.Store, id string, a *archive
 		}
 		if !errors.Is(err, ErrHeld) {
 			stop()
-			return nil, errors.Join(err, ignoreEnd(<-ended, follow))
+			if ended := <-ended; final(ended) {
+				err = ended
+			}
+			return nil, err
 		}
 		if s, err := n.Log.Stand(ctx); err == nil && s.Leader != *said {
 			*said = s.Leader
@@ -128,20 +131,13 @@ func (n *Node) stand(ctx context.Context, st *store.Store, id string, a *archive
 		select {
 		case err := <-ended:
 			return nil, err
-		case <-time.After(n.every()):
+		case <-time.After(standEvery):
 		case <-ctx.Done():
 			stop()
 			<-ended
 			return nil, ctx.Err()
 		}
 	}
-}
-
-func ignoreEnd(err error, ctx context.Context) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // follow applies what the log has, until ctx ends.

@@ -94,6 +94,9 @@ func (a *app) resetClock(ctx context.Context, yes bool) (err error) {
 	if _, err := newClient(cfg).Status(ctx); err != nil {
 		return err // there is nothing yet
 	}
+	if err := alone(cfg.Data); err != nil {
+		return err
+	}
 	st, err := store.Open(store.Config{Path: storeFile(cfg), LockTimeout: cfg.Store.LockTimeout})
 	if err != nil {
 		return inUse(ctx, cfg, err)

@@ -75,6 +75,9 @@ func (a *app) withMatrix(f func(config.Config, *store.Store) error) (err error) 
 	if _, err := os.Stat(storeFile(cfg)); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no bot in %s yet", cfg.Data)
 	}
+	if err := alone(cfg.Data); err != nil {
+		return err
+	}
 	st, err := store.Open(store.Config{Path: storeFile(cfg), LockTimeout: cfg.Store.LockTimeout})
 	if err != nil {
 		return err

@@ -163,7 +163,7 @@ func (p *pair) same() {
 	p.standby.run("verify")
 }
 
-// TestAStandbyRefusesToWrite: it answers what can be read, and says who leads to whoever wants something changed.
+// TestAStandbyRefusesToWrite: it answers what can be read, and names the leader where something is to be changed.
 func TestAStandbyRefusesToWrite(t *testing.T) {
 	p := newPair(t, engines["redis"](t))
 	id := p.asks()
