@@ -63,9 +63,18 @@ func (w *pollTown) until(what string, so func() bool) {
 	w.Helper()
 	for end := time.Now().Add(killTimeout); !so(); time.Sleep(10 * time.Millisecond) { // the bot is a process of its own; nobody tells us
 		if time.Now().After(end) {
-			w.Fatalf("waited in vain until %s\n%s", what, w.log)
+			w.Fatalf("waited in vain until %s\n%s\n%s", what, w.log, w.timeline())
 		}
 	}
+}
+
+// timeline tells what happened in the room, a line each.
+func (w *pollTown) timeline() string {
+	var b strings.Builder
+	for _, ev := range w.s.Timeline(w.room) {
+		fmt.Fprintf(&b, "%s %s %s %.200v\n", ev.ID, ev.Sender, ev.Type, ev.Content)
+	}
+	return b.String()
 }
 
 // by returns the events of the bot of a type.

@@ -122,6 +122,25 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// The launcher has little memory itself, from the limit on until the program has begun.
+func TestEachProgramBegins(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts 400 programs")
+	}
+	p := pool(t, `echo '{}'`, func(c *Config) { c.Memory = 16 << 20 })
+	var work sync.WaitGroup
+	for range 4 {
+		work.Go(func() {
+			for range 100 {
+				if _, err := p.Do(t.Context(), []byte(`{}`)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	work.Wait()
+}
+
 // One that does not end is ended with all that it has started, also where it ignores that it should; the others go on.
 func TestTimeout(t *testing.T) {
 	for name, text := range map[string]string{

@@ -3,10 +3,13 @@ package exec
 import (
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // A process has to have its limits before the program in it does anything, and Go cannot set them between fork and exec. So the
@@ -53,7 +56,19 @@ func limit(what int, most int64) string { return fmt.Sprintf("%d=%d", what, most
 
 // becomeTask sets limits and becomes a program. It returns only where that fails.
 func becomeTask(limits string, argv []string) error {
-	env := os.Environ()
+	path, err := syscall.BytePtrFromString(argv[0])
+	if err != nil {
+		return err
+	}
+	args, err := syscall.SlicePtrFromStrings(argv)
+	if err != nil {
+		return err
+	}
+	env, err := syscall.SlicePtrFromStrings(os.Environ())
+	if err != nil {
+		return err
+	}
+	var data *syscall.Rlimit
 	for one := range strings.SplitSeq(limits, ",") {
 		name, value, _ := strings.Cut(one, "=")
 		what, err := strconv.Atoi(name)
@@ -69,9 +84,30 @@ func becomeTask(limits string, argv []string) error {
 		if err := syscall.Getrlimit(what, &now); err == nil && now.Max < most {
 			most = now.Max
 		}
-		if err := syscall.Setrlimit(what, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
-			return fmt.Errorf("a limit of the task cannot be set (%w); where systemd runs the bot, let it call setrlimit and prlimit64, as docs/services.md says", err)
+		set := &syscall.Rlimit{Cur: most, Max: most}
+		if what == syscall.RLIMIT_DATA {
+			data = set
+			continue
+		}
+		if err := syscall.Setrlimit(what, set); err != nil {
+			return limitRefused(err)
 		}
 	}
-	return fmt.Errorf("run %s: %w", argv[0], syscall.Exec(argv[0], argv, env))
+	// Go's own runtime may have more than the program is allowed, and dies where it then asks for a page more. So from the limit on
+	// memory until the program has begun nothing else runs here: no other goroutine, since there is one processor and a raw call
+	// does not give it away, and nothing is allocated.
+	runtime.LockOSThread()
+	debug.SetGCPercent(-1)
+	runtime.GOMAXPROCS(1)
+	if data != nil {
+		if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, 0, syscall.RLIMIT_DATA, uintptr(unsafe.Pointer(data)), 0, 0, 0); errno != 0 {
+			return limitRefused(errno)
+		}
+	}
+	_, _, errno := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&env[0])))
+	return fmt.Errorf("run %s: %w", argv[0], errno)
+}
+
+func limitRefused(err error) error {
+	return fmt.Errorf("a limit of the task cannot be set (%w); where systemd runs the bot, let it call setrlimit and prlimit64, as docs/services.md says", err)
 }
