@@ -58,7 +58,7 @@ func patience() time.Duration {
 	if os.Getenv("MOOT_LONG") != "" {
 		return 1
 	}
-	return 8
+	return 20
 }
 
 // TestDiscordPublicAnswersAtALatency: each request takes 120 ms, as it does across an ocean. One server has a hundred public

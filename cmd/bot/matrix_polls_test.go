@@ -118,6 +118,7 @@ func TestPollsOverKills(t *testing.T) {
 			w.until("the bot is there", func() bool { return w.s.Membership(w.room, w.self) == "join" })
 			w.s.Say(w.room, w.people["ann"], "!moot ping")
 			w.until("it answers", func() bool { return w.shows("pong") })
+			w.until("it knows who may vote", func() bool { return strings.Contains(w.log.String(), "what=members-known") })
 
 			w.s.Say(w.room, w.people["ann"], "!moot vote motion we sing")
 			w.again()
