@@ -270,7 +270,7 @@ func collectWorld(
 		first = append(first, "breeze")
 	}
 	for n := 0; !heard(first...) && pace(); n++ {
-		_ = pause.Sleep(ctx, 200*time.Millisecond) // so that little waits once the bot is there; pace sees the end
+		_ = pause.Sleep(ctx, time.Duration(n+1)*100*time.Millisecond) // so that little waits once a slow bot is there; pace sees the end
 		write(fmt.Sprint("warm ", n))
 		entries = entry()
 		err = errors.Join(err, blow(ctx, fmt.Sprint("breeze ", n)))
