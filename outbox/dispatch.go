@@ -62,6 +62,9 @@ func (d *Dispatcher) SetOnline(name protocol.Network, online bool) {
 	}
 }
 
+// AtOnce says how many asks a network takes at the same time.
+func (d *Dispatcher) AtOnce(name protocol.Network, n int) { d.route(askWay, name).most = n }
+
 func (d *Dispatcher) route(way string, network protocol.Network) *route {
 	name := way + string(network)
 	r := d.routes[name]

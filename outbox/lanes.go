@@ -8,7 +8,7 @@ import (
 	"moot/protocol"
 )
 
-// inFlight is how many attempts run at once by each way to a network.
+// inFlight is how many attempts run at once by each way to a network, where it takes no other number of asks.
 const inFlight = 32
 
 // The ways to a network, which begin the names of lanes; no room or person begins with one of them. Each has attempts of its
@@ -76,6 +76,7 @@ type route struct {
 	way     string
 	online  bool
 	until   time.Time // when the network wants to be left alone
+	most    int       // attempts that run at once; zero means inFlight
 	flying  int       // attempts that run
 	ready   laneHeap  // lanes that are not busy
 }
@@ -90,7 +91,7 @@ func (r *route) wake() time.Time {
 
 // full reports whether no attempt may begin by the route, of which a lane is ready. What somebody waits for finds a place still.
 func (r *route) full() bool {
-	most := inFlight
+	most := cmp.Or(r.most, inFlight)
 	if r.ready[0].hurry {
 		most += inFlight
 	}

@@ -59,4 +59,6 @@ type Adapter interface {
 type Auxiliary interface {
 	// Paused reports whether the network begins out of reach, until the adapter says by Connectivity that it is connected.
 	Paused() bool
+	// AtOnce is how many asks it takes at the same time.
+	AtOnce() int
 }

@@ -154,7 +154,7 @@ func openTasks(s config.Service, log *slog.Logger) (tasks []servicenet.Task, _ e
 			}
 			return nil, fmt.Errorf("task %s of the service %s: %w", t.Name, s.Name, err)
 		}
-		tasks = append(tasks, servicenet.Task{Name: t.Name, Run: run, Tries: t.Tries})
+		tasks = append(tasks, servicenet.Task{Name: t.Name, Run: run, Tries: t.Tries, Max: t.Max, Once: t.Retry == "never"})
 	}
 	return tasks, nil
 }

@@ -134,7 +134,7 @@ const leastSpeed = 3000
 func TestSpeedOfServices(t *testing.T) {
 	inProof(t)
 	const rooms, each = 100, 100
-	net, to := speedBot(t, speedService(), []servicenet.Task{{Name: "work", Run: nothing{}, Tries: 1}}, rooms)
+	net, to := speedBot(t, speedService(), []servicenet.Task{{Name: "work", Run: nothing{}, Tries: 1, Max: 100}}, rooms)
 	var batches [rooms][]protocol.Event
 	for r := range rooms {
 		for n := range each {

@@ -182,6 +182,7 @@ type aside struct {
 }
 
 func (a aside) Paused() bool { return a.paused }
+func (a aside) AtOnce() int  { return 1 }
 
 // A service keeps no bot alive whose networks have ended, and begins out of reach where it is paused.
 func TestAServiceIsBesideTheNetworks(t *testing.T) {
@@ -217,6 +218,8 @@ func (l tardy) Paused() bool {
 	l.said.Store(true)
 	return false
 }
+
+func (l tardy) AtOnce() int { return 1 }
 
 // Where somebody asks for a service with the first thing that is said, the answer is waited for.
 func TestServicesAreThereBeforeAnybodySpeaks(t *testing.T) {

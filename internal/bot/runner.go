@@ -146,6 +146,9 @@ func NewRunner(c RunnerConfig) (*Runner, error) {
 		}
 		r.networks[name] = &network{adapter: a, space: semaphore.NewWeighted(c.MaxQueued), status: NetworkStatus{Network: name}}
 		r.Machine.serves = append(r.Machine.serves, name)
+		if aux, ok := a.(protocol.Auxiliary); ok {
+			r.Machine.outbox.AtOnce(name, aux.AtOnce())
+		}
 	}
 	return r, nil
 }

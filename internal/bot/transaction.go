@@ -12,7 +12,7 @@ import (
 
 const (
 	timerTurn   = 64                    // timers that one commit lets go off
-	attemptTurn = 64                    // attempts that one commit begins
+	attemptTurn = 256                   // attempts that one commit begins
 	overrun     = 20 * time.Millisecond // a handler that takes longer is named in the log
 )
 

@@ -48,6 +48,9 @@ type Task struct {
 	Run  Runner
 	// Tries is how often it is tried at most.
 	Tries int
+	// Max is how many jobs it works on at once; zero means a few. Once is whether it may run only once for each.
+	Max  int
+	Once bool
 }
 
 // Config says what a service is.
@@ -89,6 +92,31 @@ func (a *Adapter) Paused() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.paused
+}
+
+const (
+	// leastAtOnce and mostAtOnce are how many tasks are begun at the same time, at least and at most, where that does no harm.
+	leastAtOnce = 32
+	mostAtOnce  = 256
+	// fewAtOnce is what a task works on at once that does not say.
+	fewAtOnce = 8
+)
+
+// AtOnce implements protocol.Auxiliary. A commit begins many tasks as cheaply as one, so more of them than work at once are begun,
+// and the next ones wait for no commit. Not so where one may run only once: of each that was begun nobody knows, after a crash,
+// whether it still waited.
+func (a *Adapter) AtOnce() int {
+	n, once := 0, false
+	for _, t := range a.cfg.Tasks {
+		if t.Max == 0 {
+			t.Max = fewAtOnce
+		}
+		n, once = n+t.Max, once || t.Once
+	}
+	if once {
+		return min(n, mostAtOnce)
+	}
+	return max(leastAtOnce, min(4*n, mostAtOnce))
 }
 
 // Run implements protocol.Adapter.
