@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/outbox"
 	"moot/protocol"
 	"moot/store"
 )
@@ -188,5 +189,40 @@ func TestManyRoomsHearOfANetworkInSlices(t *testing.T) {
 	slices(commitTurn/toldWeight, 3)
 	if all(3) != many {
 		t.Errorf("%d rooms heard", all(3))
+	}
+}
+
+// TestWhatAStartSaysIsSent: what features say while all hear that the bot was away goes out, also where they are so many that one
+// commit could not tell them all.
+func TestWhatAStartSaysIsSent(t *testing.T) {
+	const many = 3*reachTurn + 1
+	r := newRig(t)
+	var rooms []protocol.RoomID
+	for i := range many {
+		rooms = append(rooms, protocol.RoomID(fmt.Sprintf("console:%d", i)))
+	}
+	r.concerns(rooms...)
+	r.crash()
+	told := r.feature.told
+	r.feature.told = func(tx *store.Tx, what protocol.Internal) (bool, error) {
+		if string(what.Data) == "true" {
+			return true, nil // that the network is there
+		}
+		if _, err := outbox.Send(tx, protocol.Outgoing{Room: protocol.RoomID(tx.Scope()), Act: protocol.Say{Text: protocol.Plain("I was away")}}); err != nil {
+			return true, err
+		}
+		return told(tx, what)
+	}
+	sent := map[protocol.RoomID]bool{}
+	for flying := r.step(Online{protocol.Console, true}); len(flying) > 0; {
+		var ends []Input
+		for _, a := range flying {
+			sent[a.Out.Room] = true
+			ends = append(ends, Sent{Key: a.Key, Ref: protocol.Ref{Room: a.Out.Room, Event: protocol.EventID("sent-" + a.Key)}})
+		}
+		flying = r.step(ends...)
+	}
+	if len(sent) != many {
+		t.Errorf("%d of %d rooms are told", len(sent), many)
 	}
 }

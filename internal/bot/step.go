@@ -28,6 +28,7 @@ func (m *Machine) Step(now time.Time, inputs []Input) (Effects, error) {
 			s.forget()
 			s.dispatch()
 		}
+		s.enqueued()
 		fx.Appended = c.Appended()
 		return nil
 	})
@@ -110,5 +111,4 @@ func (s *step) dispatch() {
 		s.await(a)
 	}
 	s.answer(answers)
-	s.enqueued()
 }
