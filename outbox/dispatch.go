@@ -80,10 +80,11 @@ func (d *Dispatcher) Add(q store.Queued) {
 	if q.Edit {
 		d.newest[q.Message] = max(d.newest[q.Message], q.Number)
 	}
-	if d.lanes[q.Lane] != nil {
+	if l := d.lanes[q.Lane]; l != nil {
+		l.last = max(l.last, q.Number)
 		return // its head comes first
 	}
-	l := &lane{name: q.Lane, route: d.route(way(q.Lane), LaneNetwork(q.Lane)), index: -1}
+	l := &lane{name: q.Lane, route: d.route(way(q.Lane), LaneNetwork(q.Lane)), last: q.Number, index: -1}
 	d.lanes[q.Lane] = l
 	d.ready(l, q)
 }
@@ -159,7 +160,7 @@ func (d *Dispatcher) Next(c *store.Commit, limit int) (attempts []Attempt, answe
 // head begins an attempt with the first entry of a lane that can be sent. It puts the lane back where that one is not due
 // yet, and where as many entries were ended before it as may be.
 func (d *Dispatcher) head(c *store.Commit, l *lane, ends *int) (a Attempt, answers []protocol.Event, ok bool) {
-	for q := range c.Read().Queue(l.name, l.order) {
+	for q := range l.waiting(c) {
 		if *ends == 0 || q.Due.After(c.Now()) && (q.Expires.IsZero() || q.Expires.After(c.Now())) {
 			d.ready(l, q)
 			return a, answers, false
@@ -451,7 +452,7 @@ func (d *Dispatcher) release(c *store.Commit, name string, key protocol.Key) {
 
 func (d *Dispatcher) next(c *store.Commit, l *lane) {
 	l.behind = ""
-	for q := range c.Read().Queue(l.name, l.order) {
+	for q := range l.waiting(c) {
 		d.ready(l, q)
 		return
 	}

@@ -55,6 +55,30 @@ func TestSlowAsksHoldUpNoMessages(t *testing.T) {
 	}
 }
 
+func TestANetworkMaySayHowManyAsksItTakes(t *testing.T) {
+	for _, most := range []int{1, 2 * inFlight} {
+		r := newRig(t)
+		r.d.AtOnce(protocol.Console, most)
+		for i := range 3 * inFlight {
+			room := protocol.RoomID(fmt.Sprintf("console:%d", i))
+			r.ask(protocol.Ask{Room: room, Want: protocol.AskMembers{}})
+			r.send(say(room, "hi"))
+		}
+		var asks, messages int
+		attempts, _ := r.next()
+		for _, a := range attempts {
+			if a.Ask != nil {
+				asks++
+			} else {
+				messages++
+			}
+		}
+		if asks != most || messages != inFlight {
+			t.Errorf("with %d at once there are %d asks and %d messages", most, asks, messages)
+		}
+	}
+}
+
 func TestAnAskAboutAMessageWaitsUntilThatIsSent(t *testing.T) {
 	r := newRig(t)
 	m := r.send(say(lobby, "vote"))[0]

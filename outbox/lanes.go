@@ -2,10 +2,12 @@ package outbox
 
 import (
 	"cmp"
+	"iter"
 	"strings"
 	"time"
 
 	"moot/protocol"
+	"moot/store"
 )
 
 // inFlight is how many attempts run at once by each way to a network, where it takes no other number of asks.
@@ -104,10 +106,25 @@ type lane struct {
 	route  *route
 	due    time.Time // when its head is to be looked at: when it is due or expires
 	order  uint64    // number of the head, or of the last one: who waited longest comes first, and nothing stands before it
+	last   uint64    // number of the last entry that was added: behind it nothing has to be looked for
 	busy   protocol.Key
 	behind protocol.Key // the message that its head waits for; zero means none
 	hurry  bool         // whether somebody waits for its head
 	index  int          // in the heap; -1 while it is not there
+}
+
+// waiting goes through what waits in the lane and was added. Its head, which is nearly always all that is wanted, is read by its key.
+func (l *lane) waiting(c *store.Commit) iter.Seq[store.Queued] {
+	return func(yield func(store.Queued) bool) {
+		if q, ok := c.QueuedAt(l.name, l.order); ok && !yield(q) || l.last <= l.order {
+			return
+		}
+		for q := range c.Read().Queue(l.name, l.order+1) {
+			if !yield(q) {
+				return
+			}
+		}
+	}
 }
 
 // laneHeap has the lane that is to be looked at first at the top.

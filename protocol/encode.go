@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -49,6 +50,9 @@ func (m member[I]) MarshalJSON() ([]byte, error) {
 }
 
 func (m *member[I]) UnmarshalJSON(data []byte) error {
+	if m.quickly(data) {
+		return nil
+	}
 	var one map[string]json.RawMessage
 	if err := json.Unmarshal(data, &one); err != nil || one == nil {
 		return err
@@ -68,6 +72,23 @@ func (m *member[I]) UnmarshalJSON(data []byte) error {
 		m.it = p.Elem().Interface().(I)
 	}
 	return nil
+}
+
+// quickly reads a member as MarshalJSON writes it, without a map, and reports whether it could.
+func (m *member[I]) quickly(data []byte) bool {
+	rest, began := bytes.CutPrefix(data, []byte(`{"`))
+	name, rest, named := bytes.Cut(rest, []byte(`":`))
+	raw, ends := bytes.CutSuffix(rest, []byte(`}`))
+	t := kinds[reflect.TypeFor[I]()][string(name)]
+	if !began || !named || !ends || t == nil {
+		return false
+	}
+	p := reflect.New(t)
+	if json.Unmarshal(raw, p.Interface()) != nil { // also where another key follows
+		return false
+	}
+	m.it = p.Elem().Interface().(I)
+	return true
 }
 
 // MarshalJSON writes the event with its body under the name of its kind.

@@ -165,7 +165,10 @@ func (l *lately) queuedAt(key string, value []byte) (q Queued, ok bool) {
 			return q, true
 		}
 	}
-	return q, value != nil && json.Unmarshal(value, &q) == nil
+	if value == nil {
+		return q, false
+	}
+	return decodeQueued(value)
 }
 
 // deliveryAt returns what is kept of a key; nil remembers nothing.
@@ -178,8 +181,7 @@ func (l *lately) deliveryAt(key string, value []byte) (d Delivery) {
 			return d
 		}
 	}
-	_ = json.Unmarshal(value, &d) // what the store wrote it can read
-	return d
+	return decodeDelivery(value)
 }
 
 // plainTime is a time as it is read from JSON.

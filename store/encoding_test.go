@@ -62,7 +62,12 @@ func TestEncodings(t *testing.T) {
 		var l lately
 		l.queued.put("k", got, q)
 		remembered, _ := l.queuedAt("k", got)
-		read, ok := (*lately)(nil).queuedAt("k", got)
+		var read Queued
+		ok := json.Unmarshal(got, &read) == nil
+		byHand, _ := (*lately)(nil).queuedAt("k", got)
+		if !reflect.DeepEqual(byHand, read) {
+			t.Fatalf("read by hand\n%+v\nread\n%+v", byHand, read)
+		}
 		if !ok || !reflect.DeepEqual(remembered, read) {
 			t.Fatalf("remembered\n%+v\nread\n%+v", remembered, read)
 		}
@@ -78,8 +83,58 @@ func TestEncodings(t *testing.T) {
 			t.Fatalf("wrote\n%s\nwant\n%s", got, want)
 		}
 		l.deliveries.put("k", got, d)
-		if remembered, read := l.deliveryAt("k", got), (*lately)(nil).deliveryAt("k", got); remembered != read {
-			t.Fatalf("remembered\n%+v\nread\n%+v", remembered, read)
+		var kept Delivery
+		err = json.Unmarshal(got, &kept)
+		if remembered, byHand := l.deliveryAt("k", got), (*lately)(nil).deliveryAt("k", got); err != nil || remembered != kept || byHand != kept {
+			t.Fatalf("remembered\n%+v\nread by hand\n%+v\nread\n%+v", remembered, byHand, kept)
+		}
+	})
+}
+
+// samples are values as they stand in the outbox.
+func samples() (queued, deliveries [][]byte) {
+	at := time.Date(2026, 11, 29, 20, 0, 0, 5, time.UTC)
+	ref := protocol.Ref{Room: "console:lobby", Event: "$1", More: "$2"}
+	for _, payload := range []string{`{"Ask":{"Want":{"AskTask":{"Input":{"text":"}\\\"]","n":[1,{}]}}}}}`, `{}`} {
+		e := Entry{Key: "k", Lane: "?console:lobby", Payload: json.RawMessage(payload)}
+		queued = append(queued, appendQueued(nil, &Queued{Entry: e, Number: 7, Created: at}))
+		e.Message, e.Edit, e.Expires, e.Cause = "m", true, at, ref
+		queued = append(queued, appendQueued(nil, &Queued{Entry: e, Number: 8, Created: at, Attempts: 2, First: at, Due: at, Fault: "lost", Doubt: at}))
+	}
+	deliveries = append(deliveries, appendDelivery(nil, &Delivery{State: StateQueued, Lane: "console:lobby", Number: 7, Time: at}),
+		appendDelivery(nil, &Delivery{State: StateFailed, Lane: "console:lobby", Number: 7, Time: at, Ref: ref, Cause: ref, Reason: "lost", Attempts: 3}))
+	return queued, deliveries
+}
+
+// TestReadByHand: what is written as a rule is read by hand, and so not by encoding/json.
+func TestReadByHand(t *testing.T) {
+	queued, deliveries := samples()
+	for _, value := range queued {
+		if _, ok := readQueued(value); !ok {
+			t.Errorf("%s is not read by hand", value)
+		}
+	}
+	for _, value := range deliveries {
+		if _, ok := readDelivery(value); !ok {
+			t.Errorf("%s is not read by hand", value)
+		}
+	}
+}
+
+// FuzzReadByHand: what is read by hand of any bytes that are JSON is what encoding/json reads.
+func FuzzReadByHand(f *testing.F) {
+	queued, deliveries := samples()
+	for _, value := range append(queued, deliveries...) {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		var q Queued
+		if got, ok := readQueued(value); ok && json.Unmarshal(value, &q) == nil && !reflect.DeepEqual(got, q) {
+			t.Errorf("read by hand\n%+v\nread\n%+v", got, q)
+		}
+		var d Delivery
+		if got, ok := readDelivery(value); ok && (json.Unmarshal(value, &d) != nil || got != d) {
+			t.Errorf("read by hand\n%+v\nread\n%+v", got, d)
 		}
 	})
 }

@@ -153,7 +153,12 @@ func (c *Commit) Queued(key protocol.Key) (q Queued, ok bool) {
 	if s.State != StateQueued {
 		return q, false
 	}
-	at := Key(s.Lane, Number(s.Number))
+	return c.QueuedAt(s.Lane, s.Number)
+}
+
+// QueuedAt returns the entry of that number in a lane while it waits or is being sent.
+func (c *Commit) QueuedAt(lane string, number uint64) (q Queued, ok bool) {
+	at := Key(lane, Number(number))
 	return c.lately.queuedAt(at, c.layer.get(outbox.name, at))
 }
 
