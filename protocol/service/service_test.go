@@ -142,3 +142,23 @@ func TestOrdersAreEvents(t *testing.T) {
 		t.Errorf("they are %+v", to.events)
 	}
 }
+
+// As many tasks are begun at once as keep those busy that work, and more of them only where none of them may run only once.
+func TestAtOnce(t *testing.T) {
+	for _, tc := range []struct {
+		tasks []Task
+		want  int
+	}{
+		{nil, leastAtOnce},
+		{[]Task{{Max: 1}}, leastAtOnce},
+		{[]Task{{Max: 1, Once: true}}, 1},
+		{[]Task{{}, {}}, 4 * 2 * fewAtOnce},
+		{[]Task{{Max: 10}, {Once: true}}, 10 + fewAtOnce},
+		{[]Task{{Max: 1000}}, mostAtOnce},
+		{[]Task{{Max: 1000, Once: true}}, mostAtOnce},
+	} {
+		if got := New(Config{Name: "dice", Tasks: tc.tasks}).AtOnce(); got != tc.want {
+			t.Errorf("of %+v %d are begun at once, and not %d", tc.tasks, got, tc.want)
+		}
+	}
+}
