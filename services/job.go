@@ -66,7 +66,7 @@ type Input struct {
 	Collector string         `json:"collector,omitempty"`
 	Command   string         `json:"command,omitempty"`
 	Args      map[string]any `json:"args,omitempty"`
-	Text      string         `json:"text,omitempty"`
+	Text      string         `json:"text"`             // also where it is empty, so that a script need not ask whether it is there
 	Groups    []string       `json:"groups,omitempty"` // what the pattern has found: all of it, and then its groups
 	// Event and Data are what a webhook or a collector brought: what its sender calls it, and what it is.
 	Event string          `json:"event,omitempty"`

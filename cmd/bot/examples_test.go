@@ -20,7 +20,7 @@ var exampleCalls = map[string]struct {
 	"filter":   {[]string{"filter", "Oh,", "Heck!"}, `(?s)The answer is\n  ann, we do without that word here\.`},
 	"webhook":  {[]string{"announce"}, `There is no answer`},
 	"disk":     {[]string{"disk"}, `There is no answer|The disk of / is \d+ % full\.`},
-	"reminder": {[]string{"reminder", "Tea", "is", "ready."}, `(?s)The answer is\n  [A-Z][a-z]+day\. Tea is ready\.`},
+	"reminder": {[]string{"reminder"}, `(?s)The answer is\n  [A-Z][a-z]+day\. The stand-up begins in fifteen minutes\.`},
 }
 
 // Each example is whole: its lines are a configuration, its program runs, and its answer is what the page says.

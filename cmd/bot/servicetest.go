@@ -111,7 +111,10 @@ func sample(s config.Service, words []string) services.Input {
 	in := services.Input{
 		Kind: "run", Text: strings.Join(words, " "), Room: "console:lobby", RoomName: "lobby", Person: "console:ann", Name: "ann", Time: time.Now().UTC(),
 	}
-	if len(words) == 0 {
+	switch {
+	case len(words) == 0 && s.Schedule != "": // as when its time has come
+		return services.Input{Kind: "schedule", Text: s.Text, Time: in.Time}
+	case len(words) == 0:
 		return in
 	}
 	for _, c := range s.Commands {

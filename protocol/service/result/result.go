@@ -45,7 +45,7 @@ func Read(out []byte, text bool, folder string) (json.RawMessage, error) {
 		}
 		var one map[string]json.RawMessage
 		if err := json.Unmarshal(line, &one); err != nil {
-			return nil, fmt.Errorf("%w: it wrote %s, which is no line with a JSON object", ErrFailed,
+			return nil, fmt.Errorf("%w: it wrote %s, which is no line with a JSON object (output = \"text\" takes words as they are)", ErrFailed,
 				protocol.Quoted(strings.ToValidUTF8(string(line), "\uFFFD"), 80))
 		}
 		for k, v := range one {
