@@ -52,8 +52,8 @@ func TestConversations(t *testing.T) {
 var spoken = regexp.MustCompile(`^(\w+) @(\w+)> (.*)$`)
 
 // play plays a script.
-func play(t *testing.T, script string) string {
-	w := newTown(t)
+func play(t *testing.T, script string, with ...func(*town)) string {
+	w := newTown(t, with...)
 	w.members[lobby] = map[protocol.UserID]time.Time{}
 	w.mods[person("mia")] = true
 	w.settle(lobby, "ann", "ben", "cem", "dan", "eve", "mia", "olga")

@@ -34,7 +34,7 @@ func (f *Feature) openRule(c *commands.Call) error {
 	}
 	now, set := f.settings.value(s, c.Tx, c.Room.ID, one)
 	if to, _ := f.settings.valueOf(one, value); to == now && (set || value != "") {
-		return sorry(s, "is-already", one.slot(), say.Part("Value", protocol.Plain(now)))
+		return sorry(s, "is-already", one.slot(), say.Words("Value", protocol.Plain(now)))
 	}
 	return f.open(c, proposal{
 		Type: Rule, Setting: one.name, Value: value, Text: one.name + " " + c.Word("value"),
@@ -53,7 +53,7 @@ func (h *atHand) changeRule() (protocol.Text, error) {
 		return nil, err
 	}
 	after, _ := h.settings.value(h.in(), h.tx, h.room, one)
-	return h.say("rule-changed", one.slot(), say.Part("After", protocol.Plain(after)), say.Part("Before", protocol.Plain(before))), nil
+	return h.say("rule-changed", one.slot(), say.Words("After", protocol.Plain(after)), say.Words("Before", protocol.Plain(before))), nil
 }
 
 // set is the command with which moderators set things for the room.
@@ -68,7 +68,7 @@ func (f *Feature) set(c *commands.Call) error {
 	}
 	before, was := set.shown(s, tx, room, one)
 	if !c.Has("value") {
-		return c.Answer(s.Say("setting-is", one.slot(), say.Part("Value", before), say.Part("What", one.says(s)), one.boundsSlot(s)))
+		return c.Answer(s.Say("setting-is", one.slot(), say.Words("Value", before), say.Part("What", one.says(s)), one.boundsSlot(s)))
 	}
 	if err := f.noneAboutMe(c, "about-you-rules"); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (f *Feature) set(c *commands.Call) error {
 	value := ""
 	switch w := c.Word("value"); {
 	case w == "-" && !was:
-		return c.Answer(s.Say("not-set", one.slot(), say.Part("Value", before)))
+		return c.Answer(s.Say("not-set", one.slot(), say.Words("Value", before)))
 	case w == "-":
 	case one.placed && w == "here" && (c.Event.Private || c.Event.Place == ""):
 		return sorry(s, "here-where")
@@ -116,7 +116,7 @@ func (f *Feature) set(c *commands.Call) error {
 	// What is said from here on is said in the language that was just set, if it was.
 	text := func(s say.Speaker, id string) protocol.Text {
 		after, _ := set.shown(s, tx, room, one)
-		slots := []say.Slot{one.slot(), say.Part("Before", before), say.Part("After", after), say.Part("What", one.says(s))}
+		slots := []say.Slot{one.slot(), say.Words("Before", before), say.Words("After", after), say.Part("What", one.says(s))}
 		if m, ok := rooms.Lookup(tx, room, c.Person); ok {
 			slots = append(slots, say.Person("Who", rooms.Person(tx, room, m.User)))
 		}

@@ -14,7 +14,7 @@ func (f *Feature) listSettings(c *commands.Call) error {
 	value := func(slot, name string) say.Slot {
 		one, _ := set.find(name)
 		v, _ := set.shown(s, tx, room, one)
-		return say.Part(slot, s.Say("set-value", say.Part("Value", v), one.slot()))
+		return say.Part(slot, s.Say("set-value", say.Words("Value", v), one.slot()))
 	}
 	named := func(name string) say.Slot { return say.Code("Setting", protocol.Code(name)) }
 	where := s.Say("set-where", named(channel))
@@ -58,11 +58,11 @@ func (f *Feature) listSettings(c *commands.Call) error {
 	var own []protocol.Text
 	for _, one := range set.table {
 		if _, is := set.value(s, tx, room, one); is {
-			own = append(own, protocol.Plain(one.name))
+			own = append(own, protocol.Code(one.name))
 		}
 	}
 	if len(own) > 0 {
-		lines = append(lines, s.Say("set-own", say.Part("Settings", say.Commas(own))))
+		lines = append(lines, s.Say("set-own", say.Code("Settings", say.Commas(own))))
 	}
 	return c.Answer(protocol.Lines(lines...))
 }

@@ -16,11 +16,13 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/bot/bottest"
+	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
 	"moot/store"
 	"moot/votes"
+	"moot/votes/words"
 )
 
 const (
@@ -48,6 +50,7 @@ type town struct {
 	bus        *events.Bus  // too
 	votes      *votes.Feature
 	challenges *challenges.Feature
+	overheard  func(text string) // is told of all that the bot says; may be nil
 	commands   *commands.Commands
 	now        time.Time
 	next       int
@@ -252,6 +255,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			where += "/" + string(o.Place)
 		}
 		w.hear(where, act.Text)
+		w.offers(act.Controls)
 		w.file(act.File)
 	case protocol.Whisper:
 		if w.deaf[act.User] {
@@ -286,6 +290,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 		for i, o := range act.Options {
 			options[i] = o.Label
 		}
+		w.overhear(append(options, act.Question)...)
 		w.hear(line, protocol.Plainf("%s (%s, %s, at most %d)", act.Question, strings.Join(options, "; "), kind, act.Most))
 	case protocol.EndPoll:
 		m := w.messages[a.Try.Original.Event]
@@ -297,6 +302,7 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
 		}
 		m.controls = act.Controls
+		w.offers(act.Controls)
 		if text := act.Text.Plain(); m.text != text {
 			w.hear("edits @"+m.room.Local(), act.Text)
 			m.text = text
@@ -311,6 +317,9 @@ func private(room protocol.RoomID) bool { return strings.Contains(string(room), 
 type shownCode struct{ where, code string }
 
 func (w *town) hear(where string, text protocol.Text) {
+	if !strings.HasPrefix(where, "polls ") {
+		w.overhear(text.Plain())
+	}
 	for _, span := range text {
 		if span.Style == protocol.CodeStyle {
 			w.shown = append(w.shown, shownCode{where, span.Text})
@@ -454,8 +463,15 @@ func (w *town) replyInPrivate(who, text string) {
 		Body: protocol.Message{Text: text, ReplyTo: w.whispers[person(who)]}})
 }
 
-// shows is the message of a vote that is open.
-var shows = regexp.MustCompile(`(?s)^((Secret v|V)ote .*Turnout|(Geheime )?Abstimmung .*Beteiligung)`)
+// shows is the message of a vote that is open, in each language: it says when that closes, in a line of its own.
+var shows = func() *regexp.Regexp {
+	var closes []string
+	for _, l := range append(say.Languages(), say.Pseudo) {
+		begin, _, _ := strings.Cut(words.In(l).Plain("closes", say.Part("When", protocol.Plain("|"))), "|")
+		closes = append(closes, regexp.QuoteMeta(begin))
+	}
+	return regexp.MustCompile("(?m)^(" + strings.Join(closes, "|") + ")")
+}()
 
 // board returns the last message of the bot in a room that shows a vote.
 func (w *town) board(room protocol.RoomID) protocol.EventID {

@@ -175,7 +175,7 @@ func (v Vote) Ballot(b tally.Ballot) protocol.Text {
 	for i, o := range b {
 		each[i] = protocol.Plain(choices[o])
 		if v.Type == Poll {
-			each[i] = protocol.Plain(protocol.Quoted(choices[o], optionWords))
+			each[i] = v.quoted(o)
 		}
 	}
 	return v.And(each)
