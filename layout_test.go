@@ -59,7 +59,7 @@ var directions = map[string][]string{
 	"internal/setup":        {"internal/config", "internal/files", "internal/finding", "protocol", "protocol/discord", "protocol/matrix/account"},
 	"internal/site":         {},
 	"internal/page":         {"backup", "events", "internal/bot", "internal/files", "internal/inspect", "internal/site", "outbox", "protocol", "rooms", "sealed", "services", "store", "votes", "votes/tally"},
-	"internal/record":       {"activity", "protocol", "protocol/discord", "protocol/matrix", "rooms", "sealed", "store"},
+	"internal/record":       {"activity", "internal/languages", "protocol", "protocol/discord", "protocol/matrix", "rooms", "sealed", "store"},
 	"cmd/bot":               {"*"},
 	"docs/extending":        {"commands", "events", "internal/say", "outbox", "protocol", "store"},
 

@@ -15,6 +15,7 @@ import (
 	"moot/internal/parts"
 	"moot/internal/pause"
 	"moot/internal/record"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
@@ -120,9 +121,12 @@ func (a *app) showGrant(g account.Grant) {
 // adapter is the adapter of the account. It logs in when it runs.
 func (m *matrixAccount) adapter(st *store.Store, tree *commands.Commands) protocol.Adapter {
 	reads := record.Matrix{Store: st}
-	var described []matrix.Command
+	var described map[string][]matrix.Command
 	if m.described {
-		described = matrixCommands(tree)
+		described = map[string][]matrix.Command{}
+		for _, l := range say.Languages() {
+			described[string(l)] = matrixCommands(tree, l)
+		}
 	}
 	return matrix.New(matrix.Config{
 		Commands: described,
@@ -131,8 +135,8 @@ func (m *matrixAccount) adapter(st *store.Store, tree *commands.Commands) protoc
 	})
 }
 
-// matrixCommands describes the command tree for rooms: what is given by position, of what everybody may give there.
-func matrixCommands(tree *commands.Commands) (list []matrix.Command) {
+// matrixCommands describes the command tree for rooms of a language: what is given by position, of what everybody may give there.
+func matrixCommands(tree *commands.Commands, l say.Language) (list []matrix.Command) {
 	hidden := map[string]bool{}
 	for n := range tree.Walk() {
 		parent := (&commands.Node{Path: n.Path[:len(n.Path)-1]}).Title()
@@ -143,12 +147,13 @@ func matrixCommands(tree *commands.Commands) (list []matrix.Command) {
 		if len(n.Subs()) > 0 {
 			continue
 		}
-		c := matrix.Command{Path: n.Path, Summary: sentence(n.Summary)}
-		for _, p := range n.Params {
+		c := matrix.Command{Path: n.Path, Summary: sentence(n.SummaryIn(l))}
+		for i := range n.Params {
+			p := &n.Params[i]
 			if p.ByName() || p.Hidden {
 				continue
 			}
-			param := matrix.CommandParam{Name: p.Name, Summary: sentence(p.Summary), Required: p.Required()}
+			param := matrix.CommandParam{Name: p.Name, Summary: sentence(n.ParamSummaryIn(l, p)), Required: p.Required()}
 			switch {
 			case p.Kind == commands.Choice:
 				param.Choices = p.Choices

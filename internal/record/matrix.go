@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 
+	"moot/internal/languages"
 	"moot/protocol"
 	"moot/protocol/matrix"
 	"moot/rooms"
@@ -20,6 +21,7 @@ func (m Matrix) Room(room protocol.RoomID) (state matrix.RoomState, err error) {
 		state = matrix.RoomState{
 			Own: info.Own, Floor: info.Floor, Encrypted: info.Encrypted, Private: info.Private,
 			Named: info.Name != "" || info.Alias != "", Known: info.Members == rooms.Known, Count: info.Count,
+			Language: string(languages.Room(tx, room)),
 		}
 		return nil
 	})

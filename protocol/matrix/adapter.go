@@ -31,8 +31,9 @@ type Config struct {
 	Enforce bool
 	// NoReactions is whether reactions in encrypted rooms, which are in clear, are not to be read as a set.
 	NoReactions bool
-	// Commands are those that rooms are told in which the bot may set states; nil tells none.
-	Commands []Command
+	// Commands are those that rooms are told in which the bot may set states, by the language of the room; those of the empty one are for
+	// rooms whose language has none. Nil tells none.
+	Commands map[string][]Command
 	// Timeline is how many events of a room one sync response brings at most, before the gap is fetched; zero means 50.
 	Timeline int
 	// Log is nil for none.

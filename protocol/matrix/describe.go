@@ -56,9 +56,14 @@ const describedName = "matrix-commands/"
 // describeGap is the time between two rooms that are told something.
 const describeGap = time.Second
 
-// describes writes the commands as states, by their keys, and a name for all of them together.
-func describes(self id.UserID, commands []Command) (states map[string]*cmdschema.EventContent, version string) {
-	states = map[string]*cmdschema.EventContent{}
+// description is the commands as states, by their keys, and a name for all of them together.
+type description struct {
+	states  map[string]*cmdschema.EventContent
+	version string
+}
+
+func describes(self id.UserID, commands []Command) description {
+	states := map[string]*cmdschema.EventContent{}
 	var all []string
 	for _, c := range commands {
 		d := &cmdschema.EventContent{Command: strings.Join(c.Path, " "), Description: event.MakeExtensibleText(c.Summary)}
@@ -88,7 +93,7 @@ func describes(self id.UserID, commands []Command) (states map[string]*cmdschema
 		}
 		all = append(all, string(text))
 	}
-	return states, string(protocol.DeriveKey(all...))
+	return description{states, string(protocol.DeriveKey(all...))}
 }
 
 // describeLater has a room told the commands, if it was not.
@@ -107,6 +112,23 @@ func (r *run) describeLater(rooms ...id.RoomID) {
 	}
 }
 
+// describeAnew has a room told the commands once more in which the bot speaks now, if its language is another by now.
+func (r *run) describeAnew(room id.RoomID) {
+	if len(r.adapter.config.Commands) < 2 {
+		return
+	}
+	known, err := r.rooms.Room(roomID(room))
+	if err != nil {
+		return // with the next word, or the next start
+	}
+	r.mu.Lock()
+	was, seen := r.describedIn[room]
+	r.mu.Unlock()
+	if seen && was != known.Language {
+		r.describeLater(room)
+	}
+}
+
 // describe tells rooms the commands, until the context ends: those in which the bot is at the start, and others when it comes
 // there, or gets more power.
 func (r *run) describe(ctx context.Context) {
@@ -119,14 +141,17 @@ func (r *run) describe(ctx context.Context) {
 	for _, room := range in.Rooms {
 		r.describeLater(id.RoomID(room))
 	}
-	states, version := describes(r.self, r.adapter.config.Commands)
+	all := map[string]description{}
+	for language, commands := range r.adapter.config.Commands {
+		all[language] = describes(r.self, commands)
+	}
 	for ctx.Err() == nil {
 		r.mu.Lock()
 		rooms := slices.Sorted(maps.Keys(r.undescribed))
 		clear(r.undescribed)
 		r.mu.Unlock()
 		for _, room := range rooms {
-			if err := r.describeIn(ctx, room, states, version); err != nil && ctx.Err() == nil {
+			if err := r.describeIn(ctx, room, all); err != nil && ctx.Err() == nil {
 				r.log.Debug("a room could not be told all commands", "room", roomID(room), "err", err)
 				_ = pause.Sleep(ctx, max(describeGap, retryAfter(err)))
 				if retryAfter(err) > 0 {
@@ -142,15 +167,23 @@ func (r *run) describe(ctx context.Context) {
 }
 
 // describeIn brings the descriptions in a room up to date where the bot may: only those that are others are written.
-func (r *run) describeIn(ctx context.Context, room id.RoomID, states map[string]*cmdschema.EventContent, version string) error {
-	saved, err := r.to.Cursor(describedName + string(room))
-	if err != nil || saved == version {
-		return err
-	}
+func (r *run) describeIn(ctx context.Context, room id.RoomID, all map[string]description) error {
 	known, err := r.rooms.Room(roomID(room))
 	if err != nil || known.Own != protocol.Joined || known.Private {
 		return err
 	}
+	r.mu.Lock()
+	r.describedIn[room] = known.Language
+	r.mu.Unlock()
+	d, has := all[known.Language]
+	if !has {
+		d = all[""]
+	}
+	saved, err := r.to.Cursor(describedName + string(room))
+	if err != nil || saved == d.version {
+		return err
+	}
+	states := maps.Clone(d.states)
 	var resp []object
 	if err := r.request(ctx, http.MethodGet, mautrix.ClientURLPath{"v3", "rooms", room, "state"}, nil, nil, &resp); err != nil {
 		return err
@@ -194,7 +227,7 @@ func (r *run) describeIn(ctx context.Context, room id.RoomID, states map[string]
 			return err
 		}
 	}
-	return r.to.Admit(ctx, nil, protocol.Cursor{Name: describedName + string(room), Value: version})
+	return r.to.Admit(ctx, nil, protocol.Cursor{Name: describedName + string(room), Value: d.version})
 }
 
 // described returns the command that somebody's program has completed by its description, as it is typed: it writes a mark before it,

@@ -34,7 +34,7 @@ func newHostile(t *testing.T) *hostile {
 func (w *hostile) start() {
 	w.adapter = adapter{matrix.New(matrix.Config{
 		Connect: w.connect, Rooms: w.ledger, Log: slog.New(w.log), Timeline: 5, Enforce: true, Name: "Moot",
-		Commands: []matrix.Command{{Path: []string{"ping"}, Summary: "answers"}},
+		Commands: map[string][]matrix.Command{"": {{Path: []string{"ping"}, Summary: "answers"}}},
 	}), w.ledger}
 	w.rec = newRecorder(w.TB, w.adapter)
 }

@@ -65,7 +65,8 @@ type run struct {
 	receipts    map[string]protocol.Ref  // of own echoes until late, by key and part
 	read        map[id.RoomID]id.EventID // up to where rooms are handled of which no receipt was sent
 	via         map[protocol.RoomID][]string
-	undescribed map[id.RoomID]bool // of which it is to be seen whether they know the commands
+	undescribed map[id.RoomID]bool   // of which it is to be seen whether they know the commands
+	describedIn map[id.RoomID]string // in which language it was seen last
 	opening     map[protocol.UserID]*sync.Mutex
 
 	unread     chan struct{} // says that there is something in read
@@ -100,7 +101,7 @@ func newRun(ctx context.Context, a *Adapter, s *Session, to protocol.Admitter) (
 		places: map[id.RoomID]*place{}, direct: directRooms{}, receipts: map[string]protocol.Ref{},
 		via: map[protocol.RoomID][]string{}, opening: map[protocol.UserID]*sync.Mutex{},
 		read: map[id.RoomID]id.EventID{}, unread: make(chan struct{}, 1),
-		undescribed: map[id.RoomID]bool{}, describing: make(chan struct{}, 1),
+		undescribed: map[id.RoomID]bool{}, describedIn: map[id.RoomID]string{}, describing: make(chan struct{}, 1),
 	}
 	r.ctx, r.stop = context.WithCancelCause(ctx)
 	return r, nil

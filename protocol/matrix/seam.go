@@ -101,6 +101,7 @@ type RoomState struct {
 	Named     bool // whether it has a name or an alias
 	Known     bool // whether the members are known
 	Count     int  // of members, the bot included, as far as they are known
+	Language  string
 }
 
 // Waiting is what is kept of events whose key had not come.

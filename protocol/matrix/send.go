@@ -65,6 +65,7 @@ func (r *run) send(ctx context.Context, out protocol.Outgoing, attempt protocol.
 	}
 	switch act := out.Act.(type) {
 	case protocol.Say:
+		r.describeAnew(mxRoom(room))
 		if act.File != nil {
 			return r.sayFile(ctx, room, out.Key, out.Place, act.Text, act.File, act.ReplyTo)
 		}
