@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"moot/commands"
+	"moot/internal/say"
 )
 
 // TestRead: a line is understood as one of the commands that are allowed, with all that parameters are, and nothing runs.
@@ -24,7 +25,7 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	allowed := []string{"roll"}
-	call, m := tree.Read(`Roll "2 d6" 3 --for 2h --open`, allowed)
+	call, m := tree.Read(say.English, `Roll "2 d6" 3 --for 2h --open`, allowed)
 	if m != nil {
 		t.Fatal(m)
 	}
@@ -36,7 +37,7 @@ func TestRead(t *testing.T) {
 		`roll "2d6`: "quotation", "roll --help": "Usage", "roll a 2 b": "know what to do", "roll; rm -rf /": "is no command here",
 		"$(roll)": "is no command here", "`roll`": "is no command here", "roll " + strings.Repeat("x", 2000): "too long",
 	} {
-		if call, m := tree.Read(line, allowed); m == nil || !strings.Contains(m.Text.Plain(), want) {
+		if call, m := tree.Read(say.English, line, allowed); m == nil || !strings.Contains(m.Text.Plain(), want) {
 			t.Errorf("%.40q is read as %v, with %v, which is to say %q", line, call, m, want)
 		}
 	}
@@ -54,7 +55,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		if call, m := tree.Read(line, []string{"roll"}); (call == nil) == (m == nil) {
+		if call, m := tree.Read(say.English, line, []string{"roll"}); (call == nil) == (m == nil) {
 			t.Errorf("%q is read as %v, with %v", line, call, m)
 		}
 	})

@@ -112,7 +112,7 @@ func (f *Feature) next(tx *store.Tx, s *Spec, j Job) error {
 	}
 	tasks := s.tasks(j)
 	for len(tasks[j.Task].Torch) > 0 { // another task follows
-		if sorry := read(f.trees[s.Name], tasks[j.Task].Torch, &j.Input); sorry != nil {
+		if sorry := read(of(tx, j.Origin).Language(), f.trees[s.Name], tasks[j.Task].Torch, &j.Input); sorry != nil {
 			return f.ends(tx, s, j, sorry)
 		}
 		j.Task++

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"moot/commands"
+	"moot/internal/say"
 	"moot/protocol"
 )
 
@@ -52,13 +53,13 @@ func canTorch(s *Spec, name string) error {
 }
 
 // read reads the text of a job as one of the commands that a torch allows: what pattern has found in its first group, or all of it.
-// Otherwise it returns what is wrong with the text, for who wrote it.
-func read(tree *commands.Commands, allowed []string, in *Input) protocol.Text {
+// Otherwise it returns what is wrong with the text, for who wrote it, in the language.
+func read(l say.Language, tree *commands.Commands, allowed []string, in *Input) protocol.Text {
 	text := in.Text
 	if len(in.Groups) > 1 {
 		text = in.Groups[1]
 	}
-	call, m := tree.Read(text, allowed)
+	call, m := tree.Read(l, text, allowed)
 	if m != nil {
 		return m.Text
 	}
@@ -73,10 +74,10 @@ func read(tree *commands.Commands, allowed []string, in *Input) protocol.Text {
 
 // Torch does for whoever tries a service without a bot what a task that is a torch does: it reads the text of the input as a command,
 // and says what is wrong with it otherwise.
-func Torch(s Spec, t Task, in *Input) (protocol.Text, error) {
+func Torch(l say.Language, s Spec, t Task, in *Input) (protocol.Text, error) {
 	tree, err := torches(&s)
 	if err != nil {
 		return nil, err
 	}
-	return read(tree, t.Torch, in), nil
+	return read(l, tree, t.Torch, in), nil
 }

@@ -5,8 +5,11 @@ import (
 	"testing"
 
 	"moot/commands"
+	"moot/internal/languages"
+	"moot/internal/say"
 	"moot/protocol"
 	"moot/services"
+	"moot/store"
 )
 
 // torchSpec is a service whose pattern finds what is to be read as a command.
@@ -41,6 +44,32 @@ func TestTorch(t *testing.T) {
 		t.Errorf("it said %q", said)
 	}
 	r.states("4 done")
+}
+
+// What a torch refuses is said in the language of the room, or of the person alone.
+func TestTorchInGerman(t *testing.T) {
+	r := open(t, torchSpec())
+	for room, l := range map[protocol.RoomID]say.Language{lobby: say.German, hall: say.English} {
+		err := r.Store.Commit(r.Now, func(c *store.Commit) error {
+			return c.Run(protocol.Scope(room), protocol.Ref{}, func(tx *store.Tx) error {
+				languages.SetRoom(tx, room, l)
+				return nil
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for line, want := range map[string]string{
+		"dice, melt":           "«melt» ist hier kein Befehl",
+		"dice, roll 2d6 often": "ganze Zahl",
+	} {
+		r.says(lobby, "ben", line)
+		r.work(answers("never said"))
+		if said := outs(r); len(said) == 0 || !strings.Contains(said[len(said)-1], want) {
+			t.Errorf("to %q it said %q, and not %q", line, said, want)
+		}
+	}
 }
 
 func TestTorchThatCannotBe(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"moot/internal/config"
+	"moot/internal/say"
 	"moot/protocol"
 	servicenet "moot/protocol/service"
 	"moot/services"
@@ -63,7 +64,7 @@ func (a *app) tryTasks(ctx context.Context, s config.Service, tasks []servicenet
 	}
 	for _, one := range spec.Tasks {
 		if len(one.Torch) > 0 {
-			sorry, err := services.Torch(spec, one, &in)
+			sorry, err := services.Torch(say.English, spec, one, &in)
 			switch {
 			case err != nil:
 				return err
