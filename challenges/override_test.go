@@ -132,9 +132,9 @@ func (r *rig) stand(want ...protocol.UserID) {
 	})
 }
 
-const toBen = "to ben: In «lobby» you are now suspended, by somebody who operates me, for this reason: «he spams». " +
-	"You cannot use my features there. That ends by itself on 2026-11-23 08:00 UTC. You can ask to be restored, once a " +
-	"week: vote appeal REASON --in lobby."
+const toBen = "to ben: You are now suspended in «lobby», by somebody who operates me, for this reason: «he spams». " +
+	"You cannot use my features there, but you can read votes, and appeal once a week: vote appeal REASON --in lobby. " +
+	"That ends by itself on 2026-11-23 08:00 UTC."
 
 // TestOverride: an operator decides without a vote; the room hears who and why, and the person what they can do.
 func TestOverride(t *testing.T) {
@@ -149,7 +149,7 @@ func TestOverride(t *testing.T) {
 	r.says(lobby, olga, "!moot override challenge ben again", "lobby: ben is suspended here already.")
 	r.stand(ben)
 	r.says("console:dm-olga", olga, "override restore ben that was too much",
-		"to ben: In «lobby» you are restored, by somebody who operates me, for this reason: «that was too much». "+
+		"to ben: You are restored in «lobby», by somebody who operates me, for this reason: «that was too much». "+
 			"You can use all my features there again.",
 		"lobby: ben is restored by decision of olga, who operates me, and not by a vote. Reason: that was too much",
 		"dm-olga: In «lobby»: Done, and announced in the room.")
@@ -166,7 +166,7 @@ func TestItsEndIsAnnounced(t *testing.T) {
 	r.stand(ben)
 	r.Later(time.Hour + time.Second)
 	r.hears("48 hours", "lobby: ben is no longer suspended: the time of the challenge is over.",
-		"to ben: In «lobby» you are restored, because the time of the challenge is over. You can use all my features "+
+		"to ben: You are restored in «lobby», because the time of the challenge is over. You can use all my features "+
 			"there again.")
 	r.stand()
 }
@@ -189,7 +189,7 @@ func TestOfTheForgotten(t *testing.T) {
 		}
 	})
 	r.says(hall, olga, "!moot override restore ben come in",
-		"to ben: In «hall» you are restored, by somebody who operates me, for this reason: «come in». You can use all "+
+		"to ben: You are restored in «hall», by somebody who operates me, for this reason: «come in». You can use all "+
 			"my features there again.",
 		"hall: ben is restored by decision of olga, who operates me, and not by a vote. Reason: come in")
 	r.View(func(tx *store.Tx) {

@@ -281,6 +281,9 @@ func (a *asked) unknown(stray string) *Mistake {
 	if meant := a.meant(stray, 3); len(meant) > 0 {
 		return a.mistake(why, "unknown-meant", word, say.Code("Meant", a.speaker().Or(meant)))
 	}
+	if _, has := a.Find("rooms"); has && a.node == &a.root && a.ev.Private { // somebody begins to talk with it
+		return a.mistake(why, "unknown-private", word, a.commandSlot("help"), say.Code("Rooms", a.code("rooms")))
+	}
 	return a.mistake(why, "unknown", word, a.commandSlot(strings.TrimSpace("help "+a.node.Title())))
 }
 

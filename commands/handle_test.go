@@ -42,7 +42,7 @@ func TestHugeAndBrokenInput(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                 "",
 		" \n\u202e":        "",
-		"\xff":             "I know no command «\uFFFD». help lists those that there are.",
+		"\xff":             "Hi! I know no command «\uFFFD». help says what you can ask of me, and rooms lists the rooms that we share.",
 		"!":                "",
 		"\x00ping\x1f":     "pong",
 		"p\u200bi\u00adng": "pong",

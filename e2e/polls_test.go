@@ -183,7 +183,7 @@ func (w *town) standsAt(where id.RoomID, want string) {
 	w.Helper()
 	w.until(want, func() (string, bool) {
 		got := w.Ann.Ask(where, "!moot vote show")
-		return got, strings.Contains(got, "So far: "+want)
+		return got, strings.Contains(got, " voted: "+want)
 	})
 }
 
@@ -231,7 +231,7 @@ func TestSecretAndHiddenPolls(t *testing.T) {
 	will.Message(dm, bot, "Your ballot in vote 2 is yes")
 	w.until("a turnout of 1 of 4", func() (string, bool) {
 		got := w.Ann.Ask(where, "!moot vote show 2")
-		return got, strings.Contains(got, "Turnout: 1 of 4")
+		return got, strings.Contains(got, "\n1 of 4 voted")
 	})
 	if n := will.Polls(room); n != 1 {
 		t.Errorf("there are %d polls in the room, and the secret vote has none", n)

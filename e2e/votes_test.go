@@ -81,7 +81,7 @@ func TestVote(t *testing.T) {
 		w.Ann.Ticked(where, w.Ann.Say(where, "!moot vote cast yes"), w.BotID)
 
 		end := w.closed(where)
-		if !strings.Contains(end.Body(), "3 yes, 1 no, 0 abstained of 4 who could vote") || !strings.Contains(end.Body(), "passed") {
+		if !strings.Contains(end.Body(), "3 yes, 1 no, 0 abstained of 4 who could vote") || !strings.Contains(end.Body(), "Passed") {
 			w.Errorf("it ended with %q", end.Body())
 		}
 		w.again()
@@ -104,7 +104,7 @@ func (w *town) turnout(where id.RoomID, want string) {
 	w.Helper()
 	w.until("a turnout of "+want, func() (string, bool) {
 		got := w.Ann.Ask(where, "!moot vote show")
-		return got, strings.Contains(got, "Turnout: "+want)
+		return got, strings.Contains(got, "\n"+want+" voted")
 	})
 }
 
@@ -161,7 +161,7 @@ func TestSecretVote(t *testing.T) {
 		}
 		w.turnout(where, "3 of 3")
 		for _, ev := range w.Ann.Timeline(where) {
-			if ev.Sender == w.BotID && strings.Contains(ev.Body(), "So far") {
+			if ev.Sender == w.BotID && strings.Contains(ev.Body(), " voted: ") {
 				w.Errorf("a secret vote shows how it stands: %q", ev.Body())
 			}
 		}

@@ -118,7 +118,7 @@ func TestWitnessOfAnEdit(t *testing.T) {
 		return got, strings.Contains(got, "5 members")
 	})
 	will.Say(room, "!moot vote challenge "+string(ben.UserID)+" floods <b>the room</b>")
-	vote := will.Message(room, bot, "wants to challenge")
+	vote := will.Message(room, bot, "from using me here? Opened by")
 	if got := fmt.Sprint(dig(vote.Content, "m.mentions", "user_ids")); got != "["+string(ben.UserID)+"]" {
 		t.Errorf("the message mentions %s, and it is about %s", got, ben.UserID)
 	}
@@ -126,8 +126,8 @@ func TestWitnessOfAnEdit(t *testing.T) {
 		t.Errorf("the message of the vote is encrypted: %v, its shield: %+v", vote.Encrypted, vote.Shield)
 	}
 	will.React(room, vote.ID, "👍")
-	edited := will.Edited(room, vote.ID, "Turnout: 1 of")
-	if !strings.Contains(edited.Body(), "1 yes") || !strings.Contains(vote.Body(), "Turnout: 0 of") {
+	edited := will.Edited(room, vote.ID, "\n1 of ")
+	if !strings.Contains(edited.Body(), "1 yes") || !strings.Contains(vote.Body(), "\n0 of ") {
 		t.Errorf("it was shown as\n%s\nand is shown as\n%s", vote.Body(), edited.Body())
 	}
 	if html := fmt.Sprint(edited.Shown["formatted_body"]); strings.Contains(html, "<b>the room") {

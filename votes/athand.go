@@ -103,8 +103,12 @@ func (h *atHand) say(id string, slots ...say.Slot) protocol.Text { return h.in()
 // number is the slot of the number of the vote.
 func (h *atHand) number() say.Slot { return say.Number("Vote", h.ID) }
 
-// when is the slot of when the vote closes.
-func (h *atHand) when() say.Slot { return say.Part("When", h.view().Ends()) }
+// when is the slot of when the vote closes, and of how long that is from now.
+func (h *atHand) when() say.Slot {
+	v := h.view()
+	v.Left = h.Deadline.Sub(h.tx.Now())
+	return say.Part("When", v.Ends())
+}
 
 // info is what is known of the room.
 func (h *atHand) info() rooms.Info {

@@ -41,7 +41,7 @@ func TestFiveHundredJoinAfterTheOpening(t *testing.T) {
 	if w.isChallenged(lobby, "ben") {
 		t.Error("the brigade has won")
 	}
-	w.expect("quorum 3 not reached: failed")
+	w.expect("Not passed, too few voted: ")
 }
 
 // TestTwentyFromYesterday: 20 accounts that joined 25 hours ago and have reacted once neither open a binding vote nor vote

@@ -249,7 +249,7 @@ func TestALateCancelTellsNothing(t *testing.T) {
 	}
 	for line := range strings.SplitSeq(w.heard(), "\n") {
 		if strings.Contains(line, "ballot") && strings.Contains(line, "Ben") || strings.Contains(line, "[0,1") || strings.Contains(line, "«ann»") ||
-			strings.Contains(line, ": 1 vote") || strings.Contains(line, `"cast":1`) {
+			strings.Contains(line, "– 1 vote") || strings.Contains(line, `"cast":1`) {
 			t.Errorf("it tells: %s", line)
 		}
 	}

@@ -244,15 +244,17 @@ func (f *Feature) noVote(c *commands.Call, word string) error {
 
 // whichVote is the answer where several votes are open, or none.
 func (f *Feature) whichVote(c *commands.Call, verb string) error {
+	s := f.here(c)
 	var open []string
-	for v := range OpenIn(c.Tx, c.Room.ID) {
-		open = append(open, v.Number())
+	var named []protocol.Text
+	for v := range f.openIn(c.Tx, c.Room.ID) {
+		open, named = append(open, v.Number()), append(named, v.as(s).view().Short())
 	}
 	if len(open) == 0 {
-		return sorry(f.here(c), "none-open", say.Code("Command", c.Code("vote list")))
+		return sorry(s, "none-open", say.Code("Command", c.Code("vote list")))
 	}
 	example := map[string]string{"cast": "CHOICE", "reply": "TEXT", "edit": "TEXT", "cancel": "REASON"}[verb]
-	return sorry(f.here(c), "several-open", say.Number("Votes", strings.Join(open, ", ")),
+	return sorry(s, "several-open", say.Part("Votes", say.Commas(named)),
 		say.Code("Command", c.Code(commandOn(verb, open[0], example))))
 }
 

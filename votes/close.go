@@ -222,7 +222,10 @@ func (h *atHand) finish(outcome tally.Outcome, by protocol.UserID, p closed, fol
 	if err := h.minute(text); err != nil {
 		return err
 	}
-	return h.tellOutcome()
+	if err := h.tellOutcome(); err != nil {
+		return err
+	}
+	return h.tellOpener(outcome)
 }
 
 // unsaid holds the votes that ended while the bot was out of their room, which can only be those that became void.
@@ -260,7 +263,7 @@ func (h *atHand) follows(o tally.Outcome) (protocol.Text, error) {
 		return h.changeRule()
 	}
 	if o != tally.Passed || h.Target == 0 {
-		return h.aftermath(o), nil
+		return h.unchanged(o), nil
 	}
 	name, is := say.Person("Target", h.name(h.Target)), h.Sanctions.Standing(h.tx, h.room, h.Target)
 	switch {
@@ -288,25 +291,39 @@ func (h *atHand) follows(o tally.Outcome) (protocol.Text, error) {
 	return text, nil
 }
 
-// aftermath says for how long what cannot be asked again.
-func (h *atHand) aftermath(o tally.Outcome) protocol.Text {
-	var lines []protocol.Text
-	l := h.costs(o, h.Turnout > 0)
-	opener := say.Person("Opener", h.name(h.Opener))
-	until := func(d time.Duration) say.Slot { return say.Moment("Until", h.tx.Now().Add(d)) }
-	if l.protects {
-		lines = append(lines, h.say("after-protected", say.Person("Target", h.name(h.Target)), until(h.Rules.Protected)))
-	}
-	if l.rests {
-		lines = append(lines, h.say("after-rest", opener, until(h.Rules.Rest)))
-	}
-	if l.restRestore {
-		lines = append(lines, h.say("after-restore", opener, until(h.Rules.RestoreRest)))
-	}
-	if len(lines) == 0 {
+// unchanged says that nothing follows for the one whom a vote was about that failed.
+func (h *atHand) unchanged(o tally.Outcome) protocol.Text {
+	if o != tally.Rejected && o != tally.NoQuorum || h.Target == 0 {
 		return nil
 	}
-	return protocol.Lines(lines...)
+	name := say.Person("Target", h.name(h.Target))
+	switch is := h.Sanctions.Standing(h.tx, h.room, h.Target); {
+	case h.Type == Challenge && !is:
+		return h.say("not-suspended", name)
+	case h.Type == Restore && is:
+		return h.say("not-restored", name)
+	}
+	return nil // by another decision it is as the vote asked for
+}
+
+// tellOpener tells the opener of a vote alone for how long they cannot open the next one, if they cannot.
+func (h *atHand) tellOpener(o tally.Outcome) error {
+	user, l := h.userOf(h.Opener), h.costs(o, h.Turnout > 0)
+	var until time.Duration
+	id := "after-rest"
+	switch {
+	case user == "":
+		return nil
+	case l.rests:
+		until = h.Rules.Rest
+	case l.restRestore:
+		id, until = "after-restore", h.Rules.RestoreRest
+	default:
+		return nil
+	}
+	_, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{User: user, Text: h.to(user).Say(id,
+		say.Place("Room", titled(h.tx, h.info(), user)), say.Moment("Until", h.tx.Now().Add(until)))}})
+	return err
 }
 
 // cancel is the command that ends a vote without an outcome.
@@ -371,7 +388,7 @@ func (h *atHand) cancelled(c *commands.Call, o tally.Outcome, reason string) err
 	if reason != "" {
 		p.Why = h.bus.KeepText(c.Tx, c.Person, reason)
 	}
-	if err := h.finish(o, c.Person, p, h.aftermath(o)); err != nil {
+	if err := h.finish(o, c.Person, p, nil); err != nil {
 		return err
 	}
 	if c.Event.Private || c.Event.Place != h.Place {

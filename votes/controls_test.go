@@ -152,7 +152,7 @@ func TestSecretButtons(t *testing.T) {
 	w.press("ben", m, "Yes")
 	w.expect("to ben: Your ballot in vote 1 is yes")
 	w.wait(time.Minute)
-	if out := w.heard(); strings.Contains(out, "So far") || !strings.Contains(out, "Turnout: 1 of 5") {
+	if out := w.heard(); strings.Contains(out, " voted: ") || !strings.Contains(out, "1 of 5 voted.") {
 		t.Errorf("it shows:\n%s", out)
 	}
 }

@@ -18,7 +18,7 @@ func (h *atHand) viewOf(names *rooms.Names) words.Vote {
 		Opener: h.named(names, h.Opener), Target: h.named(names, h.Target), By: h.named(names, h.By),
 		Text: h.text(h.Text), Reply: h.text(h.Reply), Why: h.text(h.Why), Options: h.Options, Corrected: h.Corrected, Role: h.Role.Name,
 		Tally: h.Tally, Size: h.Size, Turnout: h.Turnout, Count: h.Count, Waived: h.Waived, Days: h.Rules.ActiveDays, Member: h.Rules.Member,
-		Closes: h.Deadline, Earlier: h.endsEarly(h.tx.Now()), Outcome: h.Outcome, Election: h.Election, Unread: h.Unread, Void: h.Void,
+		Closes: h.Deadline, Runs: h.Deadline.Sub(h.Opened), Earlier: h.endsEarly(h.tx.Now()), Outcome: h.Outcome, Election: h.Election, Unread: h.Unread, Void: h.Void,
 		Removed: b.Removed, Untold: b.Untold, Poll: b.Poll != "", Presses: h.buttons(),
 		Asked:   h.Secret && h.Type != Election && !h.buttons() && slices.Contains(h.Polls, h.room.Network()),
 		Room:    h.info().Word(),

@@ -42,7 +42,7 @@ func TestOpeningInALargeRoom(t *testing.T) {
 	w.heard()
 	w.say(lobby, "ann", "!moot vote challenge ben because")
 	out := w.heard()
-	if !strings.Contains(out, "I am finding out who of the 9 members may vote") || !strings.Contains(out, "to ben: In «lobby» a vote is open to challenge you") {
+	if !strings.Contains(out, "I am finding out who of the 9 members may vote") || !strings.Contains(out, "to ben: People in «lobby» are voting on whether to suspend you") {
 		t.Errorf("heard:\n%s", out)
 	}
 	if v := w.vote(lobby, 1); v.Size != 5 || v.Waived {

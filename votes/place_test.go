@@ -50,10 +50,10 @@ func TestNobodyWritesTheCountOffTheMessage(t *testing.T) {
 			continue
 		}
 		longest = max(longest, len(m.text))
-		if !w.fits(protocol.Plain(m.text)) || !strings.Contains(m.text, "To vote:") || !strings.Contains(m.text, "Turnout:") || !strings.Contains(m.text, "Closes ") {
+		if !w.fits(protocol.Plain(m.text)) || !strings.Contains(m.text, "To vote:") || !strings.Contains(m.text, " voted") || !strings.Contains(m.text, "Open for ") {
 			t.Errorf("a vote is shown as (fits: %t)\n%s", w.fits(protocol.Plain(m.text)), m.text)
 		}
-		if strings.Contains(m.text, "challenge") && !strings.Contains(m.text, "So far: 1 yes") {
+		if strings.Contains(m.text, "suspend") && !strings.Contains(m.text, "1 of 5 voted: 1 yes, 0 no, 0 abstained.") {
 			t.Errorf("the count is not there:\n%s", m.text)
 		}
 	}

@@ -246,8 +246,13 @@ func (h *atHand) tellOutcome() error {
 	if user == "" || h.Outcome == tally.Passed || h.Outcome == Replaced {
 		return nil
 	}
+	s := h.to(user)
+	text := h.as(s).closing()
+	if h.costs(h.Outcome, h.Turnout > 0).protects {
+		text = protocol.Lines(text, s.Say("after-protected", say.Moment("Until", h.tx.Now().Add(h.Rules.Protected))))
+	}
 	_, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{
-		User: user, Text: h.to(user).Say("in", say.Place("Room", titled(h.tx, h.info(), user)), say.Part("Text", h.as(h.to(user)).closing())),
+		User: user, Text: s.Say("in", say.Place("Room", titled(h.tx, h.info(), user)), say.Part("Text", text)),
 	}})
 	return err
 }

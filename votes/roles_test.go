@@ -74,7 +74,7 @@ func TestAVoteForARole(t *testing.T) {
 	out := w.heard()
 	for _, part := range []string{
 		"@lobby: I am finding out who has the role «Councillors». The vote opens in a moment.",
-		"@lobby: Vote 1: Ann moves: we meet on Tuesdays\nOnly who had the role «councillors» when this opened can vote.\nTurnout: 0 of 5 who can vote. Quorum: 0 of 3 needed.",
+		"@lobby: Vote 1: Ann moves: we meet on Tuesdays\nOnly who had the role «councillors» when this opened can vote.\nTo vote: react with 👍 for yes, 👎 for no, 🤷 for abstain; or say !moot vote 1 yes. You can change it until the end.\n0 of 5 voted: 0 yes, 0 no, 0 abstained.\nPasses with more yes than no and a turnout of at least 3.",
 	} {
 		if !strings.Contains(out, part) {
 			t.Errorf("%q is missing:\n%s", part, out)
@@ -86,7 +86,7 @@ func TestAVoteForARole(t *testing.T) {
 	}
 	w.has["councillors"] = []string{"eve"}
 	w.say(lobby, "eve", "!moot vote 1 yes")
-	w.expect("to eve: In «lobby»: You cannot vote in vote 1. It is for those who had the role «councillors» when it opened, had been members for 7 days, and were active and not suspended.")
+	w.expect("to eve: In «lobby»: You cannot vote in vote 1: it is for those who had the role «councillors» when it opened, had been members for 7 days, and were active and not suspended.")
 	for _, p := range []string{"ann", "ben", "fay"} {
 		w.say(lobby, p, "!moot vote 1 yes")
 	}
@@ -94,7 +94,7 @@ func TestAVoteForARole(t *testing.T) {
 	w.crash(time.Second)
 	w.heard()
 	w.wait(3 * 24 * time.Hour)
-	w.expect("3 yes, 0 no, 0 abstained of 5 who could vote; quorum 3 reached; needed 2 of 3: passed.")
+	w.expect("Passed: 3 yes, 0 no, 0 abstained of 5 who could vote. It took 2 yes of 3, and a turnout of 3.")
 	w.say(lobby, "eve", "!moot vote show 1")
 	w.expect("Only who had the role «councillors» when this opened can vote.")
 	w.tell("eve", "vote export 1 --text")
@@ -116,7 +116,7 @@ func TestWhoOpensAVoteForARole(t *testing.T) {
 		t.Errorf("%v can vote", may)
 	}
 	w.say(lobby, "eve", "!moot vote 1 1")
-	w.expect("to eve: In «lobby»: You cannot vote in vote 1. It is for the members who had the role «councillors» when it opened.")
+	w.expect("to eve: In «lobby»: You cannot vote in vote 1: it is for the members who had the role «councillors» when it opened.")
 	w.tell("cem", `vote elect --role councillors "Who speaks for us?" Ann Ben`)
 	w.expect("to cem: In «lobby»: Vote 2 is open")
 	if v := w.vote(lobby, 2); v.Type != votes.Election || v.Role != (votes.Role{ID: "#councillors", Name: "councillors"}) || v.Size != 5 {

@@ -87,6 +87,7 @@ type town struct {
 type message struct {
 	room      protocol.RoomID
 	text      string
+	file      *protocol.File // that came with it
 	reactions []protocol.Reaction
 	controls  []protocol.Control
 	poll      *protocol.StartPoll // nil for a message
@@ -249,7 +250,10 @@ func (w *town) attempt(a outbox.Attempt) []bot.Input {
 		if !w.in[o.Room] && !private(o.Room) || w.shut[o.Room] {
 			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: protocol.ErrGone}}}
 		}
-		w.messages[id] = &message{room: o.Room, text: act.Text.Plain(), controls: act.Controls}
+		if act.File != nil && w.noFiles {
+			return []bot.Input{bot.Sent{Key: a.Key, Err: &protocol.SendError{Final: true, Err: fmt.Errorf("no files here")}}}
+		}
+		w.messages[id] = &message{room: o.Room, text: act.Text.Plain(), file: act.File, controls: act.Controls}
 		where := "@" + o.Room.Local()
 		if o.Place != "" {
 			where += "/" + string(o.Place)
@@ -467,7 +471,7 @@ func (w *town) replyInPrivate(who, text string) {
 var shows = func() *regexp.Regexp {
 	var closes []string
 	for _, l := range append(say.Languages(), say.Pseudo) {
-		begin, _, _ := strings.Cut(words.In(l).Plain("closes", say.Part("When", protocol.Plain("|"))), "|")
+		begin, _, _ := strings.Cut(words.In(l).Plain("closes", say.Span("Runs", time.Hour), say.Part("When", nil)), "1")
 		closes = append(closes, regexp.QuoteMeta(begin))
 	}
 	return regexp.MustCompile("(?m)^(" + strings.Join(closes, "|") + ")")

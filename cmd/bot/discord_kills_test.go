@@ -170,7 +170,7 @@ func (w *killedTown) counted() {
 	}
 	for vote, n := range map[string]int{"1": len(voted[0]), "2": len(voted[1])} {
 		shown := w.ann.Slash(w.general, "vote show", discordtest.Options{"vote": vote}).Reply().Content
-		w.expect("vote "+vote, shown, fmt.Sprintf("Turnout: %d of", n))
+		w.expect("vote "+vote, shown, fmt.Sprintf("\n%d of ", n))
 	}
 	members := 6 + len(w.voters)
 	for _, u := range w.guests {

@@ -279,13 +279,13 @@ func TestDiscordVotesByButtons(t *testing.T) {
 	}
 	opened := form.Submit(map[string]string{"reason": "posts *advertisements* all week"})
 	b.expect("the answer to whom opened it", opened.Reply().Content, "Vote 1")
-	board := b.shows(town.ben, town.general, "Vote 1", "wants to challenge", "Reason: posts \\*advertisements\\* all week")
+	board := b.shows(town.ben, town.general, "Vote 1", "suspend", "from using me here? Opened by", "Reason: posts \\*advertisements\\* all week")
 	if len(board.Pings) != 1 || board.Pings[0] != "Dan" {
 		t.Errorf("it notifies %v", board.Pings)
 	}
 
 	// Whom it is about is told, and answers by a button there.
-	told := b.shows(town.dan, town.dan.DM(), "a vote is open to challenge you")
+	told := b.shows(town.dan, town.dan.DM(), "are voting on whether to suspend you")
 	form = town.dan.Press(told, told.Button("Answer"))
 	b.expect("an answer", form.Submit(map[string]string{"text": "they were *recipes*"}).Reply().Content, "will stand in the message of vote 1")
 	b.shows(town.ben, town.general, "they were \\*recipes\\*")
@@ -294,7 +294,7 @@ func TestDiscordVotesByButtons(t *testing.T) {
 	if m := yes.Reply(); !m.Ephemeral || !strings.Contains(m.Content, "Your ballot in vote 1 is yes") {
 		t.Errorf("the press was answered by %+v", m)
 	}
-	b.shows(town.ben, town.general, "Turnout: 1 of")
+	b.shows(town.ben, town.general, "\n1 of ")
 	b.kill()
 	b.start()
 	for _, u := range []*discordtest.User{town.cem, town.ann} {
@@ -302,7 +302,7 @@ func TestDiscordVotesByButtons(t *testing.T) {
 	}
 	b.expect("another choice", town.cem.Press(board, board.Button("No")).Reply().Content, "is no")
 	b.expect("taken back", town.cem.Press(board, board.Button("Withdraw")).Reply().Content, "withdrawn")
-	b.expect("how it stands", town.ben.Slash(town.general, "vote show", nil).Reply().Content, "Turnout: 2 of")
+	b.expect("how it stands", town.ben.Slash(town.general, "vote show", nil).Reply().Content, "\n2 of ")
 	b.stop()
 	b.run("verify") // fails the test unless the log gives what the bot knows
 }

@@ -37,7 +37,7 @@ func TestDiscordPoll(t *testing.T) {
 		t.Errorf("the choice was answered by %+v", m)
 	}
 	b.expect("by slash command", town.cem.Slash(town.general, "vote cast", discordtest.Options{"ballot": "1 #2"}).Reply().Content, "«Tuesday»")
-	b.shows(town.ben, town.general, "1: Monday: 1 vote", "2: Tuesday: 1 vote", "3: Friday: 1 vote")
+	b.shows(town.ben, town.general, "1: Monday – 1 vote", "2: Tuesday – 1 vote", "3: Friday – 1 vote")
 	b.stop()
 }
 
@@ -53,12 +53,12 @@ func TestDiscordRole(t *testing.T) {
 	town.ready()
 	b.expect("asked for", town.ann.Slash(town.general, "vote motion", discordtest.Options{"text": "we sing", "role": council}).Reply().Content,
 		"I am finding out who has the role")
-	board := b.shows(town.ben, town.general, "moves: we sing", "Only who had the role «council» when this opened can vote.", "Turnout: 0 of 3")
+	board := b.shows(town.ben, town.general, "moves: we sing", "Only who had the role «council» when this opened can vote.", "\n0 of 3 voted")
 	town.Give(town.dan, council)
 	town.Take(town.cem, council)
 	b.expect("who has the role now", town.dan.Press(board, board.Button("Yes")).Reply().Content, "You cannot vote in vote 1")
 	b.expect("who had it then", town.cem.Press(board, board.Button("Yes")).Reply().Content, "Your ballot in vote 1 is yes")
-	b.shows(town.ben, town.general, "Turnout: 1 of 3")
+	b.shows(town.ben, town.general, "\n1 of 3 voted")
 	b.stop()
 }
 
@@ -78,9 +78,9 @@ func TestDiscordSecretVote(t *testing.T) {
 	// In the private conversation it is about the one server that they share.
 	b.expect("in private", town.dan.Slash(town.dan.DM(), "vote cast", discordtest.Options{"ballot": "1 yes"}).Reply().Content,
 		"Lab", "Your ballot in vote 1 is yes")
-	b.shows(town.ann, town.general, "Turnout: 2 of")
+	b.shows(town.ann, town.general, "\n2 of ")
 	for _, m := range town.ann.Sees(town.general) {
-		if strings.Contains(m.Content, "ballot") || strings.Contains(m.Content, "So far") {
+		if strings.Contains(m.Content, "ballot") || strings.Contains(m.Content, " voted: ") {
 			t.Errorf("the room can read: %s", m.Content)
 		}
 	}
@@ -119,7 +119,7 @@ func TestDiscordKick(t *testing.T) {
 	town.ready()
 	board := town.open("we sing", nil)
 	town.ben.Press(board, board.Button("Yes")).Reply()
-	b.shows(town.ben, town.general, "Turnout: 1 of")
+	b.shows(town.ben, town.general, "\n1 of ")
 	town.KickBot()
 	town.Leave(town.dan)
 	town.Invite()
@@ -130,7 +130,7 @@ func TestDiscordKick(t *testing.T) {
 		}
 	}
 	b.expect("after the bot is back", town.cem.Press(board, board.Button("No")).Reply().Content, "Your ballot in vote 1 is no")
-	b.expect("how it stands", town.ben.Slash(town.general, "vote show", nil).Reply().Content, "Turnout: 2 of")
+	b.expect("how it stands", town.ben.Slash(town.general, "vote show", nil).Reply().Content, "\n2 of ")
 
 	b.kill()
 	town.KickBot() // while nobody looks

@@ -35,7 +35,7 @@ func TestDiscordWords(t *testing.T) {
 	}
 	// A name is whatever its person wants it to be.
 	town.ann.UsesOn(town.general, "Challenge this person", loud).Submit(map[string]string{"reason": "<@" + town.ben.ID + "> said `so` ||x||"}).Reply()
-	board = b.shows(town.ben, town.general, "wants to challenge", "\\@Ben said \\`so\\` \\|\\|x\\|\\|")
+	board = b.shows(town.ben, town.general, "suspend", "\\@Ben said \\`so\\` \\|\\|x\\|\\|")
 	if len(board.Pings) != 1 || board.Pings[0] != loud.Name {
 		t.Errorf("it notifies %v", board.Pings)
 	}

@@ -142,7 +142,7 @@ func TestPollsOverKills(t *testing.T) {
 			respond("ann", 0)
 			w.again()
 			respond("cem", 1)
-			w.until("three have voted", func() bool { return w.shows("So far: 2 yes, 1 no, 0 abstained.") })
+			w.until("three have voted", func() bool { return w.shows(" voted: 2 yes, 1 no, 0 abstained.") })
 
 			w.s.Say(w.room, w.people["ann"], "!moot vote cancel 1 for a test")
 			w.again()

@@ -25,7 +25,7 @@ var pictureSteps = []struct {
 	{"", []string{"/tour", "ann in lobby"}, 2500 * time.Millisecond},
 	{"!moot vote ", []string{"challenge", "elect"}, time.Second},
 	{"challenge @finn floods the lobby", []string{"› !moot vote challenge @finn floods the lobby"}, time.Second},
-	{"\r", []string{"Vote 1: ann wants", "0 of 5 voted"}, 2 * time.Second},
+	{"\r", []string{"Vote 1: suspend @", "0 of 5 voted"}, 2 * time.Second},
 	{"/as ben\r", []string{"ben in lobby"}, time.Second},
 	{"\t", []string{"y yes · n no · a abstain · Tab next"}, time.Second},
 	{"y", []string{"ben votes: yes", "1 of 5 voted", "✅"}, 1500 * time.Millisecond},

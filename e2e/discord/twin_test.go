@@ -148,7 +148,7 @@ func TestInteractions(t *testing.T) {
 	yes := custom(t, board.Components, "Yes")
 	_, a = w.interact("press", m{"user": ben, "message": board.ID, "custom": yes})
 	says(t, "a ballot", a, answerMessage, ephemeral, "Your ballot in vote 1 is yes")
-	w.Saying("Turnout: 1 of")
+	w.Saying("\n1 of ")
 
 	// A select menu.
 	w.interact("slash", m{"user": ann, "name": "vote", "options": []m{{"name": "poll", "type": 1, "options": []m{

@@ -31,36 +31,41 @@ func (v Vote) Message(live bool, characters int) protocol.Text {
 	if v.Reply != "" {
 		add("answers", say.Person("Target", v.Target), v.wrote("Reply", v.Reply, characters))
 	}
+	switch {
+	case !v.open():
+		if v.Corrected {
+			add("corrected")
+		}
+		if !live {
+			lines = append(append(append(lines, v.reasons()...), v.outcome(true)...), v.counting()...)
+		} else {
+			lines = append(lines, v.outcome(true)...)
+		}
+		return protocol.Lines(lines...)
+	case v.Status == Closing:
+		lines = append(lines, v.standing()...)
+		add("counting")
+	default:
+		lines = append(append(lines, v.howTo(live)...), v.standing()...)
+		add("closes", say.Span("Runs", v.Runs), say.Part("When", v.Ends()))
+	}
 	if v.Corrected {
 		add("corrected")
 	}
-	if v.Removed > 0 && v.open() {
+	if v.Removed > 0 {
 		id := "removed"
 		if v.Poll {
 			id = "removed-poll"
 		}
 		add(id, say.Number("Removed", v.Removed))
 	}
-	if v.Untold && v.open() {
+	if v.Untold {
 		add("untold", say.Person("Target", v.Target))
 	}
 	if !live {
 		lines = append(lines, v.reasons()...)
 	}
-	if !v.open() {
-		lines = append(lines, v.outcome(true)...)
-		if !live {
-			lines = append(lines, v.counting()...)
-		}
-		return protocol.Lines(lines...)
-	}
-	lines = append(lines, v.standing()...)
-	if v.Status == Closing {
-		add("counting")
-		return protocol.Lines(lines...)
-	}
-	add("closes", say.Part("When", v.Ends()))
-	return protocol.Lines(append(lines, v.howTo(live)...)...)
+	return protocol.Lines(lines...)
 }
 
 // wrote shows what somebody wrote, and where to read the rest.
@@ -99,39 +104,35 @@ func (v Vote) headline(characters int) protocol.Text {
 	return v.Say("headline-"+string(v.Type), slots...)
 }
 
-// standing says how the vote stands, in numbers.
+// standing says how the vote stands, and what it takes to pass.
 func (v Vote) standing() []protocol.Text {
-	voted, size, quorum := say.Number("Voted", v.Turnout), say.Number("Size", v.Size), say.Number("Quorum", v.Tally.Quorum)
+	voted, size := say.Number("Voted", v.Turnout), say.Number("Size", v.Size)
 	var lines []protocol.Text
 	add := func(id string, slots ...say.Slot) { lines = append(lines, v.Say(id, slots...)) }
+	if v.Told && v.Type != Poll {
+		add("so-far", voted, size, say.Number("Yes", v.Count.For[tally.Yes]), say.Number("No", v.Count.For[tally.No]),
+			say.Count("Abstained", v.Count.For[tally.Abstain]))
+	} else {
+		add("turnout", voted, size)
+	}
+	quorum := say.Number("Quorum", v.Tally.Quorum)
+	of := []say.Slot{say.Number("Part", v.Tally.Part), say.Number("Of", v.Tally.Of), say.Number("Least", v.Tally.LeastYes), quorum}
 	switch {
 	case v.Type == Poll:
-		add("turnout-poll", voted, size)
 		return lines
-	case v.Tally.Method == tally.Consent:
-		add("turnout", voted, size)
-	case v.Turnout >= v.Tally.Quorum:
-		add("turnout-reached", voted, size, quorum)
-	default:
-		add("turnout-quorum", voted, size, quorum)
-	}
-	if v.Told {
-		add("so-far", say.Number("Yes", v.Count.For[tally.Yes]), say.Number("No", v.Count.For[tally.No]),
-			say.Count("Abstained", v.Count.For[tally.Abstain]))
-	}
-	of := []say.Slot{say.Number("Part", v.Tally.Part), say.Number("Of", v.Tally.Of), say.Number("Least", v.Tally.LeastYes)}
-	switch {
 	case v.Tally.Method == tally.Consent:
 		add("passes-consent", say.Count("Objections", v.Tally.Objections))
 		return lines
 	case v.Tally.Method == tally.STV:
 		add("ranking-stv", say.Number("Seats", v.Tally.Seats))
+		add("counts-from", quorum)
 	case v.Type == Election:
 		add("ranking")
+		add("counts-from", quorum)
 	case v.Tally.Method != tally.Supermajority:
-		add("passes-majority")
+		add("passes-majority", quorum)
 	case v.Tally.Part == v.Tally.Of:
-		add("passes-unanimous")
+		add("passes-unanimous", quorum)
 	case v.Tally.LeastYes <= 1:
 		add("passes-share", of...)
 	default:
@@ -148,43 +149,67 @@ func (v Vote) howTo(live bool) []protocol.Text {
 	if v.covered() {
 		return v.howToAlone(live)
 	}
-	polled := live && v.Polled
-	command, choices := v.example(), protocol.Text(nil)
-	var react protocol.Text
-	switch {
-	case v.Type == Poll && v.Tally.Multiple:
-		choices, react = v.Say("choose-many"), v.Say("react-many")
-	case v.Type == Poll:
-		choices, react = v.Say("choose-one", say.Number("Last", len(v.Options))), v.Say("react-one")
-	case v.Type == Election && v.Tally.Method == tally.Schulze:
-		choices = v.Say("choose-rank-equal")
-	case v.Type == Election:
-		choices = v.Say("choose-rank")
-	default:
-		choices = protocol.Plain(strings.Join(v.Choices(), ", "))
-		react = v.Say("react")
-	}
-	if v.objects() {
-		command, react = v.Plain("objection"), v.Say("react-consent")
-	}
-	if !live || v.Presses {
-		react = nil
-	}
-	id := "how-to"
+	var ways []protocol.Text
+	add := func(id string, slots ...say.Slot) { ways = append(ways, v.Say(id, slots...)) }
 	switch {
 	case live && v.Presses && v.Type == Election:
-		id = "how-to-rank"
+		add("way-rank")
 	case live && v.Presses:
-		id = "how-to-press"
-	case polled:
-		id = "how-to-poll"
+		add("way-press")
+	case live && v.Polled:
+		add("way-poll")
 	}
-	lines := []protocol.Text{say.Sentences(v.Say(id, say.Code("Command", v.command("vote", command)), say.Part("Choices", choices)),
-		react, v.Say("can-change"))}
-	if polled {
+	if live && !v.Presses {
+		switch {
+		case v.Type == Election: // no reaction ranks anything
+		case v.Type == Poll && v.Tally.Multiple:
+			add("way-react-many")
+		case v.Type == Poll:
+			add("way-react-one")
+		case v.objects():
+			add("way-react-consent")
+		default:
+			add("way-react")
+		}
+	}
+	command := say.Code("Command", v.command("vote", v.example()))
+	switch {
+	case len(ways) == 0 || v.Type == Election:
+		add("way-say-choices", command, say.Part("Choices", v.choices()))
+	case v.objects():
+		add("way-object", command)
+	default:
+		add("way-say", command)
+	}
+	lines := []protocol.Text{v.Say("how-to", say.Part("Ways", v.orElse(ways)))}
+	if live && v.Polled {
 		lines = append(lines, v.Say("polled"))
 	}
 	return lines
+}
+
+// choices says what can be chosen, beside a ballot as it can be typed.
+func (v Vote) choices() protocol.Text {
+	switch {
+	case v.Type == Poll && v.Tally.Multiple:
+		return v.Say("choose-many")
+	case v.Type == Poll:
+		return v.Say("choose-one")
+	case v.Type == Election && v.Tally.Method == tally.Schulze:
+		return v.Say("choose-rank-equal")
+	case v.Type == Election:
+		return v.Say("choose-rank")
+	}
+	return protocol.Plain(strings.Join(v.Choices(), ", "))
+}
+
+// orElse lists ways to do the same, each of which may have commas.
+func (v Vote) orElse(ways []protocol.Text) protocol.Text {
+	last := len(ways) - 1
+	if last == 0 {
+		return ways[0]
+	}
+	return v.Say("or-else", say.Part("Before", say.Semicolons(ways[:last])), say.Part("Last", ways[last]))
 }
 
 // howToAlone is howTo for a vote in which nobody sees how others vote.
@@ -213,11 +238,14 @@ func (v Vote) howToAlone(live bool) []protocol.Text {
 func (v Vote) example() string {
 	switch {
 	case v.Type == Poll && v.Tally.Multiple:
-		return "#1" // "vote 3 1 2" might mean two options
+		return "#1 #2" // "vote 3 1 2" might mean two options
 	case v.Type == Poll:
 		return "1"
 	case v.Type == Election:
 		return v.Example
+	}
+	if v.objects() {
+		return v.Plain("objection")
 	}
 	return v.Plain("choice-yes")
 }

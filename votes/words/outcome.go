@@ -73,7 +73,7 @@ func (v Vote) result() protocol.Text {
 		id = "result-yes"
 	}
 	return v.Say(id+done, say.Part("Count", count), say.Number("Objections", v.Tally.Objections), say.Number("Quorum", v.Tally.Quorum),
-		say.Number("Need", need), say.Number("Votes", yes+no))
+		say.Number("Voted", v.Count.Cast), say.Number("Need", need), say.Number("Votes", yes+no))
 }
 
 func (v Vote) pollOutcome(brief bool) protocol.Text {

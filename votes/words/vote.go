@@ -30,6 +30,8 @@ const (
 	optionWords = 80
 	// titleWords is how many characters of its text name a vote.
 	titleWords = 80
+	// shortWords is how many name it beside others.
+	shortWords = 30
 )
 
 // Type is what a vote is about; that of a vote about a restore which its target has opened is Appeal.
@@ -93,7 +95,9 @@ type Vote struct {
 	Days     int  // on so many days
 	Member   time.Duration
 	Closes   time.Time
-	Earlier  bool // it may end before
+	Runs     time.Duration // from its opening to then
+	Left     time.Duration // until then, where that is said at once and does not stay; else zero
+	Earlier  bool          // it may end before
 	Outcome  tally.Outcome
 	Election *tally.Election
 	Unread   bool          // it closed without an answer about the reactions
@@ -146,10 +150,24 @@ func (v Vote) Title() protocol.Text {
 
 // Ends says when the vote closes, in the place of a time.
 func (v Vote) Ends() protocol.Text {
-	if v.Earlier {
-		return v.Say("when-early", say.Moment("At", v.Closes))
+	id, at, left := "when", say.Moment("At", v.Closes), say.Span("Left", v.Left)
+	switch {
+	case v.Earlier && v.Left > 0:
+		id = "when-left-early"
+	case v.Earlier:
+		id = "when-early"
+	case v.Left > 0:
+		id = "when-left"
 	}
-	return v.Say("when", say.Moment("At", v.Closes))
+	return v.Say(id, at, left)
+}
+
+// Short names a vote in the fewest words, beside others: "3 «tea»".
+func (v Vote) Short() protocol.Text {
+	if v.Type.about() {
+		return v.Say("short-about", v.vote(), say.Part("Type", v.Say("type-"+string(v.Type))), say.Person("Target", v.Target))
+	}
+	return v.Say("short", v.vote(), say.Quoted("Text", v.Text, shortWords))
 }
 
 // Choices returns what can be chosen, in words.

@@ -36,7 +36,7 @@ func example(l say.Language, change func(*Vote)) Vote {
 		Speaker: In(l), ID: 3, Type: Motion, Status: Open, Told: true, Opener: protocol.Person("console:ann", "Ann"),
 		Target: protocol.Person("console:ben", "Ben"), Text: "we meet on Tuesdays",
 		Tally: tally.Rules{Method: tally.Majority, Options: 3, Quorum: 3}, Size: 8, Turnout: 2, Count: tally.Tally{Cast: 2, For: []int{1, 0, 1}},
-		Closes: time.Date(2026, 11, 30, 17, 25, 0, 0, time.UTC), Room: "lobby",
+		Closes: time.Date(2026, 11, 30, 17, 25, 0, 0, time.UTC), Runs: 48 * time.Hour, Room: "lobby",
 		Command: func(line string) protocol.Text { return protocol.Code("!moot " + line) },
 	}
 	change(&v)
@@ -63,44 +63,67 @@ func TestMessages(t *testing.T) {
 		en, de string
 	}{
 		{"motion", func(*Vote) {}, message, `Vote 3: Ann moves: we meet on Tuesdays
-Turnout: 2 of 8 who can vote. Quorum: 2 of 3 needed.
-So far: 1 yes, 0 no, 1 abstained.
-It passes with more yes than no.
-Closes 2026-11-30 17:25 UTC.
-To vote: !moot vote 3 yes (yes, no, abstain). Or react to this message: 👍 (thumbs up) is yes, 👎 (thumbs down) is no, 🤷 (shrug) is abstain. You can change it until the end.`,
+To vote: react with 👍 for yes, 👎 for no, 🤷 for abstain; or say !moot vote 3 yes. You can change it until the end.
+2 of 8 voted: 1 yes, 0 no, 1 abstained.
+Passes with more yes than no and a turnout of at least 3.
+Open for 2 days, until 2026-11-30 17:25 UTC.`,
 			`Abstimmung 3: Ann beantragt: we meet on Tuesdays
-Beteiligung: 2 von 8 Stimmberechtigten. Quorum: 2 von 3 nötigen.
-Bisher: 1 Ja, 0 Nein, 1 Enthaltung.
-Sie geht durch, wenn es mehr Ja als Nein gibt.
-Endet am 2026-11-30 17:25 UTC.
-So stimmt Ihr ab: !moot vote 3 ja (ja, nein, Enthaltung). Oder reagiert auf diese Nachricht: 👍 (Daumen hoch) heißt Ja, 👎 (Daumen runter) Nein, 🤷 (Schulterzucken) Enthaltung. Bis zum Ende könnt Ihr es ändern.`},
-		{"challenge", challenge, message, `Vote 3: Ann wants to challenge Ben. If it passes, they are suspended from using me here.
+So stimmt Ihr ab: mit 👍 für Ja, 👎 für Nein, 🤷 für Enthaltung reagieren; oder !moot vote 3 ja schreiben. Bis zum Ende könnt Ihr es ändern.
+Abgestimmt: 2 von 8, davon 1 Ja, 0 Nein, 1 Enthaltung.
+Angenommen mit mehr Ja als Nein und einer Beteiligung von mindestens 3.
+Läuft 2 Tage und endet am 2026-11-30 17:25 UTC.`},
+		{"motion, asked for", func(*Vote) {}, func(v Vote) protocol.Text { return v.Message(false, ShownWords) }, `Vote 3: Ann moves: we meet on Tuesdays
+To vote: say !moot vote 3 yes (yes, no, abstain). You can change it until the end.
+2 of 8 voted: 1 yes, 0 no, 1 abstained.
+Passes with more yes than no and a turnout of at least 3.
+Open for 2 days, until 2026-11-30 17:25 UTC.`,
+			`Abstimmung 3: Ann beantragt: we meet on Tuesdays
+So stimmt Ihr ab: !moot vote 3 ja schreiben (ja, nein, Enthaltung). Bis zum Ende könnt Ihr es ändern.
+Abgestimmt: 2 von 8, davon 1 Ja, 0 Nein, 1 Enthaltung.
+Angenommen mit mehr Ja als Nein und einer Beteiligung von mindestens 3.
+Läuft 2 Tage und endet am 2026-11-30 17:25 UTC.`},
+		{"challenge", challenge, message, `Vote 3: suspend Ben from using me here? Opened by Ann.
 Reason: spams
-Turnout: 2 of 8 who can vote. Quorum: 2 of 3 needed.
-So far: 1 yes, 0 no, 1 abstained.
-It passes with at least 2 of 3 among yes and no, and at least 3 yes.
-Closes 2026-11-30 17:25 UTC, earlier once nobody can change the outcome.
-To vote: !moot vote 3 yes (yes, no, abstain). Or react to this message: 👍 (thumbs up) is yes, 👎 (thumbs down) is no, 🤷 (shrug) is abstain. You can change it until the end.`,
-			`Abstimmung 3: Ann beantragt, Ben zu sperren. Geht das durch, kann die Person mich hier nicht mehr benutzen.
+To vote: react with 👍 for yes, 👎 for no, 🤷 for abstain; or say !moot vote 3 yes. You can change it until the end.
+2 of 8 voted: 1 yes, 0 no, 1 abstained.
+Passes with at least 2/3 yes (abstentions aside), at least 3 yes, and a turnout of at least 3.
+Open for 2 days, until 2026-11-30 17:25 UTC, earlier once the result is certain.`,
+			`Abstimmung 3: Ben sperren, sodass die Person mich hier nicht mehr benutzen kann? Eröffnet von Ann.
 Begründung: spams
-Beteiligung: 2 von 8 Stimmberechtigten. Quorum: 2 von 3 nötigen.
-Bisher: 1 Ja, 0 Nein, 1 Enthaltung.
-Sie geht durch, wenn mindestens 2 von 3 Ja- und Nein-Stimmen ein Ja sind und es mindestens 3 Ja gibt.
-Endet am 2026-11-30 17:25 UTC, früher, sobald am Ergebnis nichts mehr zu ändern ist.
-So stimmt Ihr ab: !moot vote 3 ja (ja, nein, Enthaltung). Oder reagiert auf diese Nachricht: 👍 (Daumen hoch) heißt Ja, 👎 (Daumen runter) Nein, 🤷 (Schulterzucken) Enthaltung. Bis zum Ende könnt Ihr es ändern.`},
+So stimmt Ihr ab: mit 👍 für Ja, 👎 für Nein, 🤷 für Enthaltung reagieren; oder !moot vote 3 ja schreiben. Bis zum Ende könnt Ihr es ändern.
+Abgestimmt: 2 von 8, davon 1 Ja, 0 Nein, 1 Enthaltung.
+Angenommen mit mindestens 2/3 Ja (ohne Enthaltungen), mindestens 3 Ja und einer Beteiligung von mindestens 3.
+Läuft 2 Tage und endet am 2026-11-30 17:25 UTC, früher, sobald das Ergebnis feststeht.`},
+		{"poll with a poll below", func(v *Vote) { poll(v); v.Polled = true }, message, `Vote 3, a poll by Ann: When?
+1: Monday – 1 vote
+2: Tuesday – 2 votes
+To vote: press in the poll below; react with the number; or say !moot vote 3 1. You can change it until the end.
+The poll shows what was pressed in it; this message counts all ballots.
+2 of 8 voted.
+Open for 2 days, until 2026-11-30 17:25 UTC.`,
+			`Abstimmung 3, eine Umfrage von Ann: When?
+1: Monday – 1 Stimme
+2: Tuesday – 2 Stimmen
+So stimmt Ihr ab: in der Umfrage unten drücken; mit der Nummer reagieren; oder !moot vote 3 1 schreiben. Bis zum Ende könnt Ihr es ändern.
+Die Umfrage zeigt, was in ihr gedrückt wurde; diese Nachricht zählt alle Stimmen.
+Abgestimmt: 2 von 8.
+Läuft 2 Tage und endet am 2026-11-30 17:25 UTC.`},
+		{"how long it is left", func(v *Vote) { v.Earlier, v.Left = true, 23*time.Hour }, Vote.Ends, "2026-11-30 17:25 UTC (in 23 hours), earlier once the result is certain",
+			"am 2026-11-30 17:25 UTC (noch 23 Stunden), früher, sobald das Ergebnis feststeht"},
+		{"beside others", challenge, Vote.Short, "3 (challenge, Ben)", "3 (Sperrantrag, Ben)"},
 		{"poll closed", func(v *Vote) { poll(v); v.Status, v.Outcome = Closed, tally.Chosen }, Vote.Closing, `Vote 3: poll «When?» has closed.
 Most votes: «Tuesday», with 2. 3 of 8 who could vote did. «Monday» 1, «Tuesday» 2.`,
 			`Abstimmung 3: Umfrage «When?» ist beendet.
 Die meisten Stimmen: «Tuesday», mit 2. 3 von 8 Stimmberechtigten haben abgestimmt. «Monday» 1, «Tuesday» 2.`},
 		{"motion closed", closed, Vote.Closing, `Vote 3: motion «we meet on Tuesdays» has closed.
-2 yes, 1 no, 1 abstained of 8 who could vote; quorum 3 reached; needed 2 of 3: passed.`,
+Passed: 2 yes, 1 no, 1 abstained of 8 who could vote. It took 2 yes of 3, and a turnout of 3.`,
 			`Abstimmung 3: Antrag «we meet on Tuesdays» ist beendet.
-2 Ja, 1 Nein, 1 Enthaltung von 8 Stimmberechtigten; Quorum 3 erreicht; nötig waren 2 von 3: angenommen.`},
+Angenommen: 2 Ja, 1 Nein, 1 Enthaltung von 8 Stimmberechtigten. Nötig waren 2 Ja von 3 und eine Beteiligung von 3.`},
 		{"without a quorum", func(v *Vote) { closed(v); v.Count = tally.Tally{Cast: 1, For: []int{1, 0, 0}} }, Vote.Closing,
 			`Vote 3: motion «we meet on Tuesdays» has closed.
-1 yes, 0 no, 0 abstained of 8 who could vote; quorum 3 not reached: failed.`,
+Not passed, too few voted: 1 of the 3 needed. 1 yes, 0 no, 0 abstained of 8 who could vote.`,
 			`Abstimmung 3: Antrag «we meet on Tuesdays» ist beendet.
-1 Ja, 0 Nein, 0 Enthaltungen von 8 Stimmberechtigten; Quorum 3 nicht erreicht: gescheitert.`},
+Nicht angenommen, zu wenige haben abgestimmt: 1 von 3 nötigen. 1 Ja, 0 Nein, 0 Enthaltungen von 8 Stimmberechtigten.`},
 	} {
 		for l, want := range map[say.Language]string{say.English: one.en, say.German: one.de} {
 			if got := one.say(example(l, one.vote)).Plain(); got != want {
