@@ -54,6 +54,8 @@ func (s *manner) shown(usage string) protocol.Text { return protocol.Code(s.lead
 func (s *manner) brief(n *Node) string {
 	parts := []string{n.Title()}
 	switch {
+	case len(s.shownSubs(n)) > manySubs:
+		return n.Title() + " …"
 	case len(n.subs) > 0:
 		return s.usage(n)
 	case s.native():
@@ -66,6 +68,9 @@ func (s *manner) brief(n *Node) string {
 	}
 	return strings.Join(parts, " ")
 }
+
+// manySubs is how many commands of a group its brief form still names.
+const manySubs = 4
 
 // typedAs shows how a parameter is typed.
 func (s *manner) typedAs(p *Param) string {
@@ -232,6 +237,22 @@ func (r *run) help(path []string) (protocol.Text, error) {
 	return r.helpAbout(n), nil
 }
 
+// first shows the commands with which help begins, as they can be typed.
+func (r *run) first() (lines []protocol.Text) {
+	for _, title := range r.config.First {
+		n, _ := r.Find(strings.Fields(title)...)
+		if !r.offered(n) {
+			continue
+		}
+		line := r.shown(r.brief(n))
+		if len(n.Examples) > 0 {
+			line = r.code(n.Examples[0])
+		}
+		lines = append(lines, protocol.Join("• ", line, " — "+n.SummaryIn(r.language)))
+	}
+	return lines
+}
+
 // overview lists the commands that the person can use where they are.
 func (r *run) overview() protocol.Text {
 	var here, room, own []protocol.Text
@@ -257,6 +278,7 @@ func (r *run) overview() protocol.Text {
 			lines = append(lines, list...)
 		}
 	}
+	section("help-examples", r.first())
 	if r.ev.Private {
 		section("help-here-private", here)
 		section("help-own-private", own)

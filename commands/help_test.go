@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -47,5 +48,30 @@ func TestHelpIsForWhomItIs(t *testing.T) {
 	}
 	if got := w.say("console:ben", lobby, "!moot help choose").text(); strings.Contains(got, "up to") {
 		t.Errorf("words that are read together are no list: %s", got)
+	}
+}
+
+// TestHelpBeginsWithWhatPeopleWant: an example of each of these stands first, of those that are for the person, and a group of many
+// commands takes few words.
+func TestHelpBeginsWithWhatPeopleWant(t *testing.T) {
+	const lobby = protocol.RoomID("console:lobby")
+	run := func(c *commands.Call) error { return c.Answerf("done") }
+	garden := &commands.Command{Name: "garden", Summary: "is about the garden"}
+	for _, name := range []string{"plant", "water", "dig", "mow", "rest"} {
+		garden.Sub = append(garden.Sub, &commands.Command{Name: name, Summary: name + "s it", Where: commands.NeedsRoom, Run: run})
+	}
+	garden.Sub[0].Examples = []string{"garden plant beans", "garden plant peas"}
+	garden.Sub[2].Who = commands.Moderator
+	w := newWorldWith(t, commands.Config{First: []string{"garden plant", "garden dig", "garden mow"}}, garden)
+	w.room(lobby, "lobby", "*ann", "ben")
+	got := w.say("console:ben", lobby, "!moot help").text()
+	want := "For example:\n• !moot garden plant beans — plants it\n• !moot garden mow — mows it\nWhat you can ask of me:\n"
+	if !strings.HasPrefix(got, want) || !strings.Contains(got, "\n• !moot garden … — is about the garden\n") {
+		t.Errorf("the help is:\n%s", got)
+	}
+	for _, title := range []string{"garden", "garden sow", ""} {
+		if _, err := commands.New(commands.Config{Prefixes: []string{"!"}, First: []string{title}}, garden); !errors.Is(err, commands.ErrConfig) {
+			t.Errorf("help begins with %q: %v", title, err)
+		}
 	}
 }

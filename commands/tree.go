@@ -44,6 +44,8 @@ type Config struct {
 	// Prefixes are what a command may begin with in a room, as "!moot"; there is at least one. Help shows the first. One
 	// without a letter or a digit, as "!", is shared with other bots: behind it, what is no command is not answered.
 	Prefixes []string
+	// First are the titles of the commands with which help begins, each by its first example: those that most people want.
+	First []string
 	// Operators may do everything, in the rooms that they are in.
 	Operators []protocol.UserID
 	// MaxAge is how old a command may be that was caught up after a pause; zero means DefaultMaxAge.
@@ -116,6 +118,11 @@ func New(config Config, list ...*Command) (*Commands, error) {
 	slices.SortStableFunc(c.prefixes, func(a, b prefix) int { return len(b.mark+b.word) - len(a.mark+a.word) })
 	errs := c.config.check()
 	errs = append(errs, c.root.grow()...)
+	for _, title := range config.First {
+		if n, ok := c.Find(strings.Fields(title)...); !ok || len(n.subs) > 0 {
+			errs = append(errs, fmt.Errorf("%w: help cannot begin with %q, which is no command", ErrConfig, title))
+		}
+	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
