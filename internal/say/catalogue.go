@@ -22,9 +22,14 @@ import (
 
 // Catalogue is what one package says, in every language. It can be used by several goroutines at once.
 type Catalogue struct {
-	in     map[Language]*i18n.Localizer
-	ids    map[Language]map[string]*i18n.Message
-	parsed sync.Map // a message → []piece
+	read   func() *content // which reads the files when the first sentence is said: most calls of a program say none
+	parsed sync.Map        // a message → []piece
+}
+
+// content is what is in the files.
+type content struct {
+	in  map[Language]*i18n.Localizer
+	ids map[Language]map[string]*i18n.Message
 }
 
 //go:embed en.toml de.toml
@@ -34,7 +39,11 @@ var own embed.FS
 // may stand in files of its own, commands.en.toml and so on. Files of the program itself are right or the program is not, so that
 // an error is a panic.
 func New(files fs.FS) *Catalogue {
-	c := &Catalogue{in: map[Language]*i18n.Localizer{}, ids: map[Language]map[string]*i18n.Message{}}
+	return &Catalogue{read: sync.OnceValue(func() *content { return read(files) })}
+}
+
+func read(files fs.FS) *content {
+	c := &content{in: map[Language]*i18n.Localizer{}, ids: map[Language]map[string]*i18n.Message{}}
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
 	for _, l := range Languages() {
@@ -79,12 +88,12 @@ type Speaker struct {
 	language  Language
 }
 
-// In returns who speaks the language; English where the catalogue has it not.
+// In returns who speaks the language; English where no catalogue has it.
 func (c *Catalogue) In(l Language) Speaker {
 	if disguised.Load() {
 		l = Pseudo
 	}
-	if c.in[l] == nil && l != Pseudo {
+	if l != Pseudo && !slices.Contains(Languages(), l) {
 		l = English
 	}
 	return Speaker{c, l}
@@ -94,7 +103,7 @@ func (c *Catalogue) In(l Language) Speaker {
 func (s Speaker) Language() Language { return s.language }
 
 // Has reports whether there is a message of that id.
-func (s Speaker) Has(id string) bool { return s.catalogue.ids[English][id] != nil }
+func (s Speaker) Has(id string) bool { return s.catalogue.read().ids[English][id] != nil }
 
 // Say says a message. A message that is not there, or has other slots than are given, is a panic: tests hold the code to the
 // catalogue.
@@ -107,7 +116,7 @@ func (s Speaker) Say(id string, slots ...Slot) protocol.Text {
 	if l == Pseudo {
 		l = English
 	}
-	message, err := s.catalogue.in[l].Localize(&config)
+	message, err := s.catalogue.read().in[l].Localize(&config)
 	if err != nil {
 		panic(fmt.Errorf("say: %s in %s: %w", id, l, err))
 	}
@@ -260,4 +269,4 @@ func Sentences(all ...protocol.Text) protocol.Text {
 }
 
 // IDs returns the ids of all messages.
-func (c *Catalogue) IDs() []string { return slices.Sorted(maps.Keys(c.ids[English])) }
+func (c *Catalogue) IDs() []string { return slices.Sorted(maps.Keys(c.read().ids[English])) }

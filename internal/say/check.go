@@ -14,8 +14,8 @@ import (
 func (c *Catalogue) Check() error {
 	var wrong []error
 	for _, l := range Languages() {
-		for id, m := range c.ids[l] {
-			english := c.ids[English][id]
+		for id, m := range c.read().ids[l] {
+			english := c.read().ids[English][id]
 			if english == nil {
 				wrong = append(wrong, fmt.Errorf("%s: %q is not in English", l, id))
 				continue
@@ -29,8 +29,8 @@ func (c *Catalogue) Check() error {
 				wrong = append(wrong, fmt.Errorf("%s: %s has the slots %v, and in English %v", l, id, slots, want))
 			}
 		}
-		for id := range c.ids[English] {
-			if c.ids[l][id] == nil {
+		for id := range c.read().ids[English] {
+			if c.read().ids[l][id] == nil {
 				wrong = append(wrong, fmt.Errorf("%s: %q is missing", l, id))
 			}
 		}
@@ -40,7 +40,7 @@ func (c *Catalogue) Check() error {
 
 // Slots returns the names of the slots of a message, by which the code can be held to it; nil if there is no such message.
 func (c *Catalogue) Slots(id string) []string {
-	m := c.ids[English][id]
+	m := c.read().ids[English][id]
 	if m == nil {
 		return nil
 	}
