@@ -230,7 +230,7 @@ func (c *Client) Ticked(where id.RoomID, to id.EventID, by id.UserID) {
 	c.t.Helper()
 	c.Await("✅ on "+string(to), func() bool {
 		for _, ev := range c.room(where).timeline {
-			if r, ok := ev.Content.Parsed.(*event.ReactionEventContent); ok && ev.Sender == by && r.RelatesTo.EventID == to && r.RelatesTo.Key == "✅" {
+			if r, ok := ev.Content.Parsed.(*event.ReactionEventContent); ok && ev.Sender == by && r.RelatesTo.EventID == to && r.RelatesTo.Key == "✅\ufe0f" {
 				return true
 			}
 		}

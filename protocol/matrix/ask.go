@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"go.mau.fi/util/variationselector"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -234,10 +235,10 @@ func (r *run) reactions(ctx context.Context, room protocol.RoomID, target protoc
 	return errManyReactions
 }
 
-// ownReaction finds a reaction of the bot that stands already.
+// ownReaction finds a reaction of the bot that stands already, also as earlier versions wrote it.
 func (r *run) ownReaction(ctx context.Context, room protocol.RoomID, target protocol.EventID, reaction string) (ref protocol.Ref, err error) {
 	err = r.reactions(ctx, room, target, func(one protocol.Reaction) {
-		if one.Bot && one.Reaction == reaction {
+		if one.Bot && variationselector.Remove(one.Reaction) == variationselector.Remove(reaction) {
 			ref = protocol.Ref{Room: room, Event: one.Event}
 		}
 	})

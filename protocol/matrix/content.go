@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"go.mau.fi/util/variationselector"
+
 	"moot/protocol"
 )
 
@@ -75,9 +77,11 @@ func editContent(t protocol.Text, original protocol.EventID) map[string]any {
 	return c
 }
 
-// reactionContent is the content of a reaction.
+// reactionContent is the content of a reaction. An emoji has variation selector 16 where the specification recommends it (m.annotation):
+// people's programs send it so, and show what is written in another way as a second 👍.
 func reactionContent(target protocol.EventID, reaction string) map[string]any {
-	return map[string]any{"m.relates_to": map[string]any{"rel_type": "m.annotation", "event_id": string(target), "key": reaction}}
+	key := variationselector.Add(reaction)
+	return map[string]any{"m.relates_to": map[string]any{"rel_type": "m.annotation", "event_id": string(target), "key": key}}
 }
 
 // partKey is the transaction id of a part of a message, and what stands in its content: the key itself for a message that
