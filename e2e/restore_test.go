@@ -5,8 +5,11 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"maunium.net/go/mautrix/id"
 
 	"moot/e2e/client"
 	"moot/e2e/witness"
@@ -61,6 +64,67 @@ func TestRestoredFolder(t *testing.T) {
 	}
 	if check, _ := w.Bot.Do("check"); !strings.Contains(check, "was put back from a backup") {
 		t.Errorf("moot check says\n%s", check)
+	}
+}
+
+// TestRestored: the disk of the bot is lost after it has answered more than its backup knows, and moot restore makes another folder.
+// Each answer stands in the room once. What was asked in clear while the bot was gone is answered too. The folder that was replaced is
+// refused.
+func TestRestored(t *testing.T) {
+	each(t, "", func(w *town) {
+		where := w.room("hall")
+		ask := func() id.EventID { return w.Ann.Say(where, "!moot ping") }
+		answered := func(asked ...id.EventID) {
+			w.Helper()
+			for _, a := range asked {
+				w.Ann.Answer(where, a)
+			}
+		}
+		known := []id.EventID{ask(), ask()}
+		answered(known...)
+		backups, data, lost := filepath.Join(w.Bot.Dir, "backups"), filepath.Join(w.Bot.Dir, "data"), filepath.Join(w.Bot.Dir, "lost")
+		w.does("backup", backups)
+		after := []id.EventID{ask(), ask(), ask()}
+		answered(after...)
+		w.Bot.Kill()
+		if err := os.Rename(data, lost); err != nil {
+			w.Fatal(err)
+		}
+		var missed []id.EventID
+		if !w.Encrypted { // what is sealed while the bot is gone is sealed for a device that does not come back
+			missed = append(missed, ask(), ask())
+		}
+		w.does("restore", backups)
+		before := w.Ann.Devices(w.BotID)
+		w.Bot.Start()
+		if w.Encrypted { // until Ann's client knows of the new device, it encrypts to the old one alone
+			w.Ann.AwaitNewDevice(w.BotID, before)
+		}
+		answered(missed...)
+		w.ping(w.Ann, where)
+		w.Bot.Stop() // all that waits is sent
+		w.does("verify")
+		for _, asked := range slices.Concat(known, after, missed) {
+			w.answered(w.Ann, where, asked, 1)
+		}
+
+		if err := os.Rename(data, data+"-restored"); err != nil {
+			w.Fatal(err)
+		}
+		if err := os.Rename(lost, data); err != nil {
+			w.Fatal(err)
+		}
+		if out, code := w.Bot.Do("run"); code != 78 || !strings.Contains(out, "nother copy of this data folder") {
+			w.Errorf("the folder that was replaced ends with %d:\n%s", code, out)
+		}
+	})
+}
+
+// does runs a command that must succeed.
+func (w *town) does(args ...string) {
+	w.Helper()
+	if out, code := w.Bot.Do(args...); code != 0 {
+		w.Fatalf("moot %s ends with %d:\n%s", strings.Join(args, " "), code, out)
 	}
 }
 
