@@ -91,8 +91,9 @@ func TestBackupCommand(t *testing.T) {
 	if out, err := b.command("restore", backups).CombinedOutput(); err == nil || !strings.Contains(string(out), "holds something") {
 		b.Errorf("over the folder of the bot it says %q, %v", out, err)
 	}
-	said := b.run("restore", backups, "--data", filepath.Join(b.dir, "other"))
-	b.expect("what a restore says", said, "Restored", "looks whether they were", "What comes next", "moot check")
+	other := filepath.Join(b.dir, "other")
+	said := b.run("restore", backups, "--data", other)
+	b.expect("what a restore says", said, "Restored", "looks whether they were", "What comes next", "`moot check --", " --data "+other+"` looks", " --data "+other+"` starts")
 	b.run("verify", "--data", filepath.Join(b.dir, "other"))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -47,7 +48,10 @@ func explain(err error) string {
 		errors.As(err, &at)
 		var lines []string
 		for _, end := range ends {
-			lines = append(lines, explain(&placed{err: end.Err, file: at.file, folder: at.folder, ran: at.ran}))
+			line := explain(&placed{err: end.Err, file: at.file, folder: at.folder, ran: at.ran})
+			if !slices.Contains(lines, line) { // such as that the folder is a copy, which each network says
+				lines = append(lines, line)
+			}
 		}
 		return strings.Join(lines, "\n")
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"moot/internal/bot"
 	"moot/protocol"
 	"moot/store"
 )
@@ -256,6 +257,11 @@ func TestExplain(t *testing.T) {
 		if !strings.HasSuffix(text, ".") || !strings.Contains(text, "data") {
 			t.Errorf("%v: %q", kind, text)
 		}
+	}
+	same := errors.New("the folder is a copy")
+	ends := bot.NetworkEnds{{Network: "discord", Err: same}, {Network: "matrix", Err: same}, {Network: "console", Err: errors.New("it is gone")}}
+	if got, want := explain(ends), "The folder is a copy.\nIt is gone."; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 	for text, want := range map[string]string{
 		"the folder is gone":       "The folder is gone.",

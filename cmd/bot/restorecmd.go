@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -100,7 +99,7 @@ func (a *app) restore(ctx context.Context, dir string, until time.Time, keys []a
 	case a.json:
 		return a.printJSON(done)
 	}
-	showRestored(a.out, cfg, done, doubtful, moved)
+	a.showRestored(cfg, done, doubtful, moved)
 	return nil
 }
 
@@ -123,8 +122,8 @@ func forgetFuture(st *store.Store, now time.Time) (doubtful int, err error) {
 }
 
 // showRestored says on a page what a restore did, and what comes next.
-func showRestored(w io.Writer, cfg config.Config, r backup.Restored, doubtful int, moved bool) {
-	say := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+func (a *app) showRestored(cfg config.Config, r backup.Restored, doubtful int, moved bool) {
+	say := func(format string, args ...any) { a.printf(format+"\n", args...) }
 	say("Restored %s to %s.\n", r.Backup.Folder, r.To)
 	say("  as of     %s, change %d; the backup was made %s, and %s followed", when(r.At), r.Change, when(r.Backup.Made),
 		times(int(r.Change-r.Backup.Change), "change"))
@@ -146,6 +145,13 @@ func showRestored(w io.Writer, cfg config.Config, r backup.Restored, doubtful in
 		}
 		next("Log the old device out, in the settings of the account on Matrix.")
 	}
-	next("`moot check` looks whether all is well.")
-	next("`moot run` starts it. What people wrote since then is answered once, as far as the networks still have it.")
+	where := ""
+	if a.configFile != "" {
+		where += " --config " + a.configFile
+	}
+	if a.data != "" {
+		where += " --data " + a.data
+	}
+	next("`moot check%s` looks whether all is well.", where)
+	next("`moot run%s` starts it. What people wrote since then is answered once, as far as the networks still have it.", where)
 }

@@ -47,7 +47,7 @@ const (
 	metaRestored = "restored"
 )
 
-const restore = "put both back from the same backup, or run `moot matrix forget` to give the bot a new device"
+const restore = "put the keys and the database back from the same backup, or run `moot matrix forget` to give the bot a new device"
 
 // Open opens the database of keys, makes one where there is none, and gives it and the other database a new pair id. Where
 // they do not belong together, or it cannot be read, the error is an *account.Fault and nothing was changed.
