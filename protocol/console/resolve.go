@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,8 +11,9 @@ import (
 	"moot/protocol"
 )
 
-// findPerson finds the person that a name means: an id, or a display name that one person has.
-func (s *state) findPerson(typed string) (protocol.UserID, error) {
+// findPerson finds the person that a name means: an id, or a display name that one person has. Where it means nobody, those in but
+// are not proposed.
+func (s *state) findPerson(typed string, but ...protocol.UserID) (protocol.UserID, error) {
 	name := strings.TrimPrefix(protocol.OneLine(typed), "@")
 	local := strings.TrimPrefix(alike.Fold(name), string(protocol.Console)+":")
 	if s.people[userID(local)] != nil {
@@ -23,7 +25,9 @@ func (s *state) findPerson(typed string) (protocol.UserID, error) {
 		if alike.Fold(s.people[id].name) == alike.Fold(name) {
 			found = append(found, id)
 		}
-		known = append(known, id.Local(), protocol.OneLine(s.people[id].name))
+		if !slices.Contains(but, id) {
+			known = append(known, id.Local(), protocol.OneLine(s.people[id].name))
+		}
 	}
 	switch len(found) {
 	case 1:

@@ -12,8 +12,8 @@ import (
 
 // What the commands do. They run with t.mu held. Most say nothing themselves: what changes shows.
 
-func (t *Terminal) findPerson(name string) (id protocol.UserID, err error) {
-	t.w.look(func(s *state) { id, err = s.findPerson(name) })
+func (t *Terminal) findPerson(name string, but ...protocol.UserID) (id protocol.UserID, err error) {
+	t.w.look(func(s *state) { id, err = s.findPerson(name, but...) })
 	return id, err
 }
 
@@ -32,7 +32,7 @@ func (t *Terminal) findMessage(typed string) (ref protocol.Ref, err error) {
 }
 
 func (t *Terminal) as(args []string) error {
-	id, err := t.findPerson(args[0])
+	id, err := t.findPerson(args[0], Bot)
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func NewTerminal(cfg TerminalConfig) (*Terminal, error) {
 	t.view.day = t.w.clock.Now().Format(time.DateOnly)
 	var err error
 	t.w.look(func(s *state) {
-		if t.view.me, err = s.findPerson(cfg.As); err == nil {
+		if t.view.me, err = s.findPerson(cfg.As, Bot); err == nil {
 			t.view.place, err = s.findRoom(cfg.Room)
 		}
 		t.shown = s.last()

@@ -249,6 +249,14 @@ func TestSpacesOfAllKinds(t *testing.T) {
 	}
 }
 
+// Nobody can speak as the bot, so that it is not proposed either; put out it can be.
+func TestTheBotIsNotProposedToSpeakAs(t *testing.T) {
+	said, _ := converse(t, console.Config{Frozen: true, Start: start}, "! /as moott\n! /as benn\n! /kick moott\n")
+	if strings.Count(said, "did you mean moot?") != 1 || strings.Count(said, "did you mean ben?") != 1 {
+		t.Error(said)
+	}
+}
+
 func TestScriptErrors(t *testing.T) {
 	_, err := converse(t, console.Config{}, "hello\n/nonsense\n! /nonsense\n! hello\n")
 	var se *console.ScriptError
