@@ -109,7 +109,8 @@ func image(version, system, arch, path string, made time.Time) (v1.Image, error)
 	file = file.DeepCopy()
 	file.OS, file.Architecture, file.Created = system, arch, v1.Time{Time: made}
 	file.Config = v1.Config{
-		Entrypoint: []string{"/moot"}, Cmd: []string{"run", "--config", "/config/config.toml", "--data", "/data"},
+		Entrypoint: []string{"/moot"}, Cmd: []string{"run"},
+		Env:  []string{"MOOT_CONFIG=/config/config.toml", "MOOT_DATA=/data"},
 		User: fmt.Sprintf("%d:%d", user, user), WorkingDir: "/data",
 		Volumes: map[string]struct{}{"/data": {}}, StopSignal: "SIGTERM",
 		Labels: map[string]string{

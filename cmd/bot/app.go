@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -87,7 +88,7 @@ everything without an account.`,
 	root.SetVersionTemplate("{{.Version}}\n")
 	bind(root)
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "the configuration `FILE` (otherwise $MOOT_CONFIG, ./config.toml, or the built-in defaults)")
-	root.PersistentFlags().StringVar(&a.data, "data", "", "the data `FOLDER`, in place of the configured one")
+	root.PersistentFlags().StringVar(&a.data, "data", "", "the data `FOLDER` (otherwise $MOOT_DATA, or the configured one)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		text := err.Error()
 		if bad := (*pflag.InvalidValueError)(nil); errors.As(err, &bad) {
@@ -115,9 +116,9 @@ func (a *app) load() (config.Config, config.Source, error) {
 	if a.launched && os.Getenv(tokenVariable) != "" {
 		cfg.Discord.Token = config.EnvSecret(tokenVariable)
 	}
-	switch {
-	case a.data != "":
-		cfg.Data = a.data
+	switch folder := a.folder(); {
+	case folder != "":
+		cfg.Data = folder
 	case len(cfg.Networks()) == 0:
 		// Who tries votes in the console moves its clock. What is real begins in a folder of its own.
 		cfg.Data = filepath.Join(cfg.Data, consoleFolder)
@@ -125,6 +126,12 @@ func (a *app) load() (config.Config, config.Source, error) {
 	cfg.Data = filepath.Clean(cfg.Data)
 	return cfg, src, err
 }
+
+// dataVariable names the data folder, for an image of a container that knows where it is.
+const dataVariable = "MOOT_DATA"
+
+// folder is the data folder where it is named beside the configuration.
+func (a *app) folder() string { return cmp.Or(a.data, os.Getenv(dataVariable)) }
 
 // tokenVariable is where a launcher of clusters leaves the token.
 const tokenVariable = "MTOKEN"

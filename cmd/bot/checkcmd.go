@@ -17,6 +17,7 @@ import (
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/finding"
+	"moot/internal/fit"
 	"moot/internal/inspect"
 	"moot/internal/parts"
 	"moot/invites"
@@ -300,10 +301,12 @@ func configFaults(err error) []finding.Finding {
 }
 
 func showFindings(w io.Writer, found []finding.Finding) {
+	const column = 27 // where the texts begin
+	width := fit.Width(w)
 	for _, f := range found {
-		fmt.Fprintf(w, "%-5s %-20s %s\n", f.Status, f.What, clean(f.Text))
+		fmt.Fprintln(w, fit.Words(fmt.Sprintf("%-5s %-20s %s", f.Status, f.What, clean(f.Text)), width, column))
 		if f.Do != "" {
-			fmt.Fprintf(w, "%27s→ %s\n", "", clean(f.Do))
+			fmt.Fprintln(w, fit.Words(fmt.Sprintf("%*s→ %s", column, "", clean(f.Do)), width, column+2))
 		}
 	}
 }

@@ -103,8 +103,8 @@ func TestSetupMatrix(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	says(t, out, "That is no account on Matrix", "127.0.0.1:1: ", s.URL+" is a homeserver", "does not let "+bot+" in", "Logged in: the homeserver says that this is "+bot,
-		"That is the account of the bot", "knows nobody called @nobody:fake.test", ann+" will run the bot", "config.toml is written",
-		"logged in at "+s.URL, "Start the bot: moot run --config config.toml")
+		"That is the account of the bot", "asks for at most 8 things", "knows nobody called @nobody:fake.test. Check the spelling.", ann+" will run the bot", "config.toml is written",
+		"logged in at "+s.URL, "Start the bot: moot run\n")
 	if strings.Contains(out, "secret-") || strings.Contains(out, "\x1b") {
 		t.Errorf("a secret, or what only a screen understands, is shown:\n%q", out)
 	}
@@ -167,6 +167,9 @@ func TestSetupDiscord(t *testing.T) {
 	says(t, out, "That is no token", "does not accept the bot's token", "the token is that of the application", "all that the bot needs are switched on",
 		"To add the bot to a server, open https://discord.com/oauth2/authorize?client_id="+srv.AppID, "That is no id", "Discord knows nobody with that id",
 		"Ann will run the bot", "config.toml is written", "discord sessions")
+	if strings.Contains(out, "put it where token") {
+		t.Errorf("it names a file that nobody has written yet:\n%s", out)
+	}
 	if strings.Contains(out, srv.Token) {
 		t.Errorf("the token is shown:\n%s", out)
 	}
@@ -185,6 +188,30 @@ func TestSetupDiscord(t *testing.T) {
 	} else {
 		t.Logf("from an empty folder to the first answer: %s", took.Round(time.Millisecond))
 	}
+}
+
+// TestSetupInAContainer: where the image names the configuration and the data folder, no command needs their flags.
+func TestSetupInAContainer(t *testing.T) {
+	t.Parallel()
+	srv := discordtest.New(t)
+	ann := srv.NewUser("Ann")
+	f := newSetupFolder(t)
+	data := filepath.Join(f.dir, "elsewhere")
+	within := func(input string, args ...string) string {
+		t.Helper()
+		cmd := f.command(args...)
+		cmd.Env = append(cmd.Env, "MOOT_CONFIG="+filepath.Join(f.dir, "config", "config.toml"), "MOOT_DATA="+data)
+		cmd.Stdin = strings.NewReader(input)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	within("2\n"+srv.Token+"\n"+ann.ID+"\n", "setup", "--api-url", srv.APIURL(), "--gateway-url", srv.GatewayURL())
+	says(t, f.private("config/config.toml"), fmt.Sprintf("data = %q\n", data))
+	says(t, within("", "check"), "config.toml (named by $MOOT_CONFIG)", data+" is not there yet")
+	says(t, within("", "check", "--data", f.dir), f.dir+", ")
 }
 
 // TestSetupIntents: without the intents nothing is written, and it is said where to switch them on.

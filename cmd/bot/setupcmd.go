@@ -41,7 +41,7 @@ asks line by line.`,
 
 // setup asks, writes, and checks what was written.
 func (a *app) setup(ctx context.Context, c setup.Config) error {
-	c.In, c.Out, c.Data, c.Version = a.in, a.out, a.data, version()
+	c.In, c.Out, c.Data, c.Version = a.in, a.out, a.folder(), version()
 	c.Plain = c.Plain || !a.isTerminal() || os.Getenv("TERM") == "dumb"
 	c.File = cmp.Or(a.configFile, os.Getenv(config.Variable), config.FileName)
 	c.Hold = holdFolder
@@ -53,12 +53,16 @@ func (a *app) setup(ctx context.Context, c setup.Config) error {
 	a.printf("\n")
 	found := a.check(ctx, inspect.CheckQuery{})
 	showFindings(a.out, found)
-	a.printf("\nStart the bot: moot run --config %s\n", c.File)
+	a.printf("\nStart the bot: moot run")
+	if c.File != config.FileName {
+		a.printf(" --config %s", c.File)
+	}
+	a.printf("\n")
 	if done.Account != "" {
-		a.printf("Then say help to %s, or invite it to a room.\n", done.Account)
+		a.printf("On Matrix, say help to %s, or invite it to a room.\n", done.Account)
 	}
 	if done.Invite != "" {
-		a.printf("Then add it to a server by the link above, and type /help there.\n")
+		a.printf("On Discord, add it to a server by the link above, and type /help there.\n")
 	}
 	return failing(found)
 }

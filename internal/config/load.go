@@ -51,6 +51,14 @@ func Find(flag string) (Source, error) {
 	return Source{}, fmt.Errorf("look for the configuration: %w", err)
 }
 
+// unreadable says for whom a file cannot be read: it may be for somebody else than wrote it, as in a container.
+func unreadable(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w for user %d, as whom the bot runs; give it the file (chown)", err, os.Geteuid())
+	}
+	return err
+}
+
 // Load reads the configuration from where Find says. Relative paths in it count from the folder of the file. The error is
 // Problems where the file is at fault.
 func Load(flag string) (Config, Source, error) {
@@ -61,7 +69,7 @@ func Load(flag string) (Config, Source, error) {
 	text, name := string(moot.DefaultConfig), "the built-in "+FileName
 	if src.Path != "" {
 		if text, err = readFile(src.Path); err != nil {
-			return Config{}, src, fmt.Errorf("the configuration (%s) cannot be read: %w", src.Why, err)
+			return Config{}, src, fmt.Errorf("the configuration (%s) cannot be read: %w", src.Why, unreadable(err))
 		}
 		name = src.Path
 	}

@@ -171,7 +171,7 @@ func (s Secret) read() (string, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("the file with a secret cannot be read: %w", err)
+		return "", fmt.Errorf("the file with a secret cannot be read: %w", unreadable(err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))

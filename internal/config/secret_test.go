@@ -3,11 +3,14 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -156,5 +159,26 @@ func TestSecretInTheFileIsRefused(t *testing.T) {
 		if !strings.Contains(err.Error(), ":1: ") && !strings.Contains(err.Error(), ":2: ") {
 			t.Errorf("%s: the error names no line: %v", text, err)
 		}
+	}
+}
+
+// TestWhoCannotRead: a file that the bot may not read is said to be so together with who the bot is.
+func TestWhoCannotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	denied := unreadable(&fs.PathError{Op: "open", Path: path, Err: syscall.EACCES})
+	if want := fmt.Sprintf("open %s: permission denied for user %d, as whom the bot runs", path, os.Geteuid()); !strings.HasPrefix(denied.Error(), want) {
+		t.Errorf("it says %q, want %q", denied, want)
+	}
+	if _, err := FileSecret(path).Reveal(); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "user") {
+		t.Errorf("of a file that is not there it says %v", err)
+	}
+	if os.Geteuid() == 0 {
+		return // who may read everything
+	}
+	if err := os.WriteFile(path, []byte(hidden), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FileSecret(path).Reveal(); err == nil || !strings.Contains(err.Error(), "as whom the bot runs") {
+		t.Errorf("of a file without a mode it says %v", err)
 	}
 }

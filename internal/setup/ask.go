@@ -12,6 +12,8 @@ import (
 	"charm.land/huh/v2"
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/term"
+
+	"moot/internal/fit"
 )
 
 // MaxQuestions is how many things are asked for at most.
@@ -118,7 +120,13 @@ func (a *asker) run(ctx context.Context, q question, field huh.Field) error {
 }
 
 // say shows a line.
-func (a *asker) say(format string, args ...any) { fmt.Fprintf(a.out, format+"\n", args...) }
+func (a *asker) say(format string, args ...any) {
+	width := 0
+	if !a.plain {
+		width = fit.Width(a.out)
+	}
+	fmt.Fprintln(a.out, fit.Words(fmt.Sprintf(format, args...), width, 0))
+}
 
 // refuse says why an answer cannot be taken: a sentence that may lack its capital letter and its full stop.
 func (a *asker) refuse(why string) {

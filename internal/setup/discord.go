@@ -61,7 +61,7 @@ func (s *setup) application(ctx context.Context) (*discord.Application, error) {
 					s.refuse(f.Text)
 				}
 				if f.Do != "" {
-					s.say("  → %s", f.Do)
+					s.say("→ %s", f.Do)
 				}
 			}
 			if app != nil && !wrong {

@@ -120,7 +120,7 @@ func (s *setup) logIn(ctx context.Context, home account.Home) (*account.Account,
 
 // matrixOperator asks who runs the bot, and the homeserver whether there is such an account.
 func (s *setup) matrixOperator(ctx context.Context, acc *account.Account) error {
-	q := question{title: "Your own account on Matrix", help: "Who has it may give the bot every command. It looks like @you:example.org"}
+	q := question{title: "Your own account on Matrix", help: "It may give the bot every command. It looks like @you:example.org"}
 	for ; ; q.again = true {
 		answer, err := s.ask(ctx, q)
 		if err != nil {
@@ -147,7 +147,7 @@ func (s *setup) matrixOperator(ctx context.Context, acc *account.Account) error 
 		case err != nil:
 			s.say("Whether there is %s could not be found out: %s. It is taken as you wrote it.", answer, protocol.OneLine(err.Error()))
 		case !known:
-			s.say("The homeserver knows nobody called %s. Look for a slip of the pen.", answer)
+			s.say("The homeserver knows nobody called %s. Check the spelling.", answer)
 			continue
 		default:
 			s.say("%s will run the bot.", answer)

@@ -67,6 +67,7 @@ func Run(ctx context.Context, c Config) (Done, error) {
 	if s.data == "" {
 		s.data = filepath.Join(s.folder, config.Default().Data)
 	}
+	s.say("A setup asks for at most %d things, and tries each. It writes %s at the end; Ctrl-C leaves before.\n", MaxQuestions, c.File)
 	where, err := s.choose(ctx, question{title: "Where shall the bot live?"}, "Matrix", "Discord", "both")
 	if err == nil && where != 1 {
 		err = s.onMatrix(ctx)

@@ -22,8 +22,8 @@ import (
 
 const (
 	portalURL = "https://discord.com/developers/applications"
-	newToken  = "take a new one at " + portalURL + " → your application → Bot → Reset Token, and put it where token " +
-		"in [discord] points"
+	newToken  = "take a new one at " + portalURL + " → your application → Bot → Reset Token"
+	putToken  = ", and put it where token in [discord] points"
 	// fewSessions is how many session starts are few: a start costs one per shard.
 	fewSessions = 50
 	// mostNamed is how many servers a survey names.
@@ -69,6 +69,7 @@ type Application struct {
 // Without the application the findings say why it is not known.
 func Identify(ctx context.Context, cfg Config) (*Application, []finding.Finding) {
 	s := newSurvey(ctx, cfg)
+	s.asking = true
 	defer s.rest.Close()
 	if !s.application() {
 		return nil, s.found
@@ -144,7 +145,9 @@ type survey struct {
 	cfg   Config
 	rest  *rest.Client
 	found []finding.Finding
-	app   struct {
+	// asking is whether somebody is being asked for the token, who has put it nowhere yet.
+	asking bool
+	app    struct {
 		ID, Name string
 		Flags    int64
 		Public   bool   `json:"bot_public"`
@@ -175,7 +178,11 @@ func (s *survey) get(what, path string, into any) bool {
 	case err == nil:
 		return true
 	case errors.Is(err, rest.ErrToken):
-		s.add(finding.Fail, "discord", "Discord does not accept the bot's token, which is wrong or was reset", newToken)
+		do := newToken
+		if !s.asking {
+			do += putToken
+		}
+		s.add(finding.Fail, "discord", "Discord does not accept the bot's token, which is wrong or was reset", do)
 	case rest.StatusOf(err) == 0:
 		s.add(finding.Fail, what, "Discord does not answer: "+said(err),
 			"look after the network, and after api_url in [discord], which is "+cmp.Or(s.cfg.APIURL, "not set"))
