@@ -17,7 +17,7 @@ import (
 var reading = map[string][]string{
 	"store": {
 		// a transaction
-		"keys", "decoded", "layer", "seen", "outcome", "delivery", "encoding", "tx",
+		"keys", "decoded", "layer", "seen", "outcome", "delivery", "decoding", "encoding", "tx",
 		// a commit
 		"checkpointer", "meta", "change", "state", "commit",
 		"cursors", "index", "log", "timers", "outbox", "dead", "run",
