@@ -237,6 +237,28 @@ func TestAnAttemptOfAnEarlierRunInABusyChannel(t *testing.T) {
 	}
 }
 
+// TestAnAttemptOfAnEarlierRunAmongHundreds: where more came since the answer than the bot reads back, its nonce is still known while
+// what it answers is young, and after that nobody can tell.
+func TestAnAttemptOfAnEarlierRunAmongHundreds(t *testing.T) {
+	s := newStage(t, nil)
+	asked := s.ben.Says(s.general, "!moot ping")
+	answer := s.say("1", "pong", s.general)
+	say := answer.Act.(protocol.Say)
+	say.ReplyTo = protocol.EventID(asked.Channel + "-" + asked.ID)
+	answer.Act = say
+	ref := s.send(answer)
+	earlier := protocol.Attempt{N: 2, First: time.Now(), Earlier: true}
+	for i := range 1100 {
+		s.ann.Says(s.general, fmt.Sprint("chatter ", i))
+	}
+	if again, err := s.try(answer, earlier); err != nil || again != ref || s.stands(s.general, "pong") != 1 {
+		t.Errorf("the answer stands %d times, at %v, and not at %v: %v", s.stands(s.general, "pong"), again, ref, err)
+	}
+	s.srv.Advance(2 * time.Minute)
+	_, err := s.try(answer, earlier)
+	s.isAmbiguous(err)
+}
+
 // TestWhatTheBotMayNotDoItDoesNotTry: refusals count towards a ban of the address.
 func TestWhatTheBotMayNotDoItDoesNotTry(t *testing.T) {
 	s := newStage(t, nil)
