@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -96,6 +97,7 @@ func killStages() []killStage {
 // killed is one run of the whole script.
 type killed struct {
 	linger time.Duration // how long a life goes on when nothing is left to do, for what it does by itself and nobody sees
+	most   time.Duration // how long a life may take; zero means killTimeout
 	t      *testing.T
 	bin    string
 	dir    string
@@ -119,7 +121,7 @@ type killed struct {
 func (k *killed) life() {
 	k.t.Helper()
 	k.lives++
-	ctx, cancel := context.WithTimeout(k.t.Context(), killTimeout)
+	ctx, cancel := context.WithTimeout(k.t.Context(), cmp.Or(k.most, killTimeout))
 	defer cancel()
 	args := slices.Concat(k.wrap, []string{k.bin, "run", "--pipe", "--data", k.dir}, k.args)
 	cmd := exec.Command(args[0], args[1:]...)

@@ -161,6 +161,7 @@ func TestCollectorsSurviveKills(t *testing.T) {
 			t: t, bin: bin, dir: filepath.Join(dir, "data"), args: []string{"--config", filepath.Join(dir, "config.toml")}, kill: make(chan struct{}, 1),
 			script: protocoltest.NewScript(protocoltest.ScriptConfig{Echo: true}),
 			stages: []killStage{{lines: [][]protocol.Event{{own}}}, {heard: "the end"}},
+			most:   4 * killTimeout, // the last life starts a hundred programs one after another, each of which takes a second on a busy machine
 		}
 		chance := rand.New(rand.NewPCG(seed, 19))
 		k.env = func(life int) []string {
@@ -169,7 +170,7 @@ func TestCollectorsSurviveKills(t *testing.T) {
 			default:
 			}
 			// The first finds out what is old, and is killed then. What is interrupted is tried again after pauses that double, so that
-			// few may be: a life has half a minute.
+			// few may be.
 			if life > 1 && life < 5 {
 				time.AfterFunc(time.Duration(20+chance.IntN(300))*time.Millisecond, func() {
 					select {
