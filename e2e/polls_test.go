@@ -106,7 +106,7 @@ func TestPolls(t *testing.T) {
 		ben.Respond(where, id.EventID(poll.ID), yes)
 		end := w.closed(where)
 		const outcome = "2 yes, 1 no, 1 abstained of 4 who could vote"
-		if !strings.Contains(end.Body(), outcome) || !strings.Contains(end.Body(), "passed") {
+		if !strings.Contains(end.Body(), outcome) || !strings.Contains(end.Body(), "Passed") {
 			w.Errorf("it ended with %q", end.Body())
 		}
 		ended := will.Ended(room, bot, "we meet on Tuesdays")
