@@ -66,7 +66,7 @@ func TestDiscord(t *testing.T) {
 	}
 	motion := people["Ben"].Slash(general, "vote motion", discordtest.Options{"text": "the shed is open on Saturdays from nine to twelve"})
 	motion.Reply()
-	shown := []discordtest.Message{board("Vote 1", "Turnout: 3 of 5"), board("Vote 2", "the shed is open")}
+	shown := []discordtest.Message{board("Vote 1", "3 of 5 voted"), board("Vote 2", "the shed is open")}
 
 	var raw []json.RawMessage
 	for _, m := range shown {
@@ -74,7 +74,7 @@ func TestDiscord(t *testing.T) {
 	}
 	ctx := show(t, "discord.mjs", "<style>body { background: #36393e }</style>", "", 760, 612, map[string]any{"messages": raw, "names": names, "now": srv.Now().Unix()})
 	said := text(t, ctx)
-	for _, part := range []string{"Vote 1", "wants to challenge", "Dan", "advertisements", "Turnout: 3 of 5", "Yes", "No", "Abstain", "Vote 2", "the shed is open on Saturdays"} {
+	for _, part := range []string{"Vote 1", "suspend", "Dan", "advertisements", "3 of 5 voted", "Yes", "No", "Abstain", "Vote 2", "the shed is open on Saturdays"} {
 		if !shows(said, part) {
 			t.Errorf("%q is not in what is drawn:\n%s", part, said)
 		}

@@ -77,7 +77,7 @@ func TestElement(t *testing.T) {
 		map[string]string{"homeserver": server.URL, "user": ann.Account.UserID, "password": ann.Account.Password, "room": string(where)})
 	for deadline := time.Now().Add(client.Patience); ; time.Sleep(100 * time.Millisecond) {
 		said := text(t, ctx)
-		if shows(said, "Turnout: 3 of 4") && shows(said, "the shed is open on Saturdays from nine to twelve") {
+		if shows(said, "3 of 4 voted") && shows(said, "the shed is open on Saturdays from nine to twelve") {
 			break
 		}
 		if time.Now().After(deadline) {
