@@ -57,7 +57,7 @@ func TestHelpBeginsWithWhatPeopleWant(t *testing.T) {
 	const lobby = protocol.RoomID("console:lobby")
 	run := func(c *commands.Call) error { return c.Answerf("done") }
 	garden := &commands.Command{Name: "garden", Summary: "is about the garden"}
-	for _, name := range []string{"plant", "water", "dig", "mow", "rest"} {
+	for _, name := range []string{"plant", "water", "dig", "mow", "rake", "rest"} {
 		garden.Sub = append(garden.Sub, &commands.Command{Name: name, Summary: name + "s it", Where: commands.NeedsRoom, Run: run})
 	}
 	garden.Sub[0].Examples = []string{"garden plant beans", "garden plant peas"}
