@@ -38,7 +38,7 @@ func TestMatrix(t *testing.T) {
 		}
 	}
 	m.Store = r.Store
-	if state, err := reads.Room(hall); err != nil || state != (matrix.RoomState{}) {
+	if state, err := reads.Room(hall); err != nil || state != (matrix.RoomState{Language: "en"}) {
 		t.Errorf("of a room that nobody knows: %+v, %v", state, err)
 	}
 	join := r.Event(hall, self, protocol.MemberChange{User: self, Self: true, Membership: protocol.Joined})
@@ -58,7 +58,7 @@ func TestMatrix(t *testing.T) {
 		m.Store = r.Store
 		state, err := reads.Room(hall)
 		must(err)
-		want := matrix.RoomState{Own: protocol.Joined, Floor: join.ID, Encrypted: true, Named: true, Known: true, Count: 2}
+		want := matrix.RoomState{Own: protocol.Joined, Floor: join.ID, Encrypted: true, Named: true, Known: true, Count: 2, Language: "en"}
 		if state != want {
 			t.Errorf("the hall is %+v, want %+v", state, want)
 		}
