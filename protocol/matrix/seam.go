@@ -98,10 +98,10 @@ type RoomState struct {
 	Floor     protocol.EventID    // its last own join
 	Encrypted bool
 	Private   bool
-	Named     bool // whether it has a name or an alias
-	Known     bool // whether the members are known
-	Count     int  // of members, the bot included, as far as they are known
-	Language  string
+	Named     bool   // whether it has a name or an alias
+	Known     bool   // whether the members are known
+	Count     int    // of members, the bot included, as far as they are known
+	Language  string // in which the bot speaks there
 }
 
 // Waiting is what is kept of events whose key had not come.
