@@ -14,7 +14,7 @@ func (c *Commands) Read(l say.Language, line string, allowed []string) (*Call, *
 	if len(line) > c.maxBytes() {
 		return nil, m.mistake("too long for a command", "too-long-line", say.Number("Most", c.config.MaxLength))
 	}
-	node, _, rest := c.find(readable(line))
+	node, _, rest := c.find(protocol.Clean(readable(line)))
 	if len(node.Path) == 0 || len(node.subs) > 0 || !slices.Contains(allowed, node.Title()) {
 		var all []protocol.Text
 		for _, title := range allowed {

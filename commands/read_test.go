@@ -51,7 +51,7 @@ func FuzzRead(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, s := range []string{"roll 2d6", "roll <@12> x", "roll --", `roll "`, "help", "roll --help", "\x00"} {
+	for _, s := range []string{"roll 2d6", "roll <@12> x", "roll --", `roll "`, "help", "roll --help", "\x00", "'\x8c"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

@@ -11,7 +11,7 @@ import (
 )
 
 // tagged are the packages of which tests need the tag; those of all others run without it already.
-var tagged = []string{".", "./client", "./witness"}
+var tagged = []string{".", "./client", "./witness", "./pictures"}
 
 // TestMain runs the tests that need the tag with it, and with the flags that were given: so that `go test ./...` is the whole
 // command.
