@@ -35,6 +35,10 @@ const (
 	toAsk  = "ask"
 )
 
+// pipeAhead is how many lines of events are read ahead of those that are admitted, since an answer may stand behind them: while the
+// clock is moved, events wait for what was asked before.
+const pipeAhead = 256
+
 // NewPipe returns an adapter that reads and writes lines. A reader that is an *os.File is left open; another that
 // is an io.Closer is closed when the context of Run ends; any other must not block for ever.
 func NewPipe(in io.Reader, out io.Writer) *Pipe {
@@ -65,7 +69,7 @@ func (p *Pipe) run(ctx context.Context, to protocol.Admitter) error {
 	defer unhook()
 	defer p.hangUp()
 
-	lines := make(chan wire.In)
+	lines := make(chan wire.In, pipeAhead)
 	var readErr error // written before lines is closed
 	go func() {
 		defer close(lines)

@@ -217,6 +217,53 @@ func TestPipeSurvivesHostileInput(t *testing.T) {
 	}
 }
 
+// slowly admits nothing before it is told to.
+type slowly struct {
+	nowhere
+	now chan struct{}
+}
+
+func (s slowly) Admit(ctx context.Context, _ []protocol.Event, _ protocol.Cursor) error {
+	select {
+	case <-s.now:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+// An answer that stands behind events is there although these wait.
+func TestPipeReadsAnswersBehindEventsThatWait(t *testing.T) {
+	to := slowly{now: make(chan struct{})}
+	n := newNetwork(t, to)
+	const lines = 100
+	for i := range lines {
+		n.write(eventLine(t, int64(i+1), protocoltest.Says(lobby, protocol.EventID(fmt.Sprint("e", i)), ann, "hello")))
+	}
+	sent := make(chan error, 1)
+	go func() {
+		_, err := n.pipe.Send(t.Context(), protocol.Outgoing{Key: "k"}, protocol.Attempt{})
+		sent <- err
+	}()
+	if out := n.read(); out.Send == nil || out.Send.Key != "k" {
+		t.Fatalf("it asks for %+v", out)
+	}
+	n.write(`{"sent":"k"}`)
+	select {
+	case err := <-sent:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the answer is not read")
+	}
+	close(to.now)
+	for i := range lines {
+		if out := n.read(); out.Ack != int64(i+1) {
+			t.Fatalf("got %+v, want an acknowledgement of %d", out, i+1)
+		}
+	}
+}
+
 func TestPipeAsksAndIsAnswered(t *testing.T) {
 	n := newNetwork(t, &protocoltest.Recorder{})
 	list := protocol.MemberList{Last: true, Members: []protocol.Member{{User: ann, Name: "ann", Since: start}}}
