@@ -273,6 +273,7 @@ func voteRun(t *testing.T, bin, dir string, at int) (outcome string, lines int) 
 		},
 	})
 	for k.life(); !k.done && k.lives < 5; {
+		k.script.Tell(w.now) // what the bot was told of it is acknowledged before all is done that was due on the way
 		k.life()
 	}
 	if at > 0 && k.deaths == 0 && at <= k.script.Lines() {
