@@ -223,7 +223,7 @@ func TestExport(t *testing.T) {
 		for line := range r.feature.Export(tx, ben) {
 			all = append(all, line.Plain())
 		}
-		want := "You are suspended in «lobby» since 2026-11-21 08:00 UTC, by somebody who operates me, for " +
+		want := "You have been suspended in «lobby» since 2026-11-21 08:00 UTC, by somebody who operates me, for " +
 			"this reason: «he spams», until 2026-11-23 08:00 UTC."
 		if strings.Join(all, "\n") != want {
 			t.Errorf("it says:\n%s\nand not:\n%s", strings.Join(all, "\n"), want)

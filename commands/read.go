@@ -8,7 +8,8 @@ import (
 )
 
 // Read understands a line as one of the commands that are allowed, by their titles, and runs nothing. It knows no room and no person,
-// so that none of these has a parameter that is one. The [Call] is there for the values of the parameters alone; a mistake is said in the language.
+// so that none of these has a parameter that is one. The [Call] is there for the values of the parameters alone; a mistake is said
+// in the language.
 func (c *Commands) Read(l say.Language, line string, allowed []string) (*Call, *Mistake) {
 	m := &manner{private: true, language: l}
 	if len(line) > c.maxBytes() {

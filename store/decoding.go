@@ -147,7 +147,7 @@ func (r *reading) ref(name string) (ref protocol.Ref) {
 	return ref
 }
 
-// object steps over an object, whatever is in it. Whoever reads it sees whether that is JSON.
+// object returns the object that is next, up to the brace that ends it. Whether what is in it is JSON shows when it is read.
 func (r *reading) object() []byte {
 	depth, quoted := 0, false
 	for i := 0; i < len(r.rest); i++ {

@@ -335,7 +335,7 @@ func TestChallengedKeepTheirBallot(t *testing.T) {
 	w.say(lobby, "ben", "!moot vote cast 2 1")
 	w.expect("You cannot vote in vote 2")
 	w.say(lobby, "ben", "!moot vote motion we dance")
-	w.expect("You are suspended in «lobby»")
+	w.expect("You have been suspended in «lobby»")
 }
 
 // TestActivityIsWaivedVisibly where fewer than three would remain.

@@ -93,7 +93,8 @@ func TestBackupCommand(t *testing.T) {
 	}
 	other := filepath.Join(b.dir, "other")
 	said := b.run("restore", backups, "--data", other)
-	b.expect("what a restore says", said, "Restored", "looks whether they were", "What comes next", "`moot check --", " --data "+other+"` looks", " --data "+other+"` starts")
+	b.expect("what a restore says", said, "Restored", "looks whether they were", "What comes next",
+		"`moot check --", " --data "+other+"` looks", " --data "+other+"` starts")
 	b.run("verify", "--data", filepath.Join(b.dir, "other"))
 }
 

@@ -162,8 +162,9 @@ func TestGermanOnDiscord(t *testing.T) {
 	if got := w.ben.Slash(w.general, "language", nil).Reply(); !strings.Contains(got.Content, "in English") {
 		t.Errorf("Ben is told: %s", got.Content)
 	}
-	if got := w.ann.Slash(w.general, "mitglieder", discordtest.Options{"seite": 1}).Reply(); got.Ephemeral || !strings.Contains(got.Content, "members, including me") {
-		t.Errorf("the server reads: %s", got.Content)
+	members := w.ann.Slash(w.general, "mitglieder", discordtest.Options{"seite": 1}).Reply()
+	if members.Ephemeral || !strings.Contains(members.Content, "members, including me") {
+		t.Errorf("the server reads: %s", members.Content)
 	}
 	if got := w.ann.Slash(w.general, "abstimmung antrag", discordtest.Options{"text": "wir singen", "geheim": true}).Reply(); !strings.Contains(got.Content, "Abstimmung 1 läuft") {
 		t.Errorf("a motion is answered: %s", got.Content)

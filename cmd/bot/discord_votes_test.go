@@ -53,7 +53,8 @@ func TestDiscordRole(t *testing.T) {
 	town.ready()
 	b.expect("asked for", town.ann.Slash(town.general, "vote motion", discordtest.Options{"text": "we sing", "role": council}).Reply().Content,
 		"I am finding out who has the role")
-	board := b.shows(town.ben, town.general, "moves: we sing", "Only who had the role «council» when this opened can vote.", "\n0 of 3 voted")
+	board := b.shows(town.ben, town.general, "moves: we sing",
+		"Only who had the role «council» when this opened can vote.", "\n0 of 3 voted")
 	town.Give(town.dan, council)
 	town.Take(town.cem, council)
 	b.expect("who has the role now", town.dan.Press(board, board.Button("Yes")).Reply().Content, "You cannot vote in vote 1")

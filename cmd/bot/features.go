@@ -120,8 +120,8 @@ func newFeatures(cfg config.Config, bus *events.Bus) (*features, error) {
 	list = append(list, guests.Commands()...)
 	list = append(list, helpers.Commands()...)
 	tree, err = commands.New(commands.Config{
-		Prefixes: cfg.Commands.Prefixes, First: []string{"vote poll", "vote motion", "vote challenge", "vote list"}, Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge,
-		Burst: cfg.Commands.RateBurst, Every: cfg.Commands.RateEvery,
+		Prefixes: cfg.Commands.Prefixes, First: []string{"vote poll", "vote motion", "vote challenge", "vote list"},
+		Operators: cfg.Operators, MaxAge: cfg.Commands.MaxAge, Burst: cfg.Commands.RateBurst, Every: cfg.Commands.RateEvery,
 		Challenged: sanctions.Challenged, Reaches: ballots.Reaches, Replied: ballots.Replied, Pressed: ballots.Pressed,
 	}, list...)
 	if err != nil {

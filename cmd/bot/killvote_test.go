@@ -156,7 +156,7 @@ func (w *voteWorld) stages() []killStage {
 	do("Votes 1, 2 end that much later", w.passes(2*hour), w.own(voteRoom, protocol.Joined), w.says(voteRoom, "eve", "welcome back"))
 	do("ben is now suspended", w.passes(26*hour))
 	do("Vote 2: motion «we sing» has closed", w.passes(3*hour))
-	do("You are suspended in «lobby»", nil, w.says(voteRoom, "ben", "!moot ping"))
+	do("You have been suspended in «lobby»", nil, w.says(voteRoom, "ben", "!moot ping"))
 	do("Vote 3: ben appeals", nil, w.says(voteRoom, "ben", "!moot vote appeal I have learned"))
 	ticked(everybody(voteRoom, "!moot vote cast 3 no", "ann", "cem", "dan")...)
 	do("appeal of ben has closed", w.passes(25*hour))

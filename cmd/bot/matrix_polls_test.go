@@ -63,7 +63,7 @@ func (w *pollTown) until(what string, so func() bool) {
 	w.Helper()
 	for end := time.Now().Add(killTimeout); !so(); time.Sleep(10 * time.Millisecond) { // the bot is a process of its own; nobody tells us
 		if time.Now().After(end) {
-			w.Fatalf("waited in vain until %s\n%s\n%s", what, w.log, w.timeline())
+			w.Fatalf("within %s it did not happen that %s\n%s\n%s", killTimeout, what, w.log, w.timeline())
 		}
 	}
 }

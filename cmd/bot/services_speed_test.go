@@ -81,7 +81,8 @@ func meteredBot(t *testing.T, s config.Service, tasks []servicenet.Task, rooms i
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, service := &talk{make(chan protocol.Admitter, 1), make(chan protocol.Outgoing, 1<<15)}, servicenet.New(servicenet.Config{Name: s.Name, Tasks: tasks})
+	net := &talk{make(chan protocol.Admitter, 1), make(chan protocol.Outgoing, 1<<15)}
+	service := servicenet.New(servicenet.Config{Name: s.Name, Tasks: tasks})
 	runner, err := bot.NewRunner(bot.RunnerConfig{Machine: machine, Adapters: []protocol.Adapter{net, service}, Meter: meter})
 	if err != nil {
 		t.Fatal(err)

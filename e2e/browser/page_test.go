@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"moot/e2e/chromium"
 	"moot/e2e/process"
 )
 
@@ -115,19 +116,9 @@ type seen struct {
 
 // newBrowser starts a browser, and looks at what it asks for and complains of.
 func newBrowser(t *testing.T, base string) (context.Context, *seen) {
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("there is no chromium here")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		// Otherwise the browser is killed when the thread ends that started it (chromedp#1566).
-		chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) { cmd.SysProcAttr = nil }))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
+	ctx := chromium.Start(t)
 	s := &seen{}
-	err = chromedp.Listen(ctx, func(ev any) {
+	err := chromedp.Listen(ctx, func(ev any) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		switch ev := ev.(type) {

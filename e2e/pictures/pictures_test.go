@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"moot/e2e/chromium"
 	"moot/e2e/homeserver"
 )
 
@@ -30,10 +31,7 @@ const page = `<!doctype html><html lang="en"><meta charset="utf-8">%s<body class
 // show starts a browser with a page that runs a script of js, calls its show, and returns the browser once show is done.
 func show(t *testing.T, script, head, style string, width, height int64, with any) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("there is no chromium here")
-	}
+	ctx := chromium.Start(t)
 	_, e2e, err := homeserver.Root()
 	if err != nil {
 		t.Fatal(err)
@@ -63,13 +61,6 @@ func show(t *testing.T, script, head, style string, width, height int64, with an
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		// Otherwise the browser is killed when the thread ends that started it (chromedp#1566).
-		chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) { cmd.SysProcAttr = nil }))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
 	given, err := json.Marshal(with)
 	if err != nil {
 		t.Fatal(err)
