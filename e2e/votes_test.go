@@ -186,7 +186,7 @@ func TestChallenged(t *testing.T) {
 		ben.Say(where, "!moot members")
 		dm := ben.Invitation(w.BotID)
 		ben.Accept(dm)
-		ben.Message(dm, w.BotID, "You are suspended")
+		ben.Message(dm, w.BotID, "You have been suspended")
 		w.again()
 		w.Ann.Say(where, "!moot override restore "+string(ben.UserID)+" has stopped")
 		w.Ann.Message(where, w.BotID, "is restored by decision")
