@@ -24,7 +24,7 @@ var reading = map[string][]string{
 		// the store
 		"limits", "store", "checkpoint", "write", "turnback", "open", "follow", "compact",
 	},
-	"store/disk": {"disk", "flushed", "folder", "space_linux"},
+	"store/disk": {"disk", "again_linux", "space_linux", "flush_linux", "flushed", "folder", "links_unix", "unlink"},
 	"store/wal":  {"segment", "log", "prepare", "append", "reader", "trim", "open"},
 	"store/bolt": {"mapped_64", "verify", "tx", "file", "release_64", "view", "space", "update", "compact"},
 	"store/seen": {

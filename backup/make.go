@@ -113,16 +113,16 @@ func (m *Maker) make(ctx context.Context, r Request, say func(Progress)) (made B
 		return made, nil, err
 	}
 	aside := filepath.Join(r.Dir, ".new-"+instance) // of this bot, of which one backup at a time is made
-	if err := errors.Join(os.RemoveAll(aside), os.Mkdir(aside, 0o700)); err != nil {
+	if err := errors.Join(disk.Remove(aside), os.Mkdir(aside, 0o700)); err != nil {
 		return made, nil, err
 	}
-	defer os.RemoveAll(aside) //nolint:errcheck // it is there only after an error
+	defer disk.Remove(aside) //nolint:errcheck // it is there only after an error
 	in := aside
 	if seals != nil {
 		if in, err = os.MkdirTemp(m.Folder, parts.Stage); err != nil {
 			return made, nil, err
 		}
-		defer os.RemoveAll(in) //nolint:errcheck // the next start clears it away
+		defer disk.Remove(in) //nolint:errcheck // the next start clears it away
 	}
 	made.Manifest = Manifest{Format: format, Version: m.Version, Made: time.Now().UTC().Truncate(time.Millisecond), Sealed: seals != nil}
 	known, err := m.copyAll(ctx, in, &made.Manifest, say)
@@ -175,7 +175,7 @@ func exists(path string) bool {
 
 // remove takes a backup away. The manifest goes first, so that half of one is none.
 func remove(b Backup) error {
-	return errors.Join(os.Remove(filepath.Join(b.Folder, manifestName)), disk.SyncFolder(b.Folder), os.RemoveAll(b.Folder))
+	return errors.Join(os.Remove(filepath.Join(b.Folder, manifestName)), disk.SyncFolder(b.Folder), disk.Remove(b.Folder))
 }
 
 // before makes the folder, and returns the backups that are in it.

@@ -29,7 +29,7 @@ func TestFlushed(t *testing.T) {
 	}
 }
 
-// A sync that fails while more is written is not forgotten: the system says so once, and the next one may succeed.
+// What failed while more is written is not forgotten: the system says so once, and the next sync may succeed.
 func TestFlushedThatFails(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "large"))
 	if err != nil {
@@ -37,9 +37,7 @@ func TestFlushedThatFails(t *testing.T) {
 	}
 	defer f.Close()
 	w := NewFlushed(f)
-	failed := make(chan error, 1)
-	failed <- os.ErrDeadlineExceeded
-	w.under = failed
+	w.ended(os.ErrDeadlineExceeded)
 	if _, err := w.Write(make([]byte, flushAt)); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"errors"
 	"os"
 	"syscall"
 )
@@ -19,15 +18,6 @@ func Allocate(f *os.File, from, to int64) error {
 // Sync makes the content of the file durable, and of its metadata what reading it needs.
 func Sync(f *os.File) error {
 	return again(func() error { return syscall.Fdatasync(int(f.Fd())) })
-}
-
-// again repeats a call that a signal has interrupted.
-func again(call func() error) error {
-	for {
-		if err := call(); !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
 }
 
 // Blocks returns how many bytes of the disk a file has.
