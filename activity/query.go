@@ -67,19 +67,29 @@ func (f *Feature) Last(tx *store.Tx, room protocol.RoomID, user protocol.UserID)
 	return last
 }
 
-// activeDays goes through the days from first on on which there are moments before the given one, with one look at
-// each.
+// stepAt is how many moments of one day activeDays steps over, which is cheaper than another look; more are rare.
+const stepAt = 16
+
+// activeDays goes through the days from first on on which there are moments before the given one.
 func activeDays(tx *store.Tx, room protocol.RoomID, n events.Number, first day, before time.Time) iter.Seq[day] {
 	return func(yield func(day) bool) {
 		end := momentKey(room, n, before)
-		for d, ok := first, true; ok; d++ {
-			ok = false
-			for k := range tx.Range(moments, momentKey(room, n, d.start()), end) {
-				d, ok = dayOf(parseMoment(k)), true
-				break
-			}
-			if ok && !yield(d) {
-				return
+		for from, again := first, true; again; {
+			again = false
+			stepped := 0
+			for k := range tx.Range(moments, momentKey(room, n, from.start()), end) {
+				d := dayOf(parseMoment(k))
+				if d < from {
+					if stepped++; stepped == stepAt {
+						again = true
+						break
+					}
+					continue
+				}
+				if !yield(d) {
+					return
+				}
+				from, stepped = d+1, 0
 			}
 		}
 	}

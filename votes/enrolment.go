@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"moot/commands"
+	"moot/events"
 	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
@@ -43,9 +44,10 @@ type enrolment struct {
 	// While members are looked at: from whom on the next ones are, and how those before them were.
 	Next   protocol.UserID
 	Counts electors
-	// While it is published who may vote: the number of the vote, and how many were published.
+	// While it is published who may vote: the number of the vote, how many were published, and from whom on the next ones are.
 	Vote      uint64
 	Published int
+	From      events.Number `json:",omitempty"`
 }
 
 // enrolsAnother reports whether it is being found out who may vote in a vote of the room. One that does not go on any
@@ -196,8 +198,9 @@ func (o *opening) publishElectors(n *enrolment) error {
 	waived := n.Counts.waived(o.Type, o.settings.rules.Voters)
 	prefix := store.Key(room, "")
 	part, looked := electingPart{First: n.Published == 0}, 0
-	for k, active := range tx.Prefix(electing, prefix) {
+	for k, active := range tx.Range(electing, store.Key(room, voter(n.From)), store.After(prefix)) {
 		if looked++; looked > publishAt*o.AtOnce {
+			n.From = parseVoter(k[len(prefix):]) // rows that were deleted stay in the way until the next checkpoint
 			break
 		}
 		if waived || len(active) == 1 && active[0] == 1 {
