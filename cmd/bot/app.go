@@ -223,6 +223,8 @@ func needsPerson(err error) bool {
 	switch {
 	case errors.Is(err, store.ErrWrite), errors.Is(err, store.ErrBroken), store.IsFull(err): // the disk may be better by then
 		return false
+	case errors.Is(err, account.ErrUnreachable): // as when the homeserver of a first login is started after the bot
+		return false
 	case errors.As(err, &problems), errors.As(err, &clusterProblems), errors.As(err, &fault), errors.As(err, &ends), errors.Is(err, cluster.ErrToken), errors.Is(err, remote.ErrRefused), protocol.RetryOf(err) == protocol.RetryNever:
 		return true
 	}

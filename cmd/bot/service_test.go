@@ -74,7 +74,8 @@ func TestExitCodes(t *testing.T) {
 	}
 	for err, want := range map[error]bool{
 		errors.New("the network is down"): false, store.ErrLocked: false, store.ErrFull: false, bot.ErrClock: false,
-		fmt.Errorf("open: %w", store.ErrNewer): true, &account.Fault{}: true, error(&placed{err: bot.NetworkEnds{{Err: errors.New("the token was reset")}}}): true,
+		fmt.Errorf("open: %w", store.ErrNewer): true, &account.Fault{}: true,
+		&account.Fault{Err: fmt.Errorf("%w: refused", account.ErrUnreachable)}: false, error(&placed{err: bot.NetworkEnds{{Err: errors.New("the token was reset")}}}): true,
 	} {
 		if got := needsPerson(err); got != want {
 			t.Errorf("%v needs a person: %v", err, got)

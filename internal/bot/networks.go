@@ -36,20 +36,24 @@ func (r *Runner) supervise(work, stop context.Context, n *network, told func()) 
 			failed = 0
 		}
 		wait := time.Duration(-1)
-		switch retry := protocol.RetryOf(err); {
-		case err == nil:
-			r.Log.Info("a network has ended", "network", name)
-		case retry == protocol.RetryNever:
-			r.Log.Error("a network has ended; the bot goes on without it, and tries it again when it is restarted", "network", name, "err", err)
-		default:
+		if retry := protocol.RetryOf(err); err != nil && retry != protocol.RetryNever {
 			backoff := r.soon
 			if retry == protocol.RetrySlowly {
 				backoff = r.slowly
 			}
 			wait = backoff.After(failed)
+		}
+		last := r.ended(n, err, wait)
+		switch {
+		case err == nil:
+			r.Log.Info("a network has ended", "network", name)
+		case last:
+			r.Log.Error("a network has ended, and none is left for which the bot would go on", "network", name, "err", err)
+		case wait < 0:
+			r.Log.Error("a network has ended; the bot goes on without it, and tries it again when it is restarted", "network", name, "err", err)
+		default:
 			r.Log.Error("a network has ended; the bot goes on without it, and tries it again", "network", name, "again", wait.Round(time.Second), "err", err)
 		}
-		r.ended(n, err, wait)
 		if wait < 0 || pause.Sleep(stop, wait) != nil {
 			return
 		}
@@ -87,8 +91,8 @@ func (r *Runner) runNetwork(work context.Context, n *network, told func()) error
 }
 
 // ended notes that a Run has ended, after which wait another one begins; none where wait is negative. Where no network is
-// left that runs, or may come back by itself, the bot ends.
-func (r *Runner) ended(n *network, err error, wait time.Duration) {
+// left that runs, or may come back by itself, the bot ends, and ended reports so.
+func (r *Runner) ended(n *network, err error, wait time.Duration) (last bool) {
 	n.mu.Lock()
 	n.over = wait < 0 || protocol.RetryOf(err) == protocol.RetrySlowly
 	if err != nil {
@@ -112,7 +116,7 @@ func (r *Runner) ended(n *network, err error, wait time.Duration) {
 		over, end := n.over, n.end
 		n.mu.Unlock()
 		if !over {
-			return
+			return false
 		}
 		if end != nil {
 			ends = append(ends, end)
@@ -122,6 +126,7 @@ func (r *Runner) ended(n *network, err error, wait time.Duration) {
 		r.ends = ends
 	}
 	r.stopNow()
+	return true
 }
 
 // attemptOn begins an attempt on a network.
