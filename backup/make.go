@@ -239,7 +239,7 @@ func (m *Maker) space(dir string, staged bool) error {
 const spare = 32 << 20
 
 func sizeOf(folder string) (size int64, err error) {
-	err = filepath.WalkDir(folder, func(_ string, e fs.DirEntry, err error) error {
+	err = filepath.WalkDir(followed(folder), func(_ string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return ignore(err, fs.ErrNotExist)
 		}

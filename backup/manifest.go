@@ -195,9 +195,13 @@ func (b Backup) compare(read map[string]File) error {
 	return nil
 }
 
+// followed is the path of a folder by which filepath.WalkDir goes into it also where it is a link, as systemd makes one of
+// /var/lib/moot.
+func followed(folder string) string { return folder + string(filepath.Separator) }
+
 // filesIn returns the names of all files below a folder, with slashes, in order.
 func filesIn(folder string) (names []string, err error) {
-	err = filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+	err = filepath.WalkDir(followed(folder), func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}

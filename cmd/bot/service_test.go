@@ -32,6 +32,10 @@ func TestUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What is not started again is nothing but exitPerson: a program in Go that the watchdog ends, or that panics, ends with 2.
+	if want := fmt.Sprintf("\nRestartPreventExitStatus=%d\n", exitPerson); !bytes.Contains(text, []byte(want)) {
+		t.Errorf("the unit has no line %q", want)
+	}
 	here := filepath.Join(t.TempDir(), "moot.service")
 	if err := os.WriteFile(here, bytes.ReplaceAll(text, []byte("/usr/local/bin/moot"), []byte("/bin/true")), 0o600); err != nil {
 		t.Fatal(err)

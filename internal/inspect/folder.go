@@ -64,9 +64,10 @@ func Exposed(path string) (names []string, err error) {
 
 // walk returns how long the files in a folder are together, and those of them that others could read.
 func walk(path string) (total int64, open []string, err error) {
-	err = filepath.WalkDir(path, func(name string, e fs.DirEntry, err error) error {
+	root := path + string(filepath.Separator) // so that a link is followed, as systemd makes one of /var/lib/moot
+	err = filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
 		switch {
-		case name == path:
+		case name == root:
 			return err
 		case err != nil: // it has gone, or somebody else put it there
 			return nil

@@ -326,6 +326,13 @@ func TestFolder(t *testing.T) {
 	if got := lines(Folder(dir)); strings.Contains(got, "warn") || !strings.Contains(got, "2.9 KiB") {
 		t.Errorf("a good folder: %s", got)
 	}
+	link := filepath.Join(filepath.Dir(dir), "link") // as /var/lib/moot is one under systemd
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if got := lines(Folder(link)); strings.Contains(got, "warn") || !strings.Contains(got, "2.9 KiB") {
+		t.Errorf("a good folder by a link: %s", got)
+	}
 	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}

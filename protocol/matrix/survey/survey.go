@@ -145,7 +145,11 @@ func joined(ctx context.Context, cli *mautrix.Client) ([]finding.Finding, error)
 	if err != nil {
 		return nil, err
 	}
-	found := []finding.Finding{finding.New(finding.OK, "joined", fmt.Sprintf("the account is in %d rooms and conversations, says the homeserver", len(list.JoinedRooms)), "")}
+	places := "one room or conversation"
+	if n := len(list.JoinedRooms); n != 1 {
+		places = fmt.Sprintf("%d rooms and conversations", n)
+	}
+	found := []finding.Finding{finding.New(finding.OK, "joined", fmt.Sprintf("the account is in %s, says the homeserver", places), "")}
 	if crypto.Able {
 		return found, nil
 	}
