@@ -15,12 +15,9 @@ import (
 
 // Times of a lease.
 const (
-	// TTL is for how long a lease runs that is not renewed.
+	// TTL is for how long a lease runs that is not renewed. It is renewed after a third of that, and a leader that cannot renew it
+	// stops a third before its end.
 	TTL = 6 * time.Second
-	// renewEvery is after what time a lease is renewed.
-	renewEvery = 2 * time.Second
-	// margin is how long before the end of a lease that cannot be renewed its leader stops.
-	margin = 2 * time.Second
 	// againAfter is after what time something that failed is tried again.
 	againAfter = 50 * time.Millisecond
 )
@@ -36,17 +33,20 @@ type Lease struct {
 	Term Term
 
 	log    Log
+	ttl    time.Duration
 	logger *slog.Logger
 	ctx    context.Context // ends with the lease, and its cause says why
 	end    context.CancelCauseFunc
 	renews sync.WaitGroup
 
+	st      *store.Store // whose changes are shipped; set before the first
+	entry   []byte       // the last, whose memory is used again
 	shipped atomic.Int64 // bytes
 }
 
 // newLease keeps a lease that was asked for at a time.
-func newLease(log Log, t Term, asked time.Time, logger *slog.Logger) *Lease {
-	l := &Lease{Term: t, log: log, logger: logger}
+func newLease(log Log, t Term, asked time.Time, ttl time.Duration, logger *slog.Logger) *Lease {
+	l := &Lease{Term: t, log: log, ttl: ttl, logger: logger}
 	l.ctx, l.end = context.WithCancelCause(context.Background())
 	l.renews.Go(func() { l.renew(asked) })
 	return l
@@ -57,13 +57,14 @@ func (l *Lease) Context() context.Context { return l.ctx }
 
 // renew renews the lease until it ends. The server counts from when it was asked, at the earliest.
 func (l *Lease) renew(asked time.Time) {
+	until := l.ttl - l.ttl/3
 	for l.ctx.Err() == nil {
-		ctx, cancel := context.WithDeadline(l.ctx, asked.Add(TTL-margin))
-		next := time.Now().Add(renewEvery)
-		err := pause.Sleep(ctx, renewEvery)
+		ctx, cancel := context.WithDeadline(l.ctx, asked.Add(until))
+		next := time.Now().Add(l.ttl / 3)
+		err := pause.Sleep(ctx, l.ttl/3)
 		for err == nil {
 			next = time.Now()
-			if err = l.log.Renew(ctx, l.Term, TTL); err == nil {
+			if err = l.log.Renew(ctx, l.Term, l.ttl); err == nil {
 				break
 			}
 			if errors.Is(err, ErrFenced) {
@@ -75,17 +76,21 @@ func (l *Lease) renew(asked time.Time) {
 		}
 		cancel()
 		if err != nil {
-			l.end(fmt.Errorf("%w: the lease could not be renewed for %s", ErrLost, TTL-margin))
+			l.end(fmt.Errorf("%w: the lease could not be renewed for %s", ErrLost, until))
 		}
 		asked = next
 	}
 }
 
 // Ship appends a change. One that is not known to be appended is tried again, under the same number, until the lease
-// ends: then the error is ErrLost. It is for Store.Ship.
+// ends: then the error is ErrLost. It is for Store.Ship, of the store that Node.Stand was given.
 func (l *Lease) Ship(ch store.Change) error {
+	entry := linked(l.entry[:0], l.st.Last(), ch)
+	if l.entry = entry.Body; cap(l.entry) > 1<<20 {
+		l.entry = nil
+	}
 	for tries := 0; l.ctx.Err() == nil; tries++ {
-		err := l.log.Append(l.ctx, l.Term, ch)
+		err := l.log.Append(l.ctx, l.Term, entry)
 		switch {
 		case err == nil:
 			l.shipped.Add(int64(len(ch.Body)))

@@ -23,6 +23,9 @@ var (
 	ErrNoBase = errors.New("the log has no base yet")
 	// ErrOther says that the log is of another bot, or of another life of it: one side was restored from a backup.
 	ErrOther = errors.New("the log and the data folder are not of one another")
+	// ErrParted says that the log has lost changes that it had acknowledged and that the data folder has, as where its server was
+	// replaced by a copy that lacked them.
+	ErrParted = errors.New("the log has lost changes that this data folder has")
 	// ErrUnfit says that the server would lose what it has acknowledged. What it wraps says what to change.
 	ErrUnfit = errors.New("the server cannot hold the log")
 )
@@ -43,6 +46,9 @@ type Standing struct {
 	Base, Last uint64
 }
 
+// Behind returns how many changes the log has after one.
+func (s Standing) Behind(change uint64) uint64 { return s.Last - min(s.Last, change) }
+
 // Log is where the changes of one bot are. Its methods may be called concurrently. Times are those of the server:
 // the clocks of nodes are not compared.
 //
@@ -60,7 +66,7 @@ type Log interface {
 	// is the last of the log already, with the same bytes, is nil too.
 	Append(ctx context.Context, t Term, ch store.Change) error
 	// Follow goes through the changes after a number, in order, those that are appended meanwhile too, until ctx ends. What it
-	// gives is valid until the next one. It ends with an error: store.ErrGone where they were trimmed, or there is no
+	// gives is as durable as Append makes it, and valid until the next one. It ends with an error: store.ErrGone where they were trimmed, or there is no
 	// base; store.ErrAhead where they were never appended.
 	Follow(ctx context.Context, after uint64) iter.Seq2[store.Change, error]
 	// PutBase puts a base that has the changes up to a number, in place of the one before it: ErrFenced. The first

@@ -1,8 +1,10 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"moot/backup"
@@ -19,18 +21,36 @@ type Node struct {
 	Name string
 	// Folder is its data folder, and Version that of the program.
 	Folder, Version string
+	// TTL is for how long its lease runs; zero means TTL.
+	TTL time.Duration
 	// Logger is told what happens.
 	Logger *slog.Logger
+
+	seen atomic.Pointer[Sight]
+}
+
+// Sight is how a log stood when a standby looked last.
+type Sight struct {
+	Standing
+	At time.Time
+}
+
+// Seen returns how the log stood when this node looked last, as a standby does some times a second; zero where it has not.
+func (n *Node) Seen() Sight {
+	if s := n.seen.Load(); s != nil {
+		return *s
+	}
+	return Sight{}
 }
 
 // lead takes the lease where nobody has it.
 func (n *Node) lead(ctx context.Context) (*Lease, error) {
-	asked := time.Now()
-	t, err := n.Log.Lead(ctx, n.Name, TTL)
+	asked, ttl := time.Now(), cmp.Or(n.TTL, TTL)
+	t, err := n.Log.Lead(ctx, n.Name, ttl)
 	if err != nil {
 		return nil, err
 	}
-	return newLease(n.Log, t, asked, n.Logger), nil
+	return newLease(n.Log, t, asked, ttl, n.Logger), nil
 }
 
 // Identity says of what store a log is: of its file, and of its life since the last restore.

@@ -54,10 +54,11 @@ func (n *Node) begin(ctx context.Context) error {
 }
 
 // Stand follows the log until the node leads, and returns its lease. The store has all changes of the log then. It ends with
-// an error: store.ErrGone where the store is too old for the log and the folder needs the base, ErrOther and
-// store.ErrAhead where they are not of one another. What the server has is tried again until ctx ends.
+// an error: store.ErrGone where the store is too old for the log and the folder needs the base, ErrOther where they are not of
+// one another, ErrParted where the folder has changes that the log does not have, ErrVersion where another version of moot has led. What the server has is tried again until ctx ends.
 func (n *Node) Stand(ctx context.Context, st *store.Store, l *Lease) (*Lease, error) {
 	if l != nil { // the first of all
+		l.st = st
 		_, err := n.MakeBase(ctx, st, l)
 		if err != nil {
 			err = errors.Join(err, l.Release(ctx))
@@ -72,6 +73,9 @@ func (n *Node) Stand(ctx context.Context, st *store.Store, l *Lease) (*Lease, er
 	defer archive.close()
 	for said := ""; ; {
 		l, err := n.stand(ctx, st, id, archive, &said)
+		if l != nil {
+			l.st = st
+		}
 		if l != nil || final(err) || ctx.Err() != nil {
 			return l, err
 		}
@@ -85,7 +89,7 @@ func (n *Node) Stand(ctx context.Context, st *store.Store, l *Lease) (*Lease, er
 // final reports whether an error does not pass by itself.
 func final(err error) bool {
 	return slices.ContainsFunc([]error{
-		store.ErrGone, store.ErrAhead, ErrOther, store.ErrDamaged, store.ErrNewer, store.ErrBroken, store.ErrWrite, errApply,
+		store.ErrGone, store.ErrAhead, ErrOther, ErrParted, ErrVersion, store.ErrDamaged, store.ErrNewer, store.ErrBroken, store.ErrWrite, errApply,
 	}, func(e error) bool { return errors.Is(err, e) })
 }
 
@@ -99,6 +103,9 @@ func (n *Node) stand(ctx context.Context, st *store.Store, id string, a *archive
 		return nil, err
 	case s.Identity != id:
 		return nil, fmt.Errorf("%w: the log is of %s, and the folder of %s", ErrOther, s.Identity, id)
+	}
+	if err := n.agrees(ctx, st, s); err != nil {
+		return nil, err
 	}
 	follow, stop := context.WithCancel(ctx)
 	defer stop()
@@ -124,9 +131,12 @@ func (n *Node) stand(ctx context.Context, st *store.Store, id string, a *archive
 			}
 			return nil, err
 		}
-		if s, err := n.Log.Stand(ctx); err == nil && s.Leader != *said {
-			*said = s.Leader
-			n.Logger.Info("this node stands by", "leader", s.Leader, "term", s.Term, "behind", s.Last-min(s.Last, st.Change()))
+		if s, err := n.Log.Stand(ctx); err == nil {
+			n.seen.Store(&Sight{s, time.Now()})
+			if s.Leader != *said {
+				*said = s.Leader
+				n.Logger.Info("this node stands by", "leader", s.Leader, "term", s.Term, "behind", s.Behind(st.Change()))
+			}
 		}
 		select {
 		case err := <-ended:
@@ -140,11 +150,40 @@ func (n *Node) stand(ctx context.Context, st *store.Store, id string, a *archive
 	}
 }
 
+// agrees fails unless the last change of the store is in the log. Where that has let go of it, the next one has a link to it; where
+// there is no next one, it is that of the first base, which nobody can have otherwise.
+func (n *Node) agrees(ctx context.Context, st *store.Store, s Standing) error {
+	at := st.Change()
+	if s.Last < at {
+		return fmt.Errorf("%w: %w: the log ends at change %d, and the folder at %d", ErrParted, store.ErrAhead, s.Last, at)
+	}
+	if at == 0 {
+		return nil
+	}
+	for entry, err := range n.Log.Follow(ctx, at-1) {
+		if errors.Is(err, store.ErrGone) {
+			return nil
+		}
+		var ch store.Change
+		if err == nil {
+			ch, _, err = unlinked(entry)
+		}
+		if err == nil {
+			err = same(st, ch)
+		}
+		return err
+	}
+	return ctx.Err()
+}
+
 // follow applies what the log has, until ctx ends.
 func (n *Node) follow(ctx context.Context, st *store.Store, a *archive) error {
 	for ch, err := range n.Log.Follow(ctx, st.Change()) {
 		if err == nil {
 			err = a.apply(st, ch)
+		}
+		if errors.Is(err, store.ErrAhead) {
+			err = fmt.Errorf("%w: %w", ErrParted, err)
 		}
 		if err != nil {
 			return err
@@ -156,11 +195,11 @@ func (n *Node) follow(ctx context.Context, st *store.Store, a *archive) error {
 // catchUp applies the rest of the log, to which nobody else appends any more.
 func (n *Node) catchUp(ctx context.Context, st *store.Store, a *archive) error {
 	s, err := n.Log.Stand(ctx)
+	if err == nil {
+		err = n.agrees(ctx, st, s)
+	}
 	if err != nil || s.Last == st.Change() {
 		return err
-	}
-	if s.Last < st.Change() {
-		return fmt.Errorf("%w: the log ends at change %d, and the folder at %d", store.ErrAhead, s.Last, st.Change())
 	}
 	for ch, err := range n.Log.Follow(ctx, st.Change()) {
 		if err == nil {
@@ -179,8 +218,15 @@ type archive struct {
 	file *os.File // nil until something is written
 }
 
-// apply applies a change. What it has for the archive is on the disk before.
-func (a *archive) apply(st *store.Store, ch store.Change) error {
+// apply applies the change of an entry. What it has for the archive is on the disk before.
+func (a *archive) apply(st *store.Store, entry store.Change) error {
+	ch, before, err := unlinked(entry)
+	if err == nil {
+		err = follows(st, ch, before)
+	}
+	if err != nil {
+		return err
+	}
 	s, ok, err := events.ShelvedIn(ch)
 	if err == nil && ok && a.file == nil {
 		a.file, err = os.OpenFile(a.path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -192,6 +238,9 @@ func (a *archive) apply(st *store.Store, ch store.Change) error {
 	}
 	if err == nil {
 		err = st.Apply(store.Change{Number: ch.Number, Body: slices.Clone(ch.Body)})
+	}
+	if errors.Is(err, store.ErrNewer) {
+		err = fmt.Errorf("%w: %w", ErrVersion, err)
 	}
 	if err != nil && !store.IsFull(err) {
 		err = fmt.Errorf("%w: %w", errApply, err)

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"time"
 
 	"moot/store/bolt"
 	"moot/store/disk"
@@ -26,6 +27,9 @@ var (
 
 // Change returns the number of the last change.
 func (s *Store) Change() uint64 { return s.state.Load().change }
+
+// Last returns the time of the last change; 1970 where there was none.
+func (s *Store) Last() time.Time { return s.state.Load().at }
 
 // Follow goes through the changes after the given number, in order, those that are made meanwhile
 // too, until ctx ends or the store is closed. What it gives is durable here, and is valid until the

@@ -28,6 +28,7 @@ import (
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 	"moot/protocol/remote"
+	"moot/replica"
 	"moot/store"
 )
 
@@ -229,6 +230,7 @@ func needsPerson(err error) bool {
 		return true
 	}
 	for _, kind := range []error{
+		replica.ErrVersion, replica.ErrParted, replica.ErrOther, replica.ErrUnfit,
 		store.ErrForeign, store.ErrNewer, store.ErrOlder, store.ErrDamaged, events.ErrArchive, crypto.ErrDamaged,
 		console.ErrMoved, console.ErrOtherWorld, console.ErrNewer, console.ErrForeign, console.ErrCorrupt,
 	} {

@@ -21,6 +21,7 @@ import (
 	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
+	"moot/replica"
 	"moot/store"
 )
 
@@ -81,6 +82,10 @@ func explain(err error) string {
 			who = fmt.Sprintf("a bot that is already running (process %d)", at.holder)
 		}
 		return fmt.Sprintf("The data folder %s is in use by %s. Stop it first, or name another folder with --data.", at.folder, who)
+	case errors.Is(err, replica.ErrVersion): // which is of the log, and not of the file
+		return fmt.Sprintf("This machine cannot follow the others: %v. %s was not changed. docs/standby.md has the order of an upgrade.", replica.ErrVersion, at.file)
+	case errors.Is(err, replica.ErrParted):
+		return fmt.Sprintf("%s has changes that the log of the machines does not have: %v. Either the server of the log has lost what it had acknowledged, or the folder was used without the log. To go on with what the log has, move %s away: this machine then takes a copy. To go on with this folder, stop all machines, move the folders of the others away, and give the log another name in [replica].", at.file, err, at.folder)
 	case errors.Is(err, store.ErrForeign):
 		return fmt.Sprintf("%s is not a database of moot, and was not changed. Move it away, or name another folder with --data.", at.file)
 	case errors.Is(err, store.ErrNewer):

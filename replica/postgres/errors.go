@@ -24,3 +24,6 @@ func isMissing(err error) bool { return is(err, "42P01", "3F000") }
 
 // isUnique reports whether another one has the number already: unique_violation.
 func isUnique(err error) bool { return is(err, "23505") }
+
+// isLocked reports whether somebody else keeps a lock: lock_not_available.
+func isLocked(err error) bool { return is(err, "55P03") }

@@ -36,13 +36,20 @@ func Open(ctx context.Context, url, schema string) (*Log, error) {
 	}
 	// What the server says is committed is on its disk, whatever it has as its default.
 	cfg.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
-	cfg.ConnConfig.RuntimeParams["application_name"] = "moot"
+	cfg.ConnConfig.RuntimeParams["application_name"] = applicationName
+	// A machine that was cut off in the middle of a request keeps its locks for as long as the server waits for the rest: see Lead.
+	cfg.ConnConfig.RuntimeParams["lock_timeout"] = "1000"
+	cfg.ConnConfig.RuntimeParams["tcp_keepalives_idle"] = "5"
+	cfg.ConnConfig.RuntimeParams["tcp_keepalives_interval"] = "2"
+	cfg.ConnConfig.RuntimeParams["tcp_keepalives_count"] = "3"
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	return &Log{pool: pool, schema: pgx.Identifier{schema}.Sanitize(), notify: schema + "_log"}, nil
 }
+
+const applicationName = "moot"
 
 // Close lets go of the server.
 func (l *Log) Close() error {
@@ -86,8 +93,22 @@ func (l *Log) Stand(ctx context.Context) (s replica.Standing, err error) {
 	return s, err
 }
 
-// Lead takes the lease where nobody has it.
-func (l *Log) Lead(ctx context.Context, node string, ttl time.Duration) (t replica.Term, err error) {
+// Lead takes the lease where nobody has it. Where somebody whose lease has run out has left a lock behind, as one does that was cut off
+// before all of its request had arrived, the server gives up waiting for the rest.
+func (l *Log) Lead(ctx context.Context, node string, ttl time.Duration) (replica.Term, error) {
+	t, err := l.lead(ctx, node, ttl)
+	if !isLocked(err) {
+		return t, err
+	}
+	if _, err := l.pool.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+		WHERE relation = $1::regclass AND pid <> pg_backend_pid() AND application_name = $2 AND mode IN ('RowShareLock', 'RowExclusiveLock')
+		AND `+l.in(`(SELECT until <= clock_timestamp() FROM %s.lead)`), l.schema+".lead", applicationName); err != nil {
+		return 0, fmt.Errorf("end who keeps the lock of a lease that has run out: %w", err)
+	}
+	return l.lead(ctx, node, ttl)
+}
+
+func (l *Log) lead(ctx context.Context, node string, ttl time.Duration) (t replica.Term, err error) {
 	err = l.pool.QueryRow(ctx, l.in(`UPDATE %s.lead SET term = term + 1, node = $1, until = clock_timestamp() + $2
 		WHERE until <= clock_timestamp() RETURNING term`), node, ttl).Scan(&t)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -3,15 +3,22 @@
 package postgres_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"io"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"moot/internal/finding"
 	"moot/replica"
 	"moot/replica/postgres"
 	"moot/replica/postgres/postgrestest"
 	"moot/replica/replicatest"
+	"moot/store"
 )
 
 func open(t *testing.T, server *postgrestest.Server, name string) replica.Log {
@@ -55,6 +62,86 @@ func TestChangesAreOnTheDisk(t *testing.T) {
 		t.Errorf("%+v, %v", found, err)
 	}
 	replicatest.Killed(t, l, server.Kill, server.Run)
+}
+
+// TestWhoIsCutOffInTheMiddle: a machine that is cut off when half of its change has arrived keeps nobody else from leading.
+func TestWhoIsCutOffInTheMiddle(t *testing.T) {
+	server := postgrestest.Start(t)
+	at, _, _ := strings.Cut(strings.TrimPrefix(server.URL, "postgres://moot@"), "/")
+	proxy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	var cuts atomic.Bool                // the end of the next request
+	sync := []byte("S\x00\x00\x00\x04") // which ends it
+	cut := make(chan struct{})
+	go func() {
+		for {
+			client, err := proxy.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp", at)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			t.Cleanup(func() { client.Close(); to.Close() })
+			go io.Copy(client, to) //nolint:errcheck // until one of them ends
+			go func() {
+				for buf := make([]byte, 64<<10); ; {
+					n, err := client.Read(buf)
+					if err != nil {
+						return // the server hears nothing of it, as of a machine that is cut off
+					}
+					if n > 300 && bytes.HasSuffix(buf[:n], sync) && cuts.CompareAndSwap(true, false) {
+						_, _ = to.Write(buf[:n-len(sync)])
+						close(cut)
+						return
+					}
+					if _, err := to.Write(buf[:n]); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	through := &postgrestest.Server{URL: strings.Replace(server.URL, at, proxy.Addr().String(), 1)}
+	l, other := open(t, through, "moot"), open(t, server, "moot")
+	_, err = l.Stand(t.Context())
+	var term replica.Term
+	if err == nil {
+		term, err = l.Lead(t.Context(), "a", time.Second)
+	}
+	if err == nil {
+		err = l.PutBase(t.Context(), term, "bot", 0, strings.NewReader("base"))
+	}
+	if err == nil {
+		err = l.Append(t.Context(), term, store.Change{Number: 1, Body: bytes.Repeat([]byte("x"), 400)})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cuts.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := l.Append(ctx, term, store.Change{Number: 2, Body: bytes.Repeat([]byte("y"), 400)}); err == nil {
+		t.Error("a change counts that has arrived by half")
+	}
+	<-cut
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		wait, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		_, err := other.Lead(wait, "b", time.Minute)
+		cancel()
+		if err == nil {
+			t.Logf("another one leads after %v", time.Since(began))
+			break
+		}
+		if !errors.Is(err, replica.ErrHeld) && time.Since(began) > 15*time.Second {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestAddresses(t *testing.T) {

@@ -2,10 +2,12 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -36,15 +38,21 @@ const (
 )
 
 // Open prepares a log on the server that a URL names, under a name of its own. Beside redis:// and rediss:// it may be
-// sentinel://HOST:PORT,HOST:PORT/MASTER?db=0. The parameter replicas is how many replicas have to have each change.
-// Nothing is asked of the server yet.
+// sentinel://HOST:PORT,HOST:PORT/MASTER?db=0, or the same as redis+sentinel:// or, with TLS, rediss+sentinel://. What stands before
+// the hosts is the password of Redis; that of Sentinel is the parameter sentinel_password. The parameter replicas is how many
+// replicas have to have each change: 1 at least with Sentinel, which makes one of them the primary. Nothing is asked of the
+// server yet.
 func Open(address, name string) (*Log, error) {
 	l := &Log{name: "{" + name + "}", patience: patience}
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, errors.New("the address of Redis cannot be read; write it like redis://:password@host:6379")
 	}
+	bySentinel := strings.HasSuffix(u.Scheme, "sentinel")
 	query := u.Query()
+	if bySentinel {
+		l.replicas = 1
+	}
 	if text := query.Get("replicas"); text != "" {
 		if l.replicas, err = strconv.Atoi(text); err != nil || l.replicas < 0 {
 			return nil, fmt.Errorf("replicas=%s in the address of Redis: write a whole number", text)
@@ -52,9 +60,14 @@ func Open(address, name string) (*Log, error) {
 	}
 	query.Del("replicas")
 	u.RawQuery = query.Encode()
-	if u.Scheme == "sentinel" {
-		l.client, err = sentinel(u)
-		return l, err
+	if bySentinel {
+		if l.replicas == 0 {
+			return nil, errors.New("replicas=0 in the address of Sentinel: it may make a replica the primary that lacks what was acknowledged; write replicas=1, or more")
+		}
+		if l.client, err = sentinel(u); err != nil {
+			return nil, err
+		}
+		return l, nil
 	}
 	o, err := goredis.ParseURL(u.String())
 	if err != nil {
@@ -65,18 +78,43 @@ func Open(address, name string) (*Log, error) {
 	return l, nil
 }
 
+// sentinelPort is that on which Sentinel listens where nobody says otherwise.
+const sentinelPort = "26379"
+
 func sentinel(u *url.URL) (*goredis.Client, error) {
-	master := strings.Trim(u.Path, "/")
-	db, err := strconv.Atoi(u.Query().Get("db"))
-	if u.Query().Get("db") == "" {
-		err = nil
-	}
-	if master == "" || err != nil {
-		return nil, errors.New("the address of Sentinel cannot be read; write it like sentinel://:password@host:26379,host:26379/mymaster?db=0")
-	}
+	unread := errors.New("the address of Sentinel cannot be read; write it like sentinel://:password@host:26379,host:26379/mymaster?db=0")
 	o := &goredis.FailoverOptions{
-		MasterName: master, SentinelAddrs: strings.Split(u.Host, ","), DB: db,
-		ContextTimeoutEnabled: true, DialTimeout: patience, MaxRetries: -1,
+		MasterName: strings.Trim(u.Path, "/"), ContextTimeoutEnabled: true, DialTimeout: patience, MaxRetries: -1,
+	}
+	switch u.Scheme {
+	case "sentinel", "redis+sentinel":
+	case "rediss+sentinel":
+		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	default:
+		return nil, unread
+	}
+	for host := range strings.SplitSeq(u.Host, ",") {
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			host = net.JoinHostPort(host, sentinelPort)
+		}
+		o.SentinelAddrs = append(o.SentinelAddrs, host)
+	}
+	for name, values := range u.Query() {
+		var err error
+		switch name {
+		case "db":
+			o.DB, err = strconv.Atoi(values[0])
+		case "sentinel_password":
+			o.SentinelPassword = values[0]
+		default:
+			return nil, fmt.Errorf("the address of Sentinel has the parameter %q, which there is not", name)
+		}
+		if err != nil {
+			return nil, unread
+		}
+	}
+	if o.MasterName == "" || u.Host == "" || strings.Contains(o.MasterName, "/") {
+		return nil, unread
 	}
 	o.Username = u.User.Username()
 	o.Password, _ = u.User.Password()
@@ -136,16 +174,18 @@ func (l *Log) Stand(ctx context.Context) (s replica.Standing, err error) {
 
 // Lead takes the lease where nobody has it.
 func (l *Log) Lead(ctx context.Context, node string, ttl time.Duration) (replica.Term, error) {
-	t, err := leadScript.Run(ctx, l.client, l.keys(), node, ttl.Milliseconds()).Uint64()
+	conn := l.client.Conn() // see write
+	defer conn.Close()      //nolint:errcheck // it goes back to the pool
+	t, err := leadScript.Run(ctx, conn, l.keys(), node, ttl.Milliseconds()).Uint64()
 	if err == nil {
-		err = l.settle(ctx, l.client)
+		err = l.settle(ctx, conn) // and with it all that was written before
 	}
 	return replica.Term(t), told(err)
 }
 
-// Renew has the lease run on.
+// Renew has the lease run on. One that only a primary knows which was cut off, and has been replaced, is none.
 func (l *Log) Renew(ctx context.Context, t replica.Term, ttl time.Duration) error {
-	return told(renewScript.Run(ctx, l.client, l.keys(), text(t), ttl.Milliseconds()).Err())
+	return l.write(ctx, renewScript, text(t), ttl.Milliseconds())
 }
 
 // Release gives the lease back.
@@ -155,25 +195,27 @@ func (l *Log) Release(ctx context.Context, t replica.Term) error {
 
 // Append puts a change behind the last one.
 func (l *Log) Append(ctx context.Context, t replica.Term, ch store.Change) error {
-	args := []any{text(t), text(ch.Number), text(ch.Number - 1), ch.Body}
-	if l.replicas == 0 && !l.ownDisk {
-		return told(appendScript.Run(ctx, l.client, l.keys(), args...).Err())
+	return l.write(ctx, appendScript, text(t), text(ch.Number), text(ch.Number-1), ch.Body)
+}
+
+// write runs a script that changes something, and waits until that is where it has to be.
+func (l *Log) write(ctx context.Context, script *goredis.Script, args ...any) error {
+	if !l.waits() {
+		return told(script.Run(ctx, l.client, l.keys(), args...).Err())
 	}
 	conn := l.client.Conn() // what waits, waits for what its own connection wrote
 	defer conn.Close()      //nolint:errcheck // it goes back to the pool
-	if err := told(appendScript.Run(ctx, conn, l.keys(), args...).Err()); err != nil {
+	if err := told(script.Run(ctx, conn, l.keys(), args...).Err()); err != nil {
 		return err
 	}
 	return l.settle(ctx, conn)
 }
 
-// waiter is a connection, or a client with one at a time.
-type waiter interface {
-	Do(ctx context.Context, args ...any) *goredis.Cmd
-}
+// waits reports whether what is written counts only when more than the server's memory has it.
+func (l *Log) waits() bool { return l.replicas > 0 || l.ownDisk }
 
 // settle waits until what was written on a connection is where it has to be.
-func (l *Log) settle(ctx context.Context, conn waiter) error {
+func (l *Log) settle(ctx context.Context, conn *goredis.Conn) error {
 	var have []int64
 	var err error
 	switch {
@@ -233,6 +275,12 @@ func (l *Log) read(ctx context.Context, after uint64, yield func(store.Change, e
 		return after, nil
 	case err != nil:
 		return after, err
+	}
+	// What a primary has may be lost with it as long as no replica has it. A standby that had it would be ahead of the log.
+	if l.waits() {
+		if err := l.write(ctx, touchScript); err != nil {
+			return after, err
+		}
 	}
 	for _, m := range streams[0].Messages {
 		n, err := strconv.ParseUint(strings.TrimSuffix(m.ID, "-0"), 10, 64)

@@ -1,7 +1,9 @@
 package redis_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"moot/replica"
 	"moot/replica/redis"
 	"moot/replica/replicatest"
+	"moot/store"
 )
 
 func open(t *testing.T, address, name string) replica.Log {
@@ -60,6 +63,120 @@ func TestReplicas(t *testing.T) {
 	})
 }
 
+// TestWhatNoReplicaHas is taken by nobody: neither does it count, nor has a standby it, which would be ahead of the log if the primary were
+// lost now.
+func TestWhatNoReplicaHas(t *testing.T) {
+	primary := redistest.Start(t, durable...)
+	host, port, _ := strings.Cut(primary.Address, ":")
+	second := redistest.Start(t, append(durable, "--replicaof", host+" "+port)...)
+	for began := time.Now(); !strings.Contains(primary.Info(t.Context(), "replication").Val(), "state=online"); time.Sleep(50 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			t.Fatal("the replica does not follow")
+		}
+	}
+	l, other := open(t, "redis://"+primary.Address+"?replicas=1", "moot"), open(t, "redis://"+primary.Address+"?replicas=1", "moot")
+	change := func(n uint64) store.Change { return store.Change{Number: n, Body: []byte("a change")} }
+	term, err := l.Lead(t.Context(), "a", time.Minute)
+	if err == nil {
+		err = errors.Join(l.PutBase(t.Context(), term, "bot", 0, strings.NewReader("base")), l.Append(t.Context(), term, change(1)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	thaw := second.Freeze()
+	defer thaw()
+	if err := l.Append(t.Context(), term, change(2)); err == nil {
+		t.Error("a change counts that no replica has")
+	}
+	if err := l.Renew(t.Context(), term, time.Minute); err == nil {
+		t.Error("a lease was renewed that no replica knows of")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for ch, err := range other.Follow(ctx, 0) {
+		if err == nil {
+			t.Errorf("a standby has change %d, and no replica has", ch.Number)
+		}
+		break
+	}
+	thaw()
+	if err := l.Append(t.Context(), term, change(2)); err != nil {
+		t.Error(err)
+	}
+	next := uint64(0)
+	for ch, err := range other.Follow(ctx, 0) {
+		if next++; err != nil || ch.Number != next {
+			t.Fatalf("change %d instead of %d: %v", ch.Number, next, err)
+		}
+		if next == 2 {
+			break
+		}
+	}
+}
+
+// TestSentinel: the primary is killed, or stands still for so long that Sentinel makes another server the primary, while changes are appended.
+// All that were acknowledged are in the log of the new primary, once.
+func TestSentinel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("Sentinel takes its time: without -short it runs")
+	}
+	g := redistest.StartGroup(t, append(durable, "--min-replicas-to-write", "1")...)
+	address := "redis+sentinel://" + g.Sentinels + "/moot"
+	l, other := open(t, address, "moot"), open(t, "sentinel://"+g.Sentinels+"/moot?db=0&replicas=1", "moot")
+	found, err := l.Check(t.Context())
+	if err != nil || len(found) != 1 || found[0].Status != finding.OK {
+		t.Errorf("as it should be: %+v, %v", found, err)
+	}
+	term, err := l.Lead(t.Context(), "a", 5*time.Minute)
+	if err == nil {
+		err = l.PutBase(t.Context(), term, "bot", 0, strings.NewReader("base"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const all = 600
+	refused := 0
+	for n := uint64(1); n <= all; n++ {
+		var back func()
+		if n%200 == 0 {
+			primary := g.Primary()
+			if n == 400 {
+				back = primary.Freeze()
+			} else {
+				primary.Kill()
+				back = primary.Run
+			}
+		}
+		for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+			err := l.Append(t.Context(), term, store.Change{Number: n, Body: fmt.Appendf(nil, "change %d", n)})
+			if err == nil {
+				break
+			}
+			refused++
+			if errors.Is(err, replica.ErrFenced) || errors.Is(err, replica.ErrGap) || time.Since(began) > time.Minute {
+				t.Fatalf("change %d: %v", n, err)
+			}
+		}
+		if back != nil {
+			t.Logf("after change %d another server is the primary: %s", n, g.Primary().Address)
+			back()
+			g.Settled()
+		}
+	}
+	next := uint64(0)
+	for ch, err := range other.Follow(t.Context(), 0) {
+		if next++; err != nil || ch.Number != next || string(ch.Body) != fmt.Sprintf("change %d", next) {
+			t.Fatalf("change %d, %q, instead of %d: %v", ch.Number, ch.Body, next, err)
+		}
+		if next == all {
+			break
+		}
+	}
+	if refused == 0 {
+		t.Error("no primary was ever away")
+	}
+}
+
 func TestServersThatForgetAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		settings []string
@@ -100,9 +217,11 @@ func TestServersThatRiskSomethingAreWarnedAbout(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	for address, word := range map[string]string{
 		"redis://:secret@localhost:x": "", "redis://localhost?replicas=some": "replicas=some", "sentinel://localhost:26379": "mymaster",
+		"sentinel://:secret@localhost/moot?replicas=0": "replicas=1", "redis+sentinel://:secret@localhost/moot?master=x": "master", "sentinel:///moot": "mymaster",
+		"sentinel://localhost/moot?db=x": "mymaster", "http+sentinel://localhost/moot": "mymaster",
 		"http://localhost": "",
 	} {
-		if _, err := redis.Open(address, "moot"); err == nil || !strings.Contains(err.Error(), word) || strings.Contains(err.Error(), "secret") {
+		if l, err := redis.Open(address, "moot"); err == nil || l != nil || !strings.Contains(err.Error(), word) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", address, err)
 		}
 	}

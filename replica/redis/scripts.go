@@ -57,6 +57,9 @@ redis.call('XADD', KEYS[2], ARGV[2] .. '-0', 'body', ARGV[4])
 redis.call('HSET', KEYS[1], 'last', ARGV[2])
 return 1`)
 
+	// touchScript changes something, so that who waits for it waits for all that was written before.
+	touchScript = goredis.NewScript(`return redis.call('HINCRBY', KEYS[1], 'read', 1)`)
+
 	// baseScript: term, identity, number. Keys: lead, log, base, the one before it.
 	baseScript = goredis.NewScript(`
 if redis.call('HGET', KEYS[1], 'term') ~= ARGV[1] then return redis.error_reply('` + saidFenced + `') end

@@ -35,6 +35,17 @@ func (m *Memory) Expire() {
 	m.until = time.Time{}
 }
 
+// Forget lets go of the last changes, as a server does that was replaced by a copy which lacked them. It returns how many those were:
+// what is in the base stays.
+func (m *Memory) Forget(n int) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n = min(n, len(m.changes), int(m.stands.Last-m.stands.Base))
+	m.changes = m.changes[:len(m.changes)-n]
+	m.stands.Last -= uint64(n)
+	return n
+}
+
 // Stand says how the log stands.
 func (m *Memory) Stand(context.Context) (replica.Standing, error) {
 	m.mu.Lock()

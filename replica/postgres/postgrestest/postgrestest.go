@@ -138,19 +138,43 @@ func (s *Server) Run() {
 	}
 }
 
+// Freeze has the server, and all that serve its connections, stand still until the function that it returns is called.
+func (s *Server) Freeze() (thaw func()) {
+	s.t.Helper()
+	pid := s.cmd.Process.Pid
+	still := append(s.children(), pid)
+	for _, id := range still {
+		_ = syscall.Kill(id, syscall.SIGSTOP) // it may have ended
+	}
+	return func() {
+		for _, id := range still {
+			_ = syscall.Kill(id, syscall.SIGCONT)
+		}
+	}
+}
+
+// children are the processes that serve connections, and the other helpers of the server.
+func (s *Server) children() (all []int) {
+	pid := s.cmd.Process.Pid
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid)) // elsewhere than on Linux they are not known
+	for child := range strings.FieldsSeq(string(text)) {
+		if id, err := strconv.Atoi(child); err == nil {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
 // Kill ends the server and all that serve its connections at once.
 func (s *Server) Kill() {
 	if s.cmd == nil {
 		return
 	}
 	// Those that serve connections would go on for a while without the first process.
-	pid := s.cmd.Process.Pid
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid)) // elsewhere than on Linux they go on
-	_ = s.cmd.Process.Kill()                                                       // it may have ended
-	for child := range strings.FieldsSeq(string(children)) {
-		if id, err := strconv.Atoi(child); err == nil {
-			_ = syscall.Kill(id, syscall.SIGKILL) // it may have ended
-		}
+	children := s.children()
+	_ = s.cmd.Process.Kill() // it may have ended
+	for _, id := range children {
+		_ = syscall.Kill(id, syscall.SIGKILL) // it may have ended
 	}
 	_ = s.cmd.Wait() // it was killed
 	s.cmd = nil
