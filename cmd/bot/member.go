@@ -52,7 +52,8 @@ func (a *app) tryMember(ctx context.Context, args []string) error {
 }
 
 func (a *app) member(ctx context.Context, cfg config.Config, start member.Start) (err error) {
-	if cfg.Nodes.Listen == "" {
+	writes := start.ID == 0 && cfg.Nodes.Writer == "cluster"
+	if len(cfg.Nodes.At()) == 0 || writes && cfg.Nodes.Listen == "" {
 		return config.Problems{{Text: `listen in [nodes]: a cluster is a node of a bot that has the data; write where that is, as in listen = "unix:nodes.sock"`}}
 	}
 	token, err := cfg.Discord.Token.Token()
@@ -63,7 +64,6 @@ func (a *app) member(ctx context.Context, cfg config.Config, start member.Start)
 	if err != nil {
 		return err
 	}
-	writes := start.ID == 0 && cfg.Nodes.Writer == "cluster"
 	if writes && cfg.HTTP.Page {
 		a.tail = &page.Tail{}
 	}
@@ -86,7 +86,7 @@ func (a *app) member(ctx context.Context, cfg config.Config, start member.Start)
 	d := discordConfig(cfg, token)
 	d.Transport = newServer()
 	work := node.New(node.Config{
-		Name: nodeName(), Shards: start.Shards, Count: start.Total, Dial: dial, Discord: d, Watch: adapter.Store, Log: log,
+		Name: nodeName(), Shards: start.Shards, Count: start.Total, Dial: dial, Patience: patienceOf(cfg.Nodes), Discord: d, Watch: adapter.Store, Log: log,
 	}).Run
 	if writes {
 		work = a.withWriter(work, log)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,8 @@ has them. While the bot is away, nodes stay connected and wait for it.
 A second node with the same shards waits until the first is gone. The node reads
 [discord] and [nodes] of the configuration, which it can share with the bot.`,
 		Example: `  moot node --shards 0-7/16
-  moot node --shards 8-15/16 --connect unix:/run/moot/nodes.sock`,
+  moot node --shards 8-15/16 --connect unix:/run/moot/nodes.sock
+  moot node --shards 0-7/16 --connect 10.0.0.5:7400,10.0.0.6:7400`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			own, count, err := parseShards(shards)
@@ -37,9 +39,9 @@ A second node with the same shards waits until the first is gone. The node reads
 				return &runError{err}
 			}
 			if connect != "" {
-				cfg.Nodes.Listen = connect
+				cfg.Nodes.Writers = strings.Split(connect, ",")
 			}
-			if cfg.Nodes.Listen == "" {
+			if len(cfg.Nodes.At()) == 0 {
 				return usageErrorf("Where is the bot? Write listen in [nodes], or --connect unix:/run/moot/nodes.sock.")
 			}
 			if err := a.runNode(cmd.Context(), cfg, own, count); err != nil {
@@ -49,7 +51,7 @@ A second node with the same shards waits until the first is gone. The node reads
 		},
 	}
 	cmd.Flags().StringVar(&shards, "shards", "", "which `SHARDS` this node has, and of how many: 0-3/16")
-	cmd.Flags().StringVar(&connect, "connect", "", "the `ADDRESS` of the bot, in place of listen in [nodes]")
+	cmd.Flags().StringVar(&connect, "connect", "", "the `ADDRESS` of the bot, in place of the one in [nodes]; those of several machines with commas between them")
 	return cmd
 }
 
@@ -72,7 +74,7 @@ func (a *app) runNode(ctx context.Context, cfg config.Config, own []int, count i
 	d := discordConfig(cfg, token)
 	d.Transport = newServer()
 	log.Info("the node starts", "version", version(), "shards", own, "of", count, "pid", os.Getpid())
-	err = node.New(node.Config{Name: nodeName(), Shards: own, Count: count, Dial: dial, Discord: d, Log: log}).Run(ctx)
+	err = node.New(node.Config{Name: nodeName(), Shards: own, Count: count, Dial: dial, Patience: patienceOf(cfg.Nodes), Discord: d, Log: log}).Run(ctx)
 	log.Info("the node has stopped")
 	return err
 }

@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"moot/commands"
 	"moot/internal/config"
@@ -67,20 +69,54 @@ func certificates(c config.Nodes) (*tls.Config, error) {
 	}, nil
 }
 
-// dialer returns what connects a node with its writer.
+// dialer returns what connects a node with its writer. Of several machines it tries the next one each time: only the one that leads
+// answers.
 func dialer(c config.Nodes) (func(context.Context) (io.ReadWriteCloser, error), error) {
-	if path, ok := strings.CutPrefix(c.Listen, "unix:"); ok {
-		return func(ctx context.Context) (io.ReadWriteCloser, error) {
+	var secure *tls.Config
+	all := c.At()
+	if slices.ContainsFunc(all, func(at string) bool { return !strings.HasPrefix(at, "unix:") }) {
+		var err error
+		if secure, err = certificates(c); err != nil {
+			return nil, err
+		}
+	}
+	dial := func(ctx context.Context, at string) (io.ReadWriteCloser, error) {
+		if path, ok := strings.CutPrefix(at, "unix:"); ok {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
-		}, nil
+		}
+		return (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", at)
 	}
-	secure, err := certificates(c)
-	if err != nil {
-		return nil, err
+	if len(all) == 1 {
+		return func(ctx context.Context) (io.ReadWriteCloser, error) { return dial(ctx, all[0]) }, nil
 	}
+	next := 0 // a node has one connection at a time
 	return func(ctx context.Context) (io.ReadWriteCloser, error) {
-		return (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", c.Listen)
+		var failed []error
+		for range all {
+			at := all[next%len(all)]
+			next++
+			one, cancel := context.WithTimeout(ctx, severalPatience/2) // a machine that is away does not say so
+			conn, err := dial(one, at)
+			cancel()
+			if err == nil {
+				return conn, nil
+			}
+			failed = append(failed, err)
+		}
+		return nil, errors.Join(failed...)
 	}, nil
+}
+
+// severalPatience is after how long a node turns to another machine when nothing is heard from the one that leads, which says something
+// four times a second.
+const severalPatience = 5 * time.Second
+
+// patienceOf returns after how long a node turns to another machine; zero where there is one.
+func patienceOf(c config.Nodes) time.Duration {
+	if len(c.At()) > 1 {
+		return severalPatience
+	}
+	return 0
 }
 
 // maxShards is how many shards there may be, as in [discord].

@@ -204,31 +204,45 @@ func (d *decoder) nodes(c *Nodes, discord Discord) {
 		}
 		*path = whole
 	}
+	key, places := "listen", []*string{&c.Listen}
 	if c.Listen == "" {
-		return
+		key, places = "writers", nil
 	}
-	if !discord.Enabled() {
-		d.complain(at("listen"), "listen in [nodes]: nodes connect Discord, which is not switched on; write its token in [discord]")
+	for i := range c.Writers {
+		places = append(places, &c.Writers[i])
 	}
-	if path, ok := strings.CutPrefix(c.Listen, "unix:"); ok {
+	if len(places) > 0 && !discord.Enabled() {
+		d.complain(at(key), "%s in [nodes]: nodes connect Discord, which is not switched on; write its token in [discord]", key)
+	}
+	for i, place := range places {
+		if key = "writers"; i == 0 && c.Listen != "" {
+			key = "listen"
+		}
+		d.nodeAddress(at(key), key, place, *c)
+	}
+}
+
+// nodeAddress finds what is wrong with an address at which the processes of a bot find one another, and puts the home folder into it.
+func (d *decoder) nodeAddress(at []string, key string, address *string, c Nodes) {
+	if path, ok := strings.CutPrefix(*address, "unix:"); ok {
 		path, err := home(path)
 		if err == nil && path == "" {
 			err = errors.New(`which socket? Write its path, as in "unix:/run/moot/nodes.sock"`)
 		}
 		if err != nil {
-			d.complain(at("listen"), "listen in [nodes]: %v", err)
+			d.complain(at, "%s in [nodes]: %v", key, err)
 			return
 		}
-		c.Listen = "unix:" + path
+		*address = "unix:" + path
 		return
 	}
-	host, port, err := net.SplitHostPort(c.Listen)
+	host, port, err := net.SplitHostPort(*address)
 	_, perr := strconv.ParseUint(port, 10, 16)
 	switch {
 	case err != nil || perr != nil || host == "":
-		d.complain(at("listen"), `listen in [nodes]: %s is neither a socket, such as "unix:/run/moot/nodes.sock", nor an address, such as "10.0.0.5:7400"`, describe(c.Listen))
+		d.complain(at, `%s in [nodes]: %s is neither a socket, such as "unix:/run/moot/nodes.sock", nor an address, such as "10.0.0.5:7400"`, key, describe(*address))
 	case c.Certificate == "" || c.Key == "" || c.Authority == "":
-		d.complain(at("listen"), "listen in [nodes]: at an address others could pass for a node; write certificate, key and authority too, or take a socket (unix:)")
+		d.complain(at, "%s in [nodes]: at an address others could pass for a node; write certificate, key and authority too, or take a socket (unix:)", key)
 	}
 }
 

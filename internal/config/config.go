@@ -184,6 +184,8 @@ type Nodes struct {
 	// Listen is where the bot waits for nodes and where nodes find it: an address, or "unix:" and the path of a socket. Zero means
 	// that the bot connects Discord itself.
 	Listen string `toml:"listen" like:"unix:/run/moot/nodes.sock"`
+	// Writers is where nodes find a bot of several machines: what each of these has as Listen. Zero means at Listen.
+	Writers []string `toml:"writers" like:"10.0.0.5:7400"`
 	// Certificate and Key are the files with which a process shows who it is at an address, and Authority is the one with the
 	// certificate that the others' are signed by.
 	Certificate string `toml:"certificate" like:"node.pem"`
@@ -193,6 +195,14 @@ type Nodes struct {
 	Redis string `toml:"redis" like:"127.0.0.1:6379"`
 	// Writer is which process has the data where a launcher starts moot as clusters: a bot beside them, or cluster 0.
 	Writer string `toml:"writer" oneof:"run cluster"`
+}
+
+// At returns where nodes find the bot; nothing where it connects Discord itself.
+func (n Nodes) At() []string {
+	if len(n.Writers) == 0 && n.Listen != "" {
+		return []string{n.Listen}
+	}
+	return n.Writers
 }
 
 // Replica says where the log is that several machines share, of which one leads.
@@ -230,7 +240,7 @@ func Default() Config {
 			OwnServer: true, Servers: []string{}, People: []protocol.UserID{}, PerHour: 10, Greet: true, LeaveAlone: day,
 		},
 		Discord: Discord{Enforcement: "off"},
-		Nodes:   Nodes{Writer: "run"},
+		Nodes:   Nodes{Writers: []string{}, Writer: "run"},
 		Replica: Replica{Name: "moot"},
 	}
 }
@@ -268,6 +278,11 @@ func (c Config) from(folder string) Config { // c is a copy
 	}
 	if path, ok := strings.CutPrefix(c.Nodes.Listen, "unix:"); ok && !filepath.IsAbs(path) {
 		c.Nodes.Listen = "unix:" + filepath.Join(folder, path)
+	}
+	for i, at := range c.Nodes.Writers {
+		if path, ok := strings.CutPrefix(at, "unix:"); ok && !filepath.IsAbs(path) {
+			c.Nodes.Writers[i] = "unix:" + filepath.Join(folder, path)
+		}
 	}
 	for _, path := range []*string{&c.Nodes.Certificate, &c.Nodes.Key, &c.Nodes.Authority} {
 		if *path != "" && !filepath.IsAbs(*path) {

@@ -57,6 +57,8 @@ type Link struct {
 	out     *wire.Writer
 	answers map[string]Func
 	log     *slog.Logger
+	// patience is after how long it is given up when nothing is heard; it is set before Run.
+	patience time.Duration
 
 	done    chan struct{}  // closed when the connection has ended
 	serving sync.WaitGroup // calls of the other side that are being answered
@@ -72,7 +74,7 @@ func NewLink(conn io.ReadWriteCloser, answers map[string]Func, log *slog.Logger)
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Link{conn: conn, out: wire.NewWriter(conn), answers: answers, log: log, done: make(chan struct{}),
+	return &Link{conn: conn, out: wire.NewWriter(conn), answers: answers, log: log, patience: Patience, done: make(chan struct{}),
 		waiting: map[int64]chan frame{}, cancels: map[int64]context.CancelCauseFunc{}}
 }
 
@@ -113,7 +115,7 @@ func (l *Link) read(ctx context.Context) error {
 	d, timed := l.conn.(deadline)
 	for {
 		if timed {
-			_ = d.SetReadDeadline(time.Now().Add(Patience))
+			_ = d.SetReadDeadline(time.Now().Add(l.patience))
 		}
 		line, _, err := in.Next()
 		if err != nil {
@@ -189,7 +191,7 @@ func (l *Link) carryOut(ctx context.Context, f frame) (back any, err error) {
 
 func (l *Link) write(f frame) error {
 	if d, timed := l.conn.(deadline); timed {
-		_ = d.SetWriteDeadline(time.Now().Add(Patience))
+		_ = d.SetWriteDeadline(time.Now().Add(l.patience))
 	}
 	err := l.out.Write(f)
 	if err != nil {

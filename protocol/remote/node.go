@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,8 +20,10 @@ import (
 // NodeConfig says what a node does. All but Log is required.
 type NodeConfig struct {
 	Hello Hello // Version is filled in
-	// Dial connects to the writer.
+	// Dial connects to the writer. Where that may be one of several, each call tries the next one first.
 	Dial func(ctx context.Context) (io.ReadWriteCloser, error)
+	// Patience is after how long a writer is given up from which nothing is heard; zero means Patience.
+	Patience time.Duration
 	// Open makes the adapter of a Run, of the configuration that the writer has for it.
 	Open func(config json.RawMessage, g *Grant) (NodeAdapter, error)
 	Log  *slog.Logger // nil means none
@@ -60,6 +63,7 @@ func NewNode(cfg NodeConfig) *Node {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.Patience = cmp.Or(cfg.Patience, Patience)
 	return &Node{cfg: cfg, changed: make(chan struct{})}
 }
 
@@ -183,7 +187,7 @@ func (n *Node) connect(ctx context.Context) error {
 
 // converse is one connection. It reports whether the shards were this node's.
 func (n *Node) converse(ctx context.Context) (got bool, err error) {
-	dialing, cancel := context.WithTimeout(ctx, Patience)
+	dialing, cancel := context.WithTimeout(ctx, n.cfg.Patience)
 	conn, err := n.cfg.Dial(dialing)
 	cancel()
 	if err != nil {
@@ -198,6 +202,7 @@ func (n *Node) converse(ctx context.Context) (got bool, err error) {
 			return struct{}{}, nil
 		}),
 	}, n.cfg.Log)
+	l.patience = n.cfg.Patience
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
 	var w Welcome

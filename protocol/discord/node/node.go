@@ -98,7 +98,9 @@ type Config struct {
 	// Shards are those of this node, of Count.
 	Shards []int
 	Count  int
-	Dial   func(ctx context.Context) (io.ReadWriteCloser, error)
+	// Dial and Patience are those of remote.NodeConfig.
+	Dial     func(ctx context.Context) (io.ReadWriteCloser, error)
+	Patience time.Duration
 	// Discord is that of the adapter. What the writer knows, and which shards there are, is filled in.
 	Discord discord.Config
 	// Watch is called with each adapter that is made; nil is not.
@@ -110,7 +112,7 @@ type Config struct {
 func New(cfg Config) *remote.Node {
 	return remote.NewNode(remote.NodeConfig{
 		Hello: remote.Hello{Network: discord.Network, Node: cfg.Name, Shards: cfg.Shards, Count: cfg.Count},
-		Dial:  cfg.Dial, Log: cfg.Log,
+		Dial:  cfg.Dial, Patience: cfg.Patience, Log: cfg.Log,
 		Open: func(config json.RawMessage, g *remote.Grant) (remote.NodeAdapter, error) {
 			c := cfg.Discord
 			if err := json.Unmarshal(config, &c.Commands); err != nil {
