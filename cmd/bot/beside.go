@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -81,6 +82,9 @@ func (s service) run(ctx context.Context) error {
 }
 
 func serviceStatus(held error) string {
+	if errors.Is(held, errStandsBy) {
+		return "stands by"
+	}
 	if held != nil {
 		return "holds still: " + clean(held.Error())
 	}

@@ -5,19 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
+	"moot/internal/bot"
 	"moot/internal/config"
 	"moot/internal/control"
 	"moot/internal/finding"
+	"moot/internal/watch"
 	"moot/protocol/matrix/crypto"
 	"moot/replica"
 	"moot/replica/postgres"
 	"moot/replica/redis"
 	"moot/store"
+	"moot/votes"
 )
 
 // shared is this machine as one of several; nil where it is alone.
@@ -25,6 +30,9 @@ type shared struct {
 	*replica.Node
 	where string // the server, without its password
 }
+
+// leaseTTL is for how long the lease of a machine runs; zero means replica.TTL. Only tests have another one.
+var leaseTTL time.Duration
 
 // openReplica makes a machine of several of what the configuration says, and looks at the server; nil where this
 // machine is alone.
@@ -48,7 +56,7 @@ func openReplica(ctx context.Context, cfg config.Config, log *slog.Logger) (*sha
 			return nil, errors.Join(fmt.Errorf("node in [replica] is not set, and this machine has no name: %w", err), l.Close())
 		}
 	}
-	return &shared{&replica.Node{Log: l, Name: name, Folder: cfg.Data, Version: version(), Logger: log}, where}, nil
+	return &shared{&replica.Node{Log: l, Name: name, Folder: cfg.Data, Version: version(), TTL: leaseTTL, Logger: log}, where}, nil
 }
 
 // openLogOf opens the log that the configuration names, and returns where it is, without its password.
@@ -65,7 +73,7 @@ func openLogOf(ctx context.Context, c config.Replica) (l replica.Log, where stri
 	switch scheme {
 	case "postgres", "postgresql":
 		l, err = postgres.Open(ctx, url, c.Name)
-	case "redis", "rediss", "sentinel":
+	case "redis", "rediss", "sentinel", "redis+sentinel", "rediss+sentinel":
 		l, err = redis.Open(url, c.Name)
 	default:
 		err = errors.New(`it has to begin with "postgres://", "redis://", "rediss://" or "sentinel://"`)
@@ -189,32 +197,71 @@ func (a *app) serveStandby(ctx context.Context, cfg config.Config, s *shared, st
 		return err
 	}
 	defer release() //nolint:errcheck // it was only read
-	refuse := func() error {
-		leader := "another machine"
-		if now, err := s.Log.Stand(ctx); err == nil && now.Held {
-			leader = now.Leader
+	leader := func() string {
+		if now := s.Seen(); now.Held {
+			return now.Leader
 		}
-		return fmt.Errorf("this machine stands by; ask %s, which leads", leader)
+		return "another machine"
 	}
+	refuse := func() error { return fmt.Errorf("this machine stands by; ask %s, which leads", leader()) }
 	handler.Inspector.Running = true
 	handler.Retry = func(context.Context, uint64) (string, error) { return "", refuse() }
 	handler.Drop = func(context.Context, uint64) error { return refuse() }
 	handler.Service = func(context.Context, control.ServiceOrder) (string, error) { return "", refuse() }
-	handler.LogLevel, handler.Web = a.changeLevel, func() (string, error) { return "", refuse() }
+	handler.LogLevel, handler.Web = a.changeLevel, func() (string, error) { return "", errNoPage }
 	handler.Status = func() control.Status {
 		return control.Status{
 			Running: true, PID: os.Getpid(), Version: version(), Started: began, Folder: cfg.Data, Reached: reached(st), Standby: true,
 		}
 	}
-	socket, err := control.Listen(cfg.Data, s.Logger)
+	maker := newMaker(cfg, st)
+	metrics := watch.NewMetrics()
+	metrics.Watch(watch.Sources{
+		Store: st, Folder: cfg.Data, Version: version(), Networks: func() []bot.NetworkStatus { return nil }, Live: standsBy,
+		Votes: votes.CountOpen, Backup: maker.Last, Standby: func() watch.Standby {
+			now := s.Seen()
+			return watch.Standby{Leader: now.Leader, Behind: now.Behind(st.Change()), Seen: now.At}
+		},
+	})
+	listener, err := openWatch(cfg)
 	if err != nil {
 		return err
 	}
-	sd := service{func(context.Context) (error, error) { return nil, nil }, s.Logger}
-	ended := make(chan error, 1)
-	go func() { ended <- sd.run(ctx) }()
-	return errors.Join(socket.Serve(ctx, handler), <-ended)
+	var web http.Handler
+	if listener != nil {
+		s.Logger.Info("the standby can be watched", "at", listener.Addr(), "page", cfg.HTTP.Page)
+		handler.Web = func() (string, error) { return "", errNoPage }
+		if cfg.HTTP.Page {
+			p := a.newPage(cfg, handler, maker, &networks{}, began, leader, s.Logger)
+			web, handler.Web = p, func() (string, error) { return "http://" + listener.Addr().String() + p.Link(), nil }
+		}
+	}
+	socket, err := control.Listen(cfg.Data, s.Logger)
+	if err != nil {
+		if listener != nil {
+			err = errors.Join(err, listener.Close())
+		}
+		return err
+	}
+	sd := service{standsBy, s.Logger}
+	others := []func(context.Context) error{sd.run, func(ctx context.Context) error { return socket.Serve(ctx, handler) }}
+	if listener != nil {
+		others = append(others, func(ctx context.Context) error { return metrics.Serve(ctx, listener, web, s.Logger) })
+	}
+	var all sync.WaitGroup
+	failed := make([]error, len(others))
+	for i, serve := range others {
+		all.Go(func() { failed[i] = serve(ctx) })
+	}
+	all.Wait()
+	return errors.Join(failed...)
 }
+
+// errStandsBy is why a standby, which lives, makes no step.
+var errStandsBy = errors.New("this machine stands by")
+
+// standsBy is that of a Runner where none runs.
+func standsBy(context.Context) (held, err error) { return errStandsBy, nil }
 
 // lose returns a context that ends when the machine leads no more.
 func lose(ctx context.Context, l *replica.Lease) (context.Context, func()) {

@@ -42,9 +42,10 @@ From another machine, an SSH tunnel leads there: ssh -L 9617:127.0.0.1:9617 HOST
 	}
 }
 
-// newPage makes the page of a bot that runs.
-func (a *app) newPage(cfg config.Config, h *control.Handler, maker *backup.Maker, nets *networks, began time.Time, log *slog.Logger) *page.Page {
+// newPage makes the page of a bot that runs. Standby says which machine leads; nil where this one does.
+func (a *app) newPage(cfg config.Config, h *control.Handler, maker *backup.Maker, nets *networks, began time.Time, standby func() string, log *slog.Logger) *page.Page {
 	return page.New(page.Config{
+		Standby:   standby,
 		Inspector: h.Inspector, Version: "moot " + version(), Started: began, Folder: cfg.Data,
 		Networks: func() []bot.NetworkStatus { return h.Status().Networks }, Shards: nets.shards, Retry: h.Retry, Drop: h.Drop, Tail: a.tail, Log: log,
 		Backups: func() ([]backup.Backup, time.Time) { return maker.Recent(), maker.Last() }, Jobs: h.Jobs,

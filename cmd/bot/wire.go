@@ -235,7 +235,7 @@ func (a *app) runOnce(ctx context.Context, f runFlags) (err error) {
 		var web http.Handler
 		handler.Web = func() (string, error) { return "", errNoPage }
 		if cfg.HTTP.Page {
-			p := a.newPage(cfg, handler, maker, nets, began, log)
+			p := a.newPage(cfg, handler, maker, nets, began, nil, log)
 			web, handler.Web = p, func() (string, error) { return "http://" + listener.Addr().String() + p.Link(), nil }
 		}
 		hooks, err := nets.hooks(cfg, log)

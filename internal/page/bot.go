@@ -33,10 +33,14 @@ type overview struct {
 	Change          uint64
 	Backup          time.Time
 	Most            int
+	Standby         string // which machine leads where this one stands by
 }
 
 func (p *Page) overview(*http.Request) (view, error) {
 	o := overview{Version: p.Version, Folder: p.Folder, Started: p.Started, PID: os.Getpid(), Networks: p.Networks(), Most: most}
+	if p.Standby != nil {
+		o.Standby = p.Standby()
+	}
 	for _, n := range o.Networks {
 		if !n.Up {
 			o.Down++

@@ -36,6 +36,8 @@ type Config struct {
 	// no services.
 	Jobs  func(services.JobQuery) (services.JobPage, error)
 	Order func(ctx context.Context, what protocol.OrderKind, job protocol.Key) (string, error)
+	// Standby says which machine leads where this one stands by; nil where it leads, or is alone.
+	Standby func() string
 	// Tail is the log of the bot.
 	Tail *Tail
 	Log  *slog.Logger

@@ -41,6 +41,15 @@ type Sources struct {
 	Jobs, Stuck func(tx *store.Tx) uint64
 	// Backup says when the last backup was made; zero where none was.
 	Backup func() time.Time
+	// Standby says how this machine of several stands by; nil where it leads, or is alone.
+	Standby func() Standby
+}
+
+// Standby is how a machine stands by.
+type Standby struct {
+	Leader string    // which leads, or led last
+	Behind uint64    // by how many changes this one is behind
+	Seen   time.Time // when it saw that
 }
 
 // Metrics are what is measured. They are a Meter for the loop, and a Collector of what is looked at with each
@@ -108,7 +117,7 @@ var gauges = struct {
 	build, goroutines, lastStep                     *prometheus.Desc
 	up, since, lastEvent                            *prometheus.Desc
 	waiting, oldest, dead, sealed, votes            *prometheus.Desc
-	jobs, stuck                                     *prometheus.Desc
+	jobs, stuck, standby, behind                    *prometheus.Desc
 	change, bytes, memory, seen, diskFree, backedUp *prometheus.Desc
 }{
 	build:      gauge("moot_build_info", "1, with the version of the program.", "version"),
@@ -124,6 +133,8 @@ var gauges = struct {
 	votes:      gauge("moot_votes_open", "Votes that are open; 500 stands for more."),
 	jobs:       gauge("moot_jobs_unfinished", "Jobs of services that wait or are worked on."),
 	stuck:      gauge("moot_jobs_stuck", "Jobs of services that have failed or are ambiguous, and wait for somebody."),
+	standby:    gauge("moot_standby", "Whether this machine stands by, and another one leads."),
+	behind:     gauge("moot_standby_behind", "By how many changes it is behind the log of several machines."),
 	change:     gauge("moot_store_change", "The number of the last commit that changed something."),
 	bytes:      gauge("moot_store_bytes", "Bytes of the database in use, free within it, and of its log.", "part"),
 	memory:     gauge("moot_store_memory_bytes", "Bytes of rows that are only in the log and in memory."),
@@ -148,7 +159,9 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	send(g.build, 1, s.Version)
 	send(g.goroutines, float64(runtime.NumGoroutine()))
 	m.mu.Lock()
-	send(g.lastStep, stamp(m.last))
+	if s.Standby == nil { // a standby makes no steps
+		send(g.lastStep, stamp(m.last))
+	}
 	for network, at := range m.latest {
 		send(g.lastEvent, stamp(at), string(network))
 	}
@@ -160,6 +173,12 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 		}
 		send(g.up, up, string(n.Network))
 		send(g.since, stamp(n.Since), string(n.Network))
+	}
+	if s.Standby != nil {
+		send(g.standby, 1)
+		send(g.behind, float64(s.Standby().Behind))
+	} else {
+		send(g.standby, 0)
 	}
 	if free, ok := files.Free(s.Folder); ok {
 		send(g.diskFree, float64(free))

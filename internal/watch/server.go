@@ -126,6 +126,9 @@ func (m *Metrics) Ready(ctx context.Context) (all []Check) {
 	case held != nil:
 		loop.Text = "holds still: " + held.Error()
 	}
+	if m.sources.Standby != nil {
+		loop = readyStandby(m.sources.Standby())
+	}
 	all = append(all, loop)
 	for _, n := range m.sources.Networks() {
 		if _, is := n.Network.Service(); is {
@@ -144,6 +147,19 @@ func (m *Metrics) Ready(ctx context.Context) (all []Check) {
 		all = append(all, Check{"disk", free >= leastFree, fmt.Sprintf("%d MiB free", free>>20)})
 	}
 	return all
+}
+
+// outOfSight is after how long a standby that does not see the log is not ready to take over.
+const outOfSight = 10 * time.Second
+
+func readyStandby(s Standby) Check {
+	switch {
+	case s.Seen.IsZero():
+		return Check{"standby", false, "has not come to the log yet"}
+	case time.Since(s.Seen) > outOfSight:
+		return Check{"standby", false, "has not seen the log since " + s.Seen.UTC().Format(time.RFC3339)}
+	}
+	return Check{"standby", true, fmt.Sprintf("%s leads, and this machine is %d changes behind", s.Leader, s.Behind)}
 }
 
 func (m *Metrics) readyz(w http.ResponseWriter, r *http.Request) {

@@ -110,6 +110,26 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestStandby: a machine that stands by makes no steps, and is ready as long as it sees the log.
+func TestStandby(t *testing.T) {
+	b := newBench(t)
+	now := Standby{Leader: "left", Behind: 7}
+	b.sources.Standby = func() Standby { return now }
+	_, text := get(t, b.Handler(nil), "/metrics", "localhost")
+	if !strings.Contains(text, "moot_standby 1\n") || !strings.Contains(text, "moot_standby_behind 7\n") || strings.Contains(text, "moot_last_step_timestamp_seconds") {
+		t.Errorf("a standby says\n%s", text)
+	}
+	for at, want := range map[time.Duration]string{
+		0: `"ok":true,"text":"left leads, and this machine is 7 changes behind"`, time.Minute: `"ok":false,"text":"has not seen the log since `,
+	} {
+		now.Seen = time.Now().Add(-at)
+		code, text := get(t, b.Handler(nil), "/readyz", "localhost")
+		if !strings.Contains(text, `{"check":"standby",`+want) || (code == 200) != (at == 0) || strings.Contains(text, `"loop"`) {
+			t.Errorf("when it saw the log %s ago: %d, %s", at, code, text)
+		}
+	}
+}
+
 // TestWaiting: what waits is counted, and its age is that of the oldest; beyond a limit nothing is counted.
 func TestWaiting(t *testing.T) {
 	b := newBench(t)
