@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +22,10 @@ func discordTown(t *testing.T) *netTown {
 			b.srv.Advance(2 * time.Millisecond) // ids are of a millisecond, and what was said before is history
 			town.Invite()
 		},
-		names: map[string]string{town.ID: "guild", town.general.ID: "channel", b.srv.Bot.ID: "moot", town.Owner().ID: "owner"},
+		host:       strings.TrimPrefix(b.srv.GatewayURL(), "ws://"),
+		through:    func(host string) { b.srv.Set(func(s *discordtest.Server) { s.ResumeURL = "ws://" + host }) },
+		identified: b.srv.Identified,
+		names:      map[string]string{town.ID: "guild", town.general.ID: "channel", b.srv.Bot.ID: "moot", town.Owner().ID: "owner"},
 	}
 	people := []*discordtest.User{town.ann, town.ben, town.cem, town.dan}
 	for _, p := range people {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -37,6 +38,7 @@ func matrixTown(t *testing.T) *netTown {
 		kick:   func() { s.Member(room, people[0], self, "leave", nil) },
 		invite: func() { s.Member(room, people[0], self, "invite", nil) },
 		names:  map[string]string{},
+		host:   strings.TrimPrefix(s.URL, "http://"),
 	}
 	n.invite()
 	var vault *vault

@@ -34,6 +34,10 @@ type netTown struct {
 	answers      func() map[protocol.EventID][]string // what people read below what they have said
 	names        map[string]string                    // what is called otherwise in each run, and its name in all
 	data         string
+
+	host       string            // where the server of the network listens
+	through    func(host string) // has the server say that it is reached elsewhere; nil where it says nothing of that
+	identified func() int        // how many sessions were begun; nil where there are none
 }
 
 // netLife is one life of a bot.

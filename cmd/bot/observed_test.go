@@ -18,8 +18,18 @@ import (
 // started as a process of its own.
 const observeVariable = "MOOT_TEST_OBSERVE"
 
+// leaseVariable names the environment variable with the time for which the lease of one of several machines runs.
+const leaseVariable = "MOOT_TEST_LEASE"
+
 // observed is the bot, as the tests run it.
 func observed() {
+	if text := os.Getenv(leaseVariable); text != "" {
+		var err error
+		if leaseTTL, err = time.ParseDuration(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(exitFailed)
+		}
+	}
 	if path := os.Getenv(observeVariable); path != "" && len(os.Args) == 1 {
 		l, err := net.Listen("unix", path)
 		if err != nil {
