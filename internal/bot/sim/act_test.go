@@ -324,6 +324,9 @@ func (h *history) archive() error {
 		return nil
 	}
 	moved, _, err := h.life.bus.ArchiveStep(h.flow.Last(), 1+h.IntN(60))
+	if h.on() && errors.Is(err, store.ErrShip) {
+		return h.crash()
+	}
 	h.tally.archived += moved
 	h.note("%d facts are archived", moved)
 	return err

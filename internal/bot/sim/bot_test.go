@@ -170,7 +170,12 @@ func (h *history) open() error {
 		}
 		return nil
 	}
-	if l.store, err = store.Open(store.Config{Path: h.path, Space: room}); err != nil {
+	if c := (store.Config{Path: h.path, Space: room}); h.on() {
+		l.store, err = h.lead(c)
+	} else {
+		l.store, err = store.Open(c)
+	}
+	if err != nil {
 		return err
 	}
 	if l.bus, err = events.Open(events.Config{
@@ -203,7 +208,13 @@ func (h *history) late() func() bool {
 	}
 }
 
-func (h *history) close() error { return errors.Join(h.life.bus.Close(), h.life.store.Close()) }
+func (h *history) close() error {
+	err := errors.Join(h.life.bus.Close(), h.life.store.Close())
+	if h.on() && errors.Is(err, store.ErrBroken) { // by a change of which nobody knows whether it is in the log
+		err = nil
+	}
+	return err
+}
 
 // crash ends the life and begins the next. What was being sent may have got through or not.
 func (h *history) crash() error {
@@ -213,6 +224,7 @@ func (h *history) crash() error {
 	}
 	for _, f := range h.flying {
 		if f.a.Out != nil && !f.done && h.IntN(2) == 0 {
+			f.done = true
 			_, _ = f.net.send(f.a)
 		}
 		if f.a.Ask != nil && h.work.chance.IntN(2) == 0 {
@@ -221,10 +233,18 @@ func (h *history) crash() error {
 			}
 		}
 	}
-	h.flying, h.waiting, h.batches = nil, nil, map[*bot.Batch]taken{}
 	h.full = false
+	if h.on() {
+		if err := h.fallOver(); err != nil {
+			return err
+		}
+	}
+	h.flying, h.waiting, h.batches = nil, nil, map[*bot.Batch]taken{}
 	if err := h.close(); err != nil {
 		return err
+	}
+	if h.on() && h.ship.chance.IntN(2) == 0 { // otherwise it arrives when another one leads
+		h.ship.arrive()
 	}
 	if h.undo { // the last commit never was
 		h.tally.undone++
@@ -247,6 +267,11 @@ func (h *history) crash() error {
 		} else if v != "" {
 			if at, err = strconv.Atoi(v); err != nil {
 				return err
+			}
+		}
+		if h.on() { // a commit that its machine has not heard of has taken them
+			for i := range at {
+				n.acked[i] = true
 			}
 		}
 		n.restart(at)
@@ -274,6 +299,12 @@ func (h *history) step(lose bool) error {
 		return h.crash()
 	}
 	in, now := h.waiting, h.flow.Now()
+	if h.on() {
+		h.haunt()
+		if lose { // what is in the log is not lost
+			return h.crash()
+		}
+	}
 	if lose {
 		if _, err := h.life.store.Base(context.Background(), h.before(), nil); err != nil {
 			return err
@@ -289,6 +320,10 @@ func (h *history) step(lose bool) error {
 		}
 		h.undo = false
 		return nil // the same inputs come again
+	case h.on() && errors.Is(err, store.ErrShip):
+		h.tally.lostLease++
+		h.note("the machine leads no more: %v", err)
+		return h.crash()
 	case err != nil:
 		return err
 	case h.full:

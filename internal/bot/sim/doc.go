@@ -9,6 +9,10 @@
 // it delivers again what was not taken, and it forgets a nonce after some minutes, so that what was being sent in a crash may
 // be unknowable.
 //
+// In another third the bot is on two machines that share a log, of which one leads: each crash may be a fail-over to the other, who may have to take
+// a base, and whoever led before may still send what it had begun. The log is broken by the seed: appends are lost, are applied and nobody
+// hears of it, arrive late, and are fenced off.
+//
 // In every third history the clock of the machine jumps, runs fast or slow, starts in 1970 or hours ahead, and comes right, and
 // the servers of some people are days ahead. The bot goes by a clock.Flow, and holds still by what the runner decides.
 // Not modelled: a start with a clock that is years ahead while no network tells the time, after which what they tell is too

@@ -39,6 +39,7 @@ type history struct {
 	undo    bool // whether the last commit is to be lost
 
 	machine
+	shared
 	checks
 	broken error
 }
@@ -98,6 +99,9 @@ func play(t *testing.T, dir string, seed uint64, steps int) *history {
 	}
 	defer os.RemoveAll(own)
 	h.path = storePath(own)
+	if err := h.share(own); err != nil {
+		t.Fatal(err)
+	}
 	h.nets = []*network{h.newNetwork("matrix", true, 0), h.newNetwork("discord", false, 4*time.Minute)}
 	h.work = h.newWorkshop()
 	if err := h.open(); err != nil {
