@@ -51,10 +51,10 @@ var directions = map[string][]string{
 	"internal/alike":        {"protocol"},
 	"internal/bot/sim":      {},
 	"internal/clock":        {},
-	"internal/parts":        {"events", "internal/files", "protocol/console", "protocol/matrix/account", "protocol/matrix/crypto", "store"},
+	"internal/parts":        {"events", "internal/files", "protocol/console", "protocol/matrix/account", "protocol/matrix/crypto", "protocol/matrix/keys", "store"},
 	"internal/config":       {".", "internal/files", "internal/near", "internal/span", "protocol", "protocol/service/schedule"},
 	"internal/inspect":      {"events", "internal/alike", "internal/files", "internal/finding", "internal/say", "outbox", "protocol", "rooms", "sealed", "store"},
-	"backup":                {"events", "internal/failpoint", "internal/files", "internal/parts", "protocol", "protocol/console", "protocol/matrix/account", "protocol/matrix/crypto", "store", "store/disk"},
+	"backup":                {"events", "internal/failpoint", "internal/files", "internal/parts", "protocol", "protocol/console", "protocol/matrix/account", "protocol/matrix/crypto", "protocol/matrix/keys", "store", "store/disk"},
 	"internal/control":      {"backup", "events", "internal/bot", "internal/finding", "internal/inspect", "internal/pause", "protocol", "services", "store"},
 	"internal/watch":        {"internal/bot", "internal/files", "internal/site", "protocol", "sealed", "store"},
 	"internal/setup":        {"internal/config", "internal/files", "internal/finding", "internal/fit", "protocol", "protocol/discord", "protocol/matrix/account"},
@@ -78,7 +78,8 @@ var directions = map[string][]string{
 
 	"protocol/matrix":            {"internal/alike", "internal/failpoint", "internal/generation", "internal/pause", "protocol"},
 	"protocol/matrix/account":    {"internal/files", "internal/pause", "protocol"},
-	"protocol/matrix/crypto":     {"internal/files", "protocol", "protocol/matrix", "protocol/matrix/account"},
+	"protocol/matrix/keys":       {"protocol", "store"},
+	"protocol/matrix/crypto":     {"internal/failpoint", "internal/files", "protocol", "protocol/matrix", "protocol/matrix/account", "protocol/matrix/keys", "store"},
 	"protocol/matrix/survey":     {"internal/finding", "internal/generation", "protocol", "protocol/matrix", "protocol/matrix/account", "protocol/matrix/crypto"},
 	"sealed":                     {"internal/languages", "internal/say", "outbox", "protocol", "rooms", "store"},
 	"protocol/matrix/matrixtest": {},
@@ -163,8 +164,8 @@ var outside = map[string][]string{
 	"github.com/gorilla/websocket":  {"protocol/discord/dial", "protocol/discord/gateway", "protocol/discord/discordtest"},
 	"github.com/getkin/kin-openapi": {"protocol/discord/discordtest/schema"},
 
-	"maunium.net/go/mautrix": {"protocol/matrix", "protocol/matrix/account", "protocol/matrix/crypto", "protocol/matrix/survey"},
-	"go.mau.fi/util":         {"protocol/matrix", "protocol/matrix/account", "protocol/matrix/crypto"},
+	"maunium.net/go/mautrix": {"protocol/matrix", "protocol/matrix/account", "protocol/matrix/keys", "protocol/matrix/crypto", "protocol/matrix/survey"},
+	"go.mau.fi/util":         {"protocol/matrix", "protocol/matrix/account", "protocol/matrix/keys", "protocol/matrix/crypto"},
 	"modernc.org/sqlite":     {"protocol/matrix/crypto"},
 }
 

@@ -22,13 +22,13 @@
 //	    manifest.json             what it is of, and the length and SHA-256 of each file
 //	    moot.db, moot.wal/        the database
 //	    facts.archive             as far as the database has committed it
-//	    matrix-keys.db            not older than the database: see below
+//	    matrix-keys.db            of a folder that version 0.1 has left: not older than the database, see below
 //	    matrix-login.json, matrix-recovery-key.txt, console.jsonl
 //	    changes/                  what followed, where the backup is followed: see changes.go
 //
 // A file that a bot does not have is left out. With recipients the names of all but the manifest end with .age.
 //
-// The order matters. The database is copied first and the keys second: keys that are newer than the sync token
+// The order matters. The database is copied first, and a file of keys second: keys that are newer than the sync token
 // in the database are what a crash leaves too, and do no harm; older ones would lose messages. The archive only
 // grows, so that the part of it that the copied database knows is the same whenever it is copied.
 package backup

@@ -21,6 +21,7 @@ import (
 	"moot/protocol/console"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
+	"moot/protocol/matrix/keys"
 	"moot/store"
 	"moot/store/disk"
 )
@@ -276,7 +277,7 @@ func (m *Maker) copyAll(ctx context.Context, to string, of *Manifest, say func(P
 	if err != nil {
 		return nil, err
 	}
-	of.Instance, of.Life, of.Pair = known.instance, known.life, known.pair
+	of.Instance, of.Life, of.Pair = known.instance, known.life, known.keys.Pair
 	of.Change, of.At, of.Archive = known.change, known.at, known.archive.End
 	if known.archive.End > 0 {
 		say(Progress{What: "the archive", Total: known.archive.End})
@@ -327,10 +328,11 @@ func (m *Maker) copyStore(ctx context.Context, to string, say func(Progress)) (F
 
 // known is what a copied database says of itself and of the other parts.
 type known struct {
-	instance, life, pair string
-	change               uint64
-	at                   time.Time
-	archive              events.Commitment
+	instance, life string
+	change         uint64
+	at             time.Time
+	archive        events.Commitment
+	keys           keys.Kept
 }
 
 // look reads the database of a backup; whole reads every page of it.
@@ -342,9 +344,10 @@ func look(path string, whole bool) (k known, err error) {
 	k.change = st.Change()
 	k.instance, _, err = st.Instance()
 	if err == nil {
-		err = st.View(func(tx *store.Tx) error {
-			k.at, k.life, k.pair, k.archive = tx.Now(), Life(tx), parts.Pair(tx), events.Committed(tx)
-			return nil
+		err = st.View(func(tx *store.Tx) (err error) {
+			k.at, k.life, k.archive = tx.Now(), Life(tx), events.Committed(tx)
+			k.keys, err = keys.Look(tx)
+			return err
 		})
 	}
 	if err == nil && whole {

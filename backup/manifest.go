@@ -48,7 +48,7 @@ type Manifest struct {
 	Version  string    `json:"version"`        // of the program that made it
 	Made     time.Time `json:"made"`           // by the clock of the machine
 	Instance string    `json:"instance"`       // of the database
-	Pair     string    `json:"pair,omitempty"` // of the keys
+	Pair     string    `json:"pair,omitempty"` // of the file of keys, in backups of a folder that version 0.1 has left
 	Life     string    `json:"life,omitempty"` // of the database: each restore begins another
 	Change   uint64    `json:"change"`         // the last one that it holds
 	At       time.Time `json:"at"`             // the time of that change

@@ -52,7 +52,7 @@ func (b Backup) Check(ctx context.Context, keys []age.Identity) (opened bool, er
 // examine reads the parts of a backup in a folder where they are in clear. Its error is ErrDamaged.
 func (b Backup) examine(ctx context.Context, in string) error {
 	k, err := look(filepath.Join(in, parts.Database), true)
-	if err == nil && (k.instance != b.Instance || k.change != b.Change || k.pair != b.Pair || k.archive.End != b.Archive) {
+	if err == nil && (k.instance != b.Instance || k.change != b.Change || k.keys.Pair != b.Pair || k.archive.End != b.Archive) {
 		err = errors.New("the database is not the one that the manifest names")
 	}
 	if err == nil {
@@ -63,7 +63,7 @@ func (b Backup) examine(ctx context.Context, in string) error {
 		login.User, login.Device, err = account.Examine(account.Config{Folder: in})
 	}
 	if err == nil && crypto.Able {
-		_, err = crypto.Examine(ctx, in, &k.pair, login)
+		_, err = crypto.Examine(ctx, in, &k.keys, login)
 	}
 	if err == nil {
 		_, err = console.Examine(in)

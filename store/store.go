@@ -72,7 +72,8 @@ type Store struct {
 	batch  seen.Batch // of the commit that runs; guarded by mu
 	lately lately     // guarded by mu
 
-	ship func(Change) error // see Ship; nil where nobody wants them; guarded by mu
+	ship  func(Change) error // see Ship; nil where nobody wants them; guarded by mu
+	along func(*Tx) func()   // see Along; nil where nothing is to be written; guarded by mu
 
 	state atomic.Pointer[state]
 	// publishing is held, for an instant, by whoever stores a state.

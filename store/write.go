@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"moot/internal/failpoint"
+	"moot/protocol"
 	"moot/store/disk"
 	"moot/store/wal"
 )
@@ -31,7 +32,16 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 	s.last = now
 	c := newCommit(now, &viewer{s.seen, st, v}, &s.batch, &s.lately)
 	defer s.batch.Reset()
-	if err := disk.Guard(func() error { return f(c) }); err != nil {
+	settled := func() {}
+	if err := disk.Guard(func() error {
+		if err := f(c); err != nil || s.along == nil {
+			return err
+		}
+		return c.Run("", protocol.Ref{}, func(tx *Tx) error {
+			settled = s.along(tx)
+			return nil
+		})
+	}); err != nil {
 		if errors.Is(err, ErrDamaged) {
 			s.fail(err, false)
 		}
@@ -40,7 +50,20 @@ func (s *Store) Commit(now time.Time, f func(*Commit) error) error {
 	if c.empty() {
 		return nil
 	}
-	return s.apply(c.content(), nil)
+	if err := s.apply(c.content(), nil); err != nil {
+		return err
+	}
+	settled()
+	return nil
+}
+
+// Along has each later Commit call f when its own function has returned without an error: what f writes is part of that
+// commit, and the function that f returns is called once the commit is durable and can be seen. Where there is no commit
+// it is not called. F may write nothing; it belongs to no scope, and must not commit. Nil ends it.
+func (s *Store) Along(f func(*Tx) (settled func())) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.along = f
 }
 
 // ready waits until there is memory for a commit, and sees to it that there is space on the disk.

@@ -27,6 +27,7 @@ import (
 	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
+	"moot/protocol/matrix/keys"
 	"moot/protocol/matrix/survey"
 	"moot/store"
 )
@@ -140,27 +141,41 @@ func (a *app) check(ctx context.Context, q inspect.CheckQuery) []finding.Finding
 	return append(found, more...)
 }
 
+// storeFindings returns what there is to say of what stands in the database, beside what every bot has.
+func storeFindings(f *invites.Feature) func(tx *store.Tx) []finding.Finding {
+	return func(tx *store.Tx) []finding.Finding {
+		return append(keysFindings(tx), invitationFindings(f, tx)...)
+	}
+}
+
 // invitationFindings returns what there is to say of the invitations that are open: of a few of them each, with the line of
 // the configuration that would admit whoever invited.
-func invitationFindings(f *invites.Feature) func(tx *store.Tx) []finding.Finding {
-	return func(tx *store.Tx) (found []finding.Finding) {
-		const most = 10
-		left := 0
-		for i := range f.Open(tx) {
-			line, ok := invitationFinding(f, i)
-			switch {
-			case !ok:
-			case len(found) == most:
-				left++
-			default:
-				found = append(found, line)
-			}
+func invitationFindings(f *invites.Feature, tx *store.Tx) (found []finding.Finding) {
+	const most = 10
+	left := 0
+	for i := range f.Open(tx) {
+		line, ok := invitationFinding(f, i)
+		switch {
+		case !ok:
+		case len(found) == most:
+			left++
+		default:
+			found = append(found, line)
 		}
-		if left > 0 {
-			found = append(found, finding.Finding{Status: finding.Warn, What: "invitation", Text: fmt.Sprintf("%d more wait", left), Do: "the command invites lists more of them, for operators"})
-		}
-		return found
 	}
+	if left > 0 {
+		found = append(found, finding.Finding{Status: finding.Warn, What: "invitation", Text: fmt.Sprintf("%d more wait", left), Do: "the command invites lists more of them, for operators"})
+	}
+	return found
+}
+
+// keysFindings returns what there is to say of the keys for Matrix, which only who has the database can tell.
+func keysFindings(tx *store.Tx) []finding.Finding {
+	kept, err := keys.Look(tx)
+	if err != nil || kept.Restored == "" { // rows that are damaged are found with the parts of the folder
+		return nil
+	}
+	return []finding.Finding{{Status: finding.OK, What: "keys", Text: fmt.Sprintf("the data folder was put back from a backup that was older than the run before; the bot noticed it at %s, and began new sessions with all devices. If somebody cannot read what it says, run `moot matrix forget`", kept.Restored)}}
 }
 
 func invitationFinding(f *invites.Feature, i invites.Invitation) (finding.Finding, bool) {

@@ -80,7 +80,7 @@ func answerFrom(cfg config.Config, s *store.Store) (*control.Handler, func() err
 		if err != nil {
 			return nil, nil, errors.Join(err, inspector.Bus.Close())
 		}
-		inspector.Features = invitationFindings(guests)
+		inspector.Features = storeFindings(guests)
 	}
 	helpers, err := newServices(cfg, nobodyChallenged, func() *commands.Commands { return nil }) // nothing begins here
 	if err != nil {

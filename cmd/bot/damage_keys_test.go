@@ -4,19 +4,17 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
-	"moot/protocol"
+	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
+	"moot/protocol/matrix/matrixtest"
 )
 
-// TestDamagedKeys: the database of keys was cut short, or holds other bits than were written. The bot refuses it in words
-// and leaves it, or works; it never ends in disorder, and check says what is wrong where the bot does not run.
+// TestDamagedKeys: the file of keys that version 0.1.0 has left was cut short, or holds other bits than were written. The bot refuses it
+// in words and leaves it, or carries it over; it never ends in disorder, and check says what is wrong where the bot does not take it.
 func TestDamagedKeys(t *testing.T) {
 	t.Parallel()
 	if !crypto.Able {
@@ -24,17 +22,16 @@ func TestDamagedKeys(t *testing.T) {
 	}
 	unhurried(t)
 	tries := effort(1, 24, 400)
-	bin := failpointBot(t)
-	r := &netRun{netTown: matrixTown(t), t: t, bin: bin, silent: map[protocol.EventID]bool{}}
-	r.until("the bot is in its rooms", func() bool { return r.moved("joined") >= r.rooms })
-	r.talk(4)
-	r.until("all is answered", r.answered)
-	r.rest()
-	if err := os.Chmod(r.data, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	whole := filepath.Join(t.TempDir(), "whole")
-	if err := os.CopyFS(whole, os.DirFS(r.data)); err != nil {
+	above := t.TempDir()
+	unpack(t, filepath.Join(released, "0.1.0.tar.gz"), above)
+	whole, hurt := filepath.Join(above, "matrix"), filepath.Join(above, "hurt")
+	s := matrixtest.New()
+	t.Cleanup(s.Close)
+	m := matrixFolder{hurt, filepath.Join(above, "config.toml")}
+	if err := joined(
+		edit(filepath.Join(whole, account.LoginFile), func(l map[string]any) { l["homeserver"] = s.URL }),
+		os.WriteFile(m.config, fmt.Appendf(nil, "[matrix]\nuser = %q\nhomeserver = %q\n", s.Account("moot", "moot"), s.URL), 0o600),
+	); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(filepath.Join(whole, crypto.File))
@@ -66,65 +63,48 @@ func TestDamagedKeys(t *testing.T) {
 				continue
 			}
 			tried++
-			if err := os.RemoveAll(r.data); err != nil {
+			if err := os.RemoveAll(hurt); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.CopyFS(r.data, os.DirFS(whole)); err != nil {
+			if err := os.CopyFS(hurt, os.DirFS(whole)); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join(r.data, crypto.File)
+			path := filepath.Join(hurt, crypto.File)
 			if err := os.WriteFile(path, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			check := r.command("check", "--full")
-			checked, checkText := sayOf(t, &exec.Cmd{Path: bin, Args: append([]string{bin}, check.Args[1:]...), Env: check.Env})
-			code, said := r.runDamaged()
+			var said strings.Builder
+			checked := run(t.Context(), nil, []string{"check", "--full", "--data", hurt, "--config", m.config}, strings.NewReader(""), &said, &said)
+			checkText := said.String()
+			code, text := m.run(t, hurt)
 			what := fmt.Sprintf("%s, %s, number %d", crypto.File, c.how, i)
-			for _, text := range []string{checkText, said} {
+			for _, text := range []string{checkText, text} {
 				if strings.Contains(text, "goroutine ") {
 					disorder++
 					t.Errorf("%s: it ended in disorder:\n%.3000s", what, text)
 				}
 			}
+			after, err := os.ReadFile(path)
 			switch {
-			case code != exitOK:
-				refused++
-				// What stands in a cell SQLite has no checksum of.
-				if checked == exitOK && !strings.HasPrefix(c.how, "one bit") {
-					t.Errorf("%s: the bot does not run, and check finds nothing:\n%s\n%s", what, said, checkText)
+			// The server knows nothing of the device: who misses it has read the keys.
+			case strings.Contains(text, "the homeserver has lost the keys of device"):
+				if nothing++; err == nil {
+					t.Errorf("%s: the file is still there", what)
 				}
-			case checked != exitOK:
-				found++
+			case code == exitOK:
+				t.Errorf("%s: it runs:\n%s", what, text)
 			default:
-				nothing++
+				refused++
+				if checked != exitOK {
+					found++
+				} else if !strings.HasPrefix(c.how, "one bit") { // what stands in a cell SQLite has no checksum of
+					t.Errorf("%s: the bot does not run, and check finds nothing:\n%s\n%s", what, text, checkText)
+				}
+				if !bytes.Equal(after, bad) && !strings.HasPrefix(c.how, "one bit") {
+					t.Errorf("%s: it was changed (%v)", what, err)
+				}
 			}
 		}
 		tell(os.Stdout, "%-34s %6d %9d %14d %12d %10d", "keys, "+c.how, tried, refused, found, nothing, disorder)
-	}
-}
-
-// runDamaged runs the bot until it has answered something in clear that was said behind something sealed, or has ended. It
-// returns its exit code and what it said.
-func (r *netRun) runDamaged() (code int, said string) {
-	r.t.Helper()
-	r.start()
-	l := r.now
-	r.now = nil
-	r.say(1)
-	ref := r.say(0)
-	patience := time.After(2 * killTimeout)
-	for {
-		select {
-		case <-l.done:
-			return l.cmd.ProcessState.ExitCode(), l.log.String()
-		case <-patience:
-			r.t.Fatalf("it neither answers nor ends:\n%s", l.log)
-		case <-time.After(20 * time.Millisecond):
-		}
-		if len(r.answers()[ref.Event]) > 0 {
-			_ = l.cmd.Process.Signal(syscall.SIGTERM)
-			<-l.done
-			return l.cmd.ProcessState.ExitCode(), l.log.String()
-		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
@@ -105,11 +104,11 @@ func explain(err error) string {
 	case errors.Is(err, store.ErrDamaged):
 		return fmt.Sprintf("%s is damaged, and was not changed: %v. Restore the data folder from the last backup.", at.file, err)
 	case errors.Is(err, crypto.ErrDamaged):
-		return fmt.Sprintf("%s is damaged, and the bot stopped when it noticed: %s. Restore the whole data folder from one backup, or run `moot matrix forget` to give the bot a new device.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
+		return fmt.Sprintf("The keys for Matrix in %s are damaged, and the bot stopped when it noticed: %s. Restore the data folder from the last backup, or run `moot matrix forget` to give the bot a new device.", at.file, protocol.OneLine(err.Error()))
 	case errors.Is(err, crypto.ErrFull):
 		return fmt.Sprintf("The disk of %s is full: %s. Free some space and start the bot. Nothing is lost: what was not written will be delivered again.", at.folder, protocol.OneLine(err.Error()))
 	case errors.Is(err, matrix.ErrBroken):
-		return fmt.Sprintf("The bot stopped because it could not write its keys for Matrix to %s: %s. Nothing is lost: what was not written will be delivered again at the next start.", filepath.Join(at.folder, crypto.File), protocol.OneLine(err.Error()))
+		return fmt.Sprintf("The bot stopped because it could not write its keys for Matrix to %s: %s. Nothing is lost: what was not written will be delivered again at the next start.", at.file, protocol.OneLine(err.Error()))
 	case errors.Is(err, events.ErrArchive):
 		return fmt.Sprintf("The archive of facts in %s does not belong to its database: %v. Restore the whole data folder from one backup.", at.folder, err)
 	case errors.Is(err, console.ErrMoved):

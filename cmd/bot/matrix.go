@@ -12,7 +12,6 @@ import (
 
 	"moot/commands"
 	"moot/internal/config"
-	"moot/internal/parts"
 	"moot/internal/pause"
 	"moot/internal/record"
 	"moot/internal/say"
@@ -48,11 +47,7 @@ func (a *app) openAccount(ctx context.Context, cfg config.Config, st *store.Stor
 		name: cfg.Matrix.Name, avatar: cfg.Matrix.Avatar, described: cfg.Matrix.DescribeCommands,
 	}
 	m.login.Show, m.login.Patient, m.login.Transport, m.login.Log = a.showGrant, true, over, log
-	pair, err := readPair(st)
-	switch {
-	case err != nil:
-		return nil, err
-	case !crypto.Able:
+	if !crypto.Able {
 		log.Warn("encrypted rooms will be refused: this program was built without encryption", "network", matrix.Network, "do", "build it with -tags goolm, for example: go run -tags goolm ./cmd/bot")
 		return m, nil
 	}
@@ -64,7 +59,7 @@ func (a *app) openAccount(ctx context.Context, cfg config.Config, st *store.Stor
 	sum.Write([]byte("the keys of Matrix"))
 	if err := whenThereIsSpace(ctx, log, func() (err error) {
 		m.keys, err = crypto.Open(context.WithoutCancel(ctx), crypto.Config{ // a stop meanwhile is no fault: what runs next ends by it
-			Folder: cfg.Data, Pair: pair, SetPair: func(id string) error { return writePair(st, id) }, Secret: sum.Sum(nil), Log: log,
+			Folder: cfg.Data, Store: st, Secret: sum.Sum(nil), Log: log,
 		})
 		return err
 	}); err != nil {
@@ -89,24 +84,6 @@ func reveal(s config.Secret, as func(config.Secret) (string, error)) func() (str
 		return nil
 	}
 	return func() (string, error) { return as(s) }
-}
-
-func readPair(st *store.Store) (pair string, err error) {
-	err = st.View(func(tx *store.Tx) error {
-		pair = parts.Pair(tx)
-		return nil
-	})
-	return pair, err
-}
-
-// writePair is called only while nothing else writes to the store.
-func writePair(st *store.Store, pair string) error {
-	return st.Commit(noTime, func(c *store.Commit) error {
-		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
-			parts.SetPair(tx, pair)
-			return nil
-		})
-	})
 }
 
 // showGrant shows whoever started the program where to let the bot in.

@@ -14,8 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"moot/internal/config"
+	"moot/protocol"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
+	"moot/protocol/matrix/keys"
 	"moot/store"
 )
 
@@ -96,13 +98,18 @@ func (a *app) forgetMatrix(ctx context.Context, cfg config.Config, st *store.Sto
 	if err := account.Forget(ctx, cfg.Data, &http.Client{}); err != nil {
 		return err
 	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range []string{"", "-wal", "-shm"} { // of an older version, where no start has carried them over
 		if err := os.Remove(filepath.Join(cfg.Data, crypto.File+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("delete the keys: %w", err)
 		}
 	}
-	if err := writePair(st, ""); err != nil {
-		return err
+	if err := st.Commit(noTime, func(c *store.Commit) error {
+		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
+			keys.Forget(tx)
+			return nil
+		})
+	}); err != nil {
+		return fmt.Errorf("delete the keys: %w", err)
 	}
 	a.printf("The login and the keys are gone. The next start logs in on a new device.\n")
 	if !cfg.Matrix.AccessToken.IsZero() {

@@ -17,6 +17,7 @@ import (
 	"moot/protocol"
 	"moot/protocol/matrix/crypto"
 	"moot/protocol/matrix/matrixtest"
+	"moot/store"
 )
 
 // matrixTown is a room on a homeserver; and one that is encrypted, where the tests can encrypt (with the tag goolm).
@@ -108,9 +109,13 @@ func newVault(t *testing.T, s *matrixtest.Server, ann, bot string) *vault {
 		t.Fatal(err)
 	}
 	v.client.DeviceID = "DEVICE"
-	keys, err := crypto.Open(t.Context(), crypto.Config{
-		Folder: t.TempDir(), SetPair: func(string) error { return nil }, Secret: []byte("0123456789abcdef"),
-	})
+	folder := t.TempDir()
+	st, err := store.Open(store.Config{Path: filepath.Join(folder, "moot.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	keys, err := crypto.Open(t.Context(), crypto.Config{Folder: folder, Store: st, Secret: []byte("0123456789abcdef")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,10 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/parts"
+	"moot/protocol"
 	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 	"moot/protocol/matrix/matrixtest"
+	"moot/store"
 )
 
 // matrixFolder is a data folder of Matrix, and the configuration with which the bot has used it.
@@ -77,28 +80,25 @@ func TestPartsForMatrix(t *testing.T) {
 		".": {{"whole", func(string) error { return nil }, true, ""}},
 	}
 	if crypto.Able {
-		faults[crypto.File] = append([]partFault{
-			{"missing", os.Remove, false, "is missing, and the bot has used it"},
-			{"empty", content(""), false, "do not belong together"},
-			{"older", schema(20, undo21...), true, ""},
-			{"too old", schema(2), false, "has schema 2, which is too old"},
-			{"newer", schema(999), false, "was written by a newer version of moot"},
-		}, every(other.dir)...)
+		foreign := func(path string) error { // of an older version, beside a database that has its keys
+			return os.WriteFile(path, bytes.Repeat([]byte("no database of keys"), 500), 0o600)
+		}
+		faults[crypto.File] = []partFault{
+			{"there again", foreign, false, "is damaged"},
+			{"empty", content(""), true, ""},
+			{"a folder", func(path string) error { return os.Mkdir(path, 0o700) }, false, "is not a regular file"},
+		}
 		faults[crypto.RecoveryFile] = []partFault{
 			{"missing", os.Remove, true, ""},
 			{"empty", content(""), true, ""},
 			{"a folder", func(path string) error { return joined(os.Remove(path), os.Mkdir(path, 0o700)) }, false, "is not a regular file"},
 			withheld(),
 		}
-		faults["both"] = []partFault{{"missing", func(path string) error {
-			dir := filepath.Dir(path)
-			return joined(os.Remove(filepath.Join(dir, crypto.File)), os.Remove(filepath.Join(dir, account.LoginFile)))
-		}, false, "is missing, and the bot has used it"}}
 		faults["moot.db"] = []partFault{{"that of another bot", func(path string) error {
 			dir := filepath.Dir(path)
 			return joined(os.RemoveAll(filepath.Join(dir, "moot.wal")), os.CopyFS(filepath.Join(dir, "moot.wal"), os.DirFS(filepath.Join(other.dir, "moot.wal"))),
 				every(other.dir)[3].do(path))
-		}, false, "do not belong together"}}
+		}, false, "keys in the data folder are those of"}}
 		faults["login and keys"] = []partFault{{"of two bots", func(path string) error {
 			// A login of the right account on another device.
 			return edit(filepath.Join(filepath.Dir(path), account.LoginFile), func(l map[string]any) { l["device"] = "ANOTHER" })
@@ -156,6 +156,53 @@ func TestACopyOfTheDataFolder(t *testing.T) {
 	}
 }
 
+// TestKeysThatWerePutBack: check tells of them, also while the bot runs, when it alone can read its database.
+func TestKeysThatWerePutBack(t *testing.T) {
+	t.Parallel()
+	s := matrixtest.New()
+	t.Cleanup(s.Close)
+	m := newMatrixFolder(t, s, "moot")
+	st, err := store.Open(store.Config{Path: filepath.Join(m.dir, parts.Database)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = st.Commit(noTime, func(c *store.Commit) error {
+		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
+			tx.Put(store.SharedBucket("matrix-keys"), "restored", []byte("2026-11-30T00:00:00Z"))
+			return nil
+		})
+	})
+	if err := joined(err, st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if !crypto.Able {
+		var out strings.Builder // this program cannot have keys
+		if code := run(t.Context(), nil, []string{"check", "--data", m.dir, "--config", m.config}, strings.NewReader(""), &out, &out); code != exitFailed || !strings.Contains(out.String(), "built without encryption") {
+			t.Errorf("check says\n%s", out.String())
+		}
+		return
+	}
+	told := func() {
+		t.Helper()
+		if out := ends(t, exitOK, "check", "--data", m.dir, "--config", m.config); strings.Count(out, "was put back from a backup") != 1 {
+			t.Errorf("check says\n%s", out)
+		}
+	}
+	told()
+	said, signals, ended := &watchedLog{}, make(chan os.Signal, 1), make(chan int, 1)
+	go func() {
+		ended <- run(t.Context(), signals, []string{"--data", m.dir, "--config", m.config}, strings.NewReader(""), said, said)
+	}()
+	if err := said.await(t.Context(), "connected to the homeserver", 1); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	told()
+	signals <- os.Interrupt
+	if code := <-ended; code != exitOK {
+		t.Errorf("it ends with %d", code)
+	}
+}
+
 // edit changes a file of JSON.
 func edit(path string, change func(map[string]any)) error {
 	data, err := os.ReadFile(path)
@@ -173,28 +220,4 @@ func edit(path string, change func(map[string]any)) error {
 
 func loginOf(version int) func(path string) error {
 	return func(path string) error { return edit(path, func(l map[string]any) { l["version"] = version }) }
-}
-
-// schema makes a database of keys one of another schema.
-func schema(version int, undo ...string) func(path string) error {
-	return func(path string) error {
-		db, err := sql.Open("sqlite", path)
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		for _, q := range append(undo, fmt.Sprintf("UPDATE crypto_version SET version=%d, compat=%[1]d", version)) {
-			if _, err := db.Exec(q); err != nil {
-				return err
-			}
-		}
-		return db.Close()
-	}
-}
-
-// undo21 takes back what the last upgrade has added (mautrix, sql_store_upgrade/21-megolm-history-sharing.sql).
-var undo21 = []string{
-	"ALTER TABLE crypto_megolm_inbound_session DROP COLUMN shared_history",
-	"ALTER TABLE crypto_megolm_outbound_session DROP COLUMN shared_history",
-	"ALTER TABLE crypto_megolm_inbound_session DROP COLUMN source_user",
 }

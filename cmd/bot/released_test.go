@@ -9,14 +9,19 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"moot/internal/failpoint"
+	"moot/internal/parts"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
+	"moot/protocol/matrix/keys"
 	"moot/protocol/matrix/matrixtest"
+	"moot/store"
 )
 
 // A release leaves its data folders in testdata/released, one archive for each version:
@@ -98,6 +103,45 @@ func opensMatrix(t *testing.T, dir string) {
 	if !crypto.Able {
 		t.Skip("it needs -tags goolm")
 	}
+	_, err := os.Stat(filepath.Join(dir, crypto.File))
+	older := err == nil // it has a file of keys, which is carried over
+	m := releasedMatrix(t, dir)
+	if out := ends(t, exitOK, "check", "--full", "--data", dir, "--config", m.config); older != strings.Contains(out, "carries the keys of") {
+		t.Errorf("check says\n%s", out)
+	}
+	m.missed(t, older)
+	m.missed(t, older) // it goes on with what it has
+}
+
+// TestCrashWhileKeysAreCarriedOver: the bot is killed when all keys of a file are in the database, which does not say so yet. The next
+// start does the rest.
+func TestCrashWhileKeysAreCarriedOver(t *testing.T) {
+	if !crypto.Able {
+		t.Skip("it needs -tags goolm")
+	}
+	unhurried(t)
+	dir := t.TempDir()
+	unpack(t, filepath.Join(released, "0.1.0.tar.gz"), dir)
+	m := releasedMatrix(t, filepath.Join(dir, "matrix"))
+	cmd := exec.Command(failpointBot(t), "run", "--data", m.dir, "--config", m.config)
+	cmd.Env = append(os.Environ(), "MOOT_FAILPOINT="+string(failpoint.KeysCarried)+":1")
+	struck(t, failpoint.KeysCarried)
+	if out, err := cmd.CombinedOutput(); err == nil || cmd.ProcessState.Exited() {
+		t.Fatalf("it was not killed: %v\n%s", err, out)
+	}
+	if kept := keptIn(t, m.dir); !kept.Any || kept.Pair == "" || kept.Carried != "" {
+		t.Errorf("when it was killed the database says %+v", kept)
+	}
+	if _, err := os.Stat(filepath.Join(m.dir, crypto.File)); err != nil {
+		t.Errorf("the file is gone: %v", err)
+	}
+	m.missed(t, true)
+	tell(os.Stdout, "%-16s a file of keys of version 0.1.0: carried over by the next start", failpoint.KeysCarried)
+}
+
+// releasedMatrix gives the data folder of an account another homeserver, which knows its account and nothing of its device.
+func releasedMatrix(t *testing.T, dir string) matrixFolder {
+	t.Helper()
 	s := matrixtest.New()
 	t.Cleanup(s.Close)
 	self := s.Account("moot", "moot")
@@ -109,10 +153,39 @@ func opensMatrix(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The server of then is gone, and the new one knows nothing of the device: only who has read the login and the keys misses it.
-	if _, out := m.run(t, dir); !strings.Contains(out, "the homeserver has lost the keys of device DEVICE") {
+	return m
+}
+
+// missed starts a bot whose device the server does not know: only who has read the login and the keys misses it. Then all keys are in
+// the database.
+func (m matrixFolder) missed(t *testing.T, carried bool) {
+	t.Helper()
+	if _, out := m.run(t, m.dir); !strings.Contains(out, "the homeserver has lost the keys of device DEVICE") {
 		t.Errorf("it says\n%s", out)
 	}
+	if left, _ := filepath.Glob(filepath.Join(m.dir, crypto.File+"*")); len(left) > 0 {
+		t.Errorf("left are %q", left)
+	}
+	if kept := keptIn(t, m.dir); kept.Owner.Device != "DEVICE" || (kept.Carried != "") != carried || kept.Pair != "" {
+		t.Errorf("the database says %+v", kept)
+	}
+}
+
+// keptIn returns what the database in a folder says of the keys for Matrix.
+func keptIn(t *testing.T, dir string) (kept keys.Kept) {
+	t.Helper()
+	st, err := store.Open(store.Config{Path: filepath.Join(dir, parts.Database), ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = st.View(func(tx *store.Tx) (err error) {
+		kept, err = keys.Look(tx)
+		return err
+	})
+	if err := joined(err, st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return kept
 }
 
 // ends runs a command to its end.

@@ -11,10 +11,10 @@ import (
 	"moot/backup"
 	"moot/internal/bot"
 	"moot/internal/config"
-	"moot/internal/parts"
 	"moot/protocol"
 	"moot/protocol/discord"
 	"moot/protocol/matrix"
+	"moot/protocol/matrix/keys"
 	"moot/store"
 )
 
@@ -110,7 +110,7 @@ func forgetFuture(st *store.Store, now time.Time) (doubtful int, err error) {
 	}
 	err = st.Commit(from, func(c *store.Commit) error {
 		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
-			parts.SetPair(tx, "") // there are no keys beside it
+			keys.Forget(tx)
 			for _, name := range []string{matrix.GenerationCursor, discord.GenerationCursor} {
 				tx.SetCursor(protocol.Cursor{Name: name}) // it becomes the newest folder of its accounts
 			}

@@ -17,7 +17,6 @@ import (
 	"moot/internal/control"
 	"moot/internal/finding"
 	"moot/internal/watch"
-	"moot/protocol/matrix/crypto"
 	"moot/replica"
 	"moot/replica/postgres"
 	"moot/replica/redis"
@@ -43,8 +42,8 @@ func openReplica(ctx context.Context, cfg config.Config, log *slog.Logger) (*sha
 	if cfg.UseConsole() {
 		return nil, errors.New("[replica] is for a bot on a network, and none is switched on: the console is on one machine")
 	}
-	if cfg.Matrix.Enabled() && crypto.Able {
-		return nil, errors.New("[replica] cannot be used with Matrix yet: the keys for encrypted rooms are in a file of their own, which the log does not have; use one machine, or Discord alone")
+	if cfg.Matrix.Enabled() && cfg.Matrix.AccessToken.IsZero() {
+		return nil, errors.New("[replica] takes an access_token in [matrix]: with a password each machine would log in by itself, on a device of its own, and the keys are those of one device")
 	}
 	l, where, err := openLogOf(ctx, cfg.Replica)
 	if err != nil {

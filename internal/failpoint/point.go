@@ -43,9 +43,11 @@ const (
 	CompactBefore Point = "compact-before"
 	// CompactAfter: it is under its name; the folder is not synced.
 	CompactAfter Point = "compact-after"
-	// KeysReceived: the keys of a sync response are durable in the store of the encryption; the events and the token of the
-	// same response are in no store.
+	// KeysReceived: the keys of a sync response are taken, and wait for a commit; the events and the token of the same
+	// response are in no store.
 	KeysReceived Point = "keys-received"
+	// KeysCarried: the keys of a file are durable in the store, which does not say yet that it has them all.
+	KeysCarried Point = "keys-carried"
 	// CreateBefore: a new file of the store is whole, but not under its name.
 	CreateBefore Point = "create-before"
 	// BackupStore, BackupKeys and BackupRest: the database, the keys, and everything else of a backup is copied; nothing is
@@ -71,7 +73,7 @@ func All() []Point {
 		CommitBefore, CommitAfter, AdmitReturns, AdmitReturned, SendBefore, SendAfter, AskBefore, AskAfter,
 		SweepSeen, SweepSent, ArchivePushed, ArchiveSynced, ArchiveMoved, CreateBefore,
 		LogAppended, SegmentMade, CheckpointBefore, CheckpointAfter, LogTrim, CompactBefore, CompactAfter,
-		KeysReceived,
+		KeysReceived, KeysCarried,
 		BackupStore, BackupKeys, BackupRest, BackupWhole, BackupMade, RestoreCopied, RestoreMarked, RestoreMade,
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"moot/protocol/console"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
+	"moot/protocol/matrix/keys"
 	"moot/store"
 )
 
@@ -100,23 +101,8 @@ func (f *Found) fault(part string, err error, what, do string) {
 type known struct {
 	there   bool
 	archive events.Commitment
-	pair    string // of the keys for Matrix
+	keys    keys.Kept
 	console string // the cursor of the console
-}
-
-// pairs holds the pair id of the keys.
-var pairs = store.SharedBucket("matrix")
-
-// Pair returns the pair id that the database carries; zero where it has none.
-func Pair(tx *store.Tx) string { return string(tx.Get(pairs, "pair")) }
-
-// SetPair gives the database another one.
-func SetPair(tx *store.Tx, pair string) {
-	if pair == "" {
-		tx.Delete(pairs, "pair")
-		return
-	}
-	tx.Put(pairs, "pair", []byte(pair))
 }
 
 // Examine looks at all parts.
@@ -244,7 +230,11 @@ func (f *Found) database(c Config) (k known) {
 	}
 	k.there = true
 	err = st.View(func(tx *store.Tx) error {
-		k.archive, k.pair, k.console = events.Committed(tx), Pair(tx), tx.Cursor(console.CursorName)
+		k.archive, k.console = events.Committed(tx), tx.Cursor(console.CursorName)
+		var err error
+		if k.keys, err = keys.Look(tx); err != nil {
+			return err
+		}
 		f.Cursors = map[string]string{}
 		for _, name := range c.Cursors {
 			f.Cursors[name] = tx.Cursor(name)
@@ -316,11 +306,11 @@ func (f *Found) matrix(ctx context.Context, c Config, k known) {
 	if err != nil {
 		f.matrixFault(filepath.Join(c.Folder, account.LoginFile), err)
 	}
-	pair := &k.pair
+	kept := &k.keys
 	if f.Busy != nil || !k.there { // alone has seen to it that there are no keys without the database
-		pair = nil
+		kept = nil
 	}
-	will, err := crypto.Examine(ctx, c.Folder, pair, crypto.Owner{User: user, Device: device})
+	will, err := crypto.Examine(ctx, c.Folder, kept, crypto.Owner{User: user, Device: device})
 	if err != nil {
 		f.matrixFault(filepath.Join(c.Folder, crypto.File), err)
 	}

@@ -48,7 +48,8 @@ var ErrAsking = fmt.Errorf("%w: the devices of its sender are being asked for", 
 // Encryption is end-to-end encryption for one device.
 type Encryption interface {
 	// Receive takes the to-device events, device lists and counts of keys of a sync response, before anything else of it
-	// is looked at. What it took is durable when it returns nil; an error ends the adapter, but for ErrFull,
+	// is looked at. What it took is durable with the next commit of the bot, and before anything else is asked of the
+	// server; an error ends the adapter, but for ErrFull,
 	// after which the response comes again. It waits for no other server. It returns how many keys to messages were new.
 	// Since is the token with which the response was asked for.
 	Receive(ctx context.Context, resp *mautrix.RespSync, since string) (keys int, err error)

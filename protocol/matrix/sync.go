@@ -110,6 +110,8 @@ func (o *outage) take(r *run, err error) error {
 	switch {
 	case r.ctx.Err() != nil:
 		return nil
+	case errors.Is(err, ErrBroken): // also in what was asked of the server: nothing leaves then
+		return err
 	case errors.As(err, &u):
 		r.log.Debug("what the homeserver says is not taken at present", "err", err)
 		_ = pause.Sleep(r.ctx, failing.After(o.failed))

@@ -4,14 +4,14 @@ import (
 	"errors"
 	"log/slog"
 
-	"maunium.net/go/mautrix/id"
-
 	"moot/protocol"
 	"moot/protocol/matrix"
+	"moot/protocol/matrix/keys"
+	"moot/store"
 )
 
 const (
-	// File is the database of keys in the data folder.
+	// File is the file in the data folder in which versions before 0.2 keep the keys.
 	File = "matrix-keys.db"
 	// RecoveryFile is where the recovery key of an identity is kept that the bot has made.
 	RecoveryFile = "matrix-recovery-key.txt"
@@ -24,19 +24,17 @@ var (
 	ErrNoKey  = matrix.ErrNoKey
 	// ErrFull is where there is no space on the disk. Nothing was begun, unless the error is ErrBroken too.
 	ErrFull = matrix.ErrFull
-	// ErrDamaged is where the file holds something that it cannot.
-	ErrDamaged = errors.New("the database of keys is damaged")
+	// ErrDamaged is where the keys are what they cannot be.
+	ErrDamaged = errors.New("the keys are damaged")
 )
 
 // Config says where the keys are.
 type Config struct {
 	// Folder is the data folder. Only one process may use it at a time.
 	Folder string
-	// Pair is the pair id that the other database carries; zero where it has none.
-	Pair string
-	// SetPair gives the other database another pair id, durably.
-	SetPair func(id string) error
-	// Secret encrypts the keys in the file. It must stay the same.
+	// Store is the bot's database, in which the keys are.
+	Store *store.Store
+	// Secret encrypts the keys in it. It must stay the same.
 	Secret []byte
 	Log    *slog.Logger // nil means none
 }
@@ -55,8 +53,5 @@ type ConnectConfig struct {
 	RecoveryKey, Password func() (string, error)
 }
 
-// Owner is whose keys a file holds; the zero value where nobody's are in it yet.
-type Owner struct {
-	User   id.UserID
-	Device id.DeviceID
-}
+// Owner is whose keys they are; the zero value where they are nobody's yet.
+type Owner = keys.Owner

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"go.mau.fi/util/dbutil"
 	mcrypto "maunium.net/go/mautrix/crypto"
 	"maunium.net/go/mautrix/crypto/olm"
 	"maunium.net/go/mautrix/event"
@@ -22,7 +21,7 @@ import (
 // Decrypt opens an event, and says how far its sender is vouched for. The error wraps ErrNoKey where the
 // key may still come, and ErrBroken where nothing can go on; any other is final for this event.
 func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.Event, trust protocol.Trust, err error) {
-	if err := m.store.watch.check(nil); err != nil {
+	if err := m.store.check(nil); err != nil {
 		return nil, "", err
 	}
 	if ev.Content.Parsed == nil {
@@ -37,8 +36,8 @@ func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.E
 		return err
 	})
 	switch {
-	case errors.Is(m.store.watch.check(err), ErrBroken): // the file is at fault
-		return nil, "", m.store.watch.check(err)
+	case errors.Is(m.store.check(err), ErrBroken): // the file is at fault
+		return nil, "", m.store.check(err)
 	case ctx.Err() != nil:
 		return nil, "", ctx.Err()
 	case errors.Is(err, mcrypto.ErrNoSessionFound):
@@ -55,9 +54,9 @@ func (m *Machine) Decrypt(ctx context.Context, ev *event.Event) (opened *event.E
 		return nil, "", err
 	}
 	if trust, err = m.sender(ctx, ev, opened); err != nil {
-		return nil, "", m.store.watch.check(err)
+		return nil, "", m.store.check(err)
 	}
-	return opened, trust, m.store.watch.check(nil)
+	return opened, trust, m.store.check(nil)
 }
 
 // isOwn reports whether this device has sealed an event. It keeps the key to each message of its own before it sends one: one
@@ -87,42 +86,15 @@ func (m *Machine) putBack(ctx context.Context) {
 func (m *Machine) anew(ctx context.Context) error {
 	m.olmMu.Lock()
 	defer m.olmMu.Unlock()
-	return m.store.keys.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
-		rooms, err := state{m}.open(ctx)
-		if err != nil {
-			return err
-		}
-		for _, room := range rooms {
-			if err := m.store.keys.RemoveOutboundGroupSession(ctx, room); err != nil {
-				return err
-			}
-		}
-		rows, err := m.store.db.Query(ctx, `SELECT DISTINCT sender_key FROM crypto_olm_session`)
-		devices, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[id.SenderKey], err).AsList()
-		if err != nil {
-			return err
-		}
-		for _, key := range devices {
-			sessions, err := m.store.keys.GetSessions(ctx, key)
-			if err != nil {
-				return err
-			}
-			for _, s := range sessions {
-				if err := m.store.keys.DeleteSession(ctx, key, s); err != nil {
-					return err
-				}
-			}
-		}
-		return m.store.setMeta(ctx, metaRestored, time.Now().UTC().Format(time.RFC3339))
-	})
+	return m.store.keys.Anew(ctx, time.Now())
 }
 
 // withheld says why a device did not give its key. It may do so later: the reason may pass.
 func (m *Machine) withheld(ctx context.Context, ev *event.Event) error {
 	why, err := m.store.keys.GetWithheldGroupSession(ctx, ev.RoomID, ev.Content.AsEncrypted().SessionID)
 	switch {
-	case errors.Is(m.store.watch.check(err), ErrBroken):
-		return m.store.watch.check(err)
+	case errors.Is(m.store.check(err), ErrBroken):
+		return m.store.check(err)
 	case err != nil || why == nil:
 		return ErrNoKey
 	case why.Code == event.RoomKeyWithheldUnverified:
@@ -139,7 +111,7 @@ func (m *Machine) withheld(ctx context.Context, ev *event.Event) error {
 func (m *Machine) sender(ctx context.Context, ev, opened *event.Event) (protocol.Trust, error) {
 	session, err := m.store.keys.GetGroupSession(ctx, ev.RoomID, ev.Content.AsEncrypted().SessionID)
 	if err != nil || session == nil {
-		return "", m.store.watch.check(fmt.Errorf("find the session of a message: %w", err))
+		return "", m.store.check(fmt.Errorf("find the session of a message: %w", err))
 	}
 	made := session.KeySource == id.KeySourceDirect && len(session.ForwardingChains) == 0
 	if !made { // a key that was asked for comes as one that was passed on, also from the device that made it
@@ -177,7 +149,7 @@ func (m *Machine) sender(ctx context.Context, ev, opened *event.Event) (protocol
 	}
 	device, err := m.store.keys.FindDeviceByKey(ctx, ev.Sender, session.SenderKey)
 	if err != nil || device == nil {
-		return protocol.TrustUnsigned, m.store.watch.check(err)
+		return protocol.TrustUnsigned, m.store.check(err)
 	}
 	return m.signed(ctx, device)
 }
@@ -188,7 +160,7 @@ func (m *Machine) signed(ctx context.Context, device *id.Device) (protocol.Trust
 	if err == nil && state >= id.TrustStateCrossSignedUntrusted {
 		return protocol.TrustSigned, nil
 	}
-	return protocol.TrustUnsigned, m.store.watch.check(err)
+	return protocol.TrustUnsigned, m.store.check(err)
 }
 
 // madeKnown has the server asked for the device of a session that is not known yet, and says what came of it. It does not

@@ -29,11 +29,11 @@ func (m *Machine) enrol(ctx context.Context) error {
 		return &account.Fault{What: fmt.Sprintf("the homeserver has lost the keys of device %s, or somebody has deleted it", device), Do: anew}
 	case known && !same && !acct.Shared:
 		return &account.Fault{
-			What: fmt.Sprintf("device %s has keys on the homeserver that are not in %s", device, File),
+			What: fmt.Sprintf("device %s has keys on the homeserver that are not in the data folder", device),
 			Do:   "put the data folder back from a backup, or make a new login: with a password, run `moot matrix forget`; with an access_token, take that of a new login",
 		}
 	case known && !same:
-		return &account.Fault{What: fmt.Sprintf("device %s has other keys on the homeserver than in %s", device, File), Do: "put the data folder back from its last backup, or " + anew}
+		return &account.Fault{What: fmt.Sprintf("device %s has other keys on the homeserver than in the data folder", device), Do: "put the data folder back from its last backup, or " + anew}
 	case known && !acct.Shared:
 		// They were uploaded, and the process ended before that was noted.
 		acct.Shared = true

@@ -5,7 +5,6 @@ package crypto
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -26,7 +25,7 @@ const shareTries = 3
 // Encrypt seals content for the members of a room, all who have joined or are invited, and gives their devices the key
 // first. It may be called concurrently. The error may pass, unless it is ErrBroken.
 func (m *Machine) Encrypt(ctx context.Context, room id.RoomID, members []id.UserID, kind event.Type, content any) (*event.EncryptedEventContent, error) {
-	if err := m.store.watch.check(nil); err != nil {
+	if err := m.store.check(nil); err != nil {
 		return nil, err
 	}
 	if err := m.store.space(); err != nil {
@@ -38,14 +37,14 @@ func (m *Machine) Encrypt(ctx context.Context, room id.RoomID, members []id.User
 	defer m.rooms.WithLock(room)()
 	for try := 1; ; try++ {
 		if err := m.share(ctx, room, members); err != nil {
-			return nil, m.store.watch.check(fmt.Errorf("share the key for %s: %w", room, err))
+			return nil, m.store.check(fmt.Errorf("share the key for %s: %w", room, err))
 		}
 		sealed, err := m.olm.EncryptMegolmEvent(ctx, room, kind, content)
 		switch {
 		case err == nil:
-			return sealed, m.store.watch.check(nil)
+			return sealed, m.store.flush()
 		case !mcrypto.IsShareError(err) || try == shareTries:
-			return nil, m.store.watch.check(fmt.Errorf("encrypt for %s: %w", room, err))
+			return nil, m.store.check(fmt.Errorf("encrypt for %s: %w", room, err))
 		}
 	}
 }
@@ -62,9 +61,8 @@ func (m *Machine) share(ctx context.Context, room id.RoomID, members []id.UserID
 	}
 	sum := sumOf(members)
 	if session != nil {
-		var shared string
-		err := m.store.db.QueryRow(ctx, `SELECT members FROM moot_shared WHERE room=$1`, room).Scan(&shared)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		shared, err := keys.Members(ctx, room)
+		if err != nil {
 			return err
 		}
 		if shared == sum && session.Shared && !session.Expired() {
@@ -85,8 +83,7 @@ func (m *Machine) share(ctx context.Context, room id.RoomID, members []id.UserID
 	if err := protect(func() error { return m.olm.ShareGroupSession(sharing(ctx), room, members) }); err != nil {
 		return err
 	}
-	_, err = m.store.db.Exec(ctx, `INSERT INTO moot_shared (room, members) VALUES ($1, $2) ON CONFLICT (room) DO UPDATE SET members=excluded.members`, room, sum)
-	return err
+	return keys.SetMembers(ctx, room, sum)
 }
 
 // claim begins olm sessions with the devices of members with which there is none. Their one-time keys are claimed before the
@@ -112,9 +109,8 @@ func (m *Machine) claim(ctx context.Context, members []id.UserID) error {
 func (m *Machine) begin(ctx context.Context, devices []*id.Device) error {
 	wanted, asked := mautrix.OneTimeKeysRequest{}, []*id.Device{}
 	for _, d := range devices {
-		var has bool
-		row := m.store.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM crypto_olm_session WHERE sender_key=$1)`, d.IdentityKey)
-		if err := row.Scan(&has); err != nil {
+		has, err := m.store.keys.Meets(ctx, d.IdentityKey)
+		if err != nil {
 			return err
 		}
 		if has || m.keyless.resting(d.IdentityKey) {
@@ -212,13 +208,13 @@ func (m *Machine) Member(ctx context.Context, ev *event.Event) error {
 	if ok && ev.Unsigned.PrevContent != nil {
 		_ = ev.Unsigned.PrevContent.ParseRaw(ev.Type)
 		if before := ev.Unsigned.PrevContent.AsMember(); before != nil && inside(before.Membership) == inside(content.Membership) {
-			return m.store.watch.check(nil)
+			return m.store.check(nil)
 		}
 	}
 	if err := m.store.keys.RemoveOutboundGroupSession(ctx, ev.RoomID); err != nil {
-		return m.store.watch.check(fmt.Errorf("begin a new session for %s: %w", ev.RoomID, err))
+		return m.store.check(fmt.Errorf("begin a new session for %s: %w", ev.RoomID, err))
 	}
-	return m.store.watch.check(nil)
+	return m.store.check(nil)
 }
 
 // inside reports whether somebody may read what is said.

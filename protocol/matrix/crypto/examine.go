@@ -18,23 +18,25 @@ import (
 
 	"moot/protocol"
 	"moot/protocol/matrix/account"
+	"moot/protocol/matrix/keys"
 )
 
-// Examine reads the whole database of keys in a folder, without changing it, also while the bot runs. Pair is the pair id of
-// the other database; nil compares none. Login is whose login the keys are used with; zero compares none. Will says what Open
-// is going to do first, or what became of keys that were put back from a backup; zero where that is nothing. The error is
-// an *account.Fault: with it Open fails, or the keys are damaged.
-func Examine(ctx context.Context, folder string, pair *string, login Owner) (will string, err error) {
+// Examine looks at the keys in a data folder, without changing anything, also while the bot runs. Kept is what the database says
+// of them; nil where it could not be asked. A file of keys that an older version has left is read as a whole. Login is whose
+// login the keys are used with; zero compares none. Will says what Open is going to do first; zero where that is nothing. The error is an *account.Fault: with it Open fails, or keys are damaged.
+func Examine(ctx context.Context, folder string, kept *keys.Kept, login Owner) (will string, err error) {
 	path := filepath.Join(folder, File)
 	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && pair != nil && *pair != "":
-		return "", missing(path)
-	case errors.Is(err, fs.ErrNotExist):
+	switch none := errors.Is(err, fs.ErrNotExist); {
+	case none && kept == nil:
 		return "", nil
+	case none && kept.Pair != "":
+		return "", missing(path)
+	case none:
+		return "", refuse(kept.Owner, login)
 	case err != nil:
 		return "", unusable(path, err)
-	case info.Size() == 0 && pair != nil && *pair != "":
+	case info.Size() == 0 && kept != nil && kept.Pair != "":
 		return "", apart()
 	case info.Size() == 0:
 		return "", nil // of a start that got no further
@@ -52,7 +54,7 @@ func Examine(ctx context.Context, folder string, pair *string, login Owner) (wil
 	if err := whole(ctx, db, path); err != nil {
 		return "", err
 	}
-	return belongs(ctx, db, path, pair, login)
+	return belongs(ctx, db, path, kept, login)
 }
 
 // whole reads every page.
@@ -82,7 +84,7 @@ func whole(ctx context.Context, db *sql.DB, path string) error {
 }
 
 // belongs looks at whose database it is, and of which version.
-func belongs(ctx context.Context, db *sql.DB, path string, pair *string, login Owner) (will string, err error) {
+func belongs(ctx context.Context, db *sql.DB, path string, kept *keys.Kept, login Owner) (will string, err error) {
 	tables := map[string]bool{}
 	rows, err := db.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type='table'`)
 	if err != nil {
@@ -103,28 +105,26 @@ func belongs(ctx context.Context, db *sql.DB, path string, pair *string, login O
 		switch {
 		case len(tables) > 0:
 			return "", &account.Fault{What: fmt.Sprintf("there is nothing of the bot in %s", path), Do: restore}
-		case pair != nil && *pair != "":
+		case kept != nil && kept.Pair != "":
 			return "", apart()
 		}
 		return "", nil
 	}
-	get := func(key string) (value string, ok bool, err error) {
-		err = db.QueryRowContext(ctx, `SELECT value FROM moot_meta WHERE key=$1`, key).Scan(&value)
-		if errors.Is(err, sql.ErrNoRows) {
-			return "", false, nil
-		}
-		return value, err == nil, err
-	}
-	if pair != nil {
-		if err := paired(get, *pair); err != nil {
+	get := metaOf(ctx, db)
+	if kept != nil {
+		_, carried, err := fits(get, *kept)
+		if err != nil {
 			return "", orUnusable(path, err)
+		}
+		if carried {
+			return fmt.Sprintf("the keys of %s were carried over into moot.db; the next start deletes the file", path), refuse(kept.Owner, login)
 		}
 	}
 	owner, err := ownerOf(get)
 	if err != nil {
 		return "", orUnusable(path, err)
 	}
-	if err := owner.refuse(login); err != nil {
+	if err := refuse(owner, login); err != nil {
 		return "", err
 	}
 	if !tables[sql_store_upgrade.VersionTableName] {
@@ -136,12 +136,10 @@ func belongs(ctx context.Context, db *sql.DB, path string, pair *string, login O
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", unusable(path, err)
 	}
-	at, restored, err := get(metaRestored)
-	if err != nil {
-		return "", unusable(path, err)
-	}
-	if will, err = upgradeOf(path, version, max(int(compat.Int64), 0)); will == "" && restored {
-		will = fmt.Sprintf("%s was put back from a backup that was older than the run before; the bot noticed it at %s, and began new sessions with all devices. If somebody cannot read what it says, run `moot matrix forget`", path, at)
+	will = fmt.Sprintf("the next start carries the keys of %s over into moot.db, and deletes the file", path)
+	up, err := upgradeOf(path, version, max(int(compat.Int64), 0))
+	if up != "" {
+		will = up + "; " + will
 	}
 	return will, err
 }
@@ -160,7 +158,7 @@ func upgradeOf(path string, version, compat int) (will string, err error) {
 	case version < oldest:
 		return "", &account.Fault{What: fmt.Sprintf("%s has schema %d, which is too old", path, version), Do: restore}
 	}
-	return fmt.Sprintf("%s has schema %d; the next start brings it to %d, and keeps a copy until that is done", path, version, latest), nil
+	return fmt.Sprintf("%s has schema %d; it is brought to %d first", path, version, latest), nil
 }
 
 // oldest is the first version of the tables from which there is a way to the present one (mautrix, sql_store_upgrade).
@@ -193,7 +191,7 @@ func ownerOf(get func(key string) (string, bool, error)) (Owner, error) {
 		return Owner{}, err
 	}
 	device, _, err := get(metaDevice)
-	return Owner{id.UserID(user), id.DeviceID(device)}, err
+	return Owner{User: id.UserID(user), Device: id.DeviceID(device)}, err
 }
 
 func missing(path string) *account.Fault {

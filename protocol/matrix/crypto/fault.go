@@ -12,17 +12,18 @@ import (
 	"moot/internal/files"
 	"moot/protocol"
 	"moot/protocol/matrix/account"
+	"moot/protocol/matrix/keys"
+	"moot/store"
 )
 
-// minSpace is how much room there has to be before anything is written: more than one sync response, or one message to a room
-// of thousands, makes the file and its write-ahead log grow. A write that fails for want of room cannot be taken back
-// where the library goes on after it; so it is not begun.
+// minSpace is how much room there has to be before anything is taken or sealed: more than one sync response, or one message to a
+// room of thousands, makes the database grow. What was noted and finds no room waits in memory for a commit; that is not begun.
 const minSpace = 4 << 20
 
 // space returns ErrFull where there may be too little space for what comes next.
 func (s *Store) space() error {
 	if n, ok := files.Free(s.c.Folder); ok && n < minSpace {
-		return fmt.Errorf("%w: %d KiB are left for %s, which needs %d", ErrFull, n>>10, File, minSpace>>10)
+		return fmt.Errorf("%w: %d KiB are left, and they need %d", ErrFull, n>>10, minSpace>>10)
 	}
 	return nil
 }
@@ -35,9 +36,20 @@ type marked struct {
 
 func (m marked) Unwrap() []error { return []error{m.as, m.error} }
 
-// classified adds ErrDamaged or ErrFull to an error that SQLite means so.
+// isDamage reports whether an error says that the database holds what it cannot.
+func isDamage(err error) bool { return errors.Is(err, store.ErrDamaged) || errors.Is(err, keys.ErrRow) }
+
+// classified adds ErrDamaged or ErrFull to an error that the database, or SQLite, means so.
 func classified(err error) error {
 	var fault *sqlite.Error
+	switch {
+	case err == nil, errors.Is(err, ErrDamaged), errors.Is(err, ErrFull):
+		return err
+	case isDamage(err):
+		return marked{err, ErrDamaged}
+	case store.IsFull(err):
+		return marked{err, ErrFull}
+	}
 	if !errors.As(err, &fault) {
 		return err
 	}

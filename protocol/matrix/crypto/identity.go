@@ -212,7 +212,7 @@ func (m *Machine) ResetIdentity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return m.store.watch.check(m.identify(ctx, key))
+	return m.store.check(m.identify(ctx, key))
 }
 
 // isForbidden reports whether a server did not take a confirmation: it repeats its question then.

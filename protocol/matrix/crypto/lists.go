@@ -206,19 +206,11 @@ func wait(ctx context.Context, flights []*flight) error {
 	return nil
 }
 
-// maxQuery is how many people one query of the database names. SQLite refuses more than 32,766, and after a long absence from large
-// rooms a server tells of more.
-const maxQuery = 1000
-
-// changed notes that people have other devices than before, durably, and has them fetched.
+// changed notes that people have other devices than before, and has them fetched.
 func (m *Machine) changed(ctx context.Context, users []id.UserID) error {
-	var tracked []id.UserID
-	for some := range slices.Chunk(users, maxQuery) {
-		known, err := m.store.keys.FilterTrackedUsers(ctx, some)
-		if err != nil {
-			return m.store.watch.check(fmt.Errorf("note changed devices: %w", err))
-		}
-		tracked = append(tracked, known...)
+	tracked, err := m.store.keys.FilterTrackedUsers(ctx, users)
+	if err != nil {
+		return m.store.check(fmt.Errorf("note changed devices: %w", err))
 	}
 	l := &m.lists
 	l.mu.Lock()
@@ -229,7 +221,7 @@ func (m *Machine) changed(ctx context.Context, users []id.UserID) error {
 	l.mu.Unlock()
 	if len(tracked) > 0 {
 		if err := m.store.keys.MarkTrackedUsersOutdated(ctx, tracked); err != nil {
-			return m.store.watch.check(fmt.Errorf("note changed devices: %w", err))
+			return m.store.check(fmt.Errorf("note changed devices: %w", err))
 		}
 	}
 	if !due {
@@ -250,7 +242,7 @@ func (m *Machine) changed(ctx context.Context, users []id.UserID) error {
 func (m *Machine) outdated(ctx context.Context) ([]id.UserID, error) {
 	users, err := m.store.keys.GetOutdatedTrackedUsers(ctx)
 	if err != nil {
-		return nil, m.store.watch.check(fmt.Errorf("look for changed devices: %w", err))
+		return nil, m.store.check(fmt.Errorf("look for changed devices: %w", err))
 	}
 	return users, nil
 }

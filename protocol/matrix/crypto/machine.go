@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +14,8 @@ import (
 	"maunium.net/go/mautrix"
 	mcrypto "maunium.net/go/mautrix/crypto"
 	"maunium.net/go/mautrix/id"
+
+	"moot/protocol/matrix/keys"
 )
 
 // Machine encrypts and decrypts for one device. Receive, Decrypt and Member belong to one goroutine; Encrypt may be called
@@ -53,11 +54,12 @@ type Machine struct {
 // Connect makes the keys ready for use by the client: it uploads what the server lacks, and lets the account vouch for the
 // device. An error that does not pass by itself is an *account.Fault.
 func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectConfig) (_ *Machine, err error) {
-	if err := s.own(ctx, Owner{client.UserID, client.DeviceID}); err != nil {
+	if err := s.own(ctx, Owner{User: client.UserID, Device: client.DeviceID}); err != nil {
 		return nil, err
 	}
 	m := &Machine{store: s, client: client, c: c, rooms: exsync.NewKeyedMutex[id.RoomID](), jobs: make(chan func(context.Context) error, maxJobs),
 		lists: newLists(), news: make(chan struct{}, 1)}
+	s.through(client.Client)
 	m.olm = mcrypto.NewOlmMachine(client, newLog(s.c.Log), guarded{s.keys, m}, state{m})
 	m.olm.DisableRatchetTracking = true                        // nothing here deletes keys once they are used
 	m.olm.IgnorePostDecryptionParseErrors = true               // the adapter reads what was sealed as it reads what was not
@@ -73,21 +75,21 @@ func (s *Store) Connect(ctx context.Context, client *mautrix.Client, c ConnectCo
 		}
 	}()
 	if err := m.olm.Load(ctx); err != nil {
-		err = s.watch.check(fmt.Errorf("load the keys of the device: %w", err))
-		if ctx.Err() == nil && !errors.Is(err, ErrBroken) { // the file can be read, and what stands in it cannot
-			err = unusable(filepath.Join(s.c.Folder, File), marked{err, ErrDamaged})
+		err = s.check(fmt.Errorf("load the keys of the device: %w", err))
+		if ctx.Err() == nil && !errors.Is(err, ErrBroken) { // the database can be read, and what stands in it cannot
+			err = unusable(s.c.Store.Path(), marked{err, ErrDamaged})
 		}
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{m.enrol, m.vouch} {
-		if err := s.watch.check(protect(func() error { return step(ctx) })); err != nil {
+		if err := s.check(protect(func() error { return step(ctx) })); err != nil {
 			return nil, err
 		}
 	}
 	// The library keeps the own identity without a lock, and looks it up when it is first needed: now, while nobody else is
 	// about, and again when it was fetched. See ownMu.
 	if _, err := m.olm.GetOwnCrossSigningPublicKeys(ctx); err != nil {
-		return nil, s.watch.check(fmt.Errorf("look up the own identity: %w", err))
+		return nil, s.check(fmt.Errorf("look up the own identity: %w", err))
 	}
 	m.work.Go(func() { m.worker(background) })
 	return m, nil
@@ -106,7 +108,7 @@ func (m *Machine) Close() error {
 
 // guarded is the store as the library sees it.
 type guarded struct {
-	*mcrypto.SQLCryptoStore
+	*keys.Store
 	m *Machine
 }
 
@@ -118,7 +120,7 @@ func (g guarded) GetNewestSessionCreationTS(context.Context, id.SenderKey) (time
 
 // GetOlmHash notes that an olm message was read before.
 func (g guarded) GetOlmHash(ctx context.Context, hash [32]byte) (time.Time, error) {
-	at, err := g.SQLCryptoStore.GetOlmHash(ctx, hash)
+	at, err := g.Store.GetOlmHash(ctx, hash)
 	g.m.known = g.m.known || !at.IsZero()
 	return at, err
 }
@@ -126,7 +128,7 @@ func (g guarded) GetOlmHash(ctx context.Context, hash [32]byte) (time.Time, erro
 // PutOlmHash notes that an olm message was read.
 func (g guarded) PutOlmHash(ctx context.Context, hash [32]byte, at time.Time) error {
 	g.m.known = true
-	return g.SQLCryptoStore.PutOlmHash(ctx, hash, at)
+	return g.Store.PutOlmHash(ctx, hash, at)
 }
 
 // HasSession returns true, so that the library never claims a one-time key: it would do so while it holds its locks. See
@@ -139,14 +141,14 @@ func (g guarded) PutGroupSession(ctx context.Context, session *mcrypto.InboundGr
 	if session.KeySource == id.KeySourceForward && !g.m.requests.of(session.SourceUser, session.ID()) {
 		return nil
 	}
-	return g.SQLCryptoStore.PutGroupSession(ctx, session)
+	return g.Store.PutGroupSession(ctx, session)
 }
 
 // GetDevices returns the devices of somebody. While a session is shared, the devices of people without an identity count as
 // signed: nothing could sign them. Other devices that are not signed are given no key (Client-Server API, "Recommended
 // client behaviour"). Nobody is unknown then, or the library would ask their server while it holds its locks.
 func (g guarded) GetDevices(ctx context.Context, user id.UserID) (map[id.DeviceID]*id.Device, error) {
-	devices, err := g.SQLCryptoStore.GetDevices(ctx, user)
+	devices, err := g.Store.GetDevices(ctx, user)
 	if err != nil || !isSharing(ctx) {
 		return devices, err
 	}

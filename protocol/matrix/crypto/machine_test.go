@@ -17,6 +17,8 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"moot/store"
 )
 
 func TestTwoDevicesTalk(t *testing.T) {
@@ -135,34 +137,41 @@ func TestTakenTwice(t *testing.T) {
 	b.reads(wire(t, 2, alice, lobby, a.say("again", alice, bot)), "again")
 }
 
-// A write that fails ends everything, and leaves nothing of its event: the key comes again, and is taken then.
+// A commit that fails ends everything: nothing goes out that rests on what is lost, and the key comes again and is taken then.
 func TestAFailedWriteLosesNoKey(t *testing.T) {
-	for _, table := range []string{"crypto_megolm_inbound_session", "crypto_olm_message_hash", "crypto_olm_session"} {
-		t.Run(table, func(t *testing.T) {
-			f := newFake(t)
-			b, a := start(f, bot, "BOT"), start(f, alice, "ALICE")
-			ev := wire(t, 1, alice, lobby, a.say("hello", alice, bot))
-			b.exec(`CREATE TRIGGER fail BEFORE INSERT ON ` + table + ` BEGIN SELECT RAISE(ABORT, 'the disk is gone'); END`)
-			resp, _ := f.sync(bot, "BOT")
-			_, err := b.machine.Receive(t.Context(), resp, "")
-			if !errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), "the disk is gone") {
-				t.Fatalf("a failed write is %v", err)
-			}
-			if _, err := b.machine.Receive(t.Context(), resp, ""); !errors.Is(err, ErrBroken) {
-				t.Errorf("it goes on to receive: %v", err)
-			}
-			if _, err := b.read(ev); !errors.Is(err, ErrBroken) {
-				t.Errorf("it goes on to read: %v", err)
-			}
-			if _, err := b.machine.Encrypt(t.Context(), lobby, []id.UserID{bot, alice}, event.EventMessage, map[string]any{}); !errors.Is(err, ErrBroken) {
-				t.Errorf("it goes on to speak: %v", err)
-			}
-			b.exec(`DROP TRIGGER fail`)
-			b.restart()
-			b.receive()
-			b.reads(ev, "hello")
-		})
+	f := newFake(t)
+	b, a := start(f, bot, "BOT"), start(f, alice, "ALICE")
+	ev := wire(t, 1, alice, lobby, a.say("hello", alice, bot))
+	b.commit()
+	b.db.Ship(func(store.Change) error { return errors.New("the disk is gone") })
+	resp, _ := f.sync(bot, "BOT")
+	if _, err := b.machine.Receive(t.Context(), resp, ""); err != nil && !errors.Is(err, ErrBroken) {
+		t.Fatalf("the key is not taken: %v", err)
 	}
+	var asked []string
+	f.mu.Lock()
+	f.fail = func(path string) int { asked = append(asked, path); return 0 }
+	f.mu.Unlock()
+	if _, err := b.machine.Encrypt(t.Context(), lobby, []id.UserID{bot, alice}, event.EventMessage, map[string]any{}); !errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), "the disk is gone") {
+		t.Errorf("it goes on to speak: %v", err)
+	}
+	if _, err := b.machine.client.Whoami(t.Context()); !errors.Is(err, ErrBroken) {
+		t.Errorf("it goes on to ask the server: %v", err)
+	}
+	f.mu.Lock()
+	if f.fail = nil; len(asked) > 0 {
+		t.Errorf("the server was asked for %q", asked)
+	}
+	f.mu.Unlock()
+	if _, err := b.machine.Receive(t.Context(), resp, ""); !errors.Is(err, ErrBroken) {
+		t.Errorf("it goes on to receive: %v", err)
+	}
+	if _, err := b.read(ev); !errors.Is(err, ErrBroken) {
+		t.Errorf("it goes on to read: %v", err)
+	}
+	b.restart()
+	b.receive()
+	b.reads(ev, "hello")
 }
 
 // A stop in the middle is no fault of the file, and what it interrupts is as if it had not begun.
@@ -184,7 +193,7 @@ func TestAStopInTheMiddle(t *testing.T) {
 	if _, err := b.machine.Receive(ctx, resp, ""); !errors.Is(err, context.Canceled) || errors.Is(err, ErrBroken) {
 		t.Errorf("a stop is %v", err)
 	}
-	if err := b.store.watch.check(nil); err != nil {
+	if err := b.store.check(nil); err != nil {
 		t.Errorf("the file is at fault: %v", err)
 	}
 	b.restart()
@@ -374,7 +383,7 @@ func TestASessionIsMended(t *testing.T) {
 	b.receive()
 	b.say("y", bot, alice)
 	a.receive() // from here on alice takes it that the bot has their session
-	b.exec(`DELETE FROM crypto_olm_session`)
+	b.rows(none, "olm")
 	b.restart()
 	a.restart()
 	a.say("lost", alice, bot)
@@ -430,7 +439,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 			t.Errorf("%q is in the log:\n%s", secret, text)
 		}
 	}
-	for _, name := range []string{File, RecoveryFile} {
+	for _, name := range []string{"moot.db", RecoveryFile} {
 		if info, err := os.Stat(filepath.Join(b.dir, name)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v, %v", name, info.Mode(), err)
 		}

@@ -18,7 +18,7 @@ import (
 // one-time keys are left. It returns how many keys to messages came. An error is ErrBroken, or that of the context; the
 // response then has to come again.
 func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string) (keys int, err error) {
-	if err := m.store.watch.check(nil); err != nil {
+	if err := m.store.check(nil); err != nil {
 		return 0, err
 	}
 	if err := m.store.space(); err != nil {
@@ -41,7 +41,7 @@ func (m *Machine) Receive(ctx context.Context, resp *mautrix.RespSync, _ string)
 	if ctx.Err() != nil {
 		return int(m.keys.Load()), ctx.Err()
 	}
-	return int(m.keys.Load()), m.store.watch.check(nil)
+	return int(m.keys.Load()), m.store.check(nil)
 }
 
 // oneTime uploads one-time keys where the server runs out of them. A count of none may mean that the server did not
@@ -129,7 +129,7 @@ func (m *Machine) toDevice(ctx context.Context, ev *event.Event) error {
 			})
 		})
 	}
-	return m.store.watch.check(ctx.Err())
+	return m.store.check(ctx.Err())
 }
 
 // encrypted takes an encrypted event in one transaction.
@@ -137,16 +137,16 @@ func (m *Machine) encrypted(ctx context.Context, ev *event.Event, content *event
 	m.olmMu.Lock()
 	defer m.olmMu.Unlock()
 	m.known = false
-	err := m.store.keys.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
+	err := m.store.keys.Do(ctx, func(ctx context.Context) error {
 		err := protect(func() error { m.olm.HandleEncryptedEvent(ctx, ev); return nil })
 		// The library goes on where a write has failed. What was written before it must not stay: the event would be
 		// known when it comes again, and what it brings lost.
 		if err == nil {
 			err = ctx.Err()
 		}
-		return m.store.watch.check(err)
+		return m.store.check(err)
 	})
-	if err := m.store.watch.check(nil); err != nil {
+	if err := m.store.check(nil); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,8 @@ import (
 	"moot/protocol"
 	"moot/protocol/matrix"
 	"moot/protocol/matrix/account"
+	"moot/protocol/matrix/keys"
+	"moot/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,14 +34,14 @@ const (
 	lobby id.RoomID = "!lobby:example.org"
 )
 
-// device is a device with its keys, and the pair id that its other database would have.
+// device is a device, with the database in which its keys are.
 type device struct {
 	t       testing.TB
 	f       *fake
 	dir     string
 	user    id.UserID
 	id      id.DeviceID
-	pair    string
+	db      *store.Store
 	c       ConnectConfig
 	store   *Store
 	machine *Machine
@@ -102,12 +105,37 @@ func (d *device) start() {
 	}
 }
 
+// secret encrypts the keys.
+var secret = []byte("0123456789abcdef")
+
+// data opens the database, if it is not open.
+func (d *device) data() *store.Store {
+	d.t.Helper()
+	if d.db == nil {
+		db, err := store.Open(store.Config{Path: filepath.Join(d.dir, "moot.db")})
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		d.db = db
+	}
+	return d.db
+}
+
 func (d *device) open() (err error) {
+	d.t.Helper()
 	d.store, err = Open(context.Background(), Config{
-		Folder: d.dir, Pair: d.pair, SetPair: func(p string) error { d.pair = p; return nil }, Secret: []byte("0123456789abcdef"),
+		Folder: d.dir, Store: d.data(), Secret: secret,
 		Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	return err
+}
+
+// commit is the next commit of the bot.
+func (d *device) commit() {
+	d.t.Helper()
+	if err := d.data().Commit(time.Time{}, func(*store.Commit) error { return nil }); err != nil {
+		d.t.Fatal(err)
+	}
 }
 
 func (d *device) connect() (err error) {
@@ -115,19 +143,20 @@ func (d *device) connect() (err error) {
 	return err
 }
 
-// close closes what is open, as after a crash too: nothing is written by it.
+// close closes what is open, as a crash does: what no commit has had is lost.
 func (d *device) close() {
 	if d.machine != nil {
 		if err := d.machine.Close(); err != nil {
 			d.t.Error(err)
 		}
 	}
-	if d.store != nil {
-		if err := d.store.Close(); err != nil {
+	if d.db != nil {
+		d.db.Along(nil)
+		if err := d.db.Close(); err != nil {
 			d.t.Error(err)
 		}
 	}
-	d.machine, d.store = nil, nil
+	d.machine, d.store, d.db = nil, nil, nil
 }
 
 func (d *device) restart() {
@@ -144,6 +173,7 @@ func (d *device) receive() (keys int) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	d.commit()
 	done()
 	return keys
 }
@@ -200,12 +230,60 @@ func (d *device) recoveryKey() string {
 	return string(bytes.TrimSpace(data))
 }
 
-// exec changes the file behind the back of the program.
-func (d *device) exec(query string) {
+// rows changes rows behind the back of the program: those whose keys begin with the parts. A nil value deletes one.
+func (d *device) rows(change func(value string) []byte, parts ...string) {
 	d.t.Helper()
-	if _, err := d.store.raw.Exec(query); err != nil {
+	d.commit()
+	bucket := store.SharedBucket("matrix-keys")
+	if err := d.db.Commit(time.Time{}, func(c *store.Commit) error {
+		return c.Run("", protocol.Ref{}, func(tx *store.Tx) error {
+			for key, value := range tx.Prefix(bucket, strings.Join(parts, store.Sep)) {
+				if value := change(string(value)); value != nil {
+					tx.Put(bucket, key, value)
+				} else {
+					tx.Delete(bucket, key)
+				}
+			}
+			return nil
+		})
+	}); err != nil {
 		d.t.Fatal(err)
 	}
+}
+
+// none deletes a row.
+func none(string) []byte { return nil }
+
+// count returns how many rows there are whose keys begin with the parts.
+func (d *device) count(parts ...string) (n int) {
+	d.t.Helper()
+	d.commit()
+	if err := d.db.View(func(tx *store.Tx) error {
+		for range tx.Prefix(store.SharedBucket("matrix-keys"), strings.Join(parts, store.Sep)) {
+			n++
+		}
+		return nil
+	}); err != nil {
+		d.t.Fatal(err)
+	}
+	return n
+}
+
+// kept is what the database says of the keys.
+func (d *device) kept() *keys.Kept {
+	d.t.Helper()
+	was := d.db
+	var kept keys.Kept
+	if err := d.data().View(func(tx *store.Tx) (err error) {
+		kept, err = keys.Look(tx)
+		return err
+	}); err != nil {
+		d.t.Fatal(err)
+	}
+	if was == nil {
+		d.close()
+	}
+	return &kept
 }
 
 func wantFault(t *testing.T, err error, want string) {

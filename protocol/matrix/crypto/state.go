@@ -53,7 +53,7 @@ func (state) GetHistoryVisibility(context.Context, id.RoomID) (*event.HistoryVis
 
 // FindSharedRooms returns the rooms in which a session exists that somebody has the key of, or should have.
 func (s state) FindSharedRooms(ctx context.Context, user id.UserID) ([]id.RoomID, error) {
-	open, err := s.open(ctx)
+	open, err := s.m.store.keys.Sealing(ctx)
 	if err != nil || len(open) == 0 {
 		return nil, err
 	}
@@ -69,26 +69,8 @@ func (s state) FindSharedRooms(ctx context.Context, user id.UserID) ([]id.RoomID
 	}), nil
 }
 
-// open returns the rooms that have a session.
-func (s state) open(ctx context.Context) (open []id.RoomID, err error) {
-	rows, err := s.m.store.db.Query(ctx, `SELECT room_id FROM crypto_megolm_outbound_session`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var room id.RoomID
-		if err := rows.Scan(&room); err != nil {
-			return nil, err
-		}
-		open = append(open, room)
-	}
-	return open, rows.Err()
-}
-
 // given reports whether a device of somebody has the key to the session of a room; they may be invited only.
-func (s state) given(ctx context.Context, room id.RoomID, user id.UserID) (yes bool) {
-	err := s.m.store.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM crypto_megolm_outbound_session AS o
-		JOIN crypto_megolm_outbound_session_shared AS s ON s.session_id=o.session_id WHERE o.room_id=$1 AND s.user_id=$2)`, room, user).Scan(&yes)
+func (s state) given(ctx context.Context, room id.RoomID, user id.UserID) bool {
+	yes, err := s.m.store.keys.Given(ctx, room, user)
 	return yes || err != nil
 }

@@ -16,6 +16,7 @@ import (
 	"moot/internal/files"
 	"moot/protocol"
 	"moot/protocol/matrix/account"
+	"moot/protocol/matrix/keys"
 )
 
 // Able is whether this program can encrypt.
@@ -28,8 +29,8 @@ type Store struct{}
 func Open(context.Context, Config) (*Store, error) { return nil, ErrUnable }
 
 // Examine refuses keys that the bot has used: those that are sent to it would be thrown away.
-func Examine(_ context.Context, folder string, pair *string, _ Owner) (will string, err error) {
-	if pair == nil || *pair == "" {
+func Examine(_ context.Context, folder string, kept *keys.Kept, _ Owner) (will string, err error) {
+	if kept == nil || kept.Pair == "" && !kept.Any {
 		return "", nil
 	}
 	return "", &account.Fault{What: "this program was built without encryption, and the bot has keys in " + folder, Do: "build it with `-tags goolm`, as in `go run -tags goolm ./cmd/bot`"}
