@@ -14,7 +14,7 @@ func (h *atHand) view() words.Vote { return h.viewOf(rooms.NamesIn(h.tx, h.room)
 func (h *atHand) viewOf(names *rooms.Names) words.Vote {
 	b := h.posting()
 	v := words.Vote{
-		Speaker: h.in(), ID: h.ID, Type: words.Type(h.Type), Status: words.Status(h.Status), Secret: h.Secret, Hidden: h.Hidden, Told: h.counts(),
+		Speaker: h.in(), ID: h.ID, Type: words.Type(h.Type), Status: words.Status(h.Status), Secret: h.Secret, Hidden: h.Hidden, Shared: h.Shared, Told: h.counts(),
 		Opener: h.named(names, h.Opener), Target: h.named(names, h.Target), By: h.named(names, h.By),
 		Text: h.text(h.Text), Reply: h.text(h.Reply), Why: h.text(h.Why), Options: h.Options, Corrected: h.Corrected, Role: h.Role.Name,
 		Tally: h.Tally, Size: h.Size, Turnout: h.Turnout, Count: h.Count, Waived: h.Waived, Days: h.Rules.ActiveDays, Member: h.Rules.Member,

@@ -79,6 +79,9 @@ type Config struct {
 	Polls []protocol.Network
 	// Roles are the networks whose members have roles, so that a vote can be for one of them. Nil means Discord.
 	Roles []protocol.Network
+	// Shared is whether other machines have a copy of all that is kept, the ballots of secret votes too, and go on with it. The
+	// message of a secret vote says so.
+	Shared bool
 	// Reminders is whether those who may vote and have not are told so in private at half of the time.
 	Reminders bool
 	// Places are the networks whose rooms are made of channels, so that a vote that is opened in private needs to be

@@ -196,6 +196,26 @@ func TestSecretFactsTellNothing(t *testing.T) {
 	}
 }
 
+// TestSecretVotesOnSeveralMachines: their message says that other machines keep the ballots too, and what comes of the vote where one
+// fails; that of another vote, or of a bot on one machine, does not.
+func TestSecretVotesOnSeveralMachines(t *testing.T) {
+	for name, shared := range map[string]bool{"one": false, "several": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t, func(w *town) { w.shared = shared })
+			w.settle(lobby, "ann", "ben", "cem")
+			w.heard()
+			w.say(lobby, "ann", "!moot vote motion --secret we sing")
+			if out := w.heard(); strings.Contains(out, "where one fails, another goes on with the vote") != shared {
+				t.Errorf("it says\n%s", out)
+			}
+			w.say(lobby, "ann", "!moot vote motion --hidden we dance")
+			if out := w.heard(); strings.Contains(out, "several machines") {
+				t.Errorf("of a vote that is not secret it says\n%s", out)
+			}
+		})
+	}
+}
+
 // TestUndecidedSecretVotesTellNoCount: the fact by which a secret vote ended without a close says nothing of its ballots.
 func TestUndecidedSecretVotesTellNoCount(t *testing.T) {
 	for name, end := range map[string]func(*town){

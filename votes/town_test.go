@@ -74,6 +74,7 @@ type town struct {
 	reacts   []protocol.Network
 	polls    []protocol.Network
 	reminded bool // whether people are reminded in private
+	shared   bool // whether other machines have a copy
 	places   []protocol.Network
 	has      map[string][]string // the roles of the network, and who has them; nil where it has none
 	atOnce   int                 // see votes.Config; zero means the default
@@ -175,7 +176,7 @@ func (w *town) features(r *bottest.Rig) []bot.Feature {
 	}
 	w.votes, err = votes.New(votes.Config{
 		Roles: roles, Bus: w.bus, Settings: settings, Activity: judge, Sanctions: w.challenges, Operators: operators,
-		AtOnce: w.atOnce, Buttons: w.buttons, Reacts: w.reacts, Polls: w.polls, Reminders: w.reminded, Places: w.places,
+		AtOnce: w.atOnce, Buttons: w.buttons, Reacts: w.reacts, Polls: w.polls, Reminders: w.reminded, Shared: w.shared, Places: w.places,
 		Fits: func(_ protocol.Network, t protocol.Text) bool { return w.fits == nil || w.fits(t) },
 		Random: func(b []byte) {
 			for i := range b {

@@ -82,7 +82,7 @@ func newFeatures(cfg config.Config, bus *events.Bus) (*features, error) {
 			"matrix": cfg.Votes.Edits, "discord": cfg.Votes.EditsDiscord, protocol.Console: consoleEdits,
 		},
 		Polls: polled(cfg), Shortest: cfg.Votes.PollShortest, Longest: cfg.Votes.PollLongest, Runs: cfg.Votes.PollDuration,
-		Reminders: cfg.Votes.Reminders, Reading: cfg.Votes.Reading, Outage: cfg.Votes.Outage, Void: cfg.Votes.Void,
+		Shared: cfg.Replica.Enabled(), Reminders: cfg.Votes.Reminders, Reading: cfg.Votes.Reading, Outage: cfg.Votes.Outage, Void: cfg.Votes.Void,
 	})
 	if err != nil {
 		return nil, err

@@ -228,7 +228,10 @@ func (v Vote) howToAlone(live bool) []protocol.Text {
 		press = say.Sentences(press, v.Say("ask-for-poll", say.Code("Command", protocol.Code("vote show "+number+in))))
 	}
 	hides := v.Say("hides-hidden")
-	if v.Secret {
+	switch {
+	case v.Secret && v.Shared:
+		hides = v.Say("hides-secret-shared")
+	case v.Secret:
 		hides = v.Say("hides-secret")
 	}
 	return []protocol.Text{press, say.Sentences(v.Say("only-turnout"), hides)}

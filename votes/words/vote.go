@@ -78,6 +78,7 @@ type Vote struct {
 	Status Status
 	Secret bool
 	Hidden bool // no count is shown before the end, though nobody's ballot is secret
+	Shared bool // other machines have its ballots too, and go on with it
 	Told   bool // the count is for all to see
 
 	Opener, Target, By protocol.Text // the names of people

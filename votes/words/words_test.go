@@ -108,6 +108,18 @@ So stimmt Ihr ab: in der Umfrage unten drücken; mit der Nummer reagieren; oder 
 Die Umfrage zeigt, was in ihr gedrückt wurde; diese Nachricht zählt alle Stimmen.
 Abgestimmt: 2 von 8.
 Läuft 2 Tage und endet am 2026-11-30 17:25 UTC.`},
+		{"secret, on several machines", func(v *Vote) { v.Secret, v.Shared, v.Told = true, true, false }, message, `Secret vote 3: Ann moves: we meet on Tuesdays
+Vote in our private conversation only: vote 3 yes --in lobby.
+Until it closes only the turnout is shown. Who voted how is hidden from the room and the moderators, not from who operates me. I run on several machines that all keep the ballots: where one fails, another goes on with the vote. With few voters it may be guessed.
+2 of 8 voted.
+Passes with more yes than no and a turnout of at least 3.
+Open for 2 days, until 2026-11-30 17:25 UTC.`,
+			`Geheime Abstimmung 3: Ann beantragt: we meet on Tuesdays
+Stimmt nur im privaten Gespräch mit mir ab: vote 3 ja --in lobby.
+Bis zum Ende wird nur die Beteiligung gezeigt. Wer wie gestimmt hat, erfahren weder der Raum noch die Moderatoren; wer mich betreibt, könnte es. Ich laufe auf mehreren Rechnern, die alle die Stimmen haben: Fällt einer aus, führt ein anderer die Abstimmung fort. Bei wenigen Stimmen lässt es sich vielleicht erraten.
+Abgestimmt: 2 von 8.
+Angenommen mit mehr Ja als Nein und einer Beteiligung von mindestens 3.
+Läuft 2 Tage und endet am 2026-11-30 17:25 UTC.`},
 		{"how long it is left", func(v *Vote) { v.Earlier, v.Left = true, 23*time.Hour }, Vote.Ends, "2026-11-30 17:25 UTC (in 23 hours), earlier once the result is certain",
 			"am 2026-11-30 17:25 UTC (noch 23 Stunden), früher, sobald das Ergebnis feststeht"},
 		{"beside others", challenge, Vote.Short, "3 (challenge, Ben)", "3 (Sperrantrag, Ben)"},
@@ -141,6 +153,7 @@ func TestFitsDiscord(t *testing.T) {
 	for _, l := range say.Languages() {
 		v := example(l, func(v *Vote) {
 			v.Type, v.Secret, v.Told, v.Polled, v.Asked, v.Removed, v.Poll, v.Untold, v.Corrected, v.Waived = Election, true, false, true, true, 3, true, true, true, true
+			v.Shared = true
 			v.Text, v.Reply = strings.Repeat("w", 300), strings.Repeat("r", 1000)
 			v.Tally, v.Example, v.Room = tally.Rules{Method: tally.STV, Options: 10, Seats: 9, Quorum: 3}, "#2 > #1", strings.Repeat("room ", 8)
 			for range 10 {
