@@ -63,6 +63,8 @@ type Config struct {
 	Operators []string
 	// Extra is added to the configuration as it stands, and Matrix to its section of that name.
 	Extra, Matrix string
+	// ByToken is whether the bot uses the access token of the account, and makes no login.
+	ByToken bool
 	// Env is added to its environment.
 	Env []string
 }
@@ -112,6 +114,11 @@ func (b *Bot) Configure(extra string) {
 	if b.Operators == nil {
 		operators = []byte("[]")
 	}
+	token := ""
+	if b.ByToken {
+		b.write("token", b.Account.Token+"\n")
+		token = `access_token = { file = "token" }`
+	}
 	b.write("config.toml", fmt.Sprintf(`operators = %s
 
 [matrix]
@@ -119,13 +126,14 @@ user = %q
 homeserver = %q
 password = { file = "password" }
 %s
+%s
 
 [commands]
 rate_burst = 10000
 rate_every = "1ms"
 
 %s
-`, operators, b.Account.UserID, b.Server.URL, b.Matrix, extra))
+`, operators, b.Account.UserID, b.Server.URL, token, b.Matrix, extra))
 }
 
 func (b *Bot) write(name, text string) {
@@ -190,6 +198,19 @@ func (b *Bot) Kill() {
 		b.t.Errorf("kill the bot: %v", err)
 	}
 	<-b.done
+}
+
+// Freeze stops all that the bot does, until Thaw, as a machine that hangs would.
+func (b *Bot) Freeze() { b.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen bot go on.
+func (b *Bot) Thaw() { b.signal(syscall.SIGCONT) }
+
+func (b *Bot) signal(s syscall.Signal) {
+	b.t.Helper()
+	if err := b.cmd.Process.Signal(s); err != nil {
+		b.t.Fatalf("%v: %v", s, err)
+	}
 }
 
 // Stop stops the bot as an operator does, and fails the test where it does not end in good order.
