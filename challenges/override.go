@@ -69,10 +69,10 @@ func (f *Feature) overrideRestore(c *commands.Call) error {
 	return f.say(c, "override-restore", name, f.operator(c), say.Words("Reason", protocol.Plain(text)))
 }
 
-// say announces in the room what was done, also where it was done in private.
+// say announces in the room what was done, also where it was done in private, or where only some of the room are.
 func (f *Feature) say(c *commands.Call, id string, slots ...say.Slot) error {
 	text := in(c.Tx, c.Room.ID).Say(id, slots...)
-	if !c.Event.Private {
+	if !c.Aside() {
 		return c.Answer(text)
 	}
 	if err := f.announce(c.Tx, c.Room.ID, text); err != nil {

@@ -90,6 +90,10 @@ func (c *Call) Code(line string) protocol.Text {
 // NamedIn says how a command in private names the room that it is about, behind "name it".
 func (c *Call) NamedIn() protocol.Text { return c.run.say(c.run.way("named-in"), c.run.inSlot()) }
 
+// Aside tells whether the command was given where not the whole room reads the answer: in private, in a place that not every member
+// sees, or in one in which the bot may not write.
+func (c *Call) Aside() bool { return c.Event.Private || c.Event.Hidden || c.Event.Mute }
+
 // Native tells whether the command came through the network's own interface, which nobody else has seen.
 func (c *Call) Native() bool { return c.run.native() }
 

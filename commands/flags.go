@@ -14,8 +14,8 @@ import (
 // rest. All of this is the flag where the command has one of that name: what somebody meant to be secret must not become
 // public words. Words that begin so are told from it by a backslash, or by two hyphens alone before them.
 
-// brackets are what may stand around a flag, as in the usage of a command.
-var brackets = map[rune]string{'[': "]", '(': ")", '{': "}"}
+// brackets are what may stand around a flag, as in the usage of a command, or as the marks of what is written in Markdown.
+var brackets = map[rune]string{'[': "]", '(': ")", '{': "}", '`': "`", '*': "*"}
 
 // stops are what may stand behind a flag as in a sentence.
 const stops = ",.;:!?…、，。；：！？"
@@ -202,7 +202,7 @@ func (p *linePass) flagValue(param *Param, w flagWord) (value string, m *Mistake
 // tail takes the flags that stand behind a text, or says that one stands within it. In quotes, and behind two hyphens
 // alone, everything is words.
 func (p *linePass) tail(text string) (body string, m *Mistake) {
-	within := ""
+	within, unknown := "", ""
 	for at := 0; at < len(text); {
 		start := at + len(text[at:]) - len(strings.TrimLeftFunc(text[at:], unicode.IsSpace))
 		next := strings.IndexFunc(text[start:], unicode.IsSpace)
@@ -214,7 +214,13 @@ func (p *linePass) tail(text string) (body string, m *Mistake) {
 			text = strings.TrimRightFunc(text[:start], unicode.IsSpace) + text[start+w.size:]
 			break
 		}
-		if !ok || w.name == "" || start == 0 || p.node.known(w) == nil {
+		if !ok || w.name == "" || start == 0 {
+			continue
+		}
+		if p.node.known(w) == nil {
+			if w.plain && p.node.nearFlag(w.name) != "" {
+				unknown = w.name
+			}
 			continue
 		}
 		end := &linePass{manner: p.manner, scanner: scanner{s: text[start:]}, node: p.node, given: given{}}
@@ -227,8 +233,12 @@ func (p *linePass) tail(text string) (body string, m *Mistake) {
 		}
 		within = w.name
 	}
-	if within != "" && unquoted(text) == strings.TrimSpace(text) {
+	switch {
+	case unquoted(text) != strings.TrimSpace(text):
+	case within != "":
 		return "", p.mistake("a flag within the text", "flag-in-text", flagSlot(within)).line(p.usageOf(p.node))
+	case unknown != "": // a slip, and what it was meant for is not known
+		return "", p.unknownFlag(p.node, unknown)
 	}
 	return text, nil
 }

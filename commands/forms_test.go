@@ -32,6 +32,7 @@ func TestFlagsInEveryForm(t *testing.T) {
 	for _, flag := range []string{
 		"--warm", "—warm", "–warm", "-warm", "‐‐warm", "－－warm", "--WARM", "--ｗarm", "--warm,", "--warm.", "--warm:", "—warm;", "[--warm]", "(--warm)", "{—warm}",
 		"[--warm],", `"--warm"`, "“--warm”", "”--warm”", "'--warm'", "‘—warm’", "«--warm»", "＂--warm＂", `"-warm"`, `"--warm",`, "--warm=yes",
+		"`--warm`", "*--warm*", "`—warm`", "`--warm`.",
 	} {
 		takes(t, map[string]string{
 			"greet " + flag + " ann hello there": "person=ann warm=yes words=hello there",
@@ -57,6 +58,10 @@ func TestFlagsInEveryForm(t *testing.T) {
 		`greet ann "\--warm"`:       "person=ann words=--warm",
 		`greet ann "-- warm hello"`: "person=ann words=-- warm hello",
 		"greet ann -later":          "person=ann words=-later",
+		"greet ann hello --wram":    "! an unknown flag",
+		"greet ann hello --wаrm":    "! an unknown flag", // with a Cyrillic letter
+		"greet ann hello --there":   "person=ann words=hello --there",
+		`greet ann "hello --wram"`:  "person=ann words=hello --wram",
 		"poll q -for example":       "option=-for|example question=q",
 		"poll q -- for example":     "option=for|example question=q",
 	})
@@ -92,7 +97,7 @@ func TestListsAsPeopleWriteThem(t *testing.T) {
 func TestADashIsReadAsItIsQuoted(t *testing.T) {
 	tree := parseTree(t)
 	pieces := rapid.SampledFrom([]string{"--for", "-for", "—warm", "--", "-", "3d", "|", "\n", " ", `"`, "“", "”", "'", "’", "«", "»", `\`, "[", "]", "(", ")", ",", ":", "=",
-		"<@console:a>", "a", "É", "？", "!", "\u00a0", "1.", "—", "or"})
+		"<@console:a>", "a", "É", "？", "!", "\u00a0", "1.", "—", "or", "`", "*"})
 	rapid.Check(t, func(t *rapid.T) {
 		word := func(label string) string {
 			return protocol.OneLine(strings.Join(rapid.SliceOfN(pieces, 1, 6).Draw(t, label), ""))

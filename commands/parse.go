@@ -213,22 +213,30 @@ func (s *manner) noValue(n *Node, p *Param) *Mistake {
 }
 
 func (s *manner) unknownFlag(n *Node, name string) *Mistake {
+	if s.native() { // an interface that was made for another version
+		return s.mistake("an unknown field", "field-unknown", s.commandSlot(n.Title()), typed("Word", name)).also(s.moreAbout(n))
+	}
+	const why = "an unknown flag"
+	if meant := n.nearFlag(name); meant != "" {
+		return s.mistake(why, "flag-unknown-meant", s.commandSlot(n.Title()), typed("Word", "--"+name),
+			say.Code("Meant", protocol.Code("--"+meant)))
+	}
+	return s.mistake(why, "flag-unknown", s.commandSlot(n.Title()), typed("Word", "--"+name), say.Code("Dashes", protocol.Code("--"))).
+		also(s.moreAbout(n))
+}
+
+// nearFlag returns the flag of the command that is called nearly so; zero if none is.
+func (n *Node) nearFlag(name string) string {
 	var names []string
 	for _, p := range n.Params {
 		if p.ByName() && !p.Hidden {
 			names = append(names, p.Name)
 		}
 	}
-	if s.native() { // an interface that was made for another version
-		return s.mistake("an unknown field", "field-unknown", s.commandSlot(n.Title()), typed("Word", name)).also(s.moreAbout(n))
-	}
-	const why = "an unknown flag"
 	if near := nearest(name, names, 1); len(near) > 0 {
-		return s.mistake(why, "flag-unknown-meant", s.commandSlot(n.Title()), typed("Word", "--"+name),
-			say.Code("Meant", protocol.Code("--"+names[near[0]])))
+		return names[near[0]]
 	}
-	return s.mistake(why, "flag-unknown", s.commandSlot(n.Title()), typed("Word", "--"+name), say.Code("Dashes", protocol.Code("--"))).
-		also(s.moreAbout(n))
+	return ""
 }
 
 // size returns how many characters, at least, somebody gave; counting stops above the limit.

@@ -81,6 +81,19 @@ func forgetPutOut(tx *store.Tx, room protocol.RoomID) {
 	}
 }
 
+// PutOutOf goes through those who were put out of a room not long ago, and since when they had been members.
+func PutOutOf(tx *store.Tx, room protocol.RoomID) iter.Seq2[protocol.UserID, time.Time] {
+	return func(yield func(protocol.UserID, time.Time) bool) {
+		prefix := store.Key(room, "")
+		for k := range tx.Prefix(putOut, prefix) {
+			user := protocol.UserID(k[len(prefix):])
+			if r, ok := putOutOf(tx, room, user); ok && !yield(user, r.Since) {
+				return
+			}
+		}
+	}
+}
+
 // PutOut goes through the rooms out of which somebody was put, and from which it is known that they had been a member.
 func PutOut(tx *store.Tx, user protocol.UserID) iter.Seq2[protocol.RoomID, time.Time] {
 	return func(yield func(protocol.RoomID, time.Time) bool) {

@@ -177,7 +177,18 @@ func (v Vote) named(text string) int {
 }
 
 // isPlace reports whether a word can only be the place of an option.
-func isPlace(w string) bool { return strings.HasPrefix(w, "#") }
+func isPlace(w string) bool { return strings.HasPrefix(alike.Fold(w), "#") }
+
+// placeIn returns the number that a folded word names as a place; zero if it names none. With a sign before it, it is none: "+1" is
+// said of a thumb.
+func placeIn(w string) int {
+	digits := strings.TrimPrefix(w, "#")
+	n, err := strconv.Atoi(digits)
+	if err != nil || strings.Trim(digits, "0123456789") != "" {
+		return 0
+	}
+	return n
+}
 
 // place returns the option of a poll or an election whose place a word or a reaction names, and in any other vote the choice that it
 // stands for; -1 if none.
@@ -187,7 +198,7 @@ func (v Vote) place(w string) int {
 		if w == "🔟" {
 			w = "10"
 		}
-		if n, err := strconv.Atoi(strings.TrimPrefix(w, "#")); err == nil && n >= 1 && n <= len(v.Options) {
+		if n := placeIn(w); n <= len(v.Options) {
 			return n - 1
 		}
 		return -1
@@ -290,8 +301,7 @@ func options(s say.Speaker, words []string) ([]string, error) {
 		return nil, sorry(s, "options-number", say.Number("Most", MaxOptions), say.Number("Has", len(out)))
 	}
 	for i, o := range out {
-		w := alike.Fold(o)
-		if n, err := strconv.Atoi(strings.TrimPrefix(w, "#")); isPlace(w) && err == nil && n >= 1 && n <= len(out) && n != i+1 {
+		if n := placeIn(alike.Fold(o)); isPlace(o) && n >= 1 && n <= len(out) && n != i+1 {
 			return nil, sorry(s, "option-place", say.Quoted("Option", o, 40), say.Number("Place", n), say.Number("Own", i+1))
 		}
 	}

@@ -1,10 +1,12 @@
 package votes
 
 import (
+	"maps"
 	"time"
 
 	"moot/commands"
 	"moot/events"
+	"moot/internal/alike"
 	"moot/internal/say"
 	"moot/outbox"
 	"moot/protocol"
@@ -178,6 +180,7 @@ func (h *atHand) finish(outcome tally.Outcome, by protocol.UserID, p closed, fol
 	if by != "" {
 		who[roleBy] = by
 	}
+	voted := h.Turnout > 0 // which a secret vote does not know any more when it has ended
 	// So that they are found by whom they are about.
 	if user := h.userOf(h.Opener); user != "" {
 		who[roleOpener] = user
@@ -222,10 +225,10 @@ func (h *atHand) finish(outcome tally.Outcome, by protocol.UserID, p closed, fol
 	if err := h.minute(text); err != nil {
 		return err
 	}
-	if err := h.tellOutcome(); err != nil {
+	if err := h.tellOutcome(voted); err != nil {
 		return err
 	}
-	return h.tellOpener(outcome)
+	return h.tellOpener(voted)
 }
 
 // unsaid holds the votes that ended while the bot was out of their room, which can only be those that became void.
@@ -307,8 +310,8 @@ func (h *atHand) unchanged(o tally.Outcome) protocol.Text {
 }
 
 // tellOpener tells the opener of a vote alone for how long they cannot open the next one, if they cannot.
-func (h *atHand) tellOpener(o tally.Outcome) error {
-	user, l := h.userOf(h.Opener), h.costs(o, h.Turnout > 0)
+func (h *atHand) tellOpener(voted bool) error {
+	user, l := h.userOf(h.Opener), h.costs(h.Outcome, voted)
 	var until time.Duration
 	id := "after-rest"
 	switch {
@@ -345,14 +348,14 @@ func (f *Feature) cancel(c *commands.Call) error {
 	case v.Type == Restore && !f.isOperator(c.Person) && !(me != 0 && v.Opener == me && untouched):
 		return sorry(s, "cancel-restore", v.number())
 	case v.Type == Challenge && f.mayModerate(c.Tx, c.Room.ID, c.Person) && v.hasVoted(me):
-		return sorry(s, "cancel-voted", v.number())
+		return f.privately(c, f.alone(c).Say("cancel-voted", v.number())) // of a secret vote it is nobody else's to know
 	case me != 0 && v.Opener == me && untouched:
 		return v.cancelled(c, Withdrawn, reason)
 	case !f.mayModerate(c.Tx, c.Room.ID, c.Person) && v.Opener == me && me != 0:
 		return sorry(s, "cancel-late", v.number())
 	case !f.mayModerate(c.Tx, c.Room.ID, c.Person):
 		return sorry(s, "cancel-not", v.number())
-	case reason == "":
+	case alike.Blank(reason):
 		return sorry(s, "cancel-why", say.Code("Command", c.Code("vote cancel "+v.Number()+" REASON")))
 	case v.Opener == me:
 		return v.cancelled(c, Withdrawn, reason) // with what follows from that for everybody who opens one
@@ -374,11 +377,17 @@ func (h *atHand) hasVoted(n events.Number) bool {
 	if _, ever := h.boxed(n); ever || h.ballotOf(n) != nil {
 		return true
 	}
-	q := events.Query{Kind: KindVote, Limit: 1, Filters: map[string]string{
-		keyVote: h.Number(), roleVoter: n.String(), events.KeyScope: string(h.room),
-	}}
-	for range h.bus.Matching(h.tx, q) {
-		return n != 0
+	return n != 0 && h.has(map[string]string{roleVoter: n.String()})
+}
+
+// has reports whether the log has such a fact about the vote, here or in a room in which it was held before.
+func (h *atHand) has(such map[string]string) bool {
+	for _, room := range lineage(h.tx, h.room) {
+		filters := map[string]string{keyVote: h.Number(), events.KeyScope: string(room)}
+		maps.Copy(filters, such)
+		for range h.bus.Matching(h.tx, events.Query{Kind: KindVote, Limit: 1, Filters: filters}) {
+			return true
+		}
 	}
 	return false
 }

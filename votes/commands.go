@@ -2,6 +2,7 @@ package votes
 
 import (
 	"moot/commands"
+	"moot/internal/alike"
 	"moot/internal/say"
 	"moot/protocol"
 	"moot/rooms"
@@ -240,7 +241,7 @@ func (f *Feature) RoomCommands() []*commands.Command {
 		Name: "set", Words: words.Catalogue(),
 		Examples: []string{"room set", "room set votes.duration 48h", "room set votes.channel here",
 			"room set votes.duration -"},
-		Where: commands.NeedsRoom, Who: commands.Moderator,
+		Where: commands.NeedsRoom, // everybody reads the rules; who sets what, the command knows
 		Params: []commands.Param{
 			{Name: "setting", Kind: commands.Choice, Optional: true,
 				Choices: f.settings.names(false)},
@@ -327,7 +328,7 @@ func (f *Feature) reply(c *commands.Call) error {
 		return sorry(f.here(c), "not-about-you", v.number())
 	case !v.Open():
 		return sorry(f.here(c), "has-closed-number", v.number())
-	case text == "":
+	case alike.Blank(text):
 		return sorry(f.here(c), "answer-what", say.Code("Command", c.Code("vote reply "+v.Number()+" TEXT")))
 	}
 	id := f.bus.KeepText(c.Tx, c.Person, text)

@@ -2,7 +2,6 @@ package votes
 
 import (
 	"moot/commands"
-	"moot/events"
 	"moot/internal/alike"
 	"moot/internal/say"
 	"moot/outbox"
@@ -69,13 +68,7 @@ func (h *atHand) everCast() bool {
 	for range h.tx.Prefix(secretBox, h.voterKey("")) {
 		return true
 	}
-	q := events.Query{Kind: KindVote, Limit: 1, Filters: map[string]string{
-		keyVote: h.Number(), keyWhat: whatBallot, events.KeyScope: string(h.room),
-	}}
-	for range h.bus.Matching(h.tx, q) {
-		return true
-	}
-	return h.Turnout > 0 // it may have been cast in the room that this one goes on from
+	return h.Turnout > 0 || h.has(map[string]string{keyWhat: whatBallot})
 }
 
 // tellCorrected tells the one whom a vote is about what its reason is now.

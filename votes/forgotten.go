@@ -29,15 +29,35 @@ func (h *atHand) holdVote() {
 	}
 }
 
-func (h *atHand) letGoVote() {
-	for _, n := range []events.Number{h.Opener, h.Target} {
-		h.bus.LetGo(h.tx, n, h.hold())
-	}
+// held returns whom the vote holds: who has opened it, whom it is about, and the moderators who have taken part.
+func (h *atHand) held() []events.Number {
+	return append([]events.Number{h.Opener, h.Target}, h.partial()...)
+}
+
+// partial returns the moderators who have cast a ballot in a challenge.
+func (h *atHand) partial() (all []events.Number) {
 	prefix := h.voterKey("")
 	for k := range h.tx.Prefix(partial, prefix) {
-		h.bus.LetGo(h.tx, parseVoter(k[len(prefix):]), h.hold())
-		h.tx.Delete(partial, k)
+		all = append(all, parseVoter(k[len(prefix):]))
 	}
+	return all
+}
+
+func (h *atHand) letGoVote() {
+	for _, n := range h.held() {
+		h.bus.LetGo(h.tx, n, h.hold())
+		h.tx.Delete(partial, h.voterKey(voter(n)))
+	}
+}
+
+// handOver lets go of those whom the vote holds, as it goes on in the successor of its room: not before they are held there. Who
+// was forgotten meanwhile would be recognised no more.
+func (h *atHand) handOver(successor protocol.RoomID) {
+	there := h.at(h.tx, successor, h.Vote)
+	for _, n := range h.held() {
+		h.bus.Hold(h.tx, n, there.hold(), time.Time{})
+	}
+	h.letGoVote()
 }
 
 // partial holds the moderators who have cast a ballot in an open challenge: forgotten, they could cancel it as

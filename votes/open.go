@@ -228,6 +228,8 @@ func (o *opening) runs() time.Duration {
 	switch {
 	case !o.Type.timed():
 		return o.rules.Duration
+	case o.proposal.Runs == 0 && o.Type == Rule:
+		return max(o.Feature.Runs, o.rules.Duration)
 	case o.proposal.Runs == 0:
 		return o.Feature.Runs
 	}
@@ -305,7 +307,7 @@ func (o *opening) placeFor(c *commands.Call) (protocol.PlaceID, error) {
 		places = append(places, "")
 	}
 	for _, place := range places {
-		if hidden, mute, _ := placeOf(c.Tx, c.Room.ID, place); !hidden && !mute {
+		if !shut(c.Tx, c.Room.ID, place) {
 			return place, nil
 		}
 	}
@@ -345,7 +347,7 @@ func (o *opening) withinLimits(code func(string) protocol.Text) error {
 				mine++
 			}
 		}
-		if target != 0 && v.Target == target && !(o.appeal() && v.Type == Restore && !v.Appeal) {
+		if target != 0 && v.Target == target && !(o.appeal() && !v.Appeal) { // an appeal is kept off by nothing but another
 			return sorry(o.Speaker, "open-about", say.Number("Vote", v.ID), say.Person("Target", rooms.Person(tx, room, o.Target.User)),
 				say.Code("Command", code("vote show "+v.Number())))
 		}

@@ -27,6 +27,10 @@ type posting struct {
 	Poll      protocol.Key `json:",omitempty"` // the poll of the network's own
 	// PollDeleted is whether somebody has removed one.
 	PollDeleted bool `json:",omitempty"`
+	// Half and Remind are reminders that were due while nobody could vote: those in private, from that place in the electorate on,
+	// and the one in the room.
+	Half   string `json:",omitempty"`
+	Remind bool   `json:",omitempty"`
 
 	Answers []protocol.Key `json:",omitempty"` // of the last that showed the vote to somebody who asked
 }
@@ -183,8 +187,8 @@ func (h *atHand) sayOutcome(text protocol.Text) error {
 		}
 	}
 	o := protocol.Outgoing{Room: h.room, Act: there, Else: people}
-	for _, place := range []protocol.PlaceID{h.settings.Channel(h.tx, h.room), h.Place} {
-		if place != "" && place != o.Place {
+	for _, place := range []protocol.PlaceID{h.settings.Announces(h.tx, h.room), h.Place} {
+		if place != "" && place != o.Place && !shut(h.tx, h.room, place) { // it may have been closed since
 			o = protocol.Outgoing{Room: h.room, Place: place, Act: there, Else: []protocol.Outgoing{o}}
 		}
 	}
@@ -240,16 +244,19 @@ func (h *atHand) tellTarget() error {
 }
 
 // tellOutcome tells whom a vote is about that it ended without anything following for them. Of what follows they are told
-// by those who keep challenges.
-func (h *atHand) tellOutcome() error {
+// by those who keep challenges. Voted is whether a ballot stood.
+func (h *atHand) tellOutcome(voted bool) error {
 	user := h.userOf(h.Target)
 	if user == "" || h.Outcome == tally.Passed || h.Outcome == Replaced {
 		return nil
 	}
 	s := h.to(user)
 	text := h.as(s).closing()
-	if h.costs(h.Outcome, h.Turnout > 0).protects {
+	if h.costs(h.Outcome, voted).protects {
 		text = protocol.Lines(text, s.Say("after-protected", say.Moment("Until", h.tx.Now().Add(h.Rules.Protected))))
+	}
+	if until := limited(h.tx, h.room, limitAppeal, h.Target); h.Appeal && until.After(h.tx.Now()) {
+		text = protocol.Lines(text, s.Say("after-appeal", say.Moment("Until", until)))
 	}
 	_, err := outbox.Send(h.tx, protocol.Outgoing{Act: protocol.Whisper{
 		User: user, Text: s.Say("in", say.Place("Room", titled(h.tx, h.info(), user)), say.Part("Text", text)),
@@ -275,7 +282,13 @@ func (h *atHand) notice() error {
 
 // remind says that a vote soon ends.
 func (h *atHand) remind() error {
-	if h.Status != Running || h.away() {
+	switch {
+	case h.Status != Running:
+		return nil
+	case h.away():
+		b := h.posting()
+		b.Remind = true
+		h.putPosting(b)
 		return nil
 	}
 	return h.announce(h.say("remind", say.Part("Title", h.titleOf()), h.when(), say.Count("Ballots", h.Turnout), say.Number("Size", h.Size)))

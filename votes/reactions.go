@@ -39,7 +39,7 @@ func (f *Feature) reacted(tx *store.Tx, ev protocol.Event, r protocol.ReactionAd
 		}
 		return store.Outcome{}, nil
 	}
-	if v.Status == Closing {
+	if !v.takes() { // also where the time is over and the vote has not ended yet
 		v.late(ev.Sender, r.Reaction)
 	}
 	return v.react(ev.Sender, r.Reaction, ev.ID, viaReaction)

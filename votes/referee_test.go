@@ -335,10 +335,10 @@ func (r *referee) opens(who, kind, target, line string) {
 	r.votes[v.ID] = t
 }
 
-// otherwise reports whether a vote about somebody is open that an appeal does not replace.
+// otherwise reports whether somebody appeals already.
 func (r *referee) otherwise(who string) bool {
 	for id, v := range r.votes {
-		if v.target == who && v.kind != "restore" && r.town.vote(lobby, id).Open() {
+		if v.target == who && v.kind == "appeal" && r.town.vote(lobby, id).Open() {
 			return true
 		}
 	}

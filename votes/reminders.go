@@ -34,7 +34,13 @@ func (h *atHand) reminds() bool {
 // remindVoters reminds the next of those who may vote, from that place in the electorate on.
 func (h *atHand) remindVoters(data []byte) error {
 	from, _ := strconv.Atoi(string(data))
-	if h.Status != Running || h.away() {
+	switch {
+	case h.Status != Running:
+		return nil
+	case h.away():
+		b := h.posting()
+		b.Half = strconv.Itoa(from)
+		h.putPosting(b)
 		return nil
 	}
 	all := h.tx.Get(electorate, h.key())
@@ -98,9 +104,26 @@ func forgetReminders(tx *store.Tx, user protocol.UserID) {
 	}
 }
 
-// remindsAt sets the timer of the reminders.
+// remindsAt sets the timers of the reminders. What was due while nobody could vote comes when they can again.
 func (h *atHand) remindsAt() {
-	if at := h.Opened.Add(h.Deadline.Sub(h.Opened) / 2); h.reminds() && at.After(h.tx.Now()) {
+	b, runs := h.posting(), h.Deadline.Sub(h.Opened)
+	back := h.tx.Now().Add(returnPause)
+	switch at := h.Opened.Add(runs - runs/4); {
+	case !h.Rules.Remind:
+	case b.Remind:
+		h.tx.SetTimer(timerRemind+h.Number(), back, nil)
+	case at.After(h.tx.Now()):
+		h.tx.SetTimer(timerRemind+h.Number(), at, nil)
+	}
+	switch at := h.Opened.Add(runs / 2); {
+	case !h.reminds():
+	case b.Half != "":
+		h.tx.SetTimer(timerHalf+h.Number(), back, []byte(b.Half))
+	case at.After(h.tx.Now()):
 		h.tx.SetTimer(timerHalf+h.Number(), at, nil)
+	}
+	if b.Half != "" || b.Remind {
+		b.Half, b.Remind = "", false
+		h.putPosting(b)
 	}
 }

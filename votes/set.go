@@ -56,7 +56,7 @@ func (h *atHand) changeRule() (protocol.Text, error) {
 	return h.say("rule-changed", one.slot(), say.Words("After", protocol.Plain(after)), say.Words("Before", protocol.Plain(before))), nil
 }
 
-// set is the command with which moderators set things for the room.
+// set is the command that shows what is set for the room and what its rules are, and with which moderators set things.
 func (f *Feature) set(c *commands.Call) error {
 	set, tx, room, s := f.settings, c.Tx, c.Room.ID, f.here(c)
 	if !c.Has("setting") {
@@ -73,7 +73,11 @@ func (f *Feature) set(c *commands.Call) error {
 	if err := f.noneAboutMe(c, "about-you-rules"); err != nil {
 		return err
 	}
-	if !one.moderators && !f.settledAt(tx, c.Room).After(tx.Now()) {
+	moderates := c.Role >= commands.Moderator
+	if one.moderators && !moderates {
+		return sorry(s, "set-by-moderators", one.slot())
+	}
+	if !one.moderators && (!moderates || !f.settledAt(tx, c.Room).After(tx.Now())) {
 		return sorry(s, "room-decides", one.slot(), say.Code("Command", c.Code("vote rule "+one.name+" "+c.Word("value"))))
 	}
 	value := ""
@@ -124,10 +128,10 @@ func (f *Feature) set(c *commands.Call) error {
 	}
 	if _, ok := rooms.Lookup(tx, room, c.Person); ok {
 		said := text(f.in(tx, room), "has-set")
-		if !c.Event.Private {
+		if !c.Aside() {
 			return c.Answer(said)
 		}
-		if err := f.announce(tx, room, set.Channel(tx, room), said); err != nil {
+		if err := f.announce(tx, room, set.Announces(tx, room), said); err != nil {
 			return err
 		}
 	}

@@ -153,16 +153,16 @@ func number(name string, at func(*Rules) *int, least, most int) setting {
 // them, and slower, but never easier to win by showing up with twenty accounts.
 func table(d Rules, shortest time.Duration) []setting {
 	const long = 3650 * day
-	max := duration("challenge.max", func(r *Rules) *time.Duration { return &r.ChallengeMax }, day, long)
-	read, show := max.read, max.show
-	max.bounds = between("bounds-duration-off", span.Format(day), span.Format(long))
-	max.read = func(w string) (string, bool) {
+	stands := duration("challenge.max", func(r *Rules) *time.Duration { return &r.ChallengeMax }, day, long)
+	read, show := stands.read, stands.show
+	stands.bounds = between("bounds-duration-off", span.Format(day), span.Format(long))
+	stands.read = func(w string) (string, bool) {
 		if alike.Fold(w) == "off" {
 			return "0s", true
 		}
 		return read(w)
 	}
-	max.show = func(r Rules) string {
+	stands.show = func(r Rules) string {
 		if r.ChallengeMax == 0 {
 			return "off"
 		}
@@ -178,7 +178,8 @@ func table(d Rules, shortest time.Duration) []setting {
 		spoken(),
 		duration("votes.member", func(r *Rules) *time.Duration { return &r.Member }, d.Member, 365*day),
 		number("votes.active-days", func(r *Rules) *int { return &r.ActiveDays }, d.ActiveDays, int(d.ActiveWindow/day)),
-		duration("votes.active-window", func(r *Rules) *time.Duration { return &r.ActiveWindow }, day, d.ActiveWindow),
+		// Shorter than that it would take fewer days of activity than the configuration does.
+		duration("votes.active-window", func(r *Rules) *time.Duration { return &r.ActiveWindow }, time.Duration(max(1, d.ActiveDays))*day, d.ActiveWindow),
 		share(d),
 		number("votes.voters", func(r *Rules) *int { return &r.Voters }, d.Voters, 1000),
 		number("votes.quorum", func(r *Rules) *int { return &r.QuorumLeast }, d.QuorumLeast, d.QuorumMost),
@@ -208,7 +209,7 @@ func table(d Rules, shortest time.Duration) []setting {
 				return "off"
 			},
 		},
-		max,
+		stands,
 	}
 }
 
@@ -301,6 +302,16 @@ func (s *Settings) Rules(tx *store.Tx, room protocol.RoomID) Rules {
 // Channel returns where votes of the room are held; zero means where they are opened.
 func (s *Settings) Channel(tx *store.Tx, room protocol.RoomID) protocol.PlaceID {
 	return protocol.PlaceID(tx.Get(settings, store.Key(room, channel)))
+}
+
+// Announces returns where something is said to the whole room: in its channel for votes, unless some cannot see that or the bot may not
+// write there; zero means in the room itself.
+func (s *Settings) Announces(tx *store.Tx, room protocol.RoomID) protocol.PlaceID {
+	place := s.Channel(tx, room)
+	if shut(tx, room, place) {
+		return ""
+	}
+	return place
 }
 
 // ChallengeMax returns how long a challenge that begins now stands at most; zero means until it is lifted.

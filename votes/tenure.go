@@ -29,19 +29,25 @@ func (f *Feature) noteTenures(tx *store.Tx, room protocol.RoomID, from protocol.
 		return
 	}
 	in := tx.In(protocol.Scope(info.Successor))
+	note := func(user protocol.UserID, at time.Time) {
+		if before, ok := tenure(tx, room, user); ok && before.Before(at) {
+			at = before // through several upgrades
+		}
+		in.Put(tenures, store.Key(info.Successor, string(user)), []byte(store.Time(at)))
+	}
+	if from == "" { // else who moderates could put others out, and let the room go on elsewhere without what they were in it
+		for user, at := range rooms.PutOutOf(tx, room) {
+			note(user, since(info, rooms.Member{Since: at}))
+		}
+	}
 	n := 0
 	for m := range rooms.MembersFrom(tx, room, from) {
 		if n++; n > tenureSlice {
 			tx.SetTimer(timerTenures, tx.Now(), []byte(m.User))
 			return
 		}
-		if m.Bot || m.Self {
-			continue
+		if !m.Bot && !m.Self {
+			note(m.User, since(info, m))
 		}
-		at := since(info, m)
-		if before, ok := tenure(tx, room, m.User); ok && before.Before(at) {
-			at = before // through several upgrades
-		}
-		in.Put(tenures, store.Key(info.Successor, string(m.User)), []byte(store.Time(at)))
 	}
 }

@@ -85,12 +85,6 @@ func (h *atHand) start() {
 	if at := h.Tally.Soonest(h.now()); !at.IsZero() {
 		h.tx.SetTimer(timerEarly+n, at, nil)
 	}
-	if h.Rules.Remind {
-		runs := h.Deadline.Sub(h.Opened)
-		if at := h.Opened.Add(runs - runs/4); at.After(h.tx.Now()) {
-			h.tx.SetTimer(timerRemind+n, at, nil)
-		}
-	}
 	h.remindsAt()
 	if h.tx.Timer(timerPulse).IsZero() {
 		h.beat(h.tx, protocol.RoomID(h.tx.Scope()))

@@ -162,7 +162,7 @@ func (w *town) features(r *bottest.Rig) []bot.Feature {
 	settings, err := votes.NewSettings(votes.SettingsConfig{Bus: w.bus, Rules: w.rules})
 	fail(err)
 	operators := []protocol.UserID{olga}
-	w.challenges, err = challenges.New(challenges.Config{Bus: w.bus, Operators: operators, Max: settings.ChallengeMax, Channel: settings.Channel})
+	w.challenges, err = challenges.New(challenges.Config{Bus: w.bus, Operators: operators, Max: settings.ChallengeMax, Channel: settings.Announces})
 	fail(err)
 	var judge votes.Activity = w
 	if w.real {

@@ -78,7 +78,7 @@ func (f *Feature) move(tx *store.Tx, room, successor protocol.RoomID) error {
 			return err
 		}
 		v.stop()
-		v.letGoVote()
+		v.handOver(successor)
 		v.burn()
 		v.unmarkAll()
 		v.touch()
@@ -111,9 +111,7 @@ func (h *atHand) pack() packedVote {
 	for k, data := range h.tx.Prefix(secretBox, prefix) {
 		p.Box[k[len(prefix):]] = decodeBallot(data)
 	}
-	for k := range h.tx.Prefix(partial, prefix) {
-		p.Partial = append(p.Partial, parseVoter(k[len(prefix):]))
-	}
+	p.Partial = h.partial()
 	if key := h.tx.Get(secretKeys, h.key()); key != nil {
 		p.Key = slices.Clone(key)
 	}

@@ -34,6 +34,12 @@ func seePlace(tx *store.Tx, ev protocol.Event) {
 	}
 }
 
+// shut reports whether a place does not serve to say something to the whole room.
+func shut(tx *store.Tx, room protocol.RoomID, place protocol.PlaceID) bool {
+	hidden, mute, _ := placeOf(tx, room, place)
+	return hidden || mute
+}
+
 // placeOf reports whether a place is hidden from some members, whether the bot may not write there, and whether that is known.
 func placeOf(tx *store.Tx, room protocol.RoomID, place protocol.PlaceID) (hidden, mute, known bool) {
 	if place == "" {

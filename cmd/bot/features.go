@@ -66,13 +66,13 @@ func newFeatures(cfg config.Config, bus *events.Bus) (*features, error) {
 	}
 	var enforcer *enforce.Feature
 	sanctions, err := challenges.New(challenges.Config{
-		Bus: bus, Operators: cfg.Operators, Max: settings.ChallengeMax, Channel: settings.Channel, Line: line,
+		Bus: bus, Operators: cfg.Operators, Max: settings.ChallengeMax, Channel: settings.Announces, Line: line,
 		Changed: func(tx *store.Tx, user protocol.UserID) { enforcer.Changed(tx, user) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	enforcer, err = enforce.New(enforce.Config{Sanctions: sanctions, Networks: enforced(cfg), Channel: settings.Channel})
+	enforcer, err = enforce.New(enforce.Config{Sanctions: sanctions, Networks: enforced(cfg), Channel: settings.Announces})
 	if err != nil {
 		return nil, err
 	}

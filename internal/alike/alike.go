@@ -43,9 +43,13 @@ func Look(s string) string { return skeleton(strings.Map(small, bare(s))) }
 // Blank reports whether s shows nothing.
 func Blank(s string) bool {
 	return !strings.ContainsFunc(shown(protocol.Clean(s)), func(r rune) bool {
-		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.M, r) && r != '\u2800'
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.M, r)
 	})
 }
+
+// empty are the characters that are something by their category, and show nothing: the braille pattern without dots, the joiner of
+// Tifinagh, the mark of an object, the filler of Khitan, and the note without a head.
+const empty = "\u2800\u2d7f\ufffc\U00016fe4\U0001d159"
 
 // bare returns s without white space and without what shows nothing.
 func bare(s string) string {
@@ -66,7 +70,7 @@ func skeleton(s string) string {
 const joiner = '\u200d'
 
 // shown drops the characters of a clean text that show nothing: those with the property Default_Ignorable_Code_Point, but for
-// what makes an emoji another one.
+// what makes an emoji another one, and those that are empty.
 func shown(s string) string {
 	var b strings.Builder
 	last := rune(0)
@@ -78,6 +82,8 @@ func shown(s string) string {
 				continue
 			}
 		case 0xE0020 <= r && r <= 0xE007F: // the letters of a flag; [protocol.Clean] leaves no others
+		case strings.ContainsRune(empty, r):
+			continue
 		case unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, unicode.Cf) &&
 			!unicode.Is(unicode.Prepended_Concatenation_Mark, r):
 			continue
