@@ -53,6 +53,9 @@ func (r *referee) judge() {
 			r.rt.Fatalf("vote %d, a %s: %s of %d with a quorum of %d; the referee says %s of %d with %d: %v, needs %d yes\n%+v",
 				id, t.kind, v.Outcome, v.Size, v.Tally.Quorum, want, len(t.may), t.quorum, t.ballots, t.least, v)
 		}
+		if counted := v.Count.For; v.Decided() && (v.Count.Cast != all || t.kind != "election" && (counted[0] != yes || counted[1] != no)) {
+			r.rt.Fatalf("vote %d, a %s, has counted %+v; the referee has %v", id, t.kind, v.Count, t.ballots)
+		}
 		if v.Decided() && v.Ended.Before(t.closes) {
 			r.endedEarly(id, t, v, all, yes, no)
 		}

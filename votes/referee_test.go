@@ -1,6 +1,7 @@
 package votes_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -142,7 +143,7 @@ var moves = map[string]func(*referee){
 	},
 	"flood": func(r *referee) { r.floods() }, "flood 2": func(r *referee) { r.floods() },
 	"redact": func(r *referee) {
-		if v, _ := r.running(); v != nil {
+		if v, _ := r.shown(); v != nil {
 			for _, key := range slices.Sorted(maps.Keys(v.events)) {
 				if !strings.HasPrefix(key, "mal") { // which would be to take it back
 					r.removes(lobby, "mal", v.events[key])
@@ -170,6 +171,42 @@ var moves = map[string]func(*referee){
 		}
 		r.say(lobby, "mal", fmt.Sprintf("!moot vote cancel %d a formality", id))
 	},
+	// Olga, who operates the bot, ends what she wants, and who has appealed does it again.
+	"overrule": func(r *referee) {
+		v, id := r.running()
+		if v == nil {
+			return
+		}
+		v.cancel = append(v.cancel, "olga")
+		r.say(lobby, "olga", fmt.Sprintf("!moot vote cancel %d a mistake", id))
+		r.judge()
+		if v.kind == "appeal" {
+			r.opens(v.opener, "appeal", v.opener, "vote appeal because --in lobby")
+		}
+	},
+	"again": func(r *referee) { // the same once more, as soon as it has ended
+		for _, id := range slices.Backward(slices.Sorted(maps.Keys(r.votes))) {
+			if v := r.votes[id]; v.done && v.kind == "challenge" {
+				r.opens(r.draw([]string{v.opener, r.anybody()}), "challenge", v.target, "vote challenge console:"+v.target+" because")
+				return
+			}
+		}
+	},
+	"beside": func(r *referee) { // a few would put out one after the other
+		for i, target := range []string{r.draw(honest), "mal"} {
+			r.opens(honest[(slices.Index(honest, target)+1+i)%len(honest)], "challenge", target, "vote challenge console:"+target+" because")
+		}
+		for _, id := range slices.Sorted(maps.Keys(r.votes)) {
+			v := r.votes[id]
+			for _, who := range v.may[:min(3, len(v.may))] {
+				if v.kind == "challenge" && r.town.vote(lobby, id).Status == votes.Running && who != "mal as they were" {
+					r.tell(who, fmt.Sprintf("vote cast %d yes --in lobby", id))
+					v.ballot(who, 0, false)
+				}
+			}
+		}
+		r.wait(25 * time.Hour)
+	},
 	"namesake": func(r *referee) {
 		sock, as := r.sock(), r.draw(honest)
 		if r.here(sock) {
@@ -196,6 +233,7 @@ var moves = map[string]func(*referee){
 		r.view(func(tx *store.Tx) { r.leaving = r.bus.Lookup(tx, person("mal")) })
 		r.tell("mal", "forget me yes")
 		r.forgets()
+		r.opens("mal", "challenge", "ann", "vote challenge console:ann because")
 	},
 	"wait": func(r *referee) { r.wait(40 * time.Minute) }, "wait long": func(r *referee) { r.wait(13 * time.Hour) },
 	"days": func(r *referee) { r.wait(5 * 24 * time.Hour) },
@@ -307,6 +345,9 @@ func (r *referee) opens(who, kind, target, line string) {
 	case kind == "challenge" && (r.challenged[target] || r.now.Before(r.protected[target]) || r.now.Before(r.rests[who])):
 		r.rt.Fatalf("%s challenges %s, who is challenged (%v) or protected until %s; they rest until %s", who, target, r.challenged[target],
 			r.protected[target], r.rests[who])
+	}
+	if runs := map[string]int{"motion": 48, "rule": 48}[kind]; v.Deadline.Sub(v.Opened) != time.Duration(cmp.Or(runs, 24))*time.Hour {
+		r.rt.Fatalf("a %s runs for %s", kind, v.Deadline.Sub(v.Opened))
 	}
 	t := &tallied{
 		kind: kind, opener: who, target: target, may: may, ballots: map[string]int{}, marks: map[string][]int{}, events: map[string]protocol.EventID{},

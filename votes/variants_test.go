@@ -346,3 +346,23 @@ func TestEverybodyReadsTheRules(t *testing.T) {
 		}
 	})
 }
+
+// TestAppealsAreNotCrowdedOut: neither by all the restores that there can be, nor by those that the one who appeals has opened.
+func TestAppealsAreNotCrowdedOut(t *testing.T) {
+	w := newTown(t)
+	people := []string{"ann", "ben", "cem", "dan", "eve", "fay", "gil", "hal", "ida"}
+	w.settle(lobby, append(people, "olga")...)
+	for _, who := range people[4:] {
+		w.say(lobby, "olga", "!moot override challenge "+who+" enough")
+	}
+	for i, who := range people[4:] {
+		w.say(lobby, people[i/2], "!moot vote restore "+who+" because")
+	}
+	w.heard()
+	w.say(lobby, "dan", "!moot vote restore eve because")
+	w.say(lobby, "olga", "!moot override challenge ann enough")
+	w.tell("ann", "vote appeal I am sorry --in lobby") // who has two restores open
+	if v := w.vote(lobby, 6); !v.Appeal {
+		t.Errorf("no appeal is open: %s", w.heard())
+	}
+}
