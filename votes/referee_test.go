@@ -121,12 +121,21 @@ var moves = map[string]func(*referee){
 	"appeal":   func(r *referee) { who := r.anybody(); r.opens(who, "appeal", who, "vote appeal because --in lobby") },
 	"motion":   func(r *referee) { r.opens(r.anybody(), "motion", "", "vote motion we sing") },
 	"election": func(r *referee) { r.opens(r.anybody(), "election", "", `vote elect --for 1d "Who?" a b c`) },
-	"secret":   func(r *referee) { r.opens(r.anybody(), "secret", "", "vote motion --for 1d we whisper --secret") },
+	"secret":   func(r *referee) { r.opens(r.anybody(), "secret", "", "vote motion we whisper --secret") },
 	"set": func(r *referee) {
 		who, value := r.draw([]string{"mal", "mal", "ann"}), r.draw([]string{"8d", "14d", "60d"})
 		r.opens(who, "rule", "", "vote rule votes.member "+value)
 		r.say(lobby, "mal", "!moot room set votes.member "+value) // which takes a vote by now
 		r.say(lobby, "mal", "!moot room set votes.quorum 6")
+	},
+	"whisper": func(r *referee) { // all of them, which ends no secret vote
+		r.opens(r.anybody(), "secret", "", "vote motion we whisper --secret")
+		for _, id := range slices.Sorted(maps.Keys(r.votes)) {
+			if v := r.votes[id]; v.kind == "secret" && r.town.vote(lobby, id).Status == votes.Running {
+				r.allIn(v, id)
+			}
+		}
+		r.wait(2 * time.Hour)
 	},
 	"cast": (*referee).casts, "cast 2": (*referee).casts, "cast 3": (*referee).casts,
 	"all": (*referee).all, "all 2": (*referee).all,
@@ -346,7 +355,7 @@ func (r *referee) opens(who, kind, target, line string) {
 		r.rt.Fatalf("%s challenges %s, who is challenged (%v) or protected until %s; they rest until %s", who, target, r.challenged[target],
 			r.protected[target], r.rests[who])
 	}
-	if runs := map[string]int{"motion": 48, "rule": 48}[kind]; v.Deadline.Sub(v.Opened) != time.Duration(cmp.Or(runs, 24))*time.Hour {
+	if runs := map[string]int{"motion": 48, "rule": 48, "secret": 48}[kind]; v.Deadline.Sub(v.Opened) != time.Duration(cmp.Or(runs, 24))*time.Hour {
 		r.rt.Fatalf("a %s runs for %s", kind, v.Deadline.Sub(v.Opened))
 	}
 	t := &tallied{
@@ -413,10 +422,12 @@ func (r *referee) casts() {
 
 // all lets everybody vote, most of them alike.
 func (r *referee) all() {
-	v, id := r.running()
-	if v == nil {
-		return
+	if v, id := r.running(); v != nil {
+		r.allIn(v, id)
 	}
+}
+
+func (r *referee) allIn(v *tallied, id uint64) {
 	most := rapid.IntRange(0, 1).Draw(r.rt, "most")
 	for _, who := range slices.Clone(v.may) {
 		if r.town.vote(lobby, id).Status != votes.Running {
