@@ -127,6 +127,11 @@ var moves = map[string]func(*referee){
 		r.opens(who, "rule", "", "vote rule votes.member "+value)
 		r.say(lobby, "mal", "!moot room set votes.member "+value) // which takes a vote by now
 		r.say(lobby, "mal", "!moot room set votes.quorum 6")
+		for _, id := range slices.Sorted(maps.Keys(r.votes)) {
+			if v := r.votes[id]; v.kind == "rule" && value != "60d" && r.town.vote(lobby, id).Status == votes.Running {
+				r.allIn(v, id)
+			}
+		}
 	},
 	"whisper": func(r *referee) { // all of them, which ends no secret vote
 		r.opens(r.anybody(), "secret", "", "vote motion we whisper --secret")
