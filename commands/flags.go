@@ -292,10 +292,10 @@ func (n *Node) fieldFlag(text string) string {
 	return n.flagIn(text, func(name string) bool { return name != inFlag && name != helpFlag })
 }
 
-// roomFlag and aboutFlag are what every command understands.
+// roomFlag and aboutFlag are what every command understands. What they are for is said by ParamSummaryIn.
 var (
-	roomFlag  = &Param{Name: inFlag, Kind: Room, Flag: true, Summary: catalogue.In(say.English).Plain("param-in")}
-	aboutFlag = &Param{Name: helpFlag, Kind: Switch, Summary: catalogue.In(say.English).Plain("param-help")}
+	roomFlag  = &Param{Name: inFlag, Kind: Room, Flag: true}
+	aboutFlag = &Param{Name: helpFlag, Kind: Switch}
 )
 
 // flag returns the parameter that is given by that name; nil if there is none.

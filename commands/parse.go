@@ -27,7 +27,7 @@ func (c *Commands) find(line string) (n *Node, stray, rest string) {
 	for s.space() && len(n.subs) > 0 {
 		before := s.at
 		word, err := s.word()
-		next := n.byName[fold(word)]
+		next := n.named(word)
 		switch {
 		case err != nil:
 			word, _, _ = strings.Cut(line[before:], " ")

@@ -84,15 +84,30 @@ func (n *Node) text(l say.Language, field string, ids ...string) string {
 	return field
 }
 
-// names makes the commands of a group known by what they are called in other languages, too, where that means no other one.
-func (n *Node) names() {
+// named returns what is called so in the group, by its own name or by what it is called in another language where that means no other
+// one; nil if nothing is. The other names are read from the catalogues when somebody uses the first of them.
+func (n *Node) named(word string) *Node {
+	name := fold(word)
+	if s := n.byName[name]; s != nil {
+		return s
+	}
+	if n.elsewhere == nil {
+		return nil
+	}
+	return n.elsewhere()[name]
+}
+
+// names returns the commands of a group by what they are called in the languages.
+func (n *Node) names() map[string]*Node {
+	all := map[string]*Node{}
 	for _, l := range say.Languages() {
 		for _, s := range n.subs {
-			if name := fold(s.NameIn(l)); n.byName[name] == nil {
-				n.byName[name] = s
+			if name := fold(s.NameIn(l)); all[name] == nil {
+				all[name] = s
 			}
 		}
 	}
+	return all
 }
 
 // summarySlot is the slot of what a parameter is for.

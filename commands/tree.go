@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -85,8 +86,9 @@ type Node struct {
 	// Path are the words that lead to it.
 	Path []string
 
-	subs   []*Node // in the order of the Command
-	byName map[string]*Node
+	subs      []*Node // in the order of the Command
+	byName    map[string]*Node
+	elsewhere func() map[string]*Node // by what they are called in the languages; nil where there are none
 }
 
 // Title returns the words that lead to it as one.
@@ -149,7 +151,7 @@ func (c *Commands) Walk() iter.Seq[*Node] {
 func (c *Commands) Find(path ...string) (*Node, bool) {
 	n := &c.root
 	for _, name := range path {
-		if n = n.byName[fold(name)]; n == nil {
+		if n = n.named(name); n == nil {
 			return nil, false
 		}
 	}
@@ -208,7 +210,7 @@ func (n *Node) grow() (errs []error) {
 		}
 		errs = append(errs, s.grow()...)
 	}
-	n.names()
+	n.elsewhere = sync.OnceValue(n.names)
 	return errs
 }
 

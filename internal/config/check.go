@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"moot/internal/span"
 	"moot/protocol"
@@ -91,7 +92,7 @@ func (d *decoder) people(path []string, ids []protocol.UserID) {
 				text = "did you mean " + near + "?"
 			}
 			d.complain(path, "%s: in %s there is no network called %s; %s", name, describe(string(id)), describe(network), text)
-		case !personForms[network].MatchString(local):
+		case !personForms()[network].MatchString(local):
 			d.complain(path, "%s: %s can be nobody: %s", name, describe(string(id)), personHints[network])
 		case slices.Contains(ids[:i], id):
 			d.complain(path, "%s: %s stands there twice", name, describe(string(id)))
@@ -102,11 +103,13 @@ func (d *decoder) people(path []string, ids []protocol.UserID) {
 // personForms are what people are called on each network, and personHints say it.
 // (Matrix specification, appendix "User Identifiers"; Discord documentation, "Snowflakes".)
 var (
-	personForms = map[string]*regexp.Regexp{
-		"console": regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}._-]+$`),
-		"matrix":  regexp.MustCompile(`^@[^:\s/]+:([A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`),
-		"discord": regexp.MustCompile(`^[1-9][0-9]{14,19}$`),
-	}
+	personForms = sync.OnceValue(func() map[string]*regexp.Regexp { // a millisecond, which few starts need
+		return map[string]*regexp.Regexp{
+			"console": regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Lm}\p{M}\p{Nd}._-]+$`),
+			"matrix":  regexp.MustCompile(`^@[^:\s/]+:([A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`),
+			"discord": regexp.MustCompile(`^[1-9][0-9]{14,19}$`),
+		}
+	})
 	personHints = map[string]string{
 		"console": `in the console people have one word in small letters, such as "console:ann"`,
 		"matrix":  `write "matrix:", the sign @, the name, a colon and the server, such as "matrix:@ann:example.org"`,
@@ -116,13 +119,15 @@ var (
 )
 
 // serverName is the form of the name of a server: a host, and perhaps a port (Matrix specification, appendix "Server Name").
-var serverName = regexp.MustCompile(`^([A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+var serverName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+})
 
 // servers finds what is wrong with a list of servers.
 func (d *decoder) servers(path []string, names []string) {
 	for i, name := range names {
 		switch {
-		case !serverName.MatchString(name):
+		case !serverName().MatchString(name):
 			d.complain(path, `%s: %s is not the name of a server: write what stands behind the colon in the identifiers of its people, such as "example.org"`, key(path), describe(name))
 		case slices.Contains(names[:i], name):
 			d.complain(path, "%s: %s stands there twice", key(path), describe(name))

@@ -2,7 +2,6 @@ package say
 
 import (
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -22,55 +21,78 @@ import (
 
 // Catalogue is what one package says, in every language. It can be used by several goroutines at once.
 type Catalogue struct {
-	read   func() *content // which reads the files when the first sentence is said: most calls of a program say none
-	parsed sync.Map        // a message → []piece
+	// What is in the files of each language, read when it is first asked for: most calls of a program say little, in one language,
+	// and to read everything takes longer than all else of a start.
+	said, told map[Language]func() *content // told: of what commands say of themselves; nil where that is among the rest
+	parsed     sync.Map                     // a message → []piece
 }
 
-// content is what is in the files.
+// content is what is in the files of one language.
 type content struct {
-	in  map[Language]*i18n.Localizer
-	ids map[Language]map[string]*i18n.Message
+	in  *i18n.Localizer
+	ids map[string]*i18n.Message
 }
 
 //go:embed en.toml de.toml
 var own embed.FS
 
 // New returns the catalogue of the files, with the lengths of time and the lists of this package. What commands say of themselves
-// may stand in files of its own, commands.en.toml and so on. Files of the program itself are right or the program is not, so that
-// an error is a panic.
+// may stand in files of its own, commands.en.toml and so on, and then stands nowhere else. Files of the program itself are right or the
+// program is not, so that an error is a panic.
 func New(files fs.FS) *Catalogue {
-	return &Catalogue{read: sync.OnceValue(func() *content { return read(files) })}
-}
-
-func read(files fs.FS) *content {
-	c := &content{in: map[Language]*i18n.Localizer{}, ids: map[Language]map[string]*i18n.Message{}}
-	bundle := i18n.NewBundle(language.English)
-	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
+	c := &Catalogue{said: map[Language]func() *content{}}
 	for _, l := range Languages() {
-		c.ids[l] = map[string]*i18n.Message{}
-		for _, from := range []struct {
-			files fs.FS
-			name  string
-		}{{own, ""}, {files, ""}, {files, "commands."}} {
-			f, err := bundle.LoadMessageFileFS(from.files, from.name+string(l)+".toml")
-			if from.name != "" && errors.Is(err, fs.ErrNotExist) {
-				continue
+		name := string(l) + ".toml"
+		c.said[l] = sync.OnceValue(func() *content { return read(l, source{own, name}, source{files, name}) })
+		if _, err := fs.Stat(files, "commands."+name); err == nil {
+			if c.told == nil {
+				c.told = map[Language]func() *content{}
 			}
-			if err != nil {
-				panic(fmt.Errorf("say: %s: %w", l, err))
-			}
-			for _, m := range f.Messages {
-				if c.ids[l][m.ID] != nil {
-					panic(fmt.Errorf("say: %s: %q stands twice", l, m.ID))
-				}
-				c.ids[l][m.ID] = m
-			}
+			c.told[l] = sync.OnceValue(func() *content { return read(l, source{files, "commands." + name}) })
 		}
 	}
-	for _, l := range Languages() { // once all are in the bundle
-		c.in[l] = i18n.NewLocalizer(bundle, string(l))
-	}
 	return c
+}
+
+// source is a file of a catalogue.
+type source struct {
+	files fs.FS
+	name  string
+}
+
+func read(l Language, all ...source) *content {
+	tag := language.Make(string(l))
+	bundle := i18n.NewBundle(tag)
+	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
+	c := &content{ids: map[string]*i18n.Message{}}
+	for _, from := range all {
+		f, err := bundle.LoadMessageFileFS(from.files, from.name)
+		if err != nil {
+			panic(fmt.Errorf("say: %s: %w", l, err))
+		}
+		for _, m := range f.Messages {
+			if c.ids[m.ID] != nil {
+				panic(fmt.Errorf("say: %s: %q stands twice", l, m.ID))
+			}
+			c.ids[m.ID] = m
+		}
+	}
+	c.in = i18n.NewLocalizer(bundle, string(l)) // once all are in the bundle
+	return c
+}
+
+// ofCommands are the beginnings of the ids of what commands say of themselves.
+var ofCommands = []string{"command-", "detail-", "name-", "menu-", "param-", "label-", "value-"}
+
+// content returns what is in the file that has a message, if any has.
+func (c *Catalogue) content(l Language, id string) *content {
+	if l == Pseudo {
+		l = English
+	}
+	if c.told[l] != nil && slices.ContainsFunc(ofCommands, func(begin string) bool { return strings.HasPrefix(id, begin) }) {
+		return c.told[l]()
+	}
+	return c.said[l]()
 }
 
 // disguised is whether all speak Pseudo.
@@ -103,7 +125,7 @@ func (c *Catalogue) In(l Language) Speaker {
 func (s Speaker) Language() Language { return s.language }
 
 // Has reports whether there is a message of that id.
-func (s Speaker) Has(id string) bool { return s.catalogue.read().ids[English][id] != nil }
+func (s Speaker) Has(id string) bool { return s.catalogue.content(s.language, id).ids[id] != nil }
 
 // Say says a message. A message that is not there, or has other slots than are given, is a panic: tests hold the code to the
 // catalogue.
@@ -112,13 +134,9 @@ func (s Speaker) Say(id string, slots ...Slot) protocol.Text {
 	if i := slices.IndexFunc(slots, func(s Slot) bool { return s.kind == count }); i >= 0 {
 		config.PluralCount = slots[i].n
 	}
-	l := s.language
-	if l == Pseudo {
-		l = English
-	}
-	message, err := s.catalogue.read().in[l].Localize(&config)
+	message, err := s.catalogue.content(s.language, id).in.Localize(&config)
 	if err != nil {
-		panic(fmt.Errorf("say: %s in %s: %w", id, l, err))
+		panic(fmt.Errorf("say: %s in %s: %w", id, s.language, err))
 	}
 	var text protocol.Text
 	for _, p := range s.catalogue.pieces(message) {
@@ -130,7 +148,7 @@ func (s Speaker) Say(id string, slots ...Slot) protocol.Text {
 		}
 		i := slices.IndexFunc(slots, func(s Slot) bool { return s.name == p.name && s.kind == p.kind })
 		if i < 0 {
-			panic(fmt.Errorf("say: %s in %s: no %s %s is given", id, l, p.kind, p.name))
+			panic(fmt.Errorf("say: %s in %s: no %s %s is given", id, s.language, p.kind, p.name))
 		}
 		for _, span := range s.fill(slots[i]) {
 			if span.Style == protocol.PlainStyle {
@@ -269,4 +287,13 @@ func Sentences(all ...protocol.Text) protocol.Text {
 }
 
 // IDs returns the ids of all messages.
-func (c *Catalogue) IDs() []string { return slices.Sorted(maps.Keys(c.read().ids[English])) }
+func (c *Catalogue) IDs() []string { return slices.Sorted(maps.Keys(c.all(English))) }
+
+// all returns all messages of a language.
+func (c *Catalogue) all(l Language) map[string]*i18n.Message {
+	all := maps.Clone(c.said[l]().ids)
+	if c.told[l] != nil {
+		maps.Copy(all, c.told[l]().ids)
+	}
+	return all
+}

@@ -13,9 +13,11 @@ import (
 // plural where it has a count. It is for the tests of the packages that speak.
 func (c *Catalogue) Check() error {
 	var wrong []error
+	inEnglish := c.all(English)
 	for _, l := range Languages() {
-		for id, m := range c.read().ids[l] {
-			english := c.read().ids[English][id]
+		all := c.all(l)
+		for id, m := range all {
+			english := inEnglish[id]
 			if english == nil {
 				wrong = append(wrong, fmt.Errorf("%s: %q is not in English", l, id))
 				continue
@@ -29,9 +31,12 @@ func (c *Catalogue) Check() error {
 				wrong = append(wrong, fmt.Errorf("%s: %s has the slots %v, and in English %v", l, id, slots, want))
 			}
 		}
-		for id := range c.read().ids[English] {
-			if c.read().ids[l][id] == nil {
+		for id := range inEnglish {
+			switch {
+			case all[id] == nil:
 				wrong = append(wrong, fmt.Errorf("%s: %q is missing", l, id))
+			case c.content(l, id).ids[id] == nil:
+				wrong = append(wrong, fmt.Errorf("%s: %q does not stand in the file in which it is looked for", l, id))
 			}
 		}
 	}
@@ -40,7 +45,7 @@ func (c *Catalogue) Check() error {
 
 // Slots returns the names of the slots of a message, by which the code can be held to it; nil if there is no such message.
 func (c *Catalogue) Slots(id string) []string {
-	m := c.read().ids[English][id]
+	m := c.content(English, id).ids[id]
 	if m == nil {
 		return nil
 	}

@@ -131,3 +131,36 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// TestReadsWhatIsAsked: a language is read when something is said in it, and what commands say of themselves apart from the rest, so
+// that a start does not read everything.
+func TestReadsWhatIsAsked(t *testing.T) {
+	files := fstest.MapFS{
+		"en.toml": {Data: []byte("hello = ")}, "commands.en.toml": {Data: []byte(`command-roll = "rolls dice"`)},
+		"de.toml": {Data: []byte(`hello = "Hallo"`)}, "commands.de.toml": {Data: []byte("command-roll = ")},
+	}
+	c := New(files)
+	if got := c.In(English).Plain("command-roll"); got != "rolls dice" {
+		t.Errorf("got %q", got)
+	}
+	if got := c.In(German).Plain("hello"); got != "Hallo" {
+		t.Errorf("got %q", got)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a file that is wrong was never read")
+		}
+	}()
+	c.In(English).Has("hello")
+}
+
+// TestMessageInTheWrongFile: what is in another file than that in which it is looked for is found by Check.
+func TestMessageInTheWrongFile(t *testing.T) {
+	data := []byte(`command-roll = "rolls"`)
+	none := &fstest.MapFile{Data: []byte(`hello = "x"`)}
+	c := New(fstest.MapFS{"en.toml": {Data: data}, "de.toml": {Data: data}, "commands.en.toml": none, "commands.de.toml": none})
+	err := c.Check()
+	if err == nil || strings.Count(err.Error(), "does not stand in the file in which it is looked for") != 4 {
+		t.Errorf("it finds %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/net/html"
@@ -98,14 +99,16 @@ func linked(link string) id.UserID {
 }
 
 // link is where a link to a person stands in a text, be it within the brackets of Markdown.
-var link = regexp.MustCompile(`(?:\[[^\][\n]{0,200}\]\(|<)?(?:(?:https?://)?matrix\.to/#/(?:@|%40)|matrix:u/)[^\s<>()"']+[)>]?`)
+var link = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:\[[^\][\n]{0,200}\]\(|<)?(?:(?:https?://)?matrix\.to/#/(?:@|%40)|matrix:u/)[^\s<>()"']+[)>]?`)
+})
 
 // mentionLinks puts mention tokens in the place of the links to people that stand in a text as they are.
 func mentionLinks(text string) string {
 	if !mayMention(text) {
 		return text
 	}
-	return link.ReplaceAllStringFunc(text, func(found string) string {
+	return link().ReplaceAllStringFunc(text, func(found string) string {
 		bare := strings.TrimPrefix(found[strings.LastIndexAny(found[:strings.Index(found, "matrix")], "(<")+1:], "(")
 		trimmed := strings.TrimRight(bare, ")>.,;:!?")
 		user := linked(trimmed)
