@@ -68,7 +68,8 @@ func (a *app) openNetworks(ctx context.Context, cfg config.Config, f runFlags, s
 		return n, nil
 	}
 	if f.apart {
-		if n.remote, err = apart.Open(ctx, a.in, a.out); err != nil {
+		n.remote = f.parent
+		if err := n.remote.Begin(ctx); err != nil {
 			return nil, err
 		}
 		n.adapters, n.clock = append(n.adapters, n.remote), n.remote.Clock()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -63,6 +64,43 @@ func TestFirstMinute(t *testing.T) {
 		tm.Shows("has closed")
 		tm.Type("/quit\r")
 		leaves(t, tm, exitOK)
+	}
+}
+
+// TestFirstFrame: from the start of the program to the first screen of a bot that was there before, and to that of a new one, it takes
+// no longer than a person notices. On a machine of which MOOT_QUIET says that it does nothing else that is 150 ms; otherwise, beside other
+// tests, only that it does not wait for anything that never comes, such as an answer of the terminal.
+func TestFirstFrame(t *testing.T) {
+	most, starts := 10*time.Second, 2
+	if os.Getenv("MOOT_QUIET") != "" {
+		most, starts = 150*time.Millisecond, 10
+	} else {
+		t.Parallel()
+	}
+	bin := buildBot(t)
+	for _, there := range []bool{false, true} {
+		var all []time.Duration
+		cmd := ptyBot(t)
+		for i := range starts + 1 { // the first one reads the program from the disk, and makes what the others find
+			next := ptyBot(t)
+			if there {
+				next.Args, next.Dir, next.Env = cmd.Args, cmd.Dir, cmd.Env
+			}
+			next.Path, next.Err = bin, nil
+			began := time.Now()
+			tm := ptytest.Start(t, next, 100, 40)
+			tm.Shows("ann in lobby", "›")
+			if i > 0 {
+				all = append(all, time.Since(began))
+			}
+			tm.Type("\x04")
+			leaves(t, tm, exitOK)
+		}
+		slices.Sort(all)
+		t.Logf("the world is there: %v; the first screen after %v, at least %v", there, all[len(all)/2], all[0])
+		if all[len(all)/2] > most {
+			t.Errorf("the world is there: %v; the first screen comes after %v", there, all[len(all)/2])
+		}
 	}
 }
 
@@ -271,6 +309,27 @@ func TestTerminalPlain(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTerminalPiped: who types at a terminal and has sent the output elsewhere is told how to go on, beside what goes there.
+func TestTerminalPiped(t *testing.T) {
+	t.Parallel()
+	bot := ptyBot(t)
+	sh := exec.Command("sh", append([]string{"-c", `"$0" "$@" | tee said`}, bot.Args...)...)
+	sh.Dir, sh.Env = bot.Dir, append(bot.Env, "PATH="+botOnPath(t)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	tm := ptytest.Start(t, sh, 160, 30)
+	tm.Shows("You are ann in the lobby. Type a line and press Enter")
+	tm.Type("!moot ping\r")
+	tm.Shows("(to 14) pong")
+	tm.Type("\x04")
+	leaves(t, tm, exitOK)
+	said, err := os.ReadFile(filepath.Join(bot.Dir, "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(said), "pong") || strings.Contains(string(said), "You are ann") || strings.Contains(string(said), "\x1b") {
+		t.Errorf("this went into the pipe: %q", said)
+	}
 }
 
 // TestTerminalRefused: a bot that does not start says why in the terminal, and a person reads nothing else.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"moot/protocol/console/apart"
 )
 
 // runFlags are the flags of `moot run`.
@@ -16,8 +18,9 @@ type runFlags struct {
 	apart   bool // whether the console is in the parent process
 	clock   string
 
-	start time.Time    // of a frozen clock; zero means the real time
-	log   *slog.Logger // of the cluster that the bot is part of; nil where it is none
+	start  time.Time     // of a frozen clock; zero means the real time
+	log    *slog.Logger  // of the cluster that the bot is part of; nil where it is none
+	parent *apart.Remote // the console in the parent process, once the lock on the data folder is held; nil where there is none
 }
 
 // runCommand is the command, and a function that gives its flags to another command too.

@@ -70,7 +70,7 @@ type look interface {
 // newTerminal returns the whole screen where there is one, or else lines.
 func (a *app) newTerminal(t console.TerminalConfig, l look, cfg config.Config, fl runFlags) (terminal, error) {
 	nothing := screen.Words(spoken(cfg)).Plain("nothing")
-	t.In, t.Out, t.Complete = a.in, a.out, l.complete
+	t.In, t.Out, t.Errs, t.Complete = a.in, a.out, a.errs, l.complete
 	t.Inside = func(ref protocol.Ref) []string { return stepLines(nothing, l.steps(ref)) }
 	term, err := console.NewTerminal(t)
 	if err != nil || !a.isTerminal() || fl.plain || !screen.Able(os.Getenv) {

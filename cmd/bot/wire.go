@@ -21,6 +21,7 @@ import (
 	"moot/internal/pause"
 	"moot/internal/watch"
 	"moot/protocol"
+	"moot/protocol/console/apart"
 	"moot/protocol/matrix/crypto"
 	"moot/replica"
 	"moot/sealed"
@@ -95,6 +96,9 @@ func (a *app) runOnce(ctx context.Context, f runFlags) (err error) {
 		return inUse(ctx, cfg, err)
 	}
 	defer closing(&err, "close the store", st.Close)
+	if f.apart {
+		f.parent = apart.Serve(a.in, a.out)
+	}
 
 	// The log, of which the person at a terminal sees nothing but where it is.
 	if cfg.HTTP.Page && a.tail == nil {

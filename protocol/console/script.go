@@ -48,6 +48,11 @@ func (t *Terminal) runScript(ctx context.Context) error {
 	if err := t.settle(ctx); err != nil {
 		return ended(ctx, err)
 	}
+	if isTerminal(t.cfg.In) { // there is no prompt for who types
+		var me, where string
+		t.w.look(func(s *state) { me, where = s.name(t.view.me), t.view.where(s, s.rooms[t.view.place]) })
+		_, _ = fmt.Fprintln(t.cfg.Errs, t.speak.Plain("piped", whom("Who", me), inRoom("Room", where)))
+	}
 	lines := bufio.NewReaderSize(in, 64<<10)
 	var wrong *ScriptError
 	for n := 1; !t.quit; n++ {

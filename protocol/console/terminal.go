@@ -32,6 +32,8 @@ type TerminalConfig struct {
 	// terminal, a person sits there, otherwise In is a script.
 	In  io.Reader
 	Out io.Writer
+	// Errs is where somebody is told how to go on who types at a terminal and has sent Out elsewhere; zero means standard error.
+	Errs io.Writer
 	// Complete returns what the last word of a line to the bot may become; zero completes nothing but names.
 	Complete func(Typing) []Suggestion
 
@@ -86,6 +88,9 @@ func NewTerminal(cfg TerminalConfig) (*Terminal, error) {
 	}
 	if cfg.Out == nil {
 		cfg.Out = os.Stdout
+	}
+	if cfg.Errs == nil {
+		cfg.Errs = os.Stderr
 	}
 	if cfg.SettleTimeout == 0 {
 		cfg.SettleTimeout = time.Minute

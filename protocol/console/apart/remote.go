@@ -51,7 +51,7 @@ type look struct {
 	Args json.RawMessage
 }
 
-// Remote is the adapter of a bot whose console is in the parent process. Use Open.
+// Remote is the adapter of a bot whose console is in the parent process. Use Serve, and Begin before all else.
 type Remote struct {
 	link *remote.Link
 	gone chan struct{} // closed when the parent is gone
@@ -72,9 +72,9 @@ type stream struct {
 
 func (stream) Close() error { return nil }
 
-// Open serves the parent over two files, and returns when it has said what time it is. The caller holds the lock on
-// the data folder by then: that it answers at all is what the parent waits for before it opens the world.
-func Open(ctx context.Context, in io.Reader, out io.Writer) (*Remote, error) {
+// Serve serves the parent over two files. The caller holds the lock on the data folder by then: that it answers at all is what the
+// parent waits for before it opens the world and shows it. All that can be left for later is, so that a person sees it soon.
+func Serve(in io.Reader, out io.Writer) *Remote {
 	r := &Remote{gone: make(chan struct{}), begun: make(chan struct{}), runs: make(chan struct{}), looks: map[string]remote.Func{}}
 	r.link = remote.NewLink(stream{in, out}, map[string]remote.Func{
 		callReady:  remote.Answer(func(context.Context, struct{}) (struct{}, error) { return struct{}{}, nil }),
@@ -90,19 +90,24 @@ func Open(ctx context.Context, in io.Reader, out io.Writer) (*Remote, error) {
 		<-r.link.Done()
 		close(r.gone)
 	}()
+	return r
+}
+
+// Begin returns when the parent has said what time it is.
+func (r *Remote) Begin(ctx context.Context) error {
 	select {
 	case <-r.begun:
-		return r, nil
+		return nil
 	case <-r.gone:
-		return nil, errGone
+		return errGone
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
 var errGone = errors.New("the console that this bot belongs to is gone")
 
-// Clock is that of the world.
+// Clock is that of the world, once the parent has said what time it is.
 func (r *Remote) Clock() *console.Clock { return r.clock }
 
 // Register lets the parent call a function under a name.
