@@ -65,12 +65,12 @@ func TestAPrefixThatIsShared(t *testing.T) {
 	w.meet(ben)
 	w.room("console:lobby", "lobby", "ann", "ben")
 	for text, want := range map[string]string{
-		"!ping":                             "pong",
-		"!roll 2d6":                         "",
-		"!":                                 "",
-		"!roll" + strings.Repeat("x", 5000): "",
-		"moot, romo":                        "I know no command «romo»; did you mean !room?",
-		"!forget you":                       "I know no command «forget you». !help forget lists those that there are.",
+		"!ping":                               "pong",
+		"!gamble 2d6":                         "",
+		"!":                                   "",
+		"!gamble" + strings.Repeat("x", 5000): "",
+		"moot, romo":                          "I know no command «romo»; did you mean !room?",
+		"!forget you":                         "I know no command «forget you». !help forget lists those that there are.",
 	} {
 		if got := w.say(ann, "console:lobby", text).text(); got != want {
 			t.Errorf("%.20q is answered %q", text, got)
@@ -332,7 +332,7 @@ func TestHowPeopleAddressTheBot(t *testing.T) {
 		"!moot, ping": true, "!ping": true, "! ping": true, "！ping": true, "  !moot  ping  ": true, "!m\u200boot ping": true, "moot-bot ping": true,
 		"moot-bot: ping": true, "moot-bot， ping": true, "!ｐｉｎｇ": true,
 		"!mootping": false, "moot-bots ping": false, "!moots ping": false, "¡moot ping": false, "moot-bot:example.org ping": false, "hey !moot ping": false,
-		"moot ping": false, "!!moot ping": false, "?moot ping": false, "!": false, "!roll 2d6": false,
+		"moot ping": false, "!!moot ping": false, "?moot ping": false, "!": false, "!gamble 2d6": false,
 	} {
 		a := w.say("console:ann", "console:lobby", text)
 		if got := a.text() == "pong"; got != is {

@@ -18,13 +18,19 @@ import (
 // fill in forms, join, leave, change their names, talk and write in private, both before the kill and while it is dead.
 // Nothing of that is lost or counted twice, nothing is read from Discord, and it identifies once: the session outlives each
 // process, and within two seconds the next one has it and has answered what was said last before its start. With MOOT_LONG there
-// are 200 kills.
+// are 200 kills, of four bots at the same time.
 func TestDiscordKills(t *testing.T) {
 	unhurried(t)
-	kills, within := 3, time.Minute // among other tests a start takes as long as they leave it
+	bots, kills, within := 1, 3, time.Minute // among other tests a start takes as long as they leave it
 	if os.Getenv("MOOT_LONG") != "" {
-		kills, within = 200, 2*time.Second
+		bots, kills, within = 4, 50, 2*time.Second
 	}
+	for i := range bots {
+		t.Run(fmt.Sprint(i+1), func(t *testing.T) { discordKills(t, kills, within) })
+	}
+}
+
+func discordKills(t *testing.T, kills int, within time.Duration) {
 	w := newKilledTown(t)
 	b := w.discordBot
 	asked := len(b.srv.Requests("", ""))

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/md5"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -312,16 +311,9 @@ func TestKilledInTheMiddleOfAVote(t *testing.T) {
 			t.Fatalf("nobody hears %q", words)
 		}
 	}
-	step := max(lines/4, 1)
-	if os.Getenv("MOOT_LONG") != "" {
-		step = 1
-	}
-	for at := 1; at <= lines; at += step {
-		dir := filepath.Join(dir, fmt.Sprint(at))
-		got, _ := voteRun(t, bin, dir, at)
-		if got != want {
-			t.Fatalf("killed at line %d of %d it came out otherwise:\n%s", at, lines, firstDifference(got, want))
+	killedAtEach(t, lines, func(t *testing.T, at int) {
+		if got, _ := voteRun(t, bin, filepath.Join(t.TempDir(), "data"), at); got != want {
+			t.Errorf("killed at line %d of %d it came out otherwise:\n%s", at, lines, firstDifference(got, want))
 		}
-		os.RemoveAll(dir)
-	}
+	})
 }

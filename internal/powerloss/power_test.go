@@ -18,7 +18,7 @@ import (
 
 var (
 	seed      = flag.Uint64("seed", 1, "of the first history; each next one has the next seed")
-	histories = flag.Int("histories", 40, "how many histories are tried")
+	histories = flag.Int("histories", 12, "how many histories are tried; .ci/prove tries more")
 	recording = flag.String("recording", "", "try histories of the life in this `FOLDER`, which a failing one has left")
 )
 

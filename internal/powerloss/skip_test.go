@@ -161,9 +161,10 @@ func TestSkippedSyncs(t *testing.T) {
 	for what := range unknown {
 		t.Error(what)
 	}
-	dir := filepath.Join(scratch(t), "data")
 	for row, site := range sites {
 		t.Run(site.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(scratch(t), "data")
 			l := slices.IndexFunc(counts, func(c []int) bool { return c[row] > 0 })
 			if l < 0 {
 				if site.harmless == "" {

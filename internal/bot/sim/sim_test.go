@@ -16,7 +16,7 @@ import (
 
 var (
 	seed      = flag.Uint64("seed", 1, "of the first history; each next one has the next seed")
-	histories = flag.Int("histories", 60, "how many histories are played")
+	histories = flag.Int("histories", 16, "how many histories are played; .ci/prove plays more")
 	lateness  = flag.Float64("late", 0.3, "how often what scopes tell each other comes in a later commit, in each third history")
 	allLate   = flag.Bool("alllate", false, "in all histories")
 	length    = flag.Int("steps", 250, "how much happens in a history before it comes to rest")
