@@ -50,20 +50,23 @@ func leaves(t *testing.T, tm *ptytest.Terminal, code int) {
 func TestFirstMinute(t *testing.T) {
 	t.Parallel()
 	for _, size := range [][2]int{{100, 40}, {60, 20}} {
-		tm := ptytest.Start(t, ptyBot(t), size[0], size[1])
-		tm.Shows("!moot vote motion tea", "opens a vote", "ann in lobby", "›")
-		tm.Type("!moot vote motion tea\r")
-		tm.Shows("0 of 6", "Vote 1", "Tab votes")
-		tm.Type("\t")
-		tm.Shows("y yes")
-		tm.Type("y")
-		tm.Shows("1 of 6", "ann votes: yes. Esc goes back to writing.")
-		tm.Type("\x1b")
-		tm.Shows("Enter sends")
-		tm.Type("/wait 3d\r")
-		tm.Shows("has closed")
-		tm.Type("/quit\r")
-		leaves(t, tm, exitOK)
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			t.Parallel()
+			tm := ptytest.Start(t, ptyBot(t), size[0], size[1])
+			tm.Shows("!moot vote motion tea", "opens a vote", "ann in lobby", "›")
+			tm.Type("!moot vote motion tea\r")
+			tm.Shows("0 of 6", "Vote 1", "Tab votes")
+			tm.Type("\t")
+			tm.Shows("y yes")
+			tm.Type("y")
+			tm.Shows("1 of 6", "ann votes: yes. Esc goes back to writing.")
+			tm.Type("\x1b")
+			tm.Shows("Enter sends")
+			tm.Type("/wait 3d\r")
+			tm.Shows("has closed")
+			tm.Type("/quit\r")
+			leaves(t, tm, exitOK)
+		})
 	}
 }
 
@@ -114,6 +117,10 @@ func TestTerminalTyping(t *testing.T) {
 	tm.Shows("› 👨‍👩‍👧 日本語、x")
 	tm.Type("\x7f\x7f\x7f")
 	tm.Shows("› 👨‍👩‍👧 日本")
+	tm.Type("\x15" + strings.Repeat("quickly ", 60) + "typed") // at once, as no hand can
+	tm.Shows("typed")
+	tm.Type("\r")
+	tm.Until("all that was typed", func(s string) bool { return strings.Count(s, "quickly") == 60 && strings.Contains(s, "typed") })
 	tm.Type("\x15/re")
 	tm.Shows("/react", "/reply", "answer message N")
 	tm.Type("\x15!moot ")
@@ -164,6 +171,7 @@ func TestTerminalSignals(t *testing.T) {
 		"SIGINT":  func(tm *ptytest.Terminal) { tm.Signal(os.Interrupt) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			tm := ptytest.Start(t, ptyBot(t), 80, 24)
 			tm.Shows("ann in lobby")
 			end(tm)
@@ -277,6 +285,7 @@ func TestTerminalPlain(t *testing.T) {
 	t.Parallel()
 	plain := func(name string, cmd *exec.Cmd) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			tm := ptytest.Start(t, cmd, 80, 24)
 			tm.Shows("You are ann in the lobby", "ann in lobby>")
 			tm.Type("!moot ping\r")
@@ -295,6 +304,7 @@ func TestTerminalPlain(t *testing.T) {
 	asked.Env = append(asked.Env, "NO_COLOR=1")
 	plain("--plain, NO_COLOR", asked)
 	t.Run("NO_COLOR", func(t *testing.T) {
+		t.Parallel()
 		cmd := ptyBot(t)
 		cmd.Env = append(cmd.Env, "NO_COLOR=1")
 		tm := ptytest.Start(t, cmd, 80, 24)
@@ -357,6 +367,7 @@ func TestCrashAtTheTerminal(t *testing.T) {
 	t.Parallel()
 	for _, plain := range []bool{false, true} {
 		t.Run(fmt.Sprintf("plain=%v", plain), func(t *testing.T) {
+			t.Parallel()
 			var args []string
 			if plain {
 				args = []string{"--plain"}

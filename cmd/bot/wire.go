@@ -180,6 +180,10 @@ func (a *app) runOnce(ctx context.Context, f runFlags) (err error) {
 	// The networks.
 	nets, err := a.openNetworks(ctx, cfg, f, st, features, log)
 	if err != nil {
+		if f.apart && ctx.Err() != nil { // who sees the first screen may leave before there is a bot behind it
+			log.Info("the bot has stopped")
+			err = nil
+		}
 		return err
 	}
 	defer closing(&err, "close the networks", nets.close)
