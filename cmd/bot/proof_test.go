@@ -55,19 +55,29 @@ var (
 	plainBuilt = sync.OnceValues(func() (string, error) { return build("") })
 )
 
+// builtVariable names a folder in which the programs are kept for the next run of the tests, as .ci/run does with a folder that is its own.
+const builtVariable = "MOOT_BUILT"
+
 func build(tags string) (string, error) {
-	dir, err := os.MkdirTemp("", "moot-proof-*")
-	if err != nil {
-		return "", err
+	dir := os.Getenv(builtVariable)
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "moot-proof-*"); err != nil {
+			return "", err
+		}
+		afterTests.Lock()
+		afterTests.all = append(afterTests.all, func() { os.RemoveAll(dir) })
+		afterTests.Unlock()
 	}
-	afterTests.Lock()
-	afterTests.all = append(afterTests.all, func() { os.RemoveAll(dir) })
-	afterTests.Unlock()
-	bin := filepath.Join(dir, "bot")
-	if out, err := exec.Command("go", "build", "-tags", tags, "-o", bin, ".").CombinedOutput(); err != nil {
+	bin := filepath.Join(dir, "bot-"+tags)
+	if _, err := os.Stat(bin); err == nil {
+		return bin, nil
+	}
+	fresh := fmt.Sprintf("%s.%d", bin, os.Getpid()) // others may do the same
+	if out, err := exec.Command("go", "build", "-tags", tags, "-o", fresh, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return bin, nil
+	return bin, os.Rename(fresh, bin)
 }
 
 // strikes are the places at which a bot was killed, and the tests that have done so.

@@ -255,10 +255,11 @@ func TestServicesKilledAtPlaces(t *testing.T) {
 	}
 	for _, p := range servicePlaces {
 		t.Run(string(p), func(t *testing.T) {
+			t.Parallel()
 			struck(t, p)
 			r := newServiceRun(t, bin)
 			r.env = func(life int) []string {
-				if life > effort(6, 24, 60) {
+				if life > effort(2, 8, 60) {
 					return nil
 				}
 				return []string{fmt.Sprintf("MOOT_FAILPOINT=%s:%d", p, 1+life)}
@@ -277,7 +278,7 @@ func TestServicesKilledAtRandom(t *testing.T) {
 	unhurried(t)
 	t.Parallel()
 	bin := failpointBot(t)
-	want := effort(12, 64, 256)
+	want := effort(4, 16, 256)
 	deaths, jobs, ambiguous := 0, 0, 0
 	for seed := uint64(1); deaths < want; seed++ {
 		r := newServiceRun(t, bin)
