@@ -74,6 +74,7 @@ func TestFirstMinute(t *testing.T) {
 // no longer than a person notices. On a machine of which MOOT_QUIET says that it does nothing else that is 150 ms; otherwise, beside other
 // tests, only that it does not wait for anything that never comes, such as an answer of the terminal.
 func TestFirstFrame(t *testing.T) {
+	unhurried(t)
 	most, starts := 10*time.Second, 2
 	if os.Getenv("MOOT_QUIET") != "" {
 		most, starts = 150*time.Millisecond, 10

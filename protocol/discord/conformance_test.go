@@ -1,7 +1,9 @@
 package discord_test
 
 import (
+	"flag"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,15 @@ import (
 	"moot/protocol/discord/discordtest"
 	"moot/protocol/protocoltest"
 )
+
+// TestMain lets more tests run beside each other than there are processors: they mostly wait, as the bot does for Discord.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
+		_ = flag.Set("test.parallel", "8") // it is a number
+	}
+	os.Exit(m.Run())
+}
 
 func TestConformance(t *testing.T) {
 	for _, c := range protocoltest.Checks() {
