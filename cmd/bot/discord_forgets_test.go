@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -37,19 +36,12 @@ var takings = []taking{
 // Where the session stands (op 9, true), nothing is lost, as there. Where it does not (op 9, false, and 4009), all that can
 // be read afterwards is answered once: messages in channels and in private conversations that the bot knows. Lost is what
 // Discord tells nobody afterwards, and nothing else: presses that had no answer when it forgot the session, or came before
-// there was another, and so the first private messages of somebody new. Such a press casts no ballot. Three bots go through all ways
-// twice, at the same time: each way lets a bot wait for some seconds.
+// there was another, and so the first private messages of somebody new. Such a press casts no ballot.
 func TestDiscordKillsWithoutASession(t *testing.T) {
 	if os.Getenv("MOOT_LONG") == "" {
 		t.Skip("takes some minutes; MOOT_LONG runs it")
 	}
 	unhurried(t)
-	for i := range 3 {
-		t.Run(fmt.Sprint(i+1), discordKillsWithoutASession)
-	}
-}
-
-func discordKillsWithoutASession(t *testing.T) {
 	w := newKilledTown(t)
 	b := w.discordBot
 	some := func() {
@@ -68,7 +60,7 @@ func discordKillsWithoutASession(t *testing.T) {
 		now(b.srv)
 		some()
 	}
-	for range 2 {
+	for range 6 {
 		for _, how := range takings {
 			some()
 			if how.running != nil {
