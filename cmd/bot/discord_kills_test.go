@@ -21,6 +21,7 @@ import (
 // are 200 kills, of four bots at the same time.
 func TestDiscordKills(t *testing.T) {
 	unhurried(t)
+	t.Parallel()
 	bots, kills, within := 1, 3, time.Minute // among other tests a start takes as long as they leave it
 	if os.Getenv("MOOT_LONG") != "" {
 		bots, kills, within = 4, 50, 2*time.Second
