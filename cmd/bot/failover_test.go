@@ -318,7 +318,6 @@ type failure struct {
 
 func ever(logServer) bool                { return true }
 func canBeCut(e logServer) bool          { return e.at != "" }
-func bySentinel(e logServer) bool        { return e.elsewhere != nil }
 func (d *duel) now() (l, o *side)        { return d.sides[d.leader], d.sides[1-d.leader] }
 func (d *duel) pause(most time.Duration) { time.Sleep(time.Duration(d.r.Int64N(int64(most)))) }
 
