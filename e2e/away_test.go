@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,16 +57,18 @@ func (w *town) inOrder(where id.RoomID, asked []id.EventID) {
 	w.Ann.Answer(where, asked[len(asked)-1])
 	w.ping(w.Ann, where)
 	at := 0
+	var answered []int // which of them, as the answers came
 	for _, ev := range w.Ann.Timeline(where) {
 		if ev.Sender != w.BotID || ev.RepliesTo() == "" || at == len(asked) {
 			continue
 		}
+		answered = append(answered, slices.Index(asked, ev.RepliesTo()))
 		if ev.RepliesTo() == asked[at] {
 			at++
 		}
 	}
 	if at != len(asked) {
-		w.Errorf("of %d commands %d were answered in order", len(asked), at)
+		w.Errorf("of %d commands %d were answered in order; answered were, from 0 on, %d", len(asked), at, answered)
 	}
 	for _, a := range asked {
 		w.answered(w.Ann, where, a, 1)
