@@ -181,7 +181,9 @@ func (h *history) haunt() {
 	f := h.zombies[0]
 	if h.zombies = h.zombies[1:]; h.now.Before(h.until) {
 		h.tally.haunted++
-		h.haunted[f.a.Key] = f.net.keys[f.a.Key] == nil
+		if f.net.keys[f.a.Key] == nil {
+			h.haunted[f.a.Key] = true // and stays so when it sends that once more
+		}
 		h.note("a machine that led before sends %s", f.a.Key)
 		_, _ = f.net.send(f.a)
 	}
