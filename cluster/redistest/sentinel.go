@@ -130,7 +130,7 @@ func (g *Group) until(what string, so func() bool) {
 	g.t.Helper()
 	for began := time.Now(); !so(); time.Sleep(20 * time.Millisecond) {
 		if time.Since(began) > 2*time.Minute {
-			g.t.Fatalf("waited in vain until %s", what)
+			g.t.Fatalf("it never came that %s", what)
 		}
 	}
 }

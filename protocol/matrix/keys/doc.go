@@ -9,7 +9,7 @@
 //     returns when all that was written before it is durable.
 //   - Commits hold what was written up to a moment. What was written later is never durable without what was written before.
 //   - [Rows.Do] is all or nothing, in what is read and in what becomes durable. One runs at a time.
-//   - Whoever lets something out of the process that rests on what was written calls Flush before: a ratchet that was
+//   - Before something leaves the process that rests on what was written, Flush is called: a ratchet that was
 //     advanced, and lost, would be used a second time.
 //   - Once a commit has failed everything does ([Rows.Err]), but for a disk that is full: then nothing has happened, and the
 //     next commit has what that one was to have.
