@@ -36,6 +36,8 @@ type Hub struct {
 
 	turn chan struct{} // holds a token while a shard identifies
 
+	reaching sync.Mutex // held while the bot is told whether the network is there, so that it hears it in order
+
 	mu      sync.Mutex
 	members []*member         // whose shards are theirs
 	to      protocol.Admitter // of the Run; nil before the first
@@ -267,10 +269,14 @@ func (h *Hub) join(ctx context.Context, m *member) Welcome {
 
 // reach tells the bot whether the network is there: as long as any node reaches it.
 func (h *Hub) reach() {
+	h.reaching.Lock()
+	defer h.reaching.Unlock()
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	up := slices.ContainsFunc(h.members, func(m *member) bool { return m.pulse.Up && !m.gone() })
-	if c, ok := h.to.(protocol.Connectivity); ok {
+	to := h.to
+	h.mu.Unlock()
+	// Without the mutex: what hears it may wait for somebody who is sending something just now.
+	if c, ok := to.(protocol.Connectivity); ok {
 		c.Connected(up)
 	}
 }

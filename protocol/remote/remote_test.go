@@ -26,6 +26,7 @@ type store struct {
 	cursors map[string]string
 	up      bool
 	changed chan struct{}
+	asks    func() // called when the network is told to be there or not; nil for nothing
 }
 
 func newStore() *store { return &store{cursors: map[string]string{}, changed: make(chan struct{})} }
@@ -57,6 +58,9 @@ func (s *store) Cursor(name string) (string, error) {
 }
 
 func (s *store) Connected(up bool) {
+	if s.asks != nil {
+		s.asks()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.up = up
@@ -125,9 +129,8 @@ func newRig(t *testing.T) *rig {
 	return &rig{t, filepath.Join(t.TempDir(), "s"), newStore()}
 }
 
-// writer runs a hub until its end is called.
-func (r *rig) writer() (h *remote.Hub, end func()) {
-	h = remote.NewHub(remote.HubConfig{
+func (r *rig) hub() *remote.Hub {
+	return remote.NewHub(remote.HubConfig{
 		Network: network, Config: "config",
 		Listen: func() (net.Listener, error) { return net.Listen("unix", r.path) },
 		Place: func(out *protocol.Outgoing, ask *protocol.Ask, _ int) (int, bool) {
@@ -137,6 +140,11 @@ func (r *rig) writer() (h *remote.Hub, end func()) {
 			return 0, false
 		},
 	})
+}
+
+// writer runs a hub until its end is called.
+func (r *rig) writer() (h *remote.Hub, end func()) {
+	h = r.hub()
 	return h, r.run(func(ctx context.Context) error { return h.Run(ctx, r.store) })
 }
 
@@ -259,6 +267,28 @@ func TestShardsAreOfOneNode(t *testing.T) {
 		ref, err := send(1)
 		return err == nil && (ref.Event == "b" || ref.Event == "c")
 	})
+}
+
+// TestToldWhileSending: who is told that the network is there may use it at once, and wait for that.
+func TestToldWhileSending(t *testing.T) {
+	r := newRig(t)
+	h := r.hub()
+	r.store.asks = func() {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			h.Shards()
+		}()
+		select {
+		case <-done:
+		case <-time.After(5 * time.Second):
+			t.Error("the shards cannot be asked for while the bot is told of them")
+		}
+	}
+	r.run(func(ctx context.Context) error { return h.Run(ctx, r.store) })
+	a, _ := r.node("a", 0, 1)
+	<-a.to
+	r.store.until(t, "the network is there", func() bool { return r.store.up })
 }
 
 // TestVersion: a node of another version ends, and says why.
