@@ -23,7 +23,6 @@ import (
 	"moot/cluster/redistest"
 	"moot/internal/inspect"
 	"moot/protocol"
-	"moot/protocol/matrix/crypto"
 	"moot/replica/postgres/postgrestest"
 	"moot/store"
 )
@@ -413,10 +412,7 @@ var failures = []failure{
 // MOOT_SEED one of them again.
 func TestFailOvers(t *testing.T) {
 	unhurried(t)
-	towns := map[string]func(*testing.T) *netTown{"Discord": discordTown}
-	if !crypto.Able { // [replica] and encryption do not go together yet
-		towns["Matrix"] = matrixTown
-	}
+	towns := map[string]func(*testing.T) *netTown{"Discord": discordTown, "Matrix": matrixTown}
 	rounds, seed := effort(3, 8, 170), rand.Uint64()
 	if text := os.Getenv("MOOT_SEED"); text != "" {
 		var err error

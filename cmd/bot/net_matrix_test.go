@@ -35,12 +35,13 @@ func matrixTown(t *testing.T) *netTown {
 	}
 	dir := t.TempDir()
 	n := &netTown{
-		rooms: 1, data: filepath.Join(dir, "data"), online: func() bool { return true },
+		rooms: 1, data: filepath.Join(dir, "data"),
 		kick:   func() { s.Member(room, people[0], self, "leave", nil) },
 		invite: func() { s.Member(room, people[0], self, "invite", nil) },
 		names:  map[string]string{},
 		host:   strings.TrimPrefix(s.URL, "http://"),
 	}
+	n.online = func() bool { return len(s.Rooms(self, "join")) == n.rooms } // what was said before is not the bot's
 	n.invite()
 	var vault *vault
 	if crypto.Able {
