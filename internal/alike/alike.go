@@ -25,10 +25,12 @@ import (
 // Fold returns a form of s that is the same for all ways to write it.
 func Fold(s string) string {
 	s = protocol.OneLine(s)
-	if !ascii(s) {
-		s = protocol.OneLine(norm.NFKC.String(shown(s)))
+	if ascii(s) {
+		return strings.Map(small, s)
 	}
-	return strings.Map(small, s)
+	s = strings.Map(small, norm.NFKC.String(shown(s)))
+	// Once more: a mark that the capital could not have may be one letter with the small one, as in U+1FFA U+0345.
+	return protocol.OneLine(norm.NFKC.String(s))
 }
 
 // Same reports whether two words look the same to a reader, white space and capitals aside.

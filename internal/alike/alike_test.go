@@ -46,7 +46,8 @@ func TestDigitsOfAllScripts(t *testing.T) {
 
 func TestFold(t *testing.T) {
 	for _, pair := range [][2]string{{"René", "rene\u0301"}, {"１", "1"}, {"A  b", "a b"}, {"K", "\u212a"}, {"Ann", "A\u200bnn"},
-		{"٣", "3"}, {"۴۲", "42"}, {"१", "1"}, {"𝟙", "1"}, {"❤\ufe0f", "❤"}, {"CAFÉ", "cafe\u0301"}} {
+		{"٣", "3"}, {"۴۲", "42"}, {"१", "1"}, {"𝟙", "1"}, {"❤\ufe0f", "❤"}, {"CAFÉ", "cafe\u0301"},
+		{"\u1ffa\u0345", "\u1ff2"}} {
 		if Fold(pair[0]) != Fold(pair[1]) {
 			t.Errorf("%q and %q are not folded to the same", pair[0], pair[1])
 		}
