@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -40,6 +41,10 @@ func (l *Log) Check(ctx context.Context) ([]finding.Finding, error) {
 		return fmt.Errorf("%w: %s", replica.ErrUnfit, fmt.Sprintf(format, args...))
 	}
 	switch {
+	case is["loading"] == "1": // meanwhile it also says that it has no append-only file (7.0.15)
+		return nil, errors.New("it still reads what it has on its disk")
+	case is["role"] != "master" && l.bySentinel:
+		return nil, errors.New("the server that was the primary is none any more, and Sentinel still names it")
 	case is["server_name"] != "valkey" && (major < 6 || major == 6 && minor < 2):
 		return nil, unfit("Redis %s is too old; use 6.2 or newer", version)
 	case is["role"] != "master":

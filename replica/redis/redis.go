@@ -21,11 +21,12 @@ import (
 
 // Log is a log in a server of Redis.
 type Log struct {
-	client   *goredis.Client
-	name     string
-	replicas int           // how many have to have a change
-	patience time.Duration // for how long a change waits for them
-	ownDisk  bool          // whether WAITAOF is asked for; set by Check
+	client     *goredis.Client
+	name       string
+	bySentinel bool          // whether Sentinel says which server it is
+	replicas   int           // how many have to have a change
+	patience   time.Duration // for how long a change waits for them
+	ownDisk    bool          // whether WAITAOF is asked for; set by Check
 }
 
 const (
@@ -48,9 +49,9 @@ func Open(address, name string) (*Log, error) {
 	if err != nil {
 		return nil, errors.New("the address of Redis cannot be read; write it like redis://:password@host:6379")
 	}
-	bySentinel := strings.HasSuffix(u.Scheme, "sentinel")
+	l.bySentinel = strings.HasSuffix(u.Scheme, "sentinel")
 	query := u.Query()
-	if bySentinel {
+	if l.bySentinel {
 		l.replicas = 1
 	}
 	if text := query.Get("replicas"); text != "" {
@@ -60,7 +61,7 @@ func Open(address, name string) (*Log, error) {
 	}
 	query.Del("replicas")
 	u.RawQuery = query.Encode()
-	if bySentinel {
+	if l.bySentinel {
 		if l.replicas == 0 {
 			return nil, errors.New("replicas=0 in the address of Sentinel: it may make a replica the primary that lacks what was acknowledged; write replicas=1, or more")
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -191,6 +192,60 @@ func TestServersThatForgetAreRefused(t *testing.T) {
 			t.Errorf("%v: %v", c.settings, err)
 		}
 	}
+}
+
+// TestServersThatAreNotReadyAreWaitedFor: what passes is no reason to give up.
+func TestServersThatAreNotReadyAreWaitedFor(t *testing.T) {
+	passes := func(l replica.Log, word string) {
+		t.Helper()
+		for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+			_, err := l.Check(t.Context())
+			switch {
+			case errors.Is(err, replica.ErrUnfit):
+				t.Fatal(err)
+			case err != nil && strings.Contains(err.Error(), word):
+				return
+			case time.Since(began) > time.Minute:
+				t.Fatalf("waited in vain for %q: %v", word, err)
+			}
+		}
+	}
+	settings := append([]string{"--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024"}, durable...)
+	server := redistest.Start(t, settings...)
+	for i := range 500 {
+		if err := server.Set(t.Context(), strconv.Itoa(i), strings.Repeat("x", 100), 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(server.BgRewriteAOF(t.Context()).Err(), server.ConfigSet(t.Context(), "key-load-delay", "2000").Err()); err != nil {
+		t.Fatal(err)
+	}
+	for { // a file that is rewritten has its keys in the form whose reading can be slowed down
+		info, err := server.Info(t.Context(), "persistence").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_rewrite_scheduled:0") {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	read := make(chan error, 1)
+	go func() { read <- server.Do(t.Context(), "debug", "loadaof").Err() }()
+	passes(open(t, "redis://"+server.Address, "moot"), "reads what it has")
+	if err := <-read; err != nil {
+		t.Fatal(err)
+	}
+
+	group := redistest.StartGroup(t, durable...)
+	l := open(t, "sentinel://"+group.Sentinels+"/moot", "moot")
+	if _, err := l.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := group.Primary().Do(t.Context(), "replicaof", "127.0.0.1", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	passes(l, "Sentinel still names it")
 }
 
 func TestServersThatRiskSomethingAreWarnedAbout(t *testing.T) {
