@@ -26,6 +26,7 @@ import (
 //
 // The clock of a process cannot be set, so that of all others is: what counts is only how they differ.
 func TestAClockThatLeapsAhead(t *testing.T) {
+	unhurried(t)
 	t.Parallel()
 	const ahead = (3*365*24 + 2) * time.Hour
 	home := matrixtest.New()

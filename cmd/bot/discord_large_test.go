@@ -104,6 +104,7 @@ func TestDiscordLarge(t *testing.T) {
 // TestDiscordStormOfRoles: a role that makes moderators changes a thousand times in a row. The members are read a few times
 // and not a thousand, and what is known in the end is how it is.
 func TestDiscordStormOfRoles(t *testing.T) {
+	unhurried(t)
 	b := newDiscordBot(t)
 	town := b.settle("Lab")
 	helper := town.NewRole("helper", 0)

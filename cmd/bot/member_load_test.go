@@ -18,6 +18,7 @@ import (
 
 // TestLaunchNext: a cluster of 16 shards says so within 100 ms of the moment at which the last of them was told that it is ready.
 func TestLaunchNext(t *testing.T) {
+	unhurried(t)
 	const shards = 16
 	m := newMewld(t)
 	m.srv.Set(func(s *discordtest.Server) { s.MaxConcurrency = shards })
@@ -110,6 +111,7 @@ func (l *launcher) awaits(event string, times int) {
 // TestRollingRestart: four clusters are restarted one after another under load, and of all that people write nothing is lost, nothing is
 // answered twice, and no session is begun anew. Then the launcher is killed, and within a second nothing of it is left.
 func TestRollingRestart(t *testing.T) {
+	unhurried(t)
 	l := newLauncher(t)
 	rate := 100
 	if os.Getenv("MOOT_LONG") != "" {

@@ -95,6 +95,7 @@ func (m *mewld) publish(v any) {
 
 // TestUnderMewld is moot as clusters of a mewld that does what mewld does.
 func TestUnderMewld(t *testing.T) {
+	unhurried(t)
 	m := newMewld(t)
 	writer := m.begin()
 	zero := m.launch(0)
@@ -199,6 +200,7 @@ func TestUnderMewld(t *testing.T) {
 
 // TestUnderMewldWithoutWriter: cluster 0 is the writer, under the lease of its number. The others dial it.
 func TestUnderMewldWithoutWriter(t *testing.T) {
+	unhurried(t)
 	m := newMewld(t, `writer = "cluster"`)
 	zero := m.launch(0)
 	m.launched(0)

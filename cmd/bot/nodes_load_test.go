@@ -119,6 +119,7 @@ func (b *nodesBot) sameSessions() {
 // TestNodesUnderLoad kills a node, and then the writer, under 500 events a second. All of them are kept, no command is answered
 // twice, and no session is begun anew.
 func TestNodesUnderLoad(t *testing.T) {
+	unhurried(t)
 	b := newNodesBot(t)
 	rate, pause := 100, time.Second
 	if os.Getenv("MOOT_LONG") != "" {

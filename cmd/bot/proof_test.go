@@ -126,8 +126,8 @@ func effort(little, more, much int) int {
 	return little
 }
 
-// unhurried skips a test that kills, fills, cuts or fails something again and again, or that measures how fast the bot is,
-// where tests are to be short (-short).
+// unhurried skips a test that kills, fills, cuts or fails something again and again, that waits for what takes its time, or that
+// measures how fast the bot is, where tests are to be short (-short).
 func unhurried(t *testing.T) {
 	t.Helper()
 	if testing.Short() {

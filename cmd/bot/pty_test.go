@@ -220,6 +220,7 @@ func botOnPath(t *testing.T) string {
 // TestTerminalRests: while nothing happens, neither the screen nor the bot wakes up. How often a process gives way is counted by the
 // system, and does not depend on what else the machine does.
 func TestTerminalRests(t *testing.T) {
+	unhurried(t)
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/task"); err != nil {
 		t.Skip("this system does not count how often a process wakes up")

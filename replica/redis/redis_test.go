@@ -41,6 +41,7 @@ func TestLog(t *testing.T) {
 
 // TestReplicas: with replicas in the address each change waits for them.
 func TestReplicas(t *testing.T) {
+	t.Parallel()
 	primary := redistest.Start(t, durable...)
 	host, port, _ := strings.Cut(primary.Address, ":")
 	l := open(t, "redis://"+primary.Address+"?replicas=1", "moot")
@@ -67,6 +68,7 @@ func TestReplicas(t *testing.T) {
 // TestWhatNoReplicaHas is taken by nobody: neither does it count, nor has a standby it, which would be ahead of the log if the primary were
 // lost now.
 func TestWhatNoReplicaHas(t *testing.T) {
+	t.Parallel()
 	primary := redistest.Start(t, durable...)
 	host, port, _ := strings.Cut(primary.Address, ":")
 	second := redistest.Start(t, append(durable, "--replicaof", host+" "+port)...)
@@ -196,6 +198,7 @@ func TestServersThatForgetAreRefused(t *testing.T) {
 
 // TestServersThatAreNotReadyAreWaitedFor: what passes is no reason to give up.
 func TestServersThatAreNotReadyAreWaitedFor(t *testing.T) {
+	t.Parallel()
 	passes := func(l replica.Log, word string) {
 		t.Helper()
 		for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
