@@ -5,6 +5,7 @@ package ptytest
 import (
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -35,4 +36,14 @@ func TestTerminal(t *testing.T) {
 			t.Errorf("%s: changed is %q, which should have %q", left, all, want)
 		}
 	}
+}
+
+// A program that draws for the window as it was a moment ago scrolls what the window has.
+func TestDrawnForALargerWindow(t *testing.T) {
+	tm := Start(t, exec.Command("sh", "-c", `printf 'gone\r\nstays\033[1;20r\033[1S\033[3Hdrawn'`), 40, 10)
+	tm.Shows("stays", "drawn")
+	if screen := tm.Screen(); strings.Contains(screen, "gone") {
+		t.Errorf("nothing has scrolled:\n%s", screen)
+	}
+	tm.Wait()
 }

@@ -66,6 +66,13 @@ func Start(t testing.TB, cmd *exec.Cmd, width, height int) *Terminal {
 		EnableMode:  func(m ansi.Mode) { tm.modes[modeName(m)] = true },
 		DisableMode: func(m ansi.Mode) { tm.modes[modeName(m)] = false },
 	})
+	// What is drawn for a larger window may come when it is small already: a terminal then scrolls what it has. The emulator would panic.
+	tm.screen.RegisterCsiHandler('r', func(margins ansi.Params) bool {
+		if bottom, _, ok := margins.Param(1, 0); ok && bottom > tm.screen.Height() {
+			margins[1] = ansi.Param(tm.screen.Height())
+		}
+		return false // the emulator goes on with it
+	})
 	// What the terminal of whoever runs the test is like is of no concern; what the command says is said last.
 	cmd.Env = append(append(os.Environ(), "TERM=xterm-256color", "COLORTERM=", "NO_COLOR="), cmd.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
