@@ -269,7 +269,7 @@ func TestShardsAreOfOneNode(t *testing.T) {
 	})
 }
 
-// TestToldWhileSending: who is told that the network is there may use it at once, and wait for that.
+// TestToldWhileSending: the bot may use the network as soon as it is told that it is there, and wait for that.
 func TestToldWhileSending(t *testing.T) {
 	r := newRig(t)
 	h := r.hub()

@@ -196,31 +196,36 @@ func TestServersThatForgetAreRefused(t *testing.T) {
 	}
 }
 
-// TestServersThatAreNotReadyAreWaitedFor: what passes is no reason to give up.
-func TestServersThatAreNotReadyAreWaitedFor(t *testing.T) {
-	t.Parallel()
-	passes := func(l replica.Log, word string) {
-		t.Helper()
-		for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-			_, err := l.Check(t.Context())
-			switch {
-			case errors.Is(err, replica.ErrUnfit):
-				t.Fatal(err)
-			case err != nil && strings.Contains(err.Error(), word):
-				return
-			case time.Since(began) > time.Minute:
-				t.Fatalf("waited in vain for %q: %v", word, err)
-			}
+// notYet checks a server until it says that it is not ready, and fails where that is taken for a reason to give up.
+func notYet(t *testing.T, l replica.Log, word string) {
+	t.Helper()
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		_, err := l.Check(t.Context())
+		switch {
+		case errors.Is(err, replica.ErrUnfit):
+			t.Fatal(err)
+		case err != nil && strings.Contains(err.Error(), word):
+			return
+		case time.Since(began) > time.Minute:
+			t.Fatalf("after a minute the server does not say %q: %v", word, err)
 		}
 	}
-	settings := append([]string{"--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024"}, durable...)
-	server := redistest.Start(t, settings...)
+}
+
+// TestAServerThatLoadsIsWaitedFor: Redis says meanwhile that it has no append-only file.
+func TestAServerThatLoadsIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, append([]string{"--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024"},
+		durable...)...)
 	for i := range 500 {
 		if err := server.Set(t.Context(), strconv.Itoa(i), strings.Repeat("x", 100), 0).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(server.BgRewriteAOF(t.Context()).Err(), server.ConfigSet(t.Context(), "key-load-delay", "2000").Err()); err != nil {
+	if err := server.BgRewriteAOF(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.ConfigSet(t.Context(), "key-load-delay", "2000").Err(); err != nil { // microseconds for each key
 		t.Fatal(err)
 	}
 	for { // a file that is rewritten has its keys in the form whose reading can be slowed down
@@ -235,11 +240,15 @@ func TestServersThatAreNotReadyAreWaitedFor(t *testing.T) {
 	}
 	read := make(chan error, 1)
 	go func() { read <- server.Do(t.Context(), "debug", "loadaof").Err() }()
-	passes(open(t, "redis://"+server.Address, "moot"), "reads what it has")
+	notYet(t, open(t, "redis://"+server.Address, "moot"), "reads what it has")
 	if err := <-read; err != nil {
 		t.Fatal(err)
 	}
+}
 
+// TestAPrimaryThatIsNoneAnyMoreIsWaitedFor: with Sentinel another one follows.
+func TestAPrimaryThatIsNoneAnyMoreIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	group := redistest.StartGroup(t, durable...)
 	l := open(t, "sentinel://"+group.Sentinels+"/moot", "moot")
 	if _, err := l.Check(t.Context()); err != nil {
@@ -248,7 +257,7 @@ func TestServersThatAreNotReadyAreWaitedFor(t *testing.T) {
 	if err := group.Primary().Do(t.Context(), "replicaof", "127.0.0.1", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	passes(l, "Sentinel still names it")
+	notYet(t, l, "Sentinel still names it")
 }
 
 func TestServersThatRiskSomethingAreWarnedAbout(t *testing.T) {
