@@ -15,8 +15,9 @@
 //     log, a limited number of lines.
 //   - It has limits of its own on memory, open files, the size of files, and, where it is one process per job, on processor time.
 //     They hold before the program does anything.
-//   - A process per job reads one line and the end of its input. A warm one reads line after line and writes one for each; it is
-//     ended when it has broken that, and when it has not been needed for a while.
+//   - A process per job reads one line and the end of its input. A warm one reads line after line and writes one for each. It is
+//     ended when it has broken that, and when it has not been needed for a while. A second line that is there before the next job
+//     is given to nobody; one that comes while the next job runs cannot be told from its answer.
 package exec
 
 import (
@@ -99,6 +100,9 @@ func New(c Config) (*Pool, error) {
 	}
 	return &Pool{cfg: c, slots: make(chan struct{}, c.Max), spawn: spawn}, nil
 }
+
+// twice is what is logged of a warm process whose next line would be taken for the answer of another job.
+const twice = "a warm process has written more than one line for a job, and is ended"
 
 // find returns the path of a program.
 func find(name, folder string) (string, error) {
@@ -207,7 +211,12 @@ func (p *Pool) exchange(ctx context.Context, line []byte) ([]byte, error) {
 	}
 	stop := context.AfterFunc(ctx, proc.end)
 	out, err := proc.exchange(line)
-	if !stop() || err != nil {
+	whole := stop() && err == nil
+	if whole && !proc.silent() {
+		p.cfg.Log.Warn(twice)
+		whole = false
+	}
+	if !whole {
 		proc.finish()
 		return out, err
 	}
@@ -227,8 +236,10 @@ func (p *Pool) take() (*process, error) {
 		proc := p.idle[n-1]
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
-		if proc.alive() {
+		if alive := proc.alive(); alive && proc.silent() {
 			return proc, nil
+		} else if alive {
+			p.cfg.Log.Warn(twice)
 		}
 		proc.finish()
 	}

@@ -279,6 +279,31 @@ func TestWarmProcessDies(t *testing.T) {
 	}
 }
 
+// What a warm process writes beyond its one line for a job is not the answer of the next one, which may be another person's.
+func TestWarmProcessThatWritesTwice(t *testing.T) {
+	for name, text := range map[string]string{
+		"at once": `while read line; do printf '{"got": %s}\n{"got": %s, "twice": 1}\n' "$line" "$line"; done`,
+		"late":    `while read line; do echo "{\"got\": $line}"; sleep 0.05; echo "{\"got\": $line, \"twice\": 1}"; done`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := pool(t, text, func(c *Config) { c.Warm, c.Max = true, 1 })
+			for n := 1; n <= 3; n++ {
+				got, err := p.Do(t.Context(), fmt.Appendf(nil, "%d", n))
+				if want := fmt.Sprintf(`{"got":%d}`, n); err != nil || string(got) != want {
+					t.Errorf("job %d gave %s, %v", n, got, err)
+				}
+				if name == "late" { // until what it wrote too much is there, or it is gone
+					for end := time.Now().Add(time.Minute); len(p.idle) > 0 && p.idle[0].silent(); time.Sleep(5 * time.Millisecond) {
+						if time.Now().After(end) {
+							t.Fatal("it has not written")
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestStandardErrorIsLogged(t *testing.T) {
 	var log lockedBuffer
 	p := pool(t, `echo "look here" >&2; i=0; while [ $i -lt 1000 ]; do echo "line $i" >&2; i=$((i+1)); done; echo '{}'`, func(c *Config) {

@@ -193,6 +193,26 @@ func (p *process) alive() bool {
 	}
 }
 
+// silent reports whether a process has written nothing that nobody has asked for: it would be taken for the answer of the next job.
+func (p *process) silent() bool {
+	if p.reader.Buffered() > 0 {
+		return false
+	}
+	raw, err := p.out.SyscallConn()
+	if err != nil {
+		return false
+	}
+	n := 0
+	err = raw.Control(func(fd uintptr) {
+		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, _ = unix.Poll(ready, 0) // where it fails the read that follows does, too
+		if ready[0].Revents&unix.POLLIN == 0 {
+			n = 0 // its end has been closed, which alive sees
+		}
+	})
+	return err == nil && n == 0
+}
+
 // once gives a process its line, and returns all that it writes until it ends.
 func (p *process) once(line []byte) ([]byte, error) {
 	p.work.Go(func() {

@@ -28,6 +28,7 @@ type process struct{ since time.Time }
 func (*process) finish()                           {}
 func (*process) dismiss()                          {}
 func (*process) end()                              {}
+func (*process) silent() bool                      { return false }
 func (*process) alive() bool                       { return false }
 func (*process) fate() error                       { return errLinux }
 func (*process) read() ([]byte, error)             { return nil, errLinux }

@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -228,10 +229,30 @@ func (c *Collector) read(ctx context.Context, s *exec.Stream, found chan<- []byt
 
 // said is what a line of a program may have.
 type said struct {
-	ID     any             `json:"id"`
+	ID     json.RawMessage `json:"id"`
 	Cursor json.RawMessage `json:"cursor"`
 	Text   string          `json:"text"`
 	Ack    protocol.Key    `json:"ack"`
+}
+
+// known reports whether the thing has an id.
+func (s said) known() bool { return len(s.ID) > 0 && string(s.ID) != "null" }
+
+// id returns the id of a thing. A number is what is written: many have more digits than a float64 keeps apart.
+func (s said) id() string {
+	var v any
+	if err := json.Unmarshal(s.ID, &v); err != nil {
+		return string(s.ID)
+	}
+	switch v := v.(type) {
+	case string:
+		return v
+	case float64:
+		if math.Abs(v) < 1<<53 && v == math.Trunc(v) {
+			return fmt.Sprint(v) // 1 and 1.0 are the same
+		}
+	}
+	return string(s.ID)
 }
 
 // place is the last cursor and how many things came behind it.
@@ -251,8 +272,8 @@ func (p *place) next(s said) protocol.EventID {
 		p.behind++
 	}
 	switch {
-	case s.ID != nil:
-		return protocol.EventID("id/" + protocol.DeriveKey(fmt.Sprint(s.ID)))
+	case s.known():
+		return protocol.EventID("id/" + protocol.DeriveKey(s.id()))
 	case p.cursor == "":
 		return protocol.EventID("run/" + protocol.DeriveKey(p.run, strconv.Itoa(p.behind)))
 	}
@@ -272,7 +293,7 @@ func (c *Collector) items(p *place, lines [][]byte) (items []service.Item, taken
 		item := service.Item{ID: p.next(s), Cursor: p.cursor}
 		item.Collected = protocol.Collected{Kind: "program", Text: s.Text, Data: line}
 		said := map[string]any{"taken": s.ID}
-		if s.ID == nil {
+		if !s.known() {
 			said["taken"] = json.RawMessage(p.cursor)
 			if p.cursor == "" {
 				said["taken"] = nil

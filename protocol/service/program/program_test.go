@@ -88,6 +88,22 @@ func TestProgramWithIDs(t *testing.T) {
 	}
 }
 
+// Numbers are ids as they are written: those of many services have more digits than a float64.
+func TestProgramWithLargeIDs(t *testing.T) {
+	c := collector(t, `read -r first
+echo '{"id": 1203456789012345678, "text": "one"}'; echo '{"id": 1203456789012345679, "text": "two"}'
+read -r a; read -r b; printf '{"id": "end", "text": %s}\n' "\"$(echo "$a $b" | tr -d '"{}')\""; sleep 1000`, func(c *Config) { c.Back = true })
+	to := servicetest.New()
+	stop := servicetest.Run(t, c, to)
+	within, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	to.Wait(within, 3)
+	stop()
+	if got := to.Texts(); !slices.Equal(got, []string{"one", "two", "taken:1203456789012345678 taken:1203456789012345679"}) {
+		t.Errorf("it brought %q", got)
+	}
+}
+
 // What a program has neither id nor cursor for is another thing each time.
 func TestProgramWithoutIDs(t *testing.T) {
 	c := collector(t, `echo '{"text": "tick"}'`, func(c *Config) { c.Every = time.Millisecond })
