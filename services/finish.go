@@ -49,28 +49,28 @@ func (f *Feature) answered(tx *store.Tx, a protocol.Answer) (store.Outcome, erro
 	}
 	s := f.service(tx)
 	if s == nil || j.Task >= len(s.tasks(j)) {
-		return f.fails(tx, &Spec{}, j, "", "the configuration has no such task any more")
+		return f.fails(tx, j, "", "the configuration has no such task any more")
 	}
 	task := s.tasks(j)[j.Task]
 	if a.Fault != "" {
 		if tx.Delivery(a.Ask).State == store.StateAmbiguous {
 			return f.isAmbiguous(tx, s, j, task, a.Fault)
 		}
-		return f.fails(tx, s, j, task.Name, a.Fault)
+		return f.fails(tx, j, task.Name, a.Fault)
 	}
 	done, _ := a.Result.(protocol.TaskDone)
 	if err := merge(&j, done.Output); err != nil {
-		return f.fails(tx, s, j, task.Name, err.Error())
+		return f.fails(tx, j, task.Name, err.Error())
 	}
 	if _, err := fileOf(j.Results); err != nil {
-		return f.fails(tx, s, j, task.Name, err.Error())
+		return f.fails(tx, j, task.Name, err.Error())
 	}
 	if j.Task++; j.Task < len(s.tasks(j)) {
 		return store.WasHandled(task.Name + " is done"), errors.Join(f.progresses(tx, s, &j), f.next(tx, s, j))
 	}
 	if err := f.gives(tx, s, j); err != nil {
 		j.Task--
-		return f.fails(tx, s, j, task.Name, err.Error())
+		return f.fails(tx, j, task.Name, err.Error())
 	}
 	return store.WasHandled(fmt.Sprintf("a job of %s is done", s.Name)), f.done(tx, s, j)
 }
@@ -205,8 +205,8 @@ func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text, file *pr
 }
 
 // fails ends a job of which a task has failed for good.
-func (f *Feature) fails(tx *store.Tx, s *Spec, j Job, task, fault string) (store.Outcome, error) {
-	input, fault := shown(j, s.Redact, fault)
+func (f *Feature) fails(tx *store.Tx, j Job, task, fault string) (store.Outcome, error) {
+	input, fault := f.shown(j, fault)
 	j.State, j.Fault, j.Changed = Failed, protocol.Shorten(protocol.OneLine(fault), 500), tx.Now()
 	out := store.WasHandled("a job of " + j.Service + " has failed")
 	out.Fault = fmt.Sprintf("task %s of %s has failed: %s; job %s, input: %s", task, j.Service, j.Fault, j.Key,
@@ -217,6 +217,7 @@ func (f *Feature) fails(tx *store.Tx, s *Spec, j Job, task, fault string) (store
 
 // isAmbiguous ends a job of which a task may have run, and may not run again.
 func (f *Feature) isAmbiguous(tx *store.Tx, _ *Spec, j Job, task Task, fault string) (store.Outcome, error) {
+	_, fault = f.shown(j, fault)
 	j.State, j.Fault, j.Changed = Ambiguous, protocol.Shorten(protocol.OneLine(fault), 500), tx.Now()
 	text := of(tx, j.Origin).Say("ambiguous", named("Service", j.Service))
 	return store.WasHandled("nobody can know whether " + task.Name + " was done"),

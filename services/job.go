@@ -1,9 +1,11 @@
 package services
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,22 +197,29 @@ func scopeOf(service string, o Origin, otherwise string) protocol.Scope {
 	return protocol.Scope(scope)
 }
 
-// shown returns the input of a job as JSON, and a text about it, without what the named values are, wherever they stand.
-func shown(j Job, names []string, about string) (input, text string) {
-	all := map[string]any{}
+// shown returns the input of a job as JSON, and a text about it, without what the service hides, wherever it stands. Of a service
+// that the configuration has no more nobody knows what that is, and nothing is shown.
+func (f *Feature) shown(j Job, about string) (input, text string) {
+	s := f.byName[j.Service]
+	if s == nil {
+		return hidden, about
+	}
+	var all map[string]any
 	data, err := json.Marshal(handed{Job: j.Key, Service: j.Service, Input: j.Input, Results: j.Results})
 	if err == nil {
-		err = json.Unmarshal(data, &all)
+		in := json.NewDecoder(bytes.NewReader(data))
+		in.UseNumber() // a long number is shown as it is
+		err = in.Decode(&all)
 	}
 	if err != nil {
-		return "(cannot be shown: " + err.Error() + ")", about
+		return hidden, hidden // its own error may have what is to be hidden
 	}
 	maps.DeleteFunc(all, func(k string, v any) bool { return k == "key" || k == "task" || k == "job" || k == "service" })
-	h := hider{names: map[string]bool{}}
-	for _, n := range names {
+	h := hider{names: map[string]bool{}, values: map[string]bool{}}
+	for _, n := range s.Redact {
 		h.names[strings.ToLower(n)] = true
 	}
-	h.look(all)
+	h.find(all, false)
 	if h.found {
 		// The line that was typed has it too, and a pattern may have found it.
 		for _, k := range []string{"text", "groups"} {
@@ -219,11 +228,11 @@ func shown(j Job, names []string, about string) (input, text string) {
 			}
 		}
 	}
-	if data, err = json.Marshal(all); err != nil {
-		return "(cannot be shown: " + err.Error() + ")", about
+	clean := h.cleaner()
+	if data, err = json.Marshal(h.without(all, clean)); err != nil {
+		return hidden, hidden
 	}
-	clean := strings.NewReplacer(h.values...)
-	return clean.Replace(string(data)), clean.Replace(about)
+	return string(data), clean.Replace(about)
 }
 
 // hidden stands for what nobody is to see.
@@ -233,26 +242,70 @@ const hidden = "(hidden)"
 type hider struct {
 	names  map[string]bool
 	found  bool
-	values []string // those that are texts, each with what stands for it
+	values map[string]bool // as they may stand elsewhere
 }
 
-func (h *hider) look(v any) {
+// find notes the values of the names, and all that is within them.
+func (h *hider) find(v any, secret bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, inner := range v {
-			if !h.names[strings.ToLower(k)] {
-				h.look(inner)
-				continue
-			}
-			h.found = true
-			if s, ok := inner.(string); ok && len(s) > 3 { // shorter ones are in many words
-				h.values = append(h.values, s, hidden)
-			}
-			v[k] = hidden
+			named := h.names[strings.ToLower(k)]
+			h.found = h.found || named
+			h.find(inner, secret || named)
 		}
 	case []any:
 		for _, inner := range v {
-			h.look(inner)
+			h.find(inner, secret)
+		}
+	case string:
+		h.note(v, secret)
+	case json.Number:
+		h.note(v.String(), secret)
+	}
+}
+
+func (h *hider) note(value string, secret bool) {
+	if secret && len(value) > 3 { // shorter ones are in many words
+		h.values[value] = true
+	}
+}
+
+// cleaner replaces the values that were found in a text. Of two that begin alike the longer one counts.
+func (h *hider) cleaner() *strings.Replacer {
+	values := slices.SortedFunc(maps.Keys(h.values), func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(values))
+	for _, v := range values {
+		pairs = append(pairs, v, hidden)
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// without returns what is left of a value. Texts are cleaned before they are JSON, which writes some signs otherwise.
+func (h *hider) without(v any, clean *strings.Replacer) any {
+	switch v := v.(type) {
+	case map[string]any:
+		left := map[string]any{}
+		for k, inner := range v {
+			if h.names[strings.ToLower(k)] {
+				left[k] = hidden
+			} else {
+				left[clean.Replace(k)] = h.without(inner, clean)
+			}
+		}
+		return left
+	case []any:
+		left := make([]any, len(v))
+		for i, inner := range v {
+			left[i] = h.without(inner, clean)
+		}
+		return left
+	case string:
+		return clean.Replace(v)
+	case json.Number:
+		if h.values[v.String()] {
+			return hidden
 		}
 	}
+	return v
 }

@@ -103,12 +103,8 @@ func (f *Feature) line(tx *store.Tx, scope protocol.Scope, j Job) JobLine {
 			l.From = j.Input.Collector
 		}
 	}
-	var redact []string
-	if s := f.byName[j.Service]; s != nil {
-		redact = s.Redact
-		if j.State != Done && j.Task < len(s.tasks(j)) {
-			l.Task = s.tasks(j)[j.Task].Name
-		}
+	if s := f.byName[j.Service]; s != nil && j.State != Done && j.Task < len(s.tasks(j)) {
+		l.Task = s.tasks(j)[j.Task].Name
 	}
 	d := tx.Delivery(j.Ask)
 	l.Tries = d.Attempts
@@ -124,7 +120,7 @@ func (f *Feature) line(tx *store.Tx, scope protocol.Scope, j Job) JobLine {
 		}
 	}
 	if j.State != Done {
-		l.Input, l.Fault = shown(j, redact, l.Fault)
+		l.Input, l.Fault = f.shown(j, l.Fault)
 	}
 	return l
 }

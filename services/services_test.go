@@ -169,6 +169,56 @@ func TestFailedJob(t *testing.T) {
 	r.noLetter()
 }
 
+// What is to be hidden is so wherever it stands and however JSON writes it, also where the configuration has changed meanwhile.
+func TestSecretsAreHidden(t *testing.T) {
+	secrets := []string{`pa<"ss>\word`, "hunter2", "hunter2-and-more", "48151623"}
+	spec := roll(services.Spec{Who: commands.Member, Redact: []string{"password"}})
+	spec.Tasks = []services.Task{{Name: "login"}, {Name: "use"}}
+	leaks := func(t *testing.T, what, text string) {
+		for _, s := range append(secrets, `pa\u003c`, "ss\\u003e", "-and-more") {
+			if strings.Contains(text, s) {
+				t.Errorf("%s shows %q: %s", what, s, text)
+			}
+		}
+	}
+	short, other := spec, spec
+	short.Tasks, other.Name = spec.Tasks[:1], "other"
+	for name, config := range map[string]struct{ meanwhile, later *services.Spec }{
+		"a task that fails":      {},
+		"a task that is gone":    {meanwhile: &short},
+		"a service that is gone": {later: &other},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := open(t, spec)
+			r.Buried = true
+			r.says(lobby, "ben", "!moot roll 2d6")
+			r.turn(func(given) (map[string]any, error) {
+				return map[string]any{
+					"password": map[string]any{"a": secrets[0], "b": []any{secrets[1], secrets[2]}, "pin": 48151623},
+					"log":      "with " + strings.Join(secrets, " and "), "number": 48151623,
+				}, nil
+			})
+			if config.meanwhile != nil {
+				r.restart(time.Minute, *config.meanwhile)
+			}
+			r.work(func(given) (map[string]any, error) {
+				return nil, &protocol.SendError{Final: true, Err: fmt.Errorf("refused: %s", strings.Join(secrets, " "))}
+			})
+			leaks(t, "the dead letter", r.letter().Error)
+			if config.later != nil {
+				r.restart(time.Minute, *config.later)
+			}
+			jobs := r.jobs()
+			if len(jobs) != 1 || jobs[0].State != services.Failed || !strings.Contains(jobs[0].Input, "(hidden)") {
+				t.Errorf("the jobs are %+v", jobs)
+			}
+			for _, job := range jobs {
+				leaks(t, "the job", job.Input+" "+job.Fault)
+			}
+		})
+	}
+}
+
 func (r *rig) letter() (found store.Letter) {
 	r.Helper()
 	n := 0
