@@ -105,7 +105,8 @@ func line(h handed) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the input of %s: %w", h.Task, err)
 	}
-	return data, nil
+	// What tasks and webhooks write may be JSON but for its bytes, which many languages refuse to read.
+	return bytes.ToValidUTF8(data, []byte("\uFFFD")), nil
 }
 
 var (

@@ -1,11 +1,13 @@
 package services_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"moot/commands"
 	"moot/internal/bot"
@@ -216,6 +218,15 @@ func TestSecretsAreHidden(t *testing.T) {
 				leaks(t, "the job", job.Input+" "+job.Fault)
 			}
 		})
+	}
+}
+
+// The line that a task reads is UTF-8, whatever came from elsewhere.
+func TestLineIsUTF8(t *testing.T) {
+	bad := json.RawMessage("{\"a\":\"x\xff\"}")
+	line, err := services.Line("k", "s", "t", services.Input{Kind: "webhook", Data: bad}, map[string]json.RawMessage{"b": bad})
+	if err != nil || !utf8.Valid(line) || strings.Count(string(line), "x\uFFFD") != 2 {
+		t.Errorf("it is %q, %v", line, err)
 	}
 }
 

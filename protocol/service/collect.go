@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"moot/internal/pause"
@@ -12,6 +13,8 @@ import (
 type Collector interface {
 	// Name is the name of its room, and is unique within the service.
 	Name() string
+	// Source says in one line what its cursor is a place in: one of another source begins as at the first time.
+	Source() string
 	// Run brings what there is, from the cursor on, until the context ends. It deals with what fails by itself; an error is
 	// one of the sink, which it returns as it is.
 	Run(ctx context.Context, to Sink) error
@@ -47,17 +50,32 @@ const (
 
 // sink is what one collector of an adapter hands over to.
 type sink struct {
-	a    *Adapter
-	to   protocol.Admitter
-	room protocol.RoomID
+	a      *Adapter
+	to     protocol.Admitter
+	room   protocol.RoomID
+	source string
 }
 
-func (s *sink) cursor(value string) protocol.Cursor {
-	return protocol.Cursor{Name: string(s.room) + "/cursor", Value: value}
+// name is that of the cursor. Its value is the source, the end of a line, and the place, which has none. An older bot
+// stored the place alone.
+func (s *sink) name() string { return string(s.room) + "/cursor" }
+
+func (s *sink) cursor(place string) protocol.Cursor {
+	return protocol.Cursor{Name: s.name(), Value: s.source + "\n" + place}
 }
 
 // Cursor implements Sink.
-func (s *sink) Cursor() (string, error) { return s.to.Cursor(s.cursor("").Name) }
+func (s *sink) Cursor() (string, error) {
+	value, err := s.to.Cursor(s.name())
+	source, place, told := strings.Cut(value, "\n")
+	switch {
+	case err != nil || !told:
+		return value, err
+	case source != s.source:
+		return "", nil // the configuration has another collector by that name now
+	}
+	return place, nil
+}
 
 // Ready implements Sink.
 func (s *sink) Ready(ctx context.Context) error {

@@ -129,7 +129,7 @@ func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 	g, within := errgroup.WithContext(ctx)
 	for _, c := range a.cfg.Collectors {
 		g.Go(func() error {
-			if err := c.Run(within, &sink{a, to, a.Room(c.Name())}); err != nil && within.Err() == nil {
+			if err := c.Run(within, &sink{a, to, a.Room(c.Name()), protocol.OneLine(c.Source())}); err != nil && within.Err() == nil {
 				return fmt.Errorf("collector %s: %w", c.Name(), err)
 			}
 			return nil

@@ -101,8 +101,8 @@ func (a *admitter) Admit(_ context.Context, evs []protocol.Event, c protocol.Cur
 	}
 	return a.err
 }
-func (*admitter) Cursor(string) (string, error) { return "", nil }
-func (a *admitter) Connected(up bool)           { a.up = append(a.up, up) }
+func (a *admitter) Cursor(string) (string, error) { return a.cursor.Value, nil }
+func (a *admitter) Connected(up bool)             { a.up = append(a.up, up) }
 
 func TestPauseIsDurable(t *testing.T) {
 	to := &admitter{}
@@ -159,6 +159,31 @@ func TestAtOnce(t *testing.T) {
 	} {
 		if got := New(Config{Name: "dice", Tasks: tc.tasks}).AtOnce(); got != tc.want {
 			t.Errorf("of %+v %d are begun at once, and not %d", tc.tasks, got, tc.want)
+		}
+	}
+}
+
+// A place in one source is none in another one, also where both have the same name, one after the other.
+func TestPlaceInAnotherSource(t *testing.T) {
+	place := `{"life":1,"at":900}`
+	for _, tc := range []struct{ stored, source, want string }{
+		{"", "tail /a", ""},
+		{place, "tail /a", place}, // as it was stored once
+		{"tail /a\n" + place, "tail /a", place},
+		{"tail /a\n" + place, "tail /b", ""},
+		{"tail /a\n" + place, "feed", ""},
+		{"program\n17", "program", "17"},
+	} {
+		to := &admitter{cursor: protocol.Cursor{Value: tc.stored}}
+		s := &sink{New(Config{Name: "s"}), to, "service.s:news", tc.source}
+		if got, err := s.Cursor(); err != nil || got != tc.want {
+			t.Errorf("%+v: %q, %v", tc, got, err)
+		}
+		if err := s.Mark(t.Context(), "next"); err != nil || to.cursor.Name != "service.s:news/cursor" {
+			t.Errorf("%+v: %+v, %v", tc, to.cursor, err)
+		}
+		if got, err := s.Cursor(); err != nil || got != "next" {
+			t.Errorf("%+v goes on from %q, %v", tc, got, err)
 		}
 	}
 }

@@ -114,6 +114,10 @@ func (c *Caller) post(ctx context.Context, line []byte) ([]byte, error) {
 		if errors.As(err, &op) && op.Op == "dial" {
 			return nil, fmt.Errorf("%w: it cannot be reached: %w", result.ErrFailed, op)
 		}
+		var at *url.Error
+		if errors.As(err, &at) {
+			err = at.Err // without the address, which may have a secret, and is said in dead letters
+		}
 		return nil, fmt.Errorf("%w: %w", result.ErrDied, err)
 	}
 	defer resp.Body.Close()

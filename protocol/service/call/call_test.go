@@ -95,3 +95,17 @@ func TestCallThatIsNotAnswered(t *testing.T) {
 		t.Errorf("where the bot stops the error is %v", err)
 	}
 }
+
+// An address may have a secret: it is not in an error, which goes into dead letters.
+func TestAddressIsNotSaid(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }))
+	defer web.Close()
+	c, err := New(Config{URL: web.URL + "/hook?token=hunter2", Timeout: time.Minute, Max: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Do(t.Context(), []byte(`{"key":"K"}`)); !errors.Is(err, result.ErrDied) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -83,6 +83,9 @@ func New(c Config) (*Collector, error) {
 // Name implements service.Collector.
 func (c *Collector) Name() string { return c.cfg.Name }
 
+// Source implements service.Collector. A Redis may be put elsewhere, with what is in it.
+func (c *Collector) Source() string { return "botcannon " + c.key }
+
 // The library writes to standard error what its callers are told as an error anyway.
 func init() { redis.SetLogger(quiet{}) }
 

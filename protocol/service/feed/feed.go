@@ -86,6 +86,9 @@ func New(c Config) (*Collector, error) {
 // Name implements service.Collector.
 func (c *Collector) Name() string { return c.cfg.Name }
 
+// Source implements service.Collector. Its cursor has the address.
+func (c *Collector) Source() string { return "feed" }
+
 // state is what is known of the feed. It is the cursor, as JSON.
 type state struct {
 	URL      string   `json:"url"`
@@ -224,7 +227,11 @@ func (c *Collector) fetch(ctx context.Context, known state) (state, []service.It
 
 // retryAfter is how long a server wants to be left alone, at most a day.
 func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.Atoi(h.Get("Retry-After"))
+	value := h.Get("Retry-After")
+	seconds, err := strconv.Atoi(value)
+	if at, bad := http.ParseTime(value); bad == nil { // the other form of it (RFC 9110, section 10.2.3)
+		seconds, err = int(min(time.Until(at), 24*time.Hour)/time.Second), nil
+	}
 	if err != nil || seconds < 0 {
 		return 0
 	}

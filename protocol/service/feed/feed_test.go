@@ -176,6 +176,12 @@ func TestFeedThatFails(t *testing.T) {
 	if d := retryAfter(http.Header{"Retry-After": {"120"}}); d != 2*time.Minute {
 		t.Errorf("it waits %s", d)
 	}
+	for in, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, -time.Hour: 0, 1000 * time.Hour: 24 * time.Hour} {
+		at := time.Now().Add(in).UTC().Format(http.TimeFormat)
+		if d := retryAfter(http.Header{"Retry-After": {at}}); d > want || d < want-time.Minute {
+			t.Errorf("until %s it waits %s", at, d)
+		}
+	}
 	if d := retryAfter(http.Header{"Retry-After": {"99999999999"}}); d > 24*time.Hour {
 		t.Errorf("it waits %s", d)
 	}

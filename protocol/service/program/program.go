@@ -89,6 +89,9 @@ func New(c Config) (*Collector, error) {
 // Name implements service.Collector.
 func (c *Collector) Name() string { return c.cfg.Name }
 
+// Source implements service.Collector. A program may be put elsewhere and go on.
+func (c *Collector) Source() string { return "program" }
+
 // Run implements service.Collector.
 func (c *Collector) Run(ctx context.Context, to service.Sink) error {
 	for failures := 0; ; {

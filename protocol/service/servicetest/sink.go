@@ -82,6 +82,13 @@ func (s *Sink) Cursor() (string, error) {
 	return s.cursor, nil
 }
 
+// Forget forgets the cursor, as where the configuration has had another collector meanwhile.
+func (s *Sink) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cursor = ""
+}
+
 // Fill has nothing be brought any more.
 func (s *Sink) Fill() {
 	s.mu.Lock()

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -76,9 +77,13 @@ func New(c Config) (*Collector, error) {
 // Name implements service.Collector.
 func (c *Collector) Name() string { return c.cfg.Name }
 
+// Source implements service.Collector.
+func (c *Collector) Source() string { return "tail " + c.cfg.Path }
+
 // place is how far the file was read. It is the cursor, as JSON.
 type place struct {
-	// Life counts the files that were read under the name, so that two lines never have the same id.
+	// Life counts the files that were read, from a number that chance has given, so that two lines never have the same id: also not
+	// where one collector is taken out of the configuration and another one by its name is put in.
 	Life  uint64 `json:"life"`
 	Inode uint64 `json:"inode,omitempty"` // zero before there is a file
 	At    int64  `json:"at"`              // how many bytes were read
@@ -172,7 +177,7 @@ func (r *reader) close() {
 
 // first begins behind the last line that is there.
 func (r *reader) first(ctx context.Context) error {
-	r.place = place{Life: 1}
+	r.place = place{Life: 1 + uint64(rand.Uint32())}
 	f, info, err := open(r.cfg.Path)
 	if err == nil {
 		defer f.Close()

@@ -192,6 +192,31 @@ func effort() int {
 }
 
 // A file that comes later is read from its beginning, what does not fit is left out, and is no reason to write anything.
+// What another file of the same name and length has is new, however often a collector is taken out and put in again.
+func TestCollectorThatIsPutInAgain(t *testing.T) {
+	path, to := filepath.Join(t.TempDir(), "log"), servicetest.New()
+	for n := 1; n <= 2; n++ {
+		to.Forget()
+		if err := os.WriteFile(path, []byte("old\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		marks := to.Marks()
+		stop := servicetest.Run(t, collector(t, path, nil), to)
+		for to.Marks() == marks {
+			time.Sleep(time.Millisecond)
+		}
+		w := &writer{t: t, path: path}
+		w.write(fmt.Sprintf("new %d\n", n))
+		within, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		to.Wait(within, n)
+		cancel()
+		stop()
+	}
+	if got := to.Texts(); !slices.Equal(got, []string{"new 1", "new 2"}) {
+		t.Errorf("it brought %q", got)
+	}
+}
+
 func TestFileThatComesLater(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.log")
 	to := servicetest.New()
