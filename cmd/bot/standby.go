@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,27 +61,33 @@ func openReplica(ctx context.Context, cfg config.Config, log *slog.Logger) (*sha
 
 // openLogOf opens the log that the configuration names, and returns where it is, without its password.
 func openLogOf(ctx context.Context, c config.Replica) (l replica.Log, where string, err error) {
-	url, err := c.URL.Reveal()
+	address, err := c.URL.Reveal()
 	if err != nil {
 		return nil, "", fmt.Errorf("url in [replica]: %w", err)
 	}
-	scheme, rest, _ := strings.Cut(url, "://")
-	if i := strings.LastIndex(rest, "@"); i >= 0 {
-		rest = rest[i+1:]
-	}
-	rest, _, _ = strings.Cut(rest, "?")
+	scheme, _, _ := strings.Cut(address, "://")
 	switch scheme {
 	case "postgres", "postgresql":
-		l, err = postgres.Open(ctx, url, c.Name)
+		l, err = postgres.Open(ctx, address, c.Name)
 	case "redis", "rediss", "sentinel", "redis+sentinel", "rediss+sentinel":
-		l, err = redis.Open(url, c.Name)
+		l, err = redis.Open(address, c.Name)
 	default:
 		err = errors.New(`it has to begin with "postgres://", "redis://", "rediss://" or "sentinel://"`)
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("url in [replica]: %w", err)
 	}
-	return l, scheme + "://" + rest, nil
+	return l, withoutSecrets(scheme, address), nil
+}
+
+// withoutSecrets returns the address of a server to show. Where it is not plain which part is a password, as with an @ that
+// is not written as %40, it shows none.
+func withoutSecrets(scheme, address string) string {
+	u, err := url.Parse(address)
+	if err != nil || strings.Contains(u.Host+u.Path, "@") || u.User == nil && strings.Contains(address, "@") {
+		return scheme + "://…"
+	}
+	return scheme + "://" + u.Host + u.Path
 }
 
 // fit waits until the server answers, and refuses one that would lose what it has acknowledged.

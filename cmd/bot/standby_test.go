@@ -210,3 +210,23 @@ func TestAStandbyRefusesToWrite(t *testing.T) {
 		t.Errorf("without [replica] it runs: %v\n%s", err, out)
 	}
 }
+
+// TestWhereTheLogIs: what is shown of an address has nothing of its passwords.
+func TestWhereTheLogIs(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"postgres://moot:secret@db.internal/moot":                         "postgres://db.internal/moot",
+		"postgres://moot:sec%40ret@db.internal:5432/moot?sslmode=require": "postgres://db.internal:5432/moot",
+		"postgres://db.internal/moot?user=moot&password=sec@ret":          "postgres://…",
+		"postgres://moot:a@ret@db.internal/moot":                          "postgres://db.internal/moot",
+		"postgres://moot:1/a@ret@db.internal/moot":                        "postgres://…",
+		"sentinel://:secret@a:1,b:2/moot?sentinel_password=x":             "sentinel://a:1,b:2/moot",
+		"sentinel://a:1,b:2/moot?sentinel_password=sec@ret":               "sentinel://…",
+		"redis://localhost:6379":                                          "redis://localhost:6379",
+	} {
+		scheme, _, _ := strings.Cut(address, "://")
+		if got := withoutSecrets(scheme, address); got != want {
+			t.Errorf("%s: shown as %s, want %s", address, got, want)
+		}
+	}
+}

@@ -134,7 +134,8 @@ func (l *Log) Close() error { return l.client.Close() }
 
 func (l *Log) leadKey() string            { return l.name + ":lead" }
 func (l *Log) logKey() string             { return l.name + ":log" }
-func (l *Log) baseKey(n uint64) string    { return fmt.Sprintf("%s:base:%d", l.name, n) }
+func (l *Log) basePrefix() string         { return l.name + ":base:" }
+func (l *Log) baseKey(n uint64) string    { return l.basePrefix() + text(n) }
 func (l *Log) keys() []string             { return []string{l.leadKey(), l.logKey()} }
 func text[N ~uint64 | ~int64](n N) string { return fmt.Sprint(n) }
 
@@ -299,12 +300,11 @@ func (l *Log) read(ctx context.Context, after uint64, yield func(store.Change, e
 	return after, nil
 }
 
+// asideFor is for how long a part of a base is kept that nobody continues: its writer was killed.
+const asideFor = 10 * time.Minute
+
 // PutBase puts a base in place of the one before it.
 func (l *Log) PutBase(ctx context.Context, t replica.Term, identity string, number uint64, r io.Reader) error {
-	s, err := l.Stand(ctx)
-	if err != nil {
-		return err
-	}
 	aside := l.name + ":base:new:" + text(t)
 	if err := l.client.Del(ctx, aside).Err(); err != nil {
 		return err
@@ -313,7 +313,12 @@ func (l *Log) PutBase(ctx context.Context, t replica.Term, identity string, numb
 	for {
 		size, err := io.ReadFull(r, part)
 		if size > 0 {
-			if err := l.client.RPush(ctx, aside, part[:size]).Err(); err != nil {
+			_, err := l.client.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+				p.RPush(ctx, aside, part[:size])
+				p.Expire(ctx, aside, asideFor)
+				return nil
+			})
+			if err != nil {
 				return errors.Join(err, l.client.Del(context.WithoutCancel(ctx), aside).Err())
 			}
 		}
@@ -325,11 +330,8 @@ func (l *Log) PutBase(ctx context.Context, t replica.Term, identity string, numb
 		}
 	}
 	keys := append(l.keys(), aside, l.baseKey(number))
-	if err := baseScript.Run(ctx, l.client, keys, text(t), identity, text(number)).Err(); err != nil {
+	if err := baseScript.Run(ctx, l.client, keys, text(t), identity, text(number), l.basePrefix()).Err(); err != nil {
 		return errors.Join(told(err), l.client.Del(context.WithoutCancel(ctx), aside).Err())
-	}
-	if s.Identity != "" && s.Base != number {
-		return l.client.Unlink(ctx, l.baseKey(s.Base)).Err()
 	}
 	return nil
 }

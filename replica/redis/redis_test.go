@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
@@ -179,6 +180,51 @@ func TestSentinel(t *testing.T) {
 		t.Error("no primary was ever away")
 	}
 }
+
+// TestWhoIsKilledLeavesNoBase: what a machine has put aside of a base when it is killed is not in the memory of the server for
+// ever, and of two bases one stays.
+func TestWhoIsKilledLeavesNoBase(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, durable...)
+	l := open(t, "redis://"+server.Address, "moot")
+	term, err := l.Lead(t.Context(), "a", time.Minute)
+	for _, number := range []uint64{3, 7} {
+		if err == nil {
+			err = l.PutBase(t.Context(), term, "bot", number, strings.NewReader("base"))
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed, err := redis.Open("redis://"+server.Address, "moot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := io.LimitReader(strings.NewReader(strings.Repeat("x", 1<<20)), 1<<20)
+	if err := killed.PutBase(t.Context(), term, "bot", 9, io.MultiReader(first, closes{killed})); err == nil {
+		t.Fatal("a closed log has taken a base")
+	}
+	kept := map[string]bool{"{moot}:lead": true, "{moot}:base:7": true}
+	aside := 0
+	for _, key := range server.Keys(t.Context(), "*").Val() {
+		ttl := server.TTL(t.Context(), key).Val()
+		if kept[key] != (ttl < 0) {
+			t.Errorf("%s is kept for %s", key, ttl)
+		}
+		if !kept[key] {
+			aside++
+		}
+		delete(kept, key)
+	}
+	if len(kept) > 0 || aside != 1 {
+		t.Errorf("missing: %v; put aside: %d", kept, aside)
+	}
+}
+
+// closes closes a log when it is read, as if its machine were killed there.
+type closes struct{ log replica.Log }
+
+func (c closes) Read(b []byte) (int, error) { return len(b), c.log.Close() }
 
 func TestServersThatForgetAreRefused(t *testing.T) {
 	for _, c := range []struct {

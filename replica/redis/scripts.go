@@ -60,14 +60,18 @@ return 1`)
 	// touchScript changes something, so that who waits for it waits for all that was written before.
 	touchScript = goredis.NewScript(`return redis.call('HINCRBY', KEYS[1], 'read', 1)`)
 
-	// baseScript: term, identity, number. Keys: lead, log, base, the one before it.
+	// baseScript: term, identity, number, what the keys of bases begin with. Keys: lead, log, the base that was put aside,
+	// and where it goes. The one before it is let go of in the same step: whoever is killed leaves none behind.
 	baseScript = goredis.NewScript(`
 if redis.call('HGET', KEYS[1], 'term') ~= ARGV[1] then return redis.error_reply('` + saidFenced + `') end
-local id = redis.call('HGET', KEYS[1], 'identity')
+local id, was = redis.call('HGET', KEYS[1], 'identity'), redis.call('HGET', KEYS[1], 'base')
 if id and id ~= ARGV[2] then return redis.error_reply('` + saidOther + `') end
+if redis.call('EXISTS', KEYS[3]) == 0 then return redis.error_reply('the base that was put aside is gone') end
+redis.call('PERSIST', KEYS[3])
+redis.call('RENAME', KEYS[3], KEYS[4])
 redis.call('HSET', KEYS[1], 'identity', ARGV[2], 'base', ARGV[3])
 if not id then redis.call('HSET', KEYS[1], 'last', ARGV[3]) end
-redis.call('RENAME', KEYS[3], KEYS[4])
+if was and was ~= ARGV[3] then redis.call('UNLINK', ARGV[4] .. was) end
 return 1`)
 
 	// trimScript: term, the first number that stays.
