@@ -27,6 +27,20 @@ var ErrLost = errors.New("this node leads no more")
 
 var errReleased = fmt.Errorf("%w: it has given the lease back", ErrLost)
 
+// outage logs that something fails which is tried again many times a second.
+type outage struct {
+	logger *slog.Logger
+	told   time.Time // when it was logged last
+}
+
+// warn logs it, at most once a minute.
+func (o *outage) warn(text string, err error) {
+	if time.Since(o.told) >= time.Minute {
+		o.told = time.Now()
+		o.logger.Warn(text, "err", err)
+	}
+}
+
 // Lease is the leading of a node. It renews itself until it is released or lost.
 type Lease struct {
 	// Term is the term that it is of.
@@ -58,6 +72,7 @@ func (l *Lease) Context() context.Context { return l.ctx }
 // renew renews the lease until it ends. The server counts from when it was asked, at the earliest.
 func (l *Lease) renew(asked time.Time) {
 	until := l.ttl - l.ttl/3
+	fails := outage{logger: l.logger}
 	for l.ctx.Err() == nil {
 		ctx, cancel := context.WithDeadline(l.ctx, asked.Add(until))
 		next := time.Now().Add(l.ttl / 3)
@@ -71,7 +86,7 @@ func (l *Lease) renew(asked time.Time) {
 				l.end(fmt.Errorf("%w: %w", ErrLost, err))
 				break
 			}
-			l.logger.Warn("the lease could not be renewed; it is tried again", "err", err)
+			fails.warn("the lease could not be renewed; it is tried again", err)
 			err = pause.Sleep(ctx, againAfter)
 		}
 		cancel()

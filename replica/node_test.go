@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -279,6 +280,70 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 }
 
 // TestAFolderOfAnotherBotIsRefused: and so is one that has what the log does not.
+// TestAnOutageIsALine: while the log is away, a machine that leads and one that stands by say so once each, and not at each try.
+func TestAnOutageIsALine(t *testing.T) {
+	t.Parallel()
+	dir, ctx := t.TempDir(), t.Context()
+	away, tries := atomic.Bool{}, atomic.Int64{}
+	memory := replicatest.NewMemory()
+	log := &unreachable{Memory: memory, broken: &broken{Memory: memory, draw: func() fault {
+		if !away.Load() {
+			return works
+		}
+		tries.Add(1)
+		return lost
+	}}}
+	var said, saidToo bytes.Buffer
+	a, b := newMachine(dir, "a", log), newMachine(dir, "b", log)
+	a.TTL, b.TTL = time.Second, time.Second
+	a.Logger, b.Logger = slog.New(slog.NewTextHandler(&said, nil)), slog.New(slog.NewTextHandler(&saidToo, nil))
+	for _, m := range []*machine{a, b} {
+		if err := os.MkdirAll(m.Folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(a.open(ctx), a.leads(ctx), b.open(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	led := a.lease.Context()
+	away.Store(true)
+	stands, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- b.leads(stands) }()
+	<-led.Done()
+	for tries.Load() < 20 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("it ends to stand by with %v", err)
+	}
+	away.Store(false)
+	if err := errors.Join(a.close(ctx), b.close(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	for name, log := range map[string]string{"the leader": said.String(), "the standby": saidToo.String()} {
+		if n := strings.Count(log, "level=WARN"); n != 1 {
+			t.Errorf("%s warns %d times in %d tries:\n%s", name, n, tries.Load(), log)
+		}
+	}
+}
+
+// unreachable is a log of which also how it stands, and a renewal, may be lost.
+type unreachable struct {
+	*replicatest.Memory
+	broken *broken
+}
+
+func (u *unreachable) Stand(ctx context.Context) (s replica.Standing, err error) {
+	err = u.broken.try(func() (err error) { s, err = u.Memory.Stand(ctx); return err })
+	return s, err
+}
+
+func (u *unreachable) Renew(ctx context.Context, t replica.Term, ttl time.Duration) error {
+	return u.broken.try(func() error { return u.Memory.Renew(ctx, t, ttl) })
+}
+
 func TestAFolderOfAnotherBotIsRefused(t *testing.T) {
 	dir, ctx := t.TempDir(), t.Context()
 	log := replicatest.NewMemory()

@@ -18,7 +18,7 @@ import (
 // Prepare sees to it that there is a store to open: in an empty folder that of the base. Where the log has no base yet
 // the first who leads makes its own, and leads on. The lease is nil otherwise.
 func (n *Node) Prepare(ctx context.Context) (*Lease, error) {
-	said := false
+	said, fails := false, outage{logger: n.Logger}
 	for {
 		s, err := n.Log.Stand(ctx)
 		if err == nil && s.Identity != "" {
@@ -34,7 +34,7 @@ func (n *Node) Prepare(ctx context.Context) (*Lease, error) {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			n.Logger.Warn("the log cannot be reached; it is tried again", "err", err)
+			fails.warn("the log cannot be reached; it is tried again", err)
 		} else if !said {
 			n.Logger.Info("another node makes the base", "leader", s.Leader)
 			said = true
@@ -55,7 +55,8 @@ func (n *Node) begin(ctx context.Context) error {
 
 // Stand follows the log until the node leads, and returns its lease. The store has all changes of the log then. It ends with
 // an error: store.ErrGone where the store is too old for the log and the folder needs the base, ErrOther where they are not of
-// one another, ErrParted where the folder has changes that the log does not have, ErrVersion where another version of moot has led. What the server has is tried again until ctx ends.
+// one another, ErrParted where the folder has changes that the log does not have, ErrVersion where another version
+// of moot has led. What the server has is tried again until ctx ends.
 func (n *Node) Stand(ctx context.Context, st *store.Store, l *Lease) (*Lease, error) {
 	if l != nil { // the first of all
 		l.st = st
@@ -71,6 +72,7 @@ func (n *Node) Stand(ctx context.Context, st *store.Store, l *Lease) (*Lease, er
 	}
 	archive := &archive{path: filepath.Join(n.Folder, parts.Archive)}
 	defer archive.close()
+	fails := outage{logger: n.Logger}
 	for said := ""; ; {
 		l, err := n.stand(ctx, st, id, archive, &said)
 		if l != nil {
@@ -79,7 +81,7 @@ func (n *Node) Stand(ctx context.Context, st *store.Store, l *Lease) (*Lease, er
 		if l != nil || final(err) || ctx.Err() != nil {
 			return l, err
 		}
-		n.Logger.Warn("the log cannot be followed; it is tried again", "err", err)
+		fails.warn("the log cannot be followed; it is tried again", err)
 		if err := pause.Sleep(ctx, standEvery); err != nil {
 			return nil, err
 		}
