@@ -137,7 +137,7 @@ func TestNodesUnderLoad(t *testing.T) {
 	first.kill()
 	began := time.Now()
 	first = b.begin("node", "--shards", "0-1/4")
-	b.online(nodesShards)
+	b.connects(first, 2)
 	b.soon("the node is back", time.Since(began))
 	time.Sleep(pause)
 
@@ -145,10 +145,11 @@ func TestNodesUnderLoad(t *testing.T) {
 	b.srv.Until("the spare one waits", func() bool { return strings.Contains(spare.log.String(), "has some of the shards") })
 	first.kill()
 	began = time.Now()
-	b.online(nodesShards)
+	b.connects(spare, 2)
 	b.soon("the spare one has its shards", time.Since(began))
 	time.Sleep(pause)
 
+	b.online(nodesShards)
 	connections := b.srv.Connections()
 	writer.kill()
 	time.Sleep(pause)
