@@ -8,6 +8,8 @@
 //     own form the key says so, which is signed too, and what is signed is good for five minutes.
 //   - A body has at most [MaxBody] bytes and comes within ten seconds; a few are read at once, and so many a minute are taken. Who
 //     sends more is told when to try again, and holds up nobody else.
+//   - Nobody knows who sends a body before all of it is there. So where as many are read as may, the one that has been read for the
+//     longest gives its place to the next one: those who send slowly, or nothing, keep out nobody whose body comes at once.
 package hook
 
 import (
@@ -21,6 +23,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,9 +77,16 @@ type Handler struct {
 	cfg   Config
 	slots chan struct{}
 
-	mu   sync.Mutex
-	left float64   // how many may be taken; guarded by mu
-	at   time.Time // when that was so; guarded by mu
+	mu      sync.Mutex
+	left    float64   // how many may be taken; guarded by mu
+	at      time.Time // when that was so; guarded by mu
+	reading []*reader // those whose body is being read, the oldest first; guarded by mu
+}
+
+// reader is somebody whose body is being read.
+type reader struct {
+	conn *http.ResponseController
+	out  bool // another one gets its place; guarded by the mutex of the Handler
 }
 
 // New returns a handler.
@@ -110,18 +120,15 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (code int, text s
 		w.Header().Set("Allow", http.MethodPost)
 		return http.StatusMethodNotAllowed, "Post here."
 	}
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	default:
-		return http.StatusServiceUnavailable, "Too many are being read. Try again soon."
+	if !h.slot() {
+		return http.StatusServiceUnavailable, crowd
 	}
-	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return http.StatusInternalServerError, "The body cannot be read."
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	defer func() { <-h.slots }()
+	body, out, err := h.read(w, r)
 	var large *http.MaxBytesError
 	switch {
+	case out:
+		return http.StatusServiceUnavailable, crowd
 	case errors.As(err, &large):
 		return http.StatusRequestEntityTooLarge, "A body has at most 1 MiB."
 	case err != nil:
@@ -143,6 +150,63 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (code int, text s
 		return http.StatusServiceUnavailable, "It could not be taken now. Try again soon."
 	}
 	return http.StatusAccepted, "Taken."
+}
+
+// crowd is what they are told who find no place, or lose theirs.
+const crowd = "Too many are being read. Try again soon."
+
+// slot waits for a place among those who are read, which somebody has to leave where all are taken, and reports whether there is one:
+// there is none where all that were read are being made durable.
+func (h *Handler) slot() bool {
+	select {
+	case h.slots <- struct{}{}:
+		return true
+	default:
+	}
+	if !h.evict() {
+		return false
+	}
+	late := time.NewTimer(time.Second)
+	defer late.Stop()
+	select {
+	case h.slots <- struct{}{}:
+		return true
+	case <-late.C:
+		return false
+	}
+}
+
+// evict ends the reading of the body that has been read for the longest, and reports whether there was one.
+func (h *Handler) evict() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.reading) == 0 {
+		return false
+	}
+	r := h.reading[0]
+	h.reading = h.reading[1:]
+	r.out = true
+	_ = r.conn.SetReadDeadline(time.Unix(1, 0)) // where that is not known it goes on for as long as it may
+	return true
+}
+
+// read reads the body of a request. It reports whether its place was wanted for another one before all of it was there.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request) (body []byte, out bool, err error) {
+	one := &reader{conn: http.NewResponseController(w)}
+	h.mu.Lock()
+	err = one.conn.SetReadDeadline(time.Now().Add(patience))
+	h.reading = append(h.reading, one)
+	h.mu.Unlock()
+	if err == nil || errors.Is(err, http.ErrNotSupported) {
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if one.out {
+		return body, true, err
+	}
+	h.reading = slices.DeleteFunc(h.reading, func(o *reader) bool { return o == one })
+	return body, false, err
 }
 
 // check returns by what a delivery is known, or why it is refused.

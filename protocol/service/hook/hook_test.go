@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"bufio"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,6 +25,9 @@ type receiver struct {
 	now   time.Time
 	taken []Delivery
 	err   error
+	h     *Handler
+	hold  chan struct{} // what a delivery waits for; nil means nothing
+	held  atomic.Int64  // how many do
 }
 
 func receive(t *testing.T, form Form, perMinute int) *receiver {
@@ -31,6 +36,11 @@ func receive(t *testing.T, form Form, perMinute int) *receiver {
 	h, err := New(Config{
 		Form: form, Secret: []byte(secret), PerMinute: perMinute, Now: func() time.Time { return r.now },
 		Deliver: func(_ context.Context, d Delivery) error {
+			if r.hold != nil {
+				r.held.Add(1)
+				<-r.hold
+				return nil
+			}
 			if r.err == nil {
 				r.taken = append(r.taken, d)
 			}
@@ -40,7 +50,7 @@ func receive(t *testing.T, form Form, perMinute int) *receiver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Server = httptest.NewServer(h)
+	r.h, r.Server = h, httptest.NewServer(h)
 	t.Cleanup(r.Close)
 	return r
 }
@@ -163,31 +173,103 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// Bodies that never come hold up nobody for long: only a few are read at once, and the others are told so.
-func TestSlowBodies(t *testing.T) {
-	r := receive(t, GitHub, 10)
-	for range atOnce {
-		conn, err := net.Dial("tcp", r.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
+// stuck opens a connection on which a body begins and does not go on.
+func (r *receiver) stuck() net.Conn {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.Listener.Addr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { conn.Close() })
+	if _, err := fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+		r.t.Fatal(err)
+	}
+	return conn
+}
+
+// reads waits until that many bodies are being read.
+func (r *receiver) reads(n int) {
+	r.t.Helper()
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		r.h.mu.Lock()
+		is := len(r.h.reading)
+		r.h.mu.Unlock()
+		if is == n {
+			return
 		}
-		defer conn.Close()
-		if _, err := fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"); err != nil {
-			t.Fatal(err)
+		if time.Now().After(end) {
+			r.t.Fatalf("%d are being read, and not %d", is, n)
 		}
 	}
+}
+
+// Those who send slowly, without a signature, keep out nobody whose body comes at once: the oldest of them has to leave.
+func TestSlowBodies(t *testing.T) {
+	r := receive(t, GitHub, 100)
+	var slow []net.Conn
+	for n := range atOnce {
+		slow = append(slow, r.stuck())
+		r.reads(n + 1)
+	}
 	good := []string{"X-Hub-Signature-256", "sha256=" + signature("{}")}
-	for end := time.Now().Add(5 * time.Second); r.post("{}", good...) != http.StatusServiceUnavailable; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("all of them are read")
+	for n := range 20 {
+		if code := r.post("{}", good...); code != http.StatusAccepted {
+			t.Fatalf("beside slow ones, signed body %d is answered with %d", n, code)
 		}
+		if n == 0 { // one had to leave, and is told; the others are read on
+			answer, err := http.ReadResponse(bufio.NewReader(slow[0]), nil)
+			if err != nil || answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
+				t.Fatalf("the oldest is told %+v, %v", answer, err)
+			}
+			answer.Body.Close()
+		}
+		r.reads(atOnce - 1)
+	}
+	// More slow ones than places: each new one takes that of the oldest, and a body that comes at once still finds one.
+	for range 3 * atOnce {
+		r.stuck()
+	}
+	r.reads(atOnce)
+	if code := r.post("{}", good...); code != http.StatusAccepted {
+		t.Errorf("beside many slow ones it is answered with %d", code)
 	}
 	if testing.Short() {
 		return
 	}
-	for end := time.Now().Add(patience + 10*time.Second); r.post("{}", good...) != http.StatusAccepted; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience + 10*time.Second); ; time.Sleep(50 * time.Millisecond) {
+		r.h.mu.Lock()
+		n := len(r.h.reading)
+		r.h.mu.Unlock()
+		if n == 0 {
+			break
+		}
 		if time.Now().After(end) {
 			t.Fatal("bodies that never come are waited for without end")
+		}
+	}
+}
+
+// Where all places are taken by what is being made durable nobody has to leave, and others are told to try again.
+func TestPlacesOfWhatIsTaken(t *testing.T) {
+	r := receive(t, GitHub, 100)
+	r.hold = make(chan struct{})
+	good := []string{"X-Hub-Signature-256", "sha256=" + signature("{}")}
+	codes := make(chan int, atOnce)
+	for range atOnce {
+		go func() { codes <- r.post("{}", good...) }()
+	}
+	for end := time.Now().Add(5 * time.Second); len(r.h.slots) < atOnce || r.held.Load() < atOnce; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d places are taken", len(r.h.slots))
+		}
+	}
+	if code := r.post("{}", good...); code != http.StatusServiceUnavailable {
+		t.Errorf("one more is answered with %d", code)
+	}
+	close(r.hold)
+	for range atOnce {
+		if code := <-codes; code != http.StatusAccepted {
+			t.Errorf("one of those before is answered with %d", code)
 		}
 	}
 }
