@@ -112,10 +112,18 @@ func (f *Feature) next(tx *store.Tx, s *Spec, j Job) error {
 	}
 	tasks := s.tasks(j)
 	for len(tasks[j.Task].Torch) > 0 { // another task follows
-		if sorry := read(of(tx, j.Origin).Language(), f.trees[s.Name], tasks[j.Task].Torch, &j.Input); sorry != nil {
-			return f.ends(tx, s, j, sorry)
-		}
+		sorry := read(of(tx, j.Origin).Language(), f.trees[s.Name], tasks[j.Task].Torch, &j.Input)
 		j.Task++
+		switch {
+		case sorry == nil:
+		case len(tasks) == len(s.Tasks):
+			return f.ends(tx, s, j, sorry)
+		default: // the collector is told what became of what it has found, as of all else
+			if err := refuse(&j, sorry); err != nil {
+				return err
+			}
+			j.Task = len(s.Tasks)
+		}
 	}
 	task := tasks[j.Task]
 	j.Ask = protocol.DeriveKey("task", string(j.Key), fmt.Sprint(j.Task), fmt.Sprint(j.Round))

@@ -75,7 +75,11 @@ func (f *Feature) progresses(tx *store.Tx, s *Spec, j *Job) error {
 	}
 	text := markup(protocol.Shorten(words, maxAnswer))
 	if j.Progress {
-		return f.tell(tx, *j, text, fmt.Sprintf("%s %d %d", progressKey, j.Task, j.Round))
+		if !here(tx, j.Origin) {
+			return nil
+		}
+		out := protocol.Outgoing{Room: j.Origin.Room, Place: j.Origin.Place, Cause: protocol.Ref{Room: j.Origin.Room, Event: j.Origin.Event}}
+		return f.send(tx, *j, revision(*j, out, text), fmt.Sprintf("%s %d %d", progressKey, j.Task, j.Round))
 	}
 	err := f.tell(tx, *j, text, progressKey)
 	j.Progress = true

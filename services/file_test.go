@@ -40,7 +40,7 @@ func TestAnswerWithAFile(t *testing.T) {
 		"alone":         {services.Spec{}, "", []string{"dice.csv, dice.csv, else: dice.csv / The file dice.csv could not be sent here."}},
 		"private":       {services.Spec{Private: true}, "the rolls", []string{"the rolls, dice.csv, else: the rolls / The file dice.csv could not be sent here."}},
 		"elsewhere":     {services.Spec{To: []protocol.RoomID{hall}}, "", []string{", dice.csv, else: The file dice.csv could not be sent here.", "Done."}},
-		"with progress": {services.Spec{Progress: "a moment"}, "the rolls", []string{"a moment", "dice.csv, dice.csv, else: dice.csv / The file dice.csv could not be sent here.", "the rolls"}},
+		"with progress": {services.Spec{Progress: "a moment"}, "the rolls", []string{"a moment", "dice.csv, dice.csv, else: dice.csv / The file dice.csv could not be sent here.", "the rolls, else: the rolls"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.spec.Who = commands.Member

@@ -164,8 +164,14 @@ func (f *Feature) ends(tx *store.Tx, s *Spec, j Job, text protocol.Text) error {
 	j.Origin = origin
 	reacts := sign != "" && j.Origin.Typed && here(tx, j.Origin) && (!j.Origin.Whisper || j.Origin.Private)
 	if reacts {
-		act := protocol.React{Target: j.Origin.Event, Reaction: sign}
-		if err := f.send(tx, j, protocol.Outgoing{Room: j.Origin.Room, Place: j.Origin.Place, Act: act}, "reaction"); err != nil {
+		o := protocol.Outgoing{Room: j.Origin.Room, Place: j.Origin.Place, Act: protocol.React{Target: j.Origin.Event, Reaction: sign}}
+		if j.Input.Kind == "command" && !j.Progress && (s.elsewhere(j.Origin) || len(text) == 0 && file == nil) {
+			// It is all that who gave the command sees, and the network may not know such a reaction, or not let the bot react.
+			instead := o
+			instead.Act = protocol.Say{Text: protocol.Plain(sign), ReplyTo: j.Origin.Event}
+			o.Else = []protocol.Outgoing{instead}
+		}
+		if err := f.send(tx, j, o, "reaction"); err != nil {
 			return err
 		}
 	}
@@ -186,11 +192,10 @@ func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text, file *pr
 				return err
 			}
 		}
-		if j.Origin.Room != "" && !(len(s.To) == 1 && s.To[0] == j.Origin.Room) {
-			back, file = nil, nil // it is said elsewhere
-		} else {
+		if j.Origin.Room == "" || !s.elsewhere(j.Origin) {
 			return nil
 		}
+		back, file = nil, nil // it is said elsewhere
 	}
 	if len(back) == 0 && file != nil {
 		back = protocol.Code(file.Name)
@@ -251,15 +256,22 @@ func (f *Feature) hand(tx *store.Tx, j Job, text protocol.Text, file *protocol.F
 	if !j.Progress {
 		return f.send(tx, j, withFile(of(tx, o), out, file), what)
 	}
-	edit := out
-	edit.Handle, edit.Act = "", protocol.Revise{Original: keyOf(j, progressKey), Text: text}
+	out.Handle = ""
+	edit := revision(j, out, text)
+	edit.Else = []protocol.Outgoing{out} // what stood there may be deleted, or was never sent
 	if err := f.send(tx, j, edit, what); err != nil || file == nil {
 		return err
 	}
 	// A file cannot be put to what stands already.
-	out.Handle, say.Text = "", protocol.Code(file.Name)
+	say.Text = protocol.Code(file.Name)
 	out.Act = say
 	return f.send(tx, j, withFile(of(tx, o), out, file), what+" file")
+}
+
+// revision is what is said in place of the progress of a job.
+func revision(j Job, out protocol.Outgoing, text protocol.Text) protocol.Outgoing {
+	out.Handle, out.Act = "", protocol.Revise{Original: keyOf(j, progressKey), Text: text}
+	return out
 }
 
 // here reports whether the bot is still where a job came from.

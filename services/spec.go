@@ -60,6 +60,11 @@ func (s *Spec) tasks(j Job) []Task {
 	return s.Tasks
 }
 
+// elsewhere reports whether what a job of that origin answers is said in other rooms than where it came from.
+func (s *Spec) elsewhere(o Origin) bool {
+	return len(s.To) > 0 && !(len(s.To) == 1 && s.To[0] == o.Room)
+}
+
 // Task is one of the tasks of a service.
 type Task struct {
 	Name string
@@ -91,7 +96,8 @@ type Config struct {
 	Operators []protocol.UserID
 	// Meant reports whether a message is a command, so that no pattern is looked for in it.
 	Meant func(protocol.Event, protocol.Message) bool
-	// Behalf gives a command for the sender of the event, in its room, where it is one of those allowed.
+	// Behalf gives a command for the sender of the event, in its room, where it is one of those allowed. Whether it can be given does
+	// not depend on the room: what a room has against it is said there.
 	Behalf func(tx *store.Tx, ev protocol.Event, line string, allowed []string) error
 	// Challenged reports whether the person is challenged in the room.
 	Challenged func(tx *store.Tx, room protocol.RoomID, user protocol.UserID) (why protocol.Text, is bool)

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -69,6 +70,16 @@ func read(l say.Language, tree *commands.Commands, allowed []string, in *Input) 
 			in.Args[p.Name] = argument(call, p)
 		}
 	}
+	return nil
+}
+
+// refuse makes what is wrong with the text of a job all that came of it, for the collector that has found it.
+func refuse(j *Job, sorry protocol.Text) error {
+	words, err := json.Marshal(sorry.Plain())
+	if err != nil {
+		return fmt.Errorf("encode what a torch refuses: %w", err)
+	}
+	j.Results = map[string]json.RawMessage{"answer": words, "refused": json.RawMessage("true")}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"moot/commands"
+	"moot/internal/bot"
 	"moot/internal/languages"
 	"moot/internal/say"
 	"moot/protocol"
@@ -44,6 +45,51 @@ func TestTorch(t *testing.T) {
 		t.Errorf("it said %q", said)
 	}
 	r.states("4 done")
+}
+
+// A collector that takes back is told also of a text that is no command, and what a task before has wanted done is not.
+func TestTorchTellsTheCollector(t *testing.T) {
+	spec := torchSpec()
+	spec.To, spec.Pattern, spec.Rooms = []protocol.RoomID{hall}, nil, nil
+	spec.As, spec.Allow = "console:ann", []string{"roll"}
+	spec.Back = map[string]services.Task{"mail": {Name: "back/mail"}}
+	r := open(t, spec)
+	for i, tc := range []struct{ text, tasks, answer string }{
+		{"roll 2d6", "look work back/mail", "a nine"},
+		{"melt", "look back/mail", "«melt» is no command here"},
+	} {
+		ev := protocol.Event{
+			Room: "service.dice:mail", ID: protocol.EventID("m" + tc.text), Private: true,
+			Body: protocol.Collected{Kind: "program", Text: tc.text, Data: []byte(`{}`)},
+		}
+		r.Step(bot.Admitted{Batch: &bot.Batch{Network: "service.dice", Events: []protocol.Event{ev}}})
+		var names []string
+		for _, g := range r.work(func(g given) (map[string]any, error) {
+			switch g.Task {
+			case "look":
+				return map[string]any{"command": "nothing that is allowed", "reaction": "🎲"}, nil
+			case "work":
+				return map[string]any{"answer": "a nine", "command": ""}, nil
+			}
+			return nil, nil
+		}) {
+			names = append(names, g.Task)
+			if g.Task != "back/mail" {
+				continue
+			}
+			answer, _ := g.Results["answer"].(string)
+			if !strings.Contains(answer, tc.answer) || (g.Results["refused"] == true) != (i == 1) {
+				t.Errorf("of %q the collector is told %+v", tc.text, g.Results)
+			}
+		}
+		if got := strings.Join(names, " "); got != tc.tasks {
+			t.Errorf("of %q the tasks are %s", tc.text, got)
+		}
+		if said := outs(r); len(said) != 1 || !strings.Contains(said[0], tc.answer) {
+			t.Errorf("of %q it said %q", tc.text, said)
+		}
+	}
+	r.states("2 done")
 }
 
 // What a torch refuses is said in the language of the room, or of the person alone.
