@@ -41,7 +41,7 @@ var reading = map[string][]string{
 	"events/docbuf": {"codec", "errors", "frame", "buffer", "store", "open", "stack", "scan", "memory"},
 	"events/people": {"people", "texts", "hold", "forget"},
 	"outbox":        {"lanes", "send", "dispatch"},
-	"replica":       {"log", "link", "lease", "node", "base", "keep", "stand"},
+	"replica":       {"log", "refused", "link", "lease", "node", "base", "keep", "stand"},
 	"rooms":         {"words", "info", "member", "name", "applier", "putout", "fact", "direct", "list", "apply", "follow", "feature"},
 	"sealed":        {"words", "sealed", "tell", "feature", "export", "trust"},
 	"internal/bot": {

@@ -29,14 +29,16 @@ var errReleased = fmt.Errorf("%w: it has given the lease back", ErrLost)
 
 // outage logs that something fails which is tried again many times a second.
 type outage struct {
-	logger *slog.Logger
-	told   time.Time // when it was logged last
+	logger  *slog.Logger
+	told    time.Time // when it was logged last
+	refused bool      // whether it was said that the server refuses this machine
 }
 
-// warn logs it, at most once a minute.
+// warn logs it once a minute, and where the server begins to answer, and refuses.
 func (o *outage) warn(text string, err error) {
-	if time.Since(o.told) >= time.Minute {
-		o.told = time.Now()
+	refused := errors.Is(err, ErrRefused)
+	if time.Since(o.told) >= time.Minute || refused && !o.refused {
+		o.told, o.refused = time.Now(), refused
 		o.logger.Warn(text, "err", err)
 	}
 }

@@ -26,6 +26,10 @@ var (
 	// ErrParted says that the log has lost changes that it had acknowledged and that the data folder has, as where its server was
 	// replaced by a copy that lacked them.
 	ErrParted = errors.New("the log has lost changes that this data folder has")
+	// ErrRefused says that the server answers, and refuses what this machine asks of it until somebody changes something: the password,
+	// the rights of a role, a certificate. What stands behind it says what. Who starts gives up then; who has led or stood by
+	// waits, as a password may be about to be changed on both sides.
+	ErrRefused = errors.New("the server of the log refuses this machine")
 	// ErrUnfit says that the server would lose what it has acknowledged. What it wraps says what to change.
 	ErrUnfit = errors.New("the server cannot hold the log")
 )

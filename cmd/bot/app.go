@@ -42,6 +42,7 @@ type app struct {
 	logged    *logOutput             // where the log goes, once it is open
 	saidWhy   bool                   // whether the log on errs says why the bot ends
 	launched  bool                   // whether a launcher of clusters has started this process
+	atWork    bool                   // whether this machine has been one of several since the program started
 	needsBase bool                   // whether the store of this machine is too old for the log of several
 	reload    atomic.Pointer[func()] // what SIGHUP has done; nil where it ends the program, as where a terminal is closed
 
@@ -230,7 +231,7 @@ func needsPerson(err error) bool {
 		return true
 	}
 	for _, kind := range []error{
-		replica.ErrVersion, replica.ErrParted, replica.ErrOther, replica.ErrUnfit,
+		replica.ErrVersion, replica.ErrParted, replica.ErrOther, replica.ErrUnfit, replica.ErrRefused,
 		store.ErrForeign, store.ErrNewer, store.ErrOlder, store.ErrDamaged, events.ErrArchive, crypto.ErrDamaged,
 		console.ErrMoved, console.ErrOtherWorld, console.ErrNewer, console.ErrForeign, console.ErrCorrupt,
 	} {

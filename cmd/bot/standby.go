@@ -90,12 +90,17 @@ func withoutSecrets(scheme, address string) string {
 	return scheme + "://" + u.Host + u.Path
 }
 
-// fit waits until the server answers, and refuses one that would lose what it has acknowledged.
-func (s *shared) fit(ctx context.Context) error {
-	for said := false; ; {
+// fit waits until the server answers, and refuses one that refuses this machine, or would lose what it has acknowledged. A machine
+// that was at work already waits for that to pass too: a password may be about to be changed, or another server to become the primary.
+func (s *shared) fit(ctx context.Context, atWork bool) error {
+	for said := (time.Time{}); ; {
 		trial, cancel := context.WithTimeout(ctx, 5*time.Second)
 		found, err := s.Log.Check(trial)
+		if err == nil {
+			_, err = s.Log.Stand(trial)
+		}
 		cancel()
+		says := errors.Is(err, replica.ErrUnfit) || errors.Is(err, replica.ErrRefused)
 		switch {
 		case err == nil:
 			for _, f := range found {
@@ -104,11 +109,17 @@ func (s *shared) fit(ctx context.Context) error {
 				}
 			}
 			return nil
-		case errors.Is(err, replica.ErrUnfit), ctx.Err() != nil:
+		case ctx.Err() != nil:
 			return err
-		case !said:
-			said = true
-			s.Logger.Warn("the server of the log does not answer; the bot starts when it does", "server", s.where, "err", err)
+		case says && !atWork:
+			return fmt.Errorf("%s: %w", s.where, err)
+		case time.Since(said) >= time.Minute:
+			said = time.Now()
+			text := "the server of the log does not answer; the bot starts when it does"
+			if says {
+				text = "the server of the log cannot be used; the bot goes on when it can"
+			}
+			s.Logger.Warn(text, "server", s.where, "err", err)
 		}
 		select {
 		case <-time.After(time.Second):
@@ -155,10 +166,10 @@ func (a *app) join(ctx context.Context, cfg config.Config) (*shared, *replica.Le
 	if s == nil || err != nil {
 		return nil, nil, err
 	}
-	if err = s.fit(ctx); err == nil && a.needsBase {
+	if err = s.fit(ctx, a.atWork); err == nil && a.needsBase {
 		err = s.TakeBase(ctx)
 	}
-	a.needsBase = false
+	a.atWork, a.needsBase = true, false
 	var l *replica.Lease
 	if err == nil {
 		l, err = s.Prepare(ctx)

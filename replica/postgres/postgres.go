@@ -20,7 +20,8 @@ import (
 // Log is a log in a database.
 type Log struct {
 	pool   *pgxpool.Pool
-	schema string // as it stands in SQL
+	name   string // of the schema
+	schema string // the same as it stands in SQL
 	notify string // the name of the channel
 }
 
@@ -46,7 +47,7 @@ func Open(ctx context.Context, url, schema string) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Log{pool: pool, schema: pgx.Identifier{schema}.Sanitize(), notify: schema + "_log"}, nil
+	return &Log{pool: pool, name: schema, schema: pgx.Identifier{schema}.Sanitize(), notify: schema + "_log"}, nil
 }
 
 const applicationName = "moot"
@@ -82,15 +83,19 @@ func (l *Log) prepare(ctx context.Context) error {
 	})
 }
 
-// Stand says how the log stands.
+// Stand says how the log stands. A standby of PostgreSQL, which may lack something, is not asked.
 func (l *Log) Stand(ctx context.Context) (s replica.Standing, err error) {
+	var recovers bool
 	err = l.pool.QueryRow(ctx, l.in(`SELECT term, node, until > clock_timestamp(), identity, base,
-		coalesce((SELECT max(number) FROM %[1]s.log), base) FROM %[1]s.lead`)).
-		Scan(&s.Term, &s.Leader, &s.Held, &s.Identity, &s.Base, &s.Last)
+		coalesce((SELECT max(number) FROM %[1]s.log), base), pg_is_in_recovery() FROM %[1]s.lead`)).
+		Scan(&s.Term, &s.Leader, &s.Held, &s.Identity, &s.Base, &s.Last, &recovers)
 	if isMissing(err) {
-		return replica.Standing{}, l.prepare(ctx)
+		return replica.Standing{}, refused(l.prepare(ctx))
 	}
-	return s, err
+	if err == nil && recovers {
+		return replica.Standing{}, errors.New("it is a standby of PostgreSQL")
+	}
+	return s, refused(err)
 }
 
 // Lead takes the lease where nobody has it. Where somebody whose lease has run out has left a lock behind, as one does that was cut off
@@ -114,7 +119,7 @@ func (l *Log) lead(ctx context.Context, node string, ttl time.Duration) (t repli
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, replica.ErrHeld
 	}
-	return t, err
+	return t, refused(err)
 }
 
 // Renew has the lease run on.
@@ -123,7 +128,7 @@ func (l *Log) Renew(ctx context.Context, t replica.Term, ttl time.Duration) erro
 	if err == nil && tag.RowsAffected() == 0 {
 		return replica.ErrFenced
 	}
-	return err
+	return refused(err)
 }
 
 // Release gives the lease back.
@@ -139,7 +144,7 @@ func (l *Log) Append(ctx context.Context, t replica.Term, ch store.Change) error
 			WHERE $2 = 1 + coalesce((SELECT max(number) FROM %[1]s.log), base) RETURNING number)
 		SELECT pg_notify($4, '') FROM put`), t, ch.Number, ch.Body, l.notify)
 	if err != nil && !isUnique(err) || err == nil && tag.RowsAffected() == 1 {
-		return err
+		return refused(err)
 	}
 	return l.whyNot(ctx, t, ch)
 }
@@ -356,7 +361,7 @@ func (l *Log) Check(ctx context.Context) ([]finding.Finding, error) {
 		Scan(&version, &fsync, &fullPages, &synchronous, &recovers)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, refused(err)
 	case version < 120000:
 		return nil, fmt.Errorf("%w: PostgreSQL %d is too old; use 12 or newer", replica.ErrUnfit, version/10000)
 	case fsync != "on":
@@ -366,9 +371,25 @@ func (l *Log) Check(ctx context.Context) ([]finding.Finding, error) {
 	case recovers == "true":
 		return nil, fmt.Errorf("%w: it is a standby of PostgreSQL; name the primary", replica.ErrUnfit)
 	}
+	if err := l.mayWrite(ctx); err != nil {
+		return nil, err
+	}
 	what := fmt.Sprintf("PostgreSQL %d", version/10000)
 	if synchronous == "local" || synchronous == "off" {
 		return []finding.Finding{finding.New(finding.Warn, "replica", what+" has synchronous_commit = "+synchronous+"; moot asks for its own changes to be on the disk", "")}, nil
 	}
 	return []finding.Finding{finding.New(finding.OK, "replica", what, "")}, nil
+}
+
+// mayWrite fails where the tables are there, and the role may not change them.
+func (l *Log) mayWrite(ctx context.Context) error {
+	var role string
+	var may bool
+	err := l.pool.QueryRow(ctx, `SELECT current_user, coalesce(bool_and(has_table_privilege(c.oid, p)), true)
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
+		WHERE n.nspname = $1 AND c.relname IN ('lead', 'log', 'base')`, l.name).Scan(&role, &may)
+	if err == nil && !may {
+		return replica.Refused(fmt.Errorf("the role %s may not write to the tables in the schema %s", role, l.name), "name the role that owns them in the address")
+	}
+	return refused(err)
 }

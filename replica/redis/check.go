@@ -15,7 +15,7 @@ import (
 func (l *Log) Check(ctx context.Context) ([]finding.Finding, error) {
 	info, err := l.client.Info(ctx, "server", "persistence", "replication").Result()
 	if err != nil {
-		return nil, err
+		return nil, l.refused(err)
 	}
 	is := map[string]string{}
 	for line := range strings.Lines(info) {

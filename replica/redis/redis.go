@@ -23,6 +23,7 @@ import (
 type Log struct {
 	client     *goredis.Client
 	name       string
+	primary    string        // what Sentinel calls the server; empty where that is named
 	bySentinel bool          // whether Sentinel says which server it is
 	replicas   int           // how many have to have a change
 	patience   time.Duration // for how long a change waits for them
@@ -65,6 +66,7 @@ func Open(address, name string) (*Log, error) {
 		if l.replicas == 0 {
 			return nil, errors.New("replicas=0 in the address of Sentinel: it may make a replica the primary that lacks what was acknowledged; write replicas=1, or more")
 		}
+		l.primary = strings.Trim(u.Path, "/")
 		if l.client, err = sentinel(u); err != nil {
 			return nil, err
 		}
@@ -140,10 +142,10 @@ func (l *Log) keys() []string             { return []string{l.leadKey(), l.logKe
 func text[N ~uint64 | ~int64](n N) string { return fmt.Sprint(n) }
 
 // told turns what a script has said into an error.
-func told(err error) error {
+func (l *Log) told(err error) error {
 	said := (goredis.Error)(nil)
 	if !errors.As(err, &said) {
-		return err
+		return l.refused(err)
 	}
 	switch word, rest, _ := strings.Cut(strings.TrimPrefix(said.Error(), "ERR "), " "); word {
 	case saidFenced:
@@ -155,14 +157,14 @@ func told(err error) error {
 	case saidGap:
 		return fmt.Errorf("%w: it ends at %q", replica.ErrGap, rest)
 	}
-	return err
+	return l.refused(err)
 }
 
 // Stand says how the log stands.
 func (l *Log) Stand(ctx context.Context) (s replica.Standing, err error) {
 	h, err := standScript.Run(ctx, l.client, l.keys()).StringSlice()
 	if err != nil {
-		return s, err
+		return s, l.refused(err)
 	}
 	number := func(text string) (n uint64) {
 		if err == nil && text != "" {
@@ -182,7 +184,7 @@ func (l *Log) Lead(ctx context.Context, node string, ttl time.Duration) (replica
 	if err == nil {
 		err = l.settle(ctx, conn) // and with it all that was written before
 	}
-	return replica.Term(t), told(err)
+	return replica.Term(t), l.told(err)
 }
 
 // Renew has the lease run on. One that only a primary knows which was cut off, and has been replaced, is none.
@@ -192,7 +194,7 @@ func (l *Log) Renew(ctx context.Context, t replica.Term, ttl time.Duration) erro
 
 // Release gives the lease back.
 func (l *Log) Release(ctx context.Context, t replica.Term) error {
-	return told(releaseScript.Run(ctx, l.client, l.keys(), text(t)).Err())
+	return l.told(releaseScript.Run(ctx, l.client, l.keys(), text(t)).Err())
 }
 
 // Append puts a change behind the last one.
@@ -203,11 +205,11 @@ func (l *Log) Append(ctx context.Context, t replica.Term, ch store.Change) error
 // write runs a script that changes something, and waits until that is where it has to be.
 func (l *Log) write(ctx context.Context, script *goredis.Script, args ...any) error {
 	if !l.waits() {
-		return told(script.Run(ctx, l.client, l.keys(), args...).Err())
+		return l.told(script.Run(ctx, l.client, l.keys(), args...).Err())
 	}
 	conn := l.client.Conn() // what waits, waits for what its own connection wrote
 	defer conn.Close()      //nolint:errcheck // it goes back to the pool
-	if err := told(script.Run(ctx, conn, l.keys(), args...).Err()); err != nil {
+	if err := l.told(script.Run(ctx, conn, l.keys(), args...).Err()); err != nil {
 		return err
 	}
 	return l.settle(ctx, conn)
@@ -331,7 +333,7 @@ func (l *Log) PutBase(ctx context.Context, t replica.Term, identity string, numb
 	}
 	keys := append(l.keys(), aside, l.baseKey(number))
 	if err := baseScript.Run(ctx, l.client, keys, text(t), identity, text(number), l.basePrefix()).Err(); err != nil {
-		return errors.Join(told(err), l.client.Del(context.WithoutCancel(ctx), aside).Err())
+		return errors.Join(l.told(err), l.client.Del(context.WithoutCancel(ctx), aside).Err())
 	}
 	return nil
 }
@@ -384,5 +386,5 @@ func (l *Log) Trim(ctx context.Context, t replica.Term, upTo uint64) error {
 	if err != nil {
 		return err
 	}
-	return told(trimScript.Run(ctx, l.client, l.keys(), text(t), text(min(upTo, s.Base)+1)).Err())
+	return l.told(trimScript.Run(ctx, l.client, l.keys(), text(t), text(min(upTo, s.Base)+1)).Err())
 }

@@ -1,0 +1,79 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"moot/cluster/redistest"
+	"moot/protocol/discord/discordtest"
+	"moot/replica/postgres/postgrestest"
+)
+
+// TestAServerThatRefusesEndsTheStart with 78 and a sentence that says what to change: to start again is of no use. One that is not there is
+// waited for.
+func TestAServerThatRefusesEndsTheStart(t *testing.T) {
+	t.Parallel()
+	redis, postgres := redistest.Start(t, "--appendonly", "yes"), postgrestest.Start(t)
+	srv := discordtest.New(t)
+	for url, part := range map[string]string{
+		"redis://:secret@" + redis.Address + "/99":                             "number of a database",
+		"redis://nobody:secret@" + redis.Address:                               "user and the password",
+		strings.Replace(postgres.URL, "/postgres?", "/missing?", 1):            "make the database",
+		strings.Replace(postgres.URL, "sslmode=disable", "sslmode=require", 1): "ssl = on",
+	} {
+		b := &discordBot{T: t, srv: srv, dir: t.TempDir(), env: []string{"MOOT_REPLICA=" + url}}
+		b.configure("[replica]", `url = { env = "MOOT_REPLICA" }`)
+		cmd := b.command("run")
+		timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+		out, err := cmd.CombinedOutput()
+		timer.Stop()
+		exit := (*exec.ExitError)(nil)
+		if !errors.As(err, &exit) || exit.ExitCode() != exitPerson || !strings.Contains(string(out), part) || strings.Contains(string(out), "secret") {
+			t.Errorf("%s: %v\n%s", url, err, out)
+		}
+		out, _ = b.command("check").CombinedOutput() // it fails: there is more to find fault with
+		if !strings.Contains(strings.Join(strings.Fields(string(out)), " "), part) {
+			t.Errorf("moot check of %s:\n%s", url, out)
+		}
+	}
+}
+
+// TestAPasswordIsChanged on the server before it is in the file: the machine that leads, and the one that stands by, wait, say why once,
+// and go on.
+func TestAPasswordIsChanged(t *testing.T) {
+	unhurried(t)
+	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	set := func(args ...any) {
+		t.Helper()
+		if err := server.Do(t.Context(), args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("ACL", "SETUSER", "moot", "on", ">old", "~*", "+@all")
+	p := newPair(t, engine{url: "redis://moot:old@" + server.Address})
+	p.asks()
+	p.allAnswered()
+	set("ACL", "SETUSER", "moot", "resetpass", ">new")
+	set("CLIENT", "KILL", "USER", "moot")
+	p.away = true
+	p.srv.Until("nobody leads", func() bool { return p.srv.Online() == 0 })
+	p.something()
+	time.Sleep(3 * time.Second) // in which each would have given up
+	set("ACL", "SETUSER", "moot", ">old")
+	p.srv.Until("one leads again", func() bool { return p.srv.Online() > 0 })
+	p.away = false
+	p.allAnswered()
+	p.noneTwice()
+	p.discordBot.stop()
+	p.standby.stop()
+	for name, log := range map[string]string{"the first": p.log.String(), "the other": p.standby.log.String()} {
+		if n := strings.Count(log, "WRONGPASS"); n < 1 || n > 3 {
+			t.Errorf("%s says %d times why it waits", name, n)
+		}
+	}
+}
