@@ -16,7 +16,7 @@ type Collector interface {
 	// Source says in one line what its cursor is a place in: one of another source begins as at the first time.
 	Source() string
 	// Run brings what there is, from the cursor on, until the context ends. It deals with what fails by itself; an error is
-	// one of the sink, which it returns as it is.
+	// one of the sink, which it returns as it is. It is run again then.
 	Run(ctx context.Context, to Sink) error
 }
 

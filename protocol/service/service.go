@@ -12,6 +12,8 @@
 //     is the same at every attempt.
 //   - While the service is paused no task begins, and those under way go on. That is durable. Collectors bring nothing then, and
 //     go on afterwards where they were.
+//   - A collector that ends with an error is in the log, and begins again after pauses that grow to five minutes. The others, and the
+//     tasks, go on.
 //   - What a collector brings and the cursor behind it are durable together, so that each is one event, however often the bot is
 //     killed. A collector waits while as many jobs of it wait as may.
 package service
@@ -22,11 +24,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
+	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"moot/internal/pause"
 	"moot/protocol"
 	"moot/protocol/service/result"
 )
@@ -64,6 +67,7 @@ type Config struct {
 	Paused    bool
 	Cursor    string
 	PausedYes string
+	Log       *slog.Logger // nil means none
 }
 
 // Adapter is a service.
@@ -81,6 +85,9 @@ var ErrNotRunning = errors.New("the service does not run")
 
 // New returns a service.
 func New(c Config) *Adapter {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Adapter{cfg: c, paused: c.Paused, turned: make(chan struct{})}
 }
 
@@ -126,18 +133,39 @@ func (a *Adapter) Run(ctx context.Context, to protocol.Admitter) error {
 	for _, t := range a.cfg.Tasks {
 		t.Run.Warm()
 	}
-	g, within := errgroup.WithContext(ctx)
+	var collecting sync.WaitGroup
 	for _, c := range a.cfg.Collectors {
-		g.Go(func() error {
-			if err := c.Run(within, &sink{a, to, a.Room(c.Name()), protocol.OneLine(c.Source())}); err != nil && within.Err() == nil {
-				return fmt.Errorf("collector %s: %w", c.Name(), err)
-			}
-			return nil
-		})
+		collecting.Go(func() { a.collect(ctx, c, to) })
 	}
-	err := g.Wait()
+	collecting.Wait()
 	<-ctx.Done()
-	return err
+	return nil
+}
+
+// again are the pauses after which a collector begins again that has ended.
+var again = pause.Backoff{First: time.Second, Most: 5 * time.Minute}
+
+// steady is how long a collector has to run to count as one that works.
+const steady = 10 * time.Minute
+
+// collect has a collector bring what there is until the context ends.
+func (a *Adapter) collect(ctx context.Context, c Collector, to protocol.Admitter) {
+	for failures := 0; ; failures++ {
+		began := time.Now()
+		err := c.Run(ctx, &sink{a, to, a.Room(c.Name()), protocol.OneLine(c.Source())})
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > steady {
+			failures = 0
+		}
+		wait := again.After(failures)
+		a.cfg.Log.Warn("a collector has ended, and begins again", "service", a.cfg.Name, "collector", c.Name(),
+			"again in", wait.Round(time.Millisecond), "err", err)
+		if pause.Sleep(ctx, wait) != nil {
+			return
+		}
+	}
 }
 
 func (a *Adapter) set(to protocol.Admitter) {

@@ -1,12 +1,19 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"moot/protocol"
 	"moot/protocol/service/result"
@@ -90,12 +97,15 @@ func TestWhatBecomesOfAnAttempt(t *testing.T) {
 // admitter takes what a service brings.
 type admitter struct {
 	err    error
-	events []protocol.Event
+	mu     sync.Mutex
+	events []protocol.Event // guarded by mu while a service runs
 	cursor protocol.Cursor
 	up     []bool
 }
 
 func (a *admitter) Admit(_ context.Context, evs []protocol.Event, c protocol.Cursor) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.err == nil {
 		a.events, a.cursor = append(a.events, evs...), c
 	}
@@ -186,4 +196,80 @@ func TestPlaceInAnotherSource(t *testing.T) {
 			t.Errorf("%+v goes on from %q, %v", tc, got, err)
 		}
 	}
+}
+
+// broken is a collector that fails so often, and then brings one thing.
+type broken struct {
+	name  string
+	fails int64
+	runs  atomic.Int64
+}
+
+func (b *broken) Name() string { return b.name }
+func (*broken) Source() string { return "test" }
+
+func (b *broken) Run(ctx context.Context, to Sink) error {
+	if b.runs.Add(1) <= b.fails {
+		return errors.New("its place cannot be read")
+	}
+	if err := to.Bring(ctx, []Item{{ID: protocol.EventID(b.name)}}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// ids are those of what was brought.
+func (a *admitter) ids() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all []string
+	for _, ev := range a.events {
+		all = append(all, string(ev.ID))
+	}
+	return strings.Join(all, " ")
+}
+
+// lines are those of a log.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// A collector that ends is in the log and begins again; the others of its service, and the service, go on meanwhile.
+func TestCollectorThatEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log lines
+		bad, good := &broken{name: "bad", fails: 3}, &broken{name: "good"}
+		to := &admitter{}
+		a := New(Config{Name: "news", Collectors: []Collector{bad, good}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- a.Run(ctx, to) }()
+		synctest.Wait()
+		if bad.runs.Load() != 1 || to.ids() != "good" || strings.Count(log.String(), "collector=bad") != 1 {
+			t.Errorf("when one has ended it ran %d times, it brought %s, and the log says %s", bad.runs.Load(), to.ids(), log.String())
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if bad.runs.Load() != 4 || good.runs.Load() != 1 || to.ids() != "good bad" || strings.Count(log.String(), "its place cannot be read") != 3 {
+			t.Errorf("later it ran %d times, it brought %s, and the log says %s", bad.runs.Load(), to.ids(), log.String())
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the service ends with %v", err)
+		}
+	})
 }

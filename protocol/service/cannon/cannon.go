@@ -11,6 +11,8 @@
 //   - A group of its own, [Group] and the name of the service, shows in Redis how far the stream was read.
 //   - The stream is trimmed of what all of its groups are done with, which botcannon never does. Where one of them has entries that it
 //     has not acknowledged, nothing from there on is.
+//   - What a job has of an entry is bounded: the end of a value that is too long is left out, and so are fields above what an entry may
+//     have, which is in the log.
 //   - While Redis is away it is tried again, after pauses that grow to a minute. Where it has lost the end of the stream, that is in the
 //     log, and reading goes on with what is there.
 package cannon
@@ -21,6 +23,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +44,11 @@ const (
 	block  = 5 * time.Second
 	// trimEvery is how often the stream is trimmed at most.
 	trimEvery = time.Minute
+	// maxValue is how many bytes of a field of an entry are handed on, maxName how many its name may have, and maxEntry how many all of
+	// them may have together.
+	maxValue = 64 << 10
+	maxName  = 200
+	maxEntry = 256 << 10
 	// steady is how long a connection has to hold to count as one that works.
 	steady = time.Minute
 )
@@ -153,8 +162,12 @@ func (c *Collector) follow(ctx context.Context, client *redis.Client, to service
 		for _, stream := range read {
 			items := make([]service.Item, len(stream.Messages))
 			for i, m := range stream.Messages {
-				if items[i], err = item(m); err != nil {
+				cut := 0
+				if items[i], cut, err = item(m); err != nil {
 					return err
+				}
+				if cut > 0 {
+					c.cfg.Log.Warn("an entry of a stream is too large to be handed on as a whole", "stream", c.key, "entry", m.ID, "fields", cut)
 				}
 			}
 			if err := to.Bring(ctx, items); err != nil {
@@ -275,18 +288,41 @@ func (c *Collector) trimmed(ctx context.Context, client *redis.Client) error {
 	return client.XTrimMinID(ctx, c.key, least).Err() // keeps that one
 }
 
-// item is an entry as something that was found.
-func item(m redis.XMessage) (service.Item, error) {
-	fields := map[string]string{}
-	for k, v := range m.Values {
-		fields[k] = strings.ToValidUTF8(fmt.Sprint(v), "\uFFFD")
+// item is an entry as something that was found, and how many of its fields are not handed on as a whole.
+func item(m redis.XMessage) (_ service.Item, cut int, _ error) {
+	fields, size := map[string]string{}, 0
+	for _, k := range slices.SortedFunc(maps.Keys(m.Values), textFirst) {
+		v := fmt.Sprint(m.Values[k])
+		if len(k) > maxName || size+len(k)+min(len(v), maxValue) > maxEntry {
+			cut++
+			continue
+		}
+		if len(v) > maxValue {
+			v = v[:maxValue]
+			cut++
+		}
+		fields[k] = strings.ToValidUTF8(v, "\uFFFD")
+		size += len(k) + len(v)
 	}
 	data, err := json.Marshal(fields)
 	if err != nil {
-		return service.Item{}, fmt.Errorf("encode the entry %s: %w", m.ID, err)
+		return service.Item{}, cut, fmt.Errorf("encode the entry %s: %w", m.ID, err)
 	}
 	return service.Item{
 		ID: protocol.EventID("entry/" + m.ID), Cursor: m.ID,
 		Collected: protocol.Collected{Kind: "botcannon", Text: fields["text"], Data: data},
-	}, nil
+	}, cut, nil
+}
+
+// textFirst orders the names of fields: the text first, which is what most tasks read.
+func textFirst(a, b string) int {
+	switch {
+	case a == b:
+		return 0
+	case a == "text":
+		return -1
+	case b == "text":
+		return 1
+	}
+	return strings.Compare(a, b)
 }

@@ -1,8 +1,12 @@
 package cannon
 
 import (
+	"encoding/json"
 	"fmt"
+	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,5 +131,36 @@ func TestOrderOfIDs(t *testing.T) {
 		if !before(pair[0], pair[1]) || before(pair[1], pair[0]) || before(pair[0], pair[0]) {
 			t.Errorf("%s and %s are out of order", pair[0], pair[1])
 		}
+	}
+}
+
+// What a service of botcannon writes without measure does not go into a job as a whole; what is left is the text first.
+func TestEntryWithoutMeasure(t *testing.T) {
+	server, c := start(t)
+	var log strings.Builder // written to by the collector alone until it has stopped
+	c.cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	to := servicetest.New()
+	stop := servicetest.Run(t, c, to)
+	for to.Marks() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	large := strings.Repeat("ä", 1<<19)
+	values := []any{strings.Repeat("n", 1000), "x", "a", large, "b", large, "c", large, "d", large, "e", "short", "text", large}
+	if err := server.XAdd(t.Context(), &redis.XAddArgs{Stream: stream, Values: values}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	add(t, server, "fine")
+	to.Wait(t.Context(), 2)
+	stop()
+	items := to.Items()
+	var fields map[string]string
+	if err := json.Unmarshal(items[0].Data, &fields); err != nil || len(items[0].Data) > maxEntry+1000 || len(items[0].Text) != maxValue {
+		t.Errorf("it has %d bytes, the text %d, %v", len(items[0].Data), len(items[0].Text), err)
+	}
+	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, []string{"a", "b", "e", "text"}) || fields["e"] != "short" {
+		t.Errorf("it has the fields %q", got)
+	}
+	if items[1].Text != "fine" || strings.Count(log.String(), "too large to be handed on") != 1 {
+		t.Errorf("the next is %q, and the log says %.300s", items[1].Text, log.String())
 	}
 }

@@ -7,6 +7,8 @@
 //   - The first time nothing is brought: what is there is old. So it is where the address of the feed is another than before.
 //   - The feed is asked whether it has changed (If-None-Match, If-Modified-Since), not more often than it is to be, and less often the
 //     longer that fails. A Retry-After is kept.
+//   - What a job has of an entry is bounded: texts are shortened, of a guid that is too long its hash is handed on, and an address that is
+//     too long is left out, which is in the log.
 //   - It has at most [MaxBody] bytes, comes within half a minute, and leads elsewhere at most five times.
 package feed
 
@@ -46,6 +48,10 @@ const (
 	maxEntries = 2000
 	// maxSummary is how many characters of a summary are handed on.
 	maxSummary = 2000
+	// maxGUID, maxLink and maxMark are how many bytes a guid, an address, and what a server knows a version of the feed by may have.
+	maxGUID = 500
+	maxLink = 2048
+	maxMark = 500
 )
 
 // Config says what a Collector is.
@@ -220,9 +226,17 @@ func (c *Collector) fetch(ctx context.Context, known state) (state, []service.It
 	if err != nil {
 		return known, nil, &fetchError{err: fmt.Errorf("it is no feed: %w", err)}
 	}
-	next := state{URL: c.cfg.URL, Tag: resp.Header.Get("ETag"), Modified: resp.Header.Get("Last-Modified")}
+	next := state{URL: c.cfg.URL, Tag: mark(resp.Header.Get("ETag")), Modified: mark(resp.Header.Get("Last-Modified"))}
 	items := c.news(feed, known, &next)
 	return next, items, nil
+}
+
+// mark returns what a server knows a version of the feed by, and nothing where that is too long to be kept.
+func mark(s string) string {
+	if len(s) > maxMark {
+		return ""
+	}
+	return s
 }
 
 // retryAfter is how long a server wants to be left alone, at most a day.
@@ -245,7 +259,7 @@ func (c *Collector) news(feed *gofeed.Feed, known state, next *state) (items []s
 	for _, s := range known.Seen {
 		old[s] = true
 	}
-	here := map[string]bool{}
+	here, long := map[string]bool{}, 0
 	for _, it := range feed.Items[:min(len(feed.Items), maxEntries)] {
 		guid := guidOf(it)
 		hash := hashOf(guid)
@@ -260,6 +274,16 @@ func (c *Collector) news(feed *gofeed.Feed, known state, next *state) (items []s
 		e := entry{
 			Feed: plain(feed.Title, 200), Title: plain(it.Title, 300), Link: it.Link, Summary: plain(it.Description, maxSummary),
 			Published: it.PublishedParsed, GUID: guid,
+		}
+		if len(guid) > maxGUID || len(it.Link) > maxLink {
+			long++
+		}
+		if len(guid) > maxGUID {
+			sum := sha256.Sum256([]byte(guid))
+			e.GUID = "sha256:" + hex.EncodeToString(sum[:])
+		}
+		if len(it.Link) > maxLink {
+			e.Link = ""
 		}
 		if e.Summary == "" {
 			e.Summary = plain(it.Content, maxSummary)
@@ -278,6 +302,9 @@ func (c *Collector) news(feed *gofeed.Feed, known state, next *state) (items []s
 		items = append(items, service.Item{
 			ID: protocol.EventID("entry/" + protocol.DeriveKey(c.cfg.URL, guid)), Collected: protocol.Collected{Kind: "feed", Text: e.Title, Data: data},
 		})
+	}
+	if long > 0 {
+		c.cfg.Log.Warn("entries of a feed have a guid or an address that is too long to be handed on", "url", c.cfg.URL, "entries", long)
 	}
 	gone := 0
 	for _, s := range known.Seen {

@@ -3,6 +3,7 @@ package feed
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -206,5 +207,49 @@ func TestAnotherAddress(t *testing.T) {
 	stop()
 	if got := titles(to); len(got) != 0 {
 		t.Errorf("it brought %q", got)
+	}
+}
+
+// What an entry has without measure does not go into a job: a guid becomes its hash, and an address is left out, and the log says so. By
+// the guid it is still known.
+func TestEntryWithoutMeasure(t *testing.T) {
+	s, c := start(t)
+	var log strings.Builder // written to by the collector alone until it has stopped
+	c.cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	item := func(guid string) string {
+		return "<item><title>t</title><guid>" + guid + "</guid><link>http://example.org/" + strings.Repeat("l", 1<<20) + "</link></item>"
+	}
+	rss := func(items ...string) func() {
+		return func() { s.body = "<rss><channel><title>f</title>" + strings.Join(items, "") + "</channel></rss>" }
+	}
+	long := strings.Repeat("g", 1<<20)
+	s.set(rss(item("old")))
+	to := servicetest.New()
+	stop := servicetest.Run(t, c, to)
+	for to.Marks() == 0 {
+		<-s.served
+	}
+	s.set(rss(item(long+"2"), item(long+"1"), item("old")))
+	to.Wait(t.Context(), 2)
+	<-s.served
+	<-s.served
+	stop()
+	items := to.Items()
+	if len(items) != 2 || items[0].ID == items[1].ID {
+		t.Fatalf("it brought %d entries", len(items))
+	}
+	seen := map[string]bool{}
+	for _, it := range items {
+		var e entry
+		if err := json.Unmarshal(it.Data, &e); err != nil || len(it.Data) > 1000 || !strings.HasPrefix(e.GUID, "sha256:") || e.Link != "" || e.Title != "t" {
+			t.Errorf("it brought %.300s, %v", it.Data, err)
+		}
+		seen[e.GUID] = true
+	}
+	if len(seen) != 2 || !strings.Contains(log.String(), "too long to be handed on") || len(log.String()) > 1000 {
+		t.Errorf("there are %d guids, and the log says %.300s", len(seen), log.String())
+	}
+	if mark(long) != "" || mark(`"7"`) != `"7"` {
+		t.Error("what a server knows a version by is kept without measure, or not at all")
 	}
 }
