@@ -38,6 +38,7 @@ var directions = map[string][]string{
 	"internal/generation":   {},
 	"internal/fit":          {},
 	"internal/near":         {},
+	"internal/hide":         {"protocol"},
 	"internal/pause":        {},
 	"internal/span":         {},
 	"internal/say":          {"protocol"},
@@ -84,7 +85,7 @@ var directions = map[string][]string{
 	"sealed":                     {"internal/languages", "internal/say", "outbox", "protocol", "rooms", "store"},
 	"protocol/matrix/matrixtest": {},
 
-	"protocol/service":             {"internal/pause", "protocol", "protocol/service/result"},
+	"protocol/service":             {"internal/hide", "internal/pause", "protocol", "protocol/service/result"},
 	"protocol/service/call":        {"protocol", "protocol/service/result"},
 	"protocol/service/cannon":      {"internal/pause", "protocol", "protocol/service"},
 	"protocol/service/exec":        {"protocol", "protocol/service/result"},
@@ -96,7 +97,7 @@ var directions = map[string][]string{
 	"protocol/service/servicetest": {"protocol/service"},
 	"protocol/service/tail":        {"internal/pause", "protocol", "protocol/service"},
 	"protocol/service/wasm":        {"internal/pause", "protocol", "protocol/service/result"},
-	"services":                     {"commands", "internal/languages", "internal/say", "outbox", "protocol", "rooms", "store"},
+	"services":                     {"commands", "internal/hide", "internal/languages", "internal/say", "outbox", "protocol", "rooms", "store"},
 	"examples/services/filter":     {},
 
 	"cluster":           {"cluster/channel", "cluster/fleet", "cluster/process", "cluster/settings", "cluster/web", "internal/clock", "internal/site"},

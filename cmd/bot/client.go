@@ -86,6 +86,7 @@ func answerFrom(cfg config.Config, s *store.Store) (*control.Handler, func() err
 	if err != nil {
 		return nil, nil, err
 	}
+	inspector.Shown = helpers.Shown
 	release := func() error {
 		if inspector.Bus != nil {
 			return inspector.Bus.Close()

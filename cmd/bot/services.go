@@ -131,7 +131,7 @@ func openServices(cfg config.Config, st *store.Store, f *services.Feature, log *
 		tasks = append(tasks, backs...)
 		c := servicenet.Config{
 			Name: s.Name, Tasks: tasks, Collectors: collectors, Free: freeJobs(st, f),
-			Paused: paused, Cursor: services.PausedCursor(s.Name), PausedYes: services.PausedYes, Log: log,
+			Paused: paused, Cursor: services.PausedCursor(s.Name), PausedYes: services.PausedYes, Redact: s.Redact, Log: log,
 		}
 		all = append(all, servicenet.New(c))
 		if err != nil {

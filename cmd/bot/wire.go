@@ -225,7 +225,7 @@ func (a *app) runOnce(ctx context.Context, f runFlags) (err error) {
 	handler := &control.Handler{
 		Inspector: &inspect.Inspector{
 			Store: st, Networks: allNetworks(cfg), Bus: bus,
-			Features: storeFindings(features.invites), Running: true,
+			Features: storeFindings(features.invites), Shown: features.services.Shown, Running: true,
 		},
 		Retry: func(ctx context.Context, id uint64) (string, error) { return retryNow(ctx, runner, st, id) },
 		Drop:  func(ctx context.Context, id uint64) error { return dropNow(ctx, runner, st, id) },

@@ -19,7 +19,8 @@ type Letter struct {
 	Error  string          `json:"error"`
 	Tries  int             `json:"tries"`
 	Retry  bool            `json:"retry,omitempty"` // whether it is about to be tried again
-	// Stack and Content are shown by Letter only: where it failed, and the whole event but for its handle.
+	// Stack and Content are shown by Letter only: where it failed, and the whole event but for its handle, and for
+	// what nobody is to see.
 	Stack   string          `json:"stack,omitempty"`
 	Content json.RawMessage `json:"content,omitempty"`
 }
@@ -62,6 +63,9 @@ func (in *Inspector) Letter(id uint64) (out Letter, err error) {
 		}
 		out = showLetter(l)
 		out.Stack = l.Stack
+		if in.Shown != nil {
+			l.Event = in.Shown(tx, l.Event)
+		}
 		l.Event.Handle = "" // on Discord a secret, for a quarter of an hour
 		content, err := json.Marshal(l.Event)
 		if err != nil {

@@ -66,6 +66,8 @@ type Inspector struct {
 	BusErr error
 	// Features says what features have to say in a check; nil means nothing.
 	Features func(tx *store.Tx) []finding.Finding
+	// Shown returns an event as it may be shown; nil means as it is.
+	Shown func(tx *store.Tx, ev protocol.Event) protocol.Event
 	// Running is whether the bot runs in this process: what takes long then leaves it the processors.
 	Running bool
 }

@@ -6,10 +6,44 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"moot/outbox"
 	"moot/protocol"
 	"moot/services"
+	"moot/store"
 )
+
+// TestOutboxOfServices: why an attempt with a task failed is what the task has written, which may be of a private conversation: the
+// outbox names the service, and the jobs show the rest.
+func TestOutboxOfServices(t *testing.T) {
+	b := newBench(t)
+	const room protocol.RoomID = "service.dice:console:heron"
+	err := b.store.Commit(time.Now(), func(c *store.Commit) error {
+		return c.Run(protocol.Scope(room), protocol.Ref{}, func(tx *store.Tx) error {
+			_, err := outbox.Ask(tx, protocol.Ask{Key: "k", Room: room, Expires: outbox.Never, Want: protocol.AskTask{Task: "roll", Input: []byte("{}")}})
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = b.store.Commit(time.Now(), func(c *store.Commit) error {
+		q, ok := c.Queued("k")
+		if !ok {
+			t.Fatal("it does not wait")
+		}
+		c.Postpone(c.Begin(q), time.Now().Add(time.Hour), "it failed: pelican")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := b.request("GET", "/outbox", nil, "Cookie", b.enter()).Body.String()
+	if !strings.Contains(text, "the service dice") || strings.Contains(text, "pelican") || strings.Contains(text, "heron") {
+		t.Errorf("it shows\n%s", text)
+	}
+}
 
 // TestJobs: what a job is is shown, unless it came from a private conversation, or from where nobody knows; and it can be tried
 // again, or dropped.

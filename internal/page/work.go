@@ -43,9 +43,13 @@ func (p *Page) outbox(*http.Request) (view, error) {
 		named := func(all []inspect.Sending) (out []sending) {
 			for _, s := range all {
 				where := "a private conversation"
-				if room := outbox.LaneRoom(s.Lane); !private(tx, room) {
+				room := outbox.LaneRoom(s.Lane)
+				if !private(tx, room) {
 					info, _ := rooms.Get(tx, room)
 					where = protocol.OneLine(info.Title())
+				}
+				if name, is := room.Network().Service(); is {
+					where, s.Reason = "the service "+name, "" // a task writes what it likes, also of a private conversation: the jobs show it
 				}
 				s.Reason = protocol.Shorten(protocol.OneLine(s.Reason), 200)
 				out = append(out, sending{s, where})

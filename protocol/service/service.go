@@ -10,6 +10,7 @@
 //     does a first one of which nobody can tell how far it came.
 //   - A task is told its key: MOOT_KEY in its environment where the process is its own, and "key" in its input in any case. The key
 //     is the same at every attempt.
+//   - What Redact names of the input of a task stands in none of its errors.
 //   - While the service is paused no task begins, and those under way go on. That is durable. Collectors bring nothing then, and
 //     go on afterwards where they were.
 //   - A collector that ends with an error is in the log, and begins again after pauses that grow to five minutes. The others, and the
@@ -29,6 +30,7 @@ import (
 	"sync"
 	"time"
 
+	"moot/internal/hide"
 	"moot/internal/pause"
 	"moot/protocol"
 	"moot/protocol/service/result"
@@ -61,6 +63,8 @@ type Config struct {
 	Name       string
 	Tasks      []Task
 	Collectors []Collector
+	// Redact names the keys of inputs whose values stand in no error.
+	Redact []string
 	// Free returns how many jobs of a collector, by its room, may be begun now. Nil means any number.
 	Free func(room protocol.RoomID) (int, error)
 	// Paused is whether it begins paused, and Cursor the name of the cursor that says so, which is PausedYes then.
@@ -266,6 +270,7 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 	}
 	out, err := task.Run.Do(ctx, want.Input,
 		"MOOT_KEY="+string(in.Key), "MOOT_JOB="+string(in.Job), "MOOT_TRY="+strconv.Itoa(attempt.N))
+	err = a.hidden(want.Input, err)
 	switch {
 	case err == nil:
 		return protocol.TaskDone{Output: out}, nil
@@ -279,6 +284,27 @@ func (a *Adapter) Ask(ctx context.Context, ask protocol.Ask, attempt protocol.At
 		return nil, final(err)
 	}
 	return nil, err
+}
+
+// hiddenError is an error that says of a cause what may be seen.
+type hiddenError struct {
+	text  string
+	cause error
+}
+
+func (e *hiddenError) Error() string { return e.text }
+func (e *hiddenError) Unwrap() error { return e.cause }
+
+// hidden returns the error of a task without what the service hides of its input. It goes to the outbox, the log and dead letters.
+func (a *Adapter) hidden(input []byte, err error) error {
+	if err == nil || len(a.cfg.Redact) == 0 {
+		return err
+	}
+	v, bad := hide.Read(input)
+	if bad != nil {
+		return &hiddenError{hide.Hidden, err}
+	}
+	return &hiddenError{hide.Find(a.cfg.Redact, v).Text(err.Error()), err}
 }
 
 func (a *Adapter) task(name string) (Task, bool) {

@@ -273,3 +273,22 @@ func TestCollectorThatEnds(t *testing.T) {
 		}
 	})
 }
+
+// What is hidden of the input of a task is so in its error, which stays what it is.
+func TestErrorsShowNoSecrets(t *testing.T) {
+	p := &played{do: func(context.Context) error { return fmt.Errorf("%w: no luck with hunter2, or ann", result.ErrFailed) }}
+	want := protocol.AskTask{Task: "login", Input: []byte(`{"key":"K","args":{"Word":"hunter2","who":"ann"},"text":"login hunter2"}`)}
+	for redact, text := range map[string]string{"word": "no luck with (hidden), or ann", "": "no luck with hunter2, or ann"} {
+		for _, tries := range []int{1, 5} {
+			a := New(Config{Name: "s", Tasks: []Task{{Name: "login", Run: p, Tries: tries}}})
+			if redact != "" {
+				a.cfg.Redact = []string{redact}
+			}
+			_, err := a.Ask(t.Context(), protocol.Ask{Want: want}, protocol.Attempt{N: 1})
+			var se *protocol.SendError
+			if !errors.Is(err, result.ErrFailed) || !strings.HasSuffix(fmt.Sprint(err), text) || (errors.As(err, &se) && se.Final) != (tries == 1) {
+				t.Errorf("%q, %d tries: %v", redact, tries, err)
+			}
+		}
+	}
+}
