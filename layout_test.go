@@ -47,6 +47,7 @@ var directions = map[string][]string{
 	"internal/failpoint":    {},
 	"internal/finding":      {},
 	"internal/powerloss":    {},
+	"internal/effort":       {},
 	"internal/ptytest":      {},
 	"internal/bot/bottest":  {"events", "internal/bot", "internal/files", "outbox", "protocol", "sealed", "store"},
 	"internal/alike":        {"protocol"},

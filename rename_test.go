@@ -6,13 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moot/internal/effort"
 )
 
 // TestRenameModule: the command of CONTRIBUTING gives the module another path, and what comes of it hangs together.
 func TestRenameModule(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it builds much of the program")
-	}
+	effort.Slow(t)
 	known, err := exec.Command("git", "ls-files", "-z").Output()
 	if err != nil {
 		t.Skip("this is no clone")

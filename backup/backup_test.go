@@ -14,6 +14,7 @@ import (
 	"filippo.io/age"
 
 	"moot/events"
+	"moot/internal/effort"
 	"moot/internal/parts"
 	"moot/protocol"
 	"moot/protocol/console"
@@ -157,7 +158,7 @@ func holds(t testing.TB, folder string, commits uint64) {
 // state at the change that it names.
 func TestUnderLoad(t *testing.T) {
 	rounds := 3
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		rounds = 50
 	}
 	b := newBot(t)

@@ -23,6 +23,7 @@ import (
 
 	"moot/cluster/fleet"
 	"moot/cluster/settings"
+	"moot/internal/effort"
 )
 
 // TestMain lets the test's program be a launcher that is killed.
@@ -114,6 +115,7 @@ func TestBots(t *testing.T) {
 
 // TestMuteAndCrash: of a cluster that is mute, one that crashes and one that leaves, each has its own fate, and the fourth runs on.
 func TestMuteAndCrash(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	b := newBench(t, "go", 8, 16, fast)
 	b.run()
@@ -160,6 +162,7 @@ func TestMuteAndCrash(t *testing.T) {
 
 // TestCrashLoop: clusters that end again and again take a tenth of the day's identifies at most.
 func TestCrashLoop(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	b := newBench(t, "go", 2, 16, fast)
 	b.discord.set(func() { b.discord.total, b.discord.remaining = 80, 80 })
@@ -176,6 +179,7 @@ func TestCrashLoop(t *testing.T) {
 
 // TestPace: two clusters that share a bucket of identifies do not identify within five seconds, whatever the settings say.
 func TestPace(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	b := newBench(t, "go", 4, 1, fast)
 	b.run()
@@ -221,6 +225,7 @@ func TestLaunchNext(t *testing.T) {
 
 // TestRolling: a rolling restart renews one cluster after another, and the others go on meanwhile.
 func TestRolling(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	b := newBench(t, "go", 8, 16, fast)
 	b.run()
@@ -402,6 +407,7 @@ func TestOtherArguments(t *testing.T) {
 
 // TestTwoLaunchers: a second launcher on the same channel starts nothing; a token that is not taken is said.
 func TestTwoLaunchers(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	b := newBench(t, "go", 2, 16, fast)
 	b.run()

@@ -2,7 +2,6 @@ package events
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/store"
 )
@@ -47,12 +47,7 @@ var (
 
 func TestModel(t *testing.T) {
 	t.Parallel()
-	// Each check makes some dozens of commits; -rapid.checks asks for more of them.
-	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		if err := checks.Value.Set("25"); err != nil {
-			t.Fatal(err)
-		}
-	}
+	effort.Checks(10, 25) // each makes some dozens of commits
 	dir := t.TempDir()
 	runs := 0
 	rapid.Check(t, func(rt *rapid.T) {

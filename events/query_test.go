@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/store"
 )
@@ -169,9 +170,7 @@ func TestUnknownKindsAreKept(t *testing.T) {
 
 // What a query costs grows with what matches, not with what there is.
 func TestMatchingIsNoScan(t *testing.T) {
-	if testing.Short() {
-		t.Skip("counts allocations")
-	}
+	effort.Slow(t)
 	cost := func(facts int) (rare, last float64) {
 		w := newWorld(t)
 		w.commit(func(c *store.Commit) {

@@ -4,15 +4,13 @@ import (
 	"flag"
 	"os"
 	"testing"
+
+	"moot/internal/effort"
 )
 
-// TestMain has fewer histories played unless somebody asks for a number: each opens and syncs files some dozen times.
+// TestMain has fewer histories played than usual: each opens and syncs files some dozen times.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		if err := f.Value.Set("20"); err != nil {
-			panic(err)
-		}
-	}
+	effort.Checks(8, 20)
 	os.Exit(m.Run())
 }

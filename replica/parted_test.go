@@ -14,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"moot/internal/effort"
 	"moot/replica"
 	"moot/replica/replicatest"
 	"moot/store"
@@ -22,6 +23,7 @@ import (
 // TestWhatALogHasLostIsNoticed: the server of the log is replaced again and again by a copy that lacks the last changes. Who has one of
 // them neither leads nor follows, however far the others have gone on; who has none of them is not disturbed.
 func TestWhatALogHasLostIsNoticed(t *testing.T) {
+	effort.Slow(t)
 	var refused, beyond, went atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "")
@@ -100,6 +102,7 @@ func TestWhatALogHasLostIsNoticed(t *testing.T) {
 
 // TestAStandbyNoticesWhatTheLogLoses: while it follows.
 func TestAStandbyNoticesWhatTheLogLoses(t *testing.T) {
+	effort.Slow(t)
 	dir, ctx := t.TempDir(), t.Context()
 	log := replicatest.NewMemory()
 	a, b := newMachine(dir, "a", log), newMachine(dir, "b", log)

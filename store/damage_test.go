@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 )
 
@@ -247,7 +248,7 @@ func TestFlippedBytes(t *testing.T) {
 	size := used(t, k)
 	path := filepath.Join(t.TempDir(), "good.db")
 	k.at(t, path, k.data)
-	out, err := child("flip", path, strconv.Itoa(size), strconv.FormatBool(testing.Short())).CombinedOutput()
+	out, err := child("flip", path, strconv.Itoa(size), strconv.FormatBool(effort.Quick())).CombinedOutput()
 	text := string(out)
 	if err != nil || !strings.HasSuffix(text, "done\n") {
 		t.Fatalf("the child ended with %v after %s", err, text[max(0, len(text)-6000):])
@@ -260,9 +261,9 @@ func TestFlippedBytes(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d bytes flipped in %d pages: %v", len(flips(size, testing.Short())), size/pageSize, counts)
+	t.Logf("%d bytes flipped in %d pages: %v", len(flips(size, effort.Quick())), size/pageSize, counts)
 	// The few bytes of a short run need not hit a page that is read late.
-	if counts["works"] == 0 || counts["refused"] == 0 || counts["damaged"] == 0 && !testing.Short() {
+	if counts["works"] == 0 || counts["refused"] == 0 || counts["damaged"] == 0 && !effort.Quick() {
 		t.Error("the sweep does not cover all outcomes")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/store/seen"
 )
@@ -37,15 +38,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	flag.Parse()
-	// Each check makes some dozens of commits, with all invariants looked at after each; -rapid.checks asks for more of
-	// them, as .ci/run does, and MOOT_LONG.
-	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue && !long {
-		few := "10"
-		if testing.Short() {
-			few = "3"
-		}
-		_ = flag.Set("rapid.checks", few) // it is a number
-	}
+	effort.Checks(3, 10) // each makes some dozens of commits, with all invariants looked at after each
 	os.Exit(m.Run())
 }
 
@@ -57,7 +50,7 @@ func child(name string, args ...string) *exec.Cmd {
 }
 
 // long is whether the tests may take minutes.
-var long = os.Getenv("MOOT_LONG") != ""
+var long = effort.Long()
 
 // start is when the clock of the tests starts.
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

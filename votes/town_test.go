@@ -1,6 +1,7 @@
 package votes_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/bot/bottest"
+	"moot/internal/effort"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -29,6 +31,12 @@ const (
 	olga  protocol.UserID = "console:olga" // operates the bot
 	month                 = 30 * 24 * time.Hour
 )
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	effort.Checks(25, 100) // each is a whole history
+	os.Exit(m.Run())
+}
 
 // tester is what testing.TB and rapid.T have in common.
 type tester interface {

@@ -12,6 +12,7 @@ import (
 	"context"
 
 	"moot/cluster/redistest"
+	"moot/internal/effort"
 )
 
 // open opens a channel, which listens and sends until the test ends.
@@ -152,6 +153,7 @@ func TestActions(t *testing.T) {
 
 // TestHold: one launcher has the channel, and the next one gets it when it is gone.
 func TestHold(t *testing.T) {
+	effort.Slow(t)
 	s := redistest.Start(t)
 	c := open(t, s, func(Message) {}, func(Ping) {})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -177,6 +179,7 @@ func TestHold(t *testing.T) {
 
 // TestLateAnswer: a ping whose answer Redis does not take at once is not answered later either.
 func TestLateAnswer(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	s := redistest.Start(t)
 	got := make(chan string, 100)

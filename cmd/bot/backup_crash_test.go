@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"moot/backup"
+	"moot/internal/effort"
 	"moot/internal/failpoint"
 	"moot/protocol"
 )
@@ -18,7 +19,7 @@ import (
 // TestCrashInBackup: a backup that dies leaves nothing that looks like one, or a whole one; a restore that dies leaves no data
 // folder, or a whole one. The next one clears up, and the data folder is as it was.
 func TestCrashInBackup(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	t.Parallel()
 	bin := failpointBot(t)
 	dir := agedFolder(t, protocol.Console)

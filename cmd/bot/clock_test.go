@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/matrix/matrixtest"
 	"moot/store"
@@ -26,7 +27,7 @@ import (
 //
 // The clock of a process cannot be set, so that of all others is: what counts is only how they differ.
 func TestAClockThatLeapsAhead(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	t.Parallel()
 	const ahead = (3*365*24 + 2) * time.Hour
 	home := matrixtest.New()

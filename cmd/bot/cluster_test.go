@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moot/internal/effort"
 )
 
 // TestClusterRefuses: what is wrong with a config.yaml is said with its lines, and needs a person; a Redis that is away does not.
 func TestClusterRefuses(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	f := newSetupFolder(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

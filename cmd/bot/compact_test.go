@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"moot/internal/effort"
 	"moot/internal/failpoint"
 	"moot/protocol"
 	"moot/store"
@@ -14,7 +15,7 @@ import (
 
 // TestCrashInCompaction: a compaction that dies leaves the old file or the new one, whole, and the next one clears up.
 func TestCrashInCompaction(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	t.Parallel()
 	bin := failpointBot(t)
 	for _, p := range []failpoint.Point{failpoint.CompactBefore, failpoint.CompactAfter} {

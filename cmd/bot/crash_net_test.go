@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"moot/internal/effort"
 	"moot/internal/failpoint"
 	"moot/protocol"
 )
@@ -66,7 +67,7 @@ func (w *netWorld) dry(t *testing.T, bin string) {
 // strikes are where the bot is killed at a place.
 func (w *netWorld) strikes(p failpoint.Point) (out []strike) {
 	for life, come := range w.hits {
-		for _, n := range spread(come[p], effort(0, 2, 12)) {
+		for _, n := range spread(come[p], effort.InProof(2, 12)) {
 			out = append(out, strike{life, fmt.Sprintf("MOOT_FAILPOINT=%s:%d", p, n)})
 		}
 	}
@@ -74,7 +75,7 @@ func (w *netWorld) strikes(p failpoint.Point) (out []strike) {
 }
 
 func TestCrashOnNetworks(t *testing.T) {
-	inProof(t)
+	effort.Proof(t)
 	t.Parallel()
 	bin := failpointBot(t)
 	tell(os.Stdout, "\n%-16s %-14s %8s %8s   %s", "killed at", "network, data", "come by", "kills", "what people have read, and what the bot knows afterwards")
@@ -131,9 +132,9 @@ func TestCrashOnNetworks(t *testing.T) {
 
 // TestCrashInAStorm: at random times, while people say more than it answers.
 func TestCrashInAStorm(t *testing.T) {
-	inProof(t)
+	effort.Proof(t)
 	t.Parallel()
-	kills := effort(0, 8, 60)
+	kills := effort.InProof(8, 60)
 	bin := failpointBot(t)
 	for i, w := range netWorlds(t) {
 		if w.aged != "" {

@@ -13,6 +13,7 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/config"
+	"moot/internal/effort"
 	"moot/internal/failpoint"
 	"moot/protocol"
 	"moot/protocol/protocoltest"
@@ -24,7 +25,7 @@ import (
 // must be what they are when it never dies. The network lives in this process and outlives it.
 
 // crashHits is how many hits of each place are struck: the first ones, and from there on some, spread over the rest.
-var crashHits = effort(1, 12, 1000)
+var crashHits = effort.InProof(12, 1000)
 
 // crashWorld is a data folder to begin with, and what comes out where nobody dies.
 type crashWorld struct {
@@ -99,7 +100,7 @@ func (w *crashWorld) dry(t *testing.T, bin string) {
 }
 
 func TestCrashMatrix(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	t.Parallel()
 	bin := failpointBot(t)
 	worlds := []*crashWorld{{name: "new"}, {name: "aged", data: agedFolder(t, protocol.Console)}}
@@ -111,10 +112,9 @@ func TestCrashMatrix(t *testing.T) {
 	var mu sync.Mutex
 	kills, starts := 0, 0
 	t.Run("each", func(t *testing.T) {
-		for i, w := range worlds {
+		for _, w := range worlds {
 			for _, p := range failpoint.All() {
-				aged := worlds[len(worlds)-1]
-				if w.hits[p] == 0 || i == 0 && aged.hits[p] > 0 && effort(0, 1, 1) == 0 { // among the other tests each place is tried once
+				if w.hits[p] == 0 {
 					continue
 				}
 				t.Run(w.name+"/"+string(p), func(t *testing.T) {
@@ -147,13 +147,10 @@ func (w *crashWorld) strike(t *testing.T, bin string, p failpoint.Point) (kills,
 			return []string{fmt.Sprintf("MOOT_FAILPOINT=%s:%d", p, n)}
 		})
 	}
-	// Death in every life: each gets a little further than the one before, or none would ever get to the end. Among the other
-	// tests there is time for one place.
-	if p == failpoint.CommitAfter || effort(0, 1, 1) > 0 {
-		plans = append(plans, func(life int) []string {
-			return []string{fmt.Sprintf("MOOT_FAILPOINT=%s:%d", p, 1+life/2)}
-		})
-	}
+	// Death in every life: each gets a little further than the one before, or none would ever get to the end.
+	plans = append(plans, func(life int) []string {
+		return []string{fmt.Sprintf("MOOT_FAILPOINT=%s:%d", p, 1+life/2)}
+	})
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, max(runtime.NumCPU(), 1))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"moot/internal/effort"
 	"moot/protocol/matrix/account"
 	"moot/protocol/matrix/crypto"
 	"moot/protocol/matrix/matrixtest"
@@ -20,8 +21,8 @@ func TestDamagedKeys(t *testing.T) {
 	if !crypto.Able {
 		t.Skip("it takes encryption: -tags goolm")
 	}
-	unhurried(t)
-	tries := effort(1, 24, 400)
+	effort.Proof(t)
+	tries := effort.InProof(24, 400)
 	above := t.TempDir()
 	unpack(t, filepath.Join(released, "0.1.0.tar.gz"), above)
 	whole, hurt := filepath.Join(above, "matrix"), filepath.Join(above, "hurt")

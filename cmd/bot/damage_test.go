@@ -12,6 +12,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"moot/internal/effort"
 	"moot/internal/finding"
 	"moot/protocol"
 )
@@ -26,7 +27,7 @@ const damagedTalk = `{"id":1,"event":{"Room":"console:lobby","ID":"$d1","Sender"
 // not changed then; or what is wrong does not matter to what the bot does. It never ends in disorder. What bbolt keeps no
 // checksum of can be damaged unnoticed: how often is shown and not promised.
 func TestDamagedFiles(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	t.Parallel()
 	bin := failpointBot(t)
 	w := &crashWorld{name: "aged", data: agedFolder(t, protocol.Console)}
@@ -35,7 +36,7 @@ func TestDamagedFiles(t *testing.T) {
 	}
 	whole := k.dir
 	live := livePages(t, filepath.Join(whole, "moot.db"))
-	flips := effort(3, 60, 1000)
+	flips := effort.InProof(60, 1000)
 	tell(os.Stdout, "\n%-34s %6s %9s %14s %12s %10s", "damage", "tried", "refused", "found by check", "no matter", "disorder")
 	for _, c := range []struct {
 		file, how string
@@ -43,8 +44,8 @@ func TestDamagedFiles(t *testing.T) {
 		tries     int
 		refused   bool // always
 	}{
-		{"moot.db", "cut short", cutShort, effort(4, 24, 24), true},
-		{"facts.archive", "cut short", cutShort, effort(3, 12, 12), true},
+		{"moot.db", "cut short", cutShort, 24, true},
+		{"facts.archive", "cut short", cutShort, 12, true},
 		{"moot.db", "emptied of a page", withoutPage(live), min(flips, len(live)), false},
 		{"moot.db", "one bit in a head", flipHead(live), flips, false},
 		{"moot.db", "one bit in a page", flipPage(live), flips, false},

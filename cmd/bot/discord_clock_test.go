@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -13,7 +14,7 @@ import (
 // same, whether its session is new or goes on, and tells who gives it a command why that is not done. Once the clock is right
 // it is. The clock of a process cannot be set, so that of Discord is.
 func TestDiscordUnderAWrongClock(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	const off = 25 * time.Hour
 	b := newDiscordBot(t)
 	town := b.settle("Lab")
@@ -46,7 +47,7 @@ func TestDiscordUnderAWrongClock(t *testing.T) {
 // TestDiscordALostSession: where Discord has forgotten the session meanwhile, the next process identifies, and not within five
 // seconds of the last identify, which Discord would refuse. What was written is fetched with few requests, and answered once.
 func TestDiscordALostSession(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	b := newDiscordBot(t, "message_content = true")
 	b.srv.Set(func(s *discordtest.Server) { s.IdentifyGap = 5 * time.Second })
 	town := b.settle("Lab")

@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -182,7 +182,7 @@ func (c *crowd) done() {
 // before they become a run, again and again: the most before is what the most of the hundred thousand is held against.
 // MOOT_LONG runs it; TestNothingGrowsOverInteractions is about the adapter alone.
 func TestDiscordInteractionsLeaveNothingBehind(t *testing.T) {
-	if os.Getenv("MOOT_LONG") == "" {
+	if !effort.Long() {
 		t.Skip("takes some minutes; MOOT_LONG runs it")
 	}
 	const before, all, ahead = 150_000, 250_000, 100

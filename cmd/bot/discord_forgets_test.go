@@ -2,11 +2,11 @@ package main
 
 import (
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -38,10 +38,10 @@ var takings = []taking{
 // Discord tells nobody afterwards, and nothing else: presses that had no answer when it forgot the session, or came before
 // there was another, and so the first private messages of somebody new. Such a press casts no ballot.
 func TestDiscordKillsWithoutASession(t *testing.T) {
-	if os.Getenv("MOOT_LONG") == "" {
+	if !effort.Long() {
 		t.Skip("takes some minutes; MOOT_LONG runs it")
 	}
-	unhurried(t)
+	effort.Proof(t)
 	w := newKilledTown(t)
 	b := w.discordBot
 	some := func() {

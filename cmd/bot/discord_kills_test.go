@@ -5,12 +5,12 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -20,10 +20,10 @@ import (
 // process, and within two seconds the next one has it and has answered what was said last before its start. With MOOT_LONG there
 // are 200 kills, of four bots at the same time.
 func TestDiscordKills(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	t.Parallel()
 	bots, kills, within := 1, 3, time.Minute // among other tests a start takes as long as they leave it
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		bots, kills, within = 4, 50, 2*time.Second
 	}
 	for i := range bots {

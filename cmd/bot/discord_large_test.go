@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -36,7 +37,7 @@ func TestDiscordLarge(t *testing.T) {
 	}{"a thousand guilds": {1000, 100, 85}, "a guild of a hundred thousand": {1, 100_000, 150}} {
 		t.Run(name, func(t *testing.T) {
 			b := newDiscordBot(t)
-			long := os.Getenv("MOOT_LONG") != ""
+			long := effort.Long()
 			if !long && c.guilds > 1 {
 				c.guilds /= 100
 			} else if !long {
@@ -104,7 +105,7 @@ func TestDiscordLarge(t *testing.T) {
 // TestDiscordStormOfRoles: a role that makes moderators changes a thousand times in a row. The members are read a few times
 // and not a thousand, and what is known in the end is how it is.
 func TestDiscordStormOfRoles(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	b := newDiscordBot(t)
 	town := b.settle("Lab")
 	helper := town.NewRole("helper", 0)

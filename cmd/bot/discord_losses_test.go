@@ -3,12 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -54,9 +54,9 @@ var losses = []loss{
 // Discord repeats itself when it is back. The vote is what it is if none is lost: each ballot is counted once.
 // With MOOT_LONG that is said of the outcome, for which it takes a minute; without, only some of the ways are tried.
 func TestDiscordDisconnects(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	losses := losses
-	if os.Getenv("MOOT_LONG") == "" {
+	if !effort.Long() {
 		losses = losses[:4]
 	}
 	results := make(chan string, len(losses))
@@ -88,7 +88,7 @@ func voteDespite(t *testing.T, l loss) string {
 	b.start()
 	town.ready()
 	opts := discordtest.Options{}
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		opts["for"] = "1m"
 	}
 	board := town.open("we sing", opts)
@@ -110,7 +110,7 @@ func voteDespite(t *testing.T, l loss) string {
 	b.srv.Repeat(5)
 	press(town.ann, "Yes")
 	b.srv.Repeat(5)
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		b.srv.Set(func(s *discordtest.Server) { s.Patience = 3 * time.Minute })
 		b.shows(town.ben, town.general, "has closed")
 	}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -134,9 +135,9 @@ func share(t *testing.T, profile, focus, ignore string) float64 {
 // less of all, at a rate of which nothing is expected but that everything is answered. What is measured is worth nothing while
 // the machine does something else, such as other tests: -parallel 1.
 func TestDiscordRate(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	guilds, each, rate, n := 10, 30, 1000, 2000
-	long := os.Getenv("MOOT_LONG") != ""
+	long := effort.Long()
 	if long {
 		guilds, each, rate, n = 100, 200, 5000, 40*5000
 	}

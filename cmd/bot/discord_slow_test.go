@@ -1,11 +1,11 @@
 package main
 
 import (
-	"os"
 	"slices"
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -23,7 +23,7 @@ func answered(t *testing.T, all []*discordtest.Interaction) (took []time.Duratio
 // TestDiscordASlowChannelHoldsUpNothingElse: Discord refuses messages in one channel for 40 seconds, where ten votes are to be
 // shown. Commands elsewhere are answered as before: within 50 ms more.
 func TestDiscordASlowChannelHoldsUpNothingElse(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	b := newMeasuredBot(t, "[commands]\nrate_burst = 1000")
 	town := b.settle("Lab")
 	other := town.NewChannel("other")
@@ -55,7 +55,7 @@ func TestDiscordASlowChannelHoldsUpNothingElse(t *testing.T) {
 // patience is by how much the figures below may be missed: by nothing with MOOT_LONG, as .ci/run asks for them on a machine that
 // does nothing else, and by this factor where all tests run at once.
 func patience() time.Duration {
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		return 1
 	}
 	return 20
@@ -64,12 +64,12 @@ func patience() time.Duration {
 // TestDiscordPublicAnswersAtALatency: each request takes 120 ms, as it does across an ocean. One server has a hundred public
 // answers a second all the same. A quarter of them without MOOT_LONG.
 func TestDiscordPublicAnswersAtALatency(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	b := newMeasuredBot(t, "[commands]\nrate_burst = 1000")
 	b.srv.AnswerWithin = time.Minute
 	town := b.settle("Lab")
 	n := 100
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		n = 400
 	}
 	people := town.Populate(n)
@@ -93,9 +93,9 @@ func TestDiscordPublicAnswersAtALatency(t *testing.T) {
 // TestDiscordManyInteractionsAtOnce: two thousand commands within two seconds, of a bot that has one processor. All are
 // acknowledged before Discord gives up on them, and answered within ten seconds. A tenth of that without MOOT_LONG.
 func TestDiscordManyInteractionsAtOnce(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	n := 200
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		n = 2000
 	}
 	b := newMeasuredBot(t, "[commands]\nrate_burst = 1000")

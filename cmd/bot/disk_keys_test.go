@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/matrix/crypto"
 )
@@ -19,7 +20,7 @@ func TestFullDiskForKeys(t *testing.T) {
 	if !crypto.Able {
 		t.Skip("it takes encryption: -tags goolm")
 	}
-	inProof(t)
+	effort.Proof(t)
 	bin := failpointBot(t)
 	dir, here := withMounts(t, 64<<20)
 	if !here {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/protocoltest"
 )
@@ -39,7 +40,7 @@ func stracer(t *testing.T) string {
 // stops it. A full disk stops a start in an empty folder, and a commit whose space was there before; anything else it does
 // later, or without.
 func TestDiskFaults(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	t.Parallel()
 	strace, bin := stracer(t), failpointBot(t)
 	worlds := []*crashWorld{{name: "new"}, {name: "aged", data: agedFolder(t, protocol.Console)}}
@@ -49,20 +50,20 @@ func TestDiskFaults(t *testing.T) {
 	tell(os.Stdout, "\n%-38s %-6s %8s %8s   %s", "the disk fails", "data", "stops", "goes on", "what is found after the next start")
 	for _, c := range []struct {
 		call, err, words string
-		hits             [3]int // at most, by effort
+		hits             [2]int // at most, by effort
 	}{
-		{"fdatasync", "EIO", "input/output error", [3]int{1, 6, 16}},
-		{"fsync", "EIO", "input/output error", [3]int{1, 6, 6}},
-		{"pwrite64", "EIO", "input/output error", [3]int{1, 6, 16}},
-		{"pwrite64", "ENOSPC", "no space left on device", [3]int{2, 6, 16}},
-		{"pwrite64", "EDQUOT", "disk quota exceeded", [3]int{1, 6, 16}},
-		{"fallocate", "ENOSPC", "no space left on device", [3]int{2, 3, 3}},
-		{"fallocate", "EDQUOT", "disk quota exceeded", [3]int{1, 3, 3}},
+		{"fdatasync", "EIO", "input/output error", [2]int{6, 16}},
+		{"fsync", "EIO", "input/output error", [2]int{6, 6}},
+		{"pwrite64", "EIO", "input/output error", [2]int{6, 16}},
+		{"pwrite64", "ENOSPC", "no space left on device", [2]int{6, 16}},
+		{"pwrite64", "EDQUOT", "disk quota exceeded", [2]int{6, 16}},
+		{"fallocate", "ENOSPC", "no space left on device", [2]int{3, 3}},
+		{"fallocate", "EDQUOT", "disk quota exceeded", [2]int{3, 3}},
 	} {
 		for _, w := range worlds {
 			t.Run(fmt.Sprintf("%s-%s/%s", c.call, c.err, w.name), func(t *testing.T) {
 				stopped, wentOn := 0, 0
-				for _, n := range spread(c.hits[2], effort(c.hits[0], c.hits[1], c.hits[2])) {
+				for _, n := range spread(c.hits[1], effort.InProof(c.hits[0], c.hits[1])) {
 					file := filepath.Join(t.TempDir(), "trace")
 					k := w.faulty(t, bin, []string{strace, "-f", "-qq", "-y", "-o", file, "-e", "trace=pwrite64," + c.call,
 						"-e", fmt.Sprintf("inject=%s:error=%s:when=%d", c.call, c.err, n)})
@@ -154,12 +155,12 @@ func TestShortWrites(t *testing.T) {
 	if err != nil {
 		t.Skip("prlimit is not installed: short writes were not tried")
 	}
-	unhurried(t)
+	effort.Proof(t)
 	bin := failpointBot(t)
 	for _, w := range []*crashWorld{{name: "new"}, {name: "aged", data: agedFolder(t, protocol.Console)}} {
 		w.dry(t, bin)
 		struck := 0
-		for i := range effort(1, 12, 60) {
+		for i := range effort.InProof(12, 60) {
 			size := 32<<10 + i*13_000 + i // no edge of a page
 			k := w.faulty(t, bin, []string{prlimit, fmt.Sprintf("--fsize=%d", size)})
 			if k.lives == 1 {
@@ -269,7 +270,7 @@ func withoutRuns(out string) string {
 // TestFullDisk: the disk fills up while the bot works, and room is made later; meanwhile it is also killed and started. It
 // says so each time, acknowledges nothing, loses nothing, and goes on by itself.
 func TestFullDisk(t *testing.T) {
-	inProof(t)
+	effort.Proof(t)
 	t.Parallel()
 	const small, larger, large = 22 << 20, 28 << 20, 200 << 20
 	bin := failpointBot(t)

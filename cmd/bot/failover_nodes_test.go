@@ -14,13 +14,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"moot/internal/effort"
 )
 
 // TestNodesFindTheNextWriter: the writer of two nodes is on two machines. Where the one that leads is killed, stopped or frozen, the nodes
 // keep their connections to Discord and hand on to the other one: nothing is lost or doubled, and no session begun or resumed.
 func TestNodesFindTheNextWriter(t *testing.T) {
-	unhurried(t)
-	rounds := effort(3, 6, 60)
+	effort.Slow(t)
+	rounds := effort.Of(3, 6, 60)
 	e := engines["redis"](t)
 	b := newNodesBot(t, "[replica]", `url = { env = "MOOT_REPLICA" }`, `node = "left"`)
 	b.env = []string{"MOOT_REPLICA=" + e.url, leaseVariable + "=" + lease.String()}
@@ -99,6 +101,7 @@ func TestNodesFindTheNextWriter(t *testing.T) {
 
 // TestAStandbyIsWatched: it says how it stands by, and shows the page, on which nothing can be changed.
 func TestAStandbyIsWatched(t *testing.T) {
+	effort.Slow(t)
 	p := newPair(t, engines["redis"](t))
 	path := filepath.Join(p.standby.dir, "config.toml")
 	p.standby.stop()

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"moot/cluster/redistest"
+	"moot/internal/effort"
 	"moot/internal/inspect"
 	"moot/protocol"
 	"moot/replica/postgres/postgrestest"
@@ -411,9 +412,9 @@ var failures = []failure{
 // while people talk. Each message has one answer after each time, and both machines have the same facts. MOOT_LONG makes a thousand of it, and
 // MOOT_SEED one of them again.
 func TestFailOvers(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	towns := map[string]func(*testing.T) *netTown{"Discord": discordTown, "Matrix": matrixTown}
-	rounds, seed := effort(3, 8, 170), rand.Uint64()
+	rounds, seed := effort.Of(3, 8, 170), rand.Uint64()
 	if text := os.Getenv("MOOT_SEED"); text != "" {
 		var err error
 		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {

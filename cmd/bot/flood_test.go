@@ -13,6 +13,7 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/config"
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/store"
 )
@@ -58,7 +59,7 @@ const floodAsks = 40 // how many answers are timed in each turn
 // TestAFloodDelaysNobodyElse: while one person, or one room, hands over as much as the bot takes, others get their answers
 // in at most two and a half times their usual time (on a quiet machine it is about twice). Both are measured in turns, since the machine has other things to do as well.
 func TestAFloodDelaysNobodyElse(t *testing.T) {
-	inProof(t)
+	effort.Proof(t)
 	cfg := config.Default()
 	cfg.Data = t.TempDir()
 	cfg.Commands.RateBurst, cfg.Commands.RateEvery = 8, 3*time.Second

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/discord/discordtest"
 	"moot/protocol/matrix/matrixtest"
@@ -20,7 +21,7 @@ import (
 // TestTryThenGoLive follows README: votes are tried in the console, whose clock is moved by days for that; then Discord and
 // Matrix are switched on, in the same folder. There limits refill and a poll closes as if nothing had been.
 func TestTryThenGoLive(t *testing.T) {
-	if os.Getenv("MOOT_LONG") == "" {
+	if !effort.Long() {
 		t.Skip("a poll runs for a minute: .ci/run runs it, with MOOT_LONG")
 	}
 	b := newDiscordBot(t)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"moot/internal/control"
+	"moot/internal/effort"
 	"moot/internal/inspect"
 	"moot/protocol"
 	"moot/protocol/protocoltest"
@@ -314,7 +315,7 @@ func (k *killed) knows() string {
 var aFact = regexp.MustCompile(`#\d+ `)
 
 func TestKilledBetweenAnyTwoLines(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	t.Parallel()
 	bin := buildBot(t)
 	k := &killed{t: t, bin: bin, dir: filepath.Join(t.TempDir(), "data")}
@@ -333,7 +334,7 @@ func TestKilledBetweenAnyTwoLines(t *testing.T) {
 // Some are played at the same time, since each waits for its disk and for its network more than it works.
 func killedAtEach(t *testing.T, lines int, play func(t *testing.T, at int)) {
 	step := max(lines/4, 1)
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		step = 1
 	}
 	for at := 1; at <= lines; at += step {

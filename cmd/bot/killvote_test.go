@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/protocoltest"
 )
@@ -299,7 +300,7 @@ func voteRun(t *testing.T, bin, dir string, at int) (outcome string, lines int) 
 }
 
 func TestKilledInTheMiddleOfAVote(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	t.Parallel()
 	bin := buildBot(t)
 	dir := t.TempDir()

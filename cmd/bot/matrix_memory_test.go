@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/matrix/matrixtest"
 	"moot/rooms"
@@ -21,7 +22,7 @@ import (
 // TestMemoryOfAThousandRooms starts the real bot on an account that is in 1,000 rooms of 100 members each, lets all of them
 // talk, and reads how much memory the process has. MOOT_LONG runs it.
 func TestMemoryOfAThousandRooms(t *testing.T) {
-	if os.Getenv("MOOT_LONG") == "" {
+	if !effort.Long() {
 		t.Skip("takes a minute; MOOT_LONG runs it")
 	}
 	const crowded, members, steady = 1000, 100, 150 << 20

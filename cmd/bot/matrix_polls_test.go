@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/matrix/matrixtest"
 )
 
@@ -108,9 +109,9 @@ func (w *pollTown) shows(text string) bool {
 
 // TestPollsOverKills: a vote is one poll and has one end, however often the bot dies on the way, and each response is one ballot.
 func TestPollsOverKills(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	t.Parallel()
-	for seed := range uint64(effort(1, 3, 20)) {
+	for seed := range uint64(effort.Of(1, 3, 20)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			w := newPollTown(t, seed)

@@ -13,12 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
 // TestLaunchNext: a cluster of 16 shards says so within 100 ms of the moment at which the last of them was told that it is ready.
 func TestLaunchNext(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	const shards = 16
 	m := newMewld(t)
 	m.srv.Set(func(s *discordtest.Server) { s.MaxConcurrency = shards })
@@ -111,10 +112,10 @@ func (l *launcher) awaits(event string, times int) {
 // TestRollingRestart: four clusters are restarted one after another under load, and of all that people write nothing is lost, nothing is
 // answered twice, and no session is begun anew. Then the launcher is killed, and within a second nothing of it is left.
 func TestRollingRestart(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	l := newLauncher(t)
 	rate := 100
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		rate = 500
 	}
 	writer := l.begin()

@@ -4,15 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"moot/cluster/channel"
 	"moot/cluster/redistest"
+	"moot/internal/effort"
 )
 
 // mewld is a double of it: it starts clusters as that does, and hears what they say.
@@ -95,7 +94,7 @@ func (m *mewld) publish(v any) {
 
 // TestUnderMewld is moot as clusters of a mewld that does what mewld does.
 func TestUnderMewld(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	m := newMewld(t)
 	writer := m.begin()
 	zero := m.launch(0)
@@ -164,12 +163,8 @@ func TestUnderMewld(t *testing.T) {
 
 	// Its launcher dies: it does not live on.
 	m.ends(doubled)
-	bot := filepath.Join(m.dir, "bot") // by which testscript.Main knows what to be
-	if err := os.Symlink(m.command().Path, bot); err != nil {
-		t.Fatal(err)
-	}
 	shell := m.env(m.command())
-	shell.Path, shell.Args = "/bin/sh", append([]string{"sh", "-c", `"$0" "$@" & wait`, bot}, m.args(0)...)
+	shell.Path, shell.Args = "/bin/sh", append([]string{"sh", "-c", `"$0" "$@" & wait`, testBot(t)}, m.args(0)...)
 	launcher := m.beginCommand(shell)
 	m.launched(0)
 	m.online(nodesShards)
@@ -200,7 +195,7 @@ func TestUnderMewld(t *testing.T) {
 
 // TestUnderMewldWithoutWriter: cluster 0 is the writer, under the lease of its number. The others dial it.
 func TestUnderMewldWithoutWriter(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	m := newMewld(t, `writer = "cluster"`)
 	zero := m.launch(0)
 	m.launched(0)

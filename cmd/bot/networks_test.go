@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/matrix/matrixtest"
 )
 
@@ -75,7 +75,7 @@ func TestANetworkThatDiesLeavesTheOthersAlone(t *testing.T) {
 				t.Error("moot check finds nothing wrong")
 			}
 			w.expect("moot check", string(said), append(row.says, "fail  "+row.network, "offline since", "tries again at")...)
-			if row.heal != nil && os.Getenv("MOOT_LONG") != "" {
+			if row.heal != nil && effort.Long() {
 				row.heal(w)
 				for end := time.Now().Add(2 * time.Minute); !all[row.network](); {
 					if time.Now().After(end) {

@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/discord/discordtest"
 	"moot/store"
@@ -119,10 +119,10 @@ func (b *nodesBot) sameSessions() {
 // TestNodesUnderLoad kills a node, and then the writer, under 500 events a second. All of them are kept, no command is answered
 // twice, and no session is begun anew.
 func TestNodesUnderLoad(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	b := newNodesBot(t)
 	rate, pause := 100, time.Second
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		rate, pause = 500, 5*time.Second
 	}
 	writer := b.begin()
@@ -170,7 +170,7 @@ func TestNodesUnderLoad(t *testing.T) {
 // TestNodesBuffer: while the writer is away a node keeps what comes within bounds. Then it stops reading, and Discord waits; when the
 // writer is back all of it is taken.
 func TestNodesBuffer(t *testing.T) {
-	if os.Getenv("MOOT_LONG") == "" {
+	if !effort.Long() {
 		t.Skip("many thousand messages have to wait; MOOT_LONG runs it")
 	}
 	const many = 120_000 // 10,000 wait in each node, and some more in sockets

@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -17,7 +17,7 @@ func TestShardsInOneProcess(t *testing.T) { manyShards(t, 0) }
 
 // TestShardsOnNodes is the other one.
 func TestShardsOnNodes(t *testing.T) {
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		manyShards(t, 4)
 		return
 	}
@@ -25,9 +25,9 @@ func TestShardsOnNodes(t *testing.T) {
 }
 
 func manyShards(t *testing.T, nodes int) {
-	unhurried(t)
+	effort.Slow(t)
 	shards, guilds, each, n := 8, 8, 20, 2000
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		shards, guilds, each, n = 64, 128, 100, 200_000
 	}
 	lines := []string{fmt.Sprintf("shards = %d", shards)}

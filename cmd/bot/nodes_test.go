@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 	"moot/protocol/discord/gateway"
 )
@@ -167,9 +167,10 @@ func (b *nodesBot) connects(p *nodeProcess, n int) {
 // TestNodes kills each process of a bot whose shards are in nodes, under events: nothing is lost or doubled, and no session is begun
 // anew.
 func TestNodes(t *testing.T) {
+	effort.Slow(t)
 	b := newNodesBot(t)
 	burst := 20
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		burst = 200 // Discord takes 50 answers a second of a bot
 	}
 	first, second := b.begin("node", "--shards", "0-1/4"), b.begin("node", "--shards", "2,3/4") // before there is a writer

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"moot/events"
+	"moot/internal/effort"
 	"moot/internal/powerloss"
 	"moot/protocol"
 	"moot/store"
@@ -26,7 +27,7 @@ func TestPowerLoss(t *testing.T) {
 	if err := powerloss.Able(); err != nil {
 		t.Skipf("a power failure was not tried: %v", err)
 	}
-	unhurried(t)
+	effort.Proof(t)
 	bin := failpointBot(t)
 	dir := t.TempDir()
 	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() { // the model decides what is durable, not the disk
@@ -52,7 +53,7 @@ func TestPowerLoss(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := func(at int) int { return strings.Count(strings.Join(trace.Said(at), ""), "moot:  (to ") }
-	tries, most := effort(20, 200, 3000), 0
+	tries, most := effort.InProof(200, 3000), 0
 	for seed := range uint64(tries) {
 		f := trace.Choose(seed, nil)
 		found := filepath.Join(dir, "found")

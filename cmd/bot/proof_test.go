@@ -36,6 +36,20 @@ func buildBot(t testing.TB) string {
 	return path(t, plainBuilt)
 }
 
+// testBot returns a path by which the program of the tests is the bot: nothing has to be built.
+func testBot(t testing.TB) string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bot := filepath.Join(t.TempDir(), "bot") // by which testscript.Main knows what to be
+	if err := os.Symlink(exe, bot); err != nil {
+		t.Fatal(err)
+	}
+	return bot
+}
+
 func path(t testing.TB, built func() (string, error)) string {
 	t.Helper()
 	bin, err := built()
@@ -112,35 +126,6 @@ func spared() (all []failpoint.Point) {
 		}
 	}
 	return all
-}
-
-// effort is how much a proof tries: little among the other tests, more by .ci/prove and in .ci/run, and much by .ci/prove long,
-// or with MOOT_LONG as all tests that may take long.
-func effort(little, more, much int) int {
-	switch {
-	case os.Getenv("MOOT_PROOF") == "long" || os.Getenv("MOOT_LONG") != "":
-		return much
-	case os.Getenv("MOOT_PROOF") != "":
-		return more
-	}
-	return little
-}
-
-// unhurried skips a test that kills, fills, cuts or fails something again and again, that waits for what takes its time, or that
-// measures how fast the bot is, where tests are to be short (-short).
-func unhurried(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("it takes its time: without -short it runs, and .ci/prove goes further")
-	}
-}
-
-// inProof skips a test that is for .ci/prove alone.
-func inProof(t *testing.T) {
-	t.Helper()
-	if effort(0, 1, 1) == 0 {
-		t.Skip("it takes its time: .ci/prove runs it")
-	}
 }
 
 // afterTests is done when all tests of the package are.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/internal/ptytest"
 	"moot/internal/say"
 	"moot/protocol/console/apart"
@@ -74,7 +75,7 @@ func TestFirstMinute(t *testing.T) {
 // no longer than a person notices. On a machine of which MOOT_QUIET says that it does nothing else that is 150 ms; otherwise, beside other
 // tests, only that it does not wait for anything that never comes, such as an answer of the terminal.
 func TestFirstFrame(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	most, starts := 10*time.Second, 2
 	if os.Getenv("MOOT_QUIET") != "" {
 		most, starts = 150*time.Millisecond, 10
@@ -220,7 +221,7 @@ func botOnPath(t *testing.T) string {
 // TestTerminalRests: while nothing happens, neither the screen nor the bot wakes up. How often a process gives way is counted by the
 // system, and does not depend on what else the machine does.
 func TestTerminalRests(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/task"); err != nil {
 		t.Skip("this system does not count how often a process wakes up")

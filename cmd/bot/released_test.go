@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"moot/internal/effort"
 	"moot/internal/failpoint"
 	"moot/internal/parts"
 	"moot/protocol/matrix/account"
@@ -119,7 +120,7 @@ func TestCrashWhileKeysAreCarriedOver(t *testing.T) {
 	if !crypto.Able {
 		t.Skip("it needs -tags goolm")
 	}
-	unhurried(t)
+	effort.Proof(t)
 	dir := t.TempDir()
 	unpack(t, filepath.Join(released, "0.1.0.tar.gz"), dir)
 	m := releasedMatrix(t, filepath.Join(dir, "matrix"))

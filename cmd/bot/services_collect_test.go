@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"moot/cluster/redistest"
+	"moot/internal/effort"
 	"moot/internal/pause"
 	"moot/protocol"
 	"moot/protocol/protocoltest"
@@ -103,7 +104,7 @@ done
 `
 
 func TestCollectorsSurviveKills(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	t.Parallel()
 	bin := failpointBot(t)
 	const each = 12
@@ -117,7 +118,7 @@ func TestCollectorsSurviveKills(t *testing.T) {
 		}
 	}
 	deaths := 0
-	for seed := uint64(1); deaths < effort(8, 60, 256); seed++ {
+	for seed := uint64(1); deaths < effort.Of(8, 60, 256); seed++ {
 		var mu sync.Mutex
 		entries, called := 1, map[string]map[string]bool{} // by the text of a job: the keys with which it was called
 		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/protocoltest"
 )
@@ -85,12 +86,12 @@ func (p *poster) until(ctx context.Context, body string) error {
 // What a webhook was told to be taken is said once, however often it is posted and the bot is killed; what is not signed is
 // never said.
 func TestWebhooksSurviveKills(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	t.Parallel()
 	bin := failpointBot(t)
 	const posts = 12
 	deaths := 0
-	for seed := uint64(1); deaths < effort(8, 40, 128); seed++ {
+	for seed := uint64(1); deaths < effort.Of(8, 40, 128); seed++ {
 		dir := t.TempDir()
 		for name, text := range map[string]string{
 			"config.toml": fmt.Sprintf(hookConfig, dir), "secret": "known on both sides",

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/internal/failpoint"
 	"moot/protocol"
 	"moot/protocol/protocoltest"
@@ -245,7 +246,7 @@ var servicePlaces = []failpoint.Point{
 }
 
 func TestServicesKilledAtPlaces(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	t.Parallel()
 	bin := failpointBot(t)
 	calm := newServiceRun(t, bin)
@@ -259,7 +260,7 @@ func TestServicesKilledAtPlaces(t *testing.T) {
 			struck(t, p)
 			r := newServiceRun(t, bin)
 			r.env = func(life int) []string {
-				if life > effort(2, 8, 60) {
+				if life > effort.InProof(8, 60) {
 					return nil
 				}
 				return []string{fmt.Sprintf("MOOT_FAILPOINT=%s:%d", p, 1+life)}
@@ -275,10 +276,10 @@ func TestServicesKilledAtPlaces(t *testing.T) {
 }
 
 func TestServicesKilledAtRandom(t *testing.T) {
-	unhurried(t)
+	effort.Proof(t)
 	t.Parallel()
 	bin := failpointBot(t)
-	want := effort(4, 16, 256)
+	want := effort.InProof(16, 256)
 	deaths, jobs, ambiguous := 0, 0, 0
 	for seed := uint64(1); deaths < want; seed++ {
 		r := newServiceRun(t, bin)
@@ -288,7 +289,7 @@ func TestServicesKilledAtRandom(t *testing.T) {
 			case <-r.kill:
 			default:
 			}
-			if life < effort(12, 100, 100) { // on a busy machine many die before they have done anything
+			if life < 100 { // on a busy machine many die before they have done anything
 				time.AfterFunc(time.Duration(20+chance.IntN(180))*time.Millisecond, func() {
 					select {
 					case r.kill <- struct{}{}:

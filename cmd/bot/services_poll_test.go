@@ -35,7 +35,7 @@ func TestReminderOpensAPoll(t *testing.T) {
 		return []protocol.Event{{Room: killRoom, ID: protocol.EventID(fmt.Sprintf("$%d", n)), Sender: by, Body: body}}
 	}
 	k := &killed{
-		t: t, bin: failpointBot(t), dir: filepath.Join(dir, "data"), args: []string{"--config", filepath.Join(dir, "config.toml")},
+		t: t, bin: testBot(t), dir: filepath.Join(dir, "data"), args: []string{"--config", filepath.Join(dir, "config.toml")},
 		script: protocoltest.NewScript(protocoltest.ScriptConfig{Echo: true}),
 		stages: []killStage{{lines: [][]protocol.Event{
 			event("console:ann", protocol.MemberChange{User: "console:moot", Self: true, Bot: true, Membership: protocol.Joined}),

@@ -18,6 +18,7 @@ import (
 	"moot/events"
 	"moot/internal/bot"
 	"moot/internal/config"
+	"moot/internal/effort"
 	"moot/protocol"
 	servicenet "moot/protocol/service"
 	"moot/store"
@@ -133,7 +134,7 @@ const leastSpeed = 3000
 // How many jobs a second begin, are done by a task that does nothing, and are answered, each step of it durable. Where it is not known
 // what else the machine does, MOOT_QUIET says that nothing does, and that the number is to be held to.
 func TestSpeedOfServices(t *testing.T) {
-	inProof(t)
+	effort.Proof(t)
 	const rooms, each = 100, 100
 	net, to := speedBot(t, speedService(), []servicenet.Task{{Name: "work", Run: nothing{}, Tries: 1, Max: 100}}, rooms)
 	var batches [rooms][]protocol.Event
@@ -182,7 +183,7 @@ func (s stuck) Do(ctx context.Context, line []byte, env ...string) (json.RawMess
 // Ten thousand jobs that wait are in the store, and not in memory: what ten thousand more take is what the store holds of its last
 // commits, which has a limit.
 func TestMemoryOfWaitingJobs(t *testing.T) {
-	inProof(t)
+	effort.Proof(t)
 	const rooms, each = 20, 1000
 	on := make(chan struct{})
 	net, to := speedBot(t, speedService(), []servicenet.Task{{Name: "work", Run: stuck{on: on}, Tries: 1}}, rooms)
@@ -256,7 +257,7 @@ func heap() float64 {
 
 // How long it takes from a command to its answer, by a warm process.
 func TestLatencyOfServices(t *testing.T) {
-	inProof(t)
+	effort.Proof(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "work")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\nwhile read -r line; do echo '{\"answer\": \"done\"}'; done\n"), 0o700); err != nil {

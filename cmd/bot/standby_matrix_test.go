@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/matrix/crypto"
 )
@@ -24,8 +25,8 @@ func TestFailOverOnMatrix(t *testing.T) {
 }
 
 func testFailOverOnMatrix(t *testing.T, e engine) {
-	unhurried(t)
-	rounds := effort(3, 9, 120)
+	effort.Slow(t)
+	rounds := effort.Of(3, 9, 120)
 	bin := failpointBot(t)
 	town := matrixTown(t)
 	bot := town.command

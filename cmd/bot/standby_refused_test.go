@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"moot/cluster/redistest"
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 	"moot/replica/postgres/postgrestest"
 )
@@ -46,7 +47,7 @@ func TestAServerThatRefusesEndsTheStart(t *testing.T) {
 // TestAPasswordIsChanged on the server before it is in the file: the machine that leads, and the one that stands by, wait, say why once,
 // and go on.
 func TestAPasswordIsChanged(t *testing.T) {
-	unhurried(t)
+	effort.Slow(t)
 	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	set := func(args ...any) {
 		t.Helper()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 )
 
@@ -19,10 +20,7 @@ func TestASecretVoteFailsOver(t *testing.T) {
 }
 
 func testASecretVoteFailsOver(t *testing.T, e engine) {
-	if testing.Short() {
-		t.Skip("the shortest vote takes a minute")
-	}
-	unhurried(t)
+	effort.Slow(t)
 	p := newPair(t, e)
 	began := time.Now()
 	p.ann.Slash(p.general, "vote poll", discordtest.Options{

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"moot/cluster/redistest"
+	"moot/internal/effort"
 	"moot/replica/postgres/postgrestest"
 )
 
@@ -88,8 +89,8 @@ func TestFailOver(t *testing.T) {
 }
 
 func testFailOver(t *testing.T, e engine) {
-	unhurried(t)
-	rounds := effort(4, 8, 125)
+	effort.Slow(t)
+	rounds := effort.Of(4, 8, 125)
 	p := newPair(t, e)
 	took := map[string][]time.Duration{}
 	kinds := []string{"killed", "stopped", "frozen", "server"}
@@ -165,6 +166,7 @@ func (p *pair) same() {
 
 // TestAStandbyRefusesToWrite: it answers what can be read, and names the leader where something is to be changed.
 func TestAStandbyRefusesToWrite(t *testing.T) {
+	effort.Slow(t)
 	p := newPair(t, engines["redis"](t))
 	id := p.asks()
 	p.allAnswered()

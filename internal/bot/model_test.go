@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"moot/events"
+	"moot/internal/effort"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -347,6 +348,7 @@ func (m *model) checkShown(t *rapid.T) {
 // TestModel races random histories against a plain model: joins, leaves, kicks, rejoins with a replayed timeline,
 // messages, failing handlers, duplicates, lost answers, crashes.
 func TestModel(t *testing.T) {
+	effort.Checks(20, 100)
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t, tempDir(t))
 		defer func() { m.close(t) }()

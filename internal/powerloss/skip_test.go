@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"moot/internal/effort"
 	"moot/internal/powerloss"
 )
 
@@ -128,6 +129,7 @@ func (s *story) during(at int, name string) bool {
 // TestSkippedSyncs: the model notices where a program does not sync. Each kind of sync is taken for nothing in turn; where
 // that loses something, it is found within some hundred histories.
 func TestSkippedSyncs(t *testing.T) {
+	effort.Slow(t)
 	if !inTagged(t) {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/internal/generation"
 	"moot/protocol"
 	"moot/protocol/discord"
@@ -128,6 +129,7 @@ func TestACopyOfTheDataFolderIsNoticed(t *testing.T) {
 // An older one that runs hears of the newer one without a look at the clock where that shows: here in an interaction that is
 // answered already, as when the machine of the older one has been asleep.
 func TestACopyThatAnswersFirst(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	h := newHarness(t)
 	folder := &protocoltest.Recorder{}
@@ -221,6 +223,7 @@ func TestAGenerationThatCannotBeLeft(t *testing.T) {
 
 // Of two that start at once one is left.
 func TestTwoStartAtOnce(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	h := newHarness(t)
 	folder := &protocoltest.Recorder{}
@@ -249,6 +252,7 @@ func TestTwoStartAtOnce(t *testing.T) {
 
 // Processes that share a store are one bot, whichever has the first shard, and end together where another copy comes.
 func TestProcessesOfOneBotAreNoCopies(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	h := newHarness(t)
 	store := &protocoltest.Recorder{}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/internal/finding"
 	"moot/protocol/discord"
 	"moot/protocol/discord/discordtest"
@@ -110,7 +111,7 @@ func TestASurveyOfAnythingAtAll(t *testing.T) {
 			t.Parallel()
 			srv := discordtest.New(t)
 			for i, twist := range matrixtest.Twists() {
-				if testing.Short() && i%6 != 0 {
+				if effort.Quick() && i%6 != 0 {
 					continue
 				}
 				over := between{odd.path, func(_ *http.Request, answer []byte) io.Reader { return bytes.NewReader(twist.Change(answer)) }}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/matrix/matrixtest"
 	"moot/store"
@@ -173,6 +174,7 @@ func TestErrorsOfSending(t *testing.T) {
 }
 
 func TestAnOutageIsSeenThroughAndReportedOnce(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	w := newTown(t)
 	w.start()
@@ -298,9 +300,7 @@ func TestASingleRefusalOfTheLoginEndsNothing(t *testing.T) {
 
 func TestAServerThatRefusesToTellAnythingEndsTheBot(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it tries for some seconds")
-	}
+	effort.Slow(t)
 	w := newTown(t)
 	w.Break("/sync", -1, matrixtest.Refusal(http.StatusForbidden, "M_FORBIDDEN"))
 	w.begin()
@@ -320,9 +320,7 @@ func TestAServerThatRefusesToTellAnythingEndsTheBot(t *testing.T) {
 // who is there is read anew.
 func TestAServerThatForgetsUpToWhereTheBotHasReadIsFollowed(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it tries for some seconds")
-	}
+	effort.Slow(t)
 	w := newTown(t)
 	w.start()
 	w.Server.Say(w.town, w.ann, "ping 1")

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/matrix"
 	"moot/protocol/matrix/matrixtest"
@@ -170,7 +171,7 @@ func TestAnAnswerOfAnotherKind(t *testing.T) {
 			w := newHostile(t)
 			w.Ready()
 			for i, twist := range matrixtest.Twists() {
-				few := testing.Short() || path == "/receipt/" // which come some seconds later
+				few := effort.Quick() || path == "/receipt/" // which come some seconds later
 				if few && i%6 != len(path)%6 || path == "/sync" && twist.Name == `at depth 1 all is "x"` {
 					continue // from a token that it does not know the server goes on only after a while
 				}
@@ -200,6 +201,7 @@ func TestAnAnswerOfAnotherKind(t *testing.T) {
 
 // TestWhatStandsOnTheAccountCannotBeRead: the bot comes to its rooms without it, and says so once.
 func TestWhatStandsOnTheAccountCannotBeRead(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	for _, c := range []struct {
 		path   string

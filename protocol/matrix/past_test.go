@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/matrix"
 	"moot/protocol/matrix/matrixtest"
@@ -221,6 +222,7 @@ func TestWhatWasPressedInAGap(t *testing.T) {
 }
 
 func TestTenThousandMissedEvents(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	w := newTown(t)
 	w.start()

@@ -7,11 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/protocol/matrix/matrixtest"
 )
 
 func TestManyReactionsAndOneThatStandsAlready(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	h, a, rec := directly(t)
 	target := h.Say(h.Room(), mx(h.ann), "react to this")

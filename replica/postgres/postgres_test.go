@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/internal/finding"
 	"moot/replica"
 	"moot/replica/postgres"
@@ -45,6 +46,7 @@ func TestLog(t *testing.T) {
 }
 
 func TestServersThatForgetAreRefused(t *testing.T) {
+	effort.Slow(t)
 	for setting, word := range map[string]string{"fsync=off": "set fsync = on", "full_page_writes=off": "set full_page_writes = on"} {
 		_, err := open(t, postgrestest.Start(t, setting), "moot").Check(t.Context())
 		if !errors.Is(err, replica.ErrUnfit) || !strings.Contains(err.Error(), word) {
@@ -55,6 +57,7 @@ func TestServersThatForgetAreRefused(t *testing.T) {
 
 // TestChangesAreOnTheDisk: the server is told to wait for its disk, whatever its default is.
 func TestChangesAreOnTheDisk(t *testing.T) {
+	effort.Slow(t)
 	server := postgrestest.Start(t, "synchronous_commit=off")
 	l := open(t, server, "moot")
 	found, err := l.Check(t.Context())
@@ -66,6 +69,7 @@ func TestChangesAreOnTheDisk(t *testing.T) {
 
 // TestWhoIsCutOffInTheMiddle: a machine that is cut off when half of its change has arrived keeps nobody else from leading.
 func TestWhoIsCutOffInTheMiddle(t *testing.T) {
+	effort.Slow(t)
 	server := postgrestest.Start(t)
 	at, _, _ := strings.Cut(strings.TrimPrefix(server.URL, "postgres://moot@"), "/")
 	proxy, err := net.Listen("tcp", "127.0.0.1:0")

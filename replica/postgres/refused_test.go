@@ -20,6 +20,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"moot/internal/effort"
 	"moot/replica"
 	"moot/replica/postgres/postgrestest"
 )
@@ -73,6 +74,7 @@ func write(t *testing.T, server *postgrestest.Server, name string, data []byte) 
 
 // TestWhatAServerRefuses does not pass by itself, and is said with what to do; a password is not said.
 func TestWhatAServerRefuses(t *testing.T) {
+	effort.Slow(t)
 	server := postgrestest.Start(t)
 	own := open(t, server, "owned")
 	if _, err := own.Stand(t.Context()); err != nil { // makes the tables
@@ -126,6 +128,7 @@ func TestWhatAServerRefuses(t *testing.T) {
 
 // TestAStandbyOfPostgreSQLIsNotAsked: at a start it is refused; later it may become the primary.
 func TestAStandbyOfPostgreSQLIsNotAsked(t *testing.T) {
+	effort.Slow(t)
 	server := postgrestest.Start(t)
 	l := open(t, server, "moot")
 	if _, err := l.Stand(t.Context()); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"moot/cluster/redistest"
+	"moot/internal/effort"
 	"moot/internal/finding"
 	"moot/replica"
 	"moot/replica/redis"
@@ -42,6 +43,7 @@ func TestLog(t *testing.T) {
 
 // TestReplicas: with replicas in the address each change waits for them.
 func TestReplicas(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	primary := redistest.Start(t, durable...)
 	host, port, _ := strings.Cut(primary.Address, ":")
@@ -69,6 +71,7 @@ func TestReplicas(t *testing.T) {
 // TestWhatNoReplicaHas is taken by nobody: neither does it count, nor has a standby it, which would be ahead of the log if the primary were
 // lost now.
 func TestWhatNoReplicaHas(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	primary := redistest.Start(t, durable...)
 	host, port, _ := strings.Cut(primary.Address, ":")
@@ -121,9 +124,7 @@ func TestWhatNoReplicaHas(t *testing.T) {
 // TestSentinel: the primary is killed, or stands still for so long that Sentinel makes another server the primary, while changes are appended.
 // All that were acknowledged are in the log of the new primary, once.
 func TestSentinel(t *testing.T) {
-	if testing.Short() {
-		t.Skip("Sentinel takes its time: without -short it runs")
-	}
+	effort.Slow(t)
 	g := redistest.StartGroup(t, append(durable, "--min-replicas-to-write", "1")...)
 	address := "redis+sentinel://" + g.Sentinels + "/moot"
 	l, other := open(t, address, "moot"), open(t, "sentinel://"+g.Sentinels+"/moot?db=0&replicas=1", "moot")
@@ -260,6 +261,7 @@ func notYet(t *testing.T, l replica.Log, word string) {
 
 // TestAServerThatLoadsIsWaitedFor: Redis says meanwhile that it has no append-only file.
 func TestAServerThatLoadsIsWaitedFor(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	server := redistest.Start(t, append([]string{"--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024"},
 		durable...)...)
@@ -294,6 +296,7 @@ func TestAServerThatLoadsIsWaitedFor(t *testing.T) {
 
 // TestAPrimaryThatIsNoneAnyMoreIsWaitedFor: with Sentinel another one follows.
 func TestAPrimaryThatIsNoneAnyMoreIsWaitedFor(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	group := redistest.StartGroup(t, durable...)
 	l := open(t, "sentinel://"+group.Sentinels+"/moot", "moot")

@@ -9,6 +9,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"moot/cluster/redistest"
+	"moot/internal/effort"
 	"moot/replica"
 )
 
@@ -74,6 +75,7 @@ func TestWhatAServerRefuses(t *testing.T) {
 
 // TestSentinelsThatRefuse: another password, or another name, does not pass by itself either.
 func TestSentinelsThatRefuse(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	g := redistest.StartGroup(t, durable...)
 	for address := range strings.SplitSeq(g.Sentinels, ",") {

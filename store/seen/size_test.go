@@ -10,6 +10,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"moot/internal/effort"
 	"moot/protocol"
 )
 
@@ -51,9 +52,7 @@ func (c *crowd) batch(ix *Index, n int, step time.Duration) (records []Record) {
 // TestSize: both directions take at most 75 bytes an event of the file, filters two bytes of
 // memory, and are wrong at most once in two hundred times.
 func TestSize(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it stores some hundred thousand events")
-	}
+	effort.Slow(t)
 	const events = 300_000
 	for _, rooms := range []int{1, 100, 10_000} {
 		t.Run(fmt.Sprint(rooms), func(t *testing.T) {

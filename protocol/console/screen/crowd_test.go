@@ -7,6 +7,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"moot/internal/effort"
 )
 
 // newCrowd is a screen with 10,000 messages in the lobby and 200 rooms beside it.
@@ -46,7 +48,7 @@ func TestCrowd(t *testing.T) {
 		t.Errorf("the first message is not reached:\n%s", shown)
 	}
 	t.Logf("a key and its frame cost %s", each)
-	if each > time.Second/60 && !testing.Short() {
+	if each > time.Second/60 && !effort.Quick() {
 		t.Errorf("a key and its frame cost %s", each)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"moot/internal/effort"
 	"moot/protocol/discord/discordtest"
 	"moot/protocol/discord/rest"
 )
@@ -435,7 +435,7 @@ func TestInteractionsLeaveNothingBehind(t *testing.T) {
 	}
 	before := heap()
 	n := 20_000
-	if os.Getenv("MOOT_LONG") != "" {
+	if effort.Long() {
 		n = 100_000
 	}
 	for i := range n {

@@ -5,7 +5,6 @@ package crypto
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"moot/internal/effort"
 	"moot/protocol/matrix/matrixtest"
 )
 
@@ -35,9 +35,9 @@ func soon(t *testing.T) context.Context {
 func twists(path string) (all []matrixtest.Twist) {
 	each := 3
 	switch {
-	case testing.Short():
+	case effort.Quick():
 		each = 6
-	case os.Getenv("MOOT_LONG") != "":
+	case effort.Long():
 		each = 1
 	}
 	for i, twist := range matrixtest.Twists() {

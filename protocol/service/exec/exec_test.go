@@ -21,6 +21,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"moot/internal/effort"
 	"moot/protocol/service/result"
 )
 
@@ -124,9 +125,7 @@ func TestFaults(t *testing.T) {
 
 // The launcher has little memory itself, from the limit on until the program has begun.
 func TestEachProgramBegins(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it starts 400 programs")
-	}
+	effort.Slow(t)
 	p := pool(t, `echo '{}'`, func(c *Config) { c.Memory = 16 << 20 })
 	var work sync.WaitGroup
 	for range 4 {

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"moot/internal/effort"
 )
 
 const secret = "a secret of both sides"
@@ -233,7 +235,7 @@ func TestSlowBodies(t *testing.T) {
 	if code := r.post("{}", good...); code != http.StatusAccepted {
 		t.Errorf("beside many slow ones it is answered with %d", code)
 	}
-	if testing.Short() {
+	if effort.Quick() {
 		return
 	}
 	for end := time.Now().Add(patience + 10*time.Second); ; time.Sleep(50 * time.Millisecond) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/protocol/service/servicetest"
 )
 
@@ -129,7 +130,7 @@ func collector(t *testing.T, path string, set func(*Config)) *Collector {
 
 // Whatever becomes of the file, and however often the one who reads it dies, each line is brought once, in order.
 func TestEachLineIsBroughtOnce(t *testing.T) {
-	for seed := range uint64(effort()) {
+	for seed := range uint64(rounds()) {
 		chance := rand.New(rand.NewPCG(seed, 19))
 		w := &writer{t: t, path: filepath.Join(t.TempDir(), "app.log")}
 		w.write("what was there before\nold")
@@ -184,8 +185,8 @@ func TestEachLineIsBroughtOnce(t *testing.T) {
 	}
 }
 
-func effort() int {
-	if testing.Short() {
+func rounds() int {
+	if effort.Quick() {
 		return 3
 	}
 	return 20
