@@ -110,11 +110,11 @@ var directions = map[string][]string{
 	"cluster/settings":  {"internal/near"},
 	"cluster/web":       {"cluster/fleet", "internal/site"},
 
-	"replica":                       {"backup", "events", "internal/finding", "internal/parts", "internal/pause", "store", "store/disk"},
+	"replica":                       {"backup", "events", "internal/clock", "internal/finding", "internal/parts", "internal/pause", "store", "store/disk"},
 	"replica/postgres":              {"internal/finding", "replica", "store"},
 	"replica/postgres/postgrestest": {},
 	"replica/redis":                 {"internal/finding", "replica", "store"},
-	"replica/replicatest":           {"internal/finding", "replica", "store"},
+	"replica/replicatest":           {"internal/finding", "protocol", "replica", "store"},
 
 	"votes":         {"commands", "events", "internal/alike", "internal/languages", "internal/say", "internal/span", "outbox", "protocol", "rooms", "store", "votes/picture", "votes/tally", "votes/words"},
 	"votes/picture": {},

@@ -15,6 +15,7 @@ import (
 
 	"moot/backup"
 	"moot/internal/parts"
+	"moot/internal/pause"
 	"moot/store"
 	"moot/store/disk"
 )
@@ -54,22 +55,52 @@ func pack(to io.Writer, folder string) error {
 	return errors.Join(err, t.Close(), z.Close())
 }
 
-// TakeBase puts the store of the base into the folder, in place of one that is there: of that the log has all.
+// TakeBase puts the store of the base into the folder, in place of one that is there: of that the log has all. Where the log cannot be
+// reached, or another base is put meanwhile, it is tried again until ctx ends. Nobody else may have the folder.
 func (n *Node) TakeBase(ctx context.Context) error {
+	fails := outage{logger: n.Logger}
+	for {
+		passes, err := n.takeBase(ctx)
+		if !passes || ctx.Err() != nil {
+			return err
+		}
+		fails.warn("the base could not be read; it is tried again", err)
+		if err := pause.Sleep(ctx, standEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// source reads a base, and keeps what goes wrong with it.
+type source struct {
+	from io.Reader
+	err  error
+}
+
+func (s *source) Read(b []byte) (int, error) {
+	n, err := s.from.Read(b)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// takeBase tries it once, and reports whether an error passes.
+func (n *Node) takeBase(ctx context.Context) (passes bool, err error) {
 	aside := filepath.Join(n.Folder, ".base.new")
 	if err := errors.Join(os.RemoveAll(aside), os.MkdirAll(aside, 0o700)); err != nil {
-		return err
+		return false, err
 	}
 	defer os.RemoveAll(aside) //nolint:errcheck // it is there only after an error
 	number, r, err := n.Log.Base(ctx)
 	if err != nil {
-		return err
+		return !errors.Is(err, ErrNoBase), err
 	}
-	err = unpack(r, aside)
-	if err := errors.Join(err, r.Close()); err != nil {
-		return fmt.Errorf("read the base: %w", err)
+	var b backup.Backup
+	from := &source{from: r}
+	if err = errors.Join(unpack(from, aside), r.Close()); err == nil {
+		b, err = backup.Read(aside)
 	}
-	b, err := backup.Read(aside)
 	if err == nil && b.Change != number {
 		err = fmt.Errorf("%w: the base of change %d has change %d", backup.ErrDamaged, number, b.Change)
 	}
@@ -77,10 +108,11 @@ func (n *Node) TakeBase(ctx context.Context) error {
 		_, err = b.Check(ctx, nil)
 	}
 	if err != nil {
-		return fmt.Errorf("read the base: %w", err)
+		s, later := n.Log.Stand(ctx)
+		return from.err != nil || later != nil || s.Base != number, fmt.Errorf("read the base: %w", err)
 	}
 	n.Logger.Info("the base was taken", "change", number, "at", b.At)
-	return n.settle(aside, b)
+	return false, n.settle(aside, b)
 }
 
 // settle moves the files of a base into the folder. The database goes first and comes last: without it the folder has

@@ -19,6 +19,7 @@ const (
 // the one that it replaces, until ctx ends, which is no error. What the server has is logged and tried again.
 func (n *Node) Keep(ctx context.Context, st *store.Store, l *Lease) error {
 	from, before := int64(0), uint64(0)
+	fails := outage{logger: n.Logger}
 	if s, err := n.Log.Stand(ctx); err == nil {
 		before = s.Base
 	}
@@ -36,7 +37,7 @@ func (n *Node) Keep(ctx context.Context, st *store.Store, l *Lease) error {
 			n.Logger.Info("another base was put beside the log", "change", number, "trimmed", before)
 			from, before = shipped, number
 		case ctx.Err() == nil:
-			n.Logger.Warn("no other base could be put beside the log; it is tried again", "err", err)
+			fails.warn("no other base could be put beside the log; it is tried again", err)
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"moot/internal/clock"
 	"moot/internal/pause"
 	"moot/store"
 )
@@ -50,38 +51,59 @@ type Lease struct {
 
 	log    Log
 	ttl    time.Duration
+	wall   func() time.Time
 	logger *slog.Logger
-	ctx    context.Context // ends with the lease, and its cause says why
+	asked  atomic.Pointer[moment] // when it was asked for, or renewed, last
+	ctx    context.Context        // ends with the lease, and its cause says why
 	end    context.CancelCauseFunc
 	renews sync.WaitGroup
 
+	fails   outage       // of appends
 	st      *store.Store // whose changes are shipped; set before the first
 	entry   []byte       // the last, whose memory is used again
 	shipped atomic.Int64 // bytes
 }
 
-// newLease keeps a lease that was asked for at a time.
-func newLease(log Log, t Term, asked time.Time, ttl time.Duration, logger *slog.Logger) *Lease {
-	l := &Lease{Term: t, log: log, ttl: ttl, logger: logger}
-	l.ctx, l.end = context.WithCancelCause(context.Background())
-	l.renews.Go(func() { l.renew(asked) })
-	return l
+// moment is a time by two clocks: one that nobody can set, and which on some systems stands still while the machine is suspended, and
+// one that goes on meanwhile, and may be set.
+type moment struct {
+	elapsed time.Duration
+	wall    time.Time
 }
 
-// Context ends when the node leads no more. Its cause is ErrLost then.
+func (l *Lease) now() *moment { return &moment{clock.Elapsed(), l.wall().Round(0)} }
+
+// since returns how much time has passed since, by the clock that says more.
+func (m *moment) since(before *moment) time.Duration {
+	return max(m.elapsed-before.elapsed, m.wall.Sub(before.wall))
+}
+
+// Context ends when the node leads no more. Its cause is ErrLost then. Where the machine was suspended it ends late, as timers stand still
+// meanwhile: see Holds.
 func (l *Lease) Context() context.Context { return l.ctx }
 
+// Holds reports whether the node leads. It is asked before something is begun that only who leads may do.
+func (l *Lease) Holds() bool {
+	if l.ctx.Err() == nil && l.now().since(l.asked.Load()) >= l.until() {
+		l.end(fmt.Errorf("%w: the lease was not renewed for %s", ErrLost, l.until()))
+	}
+	return l.ctx.Err() == nil
+}
+
+// until is for how long the node leads that cannot renew its lease.
+func (l *Lease) until() time.Duration { return l.ttl - l.ttl/3 }
+
 // renew renews the lease until it ends. The server counts from when it was asked, at the earliest.
-func (l *Lease) renew(asked time.Time) {
-	until := l.ttl - l.ttl/3
+func (l *Lease) renew() {
 	fails := outage{logger: l.logger}
-	for l.ctx.Err() == nil {
-		ctx, cancel := context.WithDeadline(l.ctx, asked.Add(until))
-		next := time.Now().Add(l.ttl / 3)
+	for l.Holds() {
+		asked := l.asked.Load()
+		ctx, cancel := context.WithTimeout(l.ctx, l.until()-l.now().since(asked))
 		err := pause.Sleep(ctx, l.ttl/3)
 		for err == nil {
-			next = time.Now()
+			next := l.now()
 			if err = l.log.Renew(ctx, l.Term, l.ttl); err == nil {
+				l.asked.Store(next)
 				break
 			}
 			if errors.Is(err, ErrFenced) {
@@ -93,9 +115,8 @@ func (l *Lease) renew(asked time.Time) {
 		}
 		cancel()
 		if err != nil {
-			l.end(fmt.Errorf("%w: the lease could not be renewed for %s", ErrLost, until))
+			l.end(fmt.Errorf("%w: the lease could not be renewed for %s", ErrLost, l.until()))
 		}
-		asked = next
 	}
 }
 
@@ -106,7 +127,7 @@ func (l *Lease) Ship(ch store.Change) error {
 	if l.entry = entry.Body; cap(l.entry) > 1<<20 {
 		l.entry = nil
 	}
-	for tries := 0; l.ctx.Err() == nil; tries++ {
+	for l.Holds() {
 		err := l.log.Append(l.ctx, l.Term, entry)
 		switch {
 		case err == nil:
@@ -114,8 +135,8 @@ func (l *Lease) Ship(ch store.Change) error {
 			return nil
 		case errors.Is(err, ErrFenced), errors.Is(err, ErrGap):
 			l.end(fmt.Errorf("%w: change %d: %w", ErrLost, ch.Number, err))
-		case tries == 0:
-			l.logger.Warn("a change could not be appended to the log; it is tried again", "change", ch.Number, "err", err)
+		default:
+			l.fails.warn("a change could not be appended to the log; it is tried again", err)
 		}
 		_ = pause.Sleep(l.ctx, againAfter) // the end of the lease is seen above
 	}

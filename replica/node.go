@@ -23,6 +23,8 @@ type Node struct {
 	Folder, Version string
 	// TTL is for how long its lease runs; zero means TTL.
 	TTL time.Duration
+	// Wall is the clock of the day; nil means that of the machine.
+	Wall func() time.Time
 	// Logger is told what happens.
 	Logger *slog.Logger
 
@@ -45,12 +47,18 @@ func (n *Node) Seen() Sight {
 
 // lead takes the lease where nobody has it.
 func (n *Node) lead(ctx context.Context) (*Lease, error) {
-	asked, ttl := time.Now(), cmp.Or(n.TTL, TTL)
-	t, err := n.Log.Lead(ctx, n.Name, ttl)
-	if err != nil {
+	l := &Lease{log: n.Log, ttl: cmp.Or(n.TTL, TTL), wall: n.Wall, logger: n.Logger, fails: outage{logger: n.Logger}}
+	if l.wall == nil {
+		l.wall = time.Now
+	}
+	l.asked.Store(l.now())
+	var err error
+	if l.Term, err = n.Log.Lead(ctx, n.Name, l.ttl); err != nil {
 		return nil, err
 	}
-	return newLease(n.Log, t, asked, ttl, n.Logger), nil
+	l.ctx, l.end = context.WithCancelCause(context.Background())
+	l.renews.Go(l.renew)
+	return l, nil
 }
 
 // Identity says of what store a log is: of its file, and of its life since the last restore.

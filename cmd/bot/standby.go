@@ -16,7 +16,9 @@ import (
 	"moot/internal/bot"
 	"moot/internal/config"
 	"moot/internal/control"
+	"moot/internal/files"
 	"moot/internal/finding"
+	"moot/internal/pause"
 	"moot/internal/watch"
 	"moot/replica"
 	"moot/replica/postgres"
@@ -137,7 +139,7 @@ const markName = "replica.txt"
 func (s *shared) mark(folder string) error {
 	path := filepath.Join(folder, markName)
 	text := "This folder follows a log of changes that several machines share: " + s.where + "\n" +
-		"moot writes to it with [replica] in its configuration, and not without. To use it alone, stop moot on all\nmachines and delete this file; the log is of no use then.\n"
+		"moot writes to it with [replica] in its configuration, and not without. To use it alone, stop moot on all\nmachines and delete this file; the log is of no use then. A new one takes another name in [replica], and\nempty folders on the other machines.\n"
 	if was, err := os.ReadFile(path); err == nil && string(was) == text {
 		return nil
 	}
@@ -155,6 +157,26 @@ func alone(folder string) error {
 	return nil
 }
 
+// lockName is the file that a machine of several keeps locked for as long as its process lives: also while there is no database in the
+// folder, or another one is put there.
+const lockName = "replica.lock"
+
+// lockFolder locks the data folder, and waits for as long for another process as the store does.
+func lockFolder(ctx context.Context, cfg config.Config) (letGo func() error, err error) {
+	for began := time.Now(); ; {
+		letGo, err = files.Lock(filepath.Join(cfg.Data, lockName))
+		if !errors.Is(err, files.ErrHeld) {
+			return letGo, err
+		}
+		if time.Since(began) >= cfg.Store.LockTimeout {
+			return nil, fmt.Errorf("%w: %w", store.ErrLocked, err)
+		}
+		if err := pause.Sleep(ctx, 50*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // join makes a machine of several, and sees to it that it has a store to open; nil where this machine is alone. The lease
 // is that of the first of all.
 func (a *app) join(ctx context.Context, cfg config.Config) (*shared, *replica.Lease, error) {
@@ -166,7 +188,13 @@ func (a *app) join(ctx context.Context, cfg config.Config) (*shared, *replica.Le
 	if s == nil || err != nil {
 		return nil, nil, err
 	}
-	if err = s.fit(ctx, a.atWork); err == nil && a.needsBase {
+	if a.letGo == nil {
+		a.letGo, err = lockFolder(ctx, cfg)
+	}
+	if err == nil {
+		err = s.fit(ctx, a.atWork)
+	}
+	if err == nil && a.needsBase {
 		err = s.TakeBase(ctx)
 	}
 	a.atWork, a.needsBase = true, false

@@ -4,7 +4,9 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -76,5 +78,29 @@ func TestAPasswordIsChanged(t *testing.T) {
 		if n := strings.Count(log, "WRONGPASS"); n < 1 || n > 3 {
 			t.Errorf("%s says %d times why it waits", name, n)
 		}
+	}
+}
+
+// TestTwoOnOneFolder: while a machine has no database yet, or takes another one, its folder is in use too.
+func TestTwoOnOneFolder(t *testing.T) {
+	server := redistest.Start(t, "--appendonly", "yes")
+	server.Kill() // the first waits for it
+	b := newDiscordBot(t, "[replica]", `url = { env = "MOOT_REPLICA" }`, "[store]", `lock_timeout = "200ms"`)
+	b.env = []string{"MOOT_REPLICA=redis://" + server.Address}
+	b.launch()
+	b.srv.Until("the first has the folder", func() bool {
+		_, err := os.Stat(filepath.Join(b.dir, "data", lockName))
+		return err == nil
+	})
+	second := b.command("run")
+	timer := time.AfterFunc(time.Minute, func() { _ = second.Process.Kill() })
+	out, err := second.CombinedOutput()
+	timer.Stop()
+	exit := (*exec.ExitError)(nil)
+	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed || !strings.Contains(string(out), "in use by another process") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, "data", "moot.db")); err == nil {
+		t.Error("it has made a database")
 	}
 }

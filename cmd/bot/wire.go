@@ -30,9 +30,15 @@ import (
 )
 
 // run runs the bot until the context or its terminal ends. A machine of several that leads no more stands by from then on.
-func (a *app) run(ctx context.Context, f runFlags) error {
+func (a *app) run(ctx context.Context, f runFlags) (err error) {
+	defer func() {
+		if a.letGo != nil {
+			closing(&err, "let go of the data folder", a.letGo)
+			a.letGo = nil
+		}
+	}()
 	for {
-		err := a.runOnce(ctx, f)
+		err = a.runOnce(ctx, f)
 		if !errors.Is(err, replica.ErrLost) || ctx.Err() != nil {
 			return err
 		}
@@ -86,7 +92,7 @@ func (a *app) runOnce(ctx context.Context, f runFlags) (err error) {
 	}
 	several, lease, err := a.join(ctx, cfg)
 	if err != nil {
-		return err
+		return inUse(ctx, cfg, err)
 	}
 	if several != nil {
 		defer closing(&err, "close the log of several machines", several.Log.Close)
@@ -188,9 +194,13 @@ func (a *app) runOnce(ctx context.Context, f runFlags) (err error) {
 	}
 	defer closing(&err, "close the networks", nets.close)
 	metrics := watch.NewMetrics()
+	var leads func() bool
+	if lease != nil {
+		leads = lease.Holds
+	}
 	runner, err := bot.NewRunner(bot.RunnerConfig{
 		Machine: machine, Adapters: nets.adapters, Clock: nets.clock, Servers: nets.servers, StopTimeout: cfg.StopTimeout, Hurry: a.hurry,
-		Meter: metrics, Log: log,
+		Leads: leads, Meter: metrics, Log: log,
 	})
 	if err != nil {
 		return err

@@ -28,6 +28,9 @@ const steady = 10 * time.Minute
 // errNotRunning is why nothing is sent on a network whose Run has ended.
 var errNotRunning = errors.New("the network is not connected")
 
+// errNotLeading is why nothing is sent by a machine that leads no more.
+var errNotLeading = errors.New("another machine may lead")
+
 // NetworkStatus is how a network fares.
 type NetworkStatus struct {
 	Network protocol.Network `json:"network"`

@@ -132,6 +132,9 @@ func (r *Runner) ended(n *network, err error, wait time.Duration) (last bool) {
 // attemptOn begins an attempt on a network.
 func (r *Runner) attemptOn(name protocol.Network) (adapter protocol.Adapter, ctx context.Context, leave func(), err error) {
 	n := r.networks[name]
+	if r.Leads != nil && !r.Leads() {
+		return nil, nil, nil, errNotLeading
+	}
 	if n == nil {
 		return nil, nil, nil, fmt.Errorf("%w: there is no adapter for %s", errNotRunning, name)
 	}

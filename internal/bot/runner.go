@@ -55,6 +55,9 @@ type RunnerConfig struct {
 	// MaxQueued is how many events of one network may wait in memory, where one with a long text counts as several; zero
 	// means DefaultMaxQueued. A single delivery may be larger.
 	MaxQueued int64
+	// Leads reports whether attempts may begin, as they may not where another machine may have taken over; nil means that they may. Where it
+	// is false the next commit of the store fails.
+	Leads func() bool
 	// Meter hears of each step; nil means nobody.
 	Meter Meter
 	Log   *slog.Logger // nil means none

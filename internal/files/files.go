@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 )
 
+// ErrHeld says that another process has a lock.
+var ErrHeld = errors.New("another process has the lock")
+
 // Write writes a file that nobody else can read, as a whole or not at all. When it returns nil, the file is on the disk.
 func Write(path string, data []byte) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600

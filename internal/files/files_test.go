@@ -1,8 +1,10 @@
 package files
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -37,5 +39,25 @@ func TestTheDiskTellsHowMuchItTakes(t *testing.T) {
 	}
 	if _, known := Free(filepath.Join(t.TempDir(), "nowhere")); known {
 		t.Error("known of a folder that is not there")
+	}
+}
+
+func TestALockIsOfOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	release, err := Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Lock(path); runtime.GOOS != "windows" && !errors.Is(err, ErrHeld) {
+		t.Errorf("it is taken twice: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = Lock(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
 	}
 }

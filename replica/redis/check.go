@@ -13,7 +13,7 @@ import (
 
 // Check looks at the settings of the server, and sees whether it can be asked to wait for its own disk.
 func (l *Log) Check(ctx context.Context) ([]finding.Finding, error) {
-	info, err := l.client.Info(ctx, "server", "persistence", "replication").Result()
+	info, err := l.client.Info(ctx, "server", "persistence", "replication", "memory").Result()
 	if err != nil {
 		return nil, l.refused(err)
 	}
@@ -60,7 +60,12 @@ func (l *Log) Check(ctx context.Context) ([]finding.Finding, error) {
 		return []finding.Finding{finding.New(finding.Warn, "replica", "Redis "+version+" "+text, do)}
 	}
 	replicas, _ := strconv.Atoi(is["connected_slaves"])
+	used, limit := is["used_memory_human"], is["maxmemory_human"]
+	have, _ := strconv.ParseFloat(is["used_memory"], 64)
+	may, _ := strconv.ParseFloat(is["maxmemory"], 64)
 	switch {
+	case may > 0 && have > fullFrom*may:
+		return warn(fmt.Sprintf("uses %s of the %s of memory that it may: when they are full it takes no more changes, and the bot stands still", used, limit), "raise maxmemory"), nil
 	case set == nil:
 		return warn("does not say its settings", "see to it that it has appendonly yes and maxmemory-policy noeviction"), nil
 	case !always && !l.ownDisk:
@@ -70,8 +75,15 @@ func (l *Log) Check(ctx context.Context) ([]finding.Finding, error) {
 	case l.replicas > 0 && (set["min-replicas-to-write"] == "" || set["min-replicas-to-write"] == "0"):
 		return warn("takes writes while no replica has them, also when another one was made the primary", "set min-replicas-to-write 1"), nil
 	}
-	return []finding.Finding{finding.New(finding.OK, "replica", "Redis "+version, "")}, nil
+	memory := ", which uses " + used + " of memory"
+	if may > 0 {
+		memory += " of " + limit
+	}
+	return []finding.Finding{finding.New(finding.OK, "replica", "Redis "+version+memory, "")}, nil
 }
+
+// fullFrom is the part of its memory from which on a server is said to be nearly full. A base needs room beside the one before it.
+const fullFrom = 0.8
 
 func numbers(version string) (major, minor int) {
 	parts := strings.SplitN(version+"..", ".", 3)

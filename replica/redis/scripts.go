@@ -15,21 +15,26 @@ const scriptNow = `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `
 
+// scriptFull lets a script write also where the memory of the server is full: one whose first write takes no memory goes on, as
+// Redis says in its introduction to scripts. Who leads is decided then too; it is what appends that is refused.
+const scriptFull = `redis.call('PERSIST', KEYS[1])
+`
+
 var (
 	// leadScript: node, ttl → term.
-	leadScript = goredis.NewScript(scriptNow + `
+	leadScript = goredis.NewScript(scriptNow + scriptFull + `
 if tonumber(redis.call('HGET', KEYS[1], 'until') or '0') > now then return redis.error_reply('` + saidHeld + `') end
 redis.call('HSET', KEYS[1], 'node', ARGV[1], 'until', string.format('%d', now + ARGV[2]))
 return redis.call('HINCRBY', KEYS[1], 'term', 1)`)
 
 	// renewScript: term, ttl.
-	renewScript = goredis.NewScript(scriptNow + `
+	renewScript = goredis.NewScript(scriptNow + scriptFull + `
 if redis.call('HGET', KEYS[1], 'term') ~= ARGV[1] then return redis.error_reply('` + saidFenced + `') end
 redis.call('HSET', KEYS[1], 'until', string.format('%d', now + ARGV[2]))
 return 1`)
 
 	// releaseScript: term.
-	releaseScript = goredis.NewScript(`
+	releaseScript = goredis.NewScript(scriptFull + `
 if redis.call('HGET', KEYS[1], 'term') == ARGV[1] then redis.call('HSET', KEYS[1], 'until', '0') end
 return 1`)
 
@@ -58,7 +63,7 @@ redis.call('HSET', KEYS[1], 'last', ARGV[2])
 return 1`)
 
 	// touchScript changes something, so that who waits for it waits for all that was written before.
-	touchScript = goredis.NewScript(`return redis.call('HINCRBY', KEYS[1], 'read', 1)`)
+	touchScript = goredis.NewScript(scriptFull + `return redis.call('HINCRBY', KEYS[1], 'read', 1)`)
 
 	// baseScript: term, identity, number, what the keys of bases begin with. Keys: lead, log, the base that was put aside,
 	// and where it goes. The one before it is let go of in the same step: whoever is killed leaves none behind.

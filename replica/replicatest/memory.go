@@ -3,6 +3,7 @@ package replicatest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -164,8 +165,26 @@ func (m *Memory) Base(context.Context) (uint64, io.ReadCloser, error) {
 	if m.stands.Identity == "" {
 		return 0, nil, replica.ErrNoBase
 	}
-	return m.stands.Base, io.NopCloser(bytes.NewReader(m.base)), nil
+	return m.stands.Base, &memoryReader{m, m.stands.Base, bytes.NewReader(m.base)}, nil
 }
+
+// memoryReader reads a base until another one is put.
+type memoryReader struct {
+	m      *Memory
+	number uint64
+	from   io.Reader
+}
+
+func (r *memoryReader) Read(b []byte) (int, error) {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	if r.m.stands.Base != r.number {
+		return 0, errors.New("another base was put meanwhile")
+	}
+	return r.from.Read(b)
+}
+
+func (r *memoryReader) Close() error { return nil }
 
 // Trim lets go of the changes up to a number.
 func (m *Memory) Trim(_ context.Context, t replica.Term, upTo uint64) error {

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T, name string) replica.Log) {
 		"ALogIsOfOneBot":              identity,
 		"LargeChanges":                large,
 		"ManyContend":                 contend,
+		"ABaseIsReadInTheEnd":         baseInTheEnd,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
