@@ -43,6 +43,8 @@ func refused(err error) error {
 		return replica.Refused(pg, "make the database, or name another one in the address")
 	case is(err, "42501"): // insufficient_privilege
 		return replica.Refused(pg, "with GRANT CREATE ON DATABASE … TO … the role can make the schema of moot; one that is there has to be its own")
+	case is(err, "42P05", "26000"): // duplicate_prepared_statement, invalid_sql_statement_name
+		return replica.Refused(pg, "PgBouncer has another connection for each transaction; set pool_mode = session")
 	case strings.Contains(err.Error(), "server refused TLS connection"): // of pgconn, which has no value for it
 		return replica.Refused(errors.New("it speaks no TLS"), "switch TLS on there (ssl = on), or write sslmode=prefer in the address")
 	}

@@ -35,14 +35,11 @@ func Open(ctx context.Context, url, schema string) (*Log, error) {
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = 2 * time.Second
 	}
-	// What the server says is committed is on its disk, whatever it has as its default.
-	cfg.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
 	cfg.ConnConfig.RuntimeParams["application_name"] = applicationName
-	// A machine that was cut off in the middle of a request keeps its locks for as long as the server waits for the rest: see Lead.
-	cfg.ConnConfig.RuntimeParams["lock_timeout"] = "1000"
-	cfg.ConnConfig.RuntimeParams["tcp_keepalives_idle"] = "5"
-	cfg.ConnConfig.RuntimeParams["tcp_keepalives_interval"] = "2"
-	cfg.ConnConfig.RuntimeParams["tcp_keepalives_count"] = "3"
+	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, session, pgx.QueryExecModeSimpleProtocol)
+		return err
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -51,6 +48,13 @@ func Open(ctx context.Context, url, schema string) (*Log, error) {
 }
 
 const applicationName = "moot"
+
+// session is what is set on each connection. Not at its start: PgBouncer refuses what it does not know there.
+//
+// What the server says is committed is on its disk, whatever it has as its default. A machine that was cut off in the middle of a request
+// keeps its locks for as long as the server waits for the rest: see Lead.
+const session = `SET synchronous_commit = on; SET lock_timeout = 1000;
+SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3`
 
 // Close lets go of the server.
 func (l *Log) Close() error {
@@ -370,15 +374,38 @@ func (l *Log) Check(ctx context.Context) ([]finding.Finding, error) {
 		return nil, fmt.Errorf("%w: full_page_writes is off, so that a power cut may damage it; set full_page_writes = on", replica.ErrUnfit)
 	case recovers == "true":
 		return nil, fmt.Errorf("%w: it is a standby of PostgreSQL; name the primary", replica.ErrUnfit)
+	case synchronous != "on": // moot has set it
+		return nil, errShared
+	}
+	if err := l.sessions(ctx); err != nil {
+		return nil, err
 	}
 	if err := l.mayWrite(ctx); err != nil {
 		return nil, err
 	}
 	what := fmt.Sprintf("PostgreSQL %d", version/10000)
-	if synchronous == "local" || synchronous == "off" {
-		return []finding.Finding{finding.New(finding.Warn, "replica", what+" has synchronous_commit = "+synchronous+"; moot asks for its own changes to be on the disk", "")}, nil
-	}
 	return []finding.Finding{finding.New(finding.OK, "replica", what, "")}, nil
+}
+
+var errShared = fmt.Errorf("%w: PgBouncer, or what else stands before it, has moot share the connections of others, on which nothing that it sets holds; set pool_mode = session", replica.ErrUnfit)
+
+// sessions fails where two connections are the same one at the server.
+func (l *Log) sessions(ctx context.Context) error {
+	var pids [2]int
+	for i := range pids {
+		conn, err := l.pool.Acquire(ctx)
+		if err != nil {
+			return refused(err)
+		}
+		defer conn.Release() // not before the other one is there
+		if err := conn.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pids[i]); err != nil {
+			return refused(err)
+		}
+	}
+	if pids[0] == pids[1] {
+		return errShared
+	}
+	return nil
 }
 
 // mayWrite fails where the tables are there, and the role may not change them.
