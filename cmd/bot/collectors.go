@@ -25,9 +25,9 @@ const backTries = 100
 func backTask(collector string) string { return "back/" + collector }
 
 // openCollectors returns the collectors of a service, and the tasks by which those take back that do.
-func openCollectors(s config.Service, log *slog.Logger) (all []servicenet.Collector, backs []servicenet.Task, err error) {
+func openCollectors(s config.Service, node string, log *slog.Logger) (all []servicenet.Collector, backs []servicenet.Task, err error) {
 	for _, c := range s.Collectors {
-		one, err := openCollector(s, c, log.With("service", s.Name, "collector", c.Name))
+		one, err := openCollector(s, c, node, log.With("service", s.Name, "collector", c.Name))
 		if err != nil {
 			return nil, nil, fmt.Errorf("collector %s of the service %s: %w", c.Name, s.Name, err)
 		}
@@ -39,10 +39,10 @@ func openCollectors(s config.Service, log *slog.Logger) (all []servicenet.Collec
 	return all, backs, nil
 }
 
-func openCollector(s config.Service, c config.ServiceCollector, log *slog.Logger) (servicenet.Collector, error) {
+func openCollector(s config.Service, c config.ServiceCollector, node string, log *slog.Logger) (servicenet.Collector, error) {
 	switch c.Kind() {
 	case "tail":
-		t := tail.Config{Name: c.Name, Path: c.Tail, Every: c.Every, Log: log}
+		t := tail.Config{Name: c.Name, Path: c.Tail, Node: node, Every: c.Every, Log: log}
 		if c.Match != "" {
 			var err error
 			if t.Match, err = regexp.Compile(c.Match); err != nil {

@@ -127,7 +127,11 @@ func openServices(cfg config.Config, st *store.Store, f *services.Feature, log *
 		if err != nil {
 			return all, err
 		}
-		collectors, backs, err := openCollectors(s, log)
+		node, err := machineName(cfg.Replica)
+		if err != nil {
+			return all, err
+		}
+		collectors, backs, err := openCollectors(s, node, log)
 		tasks = append(tasks, backs...)
 		c := servicenet.Config{
 			Name: s.Name, Tasks: tasks, Collectors: collectors, Free: freeJobs(st, f),

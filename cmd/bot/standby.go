@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"moot/backup"
 	"moot/internal/bot"
 	"moot/internal/config"
 	"moot/internal/control"
@@ -52,13 +53,23 @@ func openReplica(ctx context.Context, cfg config.Config, log *slog.Logger) (*sha
 	if err != nil {
 		return nil, err
 	}
-	name := cfg.Replica.Node
-	if name == "" {
-		if name, err = os.Hostname(); err != nil {
-			return nil, errors.Join(fmt.Errorf("node in [replica] is not set, and this machine has no name: %w", err), l.Close())
-		}
+	name, err := machineName(cfg.Replica)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	return &shared{&replica.Node{Log: l, Name: name, Folder: cfg.Data, Version: version(), TTL: leaseTTL, Logger: log}, where}, nil
+}
+
+// machineName returns what this machine is called among several; empty where it is alone.
+func machineName(c config.Replica) (string, error) {
+	if !c.Enabled() || c.Node != "" {
+		return c.Node, nil
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("node in [replica] is not set, and this machine has no name: %w", err)
+	}
+	return name, nil
 }
 
 // openLogOf opens the log that the configuration names, and returns where it is, without its password.
@@ -147,7 +158,7 @@ func (s *shared) mark(folder string) error {
 }
 
 // errFollows is the error of who wants to write to a folder of several machines without the log.
-var errFollows = errors.New("this data folder belongs to a bot of several machines, and is written only with [replica] in the configuration; " + markName + " in it says more")
+var errFollows = errors.New("this data folder belongs to a bot of several machines, and is written only by a bot that runs with [replica] in its configuration; " + markName + " in it says more")
 
 // alone fails where a folder belongs to a log.
 func alone(folder string) error {
@@ -253,6 +264,7 @@ func (a *app) serveStandby(ctx context.Context, cfg config.Config, s *shared, st
 	handler.Retry = func(context.Context, uint64) (string, error) { return "", refuse() }
 	handler.Drop = func(context.Context, uint64) error { return refuse() }
 	handler.Service = func(context.Context, control.ServiceOrder) (string, error) { return "", refuse() }
+	handler.FollowBackup = func(context.Context, backup.Request, func(backup.Followed)) error { return refuse() }
 	handler.LogLevel, handler.Web = a.changeLevel, func() (string, error) { return "", errNoPage }
 	handler.Status = func() control.Status {
 		return control.Status{
@@ -261,6 +273,9 @@ func (a *app) serveStandby(ctx context.Context, cfg config.Config, s *shared, st
 	}
 	maker := newMaker(cfg, st)
 	metrics := watch.NewMetrics()
+	metrics.Hooks(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // who posts tries again, or elsewhere
+		http.Error(w, "This machine stands by.", http.StatusServiceUnavailable)
+	}))
 	metrics.Watch(watch.Sources{
 		Store: st, Folder: cfg.Data, Version: version(), Networks: func() []bot.NetworkStatus { return nil }, Live: standsBy,
 		Votes: votes.CountOpen, Backup: maker.Last, Standby: func() watch.Standby {

@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,7 +49,7 @@ func newPair(t *testing.T, e engine) *pair {
 	b := newDiscordBot(t, append(lines, `node = "left"`)...)
 	b.env = []string{"MOOT_REPLICA=" + e.url}
 	standby := &discordBot{T: t, srv: b.srv, dir: t.TempDir(), env: b.env}
-	standby.configure(append(lines, `node = "right"`)...)
+	standby.configure(append(lines, `node = "right"`, "[http]", `listen = "unix:watch"`)...)
 	t.Cleanup(func() {
 		standby.kill()
 		if t.Failed() {
@@ -179,6 +181,16 @@ func TestAStandbyRefusesToWrite(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 	p.expect("check", p.standby.run("check"), "left leads, in term")
+	out, err = p.standby.command("backup", "--follow", t.TempDir()).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "left, which leads") {
+		t.Errorf("a backup that follows: %v: %s", err, out)
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(p.standby.dir, "watch"))
+	}}}
+	if resp, err := client.Post("http://localhost/hook/deploy", "text/plain", strings.NewReader("done")); err != nil || resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a webhook that is posted to a standby: %+v, %v", resp, err)
+	}
 	p.standby.stop()
 	for _, args := range [][]string{{"dead", "drop", "1"}, {"clock", "reset"}} {
 		out, err := p.standby.command(args...).CombinedOutput()

@@ -10,6 +10,7 @@
 //     was emptied then.
 //   - Which file it was is known by its number (inode) and by how it begins, since numbers are given again.
 //   - A file that was emptied is read from its beginning.
+//   - On another machine, whose file of that name is another one, nothing is brought of what is there already.
 //
 // A line longer than [maxLine] is several things.
 package tail
@@ -53,6 +54,8 @@ const (
 // Config says what a Collector is.
 type Config struct {
 	Name, Path string
+	// Node is the machine that the file is on, where the bot may go on on another one; empty where it cannot.
+	Node string
 	// Match is what a line has to fit; nil means that all do.
 	Match *regexp.Regexp
 	// Every is how often the file is looked at.
@@ -85,6 +88,7 @@ type place struct {
 	// Life counts the files that were read, from a number that chance has given, so that two lines never have the same id: also not
 	// where one collector is taken out of the configuration and another one by its name is put in.
 	Life  uint64 `json:"life"`
+	Node  string `json:"node,omitempty"`
 	Inode uint64 `json:"inode,omitempty"` // zero before there is a file
 	At    int64  `json:"at"`              // how many bytes were read
 	Head  string `json:"head,omitempty"`  // the hash of the first of them
@@ -177,7 +181,7 @@ func (r *reader) close() {
 
 // first begins behind the last line that is there.
 func (r *reader) first(ctx context.Context) error {
-	r.place = place{Life: 1 + uint64(rand.Uint32())}
+	r.place = place{Life: 1 + uint64(rand.Uint32()), Node: r.cfg.Node}
 	f, info, err := open(r.cfg.Path)
 	if err == nil {
 		defer f.Close()
@@ -259,8 +263,9 @@ func (r *reader) away(info os.FileInfo) bool {
 func (r *reader) open(ctx context.Context) (more bool, err error) {
 	f, info, err := open(r.cfg.Path)
 	if err == nil {
-		if (r.place.Inode == 0 || inode(info) == r.place.Inode) && info.Size() >= r.place.At && r.place.begins(f) {
-			r.place.Inode = inode(info)
+		here := r.place.Node == r.cfg.Node
+		if (r.place.Inode == 0 && here || inode(info) == r.place.Inode && (here || r.place.At > 0)) && info.Size() >= r.place.At && r.place.begins(f) {
+			r.place.Node, r.place.Inode = r.cfg.Node, inode(info)
 			r.take(f)
 			return true, nil
 		}
@@ -269,6 +274,12 @@ func (r *reader) open(ctx context.Context) (more bool, err error) {
 	here := err == nil
 	if !here && !errors.Is(err, os.ErrNotExist) {
 		return false, r.complain("it cannot be opened", err)
+	}
+	if here && r.place.Node != r.cfg.Node {
+		r.cfg.Log.Info("a collector goes on with the file of another machine", "path", r.cfg.Path)
+		err := r.first(ctx)
+		r.saved = r.place
+		return err == nil, err
 	}
 	// What was read is elsewhere: under another name, or as a copy.
 	for _, c := range r.put() {
@@ -300,7 +311,7 @@ func (r *reader) take(f *os.File) {
 
 // begin begins a file.
 func (r *reader) begin(ctx context.Context, f *os.File, info os.FileInfo) error {
-	next := place{Life: r.place.Life + 1, Inode: inode(info)}
+	next := place{Life: r.place.Life + 1, Node: r.cfg.Node, Inode: inode(info)}
 	if err := r.to.Mark(ctx, next.String()); err != nil {
 		f.Close()
 		return err

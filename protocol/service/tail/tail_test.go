@@ -234,6 +234,37 @@ func TestFileThatComesLater(t *testing.T) {
 	}
 }
 
+// On another machine the file of that name is another one: what it has is old there. One that the machines share goes on.
+func TestFileOfAnotherMachine(t *testing.T) {
+	to := servicetest.New()
+	run := func(node, path, line string) {
+		t.Helper()
+		marks, have := to.Marks(), len(to.Texts())
+		stop := servicetest.Run(t, collector(t, path, func(c *Config) { c.Node = node }), to)
+		defer stop()
+		for line != "shared" && to.Marks() == marks {
+			time.Sleep(time.Millisecond)
+		}
+		(&writer{t: t, path: path}).write(line + "\n")
+		within, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		to.Wait(within, have+1)
+	}
+	left, right := filepath.Join(t.TempDir(), "app.log"), filepath.Join(t.TempDir(), "app.log")
+	for _, path := range []string{left, right} {
+		if err := os.WriteFile(path, []byte(strings.Repeat("an old line\n", 100)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("left", left, "on the left")
+	run("right", right, "on the right")
+	run("left", left, "on the left again")
+	run("right", left, "shared")
+	if got, want := to.Texts(), []string{"on the left", "on the right", "on the left again", "shared"}; !slices.Equal(got, want) {
+		t.Errorf("it brought %q", got)
+	}
+}
+
 // A file that was emptied, and has no copy, is read from its beginning, also where it has grown beyond what it was.
 func TestEmptiedFile(t *testing.T) {
 	w := &writer{t: t, path: filepath.Join(t.TempDir(), "app.log")}
