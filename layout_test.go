@@ -98,7 +98,7 @@ var directions = map[string][]string{
 	"protocol/service/servicetest": {"protocol/service"},
 	"protocol/service/tail":        {"internal/pause", "protocol", "protocol/service"},
 	"protocol/service/wasm":        {"internal/pause", "protocol", "protocol/service/result"},
-	"services":                     {"commands", "internal/hide", "internal/languages", "internal/say", "outbox", "protocol", "rooms", "store"},
+	"services":                     {"commands", "internal/alike", "internal/hide", "internal/languages", "internal/say", "outbox", "protocol", "rooms", "store"},
 	"examples/services/filter":     {},
 
 	"cluster":           {"cluster/channel", "cluster/fleet", "cluster/process", "cluster/settings", "cluster/web", "internal/clock", "internal/site"},

@@ -9,6 +9,7 @@ import (
 	"moot/internal/bot"
 	"moot/protocol"
 	"moot/services"
+	"moot/store"
 )
 
 var errNetwork = &protocol.SendError{Final: true, Err: protocol.ErrGone}
@@ -172,5 +173,129 @@ func TestCommandForSeveralRooms(t *testing.T) {
 	r.noLetter()
 	if got := work("greet cleo"); len(got) > 0 {
 		t.Errorf("it is given once more, in %q", got)
+	}
+}
+
+// What nobody sees is no answer: who gave a command is told that it is done. Signs that change how a text is read are left out of
+// one, and it has at most 3,500 characters.
+func TestOddAnswers(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member, Progress: "…"}))
+	for _, tc := range []struct{ answer, want string }{
+		{"\u200b\u202e", "Done."}, {"`\u202e`", "Done."}, {"**\u2800**", "Done."}, {" \n", "Done."},
+		{"a\x00b\u202ec\u2066d\x1b[31m", "abcd[31m"},
+		{strings.Repeat("x", 1<<19), strings.Repeat("x", 3499) + "…"},
+		{"e" + strings.Repeat("\u0301", 1<<18), "e" + strings.Repeat("\u0301", 3498) + "…"},
+	} {
+		r.says(lobby, "ben", "!moot roll")
+		r.acts()
+		r.work(answers(tc.answer))
+		var got string
+		for _, act := range r.acts() {
+			got += act.(protocol.Revise).Text.Plain()
+		}
+		if got != tc.want {
+			t.Errorf("of %.20q it said %.60q, with %d bytes", tc.answer, got, len(got))
+		}
+	}
+}
+
+// command gives a command, and returns its message.
+func (r *rig) command() protocol.EventID {
+	ev := r.Event(lobby, "console:ben", protocol.Message{Text: "!moot roll"})
+	r.Admit(ev)
+	return ev.ID
+}
+
+// A command that is edited or deleted while its job runs is answered all the same, once, and the new words begin nothing.
+func TestCommandThatChanges(t *testing.T) {
+	r := open(t, roll(services.Spec{Who: commands.Member}))
+	for _, body := range []func(protocol.EventID) protocol.Body{
+		func(id protocol.EventID) protocol.Body { return protocol.Edit{Target: id, Text: "!moot roll 7d7"} },
+		func(id protocol.EventID) protocol.Body { return protocol.Deletion{Target: id} },
+	} {
+		id := r.command()
+		r.Admit(r.Event(lobby, "console:ben", body(id)))
+		if got := r.work(answers("a four")); len(got) != 1 || got[0].Text != "roll" {
+			t.Errorf("the tasks were given %+v", got)
+		}
+		r.said("a four")
+	}
+	r.states("2 done")
+}
+
+// An answer is said in the room in which the one goes on that the command was given in, and so it is where the configuration names an
+// old room. Where the bot was put out meanwhile, it is said nowhere, and the record of the job says so.
+func TestRoomThatEnds(t *testing.T) {
+	out := protocol.MemberChange{User: "console:moot", Self: true, Bot: true, Membership: protocol.Left}
+	in := out
+	in.Membership = protocol.Joined
+	upgrade := func(r *rig) {
+		r.Admit(r.Event(lobby, "console:ann", protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: "console:attic"}}}))
+		r.Admit(r.Event("console:attic", "console:moot", in))
+	}
+	for name, tc := range map[string]struct {
+		spec    services.Spec
+		happens func(r *rig)
+		writes  map[string]any
+		want    string
+	}{
+		"goes on":             {services.Spec{}, upgrade, map[string]any{"answer": "a four"}, "console:attic: a four"},
+		"goes on, progress":   {services.Spec{Progress: "…"}, upgrade, map[string]any{"answer": "a four"}, "console:attic: a four"},
+		"goes on, a reaction": {services.Spec{}, upgrade, map[string]any{"reaction": "🎲"}, "console:attic: Done."},
+		"goes on, to":         {services.Spec{To: []protocol.RoomID{lobby}}, upgrade, map[string]any{"answer": "a four"}, "console:attic: a four"},
+		"is said to go on elsewhere": {services.Spec{}, func(r *rig) { // in a room that was there before
+			r.Admit(r.Event(lobby, "console:ann", protocol.RoomChange{Changes: []protocol.Change{protocol.Upgraded{Successor: hall}}}))
+		}, map[string]any{"answer": "a four"}, "console:lobby: a four"},
+		"left": {services.Spec{}, func(r *rig) { r.Admit(r.Event(lobby, "console:moot", out)) }, map[string]any{"answer": "a four"}, ""},
+		"left, and again in it": {services.Spec{}, func(r *rig) {
+			r.Admit(r.Event(lobby, "console:moot", out))
+			r.Admit(r.Event(lobby, "console:moot", in))
+		}, map[string]any{"answer": "a four"}, "console:lobby: a four"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.spec.Who = commands.Member
+			r := open(t, roll(tc.spec))
+			r.command()
+			if tc.spec.Progress != "" {
+				r.acts()
+			}
+			tc.happens(r)
+			var ask *protocol.Ask
+			for _, a := range r.Flying {
+				if _, is := askTask(a.Ask); is {
+					ask = a.Ask
+				}
+			}
+			r.work(func(given) (map[string]any, error) { return tc.writes, nil })
+			r.View(func(tx *store.Tx) {
+				seen := tx.Seen(ask.Room, protocol.EventID("answer/"+ask.Key+"/1"))
+				if strings.Contains(seen.Reason, "no longer where its answer belongs") != (tc.want == "") || !strings.Contains(seen.Reason, "a job of dice is done") {
+					t.Errorf("of its answer the record says %q", seen.Reason)
+				}
+			})
+			var got []string
+			for range 3 {
+				rest := r.Flying[:0]
+				var sent []bot.Input
+				for _, a := range r.Flying {
+					if a.Out == nil {
+						rest = append(rest, a)
+						continue
+					}
+					sent = append(sent, bot.Sent{Key: a.Key, Ref: protocol.Ref{Room: a.Out.Room, Event: protocol.EventID("$" + a.Key)}})
+					if say, is := a.Out.Act.(protocol.Say); is {
+						got = append(got, string(a.Out.Room)+": "+say.Text.Plain())
+					} else {
+						got = append(got, protocol.KindOf(a.Out.Act))
+					}
+				}
+				r.Flying = rest
+				r.Step(sent...)
+			}
+			if strings.Join(got, "|") != tc.want {
+				t.Errorf("it said %q, and not %q", got, tc.want)
+			}
+			r.states("1 done")
+		})
 	}
 }

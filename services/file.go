@@ -66,16 +66,19 @@ func unsent(s say.Speaker, text protocol.Text, file *protocol.File) protocol.Tex
 // place of.
 func (f *Feature) progresses(tx *store.Tx, s *Spec, j *Job) error {
 	var words string
-	if json.Unmarshal(j.Results["progress"], &words) != nil || words == "" {
+	if json.Unmarshal(j.Results["progress"], &words) != nil {
+		return nil
+	}
+	text := visible(protocol.Shorten(words, maxAnswer))
+	if len(text) == 0 {
 		return nil
 	}
 	delete(j.Results, "progress")
 	if j.Origin.Room == "" || len(s.To) > 0 || j.Origin.Whisper && !j.Origin.Private {
 		return nil
 	}
-	text := markup(protocol.Shorten(words, maxAnswer))
 	if j.Progress {
-		if !here(tx, j.Origin) {
+		if !here(tx, j.Origin) || j.Origin.Room != now(tx, j.Origin.Room) {
 			return nil
 		}
 		out := protocol.Outgoing{Room: j.Origin.Room, Place: j.Origin.Place, Cause: protocol.Ref{Room: j.Origin.Room, Event: j.Origin.Event}}

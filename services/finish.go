@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"moot/internal/alike"
 	"moot/outbox"
 	"moot/protocol"
 	"moot/rooms"
@@ -72,7 +73,11 @@ func (f *Feature) answered(tx *store.Tx, a protocol.Answer) (store.Outcome, erro
 		j.Task--
 		return f.fails(tx, j, task.Name, err.Error())
 	}
-	return store.WasHandled(fmt.Sprintf("a job of %s is done", s.Name)), f.done(tx, s, j)
+	what := fmt.Sprintf("a job of %s is done", s.Name)
+	if len(s.To) == 0 && unheard(tx, j.Origin) {
+		what += ", and the bot is no longer where its answer belongs"
+	}
+	return store.WasHandled(what), f.done(tx, s, j)
 }
 
 // gives gives the command that the results of the tasks of a job want given.
@@ -133,7 +138,16 @@ func Answer(results map[string]json.RawMessage) protocol.Text {
 	if err := json.Unmarshal(raw, &words); err != nil {
 		words = string(raw) // a number, say: it is meant to be read
 	}
-	return markup(protocol.Shorten(strings.TrimSpace(words), maxAnswer))
+	return visible(protocol.Shorten(strings.TrimSpace(words), maxAnswer))
+}
+
+// visible is markup, but for what shows nothing: networks refuse it.
+func visible(words string) protocol.Text {
+	text := markup(words)
+	if alike.Blank(text.Plain()) {
+		return nil
+	}
+	return text
 }
 
 // reaction returns with what the results of the tasks of a job want the message reacted to.
@@ -152,6 +166,9 @@ func (f *Feature) done(tx *store.Tx, s *Spec, j Job) error {
 // ends ends a job that has not failed, with an answer.
 func (f *Feature) ends(tx *store.Tx, s *Spec, j Job, text protocol.Text) error {
 	sign := reaction(j.Results)
+	if j.Origin.Room != now(tx, j.Origin.Room) {
+		sign = "" // what it would be on is in a room that has ended
+	}
 	file, _ := fileOf(j.Results) // it was looked at when it came
 	j.State, j.Changed = Done, tx.Now()
 	origin := j.Origin
@@ -183,12 +200,13 @@ func (f *Feature) ends(tx *store.Tx, s *Spec, j Job, text protocol.Text) error {
 func (f *Feature) say(tx *store.Tx, s *Spec, j Job, text protocol.Text, file *protocol.File, seen bool) error {
 	back := text
 	if len(s.To) > 0 {
-		for _, room := range s.To {
+		for _, to := range s.To {
 			if len(text) == 0 && file == nil {
 				break
 			}
+			room := now(tx, to)
 			o := withFile(in(tx, room), protocol.Outgoing{Room: room, Act: protocol.Say{Text: text}}, file)
-			if err := f.send(tx, j, o, "to "+string(room)); err != nil {
+			if err := f.send(tx, j, o, "to "+string(to)); err != nil {
 				return err
 			}
 		}
@@ -240,7 +258,10 @@ func (f *Feature) hand(tx *store.Tx, j Job, text protocol.Text, file *protocol.F
 	if o.Room == "" {
 		return nil // nobody waits for it
 	}
-	out := protocol.Outgoing{Handle: o.Handle, Cause: protocol.Ref{Room: o.Room, Event: o.Event}}
+	if room := now(tx, o.Room); room != o.Room {
+		o.Room, o.Place, o.Typed, j.Progress = room, "", false, false // what stood in the old one stays there
+	}
+	out := protocol.Outgoing{Handle: o.Handle, Cause: protocol.Ref{Room: j.Origin.Room, Event: o.Event}}
 	if o.Whisper && !o.Private {
 		out.Act = protocol.Whisper{User: o.Sender, Text: text, Asked: true}
 		return f.send(tx, j, withFile(of(tx, o), out, file), what)
@@ -272,6 +293,27 @@ func (f *Feature) hand(tx *store.Tx, j Job, text protocol.Text, file *protocol.F
 func revision(j Job, out protocol.Outgoing, text protocol.Text) protocol.Outgoing {
 	out.Handle, out.Act = "", protocol.Revise{Original: keyOf(j, progressKey), Text: text}
 	return out
+}
+
+// now returns the room in which one goes on by now, where both say so and the bot is there; otherwise the room itself.
+func now(tx *store.Tx, room protocol.RoomID) protocol.RoomID {
+	for range 10 { // more upgrades than happen while a job runs
+		info, ok := rooms.Get(tx, room)
+		if !ok || info.Successor == "" || !rooms.Follows(tx, info.Successor) {
+			break
+		}
+		if next, ok := rooms.Get(tx, info.Successor); !ok || !next.Joined() {
+			break
+		}
+		room = info.Successor
+	}
+	return room
+}
+
+// unheard reports whether what a job says is heard by nobody, since the bot is out of the room that it came from.
+func unheard(tx *store.Tx, o Origin) bool {
+	o.Room = now(tx, o.Room)
+	return o.Room != "" && (!o.Whisper || o.Private) && !here(tx, o)
 }
 
 // here reports whether the bot is still where a job came from.

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -293,5 +294,45 @@ func BenchmarkScrape(b *testing.B) {
 		r.Host = "localhost"
 		body.Reset()
 		h.ServeHTTP(&httptest.ResponseRecorder{Body: &body}, r)
+	}
+}
+
+// A webhook with headers beyond measure is refused before anybody reads them; large ones that are within it reach the one who takes it.
+func TestLargeHeadersOfWebhooks(t *testing.T) {
+	b := newBench(t)
+	got := make(chan int, 10)
+	b.Hooks(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- len(r.Header.Get("X-Large")) }))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.Serve(ctx, l, nil, slog.New(slog.DiscardHandler)) }()
+	for size, want := range map[int]int{10 << 10: http.StatusOK, 64 << 10: http.StatusRequestHeaderFieldsTooLarge, 256 << 10: http.StatusRequestHeaderFieldsTooLarge} {
+		conn, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { // the server may stop reading
+			_, _ = fmt.Fprintf(conn, "POST /hook/news HTTP/1.1\r\nHost: %s\r\nX-Large: %s\r\nContent-Length: 2\r\n\r\n{}", l.Addr(), strings.Repeat("x", size))
+		}()
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("headers of %d bytes: %v", size, err)
+			continue
+		}
+		resp.Body.Close()
+		conn.Close()
+		if resp.StatusCode != want {
+			t.Errorf("headers of %d bytes are answered with %d", size, resp.StatusCode)
+		}
+	}
+	if n := len(got); n != 1 || <-got != 10<<10 {
+		t.Errorf("%d came through", n)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
