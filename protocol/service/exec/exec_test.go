@@ -92,6 +92,23 @@ func TestCleanEnvironment(t *testing.T) {
 	}
 }
 
+// Nor is a file that whoever has started the bot has left open in it, such as one with a secret.
+func TestNoFilesOfTheBot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte("hush"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Open(path, syscall.O_RDONLY, 0) // without O_CLOEXEC
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	p := pool(t, fmt.Sprintf(`if [ -e /proc/self/fd/%d ]; then cat <&%d; else echo none; fi`, fd, fd), func(c *Config) { c.Text = true })
+	if got, err := p.Do(t.Context(), []byte(`{}`)); err != nil || string(got) != `{"answer":"none"}` {
+		t.Errorf("it has %s, %v", got, err)
+	}
+}
+
 func TestFaults(t *testing.T) {
 	for name, tc := range map[string]struct {
 		text string

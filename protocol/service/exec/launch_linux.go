@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // A process has to have its limits before the program in it does anything, and Go cannot set them between fork and exec. So the
@@ -68,6 +71,9 @@ func becomeTask(limits string, argv []string) error {
 	if err != nil {
 		return err
 	}
+	if err := keepFiles(); err != nil {
+		return err
+	}
 	var data *syscall.Rlimit
 	for one := range strings.SplitSeq(limits, ",") {
 		name, value, _ := strings.Cut(one, "=")
@@ -106,6 +112,24 @@ func becomeTask(limits string, argv []string) error {
 	}
 	_, _, errno := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&env[0])))
 	return fmt.Errorf("run %s: %w", argv[0], errno)
+}
+
+// keepFiles has the program get no files but its input and its two outputs. The bot's own close by themselves; what its parent has
+// left open in it does not.
+func keepFiles() error {
+	if unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC) == nil { // since Linux 5.11
+		return nil
+	}
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("list the open files: %w", err)
+	}
+	for _, f := range open {
+		if fd, err := strconv.Atoi(f.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 func limitRefused(err error) error {
