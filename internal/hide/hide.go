@@ -112,16 +112,37 @@ func (s *Secrets) Text(text string) string {
 	}
 	longest := 0
 	for v := range s.values {
-		for n := min(len(v), len(head)); n >= least && n > longest; n-- {
-			if strings.HasSuffix(head, v[:n]) {
-				longest = n
-			}
-		}
+		longest = max(longest, overlap(head, v))
 	}
-	if longest > 0 {
+	if longest >= least {
 		return s.clean.Replace(head[:len(head)-longest]) + Hidden + "…"
 	}
 	return s.clean.Replace(text)
+}
+
+// overlap returns how many bytes at the end of a text are those at the beginning of a value. It takes a time in proportion to their
+// length, whatever somebody has written: it is the prefix function of Knuth, Morris and Pratt.
+func overlap(text, value string) int {
+	text = text[max(0, len(text)-len(value)):]
+	fits := make([]int, len(value)) // of each beginning of the value, how much of its end is a shorter beginning
+	n := 0
+	step := func(c byte) {
+		for n > 0 && (n == len(value) || value[n] != c) {
+			n = fits[n-1]
+		}
+		if value[n] == c {
+			n++
+		}
+	}
+	for i := 1; i < len(value); i++ {
+		step(value[i])
+		fits[i] = n
+	}
+	n = 0
+	for i := range len(text) {
+		step(text[i])
+	}
+	return n
 }
 
 // Value returns what is left of a value that Read has returned. Texts are cleaned before they are JSON, which writes some signs

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
 )
 
 func TestHide(t *testing.T) {
@@ -49,5 +52,27 @@ func TestHide(t *testing.T) {
 	}
 	if text := strings.Repeat("long ", 100) + "…"; s.Text(text) != text {
 		t.Error("a text without secrets is another")
+	}
+}
+
+func TestOverlap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringMatching("[ab]{1,8}")
+		text, value := word.Draw(t, "text"), word.Draw(t, "value")
+		want := 0
+		for n := 1; n <= min(len(text), len(value)); n++ {
+			if strings.HasSuffix(text, value[:n]) {
+				want = n
+			}
+		}
+		if got := overlap(text, value); got != want {
+			t.Errorf("of %q and %q it is %d, and not %d", text, value, got, want)
+		}
+	})
+	// Somebody may have written what takes other ways to look for hours.
+	long := strings.Repeat("a", 1<<20)
+	began := time.Now()
+	if n := overlap(long+"b"+long[:1<<19], long); n != 1<<19 || time.Since(began) > 10*time.Second {
+		t.Errorf("it is %d, in %s", n, time.Since(began))
 	}
 }
