@@ -190,8 +190,20 @@ func TestOddAnswers(t *testing.T) {
 		r.acts()
 		r.work(answers(tc.answer))
 		var got string
-		for _, act := range r.acts() {
-			got += act.(protocol.Revise).Text.Plain()
+		acts, edits := append(r.acts(), r.acts()...), 0
+		for _, act := range acts {
+			switch act := act.(type) {
+			case protocol.Revise:
+				edits++
+				if words := act.Text.Plain(); len(acts) == 1 || words != "Done." {
+					got += words
+				}
+			case protocol.Say:
+				got += act.Text.Plain()
+			}
+		}
+		if edits != 1 || len(acts) > 1 != (len(tc.want) > 1000) { // a long one is not cut to what one message holds
+			t.Errorf("of %.20q it did %d things, and %d edits", tc.answer, len(acts), edits)
 		}
 		if got != tc.want {
 			t.Errorf("of %.20q it said %.60q, with %d bytes", tc.answer, got, len(got))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"moot/internal/alike"
 	"moot/outbox"
@@ -19,6 +20,9 @@ const (
 	answerExpiry = 24 * time.Hour
 	// maxAnswer is how many characters an answer has.
 	maxAnswer = 3500
+	// maxEdit is how many characters of an answer take the place of the progress of its job: on Discord a message has 2,000, of which
+	// some are marks, and an edit cannot make two of one.
+	maxEdit = 900
 	// maxResults is how many bytes the results of the tasks of a job may have together.
 	maxResults = 1 << 20
 	// maxReaction is how many bytes a reaction has.
@@ -278,6 +282,10 @@ func (f *Feature) hand(tx *store.Tx, j Job, text protocol.Text, file *protocol.F
 		return f.send(tx, j, withFile(of(tx, o), out, file), what)
 	}
 	out.Handle = ""
+	if utf8.RuneCountInString(text.Plain()) > maxEdit {
+		edit := revision(j, out, of(tx, o).Say("done"))
+		return errors.Join(f.send(tx, j, edit, what+" done"), f.send(tx, j, withFile(of(tx, o), out, file), what))
+	}
 	edit := revision(j, out, text)
 	edit.Else = []protocol.Outgoing{out} // what stood there may be deleted, or was never sent
 	if err := f.send(tx, j, edit, what); err != nil || file == nil {
