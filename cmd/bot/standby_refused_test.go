@@ -88,10 +88,13 @@ func TestTwoOnOneFolder(t *testing.T) {
 	b := newDiscordBot(t, "[replica]", `url = { env = "MOOT_REPLICA" }`, "[store]", `lock_timeout = "200ms"`)
 	b.env = []string{"MOOT_REPLICA=redis://" + server.Address}
 	b.launch()
-	b.srv.Until("the first has the folder", func() bool {
-		_, err := os.Stat(filepath.Join(b.dir, "data", lockName))
-		return err == nil
-	})
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(b.dir, "data", lockName)); err == nil {
+			break
+		} else if time.Since(began) > time.Minute {
+			t.Fatal("the first does not take the folder")
+		}
+	}
 	second := b.command("run")
 	timer := time.AfterFunc(time.Minute, func() { _ = second.Process.Kill() })
 	out, err := second.CombinedOutput()
