@@ -20,6 +20,7 @@ import (
 // TestAServerThatRefusesEndsTheStart with 78 and a sentence that says what to change: to start again is of no use. One that is not there is
 // waited for.
 func TestAServerThatRefusesEndsTheStart(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	redis, postgres := redistest.Start(t, "--appendonly", "yes"), postgrestest.Start(t)
 	srv := discordtest.New(t)
@@ -83,6 +84,7 @@ func TestAPasswordIsChanged(t *testing.T) {
 
 // TestTwoOnOneFolder: while a machine has no database yet, or takes another one, its folder is in use too.
 func TestTwoOnOneFolder(t *testing.T) {
+	effort.Slow(t)
 	server := redistest.Start(t, "--appendonly", "yes")
 	server.Kill() // the first waits for it
 	b := newDiscordBot(t, "[replica]", `url = { env = "MOOT_REPLICA" }`, "[store]", `lock_timeout = "200ms"`)

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"moot/internal/effort"
 	"moot/replica"
 	"moot/replica/postgres/postgrestest"
 	"moot/replica/replicatest"
@@ -86,6 +87,7 @@ func bouncer(t *testing.T, server *postgrestest.Server, mode string) *postgreste
 // TestPgBouncer: in the mode of sessions all is as without it. In that of transactions, in which nothing that is set for a connection
 // holds, a machine does not start.
 func TestPgBouncer(t *testing.T) {
+	effort.Slow(t)
 	server := postgrestest.Start(t, "synchronous_commit=off")
 	session := bouncer(t, server, "session")
 	if err := check(t, session.URL, "moot"); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"moot/cluster/redistest"
+	"moot/internal/effort"
 	"moot/internal/finding"
 	"moot/store"
 )
@@ -15,6 +16,7 @@ import (
 // TestAFullServer takes no changes, and goes on to know who leads: nobody loses the lease for it, another one can take it, and a standby
 // reads what there is. When it may use more, the same change is taken.
 func TestAFullServer(t *testing.T) {
+	effort.Slow(t)
 	t.Parallel()
 	server := redistest.Start(t, durable...)
 	l, other := open(t, "redis://"+server.Address, "moot"), open(t, "redis://"+server.Address, "moot")

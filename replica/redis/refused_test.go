@@ -15,6 +15,7 @@ import (
 
 // TestWhatAServerRefuses does not pass by itself, and is said with what to do; a password is not said.
 func TestWhatAServerRefuses(t *testing.T) {
+	effort.Slow(t)
 	server, closed := redistest.Start(t, durable...), redistest.Start(t, durable...)
 	for _, user := range [][]any{
 		{"ACL", "SETUSER", "keyed", "on", ">right", "~*", "+@all"},
