@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -106,8 +107,8 @@ func TestAStandbyIsWatched(t *testing.T) {
 	path := filepath.Join(p.standby.dir, "config.toml")
 	p.standby.stop()
 	text, err := os.ReadFile(path)
-	if err == nil {
-		err = os.WriteFile(path, append(text, "\n[http]\nlisten = \"127.0.0.1:0\"\npage = true\n"...), 0o600)
+	if err == nil { // on a port, and with the page
+		err = os.WriteFile(path, bytes.Replace(text, []byte(`"unix:watch"`), []byte("\"127.0.0.1:0\"\npage = true"), 1), 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
