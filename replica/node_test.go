@@ -19,6 +19,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"moot/internal/effort"
 	"moot/protocol"
 	"moot/replica"
 	"moot/replica/replicatest"
@@ -273,7 +274,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 		}
 		based.Add(int64(bases))
 	})
-	if !t.Failed() && (fenced.Load() == 0 || based.Load() == 0) {
+	if !t.Failed() && !effort.Quick() && (fenced.Load() == 0 || based.Load() == 0) { // few histories need not have both
 		t.Errorf("a leader was fenced off %d times, and a base was taken %d times", fenced.Load(), based.Load())
 	}
 	t.Logf("a leader was fenced off %d times, and a base was taken %d times", fenced.Load(), based.Load())

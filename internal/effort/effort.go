@@ -46,7 +46,10 @@ func Checks(few, some int) {
 	if f := flag.Lookup("rapid.checks"); f == nil || f.Value.String() != f.DefValue || Long() {
 		return
 	}
-	if !Quick() {
+	switch {
+	case testing.Short():
+		few *= 5 // rapid takes a fifth
+	case !Quick():
 		few = some
 	}
 	_ = flag.Set("rapid.checks", strconv.Itoa(few)) // it is a number
