@@ -42,7 +42,7 @@ type app struct {
 	logged    *logOutput             // where the log goes, once it is open
 	saidWhy   bool                   // whether the log on errs says why the bot ends
 	launched  bool                   // whether a launcher of clusters has started this process
-	letGo     func() error           // lets go of the data folder of a machine of several; nil before it has it
+	letGo     func() error           // unlocks the data folder of a machine of several; nil before it is locked
 	atWork    bool                   // whether this machine has been one of several since the program started
 	needsBase bool                   // whether the store of this machine is too old for the log of several
 	reload    atomic.Pointer[func()] // what SIGHUP has done; nil where it ends the program, as where a terminal is closed

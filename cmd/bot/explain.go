@@ -86,7 +86,7 @@ func explain(err error) string {
 	case errors.Is(err, replica.ErrParted):
 		return fmt.Sprintf("%s has changes that the log of the machines does not have: %v. Either the server of the log has lost what it had acknowledged, or the folder was used without the log. To go on with what the log has, move %s away: this machine then takes a copy. To go on with this folder, stop all machines, move the folders of the others away, and give the log another name in [replica].", at.file, err, at.folder)
 	case errors.Is(err, replica.ErrOther):
-		return fmt.Sprintf("%s is not of the bot that the log of the machines is of, or was restored from a backup: %v. To go on with what the log has, move %s away: this machine then takes a copy. To go on with this folder, stop all machines, move the folders of the others away, and give the log another name in [replica].", at.file, err, at.folder)
+		return fmt.Sprintf("%s belongs to another bot than the log of the machines, or was restored from a backup: %v. To go on with what the log has, move %s away: this machine then takes a copy. To go on with this folder, stop all machines, move the folders of the others away, and give the log another name in [replica].", at.file, err, at.folder)
 	case errors.Is(err, store.ErrForeign):
 		return fmt.Sprintf("%s is not a database of moot, and was not changed. Move it away, or name another folder with --data.", at.file)
 	case errors.Is(err, store.ErrNewer):

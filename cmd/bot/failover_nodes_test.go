@@ -108,7 +108,8 @@ func TestAStandbyIsWatched(t *testing.T) {
 	p.standby.stop()
 	text, err := os.ReadFile(path)
 	if err == nil { // on a port, and with the page
-		err = os.WriteFile(path, bytes.Replace(text, []byte(`"unix:watch"`), []byte("\"127.0.0.1:0\"\npage = true"), 1), 0o600)
+		text = bytes.Replace(text, []byte(`"unix:watch"`), []byte("\"127.0.0.1:0\"\npage = true"), 1)
+		err = os.WriteFile(path, text, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)

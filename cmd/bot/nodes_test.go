@@ -157,11 +157,13 @@ func (b *nodesBot) online(n int) {
 	b.srv.Until(fmt.Sprintf("%d shards are connected", n), func() bool { return b.srv.Online() == n })
 }
 
-// connects waits until a node says that so many shards are connected. Right after a kill the connections of the killed node still count
-// as online, so that only the node itself can tell.
+// connects waits until a node says that so many shards are connected. Right after a kill the connections of the
+// killed node still count as online, so that only the node itself can tell.
 func (b *nodesBot) connects(p *nodeProcess, n int) {
 	b.Helper()
-	b.srv.Until(fmt.Sprintf("the node has %d shards", n), func() bool { return strings.Count(p.log.String(), "msg=connected ") == n })
+	b.srv.Until(fmt.Sprintf("the node has %d shards", n), func() bool {
+		return strings.Count(p.log.String(), "msg=connected ") == n
+	})
 }
 
 // TestNodes kills each process of a bot whose shards are in nodes, under events: nothing is lost or doubled, and no session is begun

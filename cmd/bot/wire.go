@@ -33,7 +33,7 @@ import (
 func (a *app) run(ctx context.Context, f runFlags) (err error) {
 	defer func() {
 		if a.letGo != nil {
-			closing(&err, "let go of the data folder", a.letGo)
+			closing(&err, "unlock the data folder", a.letGo)
 			a.letGo = nil
 		}
 	}()

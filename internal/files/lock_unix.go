@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Lock makes a file where there is none, and locks it for as long as the process lives or until it is let go of: ErrHeld where another process
-// has it.
+// Lock locks a file, which it makes where there is none, until release is called or the process ends. The error is ErrHeld where
+// another process has the lock.
 func Lock(path string) (release func() error, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

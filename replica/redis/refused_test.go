@@ -11,6 +11,7 @@ import (
 	"moot/cluster/redistest"
 	"moot/internal/effort"
 	"moot/replica"
+	"moot/replica/replicatest"
 )
 
 // TestWhatAServerRefuses does not pass by itself, and is said with what to do; a password is not said.
@@ -50,20 +51,7 @@ func TestWhatAServerRefuses(t *testing.T) {
 		"no TLS":              {"rediss://" + strings.TrimPrefix(plain.URL, "http://"), []string{"not one for TLS"}},
 		"unknown authority":   {"rediss://" + strings.TrimPrefix(secure.URL, "https://"), []string{"unknown authority", "SSL_CERT_FILE"}},
 	} {
-		l := open(t, c.address, "moot")
-		_, err := l.Check(t.Context())
-		if err == nil {
-			_, err = l.Stand(t.Context())
-		}
-		if !errors.Is(err, replica.ErrRefused) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v", what, err)
-			continue
-		}
-		for _, p := range c.parts {
-			if !strings.Contains(err.Error(), p) {
-				t.Errorf("%s: it does not say %q: %v", what, p, err)
-			}
-		}
+		replicatest.Refuses(t, what, open(t, c.address, "moot"), c.parts...)
 	}
 	if _, err := open(t, "redis://keyed:right@"+server.Address, "moot").Check(t.Context()); err != nil {
 		t.Error(err)

@@ -66,7 +66,7 @@ return 1`)
 	touchScript = goredis.NewScript(scriptFull + `return redis.call('HINCRBY', KEYS[1], 'read', 1)`)
 
 	// baseScript: term, identity, number, what the keys of bases begin with. Keys: lead, log, the base that was put aside,
-	// and where it goes. The one before it is let go of in the same step: whoever is killed leaves none behind.
+	// and where it goes. The one before it is deleted in the same step: a leader that is killed leaves none behind.
 	baseScript = goredis.NewScript(`
 if redis.call('HGET', KEYS[1], 'term') ~= ARGV[1] then return redis.error_reply('` + saidFenced + `') end
 local id, was = redis.call('HGET', KEYS[1], 'identity'), redis.call('HGET', KEYS[1], 'base')

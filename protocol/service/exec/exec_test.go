@@ -92,7 +92,7 @@ func TestCleanEnvironment(t *testing.T) {
 	}
 }
 
-// Nor is a file that whoever has started the bot has left open in it, such as one with a secret.
+// Nor is a file that was open in the program that started the bot, such as one with a secret.
 func TestNoFilesOfTheBot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(path, []byte("hush"), 0o600); err != nil {
